@@ -1,0 +1,50 @@
+"""What happened to one request: times, what was dropped and why, what was missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.types import Candidates
+
+
+@dataclass(slots=True)
+class Trace:
+    """The record of one run of the cascade. `stages` is filled only when `explain` is asked."""
+
+    explain: bool = False
+    degraded: list[str] = field(default_factory=list)
+    ms: dict[str, float] = field(default_factory=dict)
+    dropped: dict[int, str] = field(default_factory=dict)  # PageId -> the filter that dropped it
+    recalled: dict[str, Candidates] = field(default_factory=dict)
+    stages: dict[str, Candidates] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the wall time of the block to `ms[name]`, in milliseconds."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.ms[name] = self.ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
+
+    def degrade(self, reason: str) -> None:
+        """Note once that part of the answer is missing."""
+        if reason not in self.degraded:
+            self.degraded.append(reason)
+
+    def drop(self, pages: NDArray[np.uint64], reason: str) -> None:
+        """Note why pages left the list; the first reason stands."""
+        if self.explain:
+            for page in pages.tolist():
+                self.dropped.setdefault(page, reason)
+
+    def stage(self, name: str, candidates: Candidates) -> None:
+        """Keep the candidates as a stage left them."""
+        if self.explain:
+            self.stages[name] = candidates

@@ -1,0 +1,32 @@
+"""Merges what the recall paths found: one row a page, every path's rank and columns side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cascade.run import NOT_RECALLED
+from cascade.types import Candidates, Column
+
+
+def merge(recalled: Mapping[str, Candidates]) -> Candidates:
+    """Join candidates by page, in ascending order of PageId.
+
+    Adds `rank_<path>` (uint16, 0 is the path's best, NOT_RECALLED where it did not find the page).
+    A path's own columns are filled with zeros on rows that it did not find.
+    """
+    if not any(len(part) for part in recalled.values()):
+        return Candidates.empty()
+    pages = np.unique(np.concatenate([part.pages for part in recalled.values()]))
+    columns: dict[str, Column] = {}
+    for path, part in recalled.items():
+        rows = np.searchsorted(pages, part.pages)
+        rank = np.full(len(pages), NOT_RECALLED, np.uint16)
+        rank[rows] = np.arange(len(part), dtype=np.uint16)
+        columns[f"rank_{path}"] = rank
+        for name, values in part.columns.items():
+            column = np.zeros(len(pages), values.dtype)
+            column[rows] = values
+            columns[name] = column
+    return Candidates(pages, columns)

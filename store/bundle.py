@@ -1,0 +1,165 @@
+"""The bundle: everything that serving reads, with its manifest, published by one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CURRENT = "current"
+_NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")
+
+
+class BundleError(RuntimeError):
+    """A bundle that must not be served; the message names the file and the fix."""
+
+
+class Manifest(BaseModel):
+    """What a bundle holds and where it came from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int = FORMAT
+    name: str
+    created: datetime
+    git_commit: str = ""
+    seed: int
+    config: dict[str, Any] = Field(description="the whole build configuration")
+    data: dict[str, Any] = Field(description="input tables, rows read and rejected, time windows")
+    features: dict[str, list[str]] = Field(description="model -> feature names in the model's order")
+    dimensions: dict[str, int] = Field(description="index -> vector dimension")
+    rows: dict[str, int] = Field(description="table or index -> rows")
+    metrics: dict[str, Any] = Field(default_factory=dict, description="offline figures")
+    notes: list[str] = Field(default_factory=list, description="what a reader of the figures must know")
+    warmup: list[str] = Field(description="URLs that loading answers before it serves")
+    files: dict[str, str] = Field(description="path -> SHA-256 of every other file")
+
+
+class Bundle:
+    """A verified bundle on disk."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.name = manifest.name
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that the manifest lists. Raises BundleError for any other."""
+        if name not in self.manifest.files:
+            raise BundleError(f"bundle {self.name} holds no {name}: build it again")
+        return self.path / name
+
+    def has(self, name: str) -> bool:
+        """Whether the manifest lists the file."""
+        return name in self.manifest.files
+
+
+def publish(building: Path, bundles: Path, manifest: Manifest) -> Path:
+    """Make the finished directory `building` the current bundle of `bundles`.
+
+    Files are hashed and fsynced, the manifest is written last, the directory is renamed into place
+    and `current` is pointed at it: a kill at any moment leaves the old bundle live.
+    """
+    manifest.files = {str(p.relative_to(building)): sha256(p) for p in _files(building)}
+    write_atomically(building / MANIFEST, manifest.model_dump_json(indent=1).encode())
+    for path in [*_files(building), building]:
+        _fsync(path)
+    target = bundles / manifest.name
+    building.rename(target)
+    _fsync(bundles)
+    point_current(bundles, manifest.name)
+    return target
+
+
+def point_current(bundles: Path, name: str) -> None:
+    """Make a published bundle the live one; pointing back is the roll-back."""
+    if not (bundles / name / MANIFEST).is_file():
+        raise BundleError(f"{bundles} holds no bundle {name}")
+    write_atomically(bundles / CURRENT, f"{name}\n".encode())
+
+
+def current_name(bundles: Path) -> str:
+    """Return the name of the live bundle. Raises BundleError when nothing is published."""
+    try:
+        name = (bundles / CURRENT).read_text().strip()
+    except FileNotFoundError:
+        raise BundleError(f"{bundles} holds no published bundle: run `onward build --bundles {bundles}` first") from None
+    if not _NAME.match(name):
+        raise BundleError(f"{bundles / CURRENT} names no bundle: write a bundle's directory name into it")
+    return name
+
+
+def open_bundle(bundles: Path, name: str | None = None) -> Bundle:
+    """Open the named bundle, or the current one, after checking the hash of every file.
+
+    Nothing but JSON is parsed before the hashes agree. Raises BundleError.
+    """
+    name = name or current_name(bundles)
+    path = bundles / name
+    try:
+        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise BundleError(f"{path} has no {MANIFEST}: it was not published") from None
+    except ValidationError as error:
+        raise BundleError(f"{path / MANIFEST} is not a manifest: {error.errors()[0]['msg']}") from None
+    if manifest.format != FORMAT:
+        raise BundleError(f"bundle {name} has format {manifest.format}; this version reads {FORMAT}: build it again")
+    if manifest.name != name:
+        raise BundleError(f"bundle {name} holds the manifest of {manifest.name}: directories were mixed")
+    verify(path, manifest)
+    return Bundle(path, manifest)
+
+
+def verify(path: Path, manifest: Manifest) -> None:
+    """Check that the directory holds exactly the manifest's files, each with its hash. Raises BundleError."""
+    for entry in path.rglob("*"):
+        if entry.is_symlink():
+            raise BundleError(f"{entry} is a symbolic link: a bundle holds plain files")
+    present = {str(p.relative_to(path)) for p in _files(path)} - {MANIFEST}
+    if missing := sorted(manifest.files.keys() - present):
+        raise BundleError(f"bundle {manifest.name} lacks {missing[0]}: copy it again or build it again")
+    if extra := sorted(present - manifest.files.keys()):
+        raise BundleError(f"bundle {manifest.name} holds {extra[0]}, which its manifest does not list: take it out")
+    for name, expected in manifest.files.items():
+        if sha256(path / name) != expected:
+            raise BundleError(f"{path / name} does not match its hash: it is damaged; copy it again or build it again")
+
+
+def bundle_name(created: datetime, identity: str) -> str:
+    """Return `<UTC>-<hash>`, the name of a bundle made at `created` from inputs identified by `identity`."""
+    return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a small file so that a reader sees the old bytes or the new ones, never a part."""
+    working = path.with_name(f".{path.name}.{os.getpid()}")
+    with working.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    working.replace(path)
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.rglob("*") if p.is_file() or p.is_symlink())
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""One row of the `pages` table: fixed-size facts, then token ids, then text.
+
+A request reads a few hundred rows, needs the facts of all, the tokens of thirty and the text of
+five; the layout lets each be read without touching the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+#: Facts of a page. Counts are of the log up to the bundle's date; 1, 7 and 28 are days.
+FACTS = np.dtype(
+    [
+        ("page", "<u8"),  # PageId
+        ("host", "<u8"),  # corpus.url.host_id
+        ("address", "<u8"),  # corpus.url.address_key: equal for spellings of one address
+        ("fingerprint", "<u8"),  # simhash of the text, 0 without text; near-duplicates differ in few bits
+        ("language", "<u2"),  # two ASCII letters, 0 when unknown
+        ("spam", "<u2"),  # 1 when the offline spam rules fired
+        ("clicks_1", "<u4"),
+        ("clicks_7", "<u4"),
+        ("clicks_28", "<u4"),
+        ("clicks_all", "<u4"),
+        ("left", "<u4"),  # times a reader went on from this page
+        ("entered", "<u4"),  # times a reader came to this page from another
+        ("shown_on", "<u4"),  # recommendations shown on this page
+        ("shown", "<u4"),  # times this page was shown as a recommendation
+        ("chosen", "<u4"),  # times it was clicked when shown
+        ("shown_beside", "<u4"),  # distinct pages on which it was shown
+        ("title_tokens", "<u2"),
+        ("tokens", "<u2"),  # all tokens: the title's, then the snippet's
+    ]
+)
+
+
+class PageText(NamedTuple):
+    """What a reader sees of a page."""
+
+    url: str
+    title: str
+    snippet: str
+    language: str
+
+
+def language_code(language: str) -> int:
+    """Return a language tag's first two letters as a number, 0 for anything else: `en-GB` and `en` are one."""
+    letters = language[:2].lower()
+    return int.from_bytes(letters.encode(), "little") if len(letters) == 2 and letters.isascii() and letters.isalpha() else 0
+
+
+def pack(facts: np.void, tokens: NDArray[np.uint16], text: PageText) -> bytes:
+    """Return one row; `facts` has dtype FACTS with `tokens` set to `len(tokens)`."""
+    return facts.tobytes() + tokens.astype("<u2").tobytes() + orjson.dumps(text)
+
+
+def read_facts(rows: Sequence[bytes]) -> NDArray[np.void]:
+    """Return the facts of many rows as one array of dtype FACTS."""
+    size = FACTS.itemsize
+    return np.frombuffer(b"".join([row[:size] for row in rows]), FACTS)
+
+
+def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint16]:
+    """Return a row's token ids, without special tokens: the title's first."""
+    return np.frombuffer(row, "<u2", int(facts["tokens"]), FACTS.itemsize)
+
+
+def read_text(row: bytes) -> PageText:
+    """Return what a reader sees of the page."""
+    tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
+    return PageText(*orjson.loads(row[FACTS.itemsize + 2 * tokens :]))

@@ -1,0 +1,102 @@
+"""Key-value tables: PageId -> packed bytes, from an LMDB file of the bundle or from Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import lmdb
+import numpy as np
+from numpy.typing import NDArray
+from redis.asyncio import Redis
+
+_MAP_SIZE = 1 << 40  # address space, not disk: the file is compacted when it is closed
+
+
+class Table(Protocol):
+    """Reads many rows in one call."""
+
+    name: str
+
+    async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the row of each key, in order; None where there is none."""
+        ...
+
+
+class LmdbTable:
+    """A table in one LMDB file: microsecond reads from a memory map shared by all processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self._env = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False, max_readers=1024)
+
+    async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the row of each key, in order; None where there is none."""
+        return self.read(keys)
+
+    def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the same as `get_many`, for callers outside an event loop."""
+        with self._env.begin() as transaction:
+            return [transaction.get(key) for key in _packed(keys)]
+
+    def items(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every (key, row), in ascending order of key."""
+        with self._env.begin() as transaction:
+            for key, row in transaction.cursor():
+                yield int.from_bytes(key, "big"), row
+
+    def __len__(self) -> int:
+        return int(self._env.stat()["entries"])
+
+    def close(self) -> None:
+        """Release the memory map."""
+        self._env.close()
+
+
+class RedisTable:
+    """The same rows in Redis, under `onward:<bundle>:<table>:<id>`; one MGET a call."""
+
+    def __init__(self, client: Redis, bundle: str, name: str) -> None:
+        self.name = name
+        self._client = client
+        self._prefix = key_prefix(bundle, name)
+
+    async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the row of each key, in order; None where there is none."""
+        if len(keys) == 0:
+            return []
+        rows: list[bytes | None] = await self._client.mget([self._prefix + key for key in _packed(keys)])
+        return rows
+
+
+def key_prefix(bundle: str, table: str) -> bytes:
+    """Return what every Redis key of a bundle's table begins with; the 8-byte id follows."""
+    return f"onward:{bundle}:{table}:".encode()
+
+
+def write_table(path: Path, rows: Iterable[tuple[int, bytes]]) -> int:
+    """Write an LMDB table from (PageId, row) pairs in any order; return the number of rows.
+
+    The file is written beside and renamed, so that a kill leaves no half table.
+    """
+    working = path.with_suffix(".writing")
+    working.unlink(missing_ok=True)
+    count = 0
+    with lmdb.open(str(working), subdir=False, map_size=_MAP_SIZE, lock=False, sync=False) as env:
+        with env.begin(write=True) as transaction:
+            for key, row in rows:
+                transaction.put(key.to_bytes(8, "big"), row)
+                count += 1
+        compact = path.with_suffix(".compact")
+        compact.unlink(missing_ok=True)
+        with compact.open("wb") as file:
+            env.copyfd(file.fileno(), compact=True)
+    working.unlink()
+    compact.rename(path)
+    return count
+
+
+def _packed(keys: NDArray[np.uint64]) -> list[bytes]:
+    raw = keys.astype(">u8").tobytes()
+    return [raw[i : i + 8] for i in range(0, len(raw), 8)]
