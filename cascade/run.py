@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from cascade.deadline import Deadline
 from cascade.trace import Trace
-from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Scorer
+from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Scorer, Trigger, TriggerLookup
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Stage:
 class Cascade:
     """The request path as a visible list. Pure stages go in; an answer in time comes out."""
 
+    trigger: TriggerLookup
     recall: Sequence[RecallStep]
     fallback: RecallStep
     merge: Merge
@@ -74,7 +76,13 @@ class Cascade:
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
-        candidates = await self._recall(query, deadline, trace)
+        candidates, trigger = await asyncio.gather(
+            self._recall(query, deadline, trace), self._locate(query, deadline, trace)
+        )
+        if trigger is None:  # without the page's own facts nothing can be filtered or ranked
+            trace.degrade("empty")
+            return Candidates.empty()
+        query = replace(query, trigger=trigger)
         candidates = await self._filtered(query, candidates, deadline, trace)
         if len(candidates) == 0:
             trace.degrade("fallback:popular")
@@ -86,6 +94,13 @@ class Cascade:
         if len(chosen) == 0:
             trace.degrade("empty")
         return chosen
+
+    async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger | None:
+        with trace.timed("trigger"):
+            trigger = await _attempt("trigger", lambda: self.trigger.locate(query), deadline.within(math.inf), trace)
+        if trigger is not None and not trigger.known:
+            trace.degrade("unknown_page")
+        return trigger
 
     async def _recall(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         with trace.timed("recall"):
@@ -115,7 +130,7 @@ class Cascade:
             return candidates
         with trace.timed("hydrate"):
             hydrated = await _attempt(
-                "pages", lambda: self.hydrate.hydrate(query, candidates), deadline.within(float("inf")), trace
+                "pages", lambda: self.hydrate.hydrate(query, candidates), deadline.within(math.inf), trace
             )
         if hydrated is None:
             return Candidates.empty()

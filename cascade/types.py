@@ -13,6 +13,15 @@ Column = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """The page that the reader is on, as ranking sees it."""
+
+    known: bool  # False when no table holds the page and `facts` were made from the request
+    facts: np.void  # dtype store.page_row.FACTS
+    tokens: NDArray[np.uint16]  # without special tokens, the title's first
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One question: which pages are worth reading after this one?"""
 
@@ -22,6 +31,8 @@ class Query:
     snippet: str = ""
     language: str = ""
     exclude: frozenset[int] = frozenset()  # PageIds that the caller has shown already
+    quality_weight: float | None = None  # λ of this request; None takes the bundle's
+    trigger: Trigger | None = None  # what the tables know of `page`; set by the executor before ranking
 
     @property
     def has_text(self) -> bool:
@@ -59,6 +70,12 @@ class Candidates:
     def empty() -> Candidates:
         """Return no candidates."""
         return Candidates(np.empty(0, np.uint64))
+
+
+class TriggerLookup(Protocol):
+    """Finds what is known of the query's own page, or makes it from the words that the caller sent."""
+
+    async def locate(self, query: Query) -> Trigger: ...
 
 
 class RecallPath(Protocol):
