@@ -90,7 +90,7 @@ def current_name(bundles: Path) -> str:
     try:
         name = (bundles / CURRENT).read_text().strip()
     except FileNotFoundError:
-        raise BundleError(f"{bundles} holds no published bundle: run `onward build --bundles {bundles}` first") from None
+        raise BundleError(f"{bundles} holds no published bundle: run `onward build` first") from None
     if not _NAME.match(name):
         raise BundleError(f"{bundles / CURRENT} names no bundle: write a bundle's directory name into it")
     return name

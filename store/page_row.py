@@ -50,7 +50,9 @@ class PageText(NamedTuple):
 def language_code(language: str) -> int:
     """Return a language tag's first two letters as a number, 0 for anything else: `en-GB` and `en` are one."""
     letters = language[:2].lower()
-    return int.from_bytes(letters.encode(), "little") if len(letters) == 2 and letters.isascii() and letters.isalpha() else 0
+    if len(letters) != 2 or not letters.isascii() or not letters.isalpha():
+        return 0
+    return int.from_bytes(letters.encode(), "little")
 
 
 def pack(facts: np.void, tokens: NDArray[np.uint16], text: PageText) -> bytes:

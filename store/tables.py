@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import lmdb
 import numpy as np
@@ -66,8 +66,8 @@ class RedisTable:
         """Return the row of each key, in order; None where there is none."""
         if len(keys) == 0:
             return []
-        rows: list[bytes | None] = await self._client.mget([self._prefix + key for key in _packed(keys)])
-        return rows
+        rows = await self._client.mget([self._prefix + key for key in _packed(keys)])
+        return cast("list[bytes | None]", rows)
 
 
 def key_prefix(bundle: str, table: str) -> bytes:
