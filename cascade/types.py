@@ -18,7 +18,7 @@ class Trigger:
 
     known: bool  # False when no table holds the page and `facts` were made from the request
     facts: np.void  # dtype store.page_row.FACTS
-    tokens: NDArray[np.uint16]  # without special tokens, the title's first
+    tokens: NDArray[np.uint32]  # without special tokens, the title's first
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ def language_code(language: str) -> int:
     return int.from_bytes(letters.encode(), "little")
 
 
-def pack(facts: np.void, tokens: NDArray[np.uint16], text: PageText) -> bytes:
+def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:
     """Return one row; `facts` has dtype FACTS with `tokens` set to `len(tokens)`."""
-    return facts.tobytes() + tokens.astype("<u2").tobytes() + orjson.dumps(text)
+    return facts.tobytes() + tokens.astype("<u4").tobytes() + orjson.dumps(text)
 
 
 def read_facts(rows: Sequence[bytes]) -> NDArray[np.void]:
@@ -66,12 +66,12 @@ def read_facts(rows: Sequence[bytes]) -> NDArray[np.void]:
     return np.frombuffer(b"".join([row[:size] for row in rows]), FACTS)
 
 
-def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint16]:
+def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint32]:
     """Return a row's token ids, without special tokens: the title's first."""
-    return np.frombuffer(row, "<u2", int(facts["tokens"]), FACTS.itemsize)
+    return np.frombuffer(row, "<u4", int(facts["tokens"]), FACTS.itemsize)
 
 
 def read_text(row: bytes) -> PageText:
     """Return what a reader sees of the page."""
     tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
-    return PageText(*orjson.loads(row[FACTS.itemsize + 2 * tokens :]))
+    return PageText(*orjson.loads(row[FACTS.itemsize + 4 * tokens :]))

@@ -1,0 +1,118 @@
+"""What the log says of pages and of pairs of pages, as Ibis expressions over the working tables.
+
+Every count is taken strictly before `end`. Windows are the last 1, 7 and 28 days before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+from ibis import _
+
+#: Name of a window -> its length in days; `all` is the whole log.
+WINDOWS: dict[str, int | None] = {"1": 1, "7": 7, "28": 28, "all": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far apart in one session two pages still belong together."""
+
+    steps: int = 8  # pages further apart are no pair
+    decay: float = 0.6  # a pair d steps apart weighs decay ** (d - 1)
+    longest_session: int = 200  # what follows in a longer session is left out: robots, not readers
+
+
+def before(table: ir.Table, end: datetime) -> ir.Table:
+    """Return the rows of a table with a `time` that are strictly before `end`."""
+    return table.filter(_.time < ibis.literal(end, type=table.time.type()))
+
+
+def visits(clicks: ir.Table, reach: Reach) -> ir.Table:
+    """Return clicks with `step`, the place in the session from 0, and `length`, the session's pages."""
+    session = ibis.window(group_by="session", order_by=["time", "page"])
+    return (
+        clicks.mutate(step=ibis.row_number().over(session))
+        .filter(_.step < reach.longest_session)
+        .mutate(length=_.count().over(ibis.window(group_by="session")))
+    )
+
+
+def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
+    """Return directed pairs (page1 before page2 in one session).
+
+    Columns: page1, page2, `next_<window>` (page2 came directly after page1) and `near`
+    (all pairs, weighed by nearness and damped by 1 / log2(1 + session length)).
+    """
+    first = visits(before(clicks, end), reach)
+    second = first.select(_.session, page2=_.page, step2=_.step, time2=_.time)
+    pairs = first.join(
+        second,
+        [
+            first.session == second.session,
+            second.step2 > first.step,
+            second.step2 <= first.step + reach.steps,
+            first.page != second.page2,
+        ],
+    )
+    distance = pairs.step2 - pairs.step
+    weight = ibis.literal(reach.decay).pow(distance - 1) / (1 + pairs.length).log2()
+    counts = {f"next_{name}": _times((distance == 1) & since) for name, since in _windows(pairs.time2, end)}
+    return pairs.group_by(page1=pairs.page, page2=pairs.page2).aggregate(near=weight.sum(), **counts)
+
+
+def impression_pairs(impressions: ir.Table, end: datetime) -> ir.Table:
+    """Return (page1, page2) with `shown_<window>` and `chosen_<window>`: how often page2 was shown and clicked on page1."""
+    rows = before(impressions, end).filter(_.page1 != _.page2)
+    counts = {}
+    for name, since in _windows(rows.time, end):
+        counts[f"shown_{name}"] = _times(since)
+        counts[f"chosen_{name}"] = _times(since & rows.clicked)
+    return rows.group_by("page1", "page2").aggregate(**counts)
+
+
+def page_clicks(clicks: ir.Table, end: datetime) -> ir.Table:
+    """Return `clicks_<window>` a page."""
+    rows = before(clicks, end)
+    return rows.group_by("page").aggregate(**{f"clicks_{n}": _times(since) for n, since in _windows(rows.time, end)})
+
+
+def page_flow(pairs: ir.Table) -> ir.Table:
+    """Return how often readers `left` a page for another and `entered` it from another."""
+    left = pairs.group_by(page=_.page1).aggregate(left=_total(_.next_all), entered=ibis.literal(0, "int64"))
+    entered = pairs.group_by(page=_.page2).aggregate(left=ibis.literal(0, "int64"), entered=_total(_.next_all))
+    return _summed(left, entered)
+
+
+def page_shows(pairs: ir.Table) -> ir.Table:
+    """Return what was `shown_on` a page, how often it was itself `shown` and `chosen`, and `shown_beside` how many pages."""
+    zero = ibis.literal(0, "int64")
+    on = pairs.group_by(page=_.page1).aggregate(shown_on=_total(_.shown_all), shown=zero, chosen=zero, shown_beside=zero)
+    of = pairs.group_by(page=_.page2).aggregate(
+        shown_on=zero, shown=_total(_.shown_all), chosen=_total(_.chosen_all), shown_beside=_.count()
+    )
+    return _summed(on, of)
+
+
+def _summed(*parts: ir.Table) -> ir.Table:
+    rows = reduce(lambda a, b: a.union(b), parts)
+    names = [name for name in rows.columns if name != "page"]
+    return rows.group_by("page").aggregate(**{name: _total(rows[name]) for name in names})
+
+
+def _times(condition: ir.BooleanValue) -> ir.IntegerScalar:
+    return _total(condition.cast("int64"))
+
+
+def _total(column: ir.NumericColumn) -> ir.IntegerScalar:
+    return column.sum().cast("int64")  # engines differ in the type of a sum
+
+
+def _windows(time: ir.TimestampColumn, end: datetime) -> list[tuple[str, ir.BooleanValue]]:
+    return [
+        (name, time.notnull() if days is None else time >= ibis.literal(end - timedelta(days=days), type=time.type()))
+        for name, days in WINDOWS.items()
+    ]

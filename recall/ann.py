@@ -1,0 +1,95 @@
+"""Nearest neighbours by cosine: a FAISS index whose rows are PageIds in ascending order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+_FLAT_BELOW = 50_000
+_HNSW_BELOW = 5_000_000
+_HNSW_LINKS = 32
+
+
+class AnnIndex:
+    """Vectors of pages: search for the nearest, or compare with given pages."""
+
+    def __init__(self, index: faiss.Index, pages: NDArray[np.uint64]) -> None:
+        if index.ntotal != len(pages):
+            raise ValueError(f"the index holds {index.ntotal} vectors for {len(pages)} pages")
+        self._index = index
+        self.pages = pages
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def row(self, page: int) -> int | None:
+        """Return the row of a page, None when the index does not hold it."""
+        row = int(np.searchsorted(self.pages, np.uint64(page)))
+        return row if row < len(self.pages) and int(self.pages[row]) == page else None
+
+    def vector(self, page: int) -> NDArray[np.float32] | None:
+        """Return the unit vector of a page, None when the index does not hold it."""
+        row = self.row(page)
+        return None if row is None else self._index.reconstruct(row)
+
+    def search(self, vector: NDArray[np.float32], limit: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+        """Return at most `limit` pages and their cosines, nearest first; FAISS's -1 rows are left out."""
+        cosines, rows = self._index.search(vector.reshape(1, -1), min(limit, len(self.pages)))
+        found = rows[0] >= 0
+        return self.pages[rows[0][found]], cosines[0][found]
+
+    def cosines(self, vector: NDArray[np.float32], pages: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the cosine of `vector` with each page, NaN for pages that the index does not hold."""
+        result = np.full(len(pages), np.nan, np.float32)
+        rows = np.searchsorted(self.pages, pages)
+        rows[rows == len(self.pages)] = 0
+        held = self.pages[rows] == pages if len(self.pages) else np.zeros(len(pages), bool)
+        if held.any():
+            result[held] = self._index.reconstruct_batch(rows[held]) @ vector
+        return result
+
+    def save(self, path: Path) -> None:
+        """Write `<path>.faiss` and `<path>.pages.npy`."""
+        faiss.write_index(self._index, f"{path}.faiss")
+        np.save(f"{path}.pages.npy", self.pages)
+
+
+def build(pages: NDArray[np.uint64], vectors: NDArray[np.float32]) -> AnnIndex:
+    """Return an index of unit vectors (rows, dimension) float32; vectors of length 0 are left out.
+
+    Flat below 50,000 pages, HNSW to 5 million, IVF-PQ beyond.
+    """
+    length = np.linalg.norm(vectors, axis=1)
+    kept = np.flatnonzero(length > 1e-9)
+    kept = kept[np.argsort(pages[kept], kind="stable")]
+    unit = np.ascontiguousarray(vectors[kept] / length[kept, None], dtype=np.float32)
+    index = _new_index(len(kept), vectors.shape[1])
+    if not index.is_trained:
+        index.train(unit)
+        index.make_direct_map()
+    index.add(unit)
+    return AnnIndex(index, pages[kept])
+
+
+def load(path: Path) -> AnnIndex:
+    """Read what `save` wrote. The files' hashes must have been checked: FAISS reads damaged files happily."""
+    return AnnIndex(faiss.read_index(f"{path}.faiss"), np.load(f"{path}.pages.npy"))
+
+
+def _new_index(rows: int, dimension: int) -> faiss.Index:
+    if rows < _FLAT_BELOW:
+        return faiss.IndexFlatIP(dimension)
+    if rows < _HNSW_BELOW:
+        index = faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efSearch = 128
+        return index
+    lists = 1 << int(np.log2(4 * np.sqrt(rows)))
+    return faiss.index_factory(dimension, f"IVF{lists},PQ{dimension // 2}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)

@@ -1,0 +1,138 @@
+"""Builds the `coclick` table: pairs of the log, joined with what pages of like text lend each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from ibis import _
+
+from recall.coclick.row import NEIGHBOUR
+
+_CLICKS = ("next_1", "next_7", "next_28", "next_all", "near")
+_SHOWS = ("shown_7", "shown_28", "shown_all", "chosen_7", "chosen_28", "chosen_all")
+_BACK = {"back_all": "next_all", "near_back": "near", "shown_back": "shown_all"}
+_RATES = ("next", "back", "shown", "shown_back")
+
+
+@dataclass(frozen=True, slots=True)
+class CoclickConfig:
+    """Tunables of the table."""
+
+    neighbours: int = 256  # kept a page
+    prior: float = 3.0  # transitions added to a page's own before its rates are taken
+    popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row
+
+
+def pair_evidence(click_pairs: ir.Table, impression_pairs: ir.Table) -> ir.Table:
+    """Return one row a directed pair (page1, page2) with counts both ways; a pair is in when either way was seen."""
+    clicks = click_pairs.select("page1", "page2", *_CLICKS)
+    shows = impression_pairs.select("page1", "page2", *_SHOWS)
+    turned_clicks = click_pairs.select(page1=_.page2, page2=_.page1, back_all=_.next_all, near_back=_.near)
+    turned_shows = impression_pairs.select(page1=_.page2, page2=_.page1, shown_back=_.shown_all)
+    return _outer_sum([clicks, shows, turned_clicks, turned_shows], [*_CLICKS, *_SHOWS, *_BACK])
+
+
+def neighbour_rows(evidence: ir.Table, text_neighbours: ir.Table, config: CoclickConfig) -> ir.Table:
+    """Return the table's rows as (page1, page2, NEIGHBOUR's fields), at most `config.neighbours` a page.
+
+    `text_neighbours` is (page, neighbour, weight) with each page its own neighbour of weight 1.
+    A thin page borrows the rates of pages that read like it: sum over n of weight(A, n) · rate(n, B);
+    `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
+    """
+    rates = _rates(evidence, config)
+    borrowed = (
+        text_neighbours.join(rates, text_neighbours.neighbour == rates.page1)
+        .group_by(page1=_.page, page2=_.page2)
+        .aggregate(**{f"borrowed_{name}": (_.weight * _[name]).sum() for name in _RATES})
+    )
+    to = text_neighbours.select(page2=_.neighbour, like=_.page, weight=_.weight)
+    spread = (
+        rates.join(to, "page2")
+        .group_by(page1=_.page1, page2=_.like)
+        .aggregate(spread_next=(_.weight * _.next).sum(), spread_shown=(_.weight * _.shown).sum())
+    )
+    lent = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
+    rows = _outer_sum([evidence, borrowed, spread], [*_CLICKS, *_SHOWS, *_BACK, *lent]).filter(_.page1 != _.page2)
+    return _ranked(rows, config)
+
+
+def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
+    """Yield (page, row) from record batches that are sorted by page1, best neighbour first."""
+    page, parts = None, []
+    for batch in batches:
+        pages = batch["page1"].to_numpy(zero_copy_only=False)
+        rows = _structured(batch)
+        starts = np.flatnonzero(np.r_[True, pages[1:] != pages[:-1]]) if len(pages) else []
+        for start, stop in zip(starts, [*starts[1:], len(pages)], strict=True):
+            if page is not None and pages[start] != page:
+                yield int(page), b"".join(parts)
+                parts = []
+            page = pages[start]
+            parts.append(rows[start:stop].tobytes())
+    if page is not None:
+        yield int(page), b"".join(parts)
+
+
+def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
+    seen = evidence.filter((_.next_all > 0) | (_.back_all > 0) | (_.shown_all > 0) | (_.shown_back > 0))
+    of_page1 = ibis.window(group_by="page1")
+    return seen.select(
+        "page1",
+        "page2",
+        next=_.next_all / (_.next_all.sum().over(of_page1) + config.prior),
+        back=_.back_all / (_.back_all.sum().over(of_page1) + config.prior),
+        shown=(_.shown_all > 0).cast("float64"),
+        shown_back=(_.shown_back > 0).cast("float64"),
+    )
+
+
+def _ranked(rows: ir.Table, config: CoclickConfig) -> ir.Table:
+    of_page1, of_page2 = ibis.window(group_by="page1"), ibis.window(group_by="page2")
+    damped = rows.mutate(
+        pull=_.near / (1 + _.next_all.sum().over(of_page2)).pow(config.popularity_damping),
+    )
+    affinity = (
+        damped.borrowed_next
+        + damped.spread_next
+        + _share(damped.borrowed_shown, of_page1)
+        + _share(damped.pull, of_page1)
+        + 0.2 * _share(damped.near_back, of_page1)
+        + 0.1 * _share(damped.borrowed_back + damped.borrowed_shown_back, of_page1)
+    )
+    order = ibis.window(group_by="page1", order_by=[ibis.desc("affinity"), "page2"])
+    best = damped.mutate(affinity=affinity).mutate(place=ibis.row_number().over(order))
+    return best.filter(_.place < config.neighbours).order_by("page1", "place").drop("place", "pull")
+
+
+def _share(column: ir.NumericColumn, window: ir.Table) -> ir.NumericColumn:
+    return column / (column.sum().over(window) + 1e-6)
+
+
+def _outer_sum(parts: list[ir.Table], names: list[str]) -> ir.Table:
+    """Join by (page1, page2), every absent count 0: a union and a sum, which no engine does badly."""
+    filled = [
+        part.select(
+            "page1",
+            "page2",
+            **{n: part[n].cast("float64") if n in part.columns else ibis.literal(0.0) for n in names},
+        )
+        for part in parts
+    ]
+    rows = ibis.union(*filled)
+    return rows.group_by("page1", "page2").aggregate(**{n: rows[n].sum() for n in names})
+
+
+def _structured(batch: pa.RecordBatch) -> np.ndarray:
+    rows = np.empty(batch.num_rows, NEIGHBOUR)
+    rows["page"] = batch["page2"].to_numpy(zero_copy_only=False)
+    for name in NEIGHBOUR.names[1:]:
+        values = batch[name].to_numpy(zero_copy_only=False)
+        kind = NEIGHBOUR[name]
+        top = np.iinfo(kind).max if kind.kind == "u" else np.finfo(kind).max
+        rows[name] = np.minimum(values, top).astype(kind)
+    return rows

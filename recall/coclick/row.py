@@ -1,0 +1,41 @@
+"""One row of the `coclick` table: the neighbours of a page with all that the log says of the pair."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: One neighbour B of the row's page A. Counts are of A -> B unless the name says `back` (B -> A).
+NEIGHBOUR = np.dtype(
+    [
+        ("page", "<u8"),
+        ("next_1", "<u2"),  # B came directly after A in a session, last day
+        ("next_7", "<u2"),
+        ("next_28", "<u2"),
+        ("next_all", "<u2"),
+        ("back_all", "<u2"),
+        ("shown_7", "<u2"),  # B was shown as a recommendation on A
+        ("shown_28", "<u2"),
+        ("shown_all", "<u2"),
+        ("shown_back", "<u2"),
+        ("chosen_7", "<u2"),  # B was clicked when shown on A
+        ("chosen_28", "<u2"),
+        ("chosen_all", "<u2"),
+        ("near", "<f2"),  # B after A in one session, weighed by nearness
+        ("near_back", "<f2"),
+        ("borrowed_next", "<f2"),  # rate of B after A and after pages whose text is like A's
+        ("borrowed_back", "<f2"),
+        ("borrowed_shown", "<f2"),
+        ("borrowed_shown_back", "<f2"),
+        ("spread_next", "<f2"),  # rate after A of B and of pages whose text is like B's
+        ("spread_shown", "<f2"),
+        ("affinity", "<f4"),  # the order of the row
+    ]
+)
+
+FIELDS = tuple(name for name in NEIGHBOUR.names or () if name != "page")
+
+
+def read(row: bytes) -> NDArray[np.void]:
+    """Return the neighbours of a page, best first, dtype NEIGHBOUR."""
+    return np.frombuffer(row, NEIGHBOUR)

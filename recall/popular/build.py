@@ -1,0 +1,32 @@
+"""Builds the `popular` table: the most clicked pages of every host, and of all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recall.popular.lookup import OVERALL
+
+MAX_PAGES = 100
+
+
+def build(
+    page: NDArray[np.uint64], host: NDArray[np.uint64], clicks: NDArray[np.integer], keep: int = MAX_PAGES
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (host id, its `keep` most clicked pages as packed u64), and last the same of all hosts under OVERALL.
+
+    One row a page in each array. Ties go by PageId, so a corpus without clicks has one order too.
+    """
+    by_host = np.lexsort((page, -clicks.astype(np.int64), host))
+    hosts, starts = np.unique(host[by_host], return_index=True)
+    ends = np.append(starts[1:], len(by_host))
+    for key, start, end in zip(hosts.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        yield key, _packed(page[by_host[start : min(end, start + keep)]])
+    overall = np.lexsort((page, -clicks.astype(np.int64)))[:keep]
+    yield OVERALL, _packed(page[overall])
+
+
+def _packed(pages: NDArray[np.uint64]) -> bytes:
+    return pages.astype("<u8").tobytes()

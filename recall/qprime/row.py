@@ -1,0 +1,68 @@
+"""One row of the `qprime` table: the pages that a page's queries found, best first.
+
+Layout, little-endian: pages (u8), queries (u8), then per page PageId (u64), quality (u8) and query
+index (u8), each as one block, then the queries in UTF-8, a line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PAGES = 30
+TOP_QUALITY = 4.0
+_STEPS = 255  # quality is kept to a step of 4/255
+_HEAD = 2
+_BYTES_A_PAGE = 8 + 1 + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the queries of one page found, best first."""
+
+    pages: NDArray[np.uint64]
+    quality: NDArray[np.float32]  # 0 to 4
+    query: NDArray[np.uint8]  # index into `queries` of the query that found the page
+    queries: tuple[str, ...]
+
+
+def pack(
+    pages: NDArray[np.uint64], quality: NDArray[np.float32], query: NDArray[np.integer], queries: Sequence[str]
+) -> bytes:
+    """Return one row of at most 30 pages; queries that found none of them are left out.
+
+    Raises ValueError for more than 30 pages or columns of unequal length.
+    """
+    if len(pages) > MAX_PAGES:
+        raise ValueError(f"a row holds at most {MAX_PAGES} pages, not {len(pages)}")
+    if not len(pages) == len(quality) == len(query):
+        raise ValueError("pages, quality and query differ in length")
+    used, index = np.unique(query, return_inverse=True)
+    steps = np.rint(np.clip(quality, 0.0, TOP_QUALITY) * (_STEPS / TOP_QUALITY))
+    return b"".join(
+        (
+            bytes((len(pages), len(used))),
+            pages.astype("<u8").tobytes(),
+            steps.astype(np.uint8).tobytes(),
+            index.astype(np.uint8).tobytes(),
+            "\n".join(" ".join(queries[i].split()) for i in used.tolist()).encode(),
+        )
+    )
+
+
+def read(row: bytes) -> Row:
+    """Return what `pack` was given, quality to the nearest of its 256 steps."""
+    count = row[0]
+    steps_at = _HEAD + 8 * count
+    query_at = steps_at + count
+    text_at = _HEAD + _BYTES_A_PAGE * count
+    steps = np.frombuffer(row, np.uint8, count, steps_at)
+    return Row(
+        pages=np.frombuffer(row, "<u8", count, _HEAD),
+        quality=steps.astype(np.float32) * np.float32(TOP_QUALITY / _STEPS),
+        query=np.frombuffer(row, np.uint8, count, query_at),
+        queries=tuple(row[text_at:].decode().split("\n")) if row[1] else (),
+    )

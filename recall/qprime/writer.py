@@ -1,0 +1,155 @@
+"""Writes Q': the queries that a reader of a page might ask next."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from corpus.url import url_words
+from recall.qprime.words import runs, words
+
+MAX_QUERIES = 10
+_FEW_PAGES = 5  # on fewer pages than this, frequency tells nothing of a word
+
+
+class PageWords(Protocol):
+    """The words of a page that a query writer reads."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def snippet(self) -> str: ...
+
+
+class QueryWriter(Protocol):
+    """Writes queries that find pages complementary to a page."""
+
+    def write(self, pages: Sequence[PageWords]) -> list[list[str]]:
+        """Return at most ten queries a page, the most relevant first, no two nearly alike."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPhrases:
+    """Tunables of the key-phrase writer."""
+
+    queries: int = 8  # at most, a page
+    common: float = 0.25  # a word on more than this share of the pages breaks phrases, as a stop word does
+    frequent: float = 0.005  # so does a word on more than this share of the pages ...
+    topical: float = 0.02  # ... if fewer than this share of them have it in the title: it names no topic
+    min_pages: int = 2  # a word on fewer pages cannot find another page
+    longest: int = 4  # words of a phrase
+    title_words: int = 8  # of the title, in the query that is the page's own topic
+    context_words: int = 2  # of the title, put before a phrase that is too short to stand alone
+    alike: float = 0.6  # queries whose words overlap more than this (Jaccard) are near-duplicates
+    read: int = 2_000  # characters of the snippet that are read
+
+
+class KeyPhraseWriter:
+    """Writes a page's title, its distinctive phrases, and its short phrases in the title's context.
+
+    A phrase is a run of words between punctuation and stop words, as in RAKE. Which words are
+    distinctive and which are stop words is read off the corpus, so that no language needs a list: a
+    word on very many pages is a stop word, and so is a frequent one that hardly ever stands in a title.
+    """
+
+    def __init__(
+        self,
+        pages_with: Mapping[str, int],
+        titles_with: Mapping[str, int],
+        pages: int,
+        settings: KeyPhrases = KeyPhrases(),
+    ) -> None:
+        """Take, for each word, the number of pages and of titles that hold it. `fit` counts them."""
+        self._settings = settings
+        common = max(settings.common * pages, _FEW_PAGES)
+        frequent = max(settings.frequent * pages, _FEW_PAGES)
+        self._breaks = {
+            word
+            for word, count in pages_with.items()
+            if count > common or (count > frequent and titles_with.get(word, 0) < settings.topical * count)
+        }
+        self._weight = {
+            word: math.log((pages + 1) / count)
+            for word, count in pages_with.items()
+            if count >= settings.min_pages and word not in self._breaks and not (word.isascii() and len(word) == 1)
+        }
+
+    @classmethod
+    def fit(cls, pages: Iterable[PageWords], settings: KeyPhrases = KeyPhrases()) -> KeyPhraseWriter:
+        """Return a writer that knows on how many of `pages` each word stands."""
+        pages_with: Counter[str] = Counter()
+        titles_with: Counter[str] = Counter()
+        count = 0
+        for page in pages:
+            title = set(words(page.title))
+            titles_with.update(title)
+            pages_with.update({*title, *words(page.snippet[: settings.read]), *words(url_words(page.url))})
+            count += 1
+        return cls(pages_with, titles_with, count, settings)
+
+    def write(self, pages: Sequence[PageWords]) -> list[list[str]]:
+        """Return at most `settings.queries` queries a page, best first; none for a page without a known word."""
+        return [self._queries(page) for page in pages]
+
+    def _queries(self, page: PageWords) -> list[str]:
+        title = [word for word in words(page.title) or words(url_words(page.url)) if word not in self._breaks]
+        title = title[: self._settings.title_words]
+        telling = sorted(set(title), key=lambda word: (-self._weigh(word), word))[: self._settings.context_words]
+        context = [word for word in title if word in telling]
+        chosen = _Distinct(self._settings.alike)
+        found = (query for query in self._candidates(page, title, context) if chosen.takes(query))
+        return [" ".join(query) for query in islice(found, min(self._settings.queries, MAX_QUERIES))]
+
+    def _candidates(self, page: PageWords, title: list[str], context: list[str]) -> Iterator[list[str]]:
+        if any(word in self._weight for word in title):
+            yield title
+        for phrase in self._phrases(page):
+            known = sum(word in self._weight for word in phrase)
+            own = set(phrase).issubset(title)
+            yield phrase if known > 1 and not own else [*(word for word in context if word not in phrase), *phrase]
+
+    def _phrases(self, page: PageWords) -> list[list[str]]:
+        """Return phrases of title, snippet and URL, the most telling first."""
+        score: dict[tuple[str, ...], float] = {}
+        texts = (page.title, page.snippet[: self._settings.read], url_words(page.url))
+        position = 0
+        for run in (run for text in texts for run in runs(text)):
+            for phrase in self._split(run):
+                value = sum(map(self._weigh, phrase)) / math.sqrt(len(phrase)) / (1.0 + math.log1p(position))
+                score[phrase] = score.get(phrase, 0.0) + value
+                position += 1
+        ranked = sorted(score.items(), key=lambda entry: -entry[1])
+        return [list(phrase) for phrase, value in ranked if value > 0]
+
+    def _split(self, run: list[str]) -> Iterator[tuple[str, ...]]:
+        start = 0
+        for end in range(len(run) + 1):
+            if end == len(run) or run[end] in self._breaks or end - start == self._settings.longest:
+                if end > start:
+                    yield tuple(run[start:end])
+                start = end + (end < len(run) and run[end] in self._breaks)
+
+    def _weigh(self, word: str) -> float:
+        return self._weight.get(word, 0.0)
+
+
+class _Distinct:
+    """Takes a query unless one nearly like it was taken before."""
+
+    def __init__(self, alike: float) -> None:
+        self._alike = alike
+        self._taken: list[set[str]] = []
+
+    def takes(self, query: list[str]) -> bool:
+        own = set(query)
+        if any(len(own & other) > self._alike * len(own | other) for other in self._taken):
+            return False
+        self._taken.append(own)
+        return True

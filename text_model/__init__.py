@@ -1,0 +1,1 @@
+"""The text models' shared ground: base model, tokens, ONNX export and sessions."""

@@ -1,0 +1,42 @@
+"""From torch to ONNX, and from float32 to int8."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import nn
+
+INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def export(module: nn.Module, path: Path, outputs: list[str]) -> None:
+    """Write `module(input_ids, token_type_ids, attention_mask)` as ONNX with free rows and length."""
+    ids = torch.randint(1000, 2000, (2, 16))
+    example = (ids, torch.zeros_like(ids), torch.ones_like(ids))
+    axes = {name: {0: "rows", 1: "length"} for name in INPUTS} | {name: {0: "rows"} for name in outputs}
+    with warnings.catch_warnings():
+        # The TorchScript exporter takes a tenth of the new one's time and its graph runs faster quantized.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(), example, str(path), input_names=list(INPUTS), output_names=outputs,
+            dynamic_axes=axes, opset_version=17, dynamo=False,
+        )  # fmt: skip
+
+
+def quantize(source: Path, target: Path) -> None:
+    """Write the model with int8 weights, one scale a column; activations are quantized as they come.
+
+    Products of two activations stay float32: quantizing them costs accuracy and time.
+    """
+    logging.disable(logging.WARNING)  # it advises a preprocessing step that changes nothing here
+    try:
+        quantize_dynamic(
+            source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8,
+            per_channel=True, extra_options={"MatMulConstBOnly": True},
+        )  # fmt: skip
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,28 @@
+"""ONNX Runtime sessions with threads and memory set for serving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+
+class OnnxModel:
+    """A model file ready to run; safe to call from several threads."""
+
+    def __init__(self, path: Path, threads: int = 2) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads  # ONNX Runtime sees the machine's cores, not the container's
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        wanted = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]
+        self._session = ort.InferenceSession(str(path), options, providers=wanted)
+        self._inputs = {entry.name for entry in self._session.get_inputs()}
+
+    def run(self, inputs: dict[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+        """Return the model's outputs for one padded batch."""
+        feed = {name: value for name, value in inputs.items() if name in self._inputs}
+        outputs: list[NDArray[np.float32]] = self._session.run(None, feed)
+        return outputs

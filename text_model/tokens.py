@@ -1,0 +1,91 @@
+"""Token ids of pages and of page pairs: made once offline, put together online without a tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from corpus.url import url_words
+
+#: Padded lengths; few shapes keep the ONNX Runtime arena small.
+LENGTHS = (16, 24, 32, 48, 64, 96, 128, 256, 512)
+
+_URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
+
+
+class PageTokenizer:
+    """Turns a page's words into token ids: title, then URL words that the title lacks, then snippet."""
+
+    def __init__(self, path: Path, tokens_per_page: int) -> None:
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.tokens_per_page = tokens_per_page
+        self.cls = _required_id(self._tokenizer, "[CLS]", "<s>")
+        self.sep = _required_id(self._tokenizer, "[SEP]", "</s>")
+
+    def encode(
+        self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+    ) -> tuple[list[NDArray[np.uint32]], NDArray[np.uint16]]:
+        """Return each page's ids without special tokens (uint32, at most `tokens_per_page`) and how many are its title's."""
+        heads = [title or url_words(url) for url, title in zip(urls, titles, strict=True)]
+        head_ids = self._ids(heads)
+        tails = [_tail(*texts) for texts in zip(urls, heads, snippets, strict=True)]
+        tail_ids = self._ids(tails)
+        limit = self.tokens_per_page
+        ids = [
+            np.array((head[:limit] + tail)[:limit], dtype=np.uint32)
+            for head, tail in zip(head_ids, tail_ids, strict=True)
+        ]
+        return ids, np.array([min(len(head), limit) for head in head_ids], dtype=np.uint16)
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def _tail(url: str, head: str, snippet: str) -> str:
+    seen = set(head.lower().split())
+    words = [w for w in url_words(url).split() if w not in seen and w not in _URL_NOISE and not w.isdigit()]
+    return f"{' '.join(words)} {snippet[:2000]}"
+
+
+def _required_id(tokenizer: Tokenizer, *names: str) -> int:
+    for name in names:
+        if (token := tokenizer.token_to_id(name)) is not None:
+            return int(token)
+    raise ValueError(f"the tokenizer has none of {names}: use a model with sentence-pair special tokens")
+
+
+def pad(sequences: Sequence[NDArray[np.uint32]], types: Sequence[NDArray[np.uint8]] | None = None) -> dict[str, NDArray[np.int64]]:
+    """Return model inputs (rows, length) int64, padded with 0 to the next of LENGTHS."""
+    longest = max((len(s) for s in sequences), default=1)
+    length = next(n for n in LENGTHS if n >= longest)
+    ids = np.zeros((len(sequences), length), np.int64)
+    mask = np.zeros_like(ids)
+    kinds = np.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+        if types is not None:
+            kinds[row, : len(sequence)] = types[row]
+    return {"input_ids": ids, "token_type_ids": kinds, "attention_mask": mask}
+
+
+def single_inputs(pages: Sequence[NDArray[np.uint32]], cls: int, sep: int) -> dict[str, NDArray[np.int64]]:
+    """Return the inputs of `[CLS] page [SEP]` for each page."""
+    return pad([np.concatenate(([cls], page, [sep])).astype(np.uint32) for page in pages])
+
+
+def pair_inputs(
+    first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], cls: int, sep: int
+) -> dict[str, NDArray[np.int64]]:
+    """Return the inputs of `[CLS] page1 [SEP] page2 [SEP]` for each pair; token types tell the two pages apart."""
+    sequences, types = [], []
+    for a, b in zip(first, second, strict=True):
+        sequences.append(np.concatenate(([cls], a, [sep], b, [sep])).astype(np.uint32))
+        types.append(np.repeat(np.array([0, 1], np.uint8), [len(a) + 2, len(b) + 1]))
+    return pad(sequences, types)
