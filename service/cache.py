@@ -1,0 +1,130 @@
+"""A cache of answers: bounded in bytes, one computation a key, stale answers served while a new one is made."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+log = logging.getLogger(__name__)
+
+
+class Sized(Protocol):
+    """What can be cached: it knows its bytes, and whether it is worth keeping."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def cacheable(self) -> bool: ...
+
+
+V = TypeVar("V", bound=Sized)
+
+
+@dataclass(slots=True)
+class _Flight(Generic[V]):
+    """One computation under way, and how many callers wait for it."""
+
+    task: asyncio.Task[V]
+    place: Hashable
+    waiters: int
+
+
+class Cache(Generic[V]):
+    """An LRU cache with single flight and stale-while-revalidate; for one event loop.
+
+    Values younger than `ttl_s` are served; for `stale_s` after that they are served while one new value is
+    computed. `count` is told `hit`, `stale`, `miss` or `joined` for every lookup. Errors and values that
+    say they are not cacheable reach their callers and are not kept.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        ttl_s: float,
+        stale_s: float,
+        count: Callable[[str], None] = lambda result: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.bytes = 0
+        self._max_bytes, self._ttl_s, self._stale_s = max_bytes, ttl_s, stale_s
+        self._count, self._clock = count, clock
+        self._kept: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
+        self._flights: dict[Hashable, _Flight[V]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
+        """Return the value of `key`, computing it if need be.
+
+        `variant` parts computations that may not be shared though their values may, such as two budgets.
+        A cancelled caller ends the computation only when nobody else waits for it.
+        """
+        if (kept := self._kept.get(key)) is not None:
+            age = self._clock() - kept[0]
+            if age <= self._ttl_s + self._stale_s:
+                self._kept.move_to_end(key)
+                self._count("hit" if age <= self._ttl_s else "stale")
+                if age > self._ttl_s and (key, None) not in self._flights:
+                    self._start(key, None, compute, waiters=1)  # nobody's cancellation may end a refresh
+                return kept[1]
+            self._drop(key)
+        flight = self._flights.get((key, variant))
+        self._count("miss" if flight is None else "joined")
+        return await self._wait(flight or self._start(key, variant, compute, waiters=0))
+
+    def close(self) -> None:
+        """Cancel what is being computed and forget everything."""
+        for flight in self._flights.values():
+            flight.task.cancel()
+        self._kept.clear()
+        self.bytes = 0
+
+    def _start(self, key: Hashable, variant: Hashable, compute: Callable[[], Awaitable[V]], waiters: int) -> _Flight[V]:
+        async def run() -> V:
+            value = await compute()
+            self._keep(key, value)
+            return value
+
+        def landed(task: asyncio.Task[V]) -> None:
+            self._forget(flight)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.warning("an answer could not be computed: %r", error)
+
+        flight = _Flight(asyncio.create_task(run()), (key, variant), waiters)
+        flight.task.add_done_callback(landed)
+        self._flights[flight.place] = flight
+        return flight
+
+    async def _wait(self, flight: _Flight[V]) -> V:
+        flight.waiters += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiters -= 1
+            if flight.waiters == 0 and not flight.task.done():
+                self._forget(flight)  # at once: who asks next must not join a dying task
+                flight.task.cancel()
+
+    def _forget(self, flight: _Flight[V]) -> None:
+        if self._flights.get(flight.place) is flight:
+            del self._flights[flight.place]
+
+    def _keep(self, key: Hashable, value: V) -> None:
+        if not value.cacheable or value.size > self._max_bytes:
+            return
+        self._drop(key)
+        self._kept[key] = (self._clock(), value)
+        self.bytes += value.size
+        while self.bytes > self._max_bytes:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        if (kept := self._kept.pop(key, None)) is not None:
+            self.bytes -= kept[1].size

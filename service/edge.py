@@ -1,0 +1,98 @@
+"""The edge of the HTTP side as pure ASGI: request ids, body limit, counts, and the last net under errors."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.metrics import Metrics
+from service.problems import INTERNAL, too_large
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "onward.request_id"
+STARTED = "onward.started"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def request_id(offered: str | None) -> str:
+    """Return the caller's request id when it is safe to log and to send back, else a new one."""
+    return offered if offered and _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+class Edge:
+    """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[str]) -> None:
+        self._app, self._metrics, self._routes = app, metrics, frozenset(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        scope[STARTED] = time.perf_counter()
+        identity = scope[REQUEST_ID] = request_id(Headers(scope=scope).get("x-request-id"))
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = identity
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            log.exception("request %s failed", identity)
+            if status == 0:
+                await INTERNAL.response(identity)(scope, receive, sending)
+        finally:
+            self._count(scope, status)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        route = scope["path"] if scope["path"] in self._routes else "other"  # or strangers choose our labels
+        self._metrics.requests.labels("http", route, str(status)).inc()
+        self._metrics.latency.labels("http", route).observe(time.perf_counter() - scope[STARTED])
+
+
+class BodyLimit:
+    """Reads a body before the application does, so that one beyond `limit` bytes is refused with 413.
+
+    It counts what arrives: a chunked body has no length to trust.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in _METHODS_WITH_BODY:
+            return await self._app(scope, receive, send)
+        body = await self._read(scope, receive)
+        if body is None:
+            response = too_large(self._limit).response(scope[REQUEST_ID], {"Connection": "close"})
+            return await response(scope, receive, send)
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > self._limit:
+            return None
+        body = bytearray()
+        more = True
+        while more and len(body) <= self._limit:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)  # absent when the caller has gone: there is no more
+        return None if len(body) > self._limit else bytes(body)

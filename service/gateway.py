@@ -1,0 +1,66 @@
+"""One gateway: a recommender, whether it may be asked yet, and how it is released."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from service.answer import Ask
+from service.metrics import Metrics
+from service.recommender import ClientError, Recommender
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+async def _nothing() -> None:
+    """Release nothing."""
+
+
+class Gateway:
+    """What the servers serve. `bootstrap.load` builds it; `release` frees what it opened."""
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        settings: Settings,
+        warmup: Sequence[str] = (),
+        release: Callable[[], Awaitable[None]] = _nothing,
+    ) -> None:
+        self.recommender = recommender
+        self.settings = settings
+        self.warmup = tuple(warmup)
+        self.ready = False
+        self._release = release
+
+    @property
+    def bundle(self) -> str:
+        """The name of the bundle that is served."""
+        return self.recommender.bundle
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the gateway counts."""
+        return self.recommender.metrics
+
+    async def warm_up(self) -> None:
+        """Answer the bundle's warm-up URLs, so that no reader pays for the first use, then be ready."""
+        for url in self.warmup:
+            try:
+                answer = await self.recommender.recommend(Ask(url, budget_ms=self.settings.max_budget_ms))
+            except ClientError as error:
+                log.warning("warm-up: %s", error)
+                continue
+            if answer.degraded:
+                log.warning("warm-up: the answer for %s lacks %s", url, ", ".join(answer.degraded))
+        self.ready = True
+
+    def drain(self) -> None:
+        """Stop being ready; what is asked is still answered."""
+        self.ready = False
+
+    async def close(self) -> None:
+        """End what is being computed and free what was opened."""
+        self.drain()
+        self.recommender.close()
+        await self._release()

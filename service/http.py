@@ -1,0 +1,137 @@
+"""The HTTP side: routes over the one recommender, problems for everything that cannot be answered."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import orjson
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from service import problems
+from service.answer import Answer, Ask
+from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
+from service.gateway import Gateway
+from service.metrics import CONTENT_TYPE
+from service.recommender import ClientError, recommend_each
+from service.schema import (
+    AnswerBody,
+    BatchAnswer,
+    BatchRequest,
+    ProblemBody,
+    RecommendQuery,
+    RecommendRequest,
+    field_errors,
+    read_ask,
+)
+
+_JSON = "application/json"
+_PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {**_PROBLEM, "description": "The body is not JSON"},
+    413: {**_PROBLEM, "description": "The body is too large"},
+    422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
+}
+
+
+def make_app(gateway: Gateway) -> FastAPI:
+    """Return the HTTP application of one gateway."""
+    app = FastAPI(
+        title="Onward",
+        summary="Web pages worth reading next",
+        version="1",
+        redirect_slashes=False,
+        redoc_url=None,
+        exception_handlers={
+            RequestValidationError: _on_invalid,
+            ClientError: _on_client_error,
+            HTTPException: _on_http_error,
+        },
+    )
+    _add_recommend(app, gateway)
+    _add_operations(app, gateway)
+    routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
+    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes)
+    return app
+
+
+def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
+    recommender = gateway.recommender
+
+    async def answer(request: Request, ask: Ask) -> Response:
+        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
+
+    @app.get("/recommend", response_model=AnswerBody, responses={422: _REFUSED[422]}, tags=["recommend"])
+    async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
+        """At most k pages worth reading after `url1`, best first."""
+        return await answer(request, query.ask())
+
+    @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"])
+    async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
+        """The same, with the words of a page that may not be known, pages to leave out, and weights."""
+        return await answer(request, body.ask())
+
+    @app.post("/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"])
+    async def recommend_batch(request: Request, body: BatchRequest) -> Response:
+        """At most 100 requests; each gets its own answer or its own problem, in order."""
+        asks = [_ask_or_error(value) for value in body.requests]
+        results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
+        parts = b",".join(_result_json(request, result) for result in results)
+        return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
+
+
+def _add_operations(app: FastAPI, gateway: Gateway) -> None:
+    @app.get("/healthz", tags=["operations"])
+    async def healthz() -> Response:
+        """The process runs; nothing else is looked at."""
+        return Response(b'{"status":"alive"}', media_type=_JSON)
+
+    @app.get(
+        "/readyz", tags=["operations"], responses={503: {**_PROBLEM, "description": "The gateway starts or leaves"}}
+    )
+    async def readyz(request: Request) -> Response:
+        """Whether requests should be sent here."""
+        if not gateway.ready:
+            return problems.NOT_READY.response(request.scope[REQUEST_ID])
+        return Response(orjson.dumps({"status": "ready", "bundle": gateway.bundle}), media_type=_JSON)
+
+    @app.get("/metrics", tags=["operations"], response_class=Response)
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _ask_or_error(value: Any) -> Ask | ClientError:
+    try:
+        return read_ask(value)
+    except ClientError as error:
+        return error
+
+
+def _answer_json(request: Request, answer: Answer) -> bytes:
+    scope = request.scope
+    return answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
+
+
+def _result_json(request: Request, result: Answer | ClientError) -> bytes:
+    if isinstance(result, ClientError):
+        return b'{"problem":%b}' % problems.of_client(result).json(request.scope[REQUEST_ID])
+    return b'{"answer":%b}' % _answer_json(request, result)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 -- FastAPI's signature is wider than its calls
+    return problems.invalid(field_errors(error.errors())).response(request.scope[REQUEST_ID])
+
+
+async def _on_client_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ClientError)  # noqa: S101
+    return problems.of_client(error).response(request.scope[REQUEST_ID])
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], error.headers)

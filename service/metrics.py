@@ -1,0 +1,39 @@
+"""What the gateway counts, in a registry of its own: two gateways in one process do not mix."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+_MILLISECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 75, 100, 150, 250, 500, 1000)
+_CANDIDATES = (0, 1, 5, 10, 30, 60, 100, 150, 256, 500)
+
+
+class Metrics:
+    """The gateway's Prometheus metrics."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "onward_requests", "Requests by route and status", ["protocol", "route", "status"], registry=registry
+        )
+        self.latency = Histogram(
+            "onward_request_seconds", "Time to answer", ["protocol", "route"], buckets=_SECONDS, registry=registry
+        )
+        self.stage = Histogram(
+            "onward_stage_milliseconds", "Time in one stage", ["stage"], buckets=_MILLISECONDS, registry=registry
+        )
+        self.degraded = Counter("onward_degraded", "Answers with a part missing", ["reason"], registry=registry)
+        self.recalled = Histogram(
+            "onward_recall_candidates", "Candidates of a path", ["path"], buckets=_CANDIDATES, registry=registry
+        )
+        self.shown = Counter(
+            "onward_recommendations", "Pages shown, by the path that found them", ["path"], registry=registry
+        )
+        self.cache = Counter("onward_cache", "Lookups of the answer cache", ["result"], registry=registry)
+        self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
+
+    def text(self) -> bytes:
+        """Return the metrics in the Prometheus text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,115 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RecommendRequest(_message.Message):
+    __slots__ = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms")
+    URL1_FIELD_NUMBER: _ClassVar[int]
+    K_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SNIPPET_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    url1: str
+    k: int
+    explain: bool
+    title: str
+    snippet: str
+    language: str
+    exclude: _containers.RepeatedScalarFieldContainer[str]
+    quality_weight: float
+    budget_ms: float
+    def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ...) -> None: ...
+
+class RecommendResponse(_message.Message):
+    __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain")
+    URL1_FIELD_NUMBER: _ClassVar[int]
+    RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    url1: str
+    recommendations: _containers.RepeatedCompositeFieldContainer[Recommendation]
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    bundle: str
+    request_id: str
+    took_ms: float
+    explain: str
+    def __init__(self, url1: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., bundle: _Optional[str] = ..., request_id: _Optional[str] = ..., took_ms: _Optional[float] = ..., explain: _Optional[str] = ...) -> None: ...
+
+class Recommendation(_message.Message):
+    __slots__ = ("url", "title", "snippet", "score", "click", "quality", "recalled_by")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SNIPPET_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    CLICK_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    RECALLED_BY_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    title: str
+    snippet: str
+    score: float
+    click: float
+    quality: float
+    recalled_by: _containers.RepeatedCompositeFieldContainer[RecalledBy]
+    def __init__(self, url: _Optional[str] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., score: _Optional[float] = ..., click: _Optional[float] = ..., quality: _Optional[float] = ..., recalled_by: _Optional[_Iterable[_Union[RecalledBy, _Mapping]]] = ...) -> None: ...
+
+class RecalledBy(_message.Message):
+    __slots__ = ("path", "rank")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    rank: int
+    def __init__(self, path: _Optional[str] = ..., rank: _Optional[int] = ...) -> None: ...
+
+class RecommendBatchRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[RecommendRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[RecommendRequest, _Mapping]]] = ...) -> None: ...
+
+class RecommendBatchResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[RecommendBatchResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[RecommendBatchResult, _Mapping]]] = ...) -> None: ...
+
+class RecommendBatchResult(_message.Message):
+    __slots__ = ("answer", "problem")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    answer: RecommendResponse
+    problem: Problem
+    def __init__(self, answer: _Optional[_Union[RecommendResponse, _Mapping]] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ...) -> None: ...
+
+class Problem(_message.Message):
+    __slots__ = ("title", "status", "detail", "errors")
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    status: int
+    detail: str
+    errors: _containers.RepeatedCompositeFieldContainer[FieldError]
+    def __init__(self, title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[FieldError, _Mapping]]] = ...) -> None: ...
+
+class FieldError(_message.Message):
+    __slots__ = ("field", "problem", "fix")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    FIX_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    problem: str
+    fix: str
+    def __init__(self, field: _Optional[str] = ..., problem: _Optional[str] = ..., fix: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,143 @@
+"""The one way to an answer: canonical URL, cache, deadline, cascade. HTTP, gRPC and batch all come here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from cascade.deadline import Deadline
+from cascade.run import Cascade
+from cascade.trace import Trace
+from cascade.types import Query
+from corpus.url import InvalidURL, canonical, page_id
+from service.answer import Answer, Ask, recommendations
+from service.cache import Cache
+from service.explain import explain
+from service.metrics import Metrics
+from service.settings import Settings
+from store.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a request, and how to mend it."""
+
+    field: str
+    problem: str
+    fix: str
+
+
+class ClientError(ValueError):
+    """A request that cannot be answered as it stands."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.problem}" for error in errors))
+        self.errors = errors
+
+
+class Recommender:
+    """Answers one request at a time from one bundle."""
+
+    def __init__(
+        self, cascade: Cascade, pages: Table, bundle: str, settings: Settings, metrics: Metrics | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.metrics = metrics or Metrics()
+        self._cascade, self._pages, self._settings = cascade, pages, settings
+        limits = settings.cache
+        self._cache: Cache[Answer] = Cache(
+            int(limits.max_mb * 1e6),
+            limits.ttl_s,
+            limits.stale_s,
+            lambda result: self.metrics.cache.labels(result).inc(),
+        )
+        self.metrics.cache_bytes.set_function(lambda: self._cache.bytes)
+
+    async def recommend(self, ask: Ask) -> Answer:
+        """Return the pages worth reading after `ask.url1`. Raises ClientError; a failed part only degrades."""
+        query = self._query(ask)
+        budget_ms = min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
+        if ask.explain:
+            return await self._run(query, ask.k, budget_ms, explained=True)
+        return await self._cache.get(
+            self._key(query, ask.k), lambda: self._run(query, ask.k, budget_ms, explained=False), variant=budget_ms
+        )
+
+    def close(self) -> None:
+        """End what is being computed."""
+        self._cache.close()
+
+    def _query(self, ask: Ask) -> Query:
+        url = self._canonical("url1", ask.url1)
+        return Query(
+            url=url,
+            page=page_id(url),
+            title=ask.title,
+            snippet=ask.snippet,
+            language=ask.language,
+            exclude=frozenset(self._excluded(ask.exclude)),
+            quality_weight=ask.quality_weight,
+        )
+
+    def _canonical(self, field: str, url: str) -> str:
+        try:
+            return canonical(url, self._settings.fragment_hosts)
+        except InvalidURL as error:
+            problem, _, fix = str(error).rpartition(": ")
+            raise ClientError([FieldError(field, problem, fix)]) from None
+
+    def _excluded(self, urls: tuple[str, ...]) -> list[int]:
+        """Return the PageIds to leave out; an address that names no page excludes nothing."""
+        pages = []
+        for url in urls:
+            try:
+                pages.append(page_id(canonical(url, self._settings.fragment_hosts)))
+            except InvalidURL:
+                continue
+        return pages
+
+    def _key(self, query: Query, k: int) -> Hashable:
+        return (query, k, self.bundle)
+
+    async def _run(self, query: Query, k: int, budget_ms: float, explained: bool) -> Answer:
+        trace = Trace(explain=explained)
+        chosen = await self._cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
+        self._count(trace)
+        answer = Answer(
+            url1=query.url,
+            recommendations=recommendations(chosen),
+            degraded=tuple(trace.degraded),
+            bundle=self.bundle,
+            explain=await explain(trace, self._pages) if explained else None,
+        )
+        for page in answer.recommendations:
+            for found in page.recalled_by:
+                self.metrics.shown.labels(found.path).inc()
+        return answer
+
+    def _count(self, trace: Trace) -> None:
+        for stage, ms in trace.ms.items():
+            self.metrics.stage.labels(stage).observe(ms)
+        for reason in trace.degraded:
+            self.metrics.degraded.labels(reason).inc()
+        for path, found in trace.recalled.items():
+            self.metrics.recalled.labels(path).observe(len(found))
+
+
+async def recommend_each(
+    recommender: Recommender, asks: list[Ask | ClientError], concurrency: int
+) -> list[Answer | ClientError]:
+    """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order."""
+    free = asyncio.Semaphore(concurrency)
+
+    async def one(ask: Ask | ClientError) -> Answer | ClientError:
+        if isinstance(ask, ClientError):
+            return ask
+        async with free:
+            try:
+                return await recommender.recommend(ask)
+            except ClientError as error:
+                return error
+
+    return list(await asyncio.gather(*map(one, asks)))

@@ -1,0 +1,163 @@
+"""The shapes of requests and answers on the wire: what is checked, and what OpenAPI shows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.answer import DEFAULT_K, MAX_BATCH, MAX_K, Ask, Recommendation
+from service.recommender import ClientError, FieldError
+
+EXAMPLE_URL = "https://docs.python.org/3/library/heapq.html#heapq.heappush"
+
+#: How to mend a field, by its name.
+_FIX = {
+    "url1": f"send an absolute http or https URL, such as {EXAMPLE_URL}",
+    "k": f"send a whole number from 1 to {MAX_K}",
+    "explain": "send true or false",
+    "title": "send text of at most 500 characters",
+    "snippet": "send text of at most 5000 characters",
+    "language": "send a language tag such as en",
+    "exclude": "send a list of at most 500 URLs",
+    "quality_weight": "send a number from 0 to 1, or leave it out",
+    "budget_ms": "send a number of milliseconds above 0, or leave it out",
+    "requests": f"send a list of 1 to {MAX_BATCH} requests",
+}
+_ELSE = "send a JSON object as the documentation at /docs shows"
+
+
+class RecommendQuery(BaseModel):
+    """What GET /recommend takes."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    url1: Annotated[str, Field(description="the page that the reader is on: http or https", examples=[EXAMPLE_URL])]
+    k: Annotated[int, Field(ge=1, le=MAX_K, description="the most pages to recommend")] = DEFAULT_K
+    explain: Annotated[bool, Field(description="add what happened at every stage; such answers are not cached")] = False
+
+    def ask(self) -> Ask:
+        """Return the request as the recommender takes it."""
+        return Ask(self.url1, self.k, self.explain)
+
+
+class RecommendRequest(RecommendQuery):
+    """What POST /recommend takes."""
+
+    title: Annotated[str, Field(max_length=500, description="read only when the page is not known")] = ""
+    snippet: Annotated[str, Field(max_length=5000, description="read only when the page is not known")] = ""
+    language: Annotated[str, Field(max_length=35, description="of the page, such as `en`")] = ""
+    exclude: Annotated[
+        list[str], Field(max_length=500, description="URLs not to recommend; what is no URL excludes nothing")
+    ] = []
+    quality_weight: Annotated[
+        float | None, Field(ge=0, le=1, description="0 ranks by clicks alone, 1 by quality; null takes the bundle's")
+    ] = None
+    budget_ms: Annotated[float | None, Field(gt=0, description="time for the answer; null takes the gateway's")] = None
+
+    def ask(self) -> Ask:
+        """Return the request as the recommender takes it."""
+        return Ask(**{**dict(self), "exclude": tuple(self.exclude)})
+
+
+class BatchRequest(BaseModel):
+    """What POST /recommend/batch takes."""
+
+    requests: Annotated[
+        list[Any],
+        Field(
+            min_length=1,
+            max_length=MAX_BATCH,
+            description="each as POST /recommend takes it; each gets its own answer or its own problem",
+            json_schema_extra={"items": {"$ref": "#/components/schemas/RecommendRequest"}},
+        ),
+    ]
+
+
+class Dropped(BaseModel):
+    """A candidate that a filter took out."""
+
+    url: str | None
+    reason: str
+
+
+class StageCandidate(BaseModel):
+    """A candidate as a stage left it; `because` is the query by which the Q' path found it."""
+
+    url: str | None
+    columns: dict[str, Any]
+    because: str | None = None
+
+
+class StageRecord(BaseModel):
+    """What one stage left, best first."""
+
+    stage: str
+    candidates: list[StageCandidate]
+
+
+class Explanation(BaseModel):
+    """What happened to one request."""
+
+    ms: dict[str, float]
+    dropped: list[Dropped]
+    stages: list[StageRecord]
+
+
+class AnswerBody(BaseModel):
+    """At most k pages worth reading next, best first."""
+
+    url1: Annotated[str, Field(description="canonical", examples=[EXAMPLE_URL])]
+    recommendations: list[Recommendation]
+    degraded: Annotated[list[str], Field(description="what was missing; empty for a whole answer")]
+    bundle: str
+    request_id: str
+    took_ms: float
+    explain: Explanation | None = None
+
+
+class ProblemBody(BaseModel):
+    """What is wrong with a request and how to mend it (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] = []
+
+
+class BatchResult(BaseModel):
+    """Either the answer or the problem of one request."""
+
+    answer: AnswerBody | None = None
+    problem: ProblemBody | None = None
+
+
+class BatchAnswer(BaseModel):
+    """The results of a batch, in the order of its requests."""
+
+    results: list[BatchResult]
+
+
+def read_ask(value: Any) -> Ask:
+    """Check one request, from JSON or from gRPC. Raises ClientError that names the fields."""
+    try:
+        return RecommendRequest.model_validate(value).ask()
+    except ValidationError as error:
+        raise ClientError(field_errors(error.errors(include_url=False, include_input=False))) from None
+
+
+def field_errors(errors: Any) -> list[FieldError]:
+    """Return pydantic's errors as ours; never with what was sent, which may hold anything."""
+    return [_field_error(error["loc"], error["type"], error["msg"]) for error in errors]
+
+
+def _field_error(loc: tuple[str | int, ...], kind: str, message: str) -> FieldError:
+    parts = loc[1:] if loc and loc[0] in ("body", "query") else loc
+    if kind == "json_invalid":
+        return FieldError("body", "the body is not JSON", "send valid JSON in UTF-8")
+    name = str(parts[0]) if parts else "body"
+    field = name + "".join(f"[{part}]" for part in parts[1:])
+    problem = "it is missing" if kind == "missing" else message[:1].lower() + message[1:]
+    return FieldError(field, problem, _FIX.get(name, _ELSE))
