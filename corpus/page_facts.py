@@ -1,0 +1,61 @@
+"""What is worked out of a page's URL and words when it is read: site, address, language, fingerprint, spam."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+
+from corpus.text import clean, detect_languages, fingerprints, is_spam
+from corpus.url import address_key, host_id
+
+#: Columns of `pages.parquet`, sorted by `page`.
+PAGES = pa.schema(
+    [
+        ("page", pa.uint64()),  # PageId
+        ("url", pa.string()),  # canonical
+        ("title", pa.string()),
+        ("snippet", pa.string()),
+        ("language", pa.string()),  # two letters, '' when unknown
+        ("body", pa.string()),
+        ("published", pa.timestamp("us", "UTC")),  # may be null
+        ("host", pa.uint64()),  # corpus.url.host_id
+        ("address", pa.uint64()),  # corpus.url.address_key
+        ("fingerprint", pa.uint64()),  # of title and snippet, 0 when they are short
+        ("spam", pa.bool_()),
+    ]
+)
+
+_LANGUAGE_TAG = re.compile(r"([A-Za-z]{2})(?:[-_].*)?", re.DOTALL)
+
+
+def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows with the columns of PAGES; `batch` has page, url, title, snippet, language, body, published."""
+    urls = batch["url"].to_pylist()
+    titles = [clean(title) for title in batch["title"].to_pylist()]
+    snippets = [clean(snippet) for snippet in batch["snippet"].to_pylist()]
+    texts = [f"{title} {snippet}" for title, snippet in zip(titles, snippets, strict=True)]
+    columns = {
+        "page": batch["page"],
+        "url": urls,
+        "title": titles,
+        "snippet": snippets,
+        "language": _languages(batch["language"].to_pylist(), texts),
+        "body": [clean(body) for body in batch["body"].to_pylist()],
+        "published": batch["published"],
+        "host": [host_id(url) for url in urls],
+        "address": [address_key(url) for url in urls],
+        "fingerprint": fingerprints(texts),
+        "spam": [is_spam(title, snippet) for title, snippet in zip(titles, snippets, strict=True)],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=PAGES)
+
+
+def _languages(given: list[str], texts: list[str]) -> list[str]:
+    """Return each page's language in two letters: `en-GB` is `en`; what is no such tag is told by the text."""
+    tags = [_LANGUAGE_TAG.fullmatch(tag) for tag in given]
+    unknown = [row for row, tag in enumerate(tags) if tag is None]
+    languages = [tag[1].lower() if tag else "" for tag in tags]
+    for row, language in zip(unknown, detect_languages([texts[row] for row in unknown]), strict=True):
+        languages[row] = language
+    return languages

@@ -1,0 +1,115 @@
+"""The four input tables: their columns, what a column holds, and which of them may be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class InputError(ValueError):
+    """Input that cannot be read at all; the message names the file, what was found and the fix."""
+
+
+class Kind(StrEnum):
+    """What a column holds, in the words of an error message."""
+
+    URL = "an absolute http or https URL"
+    TEXT = "text"
+    ID = "text or a whole number"
+    TIME = "ISO 8601 text, a timestamp or seconds since 1970 (UTC where no zone is given)"
+    REAL = "a number"
+    INTEGER = "a whole number from 0 to 32767"
+    BOOLEAN = "true or false, or 1 or 0"
+
+
+#: DuckDB types in which a Parquet file may hold each kind. CSV and JSON Lines are read as text.
+_INTEGERS = frozenset(f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")) | {
+    "INTEGER",
+    "UINTEGER",
+}
+_NUMBERS = _INTEGERS | {"FLOAT", "DOUBLE", "DECIMAL"}
+_TIMES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
+_TEXT = frozenset({"VARCHAR", "ENUM"})
+TYPES = MappingProxyType(
+    {
+        Kind.URL: _TEXT,
+        Kind.TEXT: _TEXT,
+        Kind.ID: _TEXT | _INTEGERS | {"UUID"},
+        Kind.TIME: _TEXT | _NUMBERS | _TIMES,
+        Kind.REAL: _TEXT | _NUMBERS,
+        Kind.INTEGER: _TEXT | _NUMBERS,
+        Kind.BOOLEAN: _TEXT | _NUMBERS | {"BOOLEAN"},
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of an input table."""
+
+    name: str
+    kind: Kind
+    required: bool = True  # the file must have the column
+    blank: bool = False  # a row may leave a required column empty
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One input table; `required` says whether there is anything to do without it."""
+
+    name: str
+    columns: tuple[Column, ...]
+    required: bool = False
+
+    def of(self, kind: Kind) -> tuple[Column, ...]:
+        """Return the columns of one kind."""
+        return tuple(column for column in self.columns if column.kind is kind)
+
+
+PAGES = Table(
+    "pages",
+    (
+        Column("url", Kind.URL),
+        Column("title", Kind.TEXT),
+        Column("snippet", Kind.TEXT, blank=True),
+        Column("language", Kind.TEXT, required=False),
+        Column("published", Kind.TIME, required=False),
+        Column("body", Kind.TEXT, required=False),
+    ),
+    required=True,
+)
+CLICKS = Table(
+    "clicks",
+    (
+        Column("session", Kind.ID),
+        Column("url", Kind.URL),
+        Column("time", Kind.TIME),
+        Column("dwell_s", Kind.REAL, required=False),
+    ),
+)
+IMPRESSIONS = Table(
+    "impressions",
+    (
+        Column("impression", Kind.ID),
+        Column("time", Kind.TIME),
+        Column("url1", Kind.URL),
+        Column("url2", Kind.URL),
+        Column("position", Kind.INTEGER),
+        Column("clicked", Kind.BOOLEAN),
+        Column("dwell_s", Kind.REAL, required=False),
+        Column("random", Kind.BOOLEAN, required=False),
+    ),
+)
+LABELS = Table(
+    "labels",
+    (
+        Column("url1", Kind.URL),
+        Column("url2", Kind.URL),
+        Column("quality", Kind.REAL),
+        Column("source", Kind.TEXT, required=False),
+    ),
+)
+
+#: In the order in which they are read: the others refer to pages.
+TABLES = (PAGES, CLICKS, IMPRESSIONS, LABELS)

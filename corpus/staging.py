@@ -1,0 +1,108 @@
+"""Stages a source in the working database: values cast, URLs numbered, and what is wrong with each row."""
+
+# ruff: noqa: S608 - names in the SQL come from the schema
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from corpus.casting import SQL_TYPES, blank, problems, value
+from corpus.scan import Source
+from corpus.schema import Kind, Table
+from corpus.url import InvalidURL, canonical, page_id
+
+_URLS_AT_ONCE = 50_000
+
+# Of two rows for one thing the first stays; but a click is never lost to its own impression.
+_SAME = {
+    "pages": "PARTITION BY url_page ORDER BY ordinal",
+    "impressions": "PARTITION BY impression, url2_page ORDER BY clicked DESC, ordinal",
+}
+
+
+def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]) -> None:
+    """Make the table `urls`: each distinct spelling once, with its canonical URL and PageId (null when invalid)."""
+    connection.execute("CREATE TABLE urls (raw VARCHAR, url VARCHAR, page UBIGINT, known BOOLEAN DEFAULT true)")
+    spellings = " UNION ".join(
+        f"SELECT {value(column, source.found[column.name])} AS raw FROM {source.view}"
+        for source in sources
+        for column in source.table.of(Kind.URL)
+        if column.name in source.found
+    )
+    writer = connection.cursor()
+    for batch in connection.sql(f"SELECT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(_URLS_AT_ONCE):
+        raw = batch["raw"].to_pylist()
+        urls = [_canonical(url) for url in raw]
+        pages = pa.array([None if url is None else page_id(url) for url in urls], pa.uint64())
+        writer.register("numbered", pa.table({"raw": raw, "url": pa.array(urls, pa.string()), "page": pages}))
+        writer.execute("INSERT INTO urls (raw, url, page) FROM numbered")
+        writer.unregister("numbered")
+    writer.close()
+
+
+def _canonical(url: str) -> str | None:
+    try:
+        return canonical.__wrapped__(url)  # each spelling comes once: nothing to remember
+    except InvalidURL:
+        return None
+
+
+def stage(connection: duckdb.DuckDBPyConnection, source: Source, until: datetime | None) -> None:
+    """Make the tables `staged_<table>` and `wrong_<table>` (ordinal, reason, field) and the view `kept_<table>`."""
+    name = source.table.name
+    limit = None if until is None else f"TIMESTAMPTZ '{until.isoformat()}'"
+    cases = " ".join(
+        f"WHEN {condition} THEN {{'reason': '{reason}', 'field': '{field}'}}"
+        for condition, reason, field in problems(source.table, source.found, limit)
+    )
+    connection.execute(
+        f"CREATE TABLE staged_{name} AS SELECT *, CASE {cases} END AS problem FROM ({_numbered(source)})"
+    )
+    connection.execute(
+        f"CREATE TABLE wrong_{name} AS SELECT ordinal, problem.reason, problem.field FROM staged_{name} "
+        "WHERE problem IS NOT NULL"
+    )
+    if same := _SAME.get(name):
+        rank = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM staged_{name} WHERE problem IS NULL"
+        connection.execute(f"INSERT INTO wrong_{name} SELECT ordinal, 'duplicate', '' FROM ({rank}) WHERE nth > 1")
+    if name == "clicks":
+        order = "PARTITION BY session ORDER BY time, ordinal"
+        steps = f"SELECT ordinal, url_page, lag(url_page) OVER ({order}) AS before FROM staged_clicks"
+        reloads = f"SELECT ordinal, 'reload', '' FROM ({steps} WHERE problem IS NULL) WHERE url_page = before"
+        connection.execute(f"INSERT INTO wrong_clicks {reloads}")
+    connection.execute(f"CREATE TEMP VIEW kept_{name} AS FROM staged_{name} ANTI JOIN wrong_{name} USING (ordinal)")
+
+
+def stage_nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make an empty `kept_<table>` for a table that was not given."""
+    columns = ", ".join(f"NULL::{SQL_TYPES[c.kind]} AS {c.name}, NULL::UBIGINT AS {c.name}_page" for c in table.columns)
+    connection.execute(f"CREATE TEMP VIEW kept_{table.name} AS SELECT 0 AS ordinal, {columns} WHERE false")
+
+
+def forget_unknown_urls(connection: duckdb.DuckDBPyConnection) -> None:
+    """Mark the URLs that no kept page has: what comes after the pages speaks of those alone."""
+    connection.execute("UPDATE urls SET known = false WHERE page NOT IN (SELECT url_page FROM kept_pages)")
+
+
+def _numbered(source: Source) -> str:
+    """Return SQL for the source's rows with values cast, `<column>_blank`, and for URLs `_page`, `_known`, `_url`."""
+    values = ", ".join(
+        f"{value(c, source.found[c.name])} AS {c.name}, {blank(c, source.found[c.name])} AS {c.name}_blank"
+        if c.name in source.found
+        else f"NULL::{SQL_TYPES[c.kind]} AS {c.name}, true AS {c.name}_blank"
+        for c in source.table.columns
+    )
+    joined = source.table.of(Kind.URL)
+    kept = ", ".join(c.name for c in source.table.columns if c.kind is not Kind.URL)
+    flags = ", ".join(f"{c.name}_blank" for c in source.table.columns)
+    pages = ", ".join(
+        f"{c.name}_urls.page AS {c.name}_page, {c.name}_urls.known AS {c.name}_known, {c.name}_urls.url AS {c.name}_url"
+        for c in joined
+    )
+    joins = " ".join(f"LEFT JOIN urls AS {c.name}_urls ON rows.{c.name} = {c.name}_urls.raw" for c in joined)
+    rows = f"SELECT ordinal, malformed, {values} FROM {source.view}"
+    return f"SELECT ordinal, malformed, {kept}, {flags}, {pages} FROM ({rows}) AS rows {joins}"

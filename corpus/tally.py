@@ -1,0 +1,77 @@
+"""Counts what became of the staged rows, and writes down the rejected ones."""
+
+# ruff: noqa: S608 - names in the SQL come from the schema
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from corpus.report import Rejected, Report, TableReport
+from corpus.scan import Source, quoted
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXAMPLES = 3
+_NOT_REJECTED = "('later', 'reload')"
+
+
+def tally(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]) -> Report:
+    """Return the report on every staged table."""
+    return Report({source.table.name: _tally(connection, source) for source in sources})
+
+
+def _tally(connection: duckdb.DuckDBPyConnection, source: Source) -> TableReport:
+    name = source.table.name
+    [(read,)] = connection.execute(f"SELECT count(*) FROM staged_{name}").fetchall()
+    wrong = dict(connection.execute(f"SELECT reason, count(*) FROM wrong_{name} GROUP BY reason ORDER BY 1").fetchall())
+    later, reloads = wrong.pop("later", 0), wrong.pop("reload", 0)
+    examples = _examples(connection, source) if wrong else {}
+    first = last = None
+    if any(column.name == "time" for column in source.table.columns):
+        span = f"SELECT epoch_us(min(time)), epoch_us(max(time)) FROM kept_{name}"
+        first, last = (_time(us) for us in connection.execute(span).fetchall()[0])
+    return TableReport(
+        file=str(source.path),
+        read=read,
+        kept=read - later - reloads - sum(wrong.values()),
+        later=later,
+        reloads=reloads,
+        rejected={reason: Rejected(count, tuple(examples.get(reason, ()))) for reason, count in wrong.items()},
+        first=first,
+        last=last,
+    )
+
+
+def _examples(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, list[str]]:
+    name = source.table.name
+    few = (
+        f"SELECT * FROM wrong_{name} WHERE reason NOT IN {_NOT_REJECTED} "
+        f"QUALIFY row_number() OVER (PARTITION BY reason ORDER BY abs(ordinal)) <= {_EXAMPLES}"
+    )
+    joined = f"({few}) JOIN {source.view} USING (ordinal)"
+    rows = f"SELECT reason, ordinal, field, raw::VARCHAR FROM {joined} ORDER BY abs(ordinal)"
+    examples: dict[str, list[str]] = {}
+    for reason, ordinal, field, raw in connection.execute(rows).fetchall():
+        where = f"line {-ordinal}" if ordinal < 0 else f"row {ordinal}"
+        examples.setdefault(reason, []).append(f"{where}{f', {field}' if field else ''}: {raw[:300]}")
+    return examples
+
+
+def write_rejected(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], path: Path) -> None:
+    """Write every rejected row as one JSON object a line: table, reason, field, row number, the whole row.
+
+    A line that is no row at all has its line number, negative.
+    """
+    rows = " UNION ALL ".join(
+        f"SELECT '{source.table.name}' AS \"table\", reason, field, ordinal AS row_number, raw AS row "
+        f"FROM wrong_{source.table.name} JOIN {source.view} USING (ordinal) WHERE reason NOT IN {_NOT_REJECTED}"
+        for source in sources
+    )
+    connection.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT json)")
+
+
+def _time(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)

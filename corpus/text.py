@@ -1,0 +1,131 @@
+"""What the words of a page say: clean text, near-duplicate fingerprints, language, spam."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+#: A text of fewer words has no fingerprint: two short captions are alike by chance.
+FEWEST_WORDS = 16
+#: Below this confidence the language is left unknown.
+SURE = 0.5
+
+# Control characters, zero-width spaces, bidirectional overrides and lone surrogates; tab and line ends are spaces.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# Scripts written without spaces give one word a character.
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_LINK = re.compile(r"https?://|www\.|</?a\b", re.IGNORECASE)
+_AT_ONCE = 2048  # texts whose bits are counted together: bounds memory, not the result
+
+
+def clean(text: str) -> str:
+    """Return `text` on one line: control characters dropped, runs of white space made one space."""
+    return " ".join(_CONTROL.sub("", text).split())
+
+
+def fingerprints(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """Return a 64-bit simhash of each text: near-duplicates differ in few bits; 0 for fewer than 16 words.
+
+    Each bit is the majority, over the distinct pairs of neighbouring words, of that bit of the pair's hash.
+    """
+    vocabulary: dict[str, int] = {}
+    result = np.zeros(len(texts), np.uint64)
+    for start in range(0, len(texts), _AT_ONCE):
+        words = [_WORD.findall(text.lower()) for text in texts[start : start + _AT_ONCE]]
+        result[start : start + len(words)] = _simhash([_word_hashes(text, vocabulary) for text in words])
+    return result
+
+
+def _word_hashes(words: list[str], vocabulary: dict[str, int]) -> NDArray[np.uint64]:
+    for word in words:
+        if word not in vocabulary:
+            vocabulary[word] = xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
+    return np.array([vocabulary[word] for word in words], np.uint64)
+
+
+def _simhash(texts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    long_enough = np.flatnonzero([len(words) >= FEWEST_WORDS for words in texts])
+    result = np.zeros(len(texts), np.uint64)
+    if len(long_enough) == 0:
+        return result
+    owner = np.repeat(long_enough, [len(texts[i]) - 1 for i in long_enough])
+    pairs = _mixed(
+        np.concatenate([texts[i][:-1] for i in long_enough]), np.concatenate([texts[i][1:] for i in long_enough])
+    )
+    order = np.lexsort((pairs, owner))  # a pair that is repeated counts once
+    owner, pairs = owner[order], pairs[order]
+    first = np.r_[True, (owner[1:] != owner[:-1]) | (pairs[1:] != pairs[:-1])]
+    owner, pairs = owner[first], pairs[first]
+    bits = np.unpackbits(pairs.astype(">u8").view(np.uint8).reshape(-1, 8), axis=1)
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    ones = np.add.reduceat(bits, starts, axis=0, dtype=np.int32)
+    total = np.diff(np.r_[starts, len(owner)])
+    result[owner[starts]] = np.packbits(2 * ones > total[:, None], axis=1).view(">u8").ravel()
+    return result
+
+
+def _mixed(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    mixed = left * np.uint64(0x9E3779B97F4A7C15) ^ right  # so that `a b` is not `b a`
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0xD6E8FEB86659FD93)
+    return mixed ^ (mixed >> np.uint64(32))
+
+
+def detect_languages(texts: Sequence[str]) -> list[str]:
+    """Return each text's language in two letters, '' when it is too short or the guess is unsure."""
+    return [_detect(text) for text in texts]
+
+
+def _detect(text: str) -> str:
+    letters = "".join(filter(str.isalpha, text))
+    if len(letters) < (12 if letters.isascii() else 6):
+        return ""
+    language, confidence = _identifier().classify(text[:2000])
+    return str(language) if confidence >= SURE and len(language) == 2 else ""
+
+
+@cache
+def _identifier() -> Any:
+    # Loaded at the first use: the gateway imports this module and never detects a language.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def is_spam(title: str, snippet: str) -> bool:
+    """Return whether a page looks made for search engines. Three rules, each on what a reader sees.
+
+    Keyword stuffing: of 20 words or more, one word of four letters or more makes up over a third; or of 12
+    words or more, fewer than a third are distinct. Shouting: of 30 letters or more in the title, 90 % are
+    capitals, or three exclamation marks run together. Link farm: five links or more, one for every eight words.
+    """
+    text = f"{title} {snippet}"
+    words = _WORD.findall(text.lower())
+    return _stuffed(words) or _shouts(title) or _farms_links(text, len(words))
+
+
+def _stuffed(words: list[str]) -> bool:
+    if len(words) < 12:
+        return False
+    counts = Counter(words)
+    most = max((count for word, count in counts.items() if len(word) >= 4), default=0)
+    return 3 * len(counts) < len(words) or (len(words) >= 20 and 3 * most > len(words))
+
+
+def _shouts(title: str) -> bool:
+    letters = [letter for letter in title if letter.isalpha()]
+    capitals = sum(letter.isupper() for letter in letters)
+    return (len(letters) >= 30 and capitals >= 0.9 * len(letters)) or "!!!" in title
+
+
+def _farms_links(text: str, words: int) -> bool:
+    links = len(_LINK.findall(text))
+    return links >= 5 and links * 8 >= words
