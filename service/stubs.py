@@ -22,6 +22,8 @@ def generate(root: Path) -> None:
     ]
     if protoc.main(arguments) != 0:
         raise RuntimeError("protoc refused proto/onward/v1/recommender.proto: its message stands above")
+    hints = root / "service/pb/recommender_pb2.pyi"
+    hints.write_text(f"# mypy: ignore-errors\n{hints.read_text()}")  # protobuf itself ships no types
 
 
 if __name__ == "__main__":

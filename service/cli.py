@@ -1,0 +1,39 @@
+"""The `onward` command. A command is one module of `service/commands`; what it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from service.commands import errors
+from service.commands.inspect import inspect
+from service.commands.push import push
+from service.commands.recommend import recommend
+from service.commands.serve import serve
+
+app = typer.Typer(
+    name="onward",
+    help="Web pages worth reading next.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# Online. Modules imported here may import typer and the standard library alone: `--help` must be instant.
+app.command()(serve)
+app.command()(recommend)
+app.command()(push)
+app.command()(inspect)
+# Offline: `corpus`, `build` and `evaluate` are registered here.
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is one line and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        if (line := errors.one_line(error)) is None:
+            raise
+        typer.secho(line, fg="red", err=True)
+        sys.exit(1)

@@ -1,0 +1,22 @@
+"""Tells errors that a user can mend from bugs."""
+
+from __future__ import annotations
+
+
+def one_line(error: Exception) -> str | None:
+    """Return what to tell the user, or None for an error that deserves its traceback."""
+    from redis.exceptions import RedisError
+
+    from corpus.schema import InputError
+    from corpus.url import InvalidURL
+    from service.server import ServeError
+    from service.settings import SettingsError
+    from store.bundle import BundleError
+
+    if isinstance(error, BundleError | InputError | InvalidURL | ServeError | SettingsError):
+        return f"onward: {error}"
+    if isinstance(error, RedisError):
+        return f"onward: Redis: {error}"
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return f"onward: {error.filename}: {error.strerror}"
+    return None

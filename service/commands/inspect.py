@@ -1,0 +1,131 @@
+"""`onward inspect`: what a bundle holds, and what its tables know of one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.commands.options import BundleName, Bundles
+from service.commands.push import table_files
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from store.bundle import Bundle
+
+_ROWS = 10
+
+
+def inspect(
+    bundles: Bundles,
+    url: Annotated[str | None, typer.Option("--url", help="Show this page's rows in every table.")] = None,
+    bundle: BundleName = None,
+) -> None:
+    """Show the manifest, and with --url one page's rows in every table."""
+    from rich.console import Console
+
+    from store.bundle import open_bundle
+
+    opened, console = open_bundle(bundles, bundle), Console()
+    console.print(_manifest(opened))
+    if url is not None:
+        _show_page(opened, url, console)
+
+
+def _manifest(bundle: Bundle) -> Table:
+    from rich.table import Table
+
+    manifest = bundle.manifest
+    table = Table("", "", title=manifest.name, show_header=False)
+    facts: dict[str, Any] = {
+        "created": manifest.created,
+        "git commit": manifest.git_commit,
+        "seed": manifest.seed,
+        **{f"data: {name}": value for name, value in manifest.data.items()},
+        **{f"rows: {name}": value for name, value in manifest.rows.items()},
+        **{f"dimension: {name}": value for name, value in manifest.dimensions.items()},
+        **{f"features: {name}": len(names) for name, names in manifest.features.items()},
+        **{f"metric: {name}": value for name, value in manifest.metrics.items()},
+        **{f"note {number}": note for number, note in enumerate(manifest.notes, 1)},
+        **{f"file: {name}": (bundle.path / name).stat().st_size for name in manifest.files},
+    }
+    for name, value in facts.items():
+        table.add_row(name, _text(value))
+    return table
+
+
+def _show_page(bundle: Bundle, url: str, console: Console) -> None:
+    import numpy as np
+
+    from corpus.url import canonical, page_id
+    from store.tables import LmdbTable
+
+    address = canonical(url)
+    key = np.array([page_id(address)], np.uint64)
+    tables = {path.stem: LmdbTable(path) for path in table_files(bundle)}
+    console.print(f"\n[bold]{address}[/bold]  PageId {key[0]:016x}")
+    for name, table in tables.items():
+        row = table.read(key)[0]
+        console.print(_row(name, row, tables) if row else f"{name}: no row")
+
+
+def _row(name: str, row: bytes, tables: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    names, lines = _READERS.get(name, _bytes)(row)
+    shown = Table(*names, title=f"{name}: {len(row)} bytes, {len(lines)} lines")
+    for line in lines[:_ROWS]:
+        shown.add_row(
+            *(_url(value, tables) if kind == "page" else _text(value) for kind, value in zip(names, line, strict=True))
+        )
+    return shown
+
+
+def _pages(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from store import page_row
+
+    facts = page_row.read_facts([row])[0]
+    tokens = page_row.read_tokens(row, facts)
+    text = page_row.read_text(row)._asdict()
+    shown = {**text, **{name: facts[name] for name in facts.dtype.names}, "token ids": tokens[:20].tolist()}
+    return ["field", "value"], [[name, value] for name, value in shown.items()]
+
+
+def _coclick(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from recall.coclick.row import read
+
+    names = ["page", "affinity", "next_all", "back_all", "shown_all", "chosen_all", "borrowed_next"]
+    return names, [list(line) for line in read(row)[names].tolist()]
+
+
+def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from recall.qprime.row import read
+
+    found = read(row)
+    lines = zip(found.pages.tolist(), found.quality.tolist(), found.query.tolist(), strict=True)
+    return ["page", "quality", "query"], [[page, quality, found.queries[query]] for page, quality, query in lines]
+
+
+def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    return ["bytes"], [[row[:64].hex(" ")]]
+
+
+_READERS = {"pages": _pages, "coclick": _coclick, "qprime": _qprime}
+
+
+def _url(page: int, tables: dict[str, Any]) -> str:
+    import numpy as np
+    from rich.markup import escape
+
+    from store import page_row
+
+    row = tables["pages"].read(np.array([page], np.uint64))[0] if "pages" in tables else None
+    return escape(page_row.read_text(row).url) if row else f"{page:016x}"
+
+
+def _text(value: Any) -> str:
+    from rich.markup import escape
+
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))

@@ -1,0 +1,142 @@
+"""HTTP and gRPC in one process on one event loop: start, be ready, drain, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc  # type: ignore[import-untyped]
+import uvicorn
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from service.gateway import Gateway
+from service.grpc import NAME, Service
+from service.http import make_app
+
+_BACKLOG = 2048
+
+
+class ServeError(RuntimeError):
+    """The gateway cannot be served; the message says why and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a gateway listens; port 0 takes a free one."""
+
+    host: str
+    port: int
+    grpc_port: int
+    shared: bool = False  # several processes listen on the same ports
+
+
+class Stop:
+    """The wish to leave: in order, after a drain, or at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = False
+
+    def __call__(self, at_once: bool = False) -> None:
+        """Ask the servers to leave; asked twice, they do not wait for balancers to look away."""
+        self.at_once = at_once or self.asked.is_set()
+        self.asked.set()
+
+    def on_signals(self) -> None:
+        """Leave on SIGTERM; on SIGINT, from a person at a terminal, without the wait."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self)
+        loop.add_signal_handler(signal.SIGINT, self, True)
+
+
+async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callable[[Address], None]) -> None:
+    """Serve until `stop`; `announce` gets the real ports once the gateway is ready. Raises ServeError."""
+    listening = bind(address)
+    try:
+        grpc_server, grpc_port, health_status = _grpc_server(gateway, address)
+    except ServeError:
+        listening.close()
+        raise
+    http_server = _HttpServer(_http_config(gateway))
+    serving = asyncio.create_task(http_server.serve(sockets=[listening]))
+    await health_status.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await grpc_server.start()
+    try:
+        await gateway.warm_up()
+        await health_status.set("", health_pb2.HealthCheckResponse.SERVING)
+        await health_status.set(NAME, health_pb2.HealthCheckResponse.SERVING)
+        announce(Address(address.host, listening.getsockname()[1], grpc_port, address.shared))
+        await stop.asked.wait()
+    finally:
+        gateway.drain()
+        await health_status.enter_graceful_shutdown()
+        if not stop.at_once:
+            await asyncio.sleep(gateway.settings.server.drain_s)
+        http_server.should_exit = True
+        await asyncio.gather(serving, grpc_server.stop(gateway.settings.server.grace_s))
+        await gateway.close()
+
+
+def bind(address: Address, option: str = "--port") -> socket.socket:
+    """Return a socket that listens on `address.port`, which `option` set. Raises ServeError when the port is taken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if address.shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listening.bind((address.host, address.port))
+        listening.listen(_BACKLOG)  # before it listens, another process may still bind the same port
+    except OSError as error:
+        listening.close()
+        raise _taken(option, address.host, address.port, error.strerror) from None
+    return listening
+
+
+def _grpc_server(gateway: Gateway, address: Address) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
+    options = [
+        ("grpc.so_reuseport", int(address.shared)),  # 1 is the default, and binds a taken port without a word
+        ("grpc.max_receive_message_length", gateway.settings.server.max_message_kb * 1024),
+    ]
+    server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers((Service(gateway).handlers(),))
+    status = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    reflection.enable_server_reflection((NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    try:
+        port = server.add_insecure_port(f"{host}:{address.grpc_port}")
+    except RuntimeError:
+        raise _taken("--grpc-port", address.host, address.grpc_port, "it is taken") from None
+    return server, port, status
+
+
+def _taken(option: str, host: str, port: int, reason: str | None) -> ServeError:
+    return ServeError(f"cannot listen on {host}:{port} ({reason}): stop what listens there, or choose another {option}")
+
+
+def _http_config(gateway: Gateway) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(gateway),
+        backlog=_BACKLOG,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=gateway.settings.server.grace_s,
+    )
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the gateway leaves as one, and with exit code 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,119 @@
+"""The processes of `onward serve`: one, or several that share the ports by SO_REUSEPORT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from urllib.parse import quote
+
+from service.server import Address, ServeError, Stop, bind, serve
+from service.settings import Settings
+
+_LINKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a process needs to serve; it is sent to spawned ones."""
+
+    bundles: Path
+    bundle: str | None
+    redis_url: str | None
+    settings: Settings
+    address: Address
+
+
+def run(job: Job, announces: bool = True) -> None:
+    """Serve in this process until a signal. Raises BundleError and ServeError."""
+    import uvloop
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(job, announces))
+
+
+def run_many(job: Job, workers: int) -> int:
+    """Serve in `workers` processes until a signal; return the exit code.
+
+    When one dies, the others are told to leave and the code is 1: who started us decides on a restart.
+    Raises ServeError when a port is taken.
+    """
+    _probe(job.address)
+    context = multiprocessing.get_context("spawn")  # a fork after native libraries started threads can hang
+    processes = [context.Process(target=_worker, args=(job, number == 0)) for number in range(workers)]
+    for process in processes:
+        process.start()
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        _terminate(processes)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    wait([process.sentinel for process in processes])
+    died = not stopping
+    if died:
+        _terminate(processes)
+    for process in processes:
+        process.join()
+    return int(died or any(process.exitcode for process in processes))
+
+
+async def _serve(job: Job, announces: bool) -> None:
+    from service.bootstrap import load
+
+    stop = Stop()
+    stop.on_signals()
+    gateway = load(job.bundles, job.settings, redis_url=job.redis_url, bundle=job.bundle)
+
+    def announce(address: Address) -> None:
+        if announces:
+            sys.stdout.write(greeting(address, gateway.bundle, gateway.warmup))
+            sys.stdout.flush()
+
+    await serve(gateway, job.address, stop, announce)
+
+
+def greeting(address: Address, bundle: str, urls: tuple[str, ...]) -> str:
+    """Return what a person reads when the gateway is ready: where it is, and three links to try."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address.host, address.host)  # noqa: S104
+    here = f"http://{host}:{address.port}"
+    links = "".join(f"  {here}/recommend?url1={quote(url, safe='')}\n" for url in urls[:_LINKS])
+    return f"Onward serves {bundle}\n  HTTP {here} (try {here}/docs), gRPC {host}:{address.grpc_port}\n{links}"
+
+
+def _worker(job: Job, announces: bool) -> None:
+    """Be one of several processes; an error that a user can mend is one line here too."""
+    from service.commands.errors import one_line
+
+    try:
+        run(job, announces)
+    except Exception as error:
+        if (line := one_line(error)) is None:
+            raise
+        sys.stderr.write(f"{line}\n")
+        sys.exit(1)
+
+
+def _probe(address: Address) -> None:
+    """Refuse ports that another program has; with SO_REUSEPORT the kernel would let us share them unasked."""
+    for option, port in (("--port", address.port), ("--grpc-port", address.grpc_port)):
+        if port == 0:
+            raise ServeError(f"several workers need a fixed {option}: each would take a port of its own")
+        bind(replace(address, port=port, shared=False), option).close()
+
+
+def _terminate(processes: Sequence[BaseProcess]) -> None:
+    for process in processes:
+        if process.is_alive():
+            process.terminate()

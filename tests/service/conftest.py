@@ -1,0 +1,201 @@
+"""A small real gateway: hand-written recall paths and scorers over a real LMDB table of pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cascade.run import Cascade, RecallStep, Stage
+from cascade.trace import Trace
+from cascade.types import Candidates, Query, Trigger
+from corpus.url import canonical, page_id, page_ids
+from recall.merge import merge
+from service.answer import RANK
+from service.gateway import Gateway
+from service.recommender import Recommender
+from service.server import Address, Stop, serve
+from service.settings import Settings, read_settings
+from store import page_row
+from store.tables import LmdbTable, write_table
+
+BUNDLE = "20250101T000000Z-0123abcd"
+URLS = [canonical(f"https://site{i % 3}.example/page/{i}") for i in range(12)]
+UNKNOWN = "https://elsewhere.example/new"
+
+
+def write_pages(path: Path) -> None:
+    def row(url: str, number: int) -> bytes:
+        facts = np.zeros(1, page_row.FACTS)[0]
+        facts["page"], facts["clicks_all"] = page_id(url), 100 - number
+        text = page_row.PageText(url, f"Page {number}", f"About “{number}”", "en")
+        return page_row.pack(facts, np.empty(0, np.uint32), text)
+
+    write_table(path, [(page_id(url), row(url, i)) for i, url in enumerate(URLS)])
+
+
+@dataclass
+class Listed:
+    """Recalls a fixed list; can be slow, or wait to be let go."""
+
+    name: str
+    urls: list[str]
+    calls: int = 0
+    gate: asyncio.Event | None = None
+    error: Exception | None = None
+
+    async def recall(self, query: Query, limit: int) -> Candidates:
+        self.calls += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        pages = page_ids(self.urls)
+        pages = pages[pages != query.page][:limit]
+        extra = {"qprime_query": np.full(len(pages), "what comes next?")} if self.name == "qprime" else {}
+        return Candidates(pages, extra)
+
+
+@dataclass
+class Locator:
+    pages: LmdbTable
+
+    async def locate(self, query: Query) -> Trigger:
+        row = self.pages.read(np.array([query.page], np.uint64))[0]
+        facts = page_row.read_facts([row])[0] if row else np.zeros(1, page_row.FACTS)[0]
+        return Trigger(row is not None, facts, np.empty(0, np.uint32))
+
+
+@dataclass
+class Rows:
+    pages: LmdbTable
+    name: str = "pages"
+
+    async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        rows = self.pages.read(candidates.pages)
+        column = np.empty(len(rows), object)
+        column[:] = rows
+        return candidates.with_columns({"row": column, "facts": page_row.read_facts(rows)})
+
+
+@dataclass
+class Heads:
+    """Click and quality as a cross-encoder would give them; one is not a number."""
+
+    name: str = "heads"
+
+    async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        click = np.linspace(2, -2, len(candidates), dtype=np.float32)
+        click[-1] = np.nan
+        return candidates.with_columns({"click": click, "quality": np.full(len(candidates), 2.5, np.float32)})
+
+
+@dataclass
+class Excluded:
+    name: str = "excluded"
+
+    def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return ~np.isin(candidates.pages, np.fromiter(query.exclude, np.uint64))
+
+
+@dataclass
+class ByRank:
+    name: str = "stage1"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        ranks = np.stack([column for name, column in candidates.columns.items() if name.startswith(RANK)])
+        return -ranks.min(axis=0).astype(np.float32)
+
+
+def first(query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
+    return ranked.take(np.arange(min(k, len(ranked))))
+
+
+@dataclass
+class Small:
+    """The parts of a small gateway that tests turn."""
+
+    gateway: Gateway
+    coclick: Listed
+    qprime: Listed
+    popular: Listed
+    released: list[bool] = field(default_factory=list)
+
+    @property
+    def recommender(self) -> Recommender:
+        return self.gateway.recommender
+
+
+Make = Callable[..., Small]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    write_pages(tmp_path / "pages.lmdb")
+
+    def small(*overrides: str, stages: bool = True, warmup: tuple[str, ...] = ()) -> Small:
+        pages = LmdbTable(tmp_path / "pages.lmdb")
+        coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
+        popular = Listed("popular", URLS)
+        native = ThreadPoolExecutor(1)
+        cascade = Cascade(
+            trigger=Locator(pages),
+            recall=[RecallStep(coclick, 100, 5.0), RecallStep(qprime, 30, 5.0)],
+            fallback=RecallStep(popular, 100, 5.0),
+            merge=merge,
+            hydrate=Rows(pages),
+            filters=[Excluded()],
+            stages=[Stage((Heads(),), ByRank(), 30, 5.0)] if stages else [],
+            select=first,
+            native=native,
+        )
+        settings: Settings = read_settings(None, ["server.drain_s=0", *overrides], {})
+        parts = Small(
+            Gateway(Recommender(cascade, pages, BUNDLE, settings), settings, warmup, lambda: release()),
+            coclick,
+            qprime,
+            popular,
+        )
+
+        async def release() -> None:
+            native.shutdown()
+            pages.close()
+            parts.released.append(True)
+
+        return parts
+
+    return small
+
+
+@dataclass
+class Served:
+    http: str
+    grpc: str
+    stop: Stop
+    task: asyncio.Task[None]
+
+
+Serve = Callable[[Gateway], AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def served() -> Serve:
+    @asynccontextmanager
+    async def run(gateway: Gateway) -> AsyncIterator[Served]:
+        stop, ready = Stop(), asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(serve(gateway, Address("127.0.0.1", 0, 0), stop, ready.set_result))
+        await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        address = ready.result()
+        yield Served(f"http://127.0.0.1:{address.port}", f"127.0.0.1:{address.grpc_port}", stop, task)
+        stop(at_once=True)
+        await task
+
+    return run
