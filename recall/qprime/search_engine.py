@@ -43,12 +43,12 @@ class SearchEngine(Protocol):
 
 
 class TantivyEngine:
-    """BM25 over an index directory; words of the title weigh more.
+    """BM25 over an index directory, title and text apart: a title is short, so its words weigh more.
 
     Texts and queries are cut into words here, not by tantivy, so a query has no syntax to inject.
     """
 
-    def __init__(self, path: Path, title_boost: float = 2.0) -> None:
+    def __init__(self, path: Path, title_boost: float = 1.0) -> None:
         """Open the index that `build` wrote at `path`."""
         self._index = tantivy.Index.open(str(path))
         self._schema = self._index.schema
@@ -56,7 +56,7 @@ class TantivyEngine:
         self._searcher = self._index.searcher()
 
     @classmethod
-    def build(cls, path: Path, pages: Iterable[SearchText], title_boost: float = 2.0) -> TantivyEngine:
+    def build(cls, path: Path, pages: Iterable[SearchText], title_boost: float = 1.0) -> TantivyEngine:
         """Index `pages` in a new directory at `path`; what was there before is replaced."""
         working = path.with_name(f"{path.name}.writing")
         shutil.rmtree(working, ignore_errors=True)

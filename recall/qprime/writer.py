@@ -6,8 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Protocol
+
+from stop_words import safe_get_stop_words
 
 from corpus.url import url_words
 from recall.qprime.words import runs, words
@@ -25,6 +27,8 @@ class PageWords(Protocol):
     def title(self) -> str: ...
     @property
     def snippet(self) -> str: ...
+    @property
+    def language(self) -> str: ...
 
 
 class QueryWriter(Protocol):
@@ -40,13 +44,12 @@ class KeyPhrases:
     """Tunables of the key-phrase writer."""
 
     queries: int = 8  # at most, a page
-    common: float = 0.25  # a word on more than this share of the pages breaks phrases, as a stop word does
-    frequent: float = 0.005  # so does a word on more than this share of the pages ...
-    topical: float = 0.02  # ... if fewer than this share of them have it in the title: it names no topic
+    common: float = 0.4  # a word on more than this share of the pages is a stop word in any language
+    topical: float = 0.05  # a word with this share of its pages in titles is none, whatever its language's list says
     min_pages: int = 2  # a word on fewer pages cannot find another page
-    longest: int = 4  # words of a phrase
+    longest: int = 3  # words of a phrase
     title_words: int = 8  # of the title, in the query that is the page's own topic
-    context_words: int = 2  # of the title, put before a phrase that is too short to stand alone
+    context_words: int = 1  # of the title, put before a phrase that is too short to stand alone
     alike: float = 0.6  # queries whose words overlap more than this (Jaccard) are near-duplicates
     read: int = 2_000  # characters of the snippet that are read
 
@@ -54,9 +57,10 @@ class KeyPhrases:
 class KeyPhraseWriter:
     """Writes a page's title, its distinctive phrases, and its short phrases in the title's context.
 
-    A phrase is a run of words between punctuation and stop words, as in RAKE. Which words are
-    distinctive and which are stop words is read off the corpus, so that no language needs a list: a
-    word on very many pages is a stop word, and so is a frequent one that hardly ever stands in a title.
+    A phrase is a run of words between punctuation and stop words, as in RAKE. Stop words are those of
+    the page's language that hardly ever stand in a title here (a list alone would lose `world` and
+    `system`), and any word on very many pages, which serves languages without a list. Which phrase
+    is distinctive is told by document frequency.
     """
 
     def __init__(
@@ -68,18 +72,15 @@ class KeyPhraseWriter:
     ) -> None:
         """Take, for each word, the number of pages and of titles that hold it. `fit` counts them."""
         self._settings = settings
-        common = max(settings.common * pages, _FEW_PAGES)
-        frequent = max(settings.frequent * pages, _FEW_PAGES)
-        self._breaks = {
-            word
-            for word, count in pages_with.items()
-            if count > common or (count > frequent and titles_with.get(word, 0) < settings.topical * count)
-        }
+        most = max(settings.common * pages, _FEW_PAGES)
+        self._common = frozenset(word for word, count in pages_with.items() if count > most)
+        self._topical = {word for word, count in titles_with.items() if count >= settings.topical * pages_with[word]}
         self._weight = {
             word: math.log((pages + 1) / count)
             for word, count in pages_with.items()
-            if count >= settings.min_pages and word not in self._breaks and not (word.isascii() and len(word) == 1)
+            if count >= settings.min_pages and not (word.isascii() and len(word) == 1)
         }
+        self._stop_words: dict[str, frozenset[str]] = {}
 
     @classmethod
     def fit(cls, pages: Iterable[PageWords], settings: KeyPhrases = KeyPhrases()) -> KeyPhraseWriter:
@@ -99,45 +100,51 @@ class KeyPhraseWriter:
         return [self._queries(page) for page in pages]
 
     def _queries(self, page: PageWords) -> list[str]:
-        title = [word for word in words(page.title) or words(url_words(page.url)) if word not in self._breaks]
+        stop = self._stops(page.language)
+        title = [word for word in words(page.title) or words(url_words(page.url)) if word not in stop]
         title = title[: self._settings.title_words]
         telling = sorted(set(title), key=lambda word: (-self._weigh(word), word))[: self._settings.context_words]
         context = [word for word in title if word in telling]
         chosen = _Distinct(self._settings.alike)
-        found = (query for query in self._candidates(page, title, context) if chosen.takes(query))
+        found = (query for query in self._candidates(page, title, context, stop) if chosen.takes(query))
         return [" ".join(query) for query in islice(found, min(self._settings.queries, MAX_QUERIES))]
 
-    def _candidates(self, page: PageWords, title: list[str], context: list[str]) -> Iterator[list[str]]:
+    def _candidates(
+        self, page: PageWords, title: list[str], context: list[str], stop: frozenset[str]
+    ) -> Iterator[list[str]]:
         if any(word in self._weight for word in title):
             yield title
-        for phrase in self._phrases(page):
+        for phrase in self._phrases(page, stop):
             known = sum(word in self._weight for word in phrase)
             own = set(phrase).issubset(title)
             yield phrase if known > 1 and not own else [*(word for word in context if word not in phrase), *phrase]
 
-    def _phrases(self, page: PageWords) -> list[list[str]]:
+    def _phrases(self, page: PageWords, stop: frozenset[str]) -> list[list[str]]:
         """Return phrases of title, snippet and URL, the most telling first."""
         score: dict[tuple[str, ...], float] = {}
         texts = (page.title, page.snippet[: self._settings.read], url_words(page.url))
-        position = 0
-        for run in (run for text in texts for run in runs(text)):
-            for phrase in self._split(run):
-                value = sum(map(self._weigh, phrase)) / math.sqrt(len(phrase)) / (1.0 + math.log1p(position))
-                score[phrase] = score.get(phrase, 0.0) + value
-                position += 1
+        found = (phrase for text in texts for run in runs(text) for phrase in _split(run, stop, self._settings.longest))
+        for position, phrase in enumerate(found):  # what comes first on a page matters most
+            value = sum(map(self._weigh, phrase)) / math.sqrt(len(phrase)) / (1.0 + math.log1p(position))
+            score[phrase] = score.get(phrase, 0.0) + value
         ranked = sorted(score.items(), key=lambda entry: -entry[1])
         return [list(phrase) for phrase, value in ranked if value > 0]
 
-    def _split(self, run: list[str]) -> Iterator[tuple[str, ...]]:
-        start = 0
-        for end in range(len(run) + 1):
-            if end == len(run) or run[end] in self._breaks or end - start == self._settings.longest:
-                if end > start:
-                    yield tuple(run[start:end])
-                start = end + (end < len(run) and run[end] in self._breaks)
+    def _stops(self, language: str) -> frozenset[str]:
+        if language not in self._stop_words:
+            listed = safe_get_stop_words(language.partition("-")[0].lower()) if language else []
+            self._stop_words[language] = self._common | (frozenset(listed) - self._topical)
+        return self._stop_words[language]
 
     def _weigh(self, word: str) -> float:
         return self._weight.get(word, 0.0)
+
+
+def _split(run: Sequence[str], stop: frozenset[str], longest: int) -> Iterator[tuple[str, ...]]:
+    """Yield the parts of a run between stop words, each at most `longest` words."""
+    for stops, part in groupby(run, stop.__contains__):
+        while not stops and (phrase := tuple(islice(part, longest))):
+            yield phrase
 
 
 class _Distinct:

@@ -1,0 +1,126 @@
+"""What the queries of a batch of pages found, and the filters between search and judge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from recall.qprime.search_engine import SearchEngine
+from store.page_row import language_code
+
+NEAR_DUPLICATE_BITS = 3
+_COLUMNS = ["page", "address", "fingerprint", "language", "spam"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What the filters know of every page, sorted by PageId."""
+
+    page: NDArray[np.uint64]
+    address: NDArray[np.uint64]
+    fingerprint: NDArray[np.uint64]
+    language: NDArray[np.uint16]
+    spam: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pages: pa.Table | Path) -> PageFacts:
+        """Read columns page, address, fingerprint, language and spam."""
+        table = pq.read_table(pages, columns=_COLUMNS) if isinstance(pages, Path) else pages.select(_COLUMNS)
+        tags = table["language"].combine_chunks().dictionary_encode()
+        codes = np.array([language_code(tag or "") for tag in tags.dictionary.to_pylist()], np.uint16)
+        ids = table["page"].to_numpy().astype(np.uint64)
+        order = np.argsort(ids)
+        return cls(
+            page=ids[order],
+            address=table["address"].to_numpy().astype(np.uint64)[order],
+            fingerprint=table["fingerprint"].to_numpy().astype(np.uint64)[order],
+            language=codes[tags.indices.to_numpy(zero_copy_only=False)][order],
+            spam=table["spam"].to_numpy().astype(np.bool_)[order],
+        )
+
+    def rows(self, pages: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """Return each page's row, -1 where there is none."""
+        if len(self.page) == 0:
+            return np.full(len(pages), -1, np.intp)
+        rows = np.minimum(np.searchsorted(self.page, pages), len(self.page) - 1)
+        return np.where(self.page[rows] == pages, rows, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits of a batch, one row a hit, by batch row, then query, best first."""
+
+    row: NDArray[np.intp]  # of the page in the batch
+    query: NDArray[np.intp]  # number of that page's query
+    pages: NDArray[np.uint64]
+    scores: NDArray[np.float32]  # comparable within one query only
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Found:
+        """Return the given rows, by index or by mask."""
+        return Found(self.row[rows], self.query[rows], self.pages[rows], self.scores[rows])
+
+    def shares(self) -> NDArray[np.float32]:
+        """Return each score over the best of the same query: how well a page answers, 0 to 1."""
+        group = self.row * 256 + self.query
+        first = np.flatnonzero(np.diff(group, prepend=-1))
+        best = np.repeat(self.scores[first], np.diff(first, append=len(group)))
+        return (self.scores / np.maximum(best, 1e-9)).astype(np.float32)
+
+
+def search(engine: SearchEngine, queries: Sequence[Sequence[str]], limit: int) -> Found:
+    """Ask the engine every query of a batch: `queries[i]` are those of the batch's page i."""
+    hits = engine.search([query for own in queries for query in own], limit)
+    rows = np.array([row for row, own in enumerate(queries) for _ in own], np.intp)
+    numbers = np.array([number for own in queries for number, _ in enumerate(own)], np.intp)
+    sizes = [len(found.pages) for found in hits]
+    return Found(
+        row=np.repeat(rows, sizes),
+        query=np.repeat(numbers, sizes),
+        pages=np.concatenate([np.empty(0, np.uint64), *(found.pages for found in hits)]),
+        scores=np.concatenate([np.empty(0, np.float32), *(found.scores for found in hits)]),
+    )
+
+
+def filtered(
+    triggers: NDArray[np.uint64], found: Found, facts: PageFacts, relevance: float, dropped: Counter[str]
+) -> Found:
+    """Keep what a judge should see, each page once a trigger, with the query that it answers best.
+
+    `triggers` are the PageIds of the batch; drops are added to `dropped` by reason.
+    """
+    keep = np.ones(len(found), np.bool_)
+    for reason, bad in _faults(facts.rows(triggers)[found.row], facts.rows(found.pages), facts):
+        dropped[reason] += int(np.count_nonzero(keep & bad))
+        keep &= ~bad
+    found = found.take(keep)
+    shares = found.shares()
+    weak = shares < relevance
+    dropped["relevance"] += int(np.count_nonzero(weak))
+    best = np.lexsort((found.query, -shares, found.pages, found.row))
+    best = best[~weak[best]]
+    repeated = (np.diff(found.row[best], prepend=-1) == 0) & (found.pages[best] == np.roll(found.pages[best], 1))
+    dropped["repeated"] += int(np.count_nonzero(repeated))
+    return found.take(best[~repeated])
+
+
+def _faults(one: NDArray[np.intp], two: NDArray[np.intp], facts: PageFacts) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each rule's name and the pairs of rows that break it."""
+    prints = facts.fingerprint[one], facts.fingerprint[two]
+    tongues = facts.language[one], facts.language[two]
+    yield "unknown", two < 0
+    yield "self", one == two
+    yield "address", facts.address[one] == facts.address[two]
+    alike = np.bitwise_count(prints[0] ^ prints[1]) <= NEAR_DUPLICATE_BITS
+    yield "duplicate", alike & (prints[0] != 0) & (prints[1] != 0)
+    yield "language", (tongues[0] != tongues[1]) & (tongues[0] != 0) & (tongues[1] != 0)
+    yield "spam", facts.spam[two]

@@ -1,0 +1,100 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from recall.qprime.build import Counts, QPrimeConfig, build, search_texts
+from recall.qprime.row import Row, read
+from recall.qprime.search_engine import TantivyEngine
+from recall.qprime.writer import PageWords
+
+QUIET = QPrimeConfig(progress=False)
+# page, title, snippet, language, address, fingerprint, spam
+PAGES = [
+    (10, "red fox", "hunts rodents", "en", 1, 0b1111 << 40, False),
+    (20, "arctic fox", "of the tundra", "en", 2, 0xABCDEF << 8, False),
+    (30, "fox", "moved", "en", 1, 0, False),  # the same address as 10
+    (40, "the red fox", "hunts rodents", "en", 4, 0b1110 << 40, False),  # a near-duplicate of 10
+    (50, "fox", "renard", "fr", 5, 0, False),
+    (60, "fox fox", "buy", "en", 6, 0, True),
+    (70, "rodents", "small animals", "", 7, 0, False),
+    (80, "granite", "stone", "en", 8, 0, False),
+]
+
+
+class TitleWriter:
+    """Asks for a page's title and its snippet."""
+
+    def write(self, pages: Sequence[PageWords]) -> list[list[str]]:
+        return [[page.title, page.snippet] for page in pages]
+
+
+def quality(one: NDArray[np.uint64], two: NDArray[np.uint64]) -> NDArray[np.float32]:
+    return np.where(two == 70, 3.5, 2.0).astype(np.float32)
+
+
+@pytest.fixture
+def pages() -> pa.Table:
+    names = ("page", "title", "snippet", "language", "address", "fingerprint", "spam")
+    columns = dict(zip(names, map(list, zip(*PAGES, strict=True)), strict=True))
+    for name in ("page", "address", "fingerprint"):
+        columns[name] = pa.array(columns[name], pa.uint64())
+    urls = [f"https://a.example/{page[0]}" for page in PAGES]
+    return pa.table({**columns, "url": urls, "body": [""] * len(PAGES)})
+
+
+@pytest.fixture
+def engine(pages: pa.Table, tmp_path: Path) -> TantivyEngine:
+    return TantivyEngine.build(tmp_path / "index", search_texts(pages))
+
+
+def built(pages: pa.Table | Path, engine: TantivyEngine, config: QPrimeConfig = QUIET) -> dict[int, Row]:
+    return {page: read(row) for page, row in build(pages, engine, TitleWriter(), quality, config)}
+
+
+def test_pages_are_ranked_by_quality_each_with_its_query(pages: pa.Table, engine: TantivyEngine) -> None:
+    row = built(pages, engine)[10]
+    assert row.pages.tolist() == [70, 20]
+    assert [row.queries[i] for i in row.query] == ["hunts rodents", "red fox"]
+    assert row.quality.tolist() == pytest.approx([3.5, 2.0], abs=0.01)
+
+
+def test_every_drop_is_counted_by_reason(pages: pa.Table, engine: TantivyEngine) -> None:
+    counts = Counts()
+    list(build(pages.slice(0, 1), engine, TitleWriter(), quality, QUIET, counts))
+    assert counts.dropped["unknown"] == counts.hits - counts.dropped["self"]  # the other pages are not in the table
+    counts = Counts()
+    list(build(pages, engine, TitleWriter(), quality, QUIET, counts))
+    assert all(counts.dropped[reason] for reason in ("self", "address", "duplicate", "language", "spam", "repeated"))
+    assert counts.hits == counts.kept + sum(counts.dropped.values())
+    assert (counts.pages, counts.queries) == (8, 16)
+
+
+def test_a_page_that_nothing_resembles_has_no_row(pages: pa.Table, engine: TantivyEngine) -> None:
+    assert 80 not in built(pages, engine)
+
+
+def test_pages_of_low_quality_are_dropped(pages: pa.Table, engine: TantivyEngine) -> None:
+    assert built(pages, engine, QPrimeConfig(min_quality=3.0, progress=False))[10].pages.tolist() == [70]
+
+
+def test_a_row_keeps_only_the_best(pages: pa.Table, engine: TantivyEngine) -> None:
+    assert built(pages, engine, QPrimeConfig(keep=1, progress=False))[10].pages.tolist() == [70]
+
+
+def test_a_file_read_in_small_batches_gives_the_same_rows(
+    pages: pa.Table, engine: TantivyEngine, tmp_path: Path
+) -> None:
+    pq.write_table(pages, tmp_path / "pages.parquet")
+    rows = built(tmp_path / "pages.parquet", engine, QPrimeConfig(batch=3, progress=False))
+    whole = built(pages, engine)
+    assert rows.keys() == whole.keys()
+    assert all(rows[page].pages.tolist() == whole[page].pages.tolist() for page in rows)
+
+
+def test_no_pages_build_no_rows(pages: pa.Table, engine: TantivyEngine) -> None:
+    assert built(pages.slice(0, 0), engine) == {}
