@@ -21,7 +21,7 @@ def build(
     """
     by_host = np.lexsort((page, -clicks.astype(np.int64), host))
     hosts, starts = np.unique(host[by_host], return_index=True)
-    ends = np.append(starts[1:], len(by_host))
+    ends = np.searchsorted(host[by_host], hosts, side="right")
     for key, start, end in zip(hosts.tolist(), starts.tolist(), ends.tolist(), strict=True):
         yield key, _packed(page[by_host[start : min(end, start + keep)]])
     overall = np.lexsort((page, -clicks.astype(np.int64)))[:keep]
