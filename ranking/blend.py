@@ -1,0 +1,76 @@
+"""Blends clicks with quality: the last scorer of the cascade (stage 2c)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from cascade.types import Candidates, Query
+
+#: λ of the served blend: the right-most point of the paper's trade-off curve (section 4.8).
+QUALITY_WEIGHT = 0.32
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Mean and standard deviation of one score over traffic like production's."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, scores: NDArray[np.floating]) -> Scale:
+        """Return the scale of a sample of scores; ValueError when none is finite."""
+        finite = scores[np.isfinite(scores)]
+        if len(finite) == 0:
+            raise ValueError("no finite score to take mean and deviation of: is the validation window empty?")
+        return cls(float(finite.mean(dtype=np.float64)), float(finite.std(dtype=np.float64)))
+
+    def z(self, scores: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return z-scores; 0 for every row when the sample did not vary, since then the score says nothing."""
+        if self.deviation < 1e-9:
+            return np.zeros(len(scores), np.float32)
+        return ((scores - self.mean) / self.deviation).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """(1 - λ)·z(stage 2) + λ·z(quality); a query's `quality_weight` takes the place of λ."""
+
+    stage2: Scale
+    quality: Scale
+    quality_weight: float = QUALITY_WEIGHT
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return "blend"
+
+    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
+        """Return one number a row from columns `stage2` and `quality`."""
+        weight = self.quality_weight if query.quality_weight is None else query.quality_weight
+        clicks = self.stage2.z(candidates["stage2"])
+        quality = self.quality.z(candidates["quality"])
+        return ((1.0 - weight) * clicks + weight * quality).astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write μ, σ and λ as JSON."""
+        path.write_bytes(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+
+    @classmethod
+    def load(cls, path: Path) -> Blend:
+        """Read what `save` wrote. Raises ValueError when a number is missing."""
+        try:
+            stored = orjson.loads(path.read_bytes())
+            return cls(Scale(**stored["stage2"]), Scale(**stored["quality"]), float(stored["quality_weight"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path.name} is not a blend: {error!r}") from None
+
+
+def fit(stage2: NDArray[np.floating], quality: NDArray[np.floating], quality_weight: float = QUALITY_WEIGHT) -> Blend:
+    """Return the blend whose μ and σ are of the given scores, one row a candidate of validation traffic."""
+    return Blend(Scale.of(stage2), Scale.of(quality), quality_weight)

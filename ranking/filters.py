@@ -1,0 +1,101 @@
+"""Filters: rules that drop candidates which no score should save. Each gives a mask, one bool a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.types import Candidates, Filter, Query
+
+#: Bits in which the fingerprints of near-duplicates may differ.
+NEAR_DUPLICATE_BITS = 3
+
+
+def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
+    """Whether fingerprints (u64, broadcast) are those of near-duplicates; 0 stands for no text and is like none."""
+    left, right = np.asarray(left, np.uint64), np.asarray(right, np.uint64)
+    alike = np.bitwise_count(left ^ right) <= NEAR_DUPLICATE_BITS
+    return np.asarray(alike & (left != 0) & (right != 0))
+
+
+class SamePage:
+    """Drops the reader's own page, also under another spelling of its address."""
+
+    name = "same_page"
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        keep: NDArray[np.bool_] = candidates.pages != np.uint64(query.page)
+        if query.trigger is not None:
+            keep &= candidates["address"] != query.trigger.facts["address"]
+        return keep
+
+
+class Duplicate:
+    """Drops near-duplicates of the reader's page: they add nothing to it."""
+
+    name = "duplicate"
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        if query.trigger is None:
+            return _all(candidates)
+        return ~near_duplicate(candidates["fingerprint"], query.trigger.facts["fingerprint"])
+
+
+class Language:
+    """Drops pages in another language; an unknown language fits any."""
+
+    name = "language"
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        known = 0 if query.trigger is None else query.trigger.facts["language"]
+        if not known:
+            return _all(candidates)
+        fits: NDArray[np.bool_] = (candidates["language"] == known) | (candidates["language"] == 0)
+        return fits
+
+
+class Spam:
+    """Drops pages that the offline spam rules named."""
+
+    name = "spam"
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        clean: NDArray[np.bool_] = candidates["spam"] == 0
+        return clean
+
+
+class Blocklist:
+    """Drops pages and whole hosts that the operator named, by PageId and host id."""
+
+    name = "blocklist"
+
+    def __init__(self, pages: Iterable[int] = (), hosts: Iterable[int] = ()) -> None:
+        self._pages = np.array(sorted(pages), np.uint64)
+        self._hosts = np.array(sorted(hosts), np.uint64)
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        blocked = np.isin(candidates.pages, self._pages) | np.isin(candidates["host"], self._hosts)
+        return ~blocked
+
+
+class Excluded:
+    """Drops pages that the caller has shown already."""
+
+    name = "excluded"
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        if not query.exclude:
+            return _all(candidates)
+        return ~np.isin(candidates.pages, np.fromiter(query.exclude, np.uint64, len(query.exclude)))
+
+
+def standard(blocked_pages: Iterable[int] = (), blocked_hosts: Iterable[int] = ()) -> tuple[Filter, ...]:
+    """Return the filters of the served cascade, in the order in which a drop is blamed."""
+    return SamePage(), Excluded(), Blocklist(blocked_pages, blocked_hosts), Spam(), Language(), Duplicate()
+
+
+def _all(candidates: Candidates) -> NDArray[np.bool_]:
+    return np.ones(len(candidates), np.bool_)

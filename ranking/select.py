@@ -1,0 +1,72 @@
+"""Selects the answer: the best rows of a ranked list that are good enough and unlike each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.trace import Trace
+from cascade.types import Candidates, Query
+from ranking.filters import near_duplicate
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Picks at most k rows, in ranked order.
+
+    A page over the host cap is postponed, not lost: it comes back when other hosts cannot fill the
+    answer, so a site that is one host is never starved.
+    """
+
+    max_per_host: int = 2
+    min_quality: float = 0.0  # 0 to 4; asked only of lists that have a `quality` column
+
+    def __call__(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
+        """Return at most `k` rows of `ranked`, whose columns are those of store.page_row.FACTS; note every drop."""
+        good = self._good(ranked)
+        trace.drop(ranked.pages[~good], "min_quality")
+        choice = _Choice(ranked, k)
+        postponed = []
+        for row in np.flatnonzero(good).tolist():
+            if choice.full:
+                break
+            if choice.host_count(row) >= self.max_per_host:
+                postponed.append(row)
+            else:
+                choice.add(row)
+        while postponed and not choice.full:
+            choice.add(postponed.pop(0))
+        trace.drop(ranked.pages[choice.repeated], "near_duplicate")
+        trace.drop(ranked.pages[postponed], "host_cap")
+        return ranked.take(np.array(sorted(choice.rows), np.intp))
+
+    def _good(self, ranked: Candidates) -> NDArray[np.bool_]:
+        if self.min_quality <= 0 or "quality" not in ranked.columns:
+            return np.ones(len(ranked), np.bool_)
+        return np.asarray(ranked["quality"] >= self.min_quality)
+
+
+@dataclass(slots=True)
+class _Choice:
+    """The rows chosen so far."""
+
+    ranked: Candidates
+    k: int
+    rows: list[int] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        return len(self.rows) >= self.k
+
+    def host_count(self, row: int) -> int:
+        hosts = self.ranked["host"]
+        return int(np.count_nonzero(hosts[self.rows] == hosts[row]))
+
+    def add(self, row: int) -> None:
+        """Choose the row, unless a chosen one says the same."""
+        address, fingerprint = self.ranked["address"], self.ranked["fingerprint"]
+        same = (address[self.rows] == address[row]) | near_duplicate(fingerprint[self.rows], fingerprint[row])
+        (self.repeated if same.any() else self.rows).append(row)
