@@ -45,7 +45,8 @@ class KeyPhrases:
 
     queries: int = 8  # at most, a page
     common: float = 0.4  # a word on more than this share of the pages is a stop word in any language
-    topical: float = 0.05  # a word with this share of its pages in titles is none, whatever its language's list says
+    listed: float = 0.1  # so is a word of its language's stop list, when it is on more than this share of the pages ...
+    topical: float = 0.05  # ... or has less than this share of its pages in titles
     min_pages: int = 2  # a word on fewer pages cannot find another page
     longest: int = 3  # words of a phrase
     title_words: int = 8  # of the title, in the query that is the page's own topic
@@ -72,9 +73,13 @@ class KeyPhraseWriter:
     ) -> None:
         """Take, for each word, the number of pages and of titles that hold it. `fit` counts them."""
         self._settings = settings
-        most = max(settings.common * pages, _FEW_PAGES)
+        most, many = (max(share * pages, _FEW_PAGES) for share in (settings.common, settings.listed))
         self._common = frozenset(word for word, count in pages_with.items() if count > most)
-        self._topical = {word for word, count in titles_with.items() if count >= settings.topical * pages_with[word]}
+        self._topical = {
+            word
+            for word, count in titles_with.items()
+            if pages_with[word] <= many and count >= settings.topical * pages_with[word]
+        }
         self._weight = {
             word: math.log((pages + 1) / count)
             for word, count in pages_with.items()
