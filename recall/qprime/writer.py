@@ -121,8 +121,8 @@ class KeyPhraseWriter:
             yield title
         for phrase in self._phrases(page, stop):
             known = sum(word in self._weight for word in phrase)
-            own = set(phrase).issubset(title)
-            yield phrase if known > 1 and not own else [*(word for word in context if word not in phrase), *phrase]
+            if not set(phrase).issubset(title):
+                yield phrase if known > 1 else [*(word for word in context if word not in phrase), *phrase]
 
     def _phrases(self, page: PageWords, stop: frozenset[str]) -> list[list[str]]:
         """Return phrases of title, snippet and URL, the most telling first."""
@@ -130,7 +130,7 @@ class KeyPhraseWriter:
         texts = (page.title, page.snippet[: self._settings.read], url_words(page.url))
         found = (phrase for text in texts for run in runs(text) for phrase in _split(run, stop, self._settings.longest))
         for position, phrase in enumerate(found):  # what comes first on a page matters most
-            value = sum(map(self._weigh, phrase)) / math.sqrt(len(phrase)) / (1.0 + math.log1p(position))
+            value = sum(map(self._weigh, phrase)) / (1.0 + math.log1p(position))
             score[phrase] = score.get(phrase, 0.0) + value
         ranked = sorted(score.items(), key=lambda entry: -entry[1])
         return [list(phrase) for phrase, value in ranked if value > 0]
