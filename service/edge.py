@@ -76,7 +76,7 @@ class BodyLimit:
             return await self._app(scope, receive, send)
         body = await self._read(scope, receive)
         if body is None:
-            response = too_large(self._limit).response(scope[REQUEST_ID], {"Connection": "close"})
+            response = too_large(self._limit).response(scope[REQUEST_ID])
             return await response(scope, receive, send)
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -23,7 +23,7 @@ from service.schema import read_ask
 log = logging.getLogger(__name__)
 
 NAME: str = pb.DESCRIPTOR.services_by_name["Recommender"].full_name
-_REPLY_MS = 5.0  # of the caller's deadline, kept for sending the answer
+_REPLY = 0.1  # of what is left until the caller's deadline is kept for sending the answer
 _UNREADABLE = ClientError([FieldError("request", "it is no valid message", "send text fields in UTF-8")])
 
 Method = Callable[["Call", Any], Awaitable[Message]]
@@ -46,7 +46,7 @@ class Call:
         """Return the ask with the caller's deadline as its budget, when that is the shorter one."""
         if self._left_s is None:
             return ask
-        left_ms = max(1.0, self._left_s * 1e3 - _REPLY_MS)
+        left_ms = max(1.0, self._left_s * 1e3 * (1 - _REPLY))
         return replace(ask, budget_ms=left_ms) if left_ms < (ask.budget_ms or budget_ms) else ask
 
 

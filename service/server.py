@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import grpc  # type: ignore[import-untyped]
@@ -40,12 +40,19 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        self.at_once = False
+        self._at_once = asyncio.Event()
 
     def __call__(self, at_once: bool = False) -> None:
         """Ask the servers to leave; asked twice, they do not wait for balancers to look away."""
-        self.at_once = at_once or self.asked.is_set()
+        if at_once or self.asked.is_set():
+            self._at_once.set()
         self.asked.set()
+
+    async def drained(self, seconds: float) -> None:
+        """Wait for balancers to look away, unless it shall be at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._at_once.wait()
 
     def on_signals(self) -> None:
         """Leave on SIGTERM; on SIGINT, from a person at a terminal, without the wait."""
@@ -75,8 +82,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
     finally:
         gateway.drain()
         await health_status.enter_graceful_shutdown()
-        if not stop.at_once:
-            await asyncio.sleep(gateway.settings.server.drain_s)
+        if stop.asked.is_set():
+            await stop.drained(gateway.settings.server.drain_s)
         http_server.should_exit = True
         await asyncio.gather(serving, grpc_server.stop(gateway.settings.server.grace_s))
         await gateway.close()
@@ -85,7 +92,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
 def bind(address: Address, option: str = "--port") -> socket.socket:
     """Return a socket that listens on `address.port`, which `option` set. Raises ServeError when the port is taken."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay off only for sockets that say they are TCP; with it an answer takes 40 ms more
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if address.shared:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -124,12 +125,12 @@ def read_settings(
 
     Raises SettingsError.
     """
-    values = _read_toml(config) if config else {}
+    values = Settings().model_dump()
     known = list(keys(Settings))
-    for source in (_from_environment(environ, known), (_split(text) for text in overrides)):
-        for key, value in source:
-            _put(values, key, value)
-    _check_keys(values, known)
+    sources = (_leaves(_read_toml(config) if config else {}), _from_environment(environ, known), map(_split, overrides))
+    for key, value in chain(*sources):
+        _check_key(key, known)
+        _put(values, key, value)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -181,27 +182,26 @@ def _value(text: str) -> Any:
         return text
 
 
+def _check_key(key: str, known: Sequence[str]) -> None:
+    if key in known:
+        return
+    if inside := [name for name in known if name.startswith(f"{key}.")]:
+        raise SettingsError(f"setting {key} is a section: set {inside[0]} or another key in it")
+    close = get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else "configs/serve.toml lists every key"
+    raise SettingsError(f"unknown setting {key}: {hint}")
+
+
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    for parent in parents:
-        inner = values.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise SettingsError(f"setting {parent} is a value, not a section, so {key} cannot be set")
-        values = cast("dict[str, Any]", inner)
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
     values[last] = value
 
 
-def _check_keys(values: Mapping[str, Any], known: Sequence[str]) -> None:
-    for key in _leaves(values):
-        if key not in known and not any(name.startswith(f"{key}.") for name in known):
-            close = get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}?" if close else "configs/serve.toml lists every key"
-            raise SettingsError(f"unknown setting {key}: {hint}")
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.")
         else:
-            yield prefix + name
+            yield prefix + name, value

@@ -75,8 +75,8 @@ def _row(name: str, row: bytes, tables: dict[str, Any]) -> Table:
     from rich.table import Table
 
     names, lines = _READERS.get(name, _bytes)(row)
-    shown = Table(*names, title=f"{name}: {len(row)} bytes, {len(lines)} lines")
-    for line in lines[:_ROWS]:
+    shown = Table(*names, title=f"{name}: {len(row)} bytes")
+    for line in lines:
         shown.add_row(
             *(_url(value, tables) if kind == "page" else _text(value) for kind, value in zip(names, line, strict=True))
         )
@@ -97,7 +97,7 @@ def _coclick(row: bytes) -> tuple[list[str], list[list[Any]]]:
     from recall.coclick.row import read
 
     names = ["page", "affinity", "next_all", "back_all", "shown_all", "chosen_all", "borrowed_next"]
-    return names, [list(line) for line in read(row)[names].tolist()]
+    return names, [list(line) for line in read(row)[names][:_ROWS].tolist()]
 
 
 def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
@@ -105,7 +105,8 @@ def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
 
     found = read(row)
     lines = zip(found.pages.tolist(), found.quality.tolist(), found.query.tolist(), strict=True)
-    return ["page", "quality", "query"], [[page, quality, found.queries[query]] for page, quality, query in lines]
+    shown = [[page, quality, found.queries[query]] for page, quality, query in lines]
+    return ["page", "quality", "query"], shown[:_ROWS]
 
 
 def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:

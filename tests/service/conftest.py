@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from service.answer import RANK
 from service.gateway import Gateway
 from service.recommender import Recommender
 from service.server import Address, Stop, serve
-from service.settings import Settings, read_settings
+from service.settings import read_settings
 from store import page_row
 from store.tables import LmdbTable, write_table
 
@@ -34,7 +35,7 @@ def write_pages(path: Path) -> None:
     def row(url: str, number: int) -> bytes:
         facts = np.zeros(1, page_row.FACTS)[0]
         facts["page"], facts["clicks_all"] = page_id(url), 100 - number
-        text = page_row.PageText(url, f"Page {number}", f"About “{number}”", "en")
+        text = (url, f"Page {number}", f"About “{number}”", "en")
         return page_row.pack(facts, np.empty(0, np.uint32), text)
 
     write_table(path, [(page_id(url), row(url, i)) for i, url in enumerate(URLS)])
@@ -49,9 +50,11 @@ class Listed:
     calls: int = 0
     gate: asyncio.Event | None = None
     error: Exception | None = None
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def recall(self, query: Query, limit: int) -> Candidates:
         self.calls += 1
+        self.called.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.error is not None:
@@ -125,7 +128,7 @@ class Small:
     coclick: Listed
     qprime: Listed
     popular: Listed
-    released: list[bool] = field(default_factory=list)
+    released: list[bool]
 
     @property
     def recommender(self) -> Recommender:
@@ -135,42 +138,38 @@ class Small:
 Make = Callable[..., Small]
 
 
+def small_gateway(directory: Path, *overrides: str, stages: bool = True, warmup: tuple[str, ...] = ()) -> Small:
+    pages = LmdbTable(directory / "pages.lmdb")
+    coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
+    popular = Listed("popular", URLS)
+    native = ThreadPoolExecutor(1)
+    cascade = Cascade(
+        trigger=Locator(pages),
+        recall=[RecallStep(coclick, 100, 5.0), RecallStep(qprime, 30, 5.0)],
+        fallback=RecallStep(popular, 100, 5.0),
+        merge=merge,
+        hydrate=Rows(pages),
+        filters=[Excluded()],
+        stages=[Stage((Heads(),), ByRank(), 30, 5.0)] if stages else [],
+        select=first,
+        native=native,
+    )
+    settings = read_settings(None, ["server.drain_s=0", *overrides], {})
+    released: list[bool] = []
+
+    async def release() -> None:
+        native.shutdown()
+        pages.close()
+        released.append(True)
+
+    gateway = Gateway(Recommender(cascade, pages, BUNDLE, settings), settings, warmup, release)
+    return Small(gateway, coclick, qprime, popular, released)
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     write_pages(tmp_path / "pages.lmdb")
-
-    def small(*overrides: str, stages: bool = True, warmup: tuple[str, ...] = ()) -> Small:
-        pages = LmdbTable(tmp_path / "pages.lmdb")
-        coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
-        popular = Listed("popular", URLS)
-        native = ThreadPoolExecutor(1)
-        cascade = Cascade(
-            trigger=Locator(pages),
-            recall=[RecallStep(coclick, 100, 5.0), RecallStep(qprime, 30, 5.0)],
-            fallback=RecallStep(popular, 100, 5.0),
-            merge=merge,
-            hydrate=Rows(pages),
-            filters=[Excluded()],
-            stages=[Stage((Heads(),), ByRank(), 30, 5.0)] if stages else [],
-            select=first,
-            native=native,
-        )
-        settings: Settings = read_settings(None, ["server.drain_s=0", *overrides], {})
-        parts = Small(
-            Gateway(Recommender(cascade, pages, BUNDLE, settings), settings, warmup, lambda: release()),
-            coclick,
-            qprime,
-            popular,
-        )
-
-        async def release() -> None:
-            native.shutdown()
-            pages.close()
-            parts.released.append(True)
-
-        return parts
-
-    return small
+    return partial(small_gateway, tmp_path)
 
 
 @dataclass

