@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import Metrics
@@ -18,13 +18,18 @@ log = logging.getLogger(__name__)
 
 REQUEST_ID = "onward.request_id"
 STARTED = "onward.started"
+_HEADER = b"x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def request_id(offered: str | None) -> str:
     """Return the caller's request id when it is safe to log and to send back, else a new one."""
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+    return offered if offered and _REQUEST_ID.fullmatch(offered) else secrets.token_hex(16)
+
+
+def _offered(scope: Scope) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), None)
 
 
 class Edge:
@@ -37,14 +42,14 @@ class Edge:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         scope[STARTED] = time.perf_counter()
-        identity = scope[REQUEST_ID] = request_id(Headers(scope=scope).get("x-request-id"))
+        identity = scope[REQUEST_ID] = request_id(_offered(scope))
         status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = identity
+                message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
             await send(message)
 
         try:
