@@ -95,11 +95,11 @@ def address_key(canonical_url: str) -> int:
     """Return a 64-bit key shared by the usual spellings of one address.
 
     Scheme, `www.`, a trailing slash, `index.html` and letter case are passed over, so a redirect
-    between such spellings is seen as the same page.
+    between such spellings is seen as the same page. A fragment is no address: `#re.Match` is not `#re.match`.
     """
-    _, _, rest = canonical_url.partition("://")
-    path = re.sub(r"(/index\.(html?|php))?/*(?=$|[?#])", "", rest.removeprefix("www."), count=1)
-    return xxhash.xxh3_64_intdigest(path.lower().encode("utf-8", "surrogatepass"))
+    rest, mark, fragment = canonical_url.partition("://")[2].partition("#")
+    path = re.sub(r"(/index\.(html?|php))?/*(?=$|\?)", "", rest.removeprefix("www."), count=1)
+    return xxhash.xxh3_64_intdigest(f"{path.lower()}{mark}{fragment}".encode("utf-8", "surrogatepass"))
 
 
 def url_words(canonical_url: str) -> str:

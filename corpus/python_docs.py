@@ -1,0 +1,173 @@
+"""The demo corpus: the standard library's pages, and this machine's Python files as the sessions of their readers."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import sysconfig
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from rich.progress import track
+
+from corpus.python_pages import PythonPage, library_pages
+from corpus.python_sessions import Library, file_visits
+from corpus.simulated_readers import ReaderModel, Sessions, simulate
+
+END = datetime(2026, 9, 1, tzinfo=UTC)
+DAYS = 90
+MOST_FILES = 12_000
+LONGEST_SESSION = 40
+#: A built-in or a whole module that more than this share of the files use is known by heart: nobody looks it up.
+BY_HEART = 0.05
+
+_TIME = pa.timestamp("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How much was written."""
+
+    files: int
+    pages: int
+    sessions: int
+    visits: int
+    impressions: int  # rows: pages shown
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """The simulated log, one row a visit, session by session."""
+
+    session: NDArray[np.int64]  # ascending
+    page: NDArray[np.int64]  # numbers into the pages
+    time: NDArray[np.int64]  # microseconds since 1970
+    dwell_s: NDArray[np.float32]
+
+
+def write(out: Path, seed: int = 0, roots: Mapping[str, Path] | None = None, most_files: int = MOST_FILES) -> Summary:
+    """Write pages, clicks and simulated impressions as input tables into `out`.
+
+    `roots` maps a short name to a directory of Python files; by default the standard library and site-packages.
+    The same files and seed give the same tables.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    files = source_files(installed() if roots is None else roots, most_files)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        pages = pool.submit(library_pages).result()
+        read = pool.map(partial(file_visits, library=_library(pages)), files.values(), chunksize=100)
+        found = list(track(read, "Reading Python files", total=len(files)))
+    common = {page.name for page in pages if page.module in ("builtins", page.name)}
+    sessions = sessions_of(dict(zip(files, found, strict=True)), common)
+    rng = np.random.default_rng(seed)
+    visits = _timed(list(sessions.values()), pages, rng)
+    urls = pa.array([page.url for page in pages])
+    impressions = _impression_table(visits, pages, urls, rng)
+    pq.write_table(_page_table(pages, urls), out / "pages.parquet", compression="zstd")
+    pq.write_table(_click_table(visits, list(sessions), urls), out / "clicks.parquet", compression="zstd")
+    pq.write_table(impressions, out / "impressions.parquet", compression="zstd")
+    return Summary(len(files), len(pages), len(sessions), len(visits.page), len(impressions))
+
+
+def installed() -> dict[str, Path]:
+    """Return where this machine keeps Python files that somebody wrote for a purpose."""
+    paths = sysconfig.get_paths()
+    return {"lib": Path(paths["stdlib"]), "site": Path(paths["purelib"])}
+
+
+def source_files(roots: Mapping[str, Path], most: int) -> dict[str, Path]:
+    """Return short name -> file, sorted; of more than `most` a sample that depends on the names alone."""
+    files = {
+        f"{short}/{path.relative_to(root).as_posix()}": path
+        for short, root in roots.items()
+        for path in root.rglob("*.py")
+        if "site-packages" not in path.relative_to(root).parts and path.name != "__init__.py"
+    }
+    sample = sorted(files, key=lambda name: hashlib.sha256(name.encode()).digest())[:most]
+    return {name: files[name] for name in sorted(sample)}
+
+
+def sessions_of(found: Mapping[str, Sequence[str]], common: Set[str]) -> dict[str, tuple[str, ...]]:
+    """Return file -> pages visited: 2 to LONGEST_SESSION; of equal sessions (copied files) the first stays.
+
+    `common` names the pages that may be known by heart and are then left out.
+    """
+    used = Counter(page for pages in found.values() for page in pages)
+    readable = sum(bool(pages) for pages in found.values())
+    by_heart = {page for page, count in used.items() if page in common and count > BY_HEART * readable}
+    sessions = {name: tuple(p for p in pages if p not in by_heart)[:LONGEST_SESSION] for name, pages in found.items()}
+    first = {pages: name for name, pages in reversed(sessions.items()) if len(pages) >= 2}
+    return {name: pages for name, pages in sessions.items() if first.get(pages) == name}
+
+
+def _library(pages: list[PythonPage]) -> Library:
+    names = frozenset(page.name for page in pages)
+    modules = {page.module for page in pages}
+    return Library(
+        pages=names,
+        builtins=frozenset(page.name for page in pages if page.module == "builtins" and "." not in page.name),
+        classes=frozenset(name.rpartition(".")[0] for name in names) - modules - {""},
+        inherited={
+            f"{page.name}.{name}": target for page in pages for name, target in page.inherits if target in names
+        },
+    )
+
+
+def _timed(sessions: list[tuple[str, ...]], pages: list[PythonPage], rng: np.random.Generator) -> Visits:
+    """Spread the sessions over the DAYS before END; a reader stays half a minute on a page, more or less."""
+    number = {page.name: i for i, page in enumerate(pages)}
+    lengths = np.array([len(session) for session in sessions], np.int64)
+    session = np.repeat(np.arange(len(sessions)), lengths)
+    dwell = rng.lognormal(np.log(30.0), 0.8, len(session)).round(1).astype(np.float32)
+    spent = np.cumsum(dwell, dtype=np.float64)
+    start = np.cumsum(lengths) - lengths
+    since = spent - dwell - np.repeat(spent[start] - dwell[start], lengths)  # seconds since the session began
+    total = np.add.reduceat(dwell, start, dtype=np.float64)
+    begin = END.timestamp() - total - rng.random(len(sessions)) * (DAYS * 86_400 - total)
+    time = ((np.repeat(begin, lengths) + since) * 1e6).astype(np.int64)
+    return Visits(session, np.array([number[p] for session in sessions for p in session], np.int64), time, dwell)
+
+
+def _page_table(pages: list[PythonPage], urls: pa.Array) -> pa.Table:
+    titles = [page.name for page in pages]
+    snippets = [page.snippet for page in pages]
+    return pa.table({"url": urls, "title": titles, "snippet": snippets, "language": ["en"] * len(pages)})
+
+
+def _click_table(visits: Visits, names: list[str], urls: pa.Array) -> pa.Table:
+    return pa.table(
+        {
+            "session": pa.array(names).take(pa.array(visits.session)),
+            "url": urls.take(pa.array(visits.page)),
+            "time": pa.array(visits.time, _TIME),
+            "dwell_s": visits.dwell_s,
+        }
+    )
+
+
+def _impression_table(visits: Visits, pages: list[PythonPage], urls: pa.Array, rng: np.random.Generator) -> pa.Table:
+    _, group = np.unique([page.module for page in pages], return_inverse=True)
+    shown = simulate(Sessions(visits.session, visits.page, group), ReaderModel(), rng)
+    impression, column = np.nonzero(shown.page >= 0)  # row by row: the gaps are at the end of each
+    visit = shown.visit[impression]
+    return pa.table(
+        {
+            "impression": pa.array([f"i{number}" for number in impression.tolist()]),
+            "time": pa.array(visits.time[visit] + 1_000_000, _TIME),  # a second after the page was opened
+            "url1": urls.take(pa.array(visits.page[visit])),
+            "url2": urls.take(pa.array(shown.page[impression, column])),
+            "position": pa.array(column + 1, pa.int16()),
+            "clicked": shown.clicked[impression, column],
+            "dwell_s": pa.array(shown.dwell_s[impression, column], from_pandas=True),  # NaN is null
+            "random": shown.random[impression],
+        }
+    )
