@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,17 +45,17 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     name = source.table.name
     numbered = f"loaded_{name} AS SELECT row_number() OVER () AS ordinal, * FROM"
     if source.path.name.endswith(".parquet"):
-        connection.execute(f"CREATE VIEW {numbered} {scan(source.path)}")
+        connection.execute(f"CREATE VIEW {numbered} {scan(source.path, source.header)}")
     else:
         rejects = f", store_rejects = true, rejects_table = 'broken_{name}', rejects_scan = 'scan_{name}'"
-        connection.execute(f"CREATE TABLE {numbered} {scan(source.path, rejects)}")
+        connection.execute(f"CREATE TABLE {numbered} {scan(source.path, source.header, rejects)}")
     connection.execute(f"CREATE TEMP VIEW {source.view} AS {_rows(source)}")
 
 
 def _rows(source: Source) -> str:
     name, malformed = source.table.name, "false"
     if is_json(source.path):
-        malformed = "NOT json_valid(line) OR json_type(line) <> 'OBJECT'"
+        malformed = "CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END"
         raw = "CASE WHEN json_valid(line) THEN line::JSON ELSE to_json(line) END"
     else:
         raw = "to_json({" + ", ".join(f"{quoted(n)}: {quoted_name(n)}" for n in source.header) + "})"
@@ -67,26 +68,37 @@ def _rows(source: Source) -> str:
     return f"{rows} UNION ALL {broken}"
 
 
-def scan(path: Path, options: str = "") -> str:
-    """Return SQL for the rows of a file, in order; JSON Lines have one column, `line`."""
-    file = quoted(str(path))
+def scan(path: Path, columns: Iterable[str], options: str = ", ignore_errors = true") -> str:
+    """Return SQL for the rows of a file with these `columns`, in order; JSON Lines have one column, `line`."""
     if path.name.endswith(".parquet"):
-        return f"read_parquet({file})"
-    limit = f"max_line_size = {_LONGEST_ROW}{options}"
-    if is_json(path):  # chr(1) cannot stand in JSON, so that each line is one value
-        form = "header = false, auto_detect = false, columns = {'line': 'VARCHAR'}, quote = '', escape = ''"
-        return f"(SELECT line FROM read_csv({file}, {form}, delim = '\x01', {limit}) WHERE trim(line) <> '')"
-    return f"read_csv({file}, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', {limit})"
+        return f"read_parquet({quoted(str(path))})"
+    if is_json(path):
+        return f"(SELECT line FROM {_lines(path, options)} WHERE trim(line) <> '')"
+    # Nothing is left to be guessed: a guess takes a longer row for the header, and drops what is above it.
+    names = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in columns)
+    form = f"auto_detect = false, header = true, columns = {{{names}}}, delim = ',', quote = '\"', escape = '\"'"
+    return f"read_csv({quoted(str(path))}, {form}, max_line_size = {_LONGEST_ROW}{options})"
 
 
 def header(connection: duckdb.DuckDBPyConnection, path: Path, sample: int) -> dict[str, str]:
     """Return every column of a file with its DuckDB type; of JSON Lines, the keys of the first `sample` rows."""
+    if path.name.endswith(".parquet"):
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {scan(path, ())}").fetchall()
+        return {row[0]: row[1] for row in rows}
     if is_json(path):
-        lines = f"SELECT line FROM {scan(path)} WHERE json_valid(line) LIMIT {sample}"
+        lines = f"SELECT line FROM {_lines(path)} WHERE json_valid(line) LIMIT {sample}"
         keys = f"SELECT DISTINCT unnest(json_keys(line)) FROM ({lines}) WHERE json_type(line) = 'OBJECT'"
         return {name: "VARCHAR" for (name,) in sorted(connection.execute(keys).fetchall())}
-    rows = connection.execute(f"DESCRIBE SELECT * FROM {scan(path)}").fetchall()
-    return {row[0]: row[1] for row in rows}
+    first = connection.execute(f"SELECT line FROM {_lines(path)} LIMIT 1").fetchall()
+    names = next(csv.reader([first[0][0].lstrip("\ufeff")])) if first and first[0][0] else []
+    return {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, start=1)}
+
+
+def _lines(path: Path, options: str = ", ignore_errors = true") -> str:
+    """Return SQL for the lines of a text file. chr(1), which no text holds, stands for a delimiter."""
+    form = "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
+    # Not strict: line ends of two kinds may be mixed.
+    return f"read_csv({quoted(str(path))}, {form}, strict_mode = false, max_line_size = {_LONGEST_ROW}{options})"
 
 
 def is_json(path: Path) -> bool:

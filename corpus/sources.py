@@ -94,7 +94,7 @@ def _check_sample(connection: duckdb.DuckDBPyConnection, source: Source) -> None
         f'min("{c.name}"::VARCHAR)'
         for c in typed
     )
-    sample = f"SELECT {source.columns()} FROM {scan(source.path)} LIMIT {_SAMPLE}"
+    sample = f"SELECT {source.columns()} FROM {scan(source.path, source.header)} LIMIT {_SAMPLE}"
     [row] = connection.execute(f"SELECT {counts} FROM ({sample})").fetchall()
     for column, filled, read, example in zip(typed, row[::3], row[1::3], row[2::3], strict=True):
         if filled >= _FEWEST and read == 0:

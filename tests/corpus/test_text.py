@@ -1,0 +1,103 @@
+"""Words of a page: cleaning, fingerprints, language, spam."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.text import clean, detect_languages, fingerprints, is_spam
+
+LONG = (
+    "The red fox is the largest of the true foxes and one of the most widely distributed members of the order "
+    "Carnivora, being present across the entire Northern Hemisphere including most of North America and Europe"
+)
+
+
+def bits(first: np.uint64, second: np.uint64) -> int:
+    return int(np.bitwise_count(first ^ second))
+
+
+@given(st.text())
+def test_clean_text_is_one_line_that_can_be_stored_and_is_left_alone_when_cleaned_again(text: str) -> None:
+    once = clean(text)
+    once.encode("utf-8")
+    assert clean(once) == once
+    assert "\n" not in once
+    assert once == once.strip()
+
+
+def test_clean_drops_control_characters_and_collapses_white_space() -> None:
+    assert clean(" a\x00b\t\n c\u202e\ufeff\u00a0d ") == "ab c d"
+
+
+def test_a_near_duplicate_differs_in_few_bits_and_another_text_in_many() -> None:
+    other = "Completely different words about computer programming, garbage collection, operating systems, " * 2
+    same, near, far = fingerprints([LONG, LONG.replace("largest", "biggest"), other])
+    assert bits(same, near) <= 10
+    assert bits(same, far) >= 18
+
+
+def test_case_and_punctuation_do_not_change_a_fingerprint() -> None:
+    first, second = fingerprints([LONG, LONG.upper().replace(" ", " - ")])
+    assert first == second
+
+
+def test_word_order_changes_a_fingerprint() -> None:
+    first, second = fingerprints([LONG, " ".join(reversed(LONG.split()))])
+    assert first != second
+
+
+def test_short_and_empty_texts_have_no_fingerprint() -> None:
+    assert fingerprints(["", "a short caption", "!!!"]).tolist() == [0, 0, 0]
+    assert fingerprints([]).shape == (0,)
+
+
+def test_a_text_without_spaces_has_a_fingerprint() -> None:
+    assert fingerprints(["赤狐是最大的真狐，也是食肉目中分布最广的成员之一，遍布整个北半球"])[0] != 0
+
+
+def test_a_fingerprint_does_not_depend_on_the_texts_beside_it() -> None:
+    many = fingerprints([f"{LONG} {i}" for i in range(3000)])
+    assert many[2500] == fingerprints([f"{LONG} 2500"])[0]
+    assert len(np.unique(many)) > 1
+
+
+def test_twenty_thousand_fingerprints_take_seconds() -> None:
+    texts = [f"{LONG} {i}" for i in range(20_000)]
+    start = time.process_time()
+    fingerprints(texts)
+    assert time.process_time() - start < 8
+
+
+def test_languages_are_told_where_there_are_enough_words() -> None:
+    texts = [
+        LONG,
+        "Die Bundesregierung hat am Montag ein neues Gesetz beschlossen",
+        "人工智能的发展",
+        "ok",
+        "",
+        "1234 !!",
+    ]
+    assert detect_languages(texts) == ["en", "de", "zh", "", "", ""]
+
+
+def test_the_language_model_is_not_loaded_by_importing_the_module() -> None:
+    code = "import sys, corpus.text; sys.exit('py3langid' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_stuffed_shouting_and_link_pages_are_spam() -> None:
+    assert is_spam("cheap shoes", "cheap shoes buy cheap shoes online cheap shoes shoes cheap shoes best cheap shoes")
+    assert is_spam("BUY THE BEST CHEAP WATCHES ONLINE TODAY", "A shop.")
+    assert is_spam("Win a phone!!!", "Now.")
+    assert is_spam("Links", " ".join(f"https://example{i}.org/" for i in range(8)))
+
+
+def test_ordinary_pages_are_not_spam() -> None:
+    assert not is_spam("Red fox", LONG)
+    assert not is_spam("NASA", "The National Aeronautics and Space Administration.")
+    assert not is_spam("", "")
+    assert not is_spam("Poor Law", "[History / British History / British History 1500 and before; History / General]")
