@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LARGEST_FILE = 60_000  # bytes; larger ones cost most of the time and are often generated
+_LARGEST_FILE = 40_000  # bytes; larger ones cost most of the time and are often generated
 # A file that imports nothing but these uses built-ins alone; most of the time goes into parsing: leave it.
 _MODULES = "|".join(sorted(sys.stdlib_module_names))
 _IMPORT = re.compile(rf"^\s*(?:from|import)\s+(?!__future__|typing)(?:{_MODULES})\b", re.MULTILINE)
