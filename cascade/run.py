@@ -76,24 +76,28 @@ class Cascade:
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
-        candidates, trigger = await asyncio.gather(
-            self._recall(query, deadline, trace), self._locate(query, deadline, trace)
-        )
-        if trigger is None:  # without the page's own facts nothing can be filtered or ranked
-            trace.degrade("empty")
-            return Candidates.empty()
-        query = replace(query, trigger=trigger)
-        candidates = await self._filtered(query, candidates, deadline, trace)
-        if len(candidates) == 0:
-            trace.degrade("fallback:popular")
-            candidates = await self._recall_popular(query, deadline, trace)
-            candidates = await self._filtered(query, candidates, deadline, trace)
+        query, candidates = await self.candidates(query, deadline, trace)
         ranked = await self._rank(query, candidates, deadline, trace)
         with trace.timed("select"):
             chosen = self.select(query, ranked, k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
         return chosen
+
+    async def candidates(self, query: Query, deadline: Deadline, trace: Trace) -> tuple[Query, Candidates]:
+        """Return the query with its trigger, and what recall, merge and filters leave: what ranking begins with."""
+        candidates, trigger = await asyncio.gather(
+            self._recall(query, deadline, trace), self._locate(query, deadline, trace)
+        )
+        if trigger is None:  # without the page's own facts nothing can be filtered or ranked
+            return query, Candidates.empty()
+        query = replace(query, trigger=trigger)
+        candidates = await self._filtered(query, candidates, deadline, trace)
+        if len(candidates) == 0:
+            trace.degrade("fallback:popular")
+            candidates = await self._recall_popular(query, deadline, trace)
+            candidates = await self._filtered(query, candidates, deadline, trace)
+        return query, candidates
 
     async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger | None:
         with trace.timed("trigger"):
@@ -108,8 +112,7 @@ class Cascade:
         with trace.timed("merge"):
             recalled = {step.path.name: part for step, part in zip(self.recall, found, strict=True)}
             merged = self.merge(recalled)
-        if trace.explain:
-            trace.recalled.update(recalled)
+        trace.recalled.update(recalled)
         trace.stage("merge", merged)
         return merged
 
@@ -147,7 +150,7 @@ class Cascade:
         for stage in self.stages if len(candidates) else ():
             with trace.timed(stage.name):
                 scored = await _attempt(
-                    stage.name, self._stage_call(stage, query, ranked), deadline.within(stage.timeout_s), trace
+                    stage.name, self._stage_call(stage, query, ranked, trace), deadline.within(stage.timeout_s), trace
                 )
             if scored is None:  # later stages build on this one: the order so far is the answer
                 return ranked
@@ -155,11 +158,14 @@ class Cascade:
             trace.stage(stage.name, ranked)
         return ranked
 
-    def _stage_call(self, stage: Stage, query: Query, candidates: Candidates) -> Callable[[], Awaitable[Candidates]]:
+    def _stage_call(
+        self, stage: Stage, query: Query, candidates: Candidates, trace: Trace
+    ) -> Callable[[], Awaitable[Candidates]]:
         async def call() -> Candidates:
             rows = candidates
             for hydrator in stage.hydrators:
-                rows = await hydrator.hydrate(query, rows)
+                with trace.timed(hydrator.name):
+                    rows = await hydrator.hydrate(query, rows)
             loop = asyncio.get_running_loop()
             score = await loop.run_in_executor(self.native, stage.scorer.score, query, rows)
             order = np.argsort(-score, kind="stable")[: stage.keep_top]

@@ -32,13 +32,9 @@ def before(table: ir.Table, end: datetime) -> ir.Table:
 
 
 def visits(clicks: ir.Table, reach: Reach) -> ir.Table:
-    """Return clicks with `step`, the place in the session from 0, and `length`, the session's pages."""
-    session = ibis.window(group_by="session", order_by=["time", "page"])
-    return (
-        clicks.mutate(step=ibis.row_number().over(session))
-        .filter(_.step < reach.longest_session)
-        .mutate(length=_.count().over(ibis.window(group_by="session")))
-    )
+    """Return clicks with `length`, the session's pages; `step` is the place in the session, from 0."""
+    session = ibis.window(group_by="session")
+    return clicks.filter(_.step < reach.longest_session).mutate(length=_.count().over(session))
 
 
 def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
@@ -65,7 +61,7 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
 
 
 def impression_pairs(impressions: ir.Table, end: datetime) -> ir.Table:
-    """Return (page1, page2) with `shown_<window>` and `chosen_<window>`: how often page2 was shown and clicked on page1."""
+    """Return (page1, page2) with `shown_<window>` and `chosen_<window>`: page2 shown, and clicked, on page1."""
     rows = before(impressions, end).filter(_.page1 != _.page2)
     counts = {}
     for name, since in _windows(rows.time, end):
@@ -88,9 +84,11 @@ def page_flow(pairs: ir.Table) -> ir.Table:
 
 
 def page_shows(pairs: ir.Table) -> ir.Table:
-    """Return what was `shown_on` a page, how often it was itself `shown` and `chosen`, and `shown_beside` how many pages."""
+    """Return `shown_on` a page, how often it was itself `shown` and `chosen`, and `shown_beside` how many pages."""
     zero = ibis.literal(0, "int64")
-    on = pairs.group_by(page=_.page1).aggregate(shown_on=_total(_.shown_all), shown=zero, chosen=zero, shown_beside=zero)
+    on = pairs.group_by(page=_.page1).aggregate(
+        shown_on=_total(_.shown_all), shown=zero, chosen=zero, shown_beside=zero
+    )
     of = pairs.group_by(page=_.page2).aggregate(
         shown_on=zero, shown=_total(_.shown_all), chosen=_total(_.chosen_all), shown_beside=_.count()
     )

@@ -29,7 +29,8 @@ _PAGES = """
 #: What the other tables' rows become.
 _WRITTEN = {
     "clicks": """
-        SELECT session, url_page AS page, time, dwell_s::FLOAT AS dwell_s
+        SELECT session, url_page AS page, time, dwell_s::FLOAT AS dwell_s,
+            (row_number() OVER (PARTITION BY session ORDER BY time, ordinal) - 1)::INTEGER AS step
         FROM kept_clicks ORDER BY session, time, ordinal""",
     "impressions": """
         SELECT impression, time, url1_page AS page1, url2_page AS page2, position, clicked,

@@ -56,6 +56,16 @@ class AnnIndex:
             result[held] = self._index.reconstruct_batch(rows[held]) @ vector
         return result
 
+    def cosines_from(self, page: int, pages: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the cosine of a page's own vector with each page; all NaN when it has none."""
+        vector = self.vector(page)
+        return np.full(len(pages), np.nan, np.float32) if vector is None else self.cosines(vector, pages)
+
+    def nearest_rows(self, vectors: NDArray[np.float32], limit: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return FAISS's own (cosines, rows) for many vectors at once; -1 where there is none."""
+        cosines, rows = self._index.search(vectors, min(limit, len(self)))
+        return cosines, rows
+
     def save(self, path: Path) -> None:
         """Write `<path>.faiss` and `<path>.pages.npy`."""
         faiss.write_index(self._index, f"{path}.faiss")
@@ -74,7 +84,6 @@ def build(pages: NDArray[np.uint64], vectors: NDArray[np.float32]) -> AnnIndex:
     index = _new_index(len(kept), vectors.shape[1])
     if not index.is_trained:
         index.train(unit)
-        index.make_direct_map()
     index.add(unit)
     return AnnIndex(index, pages[kept])
 
@@ -82,6 +91,26 @@ def build(pages: NDArray[np.uint64], vectors: NDArray[np.float32]) -> AnnIndex:
 def load(path: Path) -> AnnIndex:
     """Read what `save` wrote. The files' hashes must have been checked: FAISS reads damaged files happily."""
     return AnnIndex(faiss.read_index(f"{path}.faiss"), np.load(f"{path}.pages.npy"))
+
+
+def neighbour_weights(
+    index: AnnIndex, vectors: NDArray[np.float32], count: int, sharpness: float
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]]:
+    """Return (page, neighbour, weight) of each page's `count` nearest, and of itself with weight 1.
+
+    A weight is cosine ** sharpness, scaled so that a page's sum to 1. `vectors` are the rows of `index`, in its order.
+    """
+    cosines, rows = index.nearest_rows(vectors, count + 1)
+    own = np.arange(len(index))[:, None]
+    weights = np.where((rows == own) | (rows < 0), 0.0, np.clip(cosines, 0.0, None).astype(np.float64) ** sharpness)
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
+    kept = weights > 0
+    page, neighbour = index.pages[np.broadcast_to(own, rows.shape)[kept]], index.pages[rows[kept]]
+    return (
+        np.concatenate([index.pages, page]),
+        np.concatenate([index.pages, neighbour]),
+        np.concatenate([np.ones(len(index)), weights[kept]]),
+    )
 
 
 def _new_index(rows: int, dimension: int) -> faiss.Index:

@@ -83,7 +83,7 @@ class RedisSettings(Section):
 
 
 class BlockSettings(Section):
-    """Pages that are never recommended, by host (with its sub-domains) or by URL."""
+    """Pages that are never recommended, by host or by URL."""
 
     hosts: frozenset[str] = frozenset()
     urls: frozenset[str] = frozenset()
@@ -107,8 +107,7 @@ class Settings(Section):
     fragment_hosts: frozenset[str] = FRAGMENT_HOSTS
     recall: RecallPaths = RecallPaths()
     stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=100)
-    cross_encoder: StageSettings = StageSettings(keep_top=30, timeout_ms=400)
-    stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=100)
+    stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=400)
     blend: StageSettings = StageSettings(keep_top=30, timeout_ms=50)
     select: SelectSettings = SelectSettings()
     threads: ThreadSettings = ThreadSettings()

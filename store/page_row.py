@@ -57,7 +57,7 @@ def language_code(language: str) -> int:
 
 def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:
     """Return one row; `facts` has dtype FACTS with `tokens` set to `len(tokens)`."""
-    return facts.tobytes() + tokens.astype("<u4").tobytes() + orjson.dumps(text)
+    return facts.tobytes() + tokens.astype("<u4").tobytes() + orjson.dumps(tuple(text))
 
 
 def read_facts(rows: Sequence[bytes]) -> NDArray[np.void]:

@@ -31,7 +31,7 @@ class PageTokenizer:
     def encode(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
     ) -> tuple[list[NDArray[np.uint32]], NDArray[np.uint16]]:
-        """Return each page's ids without special tokens (uint32, at most `tokens_per_page`) and how many are its title's."""
+        """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are its title's."""
         heads = [title or url_words(url) for url, title in zip(urls, titles, strict=True)]
         head_ids = self._ids(heads)
         tails = [_tail(*texts) for texts in zip(urls, heads, snippets, strict=True)]
@@ -60,7 +60,9 @@ def _required_id(tokenizer: Tokenizer, *names: str) -> int:
     raise ValueError(f"the tokenizer has none of {names}: use a model with sentence-pair special tokens")
 
 
-def pad(sequences: Sequence[NDArray[np.uint32]], types: Sequence[NDArray[np.uint8]] | None = None) -> dict[str, NDArray[np.int64]]:
+def pad(
+    sequences: Sequence[NDArray[np.uint32]], types: Sequence[NDArray[np.uint8]] | None = None
+) -> dict[str, NDArray[np.int64]]:
     """Return model inputs (rows, length) int64, padded with 0 to the next of LENGTHS."""
     longest = max((len(s) for s in sequences), default=1)
     length = next(n for n in LENGTHS if n >= longest)

@@ -9,7 +9,7 @@ from recall.coclick.row import FIELDS, read
 from store.tables import Table
 
 
-class CoclickPath:
+class CoclickRecall:
     """Reads the neighbours of the query's page; every count of the pair comes along as a column."""
 
     name = "coclick"

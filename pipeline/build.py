@@ -1,0 +1,169 @@
+"""The build: the steps in order, and what publishing makes of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from corpus.sources import find
+from pipeline import log, quality, ranking, text
+from pipeline.config import BuildConfig
+from pipeline.log import ALL
+from pipeline.step import Runner, Step, hash_files
+from ranking.features import STAGE1, STAGE2
+from recall.paths import TABLES
+from recall.popular.lookup import OVERALL
+from store.bundle import Bundle, Manifest, bundle_name, current_name, open_bundle, publish
+from store.page_row import PageText, read_text
+from store.tables import LmdbTable
+
+WORK = "work"
+_WARMUP = 8
+
+
+def steps(data: Path, until: datetime | None) -> list[Step]:
+    """Return every step that makes an artifact, in an order in which each finds what it reads."""
+    counted = ("read", "counts")
+    recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
+    return [
+        Step("read", log.reader(data, until), config=("examples",), code=("corpus.reader", "corpus.url")),
+        Step("text", text.text, ("read",), ("text",), ("pipeline.text", "text_model.tokens")),
+        Step("counts", log.count, ("read",), ("engine", "reach"), ("corpus.counts", "pipeline.log")),
+        Step("pages", log.pages, (*counted, "text"), (), ("store.page_row", "recall.popular.build")),
+        Step(
+            "coclick", log.coclicks, (*counted, "text"), ("coclick", "engine"), ("recall.coclick.build", "recall.coclick.row")
+        ),
+        Step("cf", log.cf_embeddings, counted, ("cf",), ("recall.cf.build", "recall.ann")),
+        Step(
+            "two_tower", text.two_tower, (*counted, "text"), ("two_tower", "text"), ("recall.two_tower.train", "recall.two_tower.build")
+        ),
+        Step("qprime", quality.qprime, ("read", "text"), ("qprime",), ("recall.qprime.build", "recall.qprime.writer")),
+        Step("labels", quality.labels, (*counted, "text", "two_tower"), ("labels",), ("pipeline.quality", "ranking.quality.rubric")),
+        Step("stage1", ranking.stage1, (*recall, "labels"), ("examples", "stage1"), ("ranking.features", "ranking.examples", "pipeline.events")),
+        Step(
+            "student", ranking.cross_encoder, (*counted, "text", "labels"), ("cross_encoder", "text"),
+            ("ranking.cross_encoder.train", "text_model.base"),
+        ),
+        Step("stage2", ranking.stage2, (*recall, "labels", "stage1", "student"), ("examples", "stage2"), ("ranking.features",)),
+        Step("blend", ranking.fit_blend, (*recall, "labels", "stage1", "student", "stage2"), ("quality_weight",), ("ranking.blend",)),
+    ]  # fmt: skip
+
+
+def build(
+    data: Path, bundles: Path, config: BuildConfig, until: datetime | None = None, only: Sequence[str] = ()
+) -> Bundle | None:
+    """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
+
+    Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
+    """
+    root = bundles / WORK
+    root.mkdir(parents=True, exist_ok=True)
+    inputs = f"{hash_files(sorted(find(data).values()))} {until}"
+    runner = Runner(root, config, inputs)
+    chosen = steps(data, until)
+    if only:
+        runner.run(_needed(chosen, set(only)))
+        return None
+    runner.run(chosen)
+    return _published(bundles, runner) or _publish(bundles, runner)
+
+
+def _needed(all_steps: Sequence[Step], wanted: set[str]) -> list[Step]:
+    for step in reversed(all_steps):
+        if step.name in wanted:
+            wanted |= set(step.after)
+    return [step for step in all_steps if step.name in wanted]
+
+
+def _published(bundles: Path, runner: Runner) -> Bundle | None:
+    """Return the current bundle when it was made from exactly these inputs."""
+    try:
+        name = current_name(bundles)
+        return open_bundle(bundles, name) if name.endswith(runner.identity()[:8]) else None
+    except RuntimeError:
+        return None
+
+
+def _publish(bundles: Path, runner: Runner) -> Bundle:
+    building = bundles / ".building"
+    shutil.rmtree(building, ignore_errors=True)
+    _lay_out(runner.root, building)
+    created = datetime.now(UTC).replace(microsecond=0)
+    manifest = _manifest(runner, building, bundle_name(created, runner.identity()), created)
+    publish(building, bundles, manifest)
+    return open_bundle(bundles, manifest.name)
+
+
+#: Path in the bundle -> path under the work directory.
+_FILES = {
+    "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
+    "tables/popular.lmdb": f"pages/{ALL}/popular.lmdb",
+    "tables/coclick.lmdb": f"coclick/{ALL}/coclick.lmdb",
+    "tables/qprime.lmdb": "qprime/qprime.lmdb",
+    "cf/pages.faiss": f"cf/{ALL}/pages.faiss",
+    "cf/pages.pages.npy": f"cf/{ALL}/pages.pages.npy",
+    "two_tower/pages.faiss": "two_tower/pages.faiss",
+    "two_tower/pages.pages.npy": "two_tower/pages.pages.npy",
+    "two_tower/queries.npy": "two_tower/queries.npy",
+    "two_tower/query.onnx": "two_tower/query.onnx",
+    "tokenizer.json": "text/tokenizer.json",
+    "stage1/model.txt": "stage1/model.txt",
+    "cross_encoder/model.onnx": "student/model.onnx",
+    "stage2/model.txt": "stage2/model.txt",
+    "blend.json": "blend/blend.json",
+}
+
+
+def _lay_out(root: Path, building: Path) -> None:
+    for name, source in _FILES.items():
+        target = building / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / source, target)
+
+
+def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:
+    figures = runner.figures
+    read = figures["read"]
+    split = {key: read[key] for key in ("start", "labels_from", "end")}
+    tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
+    rows = {table: len(opened) for table, opened in tables.items()}
+    rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
+    return Manifest(
+        name=name,
+        created=created,
+        git_commit=_git_commit(),
+        seed=runner.config.seed,
+        config=runner.config.model_dump(mode="json"),
+        data={"tables": read["tables"], **split},
+        features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
+        dimensions={"cf": runner.config.cf.dimension, "two_tower": runner.config.two_tower.dimension},
+        rows=rows,
+        metrics={step: values for step, values in figures.items() if step != "read"},
+        notes=_notes(split),
+        warmup=[text.url for text in _popular_pages(tables["popular"], tables["pages"])],
+        files={},
+    )
+
+
+def _notes(split: dict[str, object]) -> list[str]:
+    if split["end"] is None:
+        return ["cold start: no clicks, so only the text paths recall, and the rankers learnt the judge's labels"]
+    return []
+
+
+def _popular_pages(popular: LmdbTable, pages: LmdbTable) -> list[PageText]:
+    (row,) = popular.read(np.array([OVERALL], np.uint64))
+    best = np.frombuffer(row or b"", "<u8")[:_WARMUP]
+    return [read_text(row) for row in pages.read(best) if row]
+
+
+def _git_commit() -> str:
+    try:
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,89 @@
+"""Every tunable of the build, with its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from corpus.counts import Reach
+from ranking.cross_encoder.train import CrossEncoderConfig
+from ranking.lightgbm.train import LightGbmConfig
+from recall.cf.build import CfConfig
+from recall.coclick.build import CoclickConfig
+from recall.qprime.build import QPrimeConfig
+from recall.two_tower.train import TwoTowerConfig
+from text_model.base import PACKAGED
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """How pages become tokens and embeddings, and whose evidence a thin page may borrow."""
+
+    base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
+    tokens_per_page: int = 30
+    neighbours: int = 20
+    sharpness: float = 4.0  # neighbours weigh cosine ** sharpness
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Where log work runs."""
+
+    name: str = "duckdb"  # or spark
+    threads: int = 2
+    memory: str = "2GB"
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplesConfig:
+    """Training rows of the rankers."""
+
+    label_share: float = 0.2  # the last part of the log: labels come from it, features from before it
+    groups: int = 20_000  # impressions (or clicks, where there are no impressions) that stage 1 learns from
+    stage2_groups: int = 12_000
+    negatives: int = 20  # recalled pages beside those that were shown, a group
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsConfig:
+    """Pairs that the judge labels."""
+
+    judged: int = 30_000  # a third each from the log, from the towers, at random
+
+
+class BuildConfig(BaseModel):
+    """The build's tunables by step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
+    engine: EngineConfig = EngineConfig()
+    reach: Reach = Reach()
+    text: TextConfig = TextConfig()
+    coclick: CoclickConfig = CoclickConfig()
+    cf: CfConfig = CfConfig()
+    two_tower: TwoTowerConfig = TwoTowerConfig()
+    qprime: QPrimeConfig = QPrimeConfig()
+    examples: ExamplesConfig = ExamplesConfig()
+    labels: LabelsConfig = LabelsConfig()
+    stage1: LightGbmConfig = LightGbmConfig()
+    cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
+    stage2: LightGbmConfig = LightGbmConfig()
+
+
+#: What `--profile` changes; everything else keeps its default.
+PROFILES: dict[str, dict[str, object]] = {
+    "quick": {
+        "examples": {"groups": 4_000, "stage2_groups": 1_000},
+        "two_tower": {"head_steps": 300},
+        "cross_encoder": {"steps": 400, "frozen_layers": 5},
+        "stage1": {"trees": 150},
+        "stage2": {"trees": 100},
+    },
+    "full": {
+        "two_tower": {"encoder_steps": 150, "head_steps": 1_500},
+        "cross_encoder": {"steps": 1_000, "frozen_layers": 3},
+    },
+}

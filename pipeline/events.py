@@ -1,0 +1,100 @@
+"""The label window: what readers were shown and chose after the features were counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.log import split_of
+from pipeline.step import Work
+from ranking.examples import Event
+
+
+def label_events(work: Work, limit: int) -> list[Event]:
+    """Return at most `limit` events of the label window, drawn at random.
+
+    Impressions with a click where the log has impressions; else steps of sessions; else, without any
+    log, judged pairs, so that a cold start still has rankers.
+    """
+    split = split_of(work)
+    if "labels_from" not in split:
+        return _of_labels(work, limit)
+    since = pc.scalar(split["labels_from"])
+    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") >= since)
+    events = _of_impressions(impressions, limit, work.config.seed)
+    if not events:
+        events = _of_sessions(work, since, limit)
+    return events or _of_labels(work, limit)
+
+
+def past_impressions(work: Work) -> pa.Table:
+    """Return the impressions before the label window; where there are none, session steps with drawn negatives."""
+    split = split_of(work)
+    if "labels_from" not in split:
+        return pa.table({"impression": [], "page1": [], "page2": [], "clicked": []})
+    before = pc.field("time") < pc.scalar(split["labels_from"])
+    columns = ["impression", "page1", "page2", "clicked"]
+    impressions = pq.read_table(work.of("read") / "impressions.parquet", columns=columns, filters=before)
+    return impressions if len(impressions) else _drawn_impressions(work, before)
+
+
+def _of_impressions(table: pa.Table, limit: int, seed: int) -> list[Event]:
+    clicked = pc.unique(table.filter(table["clicked"])["impression"]).to_numpy()
+    chosen = np.random.default_rng(seed).permutation(np.sort(clicked))[:limit]
+    table = table.filter(pc.is_in(table["impression"], pa.array(chosen))).sort_by(
+        [("impression", "ascending"), ("position", "ascending")]
+    )
+    ids = table["impression"].to_numpy()
+    page1, page2 = table["page1"].to_numpy(), table["page2"].to_numpy()
+    gain, position = table["clicked"].to_numpy().astype(np.float32), table["position"].to_numpy().astype(np.int32)
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if len(ids) else []
+    return [
+        Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b])
+        for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)
+    ]
+
+
+def _of_sessions(work: Work, since: pa.Scalar, limit: int) -> list[Event]:
+    steps = _steps(work, pc.field("time") >= since)
+    chosen = np.random.default_rng(work.config.seed).permutation(len(steps))[:limit]
+    one = np.ones(1, np.float32)
+    return [Event(int(page1), np.array([page2], np.uint64), one, None) for page1, page2 in steps[np.sort(chosen)]]
+
+
+def _of_labels(work: Work, limit: int) -> list[Event]:
+    table = pq.read_table(work.of("labels") / "labels.parquet").sort_by([("page1", "ascending")])
+    page1, page2, quality = (table[name].to_numpy() for name in ("page1", "page2", "quality"))
+    starts = np.flatnonzero(np.r_[True, page1[1:] != page1[:-1]]) if len(page1) else []
+    events = [
+        Event(int(page1[a]), page2[a:b], np.round(quality[a:b]).astype(np.float32), None)
+        for a, b in zip(starts, [*starts[1:], len(page1)], strict=True)
+    ]
+    return events[:limit]
+
+
+def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
+    """Make impressions of session steps: the page that came next, and four pages that other readers went on to."""
+    steps = _steps(work, before)
+    generator = np.random.default_rng(work.config.seed)
+    drawn = generator.choice(steps[:, 1], (len(steps), 4)) if len(steps) else np.empty((0, 4), np.uint64)
+    shown = np.concatenate([steps[:, 1:], drawn], axis=1)
+    clicked = shown == steps[:, 1:]
+    return pa.table(
+        {
+            "impression": np.repeat(np.arange(len(steps)), shown.shape[1]),
+            "page1": np.repeat(steps[:, 0], shown.shape[1]),
+            "page2": shown.ravel(),
+            "clicked": clicked.ravel(),
+        }
+    )
+
+
+def _steps(work: Work, when: pc.Expression) -> NDArray[np.uint64]:
+    """Return (page, next page) of every step of every session, where both lie in the window."""
+    clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=["session", "page"], filters=when)
+    session, page = clicks["session"].to_numpy(), clicks["page"].to_numpy()
+    step = (session[1:] == session[:-1]) & (page[1:] != page[:-1])
+    return np.stack([page[:-1][step], page[1:][step]], axis=1)

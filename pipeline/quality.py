@@ -1,0 +1,90 @@
+"""Steps that judge: the Q' table, and the quality labels that the quality head learns from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.log import PAST
+from pipeline.step import Work
+from ranking.quality.pages import JudgedPages, Pairs
+from ranking.quality.rubric import RubricJudge
+from recall import ann
+from recall.qprime import build as qprime_build
+from recall.qprime.search_engine import TantivyEngine
+from recall.qprime.writer import KeyPhraseWriter
+from store.tables import write_table
+
+
+class PairJudge:
+    """Judges pairs of PageIds by the rubric; the cosine is of the base encoder's embeddings."""
+
+    def __init__(self, work: Work) -> None:
+        table = pq.read_table(work.of("read") / "pages.parquet")
+        self.pages: NDArray[np.uint64] = table["page"].to_numpy()
+        self._judged = JudgedPages.from_table(table)
+        self._embeddings = np.load(work.of("text") / "embeddings.npy")
+        self._judge = RubricJudge()
+
+    def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the quality, 0 to 4, of each pair."""
+        left, right = np.searchsorted(self.pages, page1), np.searchsorted(self.pages, page2)
+        cosine = np.einsum("ij,ij->i", self._embeddings[left], self._embeddings[right])
+        return self._judge.judge(Pairs(self._judged, left, right), cosine)
+
+
+def qprime(work: Work) -> dict[str, object]:
+    """Write queries, search the pages with them, and store what is worth reading next."""
+    table = work.of("read") / "pages.parquet"
+    engine = TantivyEngine.build(work.directory / "index", qprime_build.search_texts(table))
+    writer = KeyPhraseWriter.fit(page for batch in qprime_build.query_pages(table) for page in batch)
+    counts = qprime_build.Counts()
+    rows = qprime_build.build(table, engine, writer, PairJudge(work), work.config.qprime, counts)
+    written = write_table(work.directory / "qprime.lmdb", rows)
+    return {"rows": written, "queries": counts.queries, "kept": counts.kept, "dropped": dict(counts.dropped)}
+
+
+def labels(work: Work) -> dict[str, object]:
+    """Judge pairs from the log, from recall and at random; labels in the input win over the judge's."""
+    config = work.config.labels
+    judge = PairJudge(work)
+    generator = np.random.default_rng(work.config.seed)
+    parts = [_from_log(work), _from_text(work, judge.pages), _at_random(judge.pages, config.judged, generator)]
+    share = config.judged // len(parts)
+    sampled = [part[generator.permutation(len(part))[:share]] for part in parts]
+    pairs = np.unique(np.concatenate(sampled), axis=0)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    given = pq.read_table(work.of("read") / "labels.parquet")
+    human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
+    pairs = pairs[~_contains(human, pairs)]
+    quality = np.concatenate([given["quality"].to_numpy(), judge(pairs[:, 0], pairs[:, 1])]).astype(np.float32)
+    page1, page2 = np.concatenate([human, pairs]).T
+    source = ["input"] * len(human) + ["rubric"] * len(pairs)
+    table = pa.table({"page1": page1, "page2": page2, "quality": quality, "source": source})
+    pq.write_table(table, work.directory / "labels.parquet")
+    return {"given": len(human), "judged": len(pairs), "mean_quality": round(float(quality.mean()), 3)}
+
+
+def _from_log(work: Work) -> NDArray[np.uint64]:
+    evidence = pq.read_table(work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2"])
+    return np.stack([evidence["page1"].to_numpy(), evidence["page2"].to_numpy()], axis=1)
+
+
+def _from_text(work: Work, pages: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return pairs of each page with pages near it in the towers' space."""
+    index = ann.load(work.of("two_tower") / "pages")
+    queries = np.load(work.of("two_tower") / "queries.npy").astype(np.float32)
+    _, rows = index.nearest_rows(queries, 20)
+    first = np.repeat(index.pages, rows.shape[1])
+    return np.stack([first, index.pages[rows.ravel()]], axis=1)
+
+
+def _at_random(pages: NDArray[np.uint64], count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
+    return generator.choice(pages, (count, 2))
+
+
+def _contains(known: NDArray[np.uint64], pairs: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    seen = set(map(tuple, known.tolist()))
+    return np.array([tuple(pair) in seen for pair in pairs.tolist()], bool)

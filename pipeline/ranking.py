@@ -1,0 +1,211 @@
+"""Steps that train the cascade: stage 1, the cross-encoder, stage 2, and the blend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from cascade.types import Candidates, Query
+from pipeline.events import label_events, past_impressions
+from pipeline.snapshot import Snapshot, query_of, snapshot
+from pipeline.step import Work, progress
+from pipeline.text import PageTokens, page_tokens
+from ranking import blend
+from ranking.cross_encoder import parity
+from ranking.cross_encoder.score import CrossEncoderHeads
+from ranking.cross_encoder.train import CrossEncoder, Labels, LowerLayers, Scores, Triplets, train
+from ranking.examples import Event, GroupWriter, LoggedPages, collect
+from ranking.features import STAGE1, STAGE2
+from ranking.lightgbm import train as lightgbm
+from ranking.lightgbm.score import LightGbmScorer
+from text_model.base import load_encoder
+from text_model.export import export, quantize
+from text_model.session import OnnxModel
+from text_model.tokens import pair_inputs
+
+STAGE1_KEPT = 30
+_PARITY_PAIRS = 1_000
+_VALIDATION_PAGES = 500  # traffic that the blend's μ and σ come from
+
+
+def stage1(work: Work) -> dict[str, object]:
+    """Train the stage 1 ranker on the label window, with features from before it."""
+    events = label_events(work, work.config.examples.groups)
+
+    async def all_of(query: Query, candidates: Candidates) -> Candidates:
+        return candidates
+
+    with snapshot(work, (LoggedPages(events),)) as past:
+        groups = _collect(work, past, events, STAGE1, all_of, work.config.examples.negatives, "stage 1 examples")
+    return _fit(work, groups, STAGE1, work.config.stage1, work.directory / "model.txt")
+
+
+def cross_encoder(work: Work) -> dict[str, object]:
+    """Train the two-headed cross-encoder, export it, and check that the exports say the same."""
+    config, out = work.config.cross_encoder, work.directory
+    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    tokens = page_tokens(work)
+    labels = _labels(work, pages)
+    triplets = _triplets(work, pages, labels)
+    torch.manual_seed(work.config.seed)
+    model = CrossEncoder(load_encoder(work.config.text.base))
+    lower = _lower_layers(model, config.frozen_layers, out)
+
+    def inputs(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        return _padded(tokens, page1, page2)
+
+    with progress("training cross-encoder", config.steps) as advance:
+        train(model, lower, inputs, triplets, labels, config, work.config.seed, advance)
+    export(Scores(model), out / "float.onnx", ["click", "quality"])
+    quantize(out / "float.onnx", out / "model.onnx")
+    found = _parity(model, tokens, labels, out)
+    (out / "float.onnx").unlink()
+    found.check()
+    return {"triplets": len(triplets.page), "labels": len(labels.page1), "parity": asdict(found)}
+
+
+def stage2(work: Work) -> dict[str, object]:
+    """Train the stage 2 ranker on what stage 1 lets through, with both heads as features."""
+    events = label_events(work, work.config.examples.stage2_groups)
+    with snapshot(work) as past:
+        groups = _collect(work, past, events, STAGE2, _narrow(work, past), STAGE1_KEPT, "stage 2 examples")
+    return _fit(work, groups, STAGE2, work.config.stage2, work.directory / "model.txt")
+
+
+def fit_blend(work: Work) -> dict[str, object]:
+    """Take μ and σ of both scores over the candidates that traffic would bring to stage 2."""
+    events = label_events(work, _VALIDATION_PAGES)
+    pages = [event.page for event in events] or _any_pages(work)
+    ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2)
+    clicks, quality = [], []
+
+    async def run() -> None:
+        with snapshot(work) as past, progress("blend", len(pages)) as advance:
+            narrow = _narrow(work, past)
+            for done, page in enumerate(pages, 1):
+                query, candidates = await past.candidates(query_of(page))
+                if len(candidates):
+                    candidates = await narrow(query, candidates)
+                    clicks.append(ranker.score(query, candidates))
+                    quality.append(candidates["quality"])
+                advance(done)
+
+    asyncio.run(run())
+    fitted = blend.fit(np.concatenate(clicks), np.concatenate(quality), work.config.quality_weight)
+    fitted.save(work.directory / "blend.json")
+    return asdict(fitted)
+
+
+def _collect(
+    work: Work,
+    past: Snapshot,
+    events: list[Event],
+    names: tuple[str, ...],
+    narrow: Callable[[Query, Candidates], Awaitable[Candidates]],
+    negatives: int,
+    title: str,
+) -> lightgbm.Groups:
+    writer = GroupWriter(negatives, work.config.seed)
+    with progress(title, len({event.page for event in events})) as advance:
+        groups = asyncio.run(collect(past.candidates, events, names, writer, narrow, query_of, advance))
+    if groups is None:
+        raise ValueError("no example holds both a page to prefer and one to pass over: is the log longer than a day?")
+    return groups
+
+
+def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitable[Candidates]]:
+    """Return what leaves stage 1's top candidates, in order of PageId, with both heads' scores."""
+    ranker = LightGbmScorer("stage1", work.of("stage1") / "model.txt", STAGE1)
+    model = OnnxModel(work.of("student") / "model.onnx")
+    heads = CrossEncoderHeads(model, past.tokenizer.cls, past.tokenizer.sep, past.native)
+
+    async def narrow(query: Query, candidates: Candidates) -> Candidates:
+        best = np.argsort(-ranker.score(query, candidates), kind="stable")[:STAGE1_KEPT]
+        return await heads.hydrate(query, candidates.take(np.sort(best)))
+
+    return narrow
+
+
+def _fit(
+    work: Work, groups: lightgbm.Groups, names: tuple[str, ...], config: lightgbm.LightGbmConfig, path: Path
+) -> dict[str, object]:
+    with progress("training", config.trees) as advance:
+        lightgbm.train(groups, names, config, work.config.seed, path, advance)
+    return {"groups": len(groups.size), "rows": len(groups.gain), "positions": groups.position is not None}
+
+
+def _labels(work: Work, pages: NDArray[np.uint64]) -> Labels:
+    table = pq.read_table(work.of("labels") / "labels.parquet")
+    rows = (np.searchsorted(pages, table[name].to_numpy()) for name in ("page1", "page2"))
+    return Labels(*rows, table["quality"].to_numpy())
+
+
+def _triplets(work: Work, pages: NDArray[np.uint64], labels: Labels) -> Triplets:
+    """Return clicked against passed pages of past impressions; without clicks, better labels against worse ones."""
+    table = past_impressions(work)
+    if len(table) == 0:
+        return _triplets_of_labels(labels)
+    clicked = table.filter(table["clicked"]).select(["impression", "page1", "page2"])
+    passed = table.filter(pc.invert(table["clicked"])).select(["impression", "page2"])
+    passed = passed.rename_columns(["impression", "passed"])
+    joined = clicked.join(passed, "impression", join_type="inner")
+    counted = joined.group_by(["page1", "page2", "passed"]).aggregate([([], "count_all")])
+    counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("passed", "ascending")])
+    rows = [np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed")]
+    # The paper weighs a triplet seen f times by log f, which forgets those seen once; log(1 + f) does not.
+    return Triplets(*rows, np.log1p(counted["count_all"].to_numpy()).astype(np.float32))
+
+
+def _triplets_of_labels(labels: Labels) -> Triplets:
+    order = np.lexsort((labels.quality, labels.page1))
+    first, second = order[:-1], order[1:]
+    apart = (labels.page1[first] == labels.page1[second]) & (labels.quality[second] - labels.quality[first] >= 0.5)
+    first, second = first[apart], second[apart]
+    return Triplets(labels.page1[first], labels.page2[second], labels.page2[first], np.ones(len(first), np.float32))
+
+
+def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
+    if layers == 0:
+        return None
+    export(LowerLayers(model.encoder, layers), out / "lower.float.onnx", ["states"])
+    quantize(out / "lower.float.onnx", out / "lower.onnx")
+    lower = OnnxModel(out / "lower.onnx")
+    for name in ("lower.float.onnx", "lower.onnx"):
+        (out / name).unlink()
+    return lower
+
+
+def _padded(tokens: PageTokens, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    first, second = ([tokens[int(row)] for row in rows] for rows in (page1, page2))
+    return pair_inputs(first, second, tokens.tokenizer.cls, tokens.tokenizer.sep)
+
+
+def _parity(model: CrossEncoder, tokens: PageTokens, labels: Labels, out: Path) -> parity.Parity:
+    rows = np.random.default_rng(0).permutation(len(labels.page1))[:_PARITY_PAIRS]
+    models = {"float": OnnxModel(out / "float.onnx"), "int8": OnnxModel(out / "model.onnx")}
+    scores: dict[str, list[list[NDArray[np.float32]]]] = {"torch": [], "float": [], "int8": []}
+    scorer = Scores(model).eval()
+    for part in np.array_split(rows, max(1, len(rows) // 50)):
+        batch = _padded(tokens, labels.page1[part], labels.page2[part])
+        with torch.inference_mode():
+            scores["torch"].append([s.numpy() for s in scorer(**{n: torch.from_numpy(v) for n, v in batch.items()})])
+        for name, onnx in models.items():
+            scores[name].append(onnx.run(batch))
+    whole = {
+        name: (np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
+        for name, parts in scores.items()
+    }
+    return parity.measure(whole["torch"], whole["float"], whole["int8"])
+
+
+def _any_pages(work: Work) -> list[int]:
+    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    return np.random.default_rng(work.config.seed).permutation(pages)[:_VALIDATION_PAGES].tolist()

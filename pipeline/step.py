@@ -1,0 +1,142 @@
+"""Runs build steps: each is skipped when its inputs have not changed, and never left half done."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import xxhash
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pipeline.config import BuildConfig
+
+DONE = "done.json"
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a step is given: the configuration, a directory to fill, and the directories of the steps before it."""
+
+    config: BuildConfig
+    directory: Path
+    root: Path
+
+    def of(self, step: str) -> Path:
+        """Return the finished directory of an earlier step."""
+        return self.root / step
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the build."""
+
+    name: str
+    run: Callable[[Work], dict[str, object]]  # returns figures for the manifest
+    after: tuple[str, ...] = ()  # the steps whose directories it reads
+    config: tuple[str, ...] = ()  # the parts of the configuration that it reads
+    code: tuple[str, ...] = ()  # the modules whose change calls for running it again
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs steps in order in `root/<step>`; a step is skipped when its key is that of its last finished run."""
+
+    root: Path
+    config: BuildConfig
+    inputs: str  # hash of the input files and of everything that is no step's configuration
+    figures: dict[str, dict[str, object]] = field(default_factory=dict)
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Run the steps that are not finished; a kill leaves the finished ones and no half of another."""
+        for step in steps:
+            key = self._keys[step.name] = self._key(step)
+            target = self.root / step.name
+            done = _read_done(target)
+            if done is None or done["key"] != key:
+                done = self._run(step, key, target)
+            self.figures[step.name] = done["figures"]
+
+    def identity(self) -> str:
+        """Return a hash of everything that the finished steps were made from."""
+        return hashlib.sha256(json.dumps(self._keys, sort_keys=True).encode()).hexdigest()
+
+    def _run(self, step: Step, key: str, target: Path) -> dict[str, Any]:
+        start = time.perf_counter()
+        working = self.root / f".{step.name}"
+        for stale in (working, target):
+            shutil.rmtree(stale, ignore_errors=True)
+        working.mkdir(parents=True)
+        figures = step.run(Work(self.config, working, self.root))
+        seconds = round(time.perf_counter() - start, 2)
+        done = {"key": key, "seconds": seconds, "figures": figures}
+        (working / DONE).write_text(json.dumps(done, indent=1, default=str))
+        working.rename(target)
+        console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
+        return json.loads((target / DONE).read_text())
+
+    def _key(self, step: Step) -> str:
+        settings = self.config.model_dump(mode="json", include=set(step.config) | {"seed"})
+        parts = {
+            "step": step.name,
+            "inputs": self.inputs,
+            "config": settings,
+            "after": [self._keys[name] for name in step.after],
+            "code": [_source_hash(module) for module in step.code],
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar; yields a function to call with the work done so far."""
+    bar = Progress(
+        TextColumn(f"  {title:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def hash_files(paths: Sequence[Path]) -> str:
+    """Return a hash of the names and bytes of files."""
+    digest = xxhash.xxh3_128()
+    for path in paths:
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _source_hash(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None, module  # noqa: S101 - a misspelt module in our own list
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+
+
+def _read_done(target: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((target / DONE).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def _summary(figures: dict[str, object]) -> str:
+    return "  ".join(f"{name} {value}" for name, value in figures.items() if isinstance(value, int | float | str))

@@ -1,0 +1,102 @@
+"""Steps over words: tokens, embeddings, text neighbours, and the two towers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.log import PAST
+from pipeline.step import Work, progress
+from recall import ann
+from recall.two_tower import build as towers
+from recall.two_tower.train import Pairs, train_encoder, train_heads
+from text_model.base import load_encoder, write_tokenizer
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer, single_inputs
+
+
+class PageTokens:
+    """The token ids of all pages, by row of the pages table."""
+
+    def __init__(self, directory: Path, tokens_per_page: int) -> None:
+        lengths = np.load(directory / "lengths.npy")
+        self._ids = np.load(directory / "tokens.npy", mmap_mode="r")
+        self._starts = np.concatenate([[0], np.cumsum(lengths[:, 0], dtype=np.int64)]).astype(np.int64)
+        self.tokenizer = PageTokenizer(directory / "tokenizer.json", tokens_per_page)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.uint32]:
+        return np.asarray(self._ids[self._starts[row] : self._starts[row + 1]])
+
+
+def page_tokens(work: Work) -> PageTokens:
+    """Return what the `text` step tokenized."""
+    return PageTokens(work.of("text"), work.config.text.tokens_per_page)
+
+
+def text(work: Work) -> dict[str, object]:
+    """Tokenize and embed the pages, and find the pages that read alike."""
+    config, out = work.config.text, work.directory
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet"])
+    write_tokenizer(config.base, out / "tokenizer.json")
+    tokenizer = PageTokenizer(out / "tokenizer.json", config.tokens_per_page)
+    ids, titles = tokenizer.encode(*(table[name].to_pylist() for name in ("url", "title", "snippet")))
+    np.save(out / "tokens.npy", np.concatenate(ids))
+    np.save(out / "lengths.npy", np.stack([[len(row) for row in ids], titles], axis=1).astype(np.uint16))
+    towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
+    with progress("embedding pages", len(ids)) as advance:
+        vectors = towers.embed(OnnxModel(out / "encoder.onnx"), ids, tokenizer.cls, tokenizer.sep, advance)
+    np.save(out / "embeddings.npy", vectors)
+    pages = table["page"].to_numpy()
+    index = ann.build(pages, vectors)
+    page, neighbour, weight = ann.neighbour_weights(index, vectors, config.neighbours, config.sharpness)
+    pq.write_table(pa.table({"page": page, "neighbour": neighbour, "weight": weight}), out / "neighbours.parquet")
+    return {"pages": len(ids), "mean_tokens": round(float(np.mean([len(row) for row in ids])), 1)}
+
+
+def two_tower(work: Work) -> dict[str, object]:
+    """Train the towers on what readers did before the label window, and embed every page with them."""
+    config, out, seed = work.config.two_tower, work.directory, work.config.seed
+    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    tokens = page_tokens(work)
+    pairs = _training_pairs(work, pages)
+    encoder = load_encoder(work.config.text.base)
+    embeddings = np.load(work.of("text") / "embeddings.npy")
+    if config.encoder_steps and len(pairs.query):
+        with progress("training the encoder", config.encoder_steps) as advance:
+            train_encoder(encoder, _inputs(tokens), pairs, len(pages), config, seed, advance)
+        towers.export_tower(encoder, None, out / "encoder.onnx")
+        with progress("embedding pages", len(tokens)) as advance:
+            model = OnnxModel(out / "encoder.onnx")
+            embeddings = towers.embed(model, tokens, tokens.tokenizer.cls, tokens.tokenizer.sep, advance)
+        (out / "encoder.onnx").unlink()
+    with progress("training the towers", config.head_steps) as advance:
+        query_head, page_head = train_heads(embeddings, pairs, config, seed, advance)
+    towers.export_tower(encoder, query_head, out / "query.onnx")
+    index = towers.write(out, pages, embeddings, query_head, page_head)
+    return {"pages": len(index), "dimension": index.dimension, "pairs": len(pairs.query)}
+
+
+def _training_pairs(work: Work, pages: NDArray[np.uint64]) -> Pairs:
+    evidence = pq.read_table(
+        work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2", "near"], filters=[("near", ">", 0)]
+    )
+    query, page = (np.searchsorted(pages, evidence[name].to_numpy()) for name in ("page1", "page2"))
+    return Pairs(query, page, evidence["near"].to_numpy() ** 0.75)  # the power keeps a few busy pairs from ruling
+
+
+def _inputs(tokens: PageTokens) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:
+    def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        batch = single_inputs([tokens[int(row)] for row in rows], tokens.tokenizer.cls, tokens.tokenizer.sep)
+        return {name: torch.from_numpy(value) for name, value in batch.items()}
+
+    return inputs

@@ -1,0 +1,47 @@
+"""Checks that what serves is what was trained: torch against ONNX, float32 against int8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+FLOAT_TOLERANCE = 1e-4
+INT8_SPEARMAN = 0.98
+
+
+class ParityError(RuntimeError):
+    """An exported model that does not say what the trained one says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far the exported models are from the trained one, over the same pairs."""
+
+    pairs: int
+    float_difference: float  # largest absolute difference of any score
+    int8_click: float  # Spearman rank correlation with float32
+    int8_quality: float
+
+    def check(self) -> None:
+        """Raise ParityError when a bound is broken."""
+        if self.float_difference > FLOAT_TOLERANCE:
+            raise ParityError(f"ONNX differs from torch by {self.float_difference:.1e}; {FLOAT_TOLERANCE} is allowed")
+        for head, value in (("click", self.int8_click), ("quality", self.int8_quality)):
+            if value < INT8_SPEARMAN:
+                raise ParityError(f"int8 {head} scores correlate {value:.4f} with float32; {INT8_SPEARMAN} is needed")
+
+
+def measure(
+    trained: tuple[NDArray[np.float32], NDArray[np.float32]],
+    float_model: tuple[NDArray[np.float32], NDArray[np.float32]],
+    int8_model: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> Parity:
+    """Compare (click, quality) of the same pairs from three models."""
+    difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(trained, float_model, strict=True))
+    click, quality = (
+        float(spearmanr(a, b).statistic) if len(a) > 1 else 1.0 for a, b in zip(float_model, int8_model, strict=True)
+    )
+    return Parity(len(trained[0]), difference, click, quality)

@@ -1,0 +1,124 @@
+"""Makes training rows for the rankers by running recall and features as serving does, on a past snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.types import Candidates, Query
+from ranking.features import Matrix, matrix
+from ranking.lightgbm.train import Groups
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One impression, or one step of a session: what was shown on a page and what was chosen."""
+
+    page: int
+    shown: NDArray[np.uint64]
+    gain: NDArray[np.float32]  # 1 for a click
+    position: NDArray[np.int32] | None  # None where nothing was shown: the event is a step of a session
+
+
+class LoggedPages:
+    """A recall path for training alone: the pages that events of this page showed, whoever recalled them."""
+
+    name = "logged"
+
+    def __init__(self, events: list[Event]) -> None:
+        shown: dict[int, list[NDArray[np.uint64]]] = {}
+        for event in events:
+            shown.setdefault(event.page, []).append(event.shown)
+        self._shown = {page: np.unique(np.concatenate(parts)) for page, parts in shown.items()}
+
+    async def recall(self, query: Query, limit: int) -> Candidates:
+        """Return every page that was shown; there is no limit."""
+        pages = self._shown.get(query.page, np.empty(0, np.uint64))
+        return Candidates(pages[pages != np.uint64(query.page)])
+
+
+@dataclass(slots=True)
+class GroupWriter:
+    """Collects groups of training rows."""
+
+    negatives: int
+    generator: np.random.Generator
+    _features: list[Matrix]
+    _gains: list[NDArray[np.float32]]
+    _positions: list[NDArray[np.int32]]
+
+    def __init__(self, negatives: int, seed: int) -> None:
+        self.negatives = negatives
+        self.generator = np.random.default_rng(seed)
+        self._features, self._gains, self._positions = [], [], []
+
+    def add(self, candidates: Candidates, features: Matrix, event: Event) -> None:
+        """Add what the event showed, and recalled pages that it did not show as further negatives.
+
+        Those stand at positions drawn from the event's own: they dilute every position alike and so
+        leave what the ranker learns of the positions' bias as it was.
+        """
+        rows = np.searchsorted(candidates.pages, event.shown)
+        rows[rows == len(candidates)] = 0
+        held = candidates.pages[rows] == event.shown
+        if not (event.gain[held] > 0).any():
+            return
+        shown = rows[held]
+        others = np.setdiff1d(np.arange(len(candidates)), shown, assume_unique=True)
+        others = self.generator.permutation(others)[: self.negatives]
+        if len(shown) + len(others) < 2 or not (len(others) or (event.gain[held] == 0).any()):
+            return
+        self._features.append(features[np.concatenate([shown, others])])
+        self._gains.append(np.concatenate([event.gain[held], np.zeros(len(others), np.float32)]))
+        if event.position is not None:
+            positions = event.position[held]
+            self._positions.append(np.concatenate([positions, self.generator.choice(positions, len(others))]))
+
+    def groups(self) -> Groups | None:
+        """Return all groups, None when no event had both a page to prefer and one to pass over."""
+        if not self._features:
+            return None
+        size = np.array([len(gain) for gain in self._gains], np.int32)
+        positions = np.concatenate(self._positions) if len(self._positions) == len(size) else None
+        return Groups(
+            np.concatenate(self._features),
+            np.concatenate(self._gains),
+            size,
+            np.ones(len(size), np.float32),
+            positions,
+        )
+
+
+def by_page(events: list[Event]) -> Iterator[tuple[int, list[Event]]]:
+    """Yield each page with its events, in order of PageId."""
+    grouped: dict[int, list[Event]] = {}
+    for event in events:
+        grouped.setdefault(event.page, []).append(event)
+    yield from sorted(grouped.items())
+
+
+async def collect(
+    candidates_of: Callable[[Query], Awaitable[tuple[Query, Candidates]]],
+    events: list[Event],
+    names: tuple[str, ...],
+    writer: GroupWriter,
+    narrow: Callable[[Query, Candidates], Awaitable[Candidates]],
+    query_of: Callable[[int], Query],
+    progress: Callable[[int], None],
+) -> Groups | None:
+    """Return the training groups of all events; `narrow` may keep some of a page's candidates and add columns.
+
+    Candidates are in order of PageId, and must be so after `narrow`.
+    """
+    for done, (page, page_events) in enumerate(by_page(events), 1):
+        query, candidates = await candidates_of(query_of(page))
+        if len(candidates):
+            candidates = await narrow(query, candidates)
+            features = matrix(query, candidates, names)
+            for event in page_events:
+                writer.add(candidates, features, event)
+        progress(done)
+    return writer.groups()

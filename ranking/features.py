@@ -1,0 +1,107 @@
+"""The features of ranking: one file that training and serving both run, so that they cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.run import NOT_RECALLED
+from cascade.types import Candidates, Query, Trigger
+from recall.coclick.row import FIELDS as PAIR_FIELDS
+
+Matrix = NDArray[np.float32]
+
+RECALL_RANKS = ("rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime")
+_PAGE_COUNTS = ("clicks_7", "clicks_28", "clicks_all", "entered", "shown", "chosen", "shown_beside")
+
+#: Cheap features, for every candidate (stage 1).
+STAGE1 = (
+    *PAIR_FIELDS,
+    "next_share",
+    "back_share",
+    "shown_share",
+    "chosen_rate",
+    *_PAGE_COUNTS,
+    "page_chosen_rate",
+    "entered_share",
+    "trigger_left",
+    "trigger_shown_on",
+    "cf_cosine",
+    "two_tower_cosine",
+    "qprime_quality",
+    *RECALL_RANKS,
+    "same_host",
+    "title_in_trigger",
+    "trigger_title_in_page",
+    "title_overlap",
+)
+
+#: Stage 2 adds both heads of the cross-encoder.
+STAGE2 = (*STAGE1, "click", "quality")
+
+
+def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matrix:
+    """Return the features `names`, (candidates, features) float32; NaN where a fact is not known.
+
+    Reads the columns of the recall paths, of `PageFacts`, and of the similarity hydrators.
+    """
+    if query.trigger is None:
+        raise ValueError("features need the query's trigger")
+    columns = _with_defaults(candidates)
+    derived = _derived(query.trigger, columns)
+    result = np.empty((len(candidates), len(names)), np.float32)
+    for place, name in enumerate(names):
+        result[:, place] = derived[name] if name in derived else columns[name]
+    return result
+
+
+def _with_defaults(candidates: Candidates) -> dict[str, NDArray[Any]]:
+    """Fill in for a recall path that found nothing: no counts, no rank, exactly as for a page that it did not find."""
+    rows = len(candidates)
+    zeros = np.zeros(rows, np.float32)
+    columns: dict[str, NDArray[Any]] = dict.fromkeys((*PAIR_FIELDS, "qprime_quality"), zeros)
+    columns.update(dict.fromkeys(RECALL_RANKS, np.full(rows, NOT_RECALLED)))
+    columns.update(candidates.columns)
+    return columns
+
+
+def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any] | float]:
+    left, shown_on = float(trigger.facts["left"]), float(trigger.facts["shown_on"])
+    features: dict[str, NDArray[Any] | float] = {
+        # Shares are steadier than counts: a log grows, its shares do not. The addends are weak priors.
+        "next_share": columns["next_all"] / (left + 5.0),
+        "back_share": columns["back_all"] / (columns["left"] + 5.0),
+        "shown_share": columns["shown_all"] / (shown_on + 20.0),
+        "chosen_rate": (columns["chosen_all"] + 1.0) / (columns["shown_all"] + 10.0),
+        "page_chosen_rate": (columns["chosen"] + 1.0) / (columns["shown"] + 10.0),
+        "entered_share": columns["entered"] / (columns["clicks_all"] + 5.0),
+        "trigger_left": left,
+        "trigger_shown_on": shown_on,
+        "same_host": columns["host"] == trigger.facts["host"],
+    }
+    for name in RECALL_RANKS:
+        rank = columns[name]
+        features[name] = np.where(rank == NOT_RECALLED, np.nan, rank.astype(np.float32))
+    features.update(_text_features(trigger, columns["token_ids"], columns["title_tokens"]))
+    return features
+
+
+def _text_features(
+    trigger: Trigger, token_ids: NDArray[np.uint32], title_tokens: NDArray[Any]
+) -> dict[str, NDArray[Any] | float]:
+    """Word overlap by token id. `token_ids` is (candidates, length), padded with 0, the title's tokens first."""
+    own_title = trigger.tokens[: int(trigger.facts["title_tokens"])]
+    place = np.arange(token_ids.shape[1])
+    in_title = (place < title_tokens[:, None]) & (token_ids != 0)
+    in_trigger = np.isin(token_ids, trigger.tokens)
+    in_trigger_title = np.isin(token_ids, own_title)
+    title_length = np.maximum(in_title.sum(1), 1)
+    found = (token_ids[:, :, None] == own_title[None, None, :]).any(1) if len(own_title) else None
+    return {
+        "title_in_trigger": (in_title & in_trigger).sum(1) / title_length,
+        "trigger_title_in_page": found.mean(1) if found is not None else 0.0,
+        "title_overlap": (in_title & in_trigger_title).sum(1) / np.maximum(title_length, len(own_title)),
+    }

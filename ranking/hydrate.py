@@ -1,0 +1,69 @@
+"""Reads the `pages` table: the trigger's own facts, and a column of facts for every candidate."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.types import Candidates, Query, Trigger
+from corpus.url import address_key, host_id
+from store.page_row import FACTS, language_code, read_facts, read_tokens
+from store.tables import Table
+from text_model.tokens import PageTokenizer
+
+
+class PageLookup:
+    """Finds the query's page; a page that no table knows is made from its URL and the caller's words."""
+
+    def __init__(self, pages: Table, tokenizer: PageTokenizer) -> None:
+        self._pages = pages
+        self._tokenizer = tokenizer
+
+    async def locate(self, query: Query) -> Trigger:
+        """Return the trigger; one read of one row."""
+        (row,) = await self._pages.get_many(np.array([query.page], np.uint64))
+        if row is None:
+            return self._unknown(query)
+        facts = read_facts([row])[0]
+        return Trigger(True, facts, read_tokens(row, facts))
+
+    def _unknown(self, query: Query) -> Trigger:
+        tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])
+        facts = np.zeros((), FACTS)
+        facts["page"], facts["host"], facts["address"] = query.page, host_id(query.url), address_key(query.url)
+        facts["language"] = language_code(query.language)
+        facts["title_tokens"], facts["tokens"] = title_tokens[0], len(tokens[0])
+        return Trigger(False, facts[()], tokens[0])
+
+
+class PageFacts:
+    """Adds the facts, the token ids and the raw row of every candidate: one read for all of them.
+
+    Candidates that the table does not hold cannot be shown and are left out.
+    """
+
+    name = "page_facts"
+
+    def __init__(self, pages: Table) -> None:
+        self._pages = pages
+
+    async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        """Return the candidates with the fields of FACTS, `token_ids` (rows, longest) uint32 and `row` (bytes)."""
+        rows = await self._pages.get_many(candidates.pages)
+        known = np.array([row is not None for row in rows], bool)
+        candidates = candidates.take(known)
+        held = [row for row in rows if row is not None]
+        facts = read_facts(held)
+        columns = {name: facts[name] for name in FACTS.names or () if name != "page"}
+        row_column = np.empty(len(held), object)
+        row_column[:] = held
+        return candidates.with_columns({**columns, "token_ids": _tokens(held, facts), "row": row_column})
+
+
+def _tokens(rows: list[bytes], facts: NDArray[np.void]) -> NDArray[np.uint32]:
+    counts = facts["tokens"].astype(np.intp)
+    width = int(counts.max(initial=1))
+    start = FACTS.itemsize
+    packed = b"".join([row[start : start + 4 * width].ljust(4 * width, b"\0") for row in rows])
+    tokens = np.frombuffer(packed, "<u4").reshape(len(rows), width)
+    return np.where(np.arange(width) < counts[:, None], tokens, 0).astype(np.uint32)

@@ -1,0 +1,56 @@
+"""Opens the recall half of a bundle: the paths, the fallback, and the similarities that ranking reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cascade.types import Hydrator, RecallPath
+from recall import ann
+from recall.cf.lookup import CfCosine, CfRecall
+from recall.coclick.lookup import CoclickRecall
+from recall.popular.lookup import PopularRecall
+from recall.qprime.lookup import QPrimeRecall
+from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
+from store.tables import Table
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer
+
+#: The tables that recall and ranking read.
+TABLES = ("pages", "coclick", "qprime", "popular")
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The recall half, ready to run."""
+
+    paths: tuple[RecallPath, ...]
+    fallback: RecallPath
+    similarities: tuple[Hydrator, ...]
+
+
+def open_recall(
+    directory: Mapping[str, Path],
+    table: Callable[[str], Table],
+    tokenizer: PageTokenizer,
+    native: Executor,
+    threads: int,
+) -> Recall:
+    """Open every recall path: `directory[path]` holds its index files, `table(name)` gives a key-value table."""
+    cf = ann.load(directory["cf"] / "pages")
+    towers = directory["two_tower"]
+    pages = ann.load(towers / "pages")
+    tower = OnnxModel(towers / "query.onnx", threads)
+    queries = QueryVectors(pages.pages, towers / "queries.npy", tower, tokenizer)
+    return Recall(
+        paths=(
+            CoclickRecall(table("coclick")),
+            CfRecall(cf, native),
+            TwoTowerRecall(pages, queries, native),
+            QPrimeRecall(table("qprime")),
+        ),
+        fallback=PopularRecall(table("popular")),
+        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native)),
+    )

@@ -1,0 +1,95 @@
+"""The two-tower recall path: pages whose page-tower vector is nearest to the query-tower vector."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.types import Candidates, Query
+from recall.ann import AnnIndex
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer, single_inputs
+
+_REMEMBERED = 1024  # vectors of unknown pages kept, so that path and hydrator embed a page once
+
+
+class QueryVectors:
+    """Gives the query-tower vector of a page: stored for known pages, embedded on the spot for others."""
+
+    def __init__(self, pages: NDArray[np.uint64], stored: Path, tower: OnnxModel, tokenizer: PageTokenizer) -> None:
+        self._pages = pages  # ascending; row i of `stored` is pages[i]
+        self._stored: NDArray[np.float16] = np.load(stored, mmap_mode="r")
+        self._tower = tower
+        self._tokenizer = tokenizer
+        self._embedded: OrderedDict[tuple[str, str, str], NDArray[np.float32]] = OrderedDict()
+
+    def vector(self, query: Query) -> NDArray[np.float32] | None:
+        """Return a unit vector, None for an unknown page without words."""
+        row = int(np.searchsorted(self._pages, np.uint64(query.page)))
+        if row < len(self._pages) and int(self._pages[row]) == query.page:
+            stored: NDArray[np.float32] = self._stored[row].astype(np.float32)
+            return stored
+        return self._embed(query) if query.has_text else None
+
+    def _embed(self, query: Query) -> NDArray[np.float32]:
+        key = (query.url, query.title, query.snippet)
+        vector = self._embedded.get(key)
+        if vector is None:
+            tokens, _ = self._tokenizer.encode([query.url], [query.title], [query.snippet])
+            inputs = single_inputs(tokens, self._tokenizer.cls, self._tokenizer.sep)
+            vector = self._tower.run(inputs)[0][0]
+            self._embedded[key] = vector
+            if len(self._embedded) > _REMEMBERED:
+                self._embedded.popitem(last=False)
+        return vector
+
+
+class TwoTowerRecall:
+    """Searches the page tower's index with the query tower's vector."""
+
+    name = "two_tower"
+
+    def __init__(self, index: AnnIndex, queries: QueryVectors, native: Executor) -> None:
+        self._index = index
+        self._queries = queries
+        self._native = native
+
+    async def recall(self, query: Query, limit: int) -> Candidates:
+        """Return at most `limit` pages, nearest first; none for an unknown page without words."""
+        return await asyncio.get_running_loop().run_in_executor(self._native, self._search, query, limit)
+
+    def _search(self, query: Query, limit: int) -> Candidates:
+        vector = self._queries.vector(query)
+        if vector is None:
+            return Candidates.empty()
+        pages, _ = self._index.search(vector, limit + 1)
+        return Candidates(pages[pages != query.page][:limit])
+
+
+class TwoTowerCosine:
+    """Adds `two_tower_cosine` to every candidate, whichever path found it; NaN where there is no vector."""
+
+    name = "two_tower_cosine"
+
+    def __init__(self, index: AnnIndex, queries: QueryVectors, native: Executor) -> None:
+        self._index = index
+        self._queries = queries
+        self._native = native
+
+    async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        """Return the candidates with the column `two_tower_cosine`, float32 in [-1, 1]."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._native, self._cosines, query, candidates)
+
+    def _cosines(self, query: Query, candidates: Candidates) -> Candidates:
+        vector = self._queries.vector(query)
+        if vector is None:
+            cosines = np.full(len(candidates), np.nan, np.float32)
+        else:
+            cosines = self._index.cosines(vector, candidates.pages)
+        return candidates.with_columns({"two_tower_cosine": cosines})
