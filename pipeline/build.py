@@ -30,27 +30,42 @@ def steps(data: Path, until: datetime | None) -> list[Step]:
     """Return every step that makes an artifact, in an order in which each finds what it reads."""
     counted = ("read", "counts")
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
+    examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.ranking")
     return [
         Step("read", log.reader(data, until), config=("examples",), code=("corpus.reader", "corpus.url")),
-        Step("text", text.text, ("read",), ("text",), ("pipeline.text", "text_model.tokens")),
-        Step("counts", log.count, ("read",), ("engine", "reach"), ("corpus.counts", "pipeline.log")),
-        Step("pages", log.pages, (*counted, "text"), (), ("store.page_row", "recall.popular.build")),
+        Step("text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.tokens")),
         Step(
-            "coclick", log.coclicks, (*counted, "text"), ("coclick", "engine"), ("recall.coclick.build", "recall.coclick.row")
+            "counts", log.count, after=("read",), config=("engine", "reach"),
+            code=("corpus.counts", "recall.coclick.build", "pipeline.log"),
         ),
-        Step("cf", log.cf_embeddings, counted, ("cf",), ("recall.cf.build", "recall.ann")),
+        Step("pages", log.pages, after=(*counted, "text"), code=("store.page_row", "recall.popular.build")),
         Step(
-            "two_tower", text.two_tower, (*counted, "text"), ("two_tower", "text"), ("recall.two_tower.train", "recall.two_tower.build")
+            "coclick", log.coclicks, after=(*counted, "text"), config=("coclick", "engine"),
+            code=("recall.coclick.build", "recall.coclick.row"),
         ),
-        Step("qprime", quality.qprime, ("read", "text"), ("qprime",), ("recall.qprime.build", "recall.qprime.writer")),
-        Step("labels", quality.labels, (*counted, "text", "two_tower"), ("labels",), ("pipeline.quality", "ranking.quality.rubric")),
-        Step("stage1", ranking.stage1, (*recall, "labels"), ("examples", "stage1"), ("ranking.features", "ranking.examples", "pipeline.events")),
+        Step("cf", log.cf_embeddings, after=counted, config=("cf",), code=("recall.cf.build", "recall.ann")),
         Step(
-            "student", ranking.cross_encoder, (*counted, "text", "labels"), ("cross_encoder", "text"),
-            ("ranking.cross_encoder.train", "text_model.base"),
+            "two_tower", text.two_tower, after=(*counted, "text"), config=("two_tower", "text"),
+            code=("recall.two_tower.train", "recall.two_tower.build"),
         ),
-        Step("stage2", ranking.stage2, (*recall, "labels", "stage1", "student"), ("examples", "stage2"), ("ranking.features",)),
-        Step("blend", ranking.fit_blend, (*recall, "labels", "stage1", "student", "stage2"), ("quality_weight",), ("ranking.blend",)),
+        Step(
+            "qprime", quality.qprime, after=("read", "text"), config=("qprime",),
+            code=("recall.qprime.build", "recall.qprime.writer", "ranking.quality.rubric"),
+        ),
+        Step(
+            "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),
+            code=("pipeline.quality", "ranking.quality.rubric"),
+        ),
+        Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
+        Step(
+            "student", ranking.cross_encoder, after=(*counted, "text", "labels"), config=("cross_encoder", "text"),
+            code=("ranking.cross_encoder.train", "text_model.base"),
+        ),
+        Step(
+            "stage2", ranking.stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2"),
+            code=examples,
+        ),
+        Step("blend", ranking.fit_blend, after=("stage2",), config=("quality_weight",), code=("ranking.blend",)),
     ]  # fmt: skip
 
 

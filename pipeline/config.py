@@ -21,7 +21,7 @@ class TextConfig:
     """How pages become tokens and embeddings, and whose evidence a thin page may borrow."""
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
-    tokens_per_page: int = 30
+    tokens_per_page: int = 22  # two pages and three special tokens fit the padded length 48
     neighbours: int = 20
     sharpness: float = 4.0  # neighbours weigh cosine ** sharpness
 
@@ -41,7 +41,7 @@ class ExamplesConfig:
 
     label_share: float = 0.2  # the last part of the log: labels come from it, features from before it
     groups: int = 20_000  # impressions (or clicks, where there are no impressions) that stage 1 learns from
-    stage2_groups: int = 12_000
+    stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from: the cross-encoder reads 30 pairs of each
     negatives: int = 20  # recalled pages beside those that were shown, a group
 
 
@@ -76,9 +76,9 @@ class BuildConfig(BaseModel):
 #: What `--profile` changes; everything else keeps its default.
 PROFILES: dict[str, dict[str, object]] = {
     "quick": {
-        "examples": {"groups": 4_000, "stage2_groups": 1_000},
+        "examples": {"groups": 4_000, "stage2_pages": 200},
         "two_tower": {"head_steps": 300},
-        "cross_encoder": {"steps": 400, "frozen_layers": 5},
+        "cross_encoder": {"steps": 250, "triplets": 12, "frozen_layers": 5},
         "stage1": {"trees": 150},
         "stage2": {"trees": 100},
     },

@@ -13,8 +13,8 @@ from pipeline.step import Work
 from ranking.examples import Event
 
 
-def label_events(work: Work, limit: int) -> list[Event]:
-    """Return at most `limit` events of the label window, drawn at random.
+def label_events(work: Work, limit: int | None) -> list[Event]:
+    """Return at most `limit` events of the label window (None: all), drawn at random.
 
     Impressions with a click where the log has impressions; else steps of sessions; else, without any
     log, judged pairs, so that a cold start still has rankers.
@@ -41,7 +41,7 @@ def past_impressions(work: Work) -> pa.Table:
     return impressions if len(impressions) else _drawn_impressions(work, before)
 
 
-def _of_impressions(table: pa.Table, limit: int, seed: int) -> list[Event]:
+def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event]:
     clicked = pc.unique(table.filter(table["clicked"])["impression"]).to_numpy()
     chosen = np.random.default_rng(seed).permutation(np.sort(clicked))[:limit]
     table = table.filter(pc.is_in(table["impression"], pa.array(chosen))).sort_by(
@@ -57,14 +57,14 @@ def _of_impressions(table: pa.Table, limit: int, seed: int) -> list[Event]:
     ]
 
 
-def _of_sessions(work: Work, since: pa.Scalar, limit: int) -> list[Event]:
+def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]:
     steps = _steps(work, pc.field("time") >= since)
     chosen = np.random.default_rng(work.config.seed).permutation(len(steps))[:limit]
     one = np.ones(1, np.float32)
     return [Event(int(page1), np.array([page2], np.uint64), one, None) for page1, page2 in steps[np.sort(chosen)]]
 
 
-def _of_labels(work: Work, limit: int) -> list[Event]:
+def _of_labels(work: Work, limit: int | None) -> list[Event]:
     table = pq.read_table(work.of("labels") / "labels.parquet").sort_by([("page1", "ascending")])
     page1, page2, quality = (table[name].to_numpy() for name in ("page1", "page2", "quality"))
     starts = np.flatnonzero(np.r_[True, page1[1:] != page1[:-1]]) if len(page1) else []

@@ -33,7 +33,6 @@ from text_model.tokens import pair_inputs
 
 STAGE1_KEPT = 30
 _PARITY_PAIRS = 1_000
-_VALIDATION_PAGES = 500  # traffic that the blend's μ and σ come from
 
 
 def stage1(work: Work) -> dict[str, object]:
@@ -43,9 +42,10 @@ def stage1(work: Work) -> dict[str, object]:
     async def all_of(query: Query, candidates: Candidates) -> Candidates:
         return candidates
 
+    writer = GroupWriter(work.config.examples.negatives, work.config.seed)
     with snapshot(work, (LoggedPages(events),)) as past:
-        groups = _collect(work, past, events, STAGE1, all_of, work.config.examples.negatives, "stage 1 examples")
-    return _fit(work, groups, STAGE1, work.config.stage1, work.directory / "model.txt")
+        _collect(past, events, STAGE1, all_of, writer, "stage 1 examples")
+    return _fit(work, writer.groups(), STAGE1, work.config.stage1)
 
 
 def cross_encoder(work: Work) -> dict[str, object]:
@@ -73,52 +73,52 @@ def cross_encoder(work: Work) -> dict[str, object]:
 
 
 def stage2(work: Work) -> dict[str, object]:
-    """Train the stage 2 ranker on what stage 1 lets through, with both heads as features."""
-    events = label_events(work, work.config.examples.stage2_groups)
+    """Train the stage 2 ranker on what stage 1 lets through, with both heads as features.
+
+    A fifth of the pages is kept out; over their candidates the blend takes its μ and σ.
+    """
+    pages = _sampled_pages(work)
+    held_out = set(pages[: max(1, len(pages) // 5)])
+    events = [event for event in label_events(work, None) if event.page in set(pages)]
+    writers = {kept: GroupWriter(STAGE1_KEPT, work.config.seed) for kept in (True, False)}
     with snapshot(work) as past:
-        groups = _collect(work, past, events, STAGE2, _narrow(work, past), STAGE1_KEPT, "stage 2 examples")
-    return _fit(work, groups, STAGE2, work.config.stage2, work.directory / "model.txt")
+        narrow = _narrow(work, past)
+        for kept, writer in writers.items():
+            part = [event for event in events if (event.page not in held_out) == kept]
+            _collect(past, part, STAGE2, narrow, writer, "stage 2 examples" if kept else "held-out pages")
+    figures = _fit(work, writers[True].groups(), STAGE2, work.config.stage2)
+    held = writers[False].groups() or writers[True].groups()
+    assert held is not None  # noqa: S101 - _fit has refused it
+    np.save(work.directory / "held_out.npy", held.features)
+    return figures
 
 
 def fit_blend(work: Work) -> dict[str, object]:
-    """Take μ and σ of both scores over the candidates that traffic would bring to stage 2."""
-    events = label_events(work, _VALIDATION_PAGES)
-    pages = [event.page for event in events] or _any_pages(work)
+    """Take μ and σ of both scores over the candidates of pages that stage 2 did not learn from."""
+    features = np.load(work.of("stage2") / "held_out.npy")
     ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2)
-    clicks, quality = [], []
-
-    async def run() -> None:
-        with snapshot(work) as past, progress("blend", len(pages)) as advance:
-            narrow = _narrow(work, past)
-            for done, page in enumerate(pages, 1):
-                query, candidates = await past.candidates(query_of(page))
-                if len(candidates):
-                    candidates = await narrow(query, candidates)
-                    clicks.append(ranker.score(query, candidates))
-                    quality.append(candidates["quality"])
-                advance(done)
-
-    asyncio.run(run())
-    fitted = blend.fit(np.concatenate(clicks), np.concatenate(quality), work.config.quality_weight)
+    fitted = blend.fit(ranker.predict(features), features[:, STAGE2.index("quality")], work.config.quality_weight)
     fitted.save(work.directory / "blend.json")
     return asdict(fitted)
 
 
+def _sampled_pages(work: Work) -> list[int]:
+    """Return pages drawn as traffic draws them, each once."""
+    events = label_events(work, None)
+    order = np.random.default_rng(work.config.seed).permutation(len(events))
+    return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
+
+
 def _collect(
-    work: Work,
     past: Snapshot,
     events: list[Event],
     names: tuple[str, ...],
     narrow: Callable[[Query, Candidates], Awaitable[Candidates]],
-    negatives: int,
+    writer: GroupWriter,
     title: str,
-) -> lightgbm.Groups:
-    writer = GroupWriter(negatives, work.config.seed)
+) -> None:
     with progress(title, len({event.page for event in events})) as advance:
-        groups = asyncio.run(collect(past.candidates, events, names, writer, narrow, query_of, advance))
-    if groups is None:
-        raise ValueError("no example holds both a page to prefer and one to pass over: is the log longer than a day?")
-    return groups
+        asyncio.run(collect(past.candidates, events, names, writer, narrow, query_of, advance))
 
 
 def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitable[Candidates]]:
@@ -135,10 +135,12 @@ def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitab
 
 
 def _fit(
-    work: Work, groups: lightgbm.Groups, names: tuple[str, ...], config: lightgbm.LightGbmConfig, path: Path
+    work: Work, groups: lightgbm.Groups | None, names: tuple[str, ...], config: lightgbm.LightGbmConfig
 ) -> dict[str, object]:
+    if groups is None:
+        raise ValueError("no example holds both a page to prefer and one to pass over: is the log longer than a day?")
     with progress("training", config.trees) as advance:
-        lightgbm.train(groups, names, config, work.config.seed, path, advance)
+        lightgbm.train(groups, names, config, work.config.seed, work.directory / "model.txt", advance)
     return {"groups": len(groups.size), "rows": len(groups.gain), "positions": groups.position is not None}
 
 
@@ -204,8 +206,3 @@ def _parity(model: CrossEncoder, tokens: PageTokens, labels: Labels, out: Path) 
         for name, parts in scores.items()
     }
     return parity.measure(whole["torch"], whole["float"], whole["int8"])
-
-
-def _any_pages(work: Work) -> list[int]:
-    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
-    return np.random.default_rng(work.config.seed).permutation(pages)[:_VALIDATION_PAGES].tolist()

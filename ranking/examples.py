@@ -108,8 +108,8 @@ async def collect(
     narrow: Callable[[Query, Candidates], Awaitable[Candidates]],
     query_of: Callable[[int], Query],
     progress: Callable[[int], None],
-) -> Groups | None:
-    """Return the training groups of all events; `narrow` may keep some of a page's candidates and add columns.
+) -> None:
+    """Give `writer` the groups of all events; `narrow` may keep some of a page's candidates and add columns.
 
     Candidates are in order of PageId, and must be so after `narrow`.
     """
@@ -121,4 +121,3 @@ async def collect(
             for event in page_events:
                 writer.add(candidates, features, event)
         progress(done)
-    return writer.groups()

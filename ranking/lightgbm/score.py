@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
-from ranking.features import matrix
+from ranking.features import Matrix, matrix
 
 
 @contextmanager
@@ -45,5 +45,8 @@ class LightGbmScorer:
         """Return one score a candidate, float32; one thread, which is faster than two at this size."""
         if len(candidates) == 0:
             return np.empty(0, np.float32)
-        features = matrix(query, candidates, self._features)
+        return self.predict(matrix(query, candidates, self._features))
+
+    def predict(self, features: Matrix) -> NDArray[np.float32]:
+        """Return one score a row of a feature matrix."""
         return np.asarray(self._booster.predict(features, num_threads=1), np.float32)
