@@ -1,0 +1,53 @@
+# What a developer does with Onward. `make help` lists it.
+
+PYTHON ?= python3
+PORT ?= 8000
+GRPC_PORT ?= 50051
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+DATA := demo/data
+BUNDLES := demo/bundles
+SOURCES := $(wildcard corpus/*.py store/*.py text_model/*.py pipeline/*.py recall/*.py recall/*/*.py ranking/*.py ranking/*/*.py)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo check test proto clean
+
+help: ## List what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+
+install: $(INSTALLED) ## Make .venv with the pinned dependencies
+
+# torch comes first and by itself: an open range beside the rest pulls gigabytes of CUDA.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev]" -c constraints.txt
+	@touch $@
+
+demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=)
+	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT)
+
+$(DATA)/pages.parquet: | $(INSTALLED)
+	$(BIN)/onward corpus python-docs --out $(DATA)
+
+# The build skips finished steps and publishes nothing new when nothing changed; the touch tells make so.
+$(BUNDLES)/current: $(DATA)/pages.parquet $(SOURCES) | $(INSTALLED)
+	$(BIN)/onward build --data $(DATA) --bundles $(BUNDLES) --profile quick
+	@touch $@
+
+check: $(INSTALLED) ## Lint, formatting, types and the arrows between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no network
+	$(BIN)/pytest
+
+proto: $(INSTALLED) ## Generate the gRPC stubs from proto/
+	$(BIN)/python -m service.stubs
+
+clean: ## Remove the demo and every cache; .venv stays
+	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
