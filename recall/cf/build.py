@@ -6,12 +6,10 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # implicit runs threads of its own
-
-from implicit.cpu.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
 
 from recall import ann
 
@@ -41,12 +39,13 @@ def build(
     graph = csr_matrix((near[linked], (rows, columns)), shape=(len(pages), len(pages)))
     graph = (graph + graph.T).tocsr().astype(np.float32)
     graph.data = config.confidence * np.log1p(graph.data)
-    model = AlternatingLeastSquares(
-        factors=min(config.dimension, len(pages)),
-        regularization=config.regularization,
-        iterations=config.iterations,
-        random_state=seed,
-        num_threads=os.cpu_count() or 1,
-    )
-    model.fit(graph, show_progress=False)
+    with threadpool_limits(1, "blas"):  # ALS runs threads of its own: those of BLAS beside them slow it tenfold
+        model = AlternatingLeastSquares(
+            factors=min(config.dimension, len(pages)),
+            regularization=config.regularization,
+            iterations=config.iterations,
+            random_state=seed,
+            num_threads=os.cpu_count() or 1,
+        )
+        model.fit(graph, show_progress=False)
     return ann.build(pages, np.asarray(model.item_factors))
