@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,11 +54,7 @@ def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event
     ids = table["impression"].to_numpy()
     page1, page2 = table["page1"].to_numpy(), table["page2"].to_numpy()
     gain, position = table["clicked"].to_numpy().astype(np.float32), table["position"].to_numpy().astype(np.int32)
-    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if len(ids) else []
-    return [
-        Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b])
-        for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)
-    ]
+    return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b]) for a, b in _runs(ids)]
 
 
 def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]:
@@ -67,12 +67,16 @@ def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]
 def _of_labels(work: Work, limit: int | None) -> list[Event]:
     table = pq.read_table(work.of("labels") / "labels.parquet").sort_by([("page1", "ascending")])
     page1, page2, quality = (table[name].to_numpy() for name in ("page1", "page2", "quality"))
-    starts = np.flatnonzero(np.r_[True, page1[1:] != page1[:-1]]) if len(page1) else []
     events = [
-        Event(int(page1[a]), page2[a:b], np.round(quality[a:b]).astype(np.float32), None)
-        for a, b in zip(starts, [*starts[1:], len(page1)], strict=True)
+        Event(int(page1[a]), page2[a:b], np.round(quality[a:b]).astype(np.float32), None) for a, b in _runs(page1)
     ]
     return events[:limit]
+
+
+def _runs(keys: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each run of equal keys."""
+    edges = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1], True]) if len(keys) else np.empty(0, np.intp)
+    yield from pairwise(edges.tolist())
 
 
 def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:

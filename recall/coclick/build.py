@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import ibis
 import ibis.expr.types as ir
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
-from recall.coclick.row import NEIGHBOUR
+from recall.coclick.row import FIELDS, NEIGHBOUR
 
 _CLICKS = ("next_1", "next_7", "next_28", "next_all", "near")
 _SHOWS = ("shown_7", "shown_28", "shown_all", "chosen_7", "chosen_28", "chosen_all")
@@ -67,8 +68,8 @@ def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
     for batch in batches:
         pages = batch["page1"].to_numpy(zero_copy_only=False)
         rows = _structured(batch)
-        starts = np.flatnonzero(np.r_[True, pages[1:] != pages[:-1]]) if len(pages) else []
-        for start, stop in zip(starts, [*starts[1:], len(pages)], strict=True):
+        edges = np.flatnonzero(np.r_[True, pages[1:] != pages[:-1], True]) if len(pages) else np.empty(0, np.intp)
+        for start, stop in pairwise(edges.tolist()):
             if page is not None and pages[start] != page:
                 yield int(page), b"".join(parts)
                 parts = []
@@ -130,7 +131,7 @@ def _outer_sum(parts: list[ir.Table], names: list[str]) -> ir.Table:
 def _structured(batch: pa.RecordBatch) -> np.ndarray:
     rows = np.empty(batch.num_rows, NEIGHBOUR)
     rows["page"] = batch["page2"].to_numpy(zero_copy_only=False)
-    for name in NEIGHBOUR.names[1:]:
+    for name in FIELDS:
         values = batch[name].to_numpy(zero_copy_only=False)
         kind = NEIGHBOUR[name]
         top = np.iinfo(kind).max if kind.kind == "u" else np.finfo(kind).max
