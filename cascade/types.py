@@ -81,7 +81,8 @@ class TriggerLookup(Protocol):
 class RecallPath(Protocol):
     """Finds candidates for a query, best first, without duplicates and without the query's own page."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def recall(self, query: Query, limit: int) -> Candidates: ...
 
@@ -89,7 +90,8 @@ class RecallPath(Protocol):
 class Hydrator(Protocol):
     """Adds columns, never rows."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def hydrate(self, query: Query, candidates: Candidates) -> Candidates: ...
 
@@ -97,7 +99,8 @@ class Hydrator(Protocol):
 class Filter(Protocol):
     """Says which rows stay: a mask, one bool a row."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]: ...
 
@@ -105,6 +108,7 @@ class Filter(Protocol):
 class Scorer(Protocol):
     """Gives one number a row, in the rows' order; higher is better."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]: ...

@@ -19,7 +19,6 @@ from corpus import counts
 from corpus.engine import connect, write
 from corpus.reader import read
 from pipeline.step import Work
-from recall import ann
 from recall.cf import build as cf
 from recall.coclick import build as coclick
 from recall.popular import build as popular
@@ -121,8 +120,8 @@ def cf_embeddings(work: Work) -> dict[str, object]:
         out = work.directory / name
         out.mkdir()
         evidence = pq.read_table(work.of("counts") / name / "evidence.parquet", columns=["page1", "page2", "near"])
-        columns = [evidence[column].to_numpy() for column in ("page1", "page2", "near")]
-        index: ann.AnnIndex = cf.build(*columns, work.config.cf, work.config.seed)
+        page1, page2, near = (evidence[column].to_numpy() for column in ("page1", "page2", "near"))
+        index = cf.build(page1, page2, near, work.config.cf, work.config.seed)
         index.save(out / "pages")
         figures[f"{name}_pages"] = len(index)
     return figures

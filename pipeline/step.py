@@ -54,7 +54,7 @@ class Runner:
     root: Path
     config: BuildConfig
     inputs: str  # hash of the input files and of everything that is no step's configuration
-    figures: dict[str, dict[str, object]] = field(default_factory=dict)
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     _keys: dict[str, str] = field(default_factory=dict)
 
     def run(self, steps: Sequence[Step]) -> None:
@@ -83,7 +83,7 @@ class Runner:
         (working / DONE).write_text(json.dumps(done, indent=1, default=str))
         working.rename(target)
         console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
-        return json.loads((target / DONE).read_text())
+        return _read_done(target) or done
 
     def _key(self, step: Step) -> str:
         settings = self.config.model_dump(mode="json", include=set(step.config) | {"seed"})
@@ -133,9 +133,10 @@ def _source_hash(module: str) -> str:
 
 def _read_done(target: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((target / DONE).read_text())
+        done: dict[str, Any] = json.loads((target / DONE).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
+    return done
 
 
 def _summary(figures: dict[str, object]) -> str:

@@ -77,7 +77,8 @@ def two_tower(work: Work) -> dict[str, object]:
         towers.export_tower(encoder, None, out / "encoder.onnx")
         with progress("embedding pages", len(tokens)) as advance:
             model = OnnxModel(out / "encoder.onnx")
-            embeddings = towers.embed(model, tokens, tokens.tokenizer.cls, tokens.tokenizer.sep, advance)
+            ids = [tokens[row] for row in range(len(tokens))]
+            embeddings = towers.embed(model, ids, tokens.tokenizer.cls, tokens.tokenizer.sep, advance)
         (out / "encoder.onnx").unlink()
     with progress("training the towers", config.head_steps) as advance:
         query_head, page_head = train_heads(embeddings, pairs, config, seed, advance)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ class PageLookup:
         if row is None:
             return self._unknown(query)
         facts = read_facts([row])[0]
-        return Trigger(True, facts, read_tokens(row, facts))
+        return Trigger(True, cast(Any, facts), read_tokens(row, facts))
 
     def _unknown(self, query: Query) -> Trigger:
         tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])

@@ -38,7 +38,7 @@ class AnnIndex:
     def vector(self, page: int) -> NDArray[np.float32] | None:
         """Return the unit vector of a page, None when the index does not hold it."""
         row = self.row(page)
-        return None if row is None else self._index.reconstruct(row)
+        return None if row is None else np.asarray(self._index.reconstruct(row))
 
     def search(self, vector: NDArray[np.float32], limit: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
         """Return at most `limit` pages and their cosines, nearest first; FAISS's -1 rows are left out."""

@@ -83,7 +83,7 @@ class CrossEncoder(nn.Module):
     def freeze(self, layers: int) -> None:
         """Keep the embeddings and the lowest `layers` as they are."""
         if layers:
-            for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:layers]):
+            for part in (self.encoder.embeddings, *list(self.encoder.encoder.layer)[:layers]):
                 part.requires_grad_(False)
 
 
@@ -103,7 +103,7 @@ class LowerLayers(nn.Module):
 def pair_scores(model: CrossEncoder, layers: int, lower: OnnxModel | None, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return click and quality logits; `lower` runs the frozen layers where there are any."""
     if lower is None:
-        return model(**{name: torch.from_numpy(value) for name, value in batch.items()})  # type: ignore[no-any-return]
+        return model(**{name: torch.from_numpy(value) for name, value in batch.items()})
     states = torch.from_numpy(lower.run(batch)[0])
     return model.above(layers, states, torch.from_numpy(batch["attention_mask"]))
 
