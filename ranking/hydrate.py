@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,15 +25,15 @@ class PageLookup:
         if row is None:
             return self._unknown(query)
         facts = read_facts([row])[0]
-        return Trigger(True, cast(Any, facts), read_tokens(row, facts))
+        return Trigger(True, facts, read_tokens(row, facts))
 
     def _unknown(self, query: Query) -> Trigger:
         tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])
-        facts = np.zeros((), FACTS)
+        facts = np.zeros(1, FACTS)[0]
         facts["page"], facts["host"], facts["address"] = query.page, host_id(query.url), address_key(query.url)
         facts["language"] = language_code(query.language)
         facts["title_tokens"], facts["tokens"] = title_tokens[0], len(tokens[0])
-        return Trigger(False, facts[()], tokens[0])
+        return Trigger(False, facts, tokens[0])
 
 
 class PageFacts:
