@@ -41,7 +41,7 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
     """Return directed pairs (page1 before page2 in one session).
 
     Columns: page1, page2, `next_<window>` (page2 came directly after page1) and `near`
-    (all pairs, weighed by nearness and damped by 1 / log2(1 + session length)).
+    (all pairs, weighed by nearness and damped by 1 / log2(1 + session length)), and `last`, the latest time counted.
     """
     first = visits(before(clicks, end), reach)
     second = first.select(_.session, page2=_.page, step2=_.step, time2=_.time)
@@ -57,23 +57,26 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
     distance = pairs.step2 - pairs.step
     weight = ibis.literal(reach.decay).pow(distance - 1) / (1 + pairs.length).log2()
     counts = {f"next_{name}": _times((distance == 1) & since) for name, since in _windows(pairs.time2, end)}
-    return pairs.group_by(page1=pairs.page, page2=pairs.page2).aggregate(near=weight.sum(), **counts)
+    return pairs.group_by(page1=pairs.page, page2=pairs.page2).aggregate(
+        near=weight.sum(), last=pairs.time2.max(), **counts
+    )
 
 
 def impression_pairs(impressions: ir.Table, end: datetime) -> ir.Table:
-    """Return (page1, page2) with `shown_<window>` and `chosen_<window>`: page2 shown, and clicked, on page1."""
+    """Return (page1, page2) with `shown_<window>` and `chosen_<window>`: page2 shown, and clicked, on page1; and `last`."""
     rows = before(impressions, end).filter(_.page1 != _.page2)
     counts = {}
     for name, since in _windows(rows.time, end):
         counts[f"shown_{name}"] = _times(since)
         counts[f"chosen_{name}"] = _times(since & rows.clicked)
-    return rows.group_by("page1", "page2").aggregate(**counts)
+    return rows.group_by("page1", "page2").aggregate(last=rows.time.max(), **counts)
 
 
 def page_clicks(clicks: ir.Table, end: datetime) -> ir.Table:
-    """Return `clicks_<window>` a page."""
+    """Return `clicks_<window>` a page, and `last`, the latest time counted."""
     rows = before(clicks, end)
-    return rows.group_by("page").aggregate(**{f"clicks_{n}": _times(since) for n, since in _windows(rows.time, end)})
+    counts = {f"clicks_{n}": _times(since) for n, since in _windows(rows.time, end)}
+    return rows.group_by("page").aggregate(last=rows.time.max(), **counts)
 
 
 def page_flow(pairs: ir.Table) -> ir.Table:

@@ -30,7 +30,7 @@ def steps(data: Path, until: datetime | None) -> list[Step]:
     """Return every step that makes an artifact, in an order in which each finds what it reads."""
     counted = ("read", "counts")
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
-    examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.ranking")
+    examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.leak", "pipeline.ranking")
     return [
         Step("read", log.reader(data, until), config=("examples",), code=("corpus.reader", "corpus.url")),
         Step("text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.tokens")),

@@ -54,14 +54,15 @@ def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event
     ids = table["impression"].to_numpy()
     page1, page2 = table["page1"].to_numpy(), table["page2"].to_numpy()
     gain, position = table["clicked"].to_numpy().astype(np.float32), table["position"].to_numpy().astype(np.int32)
-    return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b]) for a, b in _runs(ids)]
+    time = table["time"].to_numpy()
+    return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b], time[a:b].min()) for a, b in _runs(ids)]
 
 
 def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]:
-    steps = _steps(work, pc.field("time") >= since)
+    steps, time = _steps(work, pc.field("time") >= since)
     chosen = np.random.default_rng(work.config.seed).permutation(len(steps))[:limit]
     one = np.ones(1, np.float32)
-    return [Event(int(page1), np.array([page2], np.uint64), one, None) for page1, page2 in steps[np.sort(chosen)]]
+    return [Event(int(steps[i, 0]), steps[i, 1:], one, None, time[i]) for i in np.sort(chosen)]
 
 
 def _of_labels(work: Work, limit: int | None) -> list[Event]:
@@ -81,7 +82,7 @@ def _runs(keys: NDArray[Any]) -> Iterator[tuple[int, int]]:
 
 def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
     """Make impressions of session steps: the page that came next, and four pages that other readers went on to."""
-    steps = _steps(work, before)
+    steps, _ = _steps(work, before)
     generator = np.random.default_rng(work.config.seed)
     drawn = generator.choice(steps[:, 1], (len(steps), 4)) if len(steps) else np.empty((0, 4), np.uint64)
     shown = np.concatenate([steps[:, 1:], drawn], axis=1)
@@ -96,9 +97,10 @@ def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
     )
 
 
-def _steps(work: Work, when: pc.Expression) -> NDArray[np.uint64]:
-    """Return (page, next page) of every step of every session, where both lie in the window."""
-    clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=["session", "page"], filters=when)
-    session, page = clicks["session"].to_numpy(), clicks["page"].to_numpy()
+def _steps(work: Work, when: pc.Expression) -> tuple[NDArray[np.uint64], NDArray[np.datetime64]]:
+    """Return (page, next page) of every step of every session, and when it began; both clicks lie in the window."""
+    columns = ["session", "page", "time"]
+    clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=columns, filters=when)
+    session, page, time = (clicks[name].to_numpy() for name in columns)
     step = (session[1:] == session[:-1]) & (page[1:] != page[:-1])
-    return np.stack([page[:-1][step], page[1:][step]], axis=1)
+    return np.stack([page[:-1][step], page[1:][step]], axis=1), time[:-1][step]

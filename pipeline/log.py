@@ -152,6 +152,6 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
     for part in ("page_clicks", "page_flow", "page_shows"):
         counts_ = pq.read_table(counted / f"{part}.parquet")
         rows = np.searchsorted(facts["page"], counts_["page"].to_numpy())
-        for name in set(counts_.column_names) - {"page"}:
+        for name in set(counts_.column_names) - {"page", "last"}:
             facts[name][rows] = counts_[name].to_numpy()
     return facts

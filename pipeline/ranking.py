@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
+from pipeline import leak
 from pipeline.events import label_events, past_impressions
 from pipeline.snapshot import Snapshot, query_of, snapshot
 from pipeline.step import Work, progress
@@ -36,16 +37,26 @@ _PARITY_PAIRS = 1_000
 
 
 def stage1(work: Work) -> dict[str, object]:
-    """Train the stage 1 ranker on the label window, with features from before it."""
+    """Train the stage 1 ranker on the label window, with features from before it.
+
+    Beside the served model, each half of the pages gets one that did not learn from it: stage 2 reads
+    stage 1's score as a feature, and must learn from scores as honest as those that serving gives it.
+    """
     events = label_events(work, work.config.examples.groups)
+    leak.check(work, events)
 
     async def all_of(query: Query, candidates: Candidates) -> Candidates:
         return candidates
 
-    writer = GroupWriter(work.config.examples.negatives, work.config.seed)
+    halves = [GroupWriter(work.config.examples.negatives, work.config.seed + half) for half in (0, 1)]
     with snapshot(work, (LoggedPages(events),)) as past:
-        _collect(past, events, STAGE1, all_of, writer, "stage 1 examples")
-    return _fit(work, writer.groups(), STAGE1, work.config.stage1)
+        for half, writer in enumerate(halves):
+            part = [event for event in events if _half(event.page) == half]
+            _collect(past, part, STAGE1, all_of, writer, f"stage 1 examples {half + 1}/2")
+    groups = [writer.groups() for writer in halves]
+    for half in (0, 1):
+        _fit(work, groups[1 - half] or groups[half], STAGE1, work.config.stage1, f"without{half}.txt")
+    return _fit(work, lightgbm.joined(groups), STAGE1, work.config.stage1, "model.txt")
 
 
 def cross_encoder(work: Work) -> dict[str, object]:
@@ -79,14 +90,16 @@ def stage2(work: Work) -> dict[str, object]:
     """
     pages = _sampled_pages(work)
     held_out = set(pages[: max(1, len(pages) // 5)])
-    events = [event for event in label_events(work, None) if event.page in set(pages)]
+    wanted = set(pages)
+    events = [event for event in label_events(work, None) if event.page in wanted]
+    leak.check(work, events)
     writers = {kept: GroupWriter(STAGE1_KEPT, work.config.seed) for kept in (True, False)}
     with snapshot(work) as past:
         narrow = _narrow(work, past)
         for kept, writer in writers.items():
             part = [event for event in events if (event.page not in held_out) == kept]
             _collect(past, part, STAGE2, narrow, writer, "stage 2 examples" if kept else "held-out pages")
-    figures = _fit(work, writers[True].groups(), STAGE2, work.config.stage2)
+    figures = _fit(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt")
     held = writers[False].groups() or writers[True].groups()
     assert held is not None  # noqa: S101 - _fit has refused it
     np.save(work.directory / "held_out.npy", held.features)
@@ -122,32 +135,37 @@ def _collect(
 
 
 def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitable[Candidates]]:
-    """Return what leaves stage 1's top candidates, in order of PageId, with both heads' scores."""
-    ranker = LightGbmScorer("stage1", work.of("stage1") / "model.txt", STAGE1)
+    """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
+    rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = OnnxModel(work.of("student") / "model.onnx")
     heads = CrossEncoderHeads(model, past.tokenizer.cls, past.tokenizer.sep, past.native)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
-        best = np.argsort(-ranker.score(query, candidates), kind="stable")[:STAGE1_KEPT]
-        return await heads.hydrate(query, candidates.take(np.sort(best)))
+        score = rankers[_half(query.page)].score(query, candidates)
+        best = np.sort(np.argsort(-score, kind="stable")[:STAGE1_KEPT])
+        return await heads.hydrate(query, candidates.with_columns({"stage1": score}).take(best))
 
     return narrow
 
 
+def _half(page: int) -> int:
+    return page & 1  # a PageId is a hash: its last bit is a fair coin
+
+
 def _fit(
-    work: Work, groups: lightgbm.Groups | None, names: tuple[str, ...], config: lightgbm.LightGbmConfig
+    work: Work, groups: lightgbm.Groups | None, names: tuple[str, ...], config: lightgbm.LightGbmConfig, file: str
 ) -> dict[str, object]:
     if groups is None:
         raise ValueError("no example holds both a page to prefer and one to pass over: is the log longer than a day?")
     with progress("training", config.trees) as advance:
-        lightgbm.train(groups, names, config, work.config.seed, work.directory / "model.txt", advance)
+        lightgbm.train(groups, names, config, work.config.seed, work.directory / file, advance)
     return {"groups": len(groups.size), "rows": len(groups.gain), "positions": groups.position is not None}
 
 
 def _labels(work: Work, pages: NDArray[np.uint64]) -> Labels:
     table = pq.read_table(work.of("labels") / "labels.parquet")
-    rows = (np.searchsorted(pages, table[name].to_numpy()) for name in ("page1", "page2"))
-    return Labels(*rows, table["quality"].to_numpy())
+    page1, page2 = (np.searchsorted(pages, table[name].to_numpy()) for name in ("page1", "page2"))
+    return Labels(page1, page2, table["quality"].to_numpy())
 
 
 def _triplets(work: Work, pages: NDArray[np.uint64], labels: Labels) -> Triplets:
@@ -161,9 +179,9 @@ def _triplets(work: Work, pages: NDArray[np.uint64], labels: Labels) -> Triplets
     joined = clicked.join(passed, "impression", join_type="inner")
     counted = joined.group_by(["page1", "page2", "passed"]).aggregate([([], "count_all")])
     counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("passed", "ascending")])
-    rows = [np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed")]
+    page, chosen, other = (np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed"))
     # The paper weighs a triplet seen f times by log f, which forgets those seen once; log(1 + f) does not.
-    return Triplets(*rows, np.log1p(counted["count_all"].to_numpy()).astype(np.float32))
+    return Triplets(page, chosen, other, np.log1p(counted["count_all"].to_numpy()).astype(np.float32))
 
 
 def _triplets_of_labels(labels: Labels) -> Triplets:

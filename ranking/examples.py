@@ -21,6 +21,7 @@ class Event:
     shown: NDArray[np.uint64]
     gain: NDArray[np.float32]  # 1 for a click
     position: NDArray[np.int32] | None  # None where nothing was shown: the event is a step of a session
+    time: np.datetime64 | None = None  # UTC; None for a judged pair, which has no time
 
 
 class LoggedPages:

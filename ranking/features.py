@@ -39,8 +39,8 @@ STAGE1 = (
     "title_overlap",
 )
 
-#: Stage 2 adds both heads of the cross-encoder.
-STAGE2 = (*STAGE1, "click", "quality")
+#: Stage 2 adds the score of stage 1 and both heads of the cross-encoder.
+STAGE2 = (*STAGE1, "stage1", "click", "quality")
 
 
 def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matrix:

@@ -7,6 +7,9 @@ import sys
 import typer
 
 from service.commands import errors
+from service.commands.build import build
+from service.commands.corpus import corpus
+from service.commands.evaluate import evaluate
 from service.commands.inspect import inspect
 from service.commands.push import push
 from service.commands.recommend import recommend
@@ -25,7 +28,10 @@ app.command()(serve)
 app.command()(recommend)
 app.command()(push)
 app.command()(inspect)
-# Offline: `corpus`, `build` and `evaluate` are registered here.
+# Offline.
+app.add_typer(corpus, name="corpus")
+app.command()(build)
+app.command()(evaluate)
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ class Recommender:
     ) -> None:
         self.bundle = bundle
         self.metrics = metrics or Metrics()
-        self._cascade, self._pages, self._settings = cascade, pages, settings
+        self.cascade, self._pages, self._settings = cascade, pages, settings
         limits = settings.cache
         self._cache: Cache[Answer] = Cache(
             int(limits.max_mb * 1e6),
@@ -102,7 +102,7 @@ class Recommender:
 
     async def _run(self, query: Query, k: int, budget_ms: float, explained: bool) -> Answer:
         trace = Trace(explain=explained)
-        chosen = await self._cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
+        chosen = await self.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
         self._count(trace)
         answer = Answer(
             url1=query.url,

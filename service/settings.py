@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from configs.reading import from_environment, from_override, from_toml, keys, read
 from corpus.url import FRAGMENT_HOSTS
 
 PREFIX = "ONWARD_"
-NESTED = "__"
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message names the key and the nearest valid one."""
 
 
 class Section(BaseModel):
@@ -124,83 +117,6 @@ def read_settings(
 
     Raises SettingsError.
     """
-    values = Settings().model_dump()
-    known = list(keys(Settings))
-    sources = (_leaves(_read_toml(config) if config else {}), _from_environment(environ, known), map(_split, overrides))
-    for key, value in chain(*sources):
-        _check_key(key, known)
-        _put(values, key, value)
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {key}: {first['msg']}") from None
-
-
-def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield every dotted key that a settings model knows."""
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys(field.annotation, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not TOML: {error}") from None
-
-
-def _from_environment(environ: Mapping[str, str], known: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Yield our variables; one that is close to no key belongs to another program and is passed over."""
-    for name, text in environ.items():
-        if not name.startswith(PREFIX):
-            continue
-        key = name.removeprefix(PREFIX).lower().replace(NESTED, ".")
-        if key in known or get_close_matches(key, known, n=1, cutoff=0.8):
-            yield key, _value(text)
-
-
-def _split(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise SettingsError(f"--set {text}: write it as key=value, such as --set budget_ms=200")
-    return key.strip(), _value(value.strip())
-
-
-def _value(text: str) -> Any:
-    """Read a value as TOML would; what is no TOML value is a plain string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _check_key(key: str, known: Sequence[str]) -> None:
-    if key in known:
-        return
-    if inside := [name for name in known if name.startswith(f"{key}.")]:
-        raise SettingsError(f"setting {key} is a section: set {inside[0]} or another key in it")
-    close = get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close else "configs/serve.toml lists every key"
-    raise SettingsError(f"unknown setting {key}: {hint}")
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    *sections, last = key.split(".")
-    for section in sections:
-        values = values[section]
-    values[last] = value
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+    file = from_toml(config) if config else ()
+    variables = from_environment(environ, PREFIX, keys(Settings))
+    return read(Settings, chain(file, variables, map(from_override, overrides)), "configs/serve.toml")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,21 @@ class Groups:
     size: NDArray[np.int32]  # rows of each group
     weight: NDArray[np.float32]  # of each group
     position: NDArray[np.int32] | None = None  # where the row was shown; None when nothing was shown
+
+
+def joined(parts: Sequence[Groups | None]) -> Groups | None:
+    """Return the groups of all parts as one, None when there are none."""
+    found = [part for part in parts if part is not None]
+    if not found:
+        return None
+    positions = [part.position for part in found if part.position is not None]
+    return Groups(
+        np.concatenate([part.features for part in found]),
+        np.concatenate([part.gain for part in found]),
+        np.concatenate([part.size for part in found]),
+        np.concatenate([part.weight for part in found]),
+        np.concatenate(positions) if len(positions) == len(found) else None,
+    )
 
 
 def train(

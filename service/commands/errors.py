@@ -7,10 +7,10 @@ def one_line(error: Exception) -> str | None:
     """Return what to tell the user, or None for an error that deserves its traceback."""
     from redis.exceptions import RedisError
 
+    from configs.reading import SettingsError
     from corpus.schema import InputError
     from corpus.url import InvalidURL
     from service.server import ServeError
-    from service.settings import SettingsError
     from store.bundle import BundleError
 
     if isinstance(error, BundleError | InputError | InvalidURL | ServeError | SettingsError):

@@ -38,7 +38,7 @@ def recommend(
     from service.answer import Ask
     from service.bootstrap import load
 
-    settings = settings_of(config, [*_patient(), *(overrides or ())])
+    settings = settings_of(config, [*patient(), *(overrides or ())])
     lines = [line.strip() for line in urls.read_text(encoding="utf-8", errors="replace").splitlines()]
     asks = [Ask(line, k, quality_weight=quality_weight) for line in lines if line]
 
@@ -53,8 +53,10 @@ def recommend(
     asyncio.run(run())
 
 
-def _patient() -> Iterator[str]:
-    from service.settings import Settings, keys
+def patient() -> Iterator[str]:
+    """Yield overrides that lift every time limit and turn the cache off: nobody waits for a batch."""
+    from configs.reading import keys
+    from service.settings import Settings
 
     yield "cache.max_mb=0"  # every URL is asked once
     for key in keys(Settings):

@@ -12,10 +12,10 @@ import redis
 from redis.asyncio import Redis as AsyncRedis
 from typer.testing import CliRunner
 
+from configs.reading import SettingsError
 from corpus.url import page_ids
 from service.cli import app
 from service.commands.errors import one_line
-from service.settings import SettingsError
 from store.bundle import BundleError, Manifest, bundle_name, publish
 from store.tables import LmdbTable, RedisTable
 

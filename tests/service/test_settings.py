@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, SettingsError, keys, read_settings
+from configs.reading import SettingsError, keys
+from service.settings import Settings, read_settings
 
 SERVE_TOML = Path(__file__).parents[2] / "configs/serve.toml"
 

@@ -1,0 +1,106 @@
+"""Reads settings: defaults of a model < profile < TOML file < environment < --set; a wrong key is a clear error."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+NESTED = "__"
+
+M = TypeVar("M", bound=BaseModel)
+Setting = tuple[str, Any]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the key and the nearest valid one."""
+
+
+def read(model: type[M], sources: Iterable[Setting], file: str) -> M:
+    """Return the model's defaults with the settings of `sources` put in, the last one winning.
+
+    `file` is the shipped file that lists every key. Raises SettingsError.
+    """
+    values = model().model_dump()
+    known = keys(model)
+    for key, value in sources:
+        _check_key(key, known, file)
+        _put(values, key, value)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {key}: {first['msg']}") from None
+
+
+def keys(model: type[BaseModel]) -> list[str]:
+    """Return every dotted key that a settings model knows."""
+    return [key for key, _ in leaves(model().model_dump())]
+
+
+def from_toml(path: Path) -> Iterator[Setting]:
+    """Yield the settings of a TOML file. Raises SettingsError."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    yield from leaves(values)
+
+
+def from_environment(environ: Mapping[str, str], prefix: str, known: Sequence[str]) -> Iterator[Setting]:
+    """Yield our variables; one that is close to no key belongs to another program and is passed over."""
+    for name, text in environ.items():
+        if not name.startswith(prefix):
+            continue
+        key = name.removeprefix(prefix).lower().replace(NESTED, ".")
+        if key in known or get_close_matches(key, known, n=1, cutoff=0.8):
+            yield key, _value(text)
+
+
+def from_override(text: str) -> Setting:
+    """Return the setting of a `--set key=value`. Raises SettingsError."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise SettingsError(f"--set {text}: write it as key=value, such as --set budget_ms=200")
+    return key.strip(), _value(value.strip())
+
+
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[Setting]:
+    """Yield the dotted key and value of everything in nested sections."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _value(text: str) -> Any:
+    """Read a value as TOML would; what is no TOML value is a plain string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check_key(key: str, known: Sequence[str], file: str) -> None:
+    if key in known:
+        return
+    if inside := [name for name in known if name.startswith(f"{key}.")]:
+        raise SettingsError(f"setting {key} is a section: set {inside[0]} or another key in it")
+    close = get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"{file} lists every key"
+    raise SettingsError(f"unknown setting {key}: {hint}")
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = value

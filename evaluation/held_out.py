@@ -1,0 +1,104 @@
+"""Held-out reading: pages and the pages that readers went on to, and impressions, from a later log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from corpus.reader import read
+from corpus.report import Report
+from store.page_row import read_text
+from store.tables import LmdbTable
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """What was shown on a page, in the logged order, and what was clicked."""
+
+    shown: NDArray[np.uint64]
+    clicked: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Every step of every held-out session, and every held-out impression with a click, by page."""
+
+    steps: Mapping[int, NDArray[np.uint64]]  # page -> pages gone on to, one as often as it was
+    impressions: Mapping[int, list[Impression]]
+    report: Report
+
+    @property
+    def pages(self) -> list[int]:
+        """Every page to ask for."""
+        return sorted(self.steps.keys() | self.impressions.keys())
+
+    def sample(self, most: int, seed: int) -> HeldOut:
+        """Return the log of at most `most` pages, drawn at random."""
+        chosen = np.random.default_rng(seed).permutation(np.array(self.pages, np.uint64))[:most].tolist()
+        steps = {page: self.steps[page] for page in chosen if page in self.steps}
+        return HeldOut(steps, {p: self.impressions[p] for p in chosen if p in self.impressions}, self.report)
+
+
+def read_held_out(
+    pages: LmdbTable, clicks: Path, impressions: Path | None, since: datetime | None, until: datetime | None
+) -> HeldOut:
+    """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
+
+    Sessions count that began at or after `since`, impressions at or after it; rows from `until` on do not.
+    """
+    with TemporaryDirectory(prefix="onward-held-out-") as name:
+        directory = Path(name)
+        _write_pages(pages, directory / "bundle.parquet")
+        files = {"pages": directory / "bundle.parquet", "clicks": clicks}
+        if impressions is not None:
+            files["impressions"] = impressions
+        report = read(files, directory, until)
+        return HeldOut(
+            _steps(directory / "clicks.parquet", since), _impressions(directory / "impressions.parquet", since), report
+        )
+
+
+def _write_pages(pages: LmdbTable, path: Path) -> None:
+    texts = [read_text(row) for _, row in pages.items()]
+    columns = {name: [getattr(text, name) for text in texts] for name in ("url", "title", "snippet", "language")}
+    columns["title"] = [title or "-" for title in columns["title"]]
+    pq.write_table(pa.table(columns), path)
+
+
+def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
+    table = pq.read_table(path, columns=["session", "page", "time"])
+    session, page, time = (table[name].to_numpy() for name in ("session", "page", "time"))
+    if len(session) == 0:
+        return {}
+    starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
+    began = np.repeat(time[starts], np.diff([*starts, len(session)]))
+    step = (session[1:] == session[:-1]) & (page[1:] != page[:-1])
+    if since is not None:
+        step &= began[1:] >= np.datetime64(since.replace(tzinfo=None), "us")
+    return _grouped(page[:-1][step], page[1:][step])
+
+
+def _impressions(path: Path, since: datetime | None) -> dict[int, list[Impression]]:
+    table = pq.read_table(path, filters=None if since is None else [("time", ">=", since)])
+    table = table.sort_by([("impression", "ascending"), ("position", "ascending")])
+    impression, page1, page2, clicked = (table[name].to_numpy() for name in ("impression", "page1", "page2", "clicked"))
+    found: dict[int, list[Impression]] = {}
+    starts = np.flatnonzero(np.r_[True, impression[1:] != impression[:-1]]) if len(impression) else []
+    for start, end in zip(starts, [*starts[1:], len(impression)], strict=True):
+        if clicked[start:end].any():
+            found.setdefault(int(page1[start]), []).append(Impression(page2[start:end], clicked[start:end]))
+    return found
+
+
+def _grouped(page: NDArray[np.uint64], target: NDArray[np.uint64]) -> dict[int, NDArray[np.uint64]]:
+    order = np.argsort(page, kind="stable")
+    pages, starts = np.unique(page[order], return_index=True)
+    return dict(zip(pages.tolist(), np.split(target[order], starts[1:]), strict=True)) if len(pages) else {}

@@ -1,0 +1,54 @@
+"""Ranking metrics: was the page that the reader went on to in the list, and near its top?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RECALL_AT = 30
+TOP = 5
+_UNLISTED = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class NextPage:
+    """Metrics of one ranking, each (page, next page) pair one vote; None where there was nothing to count."""
+
+    recall_at_30: float | None
+    hit_rate_at_5: float | None
+    ndcg_at_5: float | None  # one relevant page a pair, so the ideal is 1: 1 / log2(1 + rank)
+    click_ndcg_at_5: float | None  # over impressions: what was shown, in this ranking's order
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the metrics rounded to four places."""
+        return {name: None if value is None else round(value, 4) for name, value in asdict(self).items()}
+
+
+def ranks(listed: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the place, from 1, of each wanted page in one list without duplicates; 0 where it is missing."""
+    if len(listed) == 0:
+        return np.zeros(len(wanted), np.int64)
+    found = listed[None, :] == wanted[:, None]
+    return np.where(found.any(axis=1), found.argmax(axis=1) + 1, 0)
+
+
+def next_page(ranks: NDArray[np.int64], click_ndcgs: Sequence[float]) -> NextPage:
+    """Return the means over all pairs (ranks; 0: not listed) and over all impressions."""
+    clicks = float(np.mean(click_ndcgs)) if len(click_ndcgs) else None
+    if len(ranks) == 0:
+        return NextPage(None, None, None, clicks)
+    top = (ranks > 0) & (ranks <= TOP)
+    gain = np.where(top, 1.0 / np.log2(1.0 + np.maximum(ranks, 1)), 0.0)
+    recalled = (ranks > 0) & (ranks <= RECALL_AT)
+    return NextPage(float(recalled.mean()), float(top.mean()), float(gain.mean()), clicks)
+
+
+def click_ndcg(ranks: NDArray[np.int64], clicked: NDArray[np.bool_]) -> float:
+    """Return NDCG@5 of one impression's pages in the order of `ranks`; those not listed (0) come last, as shown."""
+    order = np.argsort(np.where(ranks > 0, ranks, _UNLISTED), kind="stable")
+    discounts = 1.0 / np.log2(np.arange(2, 2 + min(TOP, len(clicked))))
+    ideal = discounts[: int(clicked.sum())].sum()
+    return float((clicked[order][:TOP] * discounts).sum() / ideal) if ideal else 0.0

@@ -1,0 +1,88 @@
+"""Measures the whole cascade on held-out reading, stage by stage, beside its simplest peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.deadline import Deadline
+from cascade.run import Cascade
+from cascade.trace import Trace
+from cascade.types import Candidates, Query
+from evaluation.held_out import HeldOut, Impression
+from evaluation.metrics import RECALL_AT, NextPage, click_ndcg, next_page, ranks
+
+#: Name of a ranking -> its pages for one query, best first.
+Lists = dict[str, NDArray[np.uint64]]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What each ranking did, over the pages so far."""
+
+    ranks: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)
+    click_ndcg: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, lists: Lists, wanted: NDArray[np.uint64], impressions: Sequence[Impression]) -> None:
+        """Count one page's lists."""
+        for name, listed in lists.items():
+            self.ranks.setdefault(name, []).append(ranks(listed[:RECALL_AT], wanted))
+            gains = self.click_ndcg.setdefault(name, [])
+            gains += [click_ndcg(ranks(listed, shown.shown), shown.clicked) for shown in impressions]
+
+    def metrics(self) -> dict[str, NextPage]:
+        """Return the metrics of every ranking over all pairs and impressions."""
+        return {name: next_page(np.concatenate(parts), self.click_ndcg[name]) for name, parts in self.ranks.items()}
+
+
+async def measure(
+    cascade: Cascade,
+    held_out: HeldOut,
+    weights: Sequence[float],
+    popular: NDArray[np.uint64],
+    progress: Callable[[int], None],
+) -> dict[str, NextPage]:
+    """Return the metrics of popularity, transition counts, each recall path, stage 1, and the answer for each λ."""
+    tally = Tally()
+    for done, page in enumerate(held_out.pages, 1):
+        query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
+        trace = Trace(explain=True)
+        await cascade.run(query, RECALL_AT, Deadline.never(), trace)
+        lists = _peers(page, trace, popular) | _stages(trace)
+        for weight in weights:
+            lists[f"answer λ={weight:g}"] = _answer(cascade, replace(query, quality_weight=weight), trace)
+        tally.add(lists, held_out.steps.get(page, np.empty(0, np.uint64)), held_out.impressions.get(page, ()))
+        progress(done)
+    return tally.metrics()
+
+
+def _peers(page: int, trace: Trace, popular: NDArray[np.uint64]) -> Lists:
+    """Return popularity, and the page's transitions by count, filled up with popularity."""
+    popular = popular[popular != np.uint64(page)]
+    coclick = trace.recalled["coclick"]
+    followed = np.empty(0, np.uint64)
+    if len(coclick):
+        counts = coclick["next_all"]
+        order = np.argsort(-counts, kind="stable")
+        followed = coclick.pages[order[counts[order] > 0]]
+    filled = np.concatenate([followed, popular[~np.isin(popular, followed)]])
+    return {"popularity": popular, "transitions": filled}
+
+
+def _stages(trace: Trace) -> Lists:
+    lists = {f"recall {name}": found.pages for name, found in trace.recalled.items()}
+    if "stage1" in trace.stages:
+        lists["stage 1"] = trace.stages["stage1"].pages
+    return lists
+
+
+def _answer(cascade: Cascade, query: Query, trace: Trace) -> NDArray[np.uint64]:
+    """Return the answer with the query's λ, from the scores that the run left: only the last stage differs."""
+    scored = trace.stages.get("stage2", Candidates.empty())
+    if len(scored) == 0:
+        return np.empty(0, np.uint64)
+    order = np.argsort(-cascade.stages[-1].scorer.score(query, scored), kind="stable")
+    return cascade.select(query, scored.take(order), RECALL_AT, Trace()).pages

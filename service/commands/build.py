@@ -1,0 +1,56 @@
+"""`onward build`: from input tables to a published bundle."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.commands.options import Bundles, Overrides
+
+if TYPE_CHECKING:
+    from pipeline.config import BuildConfig
+
+DEFAULT_CONFIG = Path("configs/build.toml")
+
+
+class Profile(StrEnum):
+    """How much the build trains."""
+
+    QUICK = "quick"
+    FULL = "full"
+
+
+def build(
+    bundles: Bundles,
+    data: Annotated[Path, typer.Option("--data", help="Directory with pages, clicks, impressions, labels.")],
+    step: Annotated[
+        str | None, typer.Argument(help="One step and what it needs; nothing is published.")
+    ] = None,
+    profile: Annotated[Profile, typer.Option(help="quick: minutes, for a look; full: for serving.")] = Profile.QUICK,
+    until: Annotated[datetime | None, typer.Option(help="Leave out rows from this time on (UTC), to evaluate.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help=f"Settings; {DEFAULT_CONFIG} if it is there.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Build every part that is not built yet from these inputs, and publish the bundle."""
+    from pipeline.build import build as run
+
+    until = until.replace(tzinfo=UTC) if until else None
+    bundle = run(data, bundles, _config(config, profile, overrides), until, [step] if step else [])
+    if bundle is not None:
+        typer.echo(f"{bundle.path} is current: {bundle.manifest.rows['pages']:,} pages")
+
+
+def _config(file: Path | None, profile: Profile, overrides: list[str] | None) -> BuildConfig:
+    from configs.reading import from_override, from_toml, leaves, read
+    from pipeline.config import PROFILES, BuildConfig
+
+    if file is None and DEFAULT_CONFIG.is_file():
+        file = DEFAULT_CONFIG
+    chosen = from_toml(file) if file else ()
+    sources = chain(chosen, leaves(PROFILES[profile]), map(from_override, overrides or ()))
+    return read(BuildConfig, sources, str(DEFAULT_CONFIG))

@@ -1,0 +1,143 @@
+"""The tiny corpus: real input tables, small enough to build a real bundle within a test run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.build import build
+from pipeline.config import BuildConfig
+from store.bundle import Bundle
+from text_model.base import PACKAGED, load_encoder, write_tokenizer
+
+START = datetime(2025, 3, 1, tzinfo=UTC)
+DAYS = 40
+PAGES_A_TOPIC = 50
+HOSTS = ("www.garden.example", "kitchen.example", "werkstatt.example")
+TOPICS = {
+    "roses": ("en", "rose petal thorn prune bloom hedge shrub fragrance stem bouquet"),
+    "soil": ("en", "soil compost mulch clay nitrogen worm drainage humus fertiliser loam"),
+    "bread": ("en", "bread flour yeast dough oven crust knead sourdough bake loaf"),
+    "soup": ("en", "soup broth onion simmer stock carrot lentil ladle bowl thyme"),
+    "holz": ("de", "holz säge hobel brett leim eiche kante schleifen fuge zwinge"),
+    "metall": ("de", "metall schweißen stahl feile bohrer gewinde blech löten messing amboss"),
+}
+CONFIG = {
+    "examples": {"groups": 600, "stage2_pages": 40, "negatives": 10},
+    "labels": {"judged": 300},
+    "cf": {"dimension": 16, "iterations": 5},
+    "two_tower": {"dimension": 32, "head_steps": 40, "head_batch": 128},
+    "cross_encoder": {"steps": 10, "triplets": 4, "labels": 8, "frozen_layers": 1},
+    "stage1": {"trees": 30, "leaves": 15, "smallest_leaf": 10},
+    "stage2": {"trees": 20, "leaves": 7, "smallest_leaf": 10},
+}
+
+
+LAYERS = 2  # of the packaged MiniLM's six: the same weights and words, a third of the time
+
+
+@dataclass(frozen=True, slots=True)
+class Tiny:
+    """The tiny corpus and the bundle built from it."""
+
+    data: Path
+    bundles: Path
+    bundle: Bundle
+    urls: list[str]
+    topic: dict[str, str]  # of each URL
+
+    @property
+    def work(self) -> Path:
+        return self.bundles / "work"
+
+
+def tiny_pages() -> pa.Table:
+    """Return 300 pages: a topic has words of its own, and stands half on one host, half on another."""
+    generator = np.random.default_rng(1)
+    rows = []
+    for number, (topic, (language, vocabulary)) in enumerate(TOPICS.items()):
+        words, host = vocabulary.split(), HOSTS[number // 2]
+        for page in range(PAGES_A_TOPIC):
+            title = " ".join([topic, *generator.choice(words, 2, replace=False), f"{page}"])
+            snippet = " ".join(generator.choice(words, 8))
+            rows.append((f"https://{host}/{topic}/{page}", title, snippet, language))
+    return pa.table(dict(zip(("url", "title", "snippet", "language"), zip(*rows, strict=True), strict=True)))
+
+
+def _times(generator: np.random.Generator, count: int) -> list[datetime]:
+    return [START + timedelta(days=float(day)) for day in np.sort(generator.uniform(0, DAYS, count))]
+
+
+def tiny_clicks(sessions: int = 900) -> pa.Table:
+    """Return sessions that walk a few pages on within one topic: the next page is one to three further."""
+    generator = np.random.default_rng(2)
+    topics, rows = list(TOPICS), []
+    for session, time in enumerate(_times(generator, sessions)):
+        topic, page = topics[generator.integers(len(topics))], int(generator.integers(PAGES_A_TOPIC))
+        for step in range(int(generator.integers(2, 7))):
+            rows.append((f"s{session}", _url(topic, page), time + timedelta(minutes=step)))
+            page = (page + int(generator.integers(1, 4))) % PAGES_A_TOPIC
+    return pa.table(dict(zip(("session", "url", "time"), zip(*rows, strict=True), strict=True)))
+
+
+def tiny_impressions(count: int = 1_200) -> pa.Table:
+    """Return impressions of six pages; readers click what lies a little further on, the upper places more."""
+    generator = np.random.default_rng(3)
+    topics, rows = list(TOPICS), []
+    for impression, time in enumerate(_times(generator, count)):
+        topic, page = topics[generator.integers(len(topics))], int(generator.integers(PAGES_A_TOPIC))
+        near = [_url(topic, (page + step) % PAGES_A_TOPIC) for step in (1, 2, 3)]
+        other = topics[(topics.index(topic) + 1) % len(topics)]
+        far = [_url(other, int(n)) for n in generator.choice(PAGES_A_TOPIC, 3, replace=False)]
+        shown = generator.permutation([*near, *far]).tolist()
+        for position, url2 in enumerate(shown):
+            chance = (0.6 if url2 in near else 0.05) / (1 + position) ** 0.5
+            clicked = bool(generator.random() < chance)
+            rows.append((f"i{impression}", time, _url(topic, page), url2, position, clicked))
+    names = ("impression", "time", "url1", "url2", "position", "clicked")
+    return pa.table(dict(zip(names, zip(*rows, strict=True), strict=True)))
+
+
+def _url(topic: str, page: int) -> str:
+    return f"https://{HOSTS[list(TOPICS).index(topic) // 2]}/{topic}/{page}"
+
+
+def write_tiny(data: Path) -> None:
+    """Write the input tables."""
+    data.mkdir()
+    pq.write_table(tiny_pages(), data / "pages.parquet")
+    pq.write_table(tiny_clicks(), data / "clicks.parquet")
+    pq.write_table(tiny_impressions(), data / "impressions.parquet")
+
+
+def write_base(directory: Path) -> None:
+    """Write the lowest layers of the packaged encoder, with its tokenizer, as a base of one's own."""
+    encoder = load_encoder(PACKAGED)
+    encoder.encoder.layer = encoder.encoder.layer[:LAYERS]
+    encoder.config.num_hidden_layers = LAYERS
+    encoder.save_pretrained(directory)
+    write_tokenizer(PACKAGED, directory / "tokenizer.json")
+
+
+def tiny_config(base: Path) -> BuildConfig:
+    """Return a configuration that builds the tiny corpus in seconds."""
+    return BuildConfig.model_validate({**CONFIG, "text": {"base": str(base)}})
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
+    """A real bundle of the tiny corpus, built once a test run; tests must not write into it."""
+    root = tmp_path_factory.mktemp("tiny")
+    write_tiny(root / "data")
+    write_base(root / "base")
+    bundle = build(root / "data", root / "bundles", tiny_config(root / "base"))
+    assert bundle is not None
+    urls = tiny_pages()["url"].to_pylist()
+    yield Tiny(root / "data", root / "bundles", bundle, urls, {url: url.split("/")[3] for url in urls})
