@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from corpus.reader import read
 from corpus.report import Report
+from corpus.runs import runs
 from store.page_row import read_text
 from store.tables import LmdbTable
 
@@ -76,10 +77,9 @@ def _write_pages(pages: LmdbTable, path: Path) -> None:
 def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
     table = pq.read_table(path, columns=["session", "page", "time"])
     session, page, time = (table[name].to_numpy() for name in ("session", "page", "time"))
-    if len(session) == 0:
-        return {}
-    starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
-    began = np.repeat(time[starts], np.diff([*starts, len(session)]))
+    began = time.copy()
+    for start, end in runs(session):
+        began[start:end] = time[start]
     step = (session[1:] == session[:-1]) & (page[1:] != page[:-1])
     if since is not None:
         step &= began[1:] >= np.datetime64(since.replace(tzinfo=None), "us")
@@ -91,8 +91,7 @@ def _impressions(path: Path, since: datetime | None) -> dict[int, list[Impressio
     table = table.sort_by([("impression", "ascending"), ("position", "ascending")])
     impression, page1, page2, clicked = (table[name].to_numpy() for name in ("impression", "page1", "page2", "clicked"))
     found: dict[int, list[Impression]] = {}
-    starts = np.flatnonzero(np.r_[True, impression[1:] != impression[:-1]]) if len(impression) else []
-    for start, end in zip(starts, [*starts[1:], len(impression)], strict=True):
+    for start, end in runs(impression):
         if clicked[start:end].any():
             found.setdefault(int(page1[start]), []).append(Impression(page2[start:end], clicked[start:end]))
     return found
@@ -100,5 +99,5 @@ def _impressions(path: Path, since: datetime | None) -> dict[int, list[Impressio
 
 def _grouped(page: NDArray[np.uint64], target: NDArray[np.uint64]) -> dict[int, NDArray[np.uint64]]:
     order = np.argsort(page, kind="stable")
-    pages, starts = np.unique(page[order], return_index=True)
-    return dict(zip(pages.tolist(), np.split(target[order], starts[1:]), strict=True)) if len(pages) else {}
+    page, target = page[order], target[order]
+    return {int(page[start]): target[start:end] for start, end in runs(page)}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from corpus.runs import runs
 from pipeline.log import split_of
 from pipeline.step import Work
 from ranking.examples import Event
@@ -55,7 +52,7 @@ def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event
     page1, page2 = table["page1"].to_numpy(), table["page2"].to_numpy()
     gain, position = table["clicked"].to_numpy().astype(np.float32), table["position"].to_numpy().astype(np.int32)
     time = table["time"].to_numpy()
-    return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b], time[a:b].min()) for a, b in _runs(ids)]
+    return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b], time[a:b].min()) for a, b in runs(ids)]
 
 
 def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]:
@@ -68,16 +65,8 @@ def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]
 def _of_labels(work: Work, limit: int | None) -> list[Event]:
     table = pq.read_table(work.of("labels") / "labels.parquet").sort_by([("page1", "ascending")])
     page1, page2, quality = (table[name].to_numpy() for name in ("page1", "page2", "quality"))
-    events = [
-        Event(int(page1[a]), page2[a:b], np.round(quality[a:b]).astype(np.float32), None) for a, b in _runs(page1)
-    ]
+    events = [Event(int(page1[a]), page2[a:b], np.round(quality[a:b]).astype(np.float32), None) for a, b in runs(page1)]
     return events[:limit]
-
-
-def _runs(keys: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each run of equal keys."""
-    edges = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1], True]) if len(keys) else np.empty(0, np.intp)
-    yield from pairwise(edges.tolist())
 
 
 def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import ibis
 import ibis.expr.types as ir
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
+from corpus.runs import runs
 from recall.coclick.row import FIELDS, NEIGHBOUR
 
 _CLICKS = ("next_1", "next_7", "next_28", "next_all", "near")
@@ -68,8 +68,7 @@ def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
     for batch in batches:
         pages = batch["page1"].to_numpy(zero_copy_only=False)
         rows = _structured(batch)
-        edges = np.flatnonzero(np.r_[True, pages[1:] != pages[:-1], True]) if len(pages) else np.empty(0, np.intp)
-        for start, stop in pairwise(edges.tolist()):
+        for start, stop in runs(pages):
             if page is not None and pages[start] != page:
                 yield int(page), b"".join(parts)
                 parts = []
