@@ -15,7 +15,6 @@ import pytest
 from pipeline.build import build
 from pipeline.config import BuildConfig
 from store.bundle import Bundle
-from text_model.base import PACKAGED, load_encoder, write_tokenizer
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 DAYS = 40
@@ -29,18 +28,17 @@ TOPICS = {
     "holz": ("de", "holz säge hobel brett leim eiche kante schleifen fuge zwinge"),
     "metall": ("de", "metall schweißen stahl feile bohrer gewinde blech löten messing amboss"),
 }
-CONFIG = {
-    "examples": {"groups": 600, "stage2_pages": 40, "negatives": 10},
-    "labels": {"judged": 300},
-    "cf": {"dimension": 16, "iterations": 5},
-    "two_tower": {"dimension": 32, "head_steps": 40, "head_batch": 128},
-    "cross_encoder": {"steps": 10, "triplets": 4, "labels": 8, "frozen_layers": 1},
-    "stage1": {"trees": 30, "leaves": 15, "smallest_leaf": 10},
-    "stage2": {"trees": 20, "leaves": 7, "smallest_leaf": 10},
-}
-
-
-LAYERS = 2  # of the packaged MiniLM's six: the same weights and words, a third of the time
+CONFIG = BuildConfig.model_validate(
+    {
+        "examples": {"groups": 600, "stage2_pages": 40, "negatives": 10},
+        "labels": {"judged": 300},
+        "cf": {"dimension": 16, "iterations": 5},
+        "two_tower": {"dimension": 32, "head_steps": 40, "head_batch": 128},
+        "cross_encoder": {"steps": 10, "triplets": 4, "labels": 8, "frozen_layers": 5},
+        "stage1": {"trees": 30, "leaves": 15, "smallest_leaf": 10},
+        "stage2": {"trees": 20, "leaves": 7, "smallest_leaf": 10},
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +115,12 @@ def write_tiny(data: Path) -> None:
     pq.write_table(tiny_impressions(), data / "impressions.parquet")
 
 
-def write_base(directory: Path) -> None:
-    """Write the lowest layers of the packaged encoder, with its tokenizer, as a base of one's own."""
-    encoder = load_encoder(PACKAGED)
-    encoder.encoder.layer = encoder.encoder.layer[:LAYERS]
-    encoder.config.num_hidden_layers = LAYERS
-    encoder.save_pretrained(directory)
-    write_tokenizer(PACKAGED, directory / "tokenizer.json")
-
-
-def tiny_config(base: Path) -> BuildConfig:
-    """Return a configuration that builds the tiny corpus in seconds."""
-    return BuildConfig.model_validate({**CONFIG, "text": {"base": str(base)}})
-
-
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     """A real bundle of the tiny corpus, built once a test run; tests must not write into it."""
     root = tmp_path_factory.mktemp("tiny")
     write_tiny(root / "data")
-    write_base(root / "base")
-    bundle = build(root / "data", root / "bundles", tiny_config(root / "base"))
+    bundle = build(root / "data", root / "bundles", CONFIG)
     assert bundle is not None
     urls = tiny_pages()["url"].to_pylist()
     yield Tiny(root / "data", root / "bundles", bundle, urls, {url: url.split("/")[3] for url in urls})

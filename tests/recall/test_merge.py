@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cascade.run import NOT_RECALLED
+from cascade.types import Candidates
+from recall.merge import merge
+
+PATHS = st.dictionaries(
+    st.sampled_from(["coclick", "cf", "two_tower"]), st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=20)
+)
+
+
+def found(pages: list[int]) -> Candidates:
+    return Candidates(np.array(pages, np.uint64))
+
+
+def test_a_page_that_two_paths_found_is_one_row_with_both_ranks() -> None:
+    merged = merge({"a": found([9, 3]), "b": found([3])})
+    assert merged.pages.tolist() == [3, 9]
+    assert merged["rank_a"].tolist() == [1, 0]
+    assert merged["rank_b"].tolist() == [0, NOT_RECALLED]
+
+
+def test_columns_of_a_path_are_zero_where_it_found_nothing() -> None:
+    counts = Candidates(np.array([9], np.uint64), {"count": np.array([4.0], np.float32)})
+    merged = merge({"a": counts, "b": found([3])})
+    assert merged["count"].tolist() == [0.0, 4.0]
+    assert merged["count"].dtype == np.float32
+
+
+def test_a_path_without_candidates_has_a_rank_column_all_the_same() -> None:
+    assert merge({"a": found([5]), "b": found([])})["rank_b"].tolist() == [NOT_RECALLED]
+
+
+def test_nothing_found_is_no_candidates() -> None:
+    assert len(merge({"a": found([]), "b": found([])})) == 0
+
+
+@given(PATHS)
+def test_every_page_is_there_once_in_ascending_order(paths: dict[str, list[int]]) -> None:
+    merged = merge({name: found(pages) for name, pages in paths.items()})
+    assert merged.pages.tolist() == sorted({page for pages in paths.values() for page in pages})
+
+
+@given(PATHS)
+def test_ranks_give_each_path_back(paths: dict[str, list[int]]) -> None:
+    merged = merge({name: found(pages) for name, pages in paths.items()})
+    if not len(merged):
+        return
+    for name, pages in paths.items():
+        rank = merged[f"rank_{name}"]
+        held = rank != NOT_RECALLED
+        assert merged.pages[held][np.argsort(rank[held])].tolist() == pages

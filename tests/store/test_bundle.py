@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from store.bundle import (
+    Bundle,
+    BundleError,
+    Manifest,
+    bundle_name,
+    current_name,
+    open_bundle,
+    point_current,
+    publish,
+)
+
+FIRST = datetime(2025, 1, 1, tzinfo=UTC)
+SECOND = datetime(2025, 1, 2, tzinfo=UTC)
+
+
+def manifest(created: datetime = FIRST) -> Manifest:
+    return Manifest(
+        name=bundle_name(created, "inputs"),
+        created=created,
+        seed=3,
+        config={"text": {"base": "minilm"}},
+        data={"start": None},
+        features={"stage1": ["a", "b"]},
+        dimensions={"cf": 16},
+        rows={"pages": 2},
+        warmup=["https://a.example/"],
+        files={},
+    )
+
+
+def published(bundles: Path, created: datetime = FIRST) -> Path:
+    building = bundles / ".building"
+    (building / "tables").mkdir(parents=True)
+    (building / "tables/pages.lmdb").write_bytes(b"pages")
+    (building / "blend.json").write_bytes(b"{}")
+    return publish(building, bundles, manifest(created))
+
+
+def refused(bundles: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        open_bundle(bundles)
+    return str(caught.value)
+
+
+def test_a_published_bundle_is_the_current_one(tmp_path: Path) -> None:
+    target = published(tmp_path)
+    bundle = open_bundle(tmp_path)
+    assert bundle.path == target
+    assert bundle.file("tables/pages.lmdb").read_bytes() == b"pages"
+    assert not (tmp_path / ".building").exists()
+
+
+def test_the_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    published(tmp_path)
+    read = open_bundle(tmp_path).manifest
+    assert read == manifest().model_copy(update={"files": read.files})
+    assert sorted(read.files) == ["blend.json", "tables/pages.lmdb"]
+
+
+def test_a_bundle_is_named_by_its_time_and_inputs() -> None:
+    name = bundle_name(FIRST, "inputs")
+    assert name.startswith("20250101T000000Z-")
+    assert name[-8:] == bundle_name(SECOND, "inputs")[-8:] != bundle_name(FIRST, "other")[-8:]
+
+
+def test_a_file_that_no_manifest_lists_cannot_be_asked_for(tmp_path: Path) -> None:
+    bundle: Bundle = published(tmp_path) and open_bundle(tmp_path)
+    assert not bundle.has("stage3.txt")
+    with pytest.raises(BundleError, match=r"holds no stage3\.txt: build it again"):
+        bundle.file("stage3.txt")
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    (published(tmp_path) / "tables/pages.lmdb").write_bytes(b"page")
+    assert "tables/pages.lmdb does not match its hash: it is damaged" in refused(tmp_path)
+
+
+def test_one_flipped_byte_is_refused(tmp_path: Path) -> None:
+    (published(tmp_path) / "tables/pages.lmdb").write_bytes(b"pagfs")
+    assert "tables/pages.lmdb does not match its hash" in refused(tmp_path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    (published(tmp_path) / "blend.json").unlink()
+    assert "lacks blend.json: copy it again or build it again" in refused(tmp_path)
+
+
+def test_a_file_too_many_is_refused(tmp_path: Path) -> None:
+    (published(tmp_path) / "tables/more.lmdb").touch()
+    assert "holds tables/more.lmdb, which its manifest does not list: take it out" in refused(tmp_path)
+
+
+def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    target = published(tmp_path) / "blend.json"
+    (tmp_path / "elsewhere.json").write_bytes(target.read_bytes())
+    target.unlink()
+    target.symlink_to(tmp_path / "elsewhere.json")
+    assert "is a symbolic link: a bundle holds plain files" in refused(tmp_path)
+
+
+def test_a_bundle_under_another_name_is_refused(tmp_path: Path) -> None:
+    other = bundle_name(SECOND, "inputs")
+    published(tmp_path).rename(tmp_path / other)
+    point_current(tmp_path, other)
+    assert f"holds the manifest of {manifest().name}: directories were mixed" in refused(tmp_path)
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    path = published(tmp_path) / "manifest.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99').replace('"format":1', '"format":99'))
+    assert "has format 99; this version reads 1: build it again" in refused(tmp_path)
+
+
+def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
+    (published(tmp_path) / "manifest.json").write_text('{"name": ')
+    assert "manifest.json is not a manifest" in refused(tmp_path)
+
+
+def test_a_directory_without_a_manifest_was_never_published(tmp_path: Path) -> None:
+    (published(tmp_path) / "manifest.json").unlink()
+    assert "has no manifest.json: it was not published" in refused(tmp_path)
+
+
+def test_an_empty_directory_says_how_to_publish(tmp_path: Path) -> None:
+    assert refused(tmp_path).endswith("holds no published bundle: run `onward build` first")
+
+
+def test_current_must_name_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "current").write_text("../../etc")
+    assert "names no bundle" in refused(tmp_path)
+
+
+def test_pointing_back_is_the_roll_back(tmp_path: Path) -> None:
+    first, second = published(tmp_path), published(tmp_path, SECOND)
+    assert current_name(tmp_path) == second.name
+    point_current(tmp_path, first.name)
+    assert open_bundle(tmp_path).name == first.name
+
+
+def test_only_a_published_bundle_can_be_current(tmp_path: Path) -> None:
+    published(tmp_path)
+    with pytest.raises(BundleError, match="holds no bundle 20200101T000000Z-00000000"):
+        point_current(tmp_path, "20200101T000000Z-00000000")
+    assert current_name(tmp_path) == manifest().name
+
+
+def test_a_publication_that_breaks_off_leaves_the_old_bundle_live(tmp_path: Path) -> None:
+    published(tmp_path)
+    building = tmp_path / ".building"
+    building.mkdir()
+    (building / "blend.json").write_bytes(b"new")
+    with pytest.raises(OSError):  # the name is taken by a directory that is not empty
+        publish(building, tmp_path, manifest())
+    assert open_bundle(tmp_path).file("blend.json").read_bytes() == b"{}"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.page_row import FACTS, PageText, language_code, pack, read_facts, read_text, read_tokens
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+TEXT = st.builds(PageText, WORDS, WORDS, WORDS, WORDS)
+TOKENS = st.lists(st.integers(0, 2**32 - 1), max_size=30)
+FACT = st.fixed_dictionaries({name: st.integers(0, 2 ** (8 * FACTS[name].itemsize) - 1) for name in FACTS.names})
+
+
+def row(values: dict[str, int], tokens: list[int], text: PageText) -> tuple[bytes, np.void]:
+    facts = np.zeros(1, FACTS)[0]
+    for name, value in values.items():
+        facts[name] = value
+    facts["tokens"] = len(tokens)
+    return pack(facts, np.array(tokens, np.uint32), text), facts
+
+
+@given(FACT, TOKENS, TEXT)
+def test_a_row_gives_back_what_was_packed(values: dict[str, int], tokens: list[int], text: PageText) -> None:
+    packed, facts = row(values, tokens, text)
+    read = read_facts([packed])[0]
+    assert read == facts
+    assert read_tokens(packed, read).tolist() == tokens
+    assert read_text(packed) == text
+
+
+def test_facts_of_many_rows_come_in_order() -> None:
+    rows = [row({"page": page}, [1] * page, PageText("u", "t", "s", "en"))[0] for page in (3, 1, 2)]
+    assert read_facts(rows)["page"].tolist() == [3, 1, 2]
+
+
+def test_no_rows_are_no_facts() -> None:
+    assert len(read_facts([])) == 0
+
+
+@pytest.mark.parametrize(("one", "other"), [("en", "en-GB"), ("EN", "en"), ("de", "de_AT")])
+def test_a_languages_regions_are_one(one: str, other: str) -> None:
+    assert language_code(one) == language_code(other) != 0
+
+
+@pytest.mark.parametrize("tag", ["", "e", "1a", "ü", "日本"])
+def test_what_is_no_language_tag_is_unknown(tag: str) -> None:
+    assert language_code(tag) == 0
+
+
+def test_languages_differ() -> None:
+    assert len({language_code(tag) for tag in ("en", "de", "fr", "ne")}) == 4

