@@ -42,7 +42,7 @@ class AnnIndex:
 
     def search(self, vector: NDArray[np.float32], limit: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
         """Return at most `limit` pages and their cosines, nearest first; FAISS's -1 rows are left out."""
-        cosines, rows = self._index.search(vector.reshape(1, -1), min(limit, len(self.pages)))
+        cosines, rows = self.nearest_rows(vector.reshape(1, -1), limit)
         found = rows[0] >= 0
         return self.pages[rows[0][found]], cosines[0][found]
 
@@ -63,7 +63,10 @@ class AnnIndex:
 
     def nearest_rows(self, vectors: NDArray[np.float32], limit: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return FAISS's own (cosines, rows) for many vectors at once; -1 where there is none."""
-        cosines, rows = self._index.search(vectors, min(limit, len(self)))
+        count = min(limit, len(self))
+        if count == 0:  # FAISS refuses to search for none
+            return np.empty((len(vectors), 0), np.float32), np.empty((len(vectors), 0), np.int64)
+        cosines, rows = self._index.search(vectors, count)
         return cosines, rows
 
     def save(self, path: Path) -> None:
