@@ -1,0 +1,113 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from configs.reading import SettingsError, from_environment, from_override, from_toml, keys, leaves, read
+
+
+@dataclass(frozen=True, slots=True)
+class Oven:
+    degrees: int = 200
+    fan: bool = False
+
+
+class Recipe(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "bread"
+    minutes: float = Field(default=40.0, gt=0)
+    toppings: frozenset[str] = frozenset()
+    oven: Oven = Oven()
+
+
+def recipe(*overrides: str) -> Recipe:
+    return read(Recipe, map(from_override, overrides), "recipe.toml")
+
+
+def test_without_sources_the_defaults_stand() -> None:
+    assert recipe() == Recipe()
+
+
+def test_every_key_is_known_by_its_dotted_name() -> None:
+    assert keys(Recipe) == ["name", "minutes", "toppings", "oven.degrees", "oven.fan"]
+
+
+def test_sections_are_models_or_dataclasses_alike() -> None:
+    assert recipe("oven.degrees=230").oven == Oven(230)
+
+
+def test_the_last_source_wins() -> None:
+    assert recipe("minutes=10", "minutes=20").minutes == 20
+
+
+@pytest.mark.parametrize(
+    ("override", "setting"),
+    [
+        ("minutes=20", ("minutes", 20)),
+        ("minutes = 2.5 ", ("minutes", 2.5)),
+        ("oven.fan=true", ("oven.fan", True)),
+        ('toppings=["seeds"]', ("toppings", ["seeds"])),
+        ("name=rye bread", ("name", "rye bread")),
+        ("name=", ("name", "")),
+        ("name=a=b", ("name", "a=b")),
+    ],
+)
+def test_a_value_is_read_as_toml_would_and_else_as_plain_text(override: str, setting: tuple[str, object]) -> None:
+    assert from_override(override) == setting
+
+
+@pytest.mark.parametrize("override", ["minutes", "=5"])
+def test_an_override_without_key_or_value_says_how_to_write_it(override: str) -> None:
+    with pytest.raises(SettingsError, match="write it as key=value"):
+        from_override(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("minuets=5", r"unknown setting minuets: did you mean minutes\?"),
+        ("oven.degree=5", r"unknown setting oven\.degree: did you mean oven\.degrees\?"),
+        ("zzz=5", r"unknown setting zzz: recipe\.toml lists every key"),
+        ("oven=5", r"setting oven is a section: set oven\.degrees"),
+        ("minutes=soon", r"setting minutes: .*number"),
+        ("minutes=0", r"setting minutes: .*greater than 0"),
+        ("oven.degrees=warm", r"setting oven\.degrees: .*integer"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_clear_error(override: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        recipe(override)
+
+
+def test_a_file_gives_its_sections_as_dotted_keys(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text('name = "rye"\n[oven]\ndegrees = 230\n')
+    assert list(from_toml(file)) == [("name", "rye"), ("oven.degrees", 230)]
+
+
+def test_leaves_of_nested_sections_come_in_order() -> None:
+    assert list(leaves({"a": 1, "b": {"c": {"d": 2}, "e": 3}})) == [("a", 1), ("b.c.d", 2), ("b.e", 3)]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot read .*recipe\.toml: No such file"):
+        list(from_toml(tmp_path / "recipe.toml"))
+    (tmp_path / "bad.toml").write_bytes(b"name = \xff")
+    with pytest.raises(SettingsError, match=r"bad\.toml is not TOML"):
+        list(from_toml(tmp_path / "bad.toml"))
+
+
+def test_variables_with_the_prefix_are_settings_and_two_underscores_make_a_section() -> None:
+    environ = {"BAKE_OVEN__DEGREES": "230", "BAKE_NAME": "rye", "PATH": "/bin"}
+    found = list(from_environment(environ, "BAKE_", keys(Recipe)))
+    assert found == [("oven.degrees", 230), ("name", "rye")]
+
+
+def test_a_misspelt_variable_is_passed_on_to_be_refused_and_a_strange_one_is_not_ours() -> None:
+    environ = {"BAKE_OVEN__DEGREE": "230", "BAKE_API_TOKEN": "secret"}
+    found = list(from_environment(environ, "BAKE_", keys(Recipe)))
+    assert found == [("oven.degree", 230)]
+    with pytest.raises(SettingsError, match=r"did you mean oven\.degrees\?"):
+        read(Recipe, found, "recipe.toml")

@@ -1,0 +1,125 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpus.url import canonical, host_id, page_id
+from evaluation.held_out import HeldOut, read_held_out
+from store.page_row import FACTS, PageText, pack
+from store.tables import LmdbTable, write_table
+
+A, B, C, D = (canonical(f"https://site.example/{name}") for name in "abcd")
+CLICKS = [
+    ("early", A, "2026-01-01 10:00"),
+    ("early", B, "2026-01-02 10:00"),
+    ("late", A, "2026-01-02 08:00"),
+    ("late", B, "2026-01-02 08:01"),
+    ("late", C, "2026-01-02 08:02"),
+    ("later", A, "2026-01-03 08:00"),
+    ("later", B, "2026-01-03 08:01"),
+]
+SHOWN = [
+    ("i1", "2026-01-02 09:00", A, C, 2, 1),
+    ("i1", "2026-01-02 09:00", A, B, 1, 0),
+    ("i2", "2026-01-02 09:05", A, D, 1, 0),
+    ("i3", "2026-01-01 09:00", B, C, 1, 1),
+]
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[LmdbTable]:
+    def row(url: str) -> bytes:
+        facts = np.zeros(1, FACTS)[0]
+        facts["page"], facts["host"] = page_id(url), host_id(url)
+        return pack(facts, np.empty(0, np.uint32), PageText(url, "" if url == D else "A page", "About it", "en"))
+
+    write_table(tmp_path / "pages.lmdb", ((page_id(url), row(url)) for url in (A, B, C, D)))
+    table = LmdbTable(tmp_path / "pages.lmdb")
+    yield table
+    table.close()
+
+
+@pytest.fixture
+def clicks(tmp_path: Path) -> Path:
+    return write(tmp_path / "clicks.csv", "session,url,time", CLICKS)
+
+
+@pytest.fixture
+def impressions(tmp_path: Path) -> Path:
+    return write(tmp_path / "impressions.csv", "impression,time,url1,url2,position,clicked", SHOWN)
+
+
+def write(path: Path, header: str, rows: list[tuple[object, ...]]) -> Path:
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))
+    return path
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, number, tzinfo=UTC)
+
+
+def steps(log: HeldOut) -> dict[int, list[int]]:
+    return {page: sorted(following.tolist()) for page, following in log.steps.items()}
+
+
+def sorted_ids(*urls: str) -> list[int]:
+    return sorted(map(page_id, urls))
+
+
+def test_every_step_of_every_session_is_a_pair(pages: LmdbTable, clicks: Path) -> None:
+    log = read_held_out(pages, clicks, None, None, None)
+    assert steps(log) == {page_id(A): sorted_ids(B, B, B), page_id(B): sorted_ids(C)}
+    assert log.impressions == {}
+
+
+def test_a_session_counts_by_its_beginning(pages: LmdbTable, clicks: Path) -> None:
+    log = read_held_out(pages, clicks, None, day(2), None)
+    assert steps(log) == {page_id(A): sorted_ids(B, B), page_id(B): sorted_ids(C)}
+
+
+def test_rows_from_the_end_on_do_not_count(pages: LmdbTable, clicks: Path) -> None:
+    log = read_held_out(pages, clicks, None, day(2), day(3))
+    assert steps(log) == {page_id(A): sorted_ids(B), page_id(B): sorted_ids(C)}
+    assert log.report.tables["clicks"].later == 2
+
+
+def test_impressions_keep_the_order_shown_and_those_without_a_click_are_left_out(
+    pages: LmdbTable, clicks: Path, impressions: Path
+) -> None:
+    log = read_held_out(pages, clicks, impressions, None, None)
+    (shown,) = log.impressions[page_id(A)]
+    assert shown.shown.tolist() == [page_id(B), page_id(C)]
+    assert shown.clicked.tolist() == [False, True]
+
+
+def test_an_impression_counts_by_its_time(pages: LmdbTable, clicks: Path, impressions: Path) -> None:
+    assert read_held_out(pages, clicks, impressions, None, None).impressions.keys() == {page_id(A), page_id(B)}
+    assert read_held_out(pages, clicks, impressions, day(2), None).impressions.keys() == {page_id(A)}
+
+
+def test_rows_of_pages_that_the_bundle_lacks_are_counted(pages: LmdbTable, tmp_path: Path) -> None:
+    rows = [("s", A, "2026-01-01"), ("s", "https://site.example/new", "2026-01-02"), ("s", C, "2026-01-03")]
+    log = read_held_out(pages, write(tmp_path / "clicks.csv", "session,url,time", rows), None, None, None)
+    assert log.report.tables["clicks"].rejected["unknown page"].count == 1
+    assert steps(log) == {page_id(A): sorted_ids(C)}
+
+
+def test_every_page_with_a_step_or_an_impression_is_asked_for(
+    pages: LmdbTable, tmp_path: Path, impressions: Path
+) -> None:
+    rows = [("s", C, "2026-01-01"), ("s", D, "2026-01-02")]
+    log = read_held_out(pages, write(tmp_path / "clicks.csv", "session,url,time", rows), impressions, None, None)
+    assert log.pages == sorted_ids(A, B, C)
+
+
+def test_a_sample_holds_whole_pages_and_is_the_same_for_one_seed(
+    pages: LmdbTable, clicks: Path, impressions: Path
+) -> None:
+    log = read_held_out(pages, clicks, impressions, None, None)
+    sample = log.sample(1, seed=0)
+    (page,) = sample.pages
+    assert sample.steps[page].tolist() == log.steps[page].tolist()
+    assert sample.pages == log.sample(1, seed=0).pages
+    assert log.sample(99, seed=0).pages == log.pages
