@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import BertConfig, BertModel
+
+from cascade.types import Candidates, Query, Trigger
+from ranking.cross_encoder import parity
+from ranking.cross_encoder.score import CrossEncoderHeads
+from ranking.cross_encoder.train import (
+    CrossEncoder,
+    CrossEncoderConfig,
+    Labels,
+    Scores,
+    Triplets,
+    expected_quality,
+    pairwise_softmax,
+    soft_classes,
+    train,
+)
+from store.page_row import FACTS
+from text_model.export import export
+from text_model.session import OnnxModel
+from text_model.tokens import pair_inputs
+
+CLS, SEP = 1, 2
+PAGES = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
+
+
+def new_model() -> CrossEncoder:
+    torch.manual_seed(0)
+    shape = BertConfig(
+        vocab_size=2000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return CrossEncoder(BertModel(shape).eval())
+
+
+def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, np.ndarray]:
+    return pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], CLS, SEP)
+
+
+@pytest.fixture(scope="module")
+def model() -> CrossEncoder:
+    return new_model().eval()
+
+
+@pytest.fixture(scope="module")
+def onnx(model: CrossEncoder, tmp_path_factory: pytest.TempPathFactory) -> OnnxModel:
+    path = tmp_path_factory.mktemp("cross_encoder") / "model.onnx"
+    export(Scores(model), path, ["click", "quality"])
+    return OnnxModel(path)
+
+
+def torch_scores(model: CrossEncoder, batch: dict[str, np.ndarray]) -> list[np.ndarray]:
+    with torch.inference_mode():
+        scores = Scores(model)(**{name: torch.from_numpy(value) for name, value in batch.items()})
+    return [part.numpy() for part in scores]
+
+
+@given(st.lists(st.floats(0, 4, width=32), min_size=1, max_size=20))
+def test_a_score_is_spread_over_its_two_nearest_classes(quality: list[float]) -> None:
+    classes = soft_classes(torch.tensor(quality))
+    assert classes.sum(1).tolist() == pytest.approx([1.0] * len(quality))
+    assert (classes @ torch.arange(5.0)).tolist() == pytest.approx(quality, abs=1e-5)
+    assert ((classes > 0).sum(1) <= 2).all()
+    assert (classes >= 0).all()
+
+
+def test_whole_scores_are_one_class() -> None:
+    assert soft_classes(torch.tensor([0.0, 3.0, 4.0])).argmax(1).tolist() == [0, 3, 4]
+
+
+def test_the_pairwise_softmax_by_hand() -> None:
+    clicked, passed, weight = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0]), torch.tensor([1.0, 3.0])
+    first = -math.log(math.e / (math.e + 1))
+    assert pairwise_softmax(clicked, passed, weight).item() == pytest.approx((first + 3 * math.log(2)) / 4)
+
+
+def test_the_expected_quality_of_even_classes_is_two() -> None:
+    assert expected_quality(torch.zeros(1, 5)).item() == pytest.approx(2.0)
+
+
+def test_onnx_says_what_torch_says(model: CrossEncoder, onnx: OnnxModel) -> None:
+    batch = inputs(np.array([0, 1, 2]), np.array([3, 4, 0]))
+    for ours, trained in zip(onnx.run(batch), torch_scores(model, batch), strict=True):
+        assert np.abs(ours - trained).max() < parity.FLOAT_TOLERANCE
+
+
+def test_padding_does_not_change_a_score(model: CrossEncoder, onnx: OnnxModel) -> None:
+    alone = onnx.run(inputs(np.array([0]), np.array([2])))
+    beside_a_long_pair = onnx.run(inputs(np.array([0, 4]), np.array([2, 4])))
+    for short, padded in zip(alone, beside_a_long_pair, strict=True):
+        assert padded[0] == pytest.approx(short[0], abs=1e-5)
+
+
+def test_training_prefers_what_was_clicked_and_learns_the_labels() -> None:
+    model = new_model()
+    one = np.zeros(2, np.int64)
+    triplets = Triplets(one, np.array([1, 1]), np.array([2, 2]), np.ones(2, np.float32))
+    labels = Labels(np.zeros(2, np.int64), np.array([1, 2]), np.array([4, 0], np.float32))
+    config = CrossEncoderConfig(steps=30, triplets=4, labels=4, rate=3e-3, head_rate=1e-2)
+    done: list[int] = []
+    train(model, None, inputs, triplets, labels, config, 0, done.append)
+    click, quality = torch_scores(model, inputs(np.array([0, 0]), np.array([1, 2])))
+    assert click[0] > click[1]
+    assert quality[0] > quality[1] + 1
+    assert done == [*range(1, 31)]
+
+
+def test_without_examples_nothing_is_learnt() -> None:
+    model, before = new_model(), new_model()
+    none, no_weight = np.empty(0, np.int64), np.empty(0, np.float32)
+    train(model, None, inputs, Triplets(none, none, none, no_weight), Labels(none, none, no_weight),
+          CrossEncoderConfig(steps=2), 0, lambda done: None)  # fmt: skip
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True))
+
+
+def test_frozen_layers_stay_as_they_are() -> None:
+    model, before = new_model(), new_model()
+    labels = Labels(np.zeros(2, np.int64), np.array([1, 2]), np.array([4, 0], np.float32))
+    none = np.empty(0, np.int64)
+    triplets = Triplets(none, none, none, np.empty(0, np.float32))
+    train(model, None, inputs, triplets, labels, CrossEncoderConfig(steps=2, frozen_layers=1), 0, lambda done: None)
+
+    def lowest(of: CrossEncoder) -> Tensor:
+        return next(of.encoder.encoder.layer[0].parameters())
+
+    assert torch.equal(lowest(model), lowest(before))
+    assert not torch.equal(next(model.quality.parameters()), next(before.quality.parameters()))
+
+
+async def test_heads_score_candidates_from_their_token_ids(model: CrossEncoder, onnx: OnnxModel) -> None:
+    counts = np.array([len(page) for page in PAGES])
+    tokens = np.zeros((len(PAGES), counts.max()), np.uint32)
+    for row, page in enumerate(PAGES):
+        tokens[row, : len(page)] = page
+    candidates = Candidates(np.arange(5, dtype=np.uint64), {"token_ids": tokens, "tokens": counts})
+    query = Query("https://a.example/", page=9, trigger=Trigger(True, np.zeros(1, FACTS)[0], PAGES[0]))
+    with ThreadPoolExecutor(1) as native:
+        scored = await CrossEncoderHeads(onnx, CLS, SEP, native).hydrate(query, candidates)
+    click, quality = torch_scores(model, inputs(np.zeros(5, np.int64), np.arange(5)))
+    assert scored["click"] == pytest.approx(click, abs=1e-4)
+    assert scored["quality"] == pytest.approx(quality, abs=1e-4)
+
+
+def test_parity_compares_scores_and_ranks() -> None:
+    trained = (np.arange(10, dtype=np.float32), np.ones(10, np.float32) * np.arange(10, dtype=np.float32))
+    shifted = (trained[0] + np.float32(1e-5), trained[1])
+    found = parity.measure(trained, shifted, (trained[0] * 2, trained[1] * 2))
+    found.check()
+    assert found.float_difference == pytest.approx(1e-5, rel=0.1)
+    assert found.int8_click == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (parity.Parity(10, 2e-4, 1.0, 1.0), r"ONNX differs from torch by 2\.0e-04"),
+        (parity.Parity(10, float("nan"), 1.0, 1.0), "ONNX differs from torch by nan"),
+        (parity.Parity(10, 0.0, 0.97, 1.0), r"int8 click scores correlate 0\.9700"),
+        (parity.Parity(10, 0.0, 1.0, float("nan")), "int8 quality scores correlate nan"),
+    ],
+)
+def test_models_that_drifted_apart_are_refused(found: parity.Parity, message: str) -> None:
+    with pytest.raises(parity.ParityError, match=message):
+        found.check()
