@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from cascade.types import Candidates, Query
+from corpus.url import page_ids
+from recall.two_tower import build
+from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
+from recall.two_tower.train import Pairs, TwoTowerConfig, in_batch_softmax, principal_axes, train_heads
+from text_model.base import PACKAGED, load_encoder, write_tokenizer
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer
+
+TITLES = ["red fox", "arctic fox", "grey wolf", "sourdough bread", "rye bread", "bread oven"]
+URLS = [f"https://a.example/{number}" for number in range(len(TITLES))]
+CONFIG = TwoTowerConfig(dimension=8, head_steps=60, head_batch=32)
+
+
+def ignored(done: int) -> None:
+    """No progress is shown."""
+
+
+def loss(vectors: list[float], page: list[int], log_q: list[float], query: list[int]) -> float:
+    """Return the loss of one-dimensional vectors: query vectors are all 1."""
+    pages = torch.tensor(vectors)[:, None]
+    return in_batch_softmax(
+        torch.ones(len(page), 1), pages, torch.tensor(query), torch.tensor(page), torch.tensor(log_q), 1.0
+    ).item()
+
+
+def test_log_q_lowers_the_logit_of_popular_pages_by_hand() -> None:
+    # Pages 0 and 1 score 2 and 1, and are drawn with chances 0.8 and 0.2.
+    first, second = math.exp(2) / 0.8, math.exp(1) / 0.2
+    expected = -(math.log(first / (first + second)) + math.log(second / (first + second))) / 2
+    log_q = [math.log(0.8), math.log(0.2), 0.0, 0.0]
+    assert loss([2.0, 1.0], [0, 1], log_q, [2, 3]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_same_page_twice_in_a_batch_is_no_negative() -> None:
+    assert loss([2.0, 2.0], [0, 0], [0.0, 0.0, 0.0], [1, 2]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_query_page_is_no_negative_of_its_own() -> None:
+    # Row 0 asks from page 1, which is row 1's page: that leaves row 0 without a negative.
+    alone = loss([2.0, 1.0], [0, 1], [0.0, 0.0, 0.0], [1, 2])
+    second = -math.log(math.exp(1) / (math.exp(1) + math.exp(2)))
+    assert alone == pytest.approx(second / 2, rel=1e-5)
+
+
+def test_principal_axes_are_orthogonal_and_widest_first() -> None:
+    generator = np.random.default_rng(0)
+    embeddings = (generator.normal(size=(200, 5)) * [1, 5, 2, 0.1, 3]).astype(np.float32)
+    axes = principal_axes(embeddings, 3)
+    assert (axes @ axes.T).numpy() == pytest.approx(np.eye(3), abs=1e-5)
+    assert axes.abs().argmax(1).tolist() == [1, 4, 2]
+
+
+def test_heads_learn_which_page_follows_which() -> None:
+    generator = np.random.default_rng(0)
+    embeddings = generator.normal(size=(40, 16)).astype(np.float32)
+    pairs = Pairs(np.arange(40), (np.arange(40) + 7) % 40, np.ones(40))
+    config = TwoTowerConfig(dimension=16, head_steps=120, head_batch=64)
+    query_head, page_head = train_heads(embeddings, pairs, config, 0, ignored)
+    scores = build.apply_head(query_head, embeddings) @ build.apply_head(page_head, embeddings).T
+    assert (scores.argmax(1) == pairs.page).mean() > 0.5  # by chance it would be one in forty
+
+
+def test_without_pairs_the_heads_keep_the_text_axes() -> None:
+    embeddings = np.random.default_rng(0).normal(size=(20, 16)).astype(np.float32)
+    none = np.empty(0, np.int64)
+    query_head, page_head = train_heads(embeddings, Pairs(none, none, np.empty(0)), CONFIG, 0, ignored)
+    query, page = build.apply_head(query_head, embeddings), build.apply_head(page_head, embeddings)
+    assert query == pytest.approx(page)
+    assert np.linalg.norm(query, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def towers(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    out: Path = tmp_path_factory.mktemp("towers")
+    write_tokenizer(PACKAGED, out / "tokenizer.json")
+    tokenizer = PageTokenizer(out / "tokenizer.json", 16)
+    order = np.argsort(page_ids(URLS))
+    urls, titles = [URLS[row] for row in order], [TITLES[row] for row in order]
+    tokens, _ = tokenizer.encode(urls, titles, [""] * len(urls))
+    encoder = load_encoder(PACKAGED)
+    build.export_tower(encoder, None, out / "encoder.onnx")
+    embeddings = build.embed(OnnxModel(out / "encoder.onnx"), tokens, tokenizer.cls, tokenizer.sep, ignored)
+    rows = {title: row for row, title in enumerate(titles)}
+    fox, bread = [rows[t] for t in TITLES[:2]], [rows[t] for t in TITLES[3:]]
+    links = [(a, b) for group in (fox, bread) for a in group for b in group if a != b]
+    pairs = Pairs(np.array([a for a, _ in links]), np.array([b for _, b in links]), np.ones(len(links)))
+    query_head, page_head = train_heads(embeddings, pairs, TwoTowerConfig(dimension=6, head_steps=5), 0, ignored)
+    build.export_tower(encoder, query_head, out / "query.onnx")
+    index = build.write(out, page_ids(urls), embeddings, query_head, page_head)
+    queries = QueryVectors(index.pages, out / "queries.npy", OnnxModel(out / "query.onnx"), tokenizer)
+    return SimpleNamespace(index=index, queries=queries, embeddings=embeddings, tokens=tokens, out=out)
+
+
+def query(url: str, title: str = "") -> Query:
+    return Query(url, page=int(page_ids([url])[0]), title=title)
+
+
+def test_embeddings_come_in_the_order_of_the_pages(towers: SimpleNamespace) -> None:
+    model = OnnxModel(towers.out / "encoder.onnx")
+    one = build.embed(model, [towers.tokens[4]], 101, 102, ignored)
+    assert (towers.embeddings @ one[0]).argmax() == 4
+
+
+def test_an_unknown_page_lies_near_a_known_one_with_the_same_words(towers: SimpleNamespace) -> None:
+    known = towers.queries.vector(query(URLS[3]))
+    twin = towers.queries.vector(query("https://new.example/", "sourdough bread"))
+    other = towers.queries.vector(query(URLS[2]))
+    assert known @ twin > 0.98
+    assert known @ twin > known @ other
+
+
+def test_an_unknown_page_without_words_has_no_vector(towers: SimpleNamespace) -> None:
+    assert towers.queries.vector(query("https://new.example/")) is None
+
+
+def test_an_unknown_page_is_embedded_once(towers: SimpleNamespace) -> None:
+    asked = query("https://new.example/once", "rye bread")
+    assert towers.queries.vector(asked) is towers.queries.vector(asked)
+
+
+async def test_pages_of_like_words_are_recalled_first(towers: SimpleNamespace) -> None:
+    with ThreadPoolExecutor(1) as native:
+        path = TwoTowerRecall(towers.index, towers.queries, native)
+        found = await path.recall(query("https://new.example/", "bread"), 3)
+    assert {*found.pages.tolist()} == {*page_ids(URLS[3:]).tolist()}
+
+
+async def test_cosines_are_those_of_the_towers(towers: SimpleNamespace) -> None:
+    asked = query(URLS[0])
+    candidates = Candidates(np.append(page_ids(URLS[1:3]), np.uint64(5)))
+    with ThreadPoolExecutor(1) as native:
+        hydrated = await TwoTowerCosine(towers.index, towers.queries, native).hydrate(asked, candidates)
+        unknown = await TwoTowerCosine(towers.index, towers.queries, native).hydrate(
+            query("https://new.example/"), candidates
+        )
+    column = hydrated["two_tower_cosine"]
+    assert column[0] == pytest.approx(towers.queries.vector(asked) @ towers.index.vector(int(candidates.pages[0])))
+    assert np.isnan(column).tolist() == [False, False, True]
+    assert np.isnan(unknown["two_tower_cosine"]).all()

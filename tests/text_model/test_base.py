@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from text_model.base import (
+    PACKAGED,
+    first_state,
+    hidden_states,
+    load_encoder,
+    lower_states,
+    mean_pooled,
+    resolve,
+    upper_first_state,
+)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> PreTrainedModel:
+    return load_encoder(PACKAGED)
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(1000, 20_000, (3, 16), generator=generator)
+    mask = (torch.arange(16) < torch.tensor([[16], [9], [4]])).long()
+    kinds = (torch.arange(16) >= 6).long().expand(3, 16) * mask
+    return {"input_ids": ids * mask, "token_type_ids": kinds, "attention_mask": mask}
+
+
+def test_the_first_state_is_that_of_the_whole_encoder(encoder: PreTrainedModel, batch: dict[str, Tensor]) -> None:
+    with torch.inference_mode():
+        whole = hidden_states(encoder, **batch)[:, 0]
+        assert (first_state(encoder, **batch) - whole).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("layers", [1, 3, 5])
+def test_lower_and_upper_layers_make_the_whole(encoder: PreTrainedModel, batch: dict[str, Tensor], layers: int) -> None:
+    with torch.inference_mode():
+        states = lower_states(encoder, layers, **batch)
+        split = upper_first_state(encoder, layers, states, batch["attention_mask"])
+        assert (split - hidden_states(encoder, **batch)[:, 0]).abs().max() < 1e-4
+
+
+def test_the_mean_passes_over_padding() -> None:
+    states = torch.tensor([[[1.0], [3.0], [100.0]]])
+    assert mean_pooled(states, torch.tensor([[1, 1, 0]])).item() == 2.0
+
+
+def test_a_base_is_the_packaged_model_or_whatever_transformers_loads(tmp_path: Path) -> None:
+    assert (Path(resolve(PACKAGED)) / "tokenizer.json").is_file()
+    assert resolve(str(tmp_path)) == str(tmp_path)
