@@ -99,7 +99,8 @@ def _published(bundles: Path, runner: Runner) -> Bundle | None:
     """Return the current bundle when it was made from exactly these inputs."""
     try:
         name = current_name(bundles)
-        return open_bundle(bundles, name) if name.endswith(runner.identity()[:8]) else None
+        same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the time differs, the inputs do not
+        return open_bundle(bundles, name) if name.endswith(same) else None
     except RuntimeError:
         return None
 
