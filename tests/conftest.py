@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cascade.run import Cascade
 from pipeline.build import build
 from pipeline.config import BuildConfig
+from service.bootstrap import load
+from service.settings import Settings, read_settings
 from store.bundle import Bundle
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -30,8 +34,8 @@ TOPICS = {
 }
 CONFIG = BuildConfig.model_validate(
     {
-        "examples": {"groups": 600, "stage2_pages": 40, "negatives": 10},
-        "labels": {"judged": 300},
+        "examples": {"groups": 600, "stage2_pages": 30, "negatives": 10},
+        "labels": {"judged": 150},
         "cf": {"dimension": 16, "iterations": 5},
         "two_tower": {"dimension": 32, "head_steps": 40, "head_batch": 128},
         "cross_encoder": {"steps": 10, "triplets": 4, "labels": 8, "frozen_layers": 5},
@@ -113,6 +117,31 @@ def write_tiny(data: Path) -> None:
     pq.write_table(tiny_pages(), data / "pages.parquet")
     pq.write_table(tiny_clicks(), data / "clicks.parquet")
     pq.write_table(tiny_impressions(), data / "impressions.parquet")
+
+
+#: A test may stand still for seconds on a busy machine: no part of an answer is to be given up for that.
+PATIENT = [
+    f"{name}={60_000}"
+    for name in (
+        "budget_ms", "max_budget_ms", "stage1.timeout_ms", "stage2.timeout_ms", "blend.timeout_ms",
+        "redis.socket_timeout_ms", "redis.connect_timeout_ms",
+        *(f"recall.{path}.timeout_ms" for path in ("coclick", "cf", "two_tower", "qprime", "popular")),
+    )
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def patient() -> Settings:
+    """Settings of a gateway that waits for every part."""
+    return read_settings(None, PATIENT, {})
+
+
+@pytest.fixture(scope="module")
+def cascade(tiny: Tiny, patient: Settings) -> Iterator[Cascade]:
+    """The served cascade over the tiny bundle; closed after the module, since LMDB opens a file once a process."""
+    gateway = load(tiny.bundles, patient)
+    yield gateway.recommender._cascade
+    asyncio.run(gateway.close())
 
 
 @pytest.fixture(scope="session")

