@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+
+from cascade.types import Candidates, Query
+from ranking.examples import Event, GroupWriter, LoggedPages, by_page
+
+CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64))
+FEATURES = np.arange(5, dtype=np.float32)[:, None]  # a row's feature is its place
+
+
+def event(shown: list[int], gain: list[float], position: list[int] | None = None, page: int = 1) -> Event:
+    places = None if position is None else np.array(position, np.int32)
+    return Event(page, np.array(shown, np.uint64), np.array(gain, np.float32), places)
+
+
+def writer(*events: Event, negatives: int = 2) -> GroupWriter:
+    result = GroupWriter(negatives, seed=0)
+    for each in events:
+        result.add(CANDIDATES, FEATURES, each)
+    return result
+
+
+def test_a_group_is_what_was_shown_and_some_that_was_not() -> None:
+    groups = writer(event([30, 10], [1, 0], [4, 5])).groups()
+    assert groups.size.tolist() == [4]
+    assert groups.features[:2, 0].tolist() == [2, 0]
+    assert {*groups.features[2:, 0].tolist()} < {1, 3, 4}
+    assert groups.gain.tolist() == [1, 0, 0, 0]
+
+
+def test_further_negatives_stand_at_positions_of_the_event() -> None:
+    groups = writer(event([30, 10], [1, 0], [4, 7])).groups()
+    assert groups.position[:2].tolist() == [4, 7]
+    assert {*groups.position.tolist()} <= {4, 7}
+
+
+def test_a_shown_page_that_recall_and_filters_lost_is_left_out() -> None:
+    groups = writer(event([30, 99], [1, 0], [0, 1]), negatives=1).groups()
+    assert groups.features[0, 0] == 2
+    assert groups.size.tolist() == [2]
+
+
+def test_an_event_whose_click_was_lost_teaches_nothing() -> None:
+    assert writer(event([99, 30], [1, 0], [0, 1])).groups() is None
+
+
+def test_an_event_with_nothing_to_pass_over_teaches_nothing() -> None:
+    assert writer(event([10, 20, 30, 40, 50], [1, 1, 1, 1, 1])).groups() is None
+    assert writer(event([30], [1]), negatives=0).groups() is None
+
+
+def test_without_positions_there_are_none_at_all() -> None:
+    mixed = writer(event([30], [1]), event([10, 20], [1, 0], [0, 1])).groups()
+    assert mixed.position is None
+    assert mixed.size.tolist() == [3, 4]
+
+
+def test_the_same_seed_draws_the_same_negatives() -> None:
+    first, second = (writer(event([30], [1])).groups() for _ in range(2))
+    assert first.features.tolist() == second.features.tolist()
+
+
+async def test_logged_pages_are_recalled_once_each_without_the_own() -> None:
+    path = LoggedPages([event([5, 3], [1, 0]), event([3, 1], [0, 1]), event([8], [1], page=2)])
+    found = await path.recall(Query("https://a.example/", page=1), 1)
+    assert found.pages.tolist() == [3, 5]
+    assert len(await path.recall(Query("https://a.example/", page=3), 1)) == 0
+
+
+def test_events_come_page_by_page() -> None:
+    events = [event([1], [1], page=page) for page in (7, 3, 7)]
+    assert [(page, len(part)) for page, part in by_page(events)] == [(3, 1), (7, 2)]

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cascade.types import Candidates, Query
+from ranking.lightgbm.score import LightGbmScorer
+from ranking.lightgbm.train import Groups, LightGbmConfig, train
+
+NAMES = ("signal", "noise")
+CONFIG = LightGbmConfig(trees=30, leaves=7, smallest_leaf=5)
+
+
+def groups(positions: bool = False, count: int = 60, size: int = 8) -> Groups:
+    """Return groups in which the row with the highest signal deserves the top; readers click the first rows too."""
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(count * size, 2)).astype(np.float32)
+    best = features[:, 0].reshape(count, size).argmax(1) + np.arange(count) * size
+    gain = np.zeros(count * size, np.float32)
+    gain[best] = 1.0
+    place = np.tile(np.arange(size, dtype=np.int32), count)
+    if positions:
+        gain[place == 0] = 1.0
+    sizes, weight = np.full(count, size, np.int32), np.ones(count, np.float32)
+    return Groups(features, gain, sizes, weight, place if positions else None)
+
+
+def fitted(path: Path, of: Groups, config: LightGbmConfig = CONFIG) -> LightGbmScorer:
+    train(of, NAMES, config, 0, path, lambda done: None)
+    return LightGbmScorer("stage1", path, NAMES)
+
+
+def test_the_ranker_learns_what_deserves_the_top(tmp_path: Path) -> None:
+    of = groups()
+    scores = fitted(tmp_path / "model.txt", of).predict(of.features)
+    assert scores.dtype == np.float32
+    assert (scores.reshape(-1, 8).argmax(1) == of.gain.reshape(-1, 8).argmax(1)).mean() > 0.9
+
+
+def test_positions_are_given_to_the_learner(tmp_path: Path) -> None:
+    of = groups(positions=True)
+    scores = fitted(tmp_path / "model.txt", of).predict(of.features)
+    assert np.corrcoef(scores, of.features[:, 0])[0, 1] > 0.5
+
+
+def test_the_same_seed_writes_the_same_model(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    fitted(first, groups())
+    fitted(second, groups())
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_progress_is_told_tree_by_tree(tmp_path: Path) -> None:
+    done: list[int] = []
+    train(groups(), NAMES, CONFIG, 0, tmp_path / "model.txt", done.append)
+    assert done == [*range(1, 31)]
+
+
+def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
+    fitted(tmp_path / "model.txt", groups())
+    with pytest.raises(ValueError, match=r"model\.txt was trained on other features than this version computes"):
+        LightGbmScorer("stage1", tmp_path / "model.txt", ("noise", "signal"))
+
+
+def test_unknown_facts_do_not_make_a_score_unknown(tmp_path: Path) -> None:
+    scorer = fitted(tmp_path / "model.txt", groups())
+    assert np.isfinite(scorer.predict(np.full((2, 2), np.nan, np.float32))).all()
+
+
+def test_no_candidates_have_no_scores(tmp_path: Path) -> None:
+    scorer = fitted(tmp_path / "model.txt", groups())
+    assert scorer.score(Query("https://a.example/", page=1), Candidates.empty()).shape == (0,)
