@@ -1,0 +1,51 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from configs.reading import SettingsError, from_override, from_toml, keys, leaves, read
+from pipeline.config import PROFILES, BuildConfig
+
+BUILD_TOML = Path(__file__).parents[2] / "configs/build.toml"
+
+
+def config(*overrides: str) -> BuildConfig:
+    return read(BuildConfig, map(from_override, overrides), "configs/build.toml")
+
+
+def test_the_shipped_file_holds_the_defaults() -> None:
+    assert read(BuildConfig, from_toml(BUILD_TOML), "configs/build.toml") == BuildConfig()
+
+
+def test_the_shipped_file_lists_every_key_in_its_order() -> None:
+    assert [key for key, _ in leaves(tomllib.loads(BUILD_TOML.read_text()))] == keys(BuildConfig)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_changes_known_keys_alone(profile: str) -> None:
+    changed = read(BuildConfig, leaves(PROFILES[profile]), "configs/build.toml")
+    differing = {key for key, value in leaves(changed.model_dump()) if value != dict(_defaults())[key]}
+    assert differing == {key for key, _ in leaves(PROFILES[profile])}
+
+
+def test_one_key_of_a_step_leaves_the_others_at_their_defaults() -> None:
+    assert config("cf.iterations=3").cf == type(BuildConfig().cf)(iterations=3)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("coclik.prior=1", r"unknown setting coclik\.prior: did you mean coclick\.prior\?"),
+        ("quality_weight=1.5", r"setting quality_weight: .*less than or equal to 1"),
+        ("cf.iterations=many", r"setting cf\.iterations: .*integer"),
+        ("stage1=5", r"setting stage1 is a section: set stage1\.trees"),
+        ("zzzzzzzz=5", r"configs/build\.toml lists every key"),
+    ],
+)
+def test_a_bad_override_is_one_clear_error(override: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        config(override)
+
+
+def _defaults() -> list[tuple[str, object]]:
+    return list(leaves(BuildConfig().model_dump()))
