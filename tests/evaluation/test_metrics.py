@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.metrics import NextPage, click_ndcg, next_page, ranks
@@ -92,11 +92,13 @@ def impressions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return places(*(0 if gone else rank for rank, gone in zip(listed, missing, strict=True))), np.array(clicked, bool)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(impressions())
 def test_a_gain_lies_between_0_and_1(impression: tuple[np.ndarray, np.ndarray]) -> None:
     assert 0 <= click_ndcg(*impression) <= 1 + 1e-12
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(impressions())
 def test_clicked_pages_first_is_ideal(impression: tuple[np.ndarray, np.ndarray]) -> None:
     _, clicked = impression
@@ -104,6 +106,7 @@ def test_clicked_pages_first_is_ideal(impression: tuple[np.ndarray, np.ndarray])
     assert click_ndcg(ideal, clicked) == pytest.approx(float(clicked.any()))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30))
 def test_ndcg_is_at_most_the_hit_rate_and_that_at_most_recall(numbers: list[int]) -> None:
     found = next_page(places(*numbers), [])
@@ -111,6 +114,7 @@ def test_ndcg_is_at_most_the_hit_rate_and_that_at_most_recall(numbers: list[int]
     assert found.hit_rate_at_5 <= found.recall_at_30
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.data())
 def test_a_page_that_moves_up_never_lowers_a_figure(numbers: list[int], data: st.DataObject) -> None:
     moved = list(numbers)
