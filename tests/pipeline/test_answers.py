@@ -49,7 +49,7 @@ async def test_readers_are_kept_on_their_topic(tiny, gateway: Gateway) -> None:
         for url, answer in zip(asked, found, strict=True)
         for page in answer.recommendations
     ]
-    assert sum(same) / len(same) > 0.8
+    assert sum(same) / len(same) > 0.6  # a topic has one host, and the host cap lets others in
 
 
 async def test_what_readers_went_on_to_comes_up(tiny, gateway: Gateway) -> None:
