@@ -77,7 +77,10 @@ class Cascade:
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
         query, candidates = await self.candidates(query, deadline, trace)
-        ranked = await self._rank(query, candidates, deadline, trace)
+        if len(candidates):
+            ranked = await self._rank(query, candidates, deadline, trace)
+        else:
+            ranked = await self._popular(query, deadline, trace)
         with trace.timed("select"):
             chosen = self.select(query, ranked, k, trace)
         if len(chosen) == 0:
@@ -92,12 +95,16 @@ class Cascade:
         if trigger is None:  # without the page's own facts nothing can be filtered or ranked
             return query, Candidates.empty()
         query = replace(query, trigger=trigger)
-        candidates = await self._filtered(query, candidates, deadline, trace)
-        if len(candidates) == 0:
-            trace.degrade("fallback:popular")
-            candidates = await self._recall_popular(query, deadline, trace)
-            candidates = await self._filtered(query, candidates, deadline, trace)
-        return query, candidates
+        return query, await self._filtered(query, candidates, deadline, trace)
+
+    async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return popular pages, most popular first: ranking knows nothing of a page that recall knows nothing of."""
+        if query.trigger is None:
+            return Candidates.empty()
+        trace.degrade("fallback:popular")
+        found = await self._recall_one(self.fallback, query, deadline, trace)
+        merged = self.merge({self.fallback.path.name: found})
+        return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
 
     async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger | None:
         with trace.timed("trigger"):
@@ -124,10 +131,6 @@ class Cascade:
             )
         return Candidates.empty() if found is None else found
 
-    async def _recall_popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
-        found = await self._recall_one(self.fallback, query, deadline, trace)
-        return self.merge({self.fallback.path.name: found})
-
     async def _filtered(self, query: Query, candidates: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
         if len(candidates) == 0:
             return candidates
@@ -146,8 +149,8 @@ class Cascade:
         return hydrated
 
     async def _rank(self, query: Query, candidates: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
-        ranked = candidates.with_columns({"score": np.zeros(len(candidates), np.float32)})
-        for stage in self.stages if len(candidates) else ():
+        ranked = _by_recall_rank(candidates)
+        for stage in self.stages:
             with trace.timed(stage.name):
                 scored = await _attempt(
                     stage.name, self._stage_call(stage, query, ranked, trace), deadline.within(stage.timeout_s), trace
@@ -172,6 +175,14 @@ class Cascade:
             return rows.with_columns({stage.name: score, "score": score}).take(order)
 
         return call
+
+
+def _by_recall_rank(candidates: Candidates) -> Candidates:
+    """Return the candidates in the order of their best rank in any path: the answer when no stage can rank."""
+    ranks = [column for name, column in candidates.columns.items() if name.startswith("rank_")]
+    best = np.min(ranks, axis=0) if ranks else np.zeros(len(candidates), np.uint16)
+    scored = candidates.with_columns({"score": -best.astype(np.float32)})
+    return scored.take(np.argsort(best, kind="stable"))
 
 
 async def _attempt(name: str, call: Callable[[], Awaitable[T]], timeout_s: float | None, trace: Trace) -> T | None:

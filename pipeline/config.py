@@ -79,11 +79,10 @@ PROFILES: dict[str, dict[str, object]] = {
         "examples": {"groups": 4_000, "stage2_pages": 200},
         "two_tower": {"head_steps": 300},
         "cross_encoder": {"steps": 250, "triplets": 12, "frozen_layers": 5},
-        "stage1": {"trees": 150},
-        "stage2": {"trees": 100},
     },
     "full": {
+        "examples": {"groups": 60_000},
         "two_tower": {"encoder_steps": 150, "head_steps": 1_500},
-        "cross_encoder": {"steps": 1_000, "frozen_layers": 3},
+        "cross_encoder": {"steps": 900, "frozen_layers": 3},
     },
 }

@@ -19,12 +19,12 @@ Progress = Callable[[int], None]
 class LightGbmConfig:
     """Tunables of one ranker."""
 
-    trees: int = 300
-    leaves: int = 31
+    trees: int = 200
+    leaves: int = 15
     learning_rate: float = 0.05
-    smallest_leaf: int = 50
+    smallest_leaf: int = 200
     feature_fraction: float = 0.6
-    l2: float = 5.0
+    l2: float = 20.0
     truncation: int = 30  # pairs that no rank above this holds teach nothing
 
 
