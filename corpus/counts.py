@@ -63,7 +63,7 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
 
 
 def impression_pairs(impressions: ir.Table, end: datetime) -> ir.Table:
-    """Return (page1, page2) with `shown_<window>` and `chosen_<window>`: page2 shown, and clicked, on page1; and `last`."""
+    """Return (page1, page2): `shown_<window>`, `chosen_<window>` (page2 shown, and clicked, on page1) and `last`."""
     rows = before(impressions, end).filter(_.page1 != _.page2)
     counts = {}
     for name, since in _windows(rows.time, end):
