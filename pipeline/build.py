@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
+from configs.reading import SettingsError
 from corpus.sources import find
 from pipeline import log, quality, ranking, text
 from pipeline.config import BuildConfig
@@ -75,17 +77,27 @@ def build(
     """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
 
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
+    Raises SettingsError for an unknown step, InputError for tables that cannot be read.
     """
+    chosen = steps(data, until)
+    _check_names(only, [step.name for step in chosen])
     root = bundles / WORK
     root.mkdir(parents=True, exist_ok=True)
     inputs = f"{hash_files(sorted(find(data).values()))} {until}"
     runner = Runner(root, config, inputs)
-    chosen = steps(data, until)
     if only:
         runner.run(_needed(chosen, set(only)))
         return None
     runner.run(chosen)
     return _published(bundles, runner) or _publish(bundles, runner)
+
+
+def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise SettingsError(f"unknown step {name}: {hint}the steps are {', '.join(known)}")
 
 
 def _needed(all_steps: Sequence[Step], wanted: set[str]) -> list[Step]:

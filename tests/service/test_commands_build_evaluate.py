@@ -67,6 +67,16 @@ def test_one_step_runs_what_it_needs_and_publishes_nothing(tiny, tmp_path: Path)
     assert datetime.fromisoformat(split["end"]) <= datetime(2025, 3, 20, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("step", "hint"), [("coclik", "did you mean coclick? the steps are read, text, "), ("nosuch", "the steps are read, ")]
+)
+def test_an_unknown_step_is_one_clear_line(tmp_path: Path, step: str, hint: str) -> None:
+    error = invoke("build", step, "--data", tmp_path, "--bundles", tmp_path).exception
+    assert isinstance(error, SettingsError)
+    assert str(one_line(error)).startswith(f"onward: unknown step {step}: {hint}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_directory_without_pages_is_one_clear_line(tmp_path: Path) -> None:
     error = invoke("build", "--data", tmp_path, "--bundles", tmp_path / "bundles").exception
     assert isinstance(error, InputError)
