@@ -78,7 +78,7 @@ PROFILES: dict[str, dict[str, object]] = {
     "quick": {
         "examples": {"groups": 4_000, "stage2_pages": 200},
         "two_tower": {"head_steps": 300},
-        "cross_encoder": {"steps": 250, "triplets": 12, "frozen_layers": 5},
+        "cross_encoder": {"steps": 200, "triplets": 12, "frozen_layers": 5},
     },
     "full": {
         "examples": {"groups": 60_000},

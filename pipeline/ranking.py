@@ -33,7 +33,8 @@ from text_model.session import OnnxModel
 from text_model.tokens import pair_inputs
 
 STAGE1_KEPT = 30
-_PARITY_PAIRS = 1_000
+_PARITY_PAIRS, _PARITY_BATCH = 1_000, 50
+_EXACT_BATCHES = 4
 
 
 def stage1(work: Work) -> dict[str, object]:
@@ -210,17 +211,20 @@ def _padded(tokens: PageTokens, page1: NDArray[np.int64], page2: NDArray[np.int6
 
 def _parity(model: CrossEncoder, tokens: PageTokens, labels: Labels, out: Path) -> parity.Parity:
     rows = np.random.default_rng(0).permutation(len(labels.page1))[:_PARITY_PAIRS]
-    models = {"float": OnnxModel(out / "float.onnx"), "int8": OnnxModel(out / "model.onnx")}
-    scores: dict[str, list[list[NDArray[np.float32]]]] = {"torch": [], "float": [], "int8": []}
-    scorer = Scores(model).eval()
-    for part in np.array_split(rows, max(1, len(rows) // 50)):
-        batch = _padded(tokens, labels.page1[part], labels.page2[part])
+    batches = [
+        _padded(tokens, labels.page1[part], labels.page2[part])
+        for part in np.array_split(rows, max(1, len(rows) // _PARITY_BATCH))
+    ]
+    trained = Scores(model).eval()
+
+    def by_torch(batch: dict[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
         with torch.inference_mode():
-            scores["torch"].append([s.numpy() for s in scorer(**{n: torch.from_numpy(v) for n, v in batch.items()})])
-        for name, onnx in models.items():
-            scores[name].append(onnx.run(batch))
-    whole = {
-        name: (np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
-        for name, parts in scores.items()
-    }
-    return parity.measure(whole["torch"], whole["float"], whole["int8"])
+            return [score.numpy() for score in trained(**{n: torch.from_numpy(v) for n, v in batch.items()})]
+
+    def over(score: Callable[[dict[str, NDArray[np.int64]]], list[NDArray[np.float32]]], count: int) -> parity.Scores:
+        click, quality = zip(*(score(batch) for batch in batches[:count]), strict=True)
+        return np.concatenate(click), np.concatenate(quality)
+
+    exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a wrong export is wrong everywhere
+    as_float, as_int8 = (over(OnnxModel(out / f"{name}.onnx").run, len(batches)) for name in ("float", "model"))
+    return parity.measure(exact, as_float, as_int8)

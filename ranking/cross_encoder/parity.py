@@ -12,6 +12,10 @@ FLOAT_TOLERANCE = 1e-4
 INT8_SPEARMAN = 0.98
 
 
+#: Click and quality of the same pairs.
+Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
 class ParityError(RuntimeError):
     """An exported model that does not say what the trained one says."""
 
@@ -34,14 +38,11 @@ class Parity:
                 raise ParityError(f"int8 {head} scores correlate {value:.4f} with float32; {INT8_SPEARMAN} is needed")
 
 
-def measure(
-    trained: tuple[NDArray[np.float32], NDArray[np.float32]],
-    float_model: tuple[NDArray[np.float32], NDArray[np.float32]],
-    int8_model: tuple[NDArray[np.float32], NDArray[np.float32]],
-) -> Parity:
-    """Compare (click, quality) of the same pairs from three models."""
-    difference = float(np.abs(np.concatenate(trained) - np.concatenate(float_model)).max(initial=0))
+def measure(trained: Scores, float_model: Scores, int8_model: Scores) -> Parity:
+    """Compare three models' scores of the same pairs; `trained` may have scored only the first of them."""
+    exact = [one[: len(other)] for one, other in zip(float_model, trained, strict=True)]
+    difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(trained, exact, strict=True))
     click, quality = (
         float(spearmanr(a, b).statistic) if len(a) > 1 else 1.0 for a, b in zip(float_model, int8_model, strict=True)
     )
-    return Parity(len(trained[0]), difference, click, quality)
+    return Parity(len(float_model[0]), difference, click, quality)
