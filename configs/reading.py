@@ -1,4 +1,4 @@
-"""Reads settings: defaults of a model < profile < TOML file < environment < --set; a wrong key is a clear error."""
+"""Reads settings: defaults < profile (build) < TOML file < environment (serving) < --set; a wrong key is an error."""
 
 from __future__ import annotations
 

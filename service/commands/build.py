@@ -15,7 +15,7 @@ from service.commands.options import Bundles, Overrides
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
 
-DEFAULT_CONFIG = Path("configs/build.toml")
+TEMPLATE = "configs/build.toml"  # lists every default: to read it unasked would undo the profile
 
 
 class Profile(StrEnum):
@@ -33,24 +33,23 @@ def build(
     ] = None,
     profile: Annotated[Profile, typer.Option(help="quick: minutes, for a look; full: for serving.")] = Profile.QUICK,
     until: Annotated[datetime | None, typer.Option(help="Leave out rows from this time on (UTC), to evaluate.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help=f"Settings; {DEFAULT_CONFIG} if it is there.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help=f"Settings; {TEMPLATE} is a template.")] = None,
     overrides: Overrides = None,
 ) -> None:
     """Build every part that is not built yet from these inputs, and publish the bundle."""
     from pipeline.build import build as run
 
     until = until.replace(tzinfo=UTC) if until else None
-    bundle = run(data, bundles, _config(config, profile, overrides), until, [step] if step else [])
+    bundle = run(data, bundles, config_of(config, profile, overrides), until, [step] if step else [])
     if bundle is not None:
         typer.echo(f"{bundle.path} is current: {bundle.manifest.rows['pages']:,} pages")
 
 
-def _config(file: Path | None, profile: Profile, overrides: list[str] | None) -> BuildConfig:
+def config_of(file: Path | None, profile: Profile, overrides: list[str] | None) -> BuildConfig:
+    """Return the build's settings: defaults < profile < file < overrides. Raises SettingsError."""
     from configs.reading import from_override, from_toml, leaves, read
     from pipeline.config import PROFILES, BuildConfig
 
-    if file is None and DEFAULT_CONFIG.is_file():
-        file = DEFAULT_CONFIG
     chosen = from_toml(file) if file else ()
-    sources = chain(chosen, leaves(PROFILES[profile]), map(from_override, overrides or ()))
-    return read(BuildConfig, sources, str(DEFAULT_CONFIG))
+    sources = chain(leaves(PROFILES[profile]), chosen, map(from_override, overrides or ()))
+    return read(BuildConfig, sources, TEMPLATE)

@@ -68,7 +68,8 @@ def test_one_step_runs_what_it_needs_and_publishes_nothing(tiny, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("step", "hint"), [("coclik", "did you mean coclick? the steps are read, text, "), ("nosuch", "the steps are read, ")]
+    ("step", "hint"),
+    [("coclik", "did you mean coclick? the steps are read, text, "), ("nosuch", "the steps are read, ")],
 )
 def test_an_unknown_step_is_one_clear_line(tmp_path: Path, step: str, hint: str) -> None:
     error = invoke("build", step, "--data", tmp_path, "--bundles", tmp_path).exception
