@@ -18,6 +18,7 @@ from corpus.schema import TABLES, InputError
 from corpus.sources import check_files, find, inspect
 from corpus.staging import forget_unknown_urls, number_urls, stage, stage_nothing
 from corpus.tally import tally, write_rejected
+from corpus.url import FRAGMENT_HOSTS
 
 _PAGES_AT_ONCE = 8192
 
@@ -42,11 +43,17 @@ _WRITTEN = {
 }
 
 
-def read(data: Path | Mapping[str, Path], out: Path, until: datetime | None = None) -> Report:
+def read(
+    data: Path | Mapping[str, Path],
+    out: Path,
+    until: datetime | None = None,
+    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 
     `data` is a directory, or a file for each table. Rows whose time is not before `until` (UTC when naive) are
-    left out. A table that was not given is written without rows. Every rejected row goes to `rejected.jsonl`.
+    left out. On `fragment_hosts` a fragment is part of a page's URL. A table that was not given is written without
+    rows. Every rejected row goes to `rejected.jsonl`.
     Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
     """
     files = find(data) if isinstance(data, Path) else dict(data)
@@ -59,7 +66,7 @@ def read(data: Path | Mapping[str, Path], out: Path, until: datetime | None = No
         closing(_connect(Path(working))) as connection,
     ):
         sources = _opened(connection, files)
-        number_urls(connection, sources.values())
+        number_urls(connection, sources.values(), fragment_hosts)
         for table in TABLES:
             if table.name not in sources:
                 stage_nothing(connection, table)

@@ -24,7 +24,9 @@ _SAME = {
 }
 
 
-def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]) -> None:
+def number_urls(
+    connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], fragment_hosts: frozenset[str]
+) -> None:
     """Make the table `urls`: each distinct spelling once, with its canonical URL and PageId (null when invalid)."""
     connection.execute("CREATE TABLE urls (raw VARCHAR, url VARCHAR, page UBIGINT, known BOOLEAN DEFAULT true)")
     spellings = " UNION ".join(
@@ -36,7 +38,7 @@ def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]
     writer = connection.cursor()
     for batch in connection.sql(f"SELECT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(_URLS_AT_ONCE):
         raw = batch["raw"].to_pylist()
-        urls = [_canonical(url) for url in raw]
+        urls = [_canonical(url, fragment_hosts) for url in raw]
         pages = pa.array([None if url is None else page_id(url) for url in urls], pa.uint64())
         writer.register("numbered", pa.table({"raw": raw, "url": pa.array(urls, pa.string()), "page": pages}))
         writer.execute("INSERT INTO urls (raw, url, page) FROM numbered")
@@ -44,9 +46,9 @@ def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]
     writer.close()
 
 
-def _canonical(url: str) -> str | None:
+def _canonical(url: str, fragment_hosts: frozenset[str]) -> str | None:
     try:
-        return canonical.__wrapped__(url)  # each spelling comes once: nothing to remember
+        return canonical.__wrapped__(url, fragment_hosts)  # each spelling comes once: nothing to remember
     except InvalidURL:
         return None
 

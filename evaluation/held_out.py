@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
+from corpus.url import FRAGMENT_HOSTS
 from store.page_row import read_text
 from store.tables import LmdbTable
 
@@ -49,11 +50,17 @@ class HeldOut:
 
 
 def read_held_out(
-    pages: LmdbTable, clicks: Path, impressions: Path | None, since: datetime | None, until: datetime | None
+    pages: LmdbTable,
+    clicks: Path,
+    impressions: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 
     Sessions count that began at or after `since`, impressions at or after it; rows from `until` on do not.
+    `fragment_hosts` are those that the bundle was built with.
     """
     with TemporaryDirectory(prefix="onward-held-out-") as name:
         directory = Path(name)
@@ -61,7 +68,7 @@ def read_held_out(
         files = {"pages": directory / "bundle.parquet", "clicks": clicks}
         if impressions is not None:
             files["impressions"] = impressions
-        report = read(files, directory, until)
+        report = read(files, directory, until, fragment_hosts)
         return HeldOut(
             _steps(directory / "clicks.parquet", since), _impressions(directory / "impressions.parquet", since), report
         )

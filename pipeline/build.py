@@ -34,7 +34,10 @@ def steps(data: Path, until: datetime | None) -> list[Step]:
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
     examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.leak", "pipeline.ranking")
     return [
-        Step("read", log.reader(data, until), config=("examples",), code=("corpus.reader", "corpus.url")),
+        Step(
+            "read", log.reader(data, until), config=("examples", "fragment_hosts"),
+            code=("corpus.reader", "corpus.url"),
+        ),
         Step("text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.tokens")),
         Step(
             "counts", log.count, after=("read",), config=("engine", "reach"),

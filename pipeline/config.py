@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.counts import Reach
+from corpus.url import FRAGMENT_HOSTS
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from recall.cf.build import CfConfig
@@ -59,6 +60,7 @@ class BuildConfig(BaseModel):
 
     seed: int = 0
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
+    fragment_hosts: tuple[str, ...] = tuple(sorted(FRAGMENT_HOSTS))  # a tuple: a set has no order to hash or store
     engine: EngineConfig = EngineConfig()
     reach: Reach = Reach()
     text: TextConfig = TextConfig()

@@ -33,7 +33,7 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
     """Return the step that checks the input tables and splits time."""
 
     def step(work: Work) -> dict[str, object]:
-        report = read(data, work.directory, until).as_dict()
+        report = read(data, work.directory, until, frozenset(work.config.fragment_hosts)).as_dict()
         split = _split(work.directory, work.config.examples.label_share)
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}

@@ -50,12 +50,12 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
         fallback=_recall_step(recall.fallback, settings),
         merge=merge,
         hydrate=PageFacts(tables["pages"]),
-        filters=standard(*_blocked(settings)),
+        filters=standard(*_blocked(settings, opened.fragment_hosts)),
         stages=_stages(opened, recall, tokenizer, native, settings),
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=native,
     )
-    recommender = Recommender(cascade, tables["pages"], opened.name, settings)
+    recommender = Recommender(cascade, tables["pages"], opened.name, settings, opened.fragment_hosts)
     return Gateway(recommender, settings, opened.manifest.warmup, _release(native, tables, redis))
 
 
@@ -102,8 +102,8 @@ def _table(bundle: Bundle, name: str, redis: Redis | None) -> Table:
     return LmdbTable(bundle.file(f"tables/{name}.lmdb"))
 
 
-def _blocked(settings: Settings) -> tuple[list[int], list[int]]:
-    pages = [page_id(canonical(url, settings.fragment_hosts)) for url in settings.block.urls]
+def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:
+    pages = [page_id(canonical(url, fragment_hosts)) for url in settings.block.urls]
     return pages, [host_id(f"https://{host.lower()}/") for host in settings.block.hosts]
 
 

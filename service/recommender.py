@@ -40,9 +40,16 @@ class Recommender:
     """Answers one request at a time from one bundle."""
 
     def __init__(
-        self, cascade: Cascade, pages: Table, bundle: str, settings: Settings, metrics: Metrics | None = None
+        self,
+        cascade: Cascade,
+        pages: Table,
+        bundle: str,
+        settings: Settings,
+        fragment_hosts: frozenset[str],
+        metrics: Metrics | None = None,
     ) -> None:
         self.bundle = bundle
+        self._fragment_hosts = fragment_hosts  # as the tables were made, or no key would agree with theirs
         self.metrics = metrics or Metrics()
         self.cascade, self._pages, self._settings = cascade, pages, settings
         limits = settings.cache
@@ -82,7 +89,7 @@ class Recommender:
 
     def _canonical(self, field: str, url: str) -> str:
         try:
-            return canonical(url, self._settings.fragment_hosts)
+            return canonical(url, self._fragment_hosts)
         except InvalidURL as error:
             problem, _, fix = str(error).rpartition(": ")
             raise ClientError([FieldError(field, problem, fix)]) from None
@@ -92,7 +99,7 @@ class Recommender:
         pages = []
         for url in urls:
             try:
-                pages.append(page_id(canonical(url, self._settings.fragment_hosts)))
+                pages.append(page_id(canonical(url, self._fragment_hosts)))
             except InvalidURL:
                 continue
         return pages

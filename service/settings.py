@@ -10,7 +10,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
-from corpus.url import FRAGMENT_HOSTS
 
 PREFIX = "ONWARD_"
 
@@ -97,7 +96,6 @@ class Settings(Section):
 
     budget_ms: float = Field(default=500.0, gt=0)
     max_budget_ms: float = Field(default=5000.0, gt=0)
-    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS
     recall: RecallPaths = RecallPaths()
     stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=100)
     stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=400)

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpus.url import FRAGMENT_HOSTS
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 CURRENT = "current"
@@ -49,6 +51,11 @@ class Bundle:
         self.path = path
         self.manifest = manifest
         self.name = manifest.name
+
+    @property
+    def fragment_hosts(self) -> frozenset[str]:
+        """The hosts whose fragments were pages of their own when the tables were made."""
+        return frozenset(self.manifest.config.get("fragment_hosts", FRAGMENT_HOSTS))
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the manifest lists. Raises BundleError for any other."""

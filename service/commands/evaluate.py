@@ -43,7 +43,9 @@ def evaluate(
     settings = settings_of(config, [*patient(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
     pages = LmdbTable(opened.file("tables/pages.lmdb"))
-    held_out = read_held_out(pages, clicks, impressions, _utc(since) or _end(opened), _utc(until))
+    held_out = read_held_out(
+        pages, clicks, impressions, _utc(since) or _end(opened), _utc(until), opened.fragment_hosts
+    )
     pages.close()
     if most_pages is not None:
         held_out = held_out.sample(most_pages, opened.manifest.seed)

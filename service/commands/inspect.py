@@ -62,7 +62,7 @@ def _show_page(bundle: Bundle, url: str, console: Console) -> None:
     from corpus.url import canonical, page_id
     from store.tables import LmdbTable
 
-    address = canonical(url)
+    address = canonical(url, bundle.fragment_hosts)
     key = np.array([page_id(address)], np.uint64)
     tables = {path.stem: LmdbTable(path) for path in table_files(bundle)}
     console.print(f"\n[bold]{address}[/bold]  PageId {key[0]:016x}")

@@ -122,6 +122,13 @@ def test_pages_carry_what_their_url_and_words_say(data: Path, out: Path) -> None
     assert pages[url]["published"] is None
 
 
+def test_a_fragment_names_a_page_on_the_given_hosts_alone(data: Path, out: Path) -> None:
+    rows = [{**PAGES[0], "url": f"https://{name}.example/x#part"} for name in ("one", "two")]
+    write(data / "pages.parquet", rows)
+    read(data, out, fragment_hosts=frozenset({"two.example"}))
+    assert {row["url"] for row in table(out, "pages")} == {"https://one.example/x", "https://two.example/x#part"}
+
+
 def test_pages_are_sorted_and_the_first_of_two_wins(data: Path, out: Path) -> None:
     write(data / "pages.parquet", [*PAGES, {**PAGES[0], "url": f"{A}#top", "title": "again"}])
     report = read(data, out)

@@ -106,6 +106,13 @@ def test_rows_of_pages_that_the_bundle_lacks_are_counted(pages: LmdbTable, tmp_p
     assert steps(log) == {page_id(A): sorted_ids(C)}
 
 
+def test_fragments_are_read_as_the_bundle_read_them(pages: LmdbTable, tmp_path: Path) -> None:
+    rows = [("s", A, "2026-01-01"), ("s", f"{B}#part", "2026-01-02")]
+    clicks = write(tmp_path / "clicks.csv", "session,url,time", rows)
+    assert steps(read_held_out(pages, clicks, None, None, None, frozenset())) == {page_id(A): sorted_ids(B)}
+    assert steps(read_held_out(pages, clicks, None, None, None, frozenset({"site.example"}))) == {}
+
+
 def test_every_page_with_a_step_or_an_impression_is_asked_for(
     pages: LmdbTable, tmp_path: Path, impressions: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -138,7 +138,13 @@ class Small:
 Make = Callable[..., Small]
 
 
-def small_gateway(directory: Path, *overrides: str, stages: bool = True, warmup: tuple[str, ...] = ()) -> Small:
+def small_gateway(
+    directory: Path,
+    *overrides: str,
+    stages: bool = True,
+    warmup: tuple[str, ...] = (),
+    fragment_hosts: Collection[str] = (),
+) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
     popular = Listed("popular", URLS)
@@ -162,7 +168,9 @@ def small_gateway(directory: Path, *overrides: str, stages: bool = True, warmup:
         pages.close()
         released.append(True)
 
-    gateway = Gateway(Recommender(cascade, pages, BUNDLE, settings), settings, warmup, release)
+    gateway = Gateway(
+        Recommender(cascade, pages, BUNDLE, settings, frozenset(fragment_hosts)), settings, warmup, release
+    )
     return Small(gateway, coclick, qprime, popular, released)
 
 

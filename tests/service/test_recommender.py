@@ -38,6 +38,16 @@ async def test_the_url_is_made_canonical(make) -> None:
     assert answer.url1 == URL1
 
 
+async def test_a_fragment_is_dropped_on_other_hosts(make) -> None:
+    ask = Ask(f"{URL1}#part")
+    assert (await make().recommender.recommend(ask)).url1 == URL1
+
+
+async def test_a_fragment_is_part_of_the_page_on_the_bundles_hosts(make) -> None:
+    small = make(fragment_hosts=["site0.example"])
+    assert (await small.recommender.recommend(Ask(f"{URL1}#part"))).url1 == f"{URL1}#part"
+
+
 async def test_numbers_that_are_not_finite_become_null(make) -> None:
     answer = await make().recommender.recommend(Ask(URL1, k=30))
     assert None in [page.click for page in answer.recommendations]

@@ -39,9 +39,9 @@ def test_a_part_of_a_section_leaves_the_rest_at_its_defaults() -> None:
 
 
 def test_lists_and_plain_words_are_read() -> None:
-    settings = read_settings(overrides=['block.hosts=["spam.example"]', "fragment_hosts=[]"], environ={})
+    settings = read_settings(overrides=['block.hosts=["spam.example"]', "block.urls=[]"], environ={})
     assert settings.block.hosts == {"spam.example"}
-    assert settings.fragment_hosts == frozenset()
+    assert settings.block.urls == frozenset()
 
 
 @pytest.mark.parametrize(

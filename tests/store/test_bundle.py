@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +21,12 @@ FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 SECOND = datetime(2025, 1, 2, tzinfo=UTC)
 
 
-def manifest(created: datetime = FIRST) -> Manifest:
+def manifest(created: datetime = FIRST, **config: Any) -> Manifest:
     return Manifest(
         name=bundle_name(created, "inputs"),
         created=created,
         seed=3,
-        config={"text": {"base": "minilm"}},
+        config={"text": {"base": "minilm"}, **config},
         data={"start": None},
         features={"stage1": ["a", "b"]},
         dimensions={"cf": 16},
@@ -62,6 +63,11 @@ def test_the_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
     read = open_bundle(tmp_path).manifest
     assert read == manifest().model_copy(update={"files": read.files})
     assert sorted(read.files) == ["blend.json", "tables/pages.lmdb"]
+
+
+def test_a_bundle_says_on_which_hosts_fragments_are_pages(tmp_path: Path) -> None:
+    assert Bundle(tmp_path, manifest(fragment_hosts=["a.example"])).fragment_hosts == {"a.example"}
+    assert Bundle(tmp_path, manifest(fragment_hosts=[])).fragment_hosts == frozenset()
 
 
 def test_a_bundle_is_named_by_its_time_and_inputs() -> None:
