@@ -13,7 +13,7 @@ import numpy as np
 
 from configs.reading import SettingsError
 from corpus.sources import find
-from pipeline import log, quality, ranking, text
+from pipeline import log, quality, ranking, student, teachers, text
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
 from pipeline.step import Runner, Step, hash_files
@@ -33,6 +33,7 @@ def steps(data: Path, until: datetime | None) -> list[Step]:
     counted = ("read", "counts")
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
     examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.leak", "pipeline.ranking")
+    training = ("pipeline.examples", "ranking.cross_encoder.examples", "text_model.base", "text_model.training")
     return [
         Step(
             "read", log.reader(data, until), config=("examples", "fragment_hosts"),
@@ -63,8 +64,13 @@ def steps(data: Path, until: datetime | None) -> list[Step]:
         ),
         Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
         Step(
-            "student", ranking.cross_encoder, after=(*counted, "text", "labels"), config=("cross_encoder", "text"),
-            code=("ranking.cross_encoder.train", "text_model.base"),
+            "teachers", teachers.teachers, after=(*recall, "labels"), config=("cross_encoder", "teachers", "text"),
+            code=(*training, "pipeline.pool", "pipeline.teachers", "ranking.teachers.train"), shared=True,
+        ),
+        Step(
+            "student", student.student, after=(*counted, "text", "labels", "teachers"),
+            config=("cross_encoder", "text"),
+            code=(*training, "pipeline.student", "ranking.cross_encoder.train"), shared=True,
         ),
         Step(
             "stage2", ranking.stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2"),
@@ -79,6 +85,7 @@ def build(
 ) -> Bundle | None:
     """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
 
+    Under torchrun every process calls this: the first one builds, the others come along where models train.
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
     Raises SettingsError for an unknown step, InputError for tables that cannot be read.
     """
@@ -92,6 +99,8 @@ def build(
         runner.run(_needed(chosen, set(only)))
         return None
     runner.run(chosen)
+    if not runner.world.main:
+        return None
     return _published(bundles, runner) or _publish(bundles, runner)
 
 
@@ -145,6 +154,7 @@ _FILES = {
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",
     "cross_encoder/model.onnx": "student/model.onnx",
+    f"cross_encoder/{student.WEIGHTS}": f"student/{student.WEIGHTS}",
     "stage2/model.txt": "stage2/model.txt",
     "blend.json": "blend/blend.json",
 }

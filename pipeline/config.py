@@ -10,6 +10,7 @@ from corpus.counts import Reach
 from corpus.url import FRAGMENT_HOSTS
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
+from ranking.teachers.train import TeachersConfig
 from recall.cf.build import CfConfig
 from recall.coclick.build import CoclickConfig
 from recall.qprime.build import QPrimeConfig
@@ -71,6 +72,7 @@ class BuildConfig(BaseModel):
     examples: ExamplesConfig = ExamplesConfig()
     labels: LabelsConfig = LabelsConfig()
     stage1: LightGbmConfig = LightGbmConfig()
+    teachers: TeachersConfig = TeachersConfig()
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     stage2: LightGbmConfig = LightGbmConfig()
 
@@ -80,11 +82,12 @@ PROFILES: dict[str, dict[str, object]] = {
     "quick": {
         "examples": {"groups": 4_000, "stage2_pages": 200},
         "two_tower": {"head_steps": 300},
-        "cross_encoder": {"steps": 200, "triplets": 12, "frozen_layers": 5},
+        "cross_encoder": {"distil": False, "steps": 200, "triplets": 12, "frozen_layers": 5},
     },
     "full": {
         "examples": {"groups": 60_000},
         "two_tower": {"encoder_steps": 150, "head_steps": 1_500},
+        "teachers": {"click_steps": 900, "quality_steps": 900},
         "cross_encoder": {"steps": 900, "frozen_layers": 3},
     },
 }

@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pipeline.config import BuildConfig
+from text_model.parallel import World, world
 
 DONE = "done.json"
+_BEGUN = "begun"  # holds the key of a run that has not finished
 console = Console(stderr=True)
 
 
@@ -45,6 +47,7 @@ class Step:
     after: tuple[str, ...] = ()  # the steps whose directories it reads
     config: tuple[str, ...] = ()  # the parts of the configuration that it reads
     code: tuple[str, ...] = ()  # the modules whose change calls for running it again
+    shared: bool = False  # every process of torchrun runs it, and a killed run is gone on with in its directory
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Runner:
     config: BuildConfig
     inputs: str  # hash of the input files and of everything that is no step's configuration
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    world: World = field(default_factory=world)
     _keys: dict[str, str] = field(default_factory=dict)
 
     def run(self, steps: Sequence[Step]) -> None:
@@ -63,6 +67,7 @@ class Runner:
             key = self._keys[step.name] = self._key(step)
             target = self.root / step.name
             done = _read_done(target)
+            self.world.wait()  # all have read the same
             if done is None or done["key"] != key:
                 done = self._run(step, key, target)
             self.figures[step.name] = done["figures"]
@@ -72,18 +77,25 @@ class Runner:
         return hashlib.sha256(json.dumps(self._keys, sort_keys=True).encode()).hexdigest()
 
     def _run(self, step: Step, key: str, target: Path) -> dict[str, Any]:
-        start = time.perf_counter()
-        working = self.root / f".{step.name}"
-        for stale in (working, target):
-            shutil.rmtree(stale, ignore_errors=True)
-        working.mkdir(parents=True)
-        figures = step.run(Work(self.config, working, self.root))
-        seconds = round(time.perf_counter() - start, 2)
-        done = {"key": key, "seconds": seconds, "figures": figures}
-        (working / DONE).write_text(json.dumps(done, indent=1, default=str))
-        working.rename(target)
-        console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
-        return _read_done(target) or done
+        start, working = time.perf_counter(), self.root / f".{step.name}"
+        if self.world.main:
+            _clear(target)
+            _begin(working, key, step.shared)
+        self.world.wait()
+        taking_part = self.world.main or step.shared
+        figures = step.run(Work(self.config, working, self.root)) if taking_part else {}
+        self.world.wait()
+        if self.world.main:
+            seconds = round(time.perf_counter() - start, 2)
+            done = {"key": key, "seconds": seconds, "figures": figures}
+            (working / DONE).write_text(json.dumps(done, indent=1, default=str))
+            (working / _BEGUN).unlink()
+            working.rename(target)
+            console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
+        self.world.wait()
+        stored = _read_done(target)
+        assert stored is not None, target  # noqa: S101 - written above
+        return stored
 
     def _key(self, step: Step) -> str:
         settings = self.config.model_dump(mode="json", include=set(step.config) | {"seed"})
@@ -123,6 +135,19 @@ def hash_files(paths: Sequence[Path]) -> str:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def _begin(working: Path, key: str, keep: bool) -> None:
+    """Make a step's directory; with `keep`, one that a killed run of the same key has left is gone on with."""
+    begun = working / _BEGUN
+    if not (keep and begun.is_file() and begun.read_text() == key):
+        _clear(working)
+        working.mkdir(parents=True)
+    begun.write_text(key)
+
+
+def _clear(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _source_hash(module: str) -> str:

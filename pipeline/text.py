@@ -19,7 +19,7 @@ from recall.two_tower import build as towers
 from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder, write_tokenizer
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, single_inputs
+from text_model.tokens import PageTokenizer, pair_inputs, single_inputs
 
 
 class PageTokens:
@@ -37,26 +37,47 @@ class PageTokens:
     def __getitem__(self, row: int) -> NDArray[np.uint32]:
         return np.asarray(self._ids[self._starts[row] : self._starts[row + 1]])
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each page."""
+        return np.diff(self._starts)
+
+    def pairs(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """Return the padded inputs of pairs of rows."""
+        first, second = ([self[int(row)] for row in rows] for rows in (page1, page2))
+        return pair_inputs(first, second, self.tokenizer.cls, self.tokenizer.sep)
+
+    def pair_tensors(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the same as tensors."""
+        return {name: torch.from_numpy(value) for name, value in self.pairs(page1, page2).items()}
+
 
 def page_tokens(work: Work) -> PageTokens:
     """Return what the `text` step tokenized."""
     return PageTokens(work.of("text"), work.config.text.tokens_per_page)
 
 
+def tokenize(work: Work, base: str, tokens_per_page: int, out: Path) -> tuple[PageTokenizer, list[NDArray[np.uint32]]]:
+    """Write the base's tokenizer and all pages' token ids to `out`, for `PageTokens`; return both."""
+    columns = ["url", "title", "snippet"]
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=columns)
+    write_tokenizer(base, out / "tokenizer.json")
+    tokenizer = PageTokenizer(out / "tokenizer.json", tokens_per_page)
+    ids, titles = tokenizer.encode(*(table[name].to_pylist() for name in columns))
+    np.save(out / "tokens.npy", np.concatenate(ids))
+    np.save(out / "lengths.npy", np.stack([[len(row) for row in ids], titles], axis=1).astype(np.uint16))
+    return tokenizer, ids
+
+
 def text(work: Work) -> dict[str, object]:
     """Tokenize and embed the pages, and find the pages that read alike."""
     config, out = work.config.text, work.directory
-    table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet"])
-    write_tokenizer(config.base, out / "tokenizer.json")
-    tokenizer = PageTokenizer(out / "tokenizer.json", config.tokens_per_page)
-    ids, titles = tokenizer.encode(*(table[name].to_pylist() for name in ("url", "title", "snippet")))
-    np.save(out / "tokens.npy", np.concatenate(ids))
-    np.save(out / "lengths.npy", np.stack([[len(row) for row in ids], titles], axis=1).astype(np.uint16))
+    tokenizer, ids = tokenize(work, config.base, config.tokens_per_page, out)
     towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
     with progress("embedding pages", len(ids)) as advance:
         vectors = towers.embed(OnnxModel(out / "encoder.onnx"), ids, tokenizer.cls, tokenizer.sep, advance)
     np.save(out / "embeddings.npy", vectors)
-    pages = table["page"].to_numpy()
+    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
     index = ann.build(pages, vectors)
     page, neighbour, weight = ann.neighbour_weights(index, vectors, config.neighbours, config.sharpness)
     pq.write_table(pa.table({"page": page, "neighbour": neighbour, "weight": weight}), out / "neighbours.parquet")

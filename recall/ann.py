@@ -40,6 +40,10 @@ class AnnIndex:
         row = self.row(page)
         return None if row is None else np.asarray(self._index.reconstruct(row))
 
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the unit vectors of rows."""
+        return np.asarray(self._index.reconstruct_batch(rows))
+
     def search(self, vector: NDArray[np.float32], limit: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
         """Return at most `limit` pages and their cosines, nearest first; FAISS's -1 rows are left out."""
         cosines, rows = self.nearest_rows(vector.reshape(1, -1), limit)

@@ -60,6 +60,22 @@ def splits(encoder: PreTrainedModel) -> bool:
     return encoder.config.model_type == "bert"
 
 
+def freeze(encoder: PreTrainedModel, layers: int) -> None:
+    """Keep the embeddings and the lowest `layers` as they are; 0 keeps nothing. For BERT and its like."""
+    if layers:
+        for part in (encoder.embeddings, *list(encoder.encoder.layer)[:layers]):
+            part.requires_grad_(False)
+
+
+def shorten(encoder: PreTrainedModel, layers: int) -> None:
+    """Leave `layers` of a deeper encoder's layers, evenly spaced, the lowest and the highest among them."""
+    deep = list(encoder.encoder.layer) if splits(encoder) else []
+    if len(deep) > layers:
+        kept = [round(number * (len(deep) - 1) / max(1, layers - 1)) for number in range(layers)]
+        encoder.encoder.layer = nn.ModuleList([deep[number] for number in kept])
+        encoder.config.num_hidden_layers = layers
+
+
 def lower_states(
     encoder: PreTrainedModel, layers: int, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor
 ) -> Tensor:

@@ -13,18 +13,11 @@ from transformers import BertConfig, BertModel
 
 from cascade.types import Candidates, Query, Trigger
 from ranking.cross_encoder import parity
+from ranking.cross_encoder.examples import Labels, Triplets
+from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax, soft_classes
+from ranking.cross_encoder.model import CrossEncoder, Scores, expected_quality
 from ranking.cross_encoder.score import CrossEncoderHeads
-from ranking.cross_encoder.train import (
-    CrossEncoder,
-    CrossEncoderConfig,
-    Labels,
-    Scores,
-    Triplets,
-    expected_quality,
-    pairwise_softmax,
-    soft_classes,
-    train,
-)
+from ranking.cross_encoder.train import CrossEncoderConfig, fine_tune
 from store.page_row import FACTS
 from text_model.export import export
 from text_model.session import OnnxModel
@@ -84,6 +77,18 @@ def test_the_pairwise_softmax_by_hand() -> None:
     assert pairwise_softmax(clicked, passed, weight).item() == pytest.approx((first + 3 * math.log(2)) / 4)
 
 
+def test_cross_entropy_learns_the_nearest_class_and_soft_cross_entropy_two() -> None:
+    logits = torch.log(torch.tensor([[0.1, 0.2, 0.3, 0.2, 0.2]]))
+    score = torch.tensor([1.25])
+    assert class_loss(logits, score, "ce").item() == pytest.approx(-math.log(0.2))
+    assert class_loss(logits, score, "sce").item() == pytest.approx(-0.75 * math.log(0.2) - 0.25 * math.log(0.3))
+
+
+def test_a_constant_that_a_softmax_does_not_see_costs_nothing() -> None:
+    logits = torch.tensor([[1.0, 2.0, 6.0]])
+    assert centred(logits).tolist() == centred(logits + 5).tolist() == [[-2.0, -1.0, 3.0]]
+
+
 def test_the_expected_quality_of_even_classes_is_two() -> None:
     assert expected_quality(torch.zeros(1, 5)).item() == pytest.approx(2.0)
 
@@ -101,34 +106,40 @@ def test_padding_does_not_change_a_score(model: CrossEncoder, onnx: OnnxModel) -
         assert padded[0] == pytest.approx(short[0], abs=1e-5)
 
 
-def test_training_prefers_what_was_clicked_and_learns_the_labels() -> None:
+NONE, NO_WEIGHT = np.empty(0, np.int64), np.empty(0, np.float32)
+NO_TRIPLETS = Triplets(NONE, NONE, NONE, NO_WEIGHT)
+LABELS = Labels(np.zeros(2, np.int64), np.array([1, 2]), np.array([4, 0], np.float32), np.zeros(2, bool))
+
+
+def tensors(page1: np.ndarray, page2: np.ndarray) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in inputs(page1, page2).items()}
+
+
+def test_fine_tuning_prefers_what_was_clicked_and_learns_the_labels() -> None:
     model = new_model()
-    one = np.zeros(2, np.int64)
-    triplets = Triplets(one, np.array([1, 1]), np.array([2, 2]), np.ones(2, np.float32))
-    labels = Labels(np.zeros(2, np.int64), np.array([1, 2]), np.array([4, 0], np.float32))
+    triplets = Triplets(np.zeros(2, np.int64), np.array([1, 1]), np.array([2, 2]), np.ones(2, np.float32))
     config = CrossEncoderConfig(steps=30, triplets=4, labels=4, rate=3e-3, head_rate=1e-2)
     done: list[int] = []
-    train(model, None, inputs, triplets, labels, config, 0, done.append)
+    curve = fine_tune(model, tensors, triplets, LABELS, config, 0, None, done.append)
     click, quality = torch_scores(model, inputs(np.array([0, 0]), np.array([1, 2])))
     assert click[0] > click[1]
     assert quality[0] > quality[1] + 1
     assert done == [*range(1, 31)]
+    assert curve.losses["quality"][-1] < curve.losses["quality"][0]
 
 
 def test_without_examples_nothing_is_learnt() -> None:
     model, before = new_model(), new_model()
-    none, no_weight = np.empty(0, np.int64), np.empty(0, np.float32)
-    train(model, None, inputs, Triplets(none, none, none, no_weight), Labels(none, none, no_weight),
-          CrossEncoderConfig(steps=2), 0, lambda done: None)  # fmt: skip
+    none = Labels(NONE, NONE, NO_WEIGHT, np.empty(0, bool))
+    curve = fine_tune(model, tensors, NO_TRIPLETS, none, CrossEncoderConfig(steps=2), 0, None, lambda done: None)
+    assert curve.thinned() == {}
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True))
 
 
 def test_frozen_layers_stay_as_they_are() -> None:
     model, before = new_model(), new_model()
-    labels = Labels(np.zeros(2, np.int64), np.array([1, 2]), np.array([4, 0], np.float32))
-    none = np.empty(0, np.int64)
-    triplets = Triplets(none, none, none, np.empty(0, np.float32))
-    train(model, None, inputs, triplets, labels, CrossEncoderConfig(steps=2, frozen_layers=1), 0, lambda done: None)
+    config = CrossEncoderConfig(steps=2, frozen_layers=1)
+    fine_tune(model, tensors, NO_TRIPLETS, LABELS, config, 0, None, lambda done: None)
 
     def lowest(of: CrossEncoder) -> Tensor:
         return next(of.encoder.encoder.layer[0].parameters())

@@ -1,0 +1,127 @@
+"""The step that trains the cross-encoder that serves, exports it, and checks that the exports say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.examples import labels, page_ids, triplets
+from pipeline.step import Work, progress
+from pipeline.teachers import stamped
+from pipeline.text import PageTokens, page_tokens
+from ranking.cross_encoder import parity
+from ranking.cross_encoder.examples import Labels, PairInputs
+from ranking.cross_encoder.model import CrossEncoder, LowerLayers, Scores
+from ranking.cross_encoder.train import distil, fine_tune
+from ranking.cross_encoder.weights import load_weights, save_weights
+from store.bundle import BundleError, open_bundle
+from text_model.base import load_encoder, shorten, splits
+from text_model.export import export, quantize
+from text_model.parallel import world
+from text_model.session import OnnxModel
+from text_model.training import Curve
+
+WEIGHTS = "student.safetensors"
+PREVIOUS = "previous"
+_PARITY_PAIRS, _PARITY_BATCH = 1_000, 50
+_EXACT_BATCHES = 4
+
+
+def student(work: Work) -> dict[str, object]:
+    """Train the two-headed student, from the teachers or directly; write it as int8 ONNX and as weights."""
+    out = work.directory
+    pages, tokens = page_ids(work), page_tokens(work)
+    labelled = labels(work, pages)
+    torch.manual_seed(work.config.seed)
+    model = CrossEncoder(load_encoder(work.config.text.base))
+    shorten(model.encoder, work.config.cross_encoder.layers)
+    started = _warm_start(work, model)
+    curve, figures = _train(work, model, tokens, labelled)
+    model.to("cpu")
+    if not world().main:
+        return {}
+    save_weights(model, out / WEIGHTS)
+    export(Scores(model), out / "float.onnx", ["click", "quality"])
+    quantize(out / "float.onnx", out / "model.onnx")
+    found = _parity(model, tokens, labelled, out)
+    for name in ("float.onnx", "student.checkpoint"):
+        (out / name).unlink(missing_ok=True)
+    found.check()
+    return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
+
+
+def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, object]]:
+    config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
+    inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory), config.frozen_layers)
+    with progress("training cross-encoder", config.steps) as advance:
+        if config.distil:
+            pool = stamped(work)
+            return distil(model, inputs, pool, config, seed, checkpoint, advance), {"pool": len(pool.page1)}
+        clicks = triplets(work, page_ids(work), labelled)
+        curve = fine_tune(model, inputs, clicks, labelled, config, seed, checkpoint, advance)
+        return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
+
+
+def _warm_start(work: Work, model: CrossEncoder) -> str:
+    """Put an earlier student's weights into the model; return where they came from."""
+    source = work.config.cross_encoder.warm_start
+    if source != PREVIOUS:
+        if source:
+            load_weights(model, Path(source))
+        return source or "base"
+    try:
+        bundle = open_bundle(work.root.parent)
+        load_weights(model, bundle.file(f"cross_encoder/{WEIGHTS}"))
+    except BundleError:
+        return "base"  # the first build has none before it
+    return bundle.name
+
+
+def _inputs(tokens: PageTokens, lower: OnnxModel | None, layers: int) -> PairInputs:
+    def states(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
+        assert lower is not None  # noqa: S101 - chosen below
+        batch = tokens.pairs(page1, page2)
+        mask = torch.from_numpy(batch["attention_mask"])
+        return {"states": torch.from_numpy(lower.run(batch)[0]), "attention_mask": mask}
+
+    return tokens.pair_tensors if lower is None else states
+
+
+def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
+    """Return the frozen layers as int8 ONNX, for a CPU."""
+    if layers == 0 or world().device.type != "cpu" or not splits(model.encoder):
+        return None
+    as_float, as_int8 = (out / f"lower.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
+    export(LowerLayers(model.encoder, layers), as_float, ["states"])
+    quantize(as_float, as_int8)
+    lower = OnnxModel(as_int8)
+    for path in (as_float, as_int8):
+        path.unlink()
+    return lower
+
+
+def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path) -> parity.Parity:
+    rows = np.random.default_rng(0).permutation(len(labelled.page1))[:_PARITY_PAIRS]
+    batches = [
+        tokens.pairs(labelled.page1[part], labelled.page2[part])
+        for part in np.array_split(rows, max(1, len(rows) // _PARITY_BATCH))
+    ]
+    trained = Scores(model).eval()
+
+    def by_torch(batch: dict[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+        with torch.inference_mode():
+            return [score.numpy() for score in trained(**{n: torch.from_numpy(v) for n, v in batch.items()})]
+
+    def over(score: Callable[[dict[str, NDArray[np.int64]]], list[NDArray[np.float32]]], count: int) -> parity.Scores:
+        click, quality = zip(*(score(batch) for batch in batches[:count]), strict=True)
+        return np.concatenate(click), np.concatenate(quality)
+
+    exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a wrong export is wrong everywhere
+    as_float, as_int8 = (over(OnnxModel(out / f"{name}.onnx").run, len(batches)) for name in ("float", "model"))
+    return parity.measure(exact, as_float, as_int8)

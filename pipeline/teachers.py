@@ -1,0 +1,98 @@
+"""The step that trains both teachers and has them stamp the pool of unlabelled pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.examples import labels, page_ids, triplets
+from pipeline.pool import pool
+from pipeline.step import Work, progress
+from pipeline.text import PageTokens, page_tokens, tokenize
+from ranking.cross_encoder.examples import Stamped
+from ranking.cross_encoder.model import QUALITY_CLASSES
+from ranking.teachers.logits import teacher_logits
+from ranking.teachers.model import Teacher
+from ranking.teachers.stamp import stamp
+from ranking.teachers.train import train_click, train_quality
+from text_model.base import load_encoder
+from text_model.parallel import world
+from text_model.training import Curve, Progress
+
+
+def teachers(work: Work) -> dict[str, object]:
+    """Train the click and the quality teacher, and stamp the pool; nothing where the student learns directly."""
+    if not work.config.cross_encoder.distil:
+        return {"distil": "off"}
+    config, out, seed = work.config.teachers, work.directory, work.config.seed
+    pages, tokens = page_ids(work), _tokens(work)
+    labelled = labels(work, pages)
+    clicks = triplets(work, pages, labelled)
+    page1, page2 = _pool(work, pages)
+    inputs = tokens.pair_tensors
+
+    def click(teacher: Teacher, advance: Progress) -> Curve:
+        return train_click(teacher, inputs, clicks, config, seed, out / "click.checkpoint", advance)
+
+    def quality(teacher: Teacher, advance: Progress) -> Curve:
+        return train_quality(teacher, inputs, labelled, config, seed, out / "quality.checkpoint", advance)
+
+    lessons = (("click", 1, click, config.click_steps), ("quality", QUALITY_CLASSES, quality, config.quality_steps))
+    curves = {
+        name: _teach_and_stamp(work, tokens, (page1, page2), name, outputs, lesson, steps).thinned()
+        for name, outputs, lesson, steps in lessons
+    }
+    return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
+
+
+def stamped(work: Work) -> Stamped:
+    """Return the stamped pool, memory-mapped; click logits are brought to mean 0 and deviation 1 over the pool."""
+    here = work.of("teachers")
+    pairs = np.load(here / "pool.npy", mmap_mode="r")
+    click, quality = (np.load(here / f"{name}.npy", mmap_mode="r") for name in ("click", "quality"))
+    # A pairwise loss leaves their place and scale open; the student's two losses must weigh what they are told to.
+    click = ((click - click.mean()) / max(float(click.std()), 1e-6)).astype(np.float32)
+    return Stamped(pairs[0], pairs[1], click, quality)
+
+
+def _teach_and_stamp(
+    work: Work, tokens: PageTokens, pairs: tuple[NDArray[np.int64], NDArray[np.int64]], name: str, outputs: int,
+    lesson: Callable[[Teacher, Progress], Curve], steps: int,
+) -> Curve:  # fmt: skip
+    out = work.directory
+    torch.manual_seed(work.config.seed)
+    teacher = Teacher(load_encoder(work.config.teachers.base), outputs)
+    with progress(f"training {name} teacher", steps) as advance:
+        curve = lesson(teacher, advance)
+    score = teacher_logits(teacher, tokens.pair_tensors, out)
+    with progress(f"stamping {name}", len(pairs[0])) as advance:
+        stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
+    if world().main:
+        (out / f"{name}.checkpoint").unlink(missing_ok=True)
+    return curve
+
+
+def _tokens(work: Work) -> PageTokens:
+    """Return the pages in the teachers' tokens: the student's own, unless the base or the length differs."""
+    config, text, out = work.config.teachers, work.config.text, work.directory
+    if (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page):
+        return page_tokens(work)
+    if world().main:
+        tokenize(work, config.base, config.tokens_per_page, out)
+    world().wait()
+    return PageTokens(out, config.tokens_per_page)
+
+
+def _pool(work: Work, pages: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    path: Path = work.directory / "pool.npy"
+    if world().main and not path.is_file():
+        beside = path.with_name("pool.writing.npy")
+        np.save(beside, np.stack(pool(work, pages, work.config.cross_encoder.pool)))
+        beside.rename(path)
+    world().wait()
+    page1, page2 = np.load(path, mmap_mode="r")
+    return page1, page2

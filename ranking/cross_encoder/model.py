@@ -1,0 +1,82 @@
+"""The multitask cross-encoder (MT RecoLM, section 4 of the Bing paper): one encoder, two heads.
+
+The encoder reads both pages. The click head tells which page of an impression is clicked; the quality head
+tells the five quality classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from text_model.base import first_state, lower_states, upper_first_state
+from text_model.training import Batch
+
+QUALITY_CLASSES = 5
+
+
+class CrossEncoder(nn.Module):
+    """Encoder, click head (1 logit) and quality head (5 logits)."""
+
+    def __init__(self, encoder: PreTrainedModel) -> None:
+        super().__init__()
+        width = encoder.config.hidden_size
+        self.encoder = encoder
+        self.click = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
+        self.quality = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, QUALITY_CLASSES))
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return click logits (rows,) and quality logits (rows, 5)."""
+        return self._heads(first_state(self.encoder, input_ids, token_type_ids, attention_mask))
+
+    def above(self, layers: int, states: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same from the states above the lowest `layers`, which stay as they are."""
+        return self._heads(upper_first_state(self.encoder, layers, states, attention_mask))
+
+    def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
+        """Return what learns: the encoder at `rate`, the heads at `head_rate`."""
+        body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+        return [(body, rate), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
+
+    def _heads(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self.click(state).squeeze(-1), self.quality(state)
+
+
+class LowerLayers(nn.Module):
+    """The frozen part of an encoder, for export."""
+
+    def __init__(self, encoder: PreTrainedModel, layers: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.layers = layers
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return the states above the frozen layers, (rows, length, width)."""
+        return lower_states(self.encoder, self.layers, input_ids, token_type_ids, attention_mask)
+
+
+class Scores(nn.Module):
+    """What is exported: click logit and expected quality a pair."""
+
+    def __init__(self, model: CrossEncoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return click (rows,) and quality in 0 to 4 (rows,)."""
+        click, quality = self.model(input_ids, token_type_ids, attention_mask)
+        return click, expected_quality(quality)
+
+
+def pair_scores(model: CrossEncoder, frozen_layers: int, inputs: Batch) -> tuple[Tensor, Tensor]:
+    """Return click and quality logits of pairs, whose inputs may hold `states` above the frozen layers."""
+    if "states" in inputs:
+        return model.above(frozen_layers, inputs["states"], inputs["attention_mask"])
+    return model(inputs["input_ids"], inputs["token_type_ids"], inputs["attention_mask"])
+
+
+def expected_quality(logits: Tensor) -> Tensor:
+    """Return the expectation of the classes 0 to 4, (rows,)."""
+    classes = torch.arange(QUALITY_CLASSES, dtype=logits.dtype, device=logits.device)
+    return torch.softmax(logits, dim=-1) @ classes

@@ -1,0 +1,92 @@
+"""Trains the click teacher and the quality teacher (sections 4.3 and 4.4 of the Bing paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ranking.cross_encoder.examples import Labels, PairInputs, Triplets
+from ranking.cross_encoder.losses import QualityLoss, class_loss, pairwise_softmax
+from ranking.teachers.model import Teacher
+from text_model.base import PACKAGED, freeze
+from text_model.training import Batch, Curve, Progress, Schedule, fit
+
+
+@dataclass(frozen=True, slots=True)
+class TeachersConfig:
+    """Tunables of both teachers."""
+
+    base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name; the larger the better
+    tokens_per_page: int = 22
+    quality_loss: QualityLoss = "sce"  # or ce: the nearest class alone
+    click_steps: int = 1_500
+    quality_steps: int = 1_500
+    triplets: int = 16  # a step
+    labels: int = 32  # a step
+    given_share: float = 0.5  # of the labels of a step that come from the input, where there are any
+    rate: float = 5e-5
+    head_rate: float = 1e-3
+    frozen_layers: int = 0  # from the bottom, the embeddings with them
+    checkpoint_every: int = 200  # steps
+
+
+class _ClickLoss(nn.Module):
+    def __init__(self, teacher: Teacher) -> None:
+        super().__init__()
+        self.teacher = teacher
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        clicked, passed = self.teacher(**batch["pairs"]).squeeze(-1).chunk(2)
+        return {"click": pairwise_softmax(clicked, passed, batch["weight"])}
+
+
+class _QualityLoss(nn.Module):
+    def __init__(self, teacher: Teacher, kind: QualityLoss) -> None:
+        super().__init__()
+        self.teacher = teacher
+        self.kind = kind
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return {"quality": class_loss(self.teacher(**batch["pairs"]), batch["quality"], self.kind)}
+
+
+def train_click(
+    teacher: Teacher, inputs: PairInputs, triplets: Triplets, config: TeachersConfig, seed: int,
+    checkpoint: Path | None, progress: Progress,
+) -> Curve:  # fmt: skip
+    """Teach in place which of two pages of one impression is clicked; without triplets nothing is learnt."""
+    if len(triplets.page) == 0:
+        return Curve()
+
+    def draw(step: int) -> Batch:
+        return triplets.batch(inputs, config.triplets, seed, step)
+
+    return _fit(teacher, _ClickLoss(teacher), draw, config, config.click_steps, checkpoint, progress)
+
+
+def train_quality(
+    teacher: Teacher, inputs: PairInputs, labels: Labels, config: TeachersConfig, seed: int,
+    checkpoint: Path | None, progress: Progress,
+) -> Curve:  # fmt: skip
+    """Teach in place the five quality classes; without labels nothing is learnt."""
+    if len(labels.page1) == 0:
+        return Curve()
+
+    def draw(step: int) -> Batch:
+        return labels.batch(inputs, config.labels, config.given_share, seed, step)
+
+    objective = _QualityLoss(teacher, config.quality_loss)
+    return _fit(teacher, objective, draw, config, config.quality_steps, checkpoint, progress)
+
+
+def _fit(
+    teacher: Teacher, objective: nn.Module, draw: Callable[[int], Batch], config: TeachersConfig, steps: int,
+    checkpoint: Path | None, progress: Progress,
+) -> Curve:  # fmt: skip
+    teacher.eval()  # as the student: no dropout
+    freeze(teacher.encoder, config.frozen_layers)
+    groups = teacher.parameter_groups(config.rate, config.head_rate)
+    return fit(objective, groups, draw, Schedule(steps, config.checkpoint_every), checkpoint, progress)

@@ -1,0 +1,167 @@
+"""The training loop of every text model: warm-up, mixed precision, several processes, checkpoints, loss curve.
+
+A batch is drawn from its step's number alone, so a run that was killed and resumed sees the batches, and ends
+at the weights, of one that was not. On GPUs with bfloat16 the forward pass runs in it; elsewhere in float32.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from text_model.parallel import World, world
+
+CURVE_POINTS = 100
+_LONGEST_GRADIENT = 1.0
+
+#: Tensors, or mappings of tensors, by name.
+Batch = Mapping[str, Any]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long to train, and how often to write a checkpoint; the rate warms up for a tenth, then falls to 0."""
+
+    steps: int
+    checkpoint_every: int = 0  # steps; 0 writes none
+
+    def factor(self, step: int) -> float:
+        """Return what the rates are multiplied by at a step, counted from 0."""
+        warm = max(1, self.steps // 10)
+        return min(1.0, (step + 1) / warm) * max(0.0, 1 - step / self.steps)
+
+
+@dataclass(slots=True)
+class Curve:
+    """Losses by name, one a step (of this process's part of the batch)."""
+
+    losses: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, parts: Mapping[str, float]) -> None:
+        """Append one step's losses."""
+        for name, value in parts.items():
+            self.losses.setdefault(name, []).append(value)
+
+    def thinned(self) -> dict[str, list[float]]:
+        """Return at most CURVE_POINTS means a loss, and `step`, the last step of each mean."""
+        steps = max(map(len, self.losses.values()), default=0)
+        if steps == 0:
+            return {}
+        bins = np.array_split(np.arange(steps), min(steps, CURVE_POINTS))
+        means = {name: _means(np.array(values), bins) for name, values in self.losses.items()}
+        return {"step": [float(rows[-1] + 1) for rows in bins], **means}
+
+
+def _means(values: NDArray[np.float64], bins: Sequence[NDArray[np.int64]]) -> list[float]:
+    return [round(float(values[rows].mean()), 5) for rows in bins]
+
+
+def fit(
+    objective: nn.Module,
+    groups: Sequence[tuple[list[nn.Parameter], float]],
+    draw: Callable[[int], Batch],
+    schedule: Schedule,
+    checkpoint: Path | None,
+    progress: Progress,
+) -> Curve:
+    """Train in place and return the curve; `objective(batch)` returns the losses by name, which are added.
+
+    `groups` are parameters with their learning rates. With a `checkpoint` that exists, training goes on where it
+    was written; a finished run returns at once.
+    """
+    here = world()
+    objective.to(here.device)
+    optimizer = torch.optim.AdamW([{"params": part, "lr": rate} for part, rate in groups], weight_decay=0.01)
+    start, curve = _resumed(objective, optimizer, checkpoint)
+    module = _shared(objective, here)
+    learning = [parameter for part, _ in groups for parameter in part]
+    for step in range(start, schedule.steps):
+        for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
+            group["lr"] = rate * schedule.factor(step)
+        with torch.autocast(here.device.type, torch.bfloat16, enabled=_mixed(here.device)):
+            parts: dict[str, Tensor] = module(moved(draw(step), here.device))
+        optimizer.zero_grad()
+        torch.stack(list(parts.values())).sum().backward()
+        nn.utils.clip_grad_norm_(learning, _LONGEST_GRADIENT)
+        optimizer.step()
+        curve.add({name: float(loss.detach()) for name, loss in parts.items()})
+        if checkpoint is not None and _due(step + 1, schedule):
+            _write(objective, optimizer, checkpoint, step + 1, curve, here)
+        progress(step + 1)
+    return curve
+
+
+def rows_of_step(seed: int, step: int, among: int, count: int) -> NDArray[np.int64]:
+    """Return this process's part of `count` rows drawn from `among` at a step; the same whenever it is asked."""
+    rows: NDArray[np.int64] = np.random.default_rng((seed, step)).integers(0, among, count)
+    return rows[world().share(count)]
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """Return the batch on a device."""
+    return {
+        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else moved(value, device)
+        for name, value in batch.items()
+    }
+
+
+def _mixed(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def _shared(objective: nn.Module, here: World) -> nn.Module:
+    if here.size == 1:
+        return objective
+    devices = [here.device] if here.device.type == "cuda" else None
+    # A head without examples, and a pooler that nobody reads, have no gradients.
+    return DistributedDataParallel(objective, device_ids=devices, find_unused_parameters=True)
+
+
+def _due(done: int, schedule: Schedule) -> bool:
+    every = schedule.checkpoint_every
+    return done == schedule.steps or (every > 0 and done % every == 0)
+
+
+def _write(
+    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, here: World
+) -> None:
+    if not here.main:
+        return
+    tensors = {f"model.{name}": value.contiguous() for name, value in objective.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+    beside = path.with_suffix(".writing")
+    save_file(tensors, beside, {"step": str(step), "losses": json.dumps(curve.losses)})
+    beside.replace(path)
+
+
+def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> tuple[int, Curve]:
+    """Return the steps done and their curve, with the weights and the optimizer's state put back."""
+    if path is None or not path.is_file():
+        return 0, Curve()
+    model: dict[str, Tensor] = {}
+    state: dict[int, dict[str, Tensor]] = {}
+    with safe_open(path, framework="pt") as file:
+        for key in file.keys():  # noqa: SIM118 - it is no mapping
+            kind, _, name = key.partition(".")
+            if kind == "model":
+                model[name] = file.get_tensor(key)
+            else:
+                number, _, part = name.partition(".")
+                state.setdefault(int(number), {})[part] = file.get_tensor(key)
+        about = file.metadata()
+    objective.load_state_dict(model)
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return int(about["step"]), Curve(json.loads(about["losses"]))
