@@ -148,3 +148,26 @@ def test_a_hash_of_files_knows_names_and_bytes(tmp_path: Path) -> None:
     before = hash_files([a, b])
     b.write_bytes(b"two")
     assert hash_files([a, b]) != before
+
+
+def test_a_shared_step_goes_on_with_what_a_killed_run_left(tmp_path: Path) -> None:
+    found: list[list[str]] = []
+
+    def step(work: Work) -> dict[str, object]:
+        found.append(sorted(path.name for path in work.directory.iterdir() if path.name != "begun"))
+        (work.directory / "half").touch()
+        if len(found) in (1, 2):
+            raise KeyboardInterrupt
+        return {}
+
+    def run(**config: object) -> None:
+        steps = [Step("train", step, config=("cf",), shared=True)]
+        Runner(tmp_path, BuildConfig.model_validate(config), "").run(steps)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    run(cf={"iterations": 3})  # another run: nothing of the old one is of use
+    assert found == [[], ["half"], []]
+    assert sorted(path.name for path in (tmp_path / "train").iterdir()) == ["done.json", "half"]

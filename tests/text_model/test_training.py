@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from text_model.parallel import World
+from text_model.training import CURVE_POINTS, Batch, Curve, Schedule, fit, rows_of_step
+
+TWO_PROCESSES = Path(__file__).with_name("two_processes.py")
+
+
+class Line(nn.Module):
+    """Learns y = 2x + 1; the other head has no examples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.line = nn.Linear(1, 1)
+        self.unused = nn.Linear(1, 1)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return {"line": (self.line(batch["x"]) - batch["y"]).square().mean()}
+
+
+def draw(step: int) -> Batch:
+    x = torch.from_numpy(np.linspace(-1, 1, 1_000, dtype=np.float32)[rows_of_step(3, step, 1_000, 16)]).unsqueeze(1)
+    return {"x": x, "y": 2 * x + 1}
+
+
+def train(line: Line, steps: int, checkpoint: Path | None = None, stop_at: int | None = None) -> Curve:
+    def progress(done: int) -> None:
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    groups = [(list(line.line.parameters()), 0.05), (list(line.unused.parameters()), 0.01)]
+    return fit(line, groups, draw, Schedule(steps, checkpoint_every=10), checkpoint, progress)
+
+
+def test_it_learns_and_the_loss_falls() -> None:
+    line = Line()
+    losses = train(line, 300).losses["line"]
+    assert line.line.weight.item() == pytest.approx(2, abs=0.1)
+    assert line.line.bias.item() == pytest.approx(1, abs=0.1)
+    assert losses[-1] < losses[0] / 10
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    whole, killed, resumed = Line(), Line(), Line()
+    curve = train(whole, 50)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, 50, tmp_path / "checkpoint", stop_at=27)
+    found = train(resumed, 50, tmp_path / "checkpoint")
+    assert torch.equal(resumed.line.weight, whole.line.weight)
+    assert torch.equal(resumed.line.bias, whole.line.bias)
+    assert found.losses == curve.losses
+
+
+def test_a_run_that_was_finished_trains_no_further(tmp_path: Path) -> None:
+    first, second = Line(), Line()
+    train(first, 30, tmp_path / "checkpoint")
+    train(second, 30, tmp_path / "checkpoint", stop_at=30)
+    assert torch.equal(first.line.weight, second.line.weight)
+
+
+def test_half_a_checkpoint_is_never_read(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.writing").write_bytes(b"half")
+    whole, other = Line(), Line()
+    train(whole, 20)
+    train(other, 20, tmp_path / "checkpoint")
+    assert torch.equal(whole.line.weight, other.line.weight)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    schedule = Schedule(100)
+    assert schedule.factor(0) == pytest.approx(0.1)
+    assert schedule.factor(10) == pytest.approx(0.9)
+    assert schedule.factor(100) == 0
+
+
+def test_a_curve_is_thinned_to_means() -> None:
+    curve = Curve({"loss": [float(step) for step in range(1_000)]})
+    thinned = curve.thinned()
+    assert len(thinned["loss"]) == len(thinned["step"]) == CURVE_POINTS
+    assert (thinned["loss"][0], thinned["step"][0], thinned["step"][-1]) == (4.5, 10, 1_000)
+    assert Curve({"loss": [3.0, 1.0]}).thinned() == {"step": [1.0, 2.0], "loss": [3.0, 1.0]}
+
+
+def test_processes_share_a_batch() -> None:
+    batch = np.arange(7)
+    parts = [batch[World(rank, 3, torch.device("cpu")).share(7)] for rank in range(3)]
+    assert sorted(np.concatenate(parts)) == list(batch)
+    with pytest.raises(ValueError, match="a batch of 2 cannot be shared by 3 processes"):
+        World(0, 3, torch.device("cpu")).share(2)
+
+
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    alone = Line()
+    train(alone, 20)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", TWO_PROCESSES]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TWO_PROCESSES.parents[2])}
+    subprocess.run([*map(str, command), str(tmp_path / "out")], check=True, capture_output=True, env=environment)
+    together = load_file(tmp_path / "out")
+    assert together["line.weight"].item() == pytest.approx(alone.line.weight.item(), abs=1e-5)
+    assert together["line.bias"].item() == pytest.approx(alone.line.bias.item(), abs=1e-5)
