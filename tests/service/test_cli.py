@@ -122,7 +122,8 @@ def test_recommend_writes_a_line_for_every_url(make, tmp_path) -> None:
     lines = [orjson.loads(line) for line in out.read_bytes().splitlines()]
     assert [line["url1"] for line in lines] == [URLS[0], "nonsense", URLS[1], "ftp://a.example/"]
     assert [len(line.get("recommendations", ())) for line in lines] == [4, 0, 4, 0]
-    assert lines[1]["error"].startswith("url1: ")
+    assert lines[1]["error"] == "url1: not an absolute URL"
+    assert lines[1]["fix"] == "send one such as https://example.org/page"
 
 
 def test_recommend_writes_to_standard_output_alone(make, tmp_path) -> None:
