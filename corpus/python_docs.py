@@ -27,8 +27,11 @@ END = datetime(2026, 9, 1, tzinfo=UTC)
 DAYS = 90
 MOST_FILES = 14_000
 LONGEST_SESSION = 40
-#: A built-in or a whole module that more than this share of the files use is known by heart: nobody looks it up.
-BY_HEART = 0.05
+#: A page that a larger share of the files use is familiar, and the more familiar the more seldom looked up: each use
+#: of it is a visit with probability FAMILIAR / share. Below FEW files a share says nothing.
+FAMILIAR = 0.025
+FAMILIAR_BUILT_IN = 0.005  # `len`, `ValueError`: what needs no import is known sooner (not its methods)
+FEW = 20
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -64,11 +67,11 @@ def write(out: Path, seed: int = 0, roots: Mapping[str, Path] | None = None, mos
     files = source_files(installed() if roots is None else roots, most_files)
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         pages = pool.submit(library_pages).result()
-        read = pool.map(partial(file_visits, library=_library(pages)), files.values(), chunksize=100)
+        library = _library(pages)
+        read = pool.map(partial(file_visits, library=library), files.values(), chunksize=100)
         found = list(track(read, "Reading Python files", total=len(files)))
-    common = {page.name for page in pages if page.module in ("builtins", page.name)}
-    sessions = sessions_of(dict(zip(files, found, strict=True)), common)
     rng = np.random.default_rng(seed)
+    sessions = sessions_of(dict(zip(files, found, strict=True)), library.builtins, rng)
     visits = _timed(list(sessions.values()), pages, rng)
     urls = pa.array([page.url for page in pages])
     impressions = _impression_table(visits, pages, urls, rng)
@@ -96,17 +99,26 @@ def source_files(roots: Mapping[str, Path], most: int) -> dict[str, Path]:
     return {name: files[name] for name in sorted(sample)}
 
 
-def sessions_of(found: Mapping[str, Sequence[str]], common: Set[str]) -> dict[str, tuple[str, ...]]:
-    """Return file -> pages visited: 2 to LONGEST_SESSION; of equal sessions (copied files) the first stays.
+def sessions_of(
+    found: Mapping[str, Sequence[str]], built_in: Set[str], rng: np.random.Generator
+) -> dict[str, tuple[str, ...]]:
+    """Return file -> pages visited, 2 to LONGEST_SESSION, from file -> pages used.
 
-    `common` names the pages that may be known by heart and are then left out.
+    Nobody opens the page of what he knows by heart: what many files use is seldom a visit (FAMILIAR). Of files that
+    use the same in the same order (copies) the first stays.
     """
-    used = Counter(page for pages in found.values() for page in pages)
-    readable = sum(bool(pages) for pages in found.values())
-    by_heart = {page for page, count in used.items() if page in common and count > BY_HEART * readable}
-    sessions = {name: tuple(p for p in pages if p not in by_heart)[:LONGEST_SESSION] for name, pages in found.items()}
-    first = {pages: name for name, pages in reversed(sessions.items()) if len(pages) >= 2}
-    return {name: pages for name, pages in sessions.items() if first.get(pages) == name}
+    first = {tuple(pages): name for name, pages in reversed(list(found.items())) if pages}
+    originals = {name: pages for name, pages in found.items() if first.get(tuple(pages)) == name}
+    used = Counter(page for pages in originals.values() for page in pages)
+    looked_up = {
+        page: max((FAMILIAR_BUILT_IN if page in built_in else FAMILIAR) * len(originals), FEW) / count
+        for page, count in used.items()
+    }
+    sessions = {
+        name: tuple(page for page in pages if rng.random() < looked_up[page])[:LONGEST_SESSION]
+        for name, pages in originals.items()
+    }
+    return {name: pages for name, pages in sessions.items() if len(pages) >= 2}
 
 
 def _library(pages: list[PythonPage]) -> Library:
@@ -154,8 +166,14 @@ def _click_table(visits: Visits, names: list[str], urls: pa.Array) -> pa.Table:
     )
 
 
+def _family(page: PythonPage) -> str:
+    """Return what a page's siblings share: their class, else their module; for built-ins, the page of the reference."""
+    owner = page.name.rpartition(".")[0]
+    return owner or (page.url.partition("#")[0] if page.module == "builtins" else page.module)
+
+
 def _impression_table(visits: Visits, pages: list[PythonPage], urls: pa.Array, rng: np.random.Generator) -> pa.Table:
-    _, group = np.unique([page.module for page in pages], return_inverse=True)
+    _, group = np.unique([_family(page) for page in pages], return_inverse=True)
     shown = simulate(Sessions(visits.session, visits.page, group), ReaderModel(), rng)
     impression, column = np.nonzero(shown.page >= 0)  # row by row: the gaps are at the end of each
     visit = shown.visit[impression]

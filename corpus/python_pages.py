@@ -30,8 +30,14 @@ _LEFT_OUT = {
 # Second names that the reference documents too.
 _SECOND_NAMES = frozenset({"weakref.ref", "xml.etree.ElementTree.fromstring"})
 _HEADING = re.compile(r"\A[^\n]*\n[~=*-]{3,}\n+")
-# A first line that only repeats the call: `join(iterable, /)`.
-_SIGNATURE = re.compile(r"[\w.]+\([^\n]*\)\s*(?:->\s*[\w.\[\], ]{1,30})?\s*(?:\n|--)\s*")
+# A line that repeats the call, and may say what comes of it: `product(*iterables) --> product object`,
+# `partial(func, *args) - new function`, `int, int -> Construct a date`, `(lock() is an obsolete synonym)`.
+_CALL = re.compile(
+    r"\s*(?:[\w.]+\(.*?\)\s*(?:(?:-{1,2}>|=>|:|-{1,2}\s)\s*(?P<result>.*)|--)?"
+    r"|(?:\[?\w+\]*(?:\s*[\[,]+\s*\w+\]*)*\s*)?-{1,2}>\s*(?P<made>.*)"
+    r"|\(.* obsolete synonym\))\s*"
+)
+_WORDS_THAT_TELL = 5  # of a result; fewer only name its type: `product object`
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ def _members(name: str, module: ModuleType) -> Iterator[tuple[str, Any]]:
 def _at_home(value: object, name: str, listed: bool) -> bool:
     """Return whether `value` is documented with module `name`, not only imported there."""
     home = getattr(value, "__module__", None) or name
+    if name == "builtins" and home in ("io", "_io"):  # `open` is made there
+        return True
     if home == "builtins" and name != "builtins" and hasattr(builtins, getattr(value, "__name__", "")):
         return False
     if home in (name, "builtins") or home.lstrip("_").partition(".")[0] == name.lstrip("_").partition(".")[0]:
@@ -157,8 +165,27 @@ def _inherited(owner: type, title: str) -> tuple[tuple[str, str], ...]:
 def summary(doc: str) -> str:
     """Return the first part of a docstring on one line, at most SNIPPET_LENGTH characters, cut between words."""
     text = _HEADING.sub("", inspect.cleandoc(doc))
-    rest = _SIGNATURE.sub("", text, count=1) if _SIGNATURE.match(text) else text
-    line = clean(rest or text)
+    line = clean(_without_calls(text)) or clean(text)
     if len(line) <= SNIPPET_LENGTH:
         return line
     return line[: SNIPPET_LENGTH - 1].rpartition(" ")[0] + "…"
+
+
+def _without_calls(text: str) -> str:
+    """Leave out the lines at the start that repeat the call; of what they say keep sentences, or else all."""
+    lines = text.split("\n")
+    start = next((i for i, line in enumerate(lines) if not line.strip() or line.strip() == "--"), len(lines))
+    calls = [_CALL.fullmatch(line) for line in lines[:start]]
+    results = [line if call is None else _result(call) for line, call in zip(lines[:start], calls, strict=True)]
+    told = [
+        result
+        for result, call in zip(results, calls, strict=True)
+        if call is None or len(result.split()) >= _WORDS_THAT_TELL
+    ]
+    rest = [line for line in lines[start:] if line.strip() != "--"]
+    return "\n".join([*told, *rest]).strip() or "\n".join(results).strip()
+
+
+def _result(call: re.Match[str]) -> str:
+    said = (call["result"] or call["made"] or "").removeprefix("None.")
+    return said.rpartition(" -- ")[2].strip()  # `S.index(value) -> integer -- return first index of value`

@@ -130,6 +130,16 @@ class _Reader(ast.NodeVisitor):
         if node.arg in self.library.builtins:
             self.names[node.arg] = ""  # a parameter `id` is not the function
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for part in (*node.decorator_list, *node.bases, *node.keywords):
+            self.visit(part)
+        outer = self.names.get("self")
+        bases = (self._dotted(base) for base in node.bases)
+        self.names["self"] = next((base for base in bases if base in self.library.classes), "")
+        for part in node.body:  # `self.assertEqual` in a test case is a use of what its base class documents
+            self.visit(part)
+        self.names["self"] = outer or ""
+
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for part in (*node.decorator_list, node.args, *node.body):  # the return annotation is left out
             self.visit(part)

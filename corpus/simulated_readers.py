@@ -3,10 +3,14 @@
 The model is position-based (examination hypothesis): a reader looks at position r with probability
 1 / r^bias, and clicks a page that he looks at with a probability that depends on the page alone:
 
-    follows at once in the session       0.65
-    follows d steps later (d = 2 .. 8)   0.65 / d^0.7
-    another page of the same module      0.10
+    follows at once in the session       0.65 s
+    follows d steps later (d = 2 .. 8)   0.65 s / d^0.7
+    a sibling: same class or module      0.30
     any other page                       0.02
+
+Where a page is more than one of these the highest counts. Who reads documentation compares siblings (`str.rsplit`
+beside `str.split`), whether or not his own file used them. s in 0..1 says how specific a page is: 1 when at most 0.5 %
+of the sessions visit it, else the root of 0.5 % over that share: what everybody uses answers no question of this page.
 
 The logging policy shows pages by popularity with noise, so that position and merit are confounded as in real
 logs; in a share of the impressions the order is random and flagged so. Whatever is measured on these
@@ -31,7 +35,7 @@ class Sessions:
 
     session: Index  # ascending
     page: Index
-    group: Index  # of each page, not of each visit: the module that it belongs to
+    group: Index  # of each page, not of each visit: the class or module that it belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class ReaderModel:
     follows: float = 0.65
     decay: float = 0.7
     reach: int = 8  # steps ahead in the session that still attract
-    same_group: float = 0.10
+    same_group: float = 0.30
+    specific: float = 0.005  # share of sessions up to which a page that follows draws with its full force
     other: float = 0.02
     explore: float = 0.1  # share of impressions in random order
     mix: tuple[float, float, float] = (0.35, 0.4, 0.25)  # follows in the session, popular in the module, any page
@@ -124,6 +129,9 @@ def _click_probability(
     near = sessions.group[shown] == sessions.group[sessions.page[visit]][:, None]
     attraction = np.where(near, model.same_group, model.other)
     steps = np.maximum(distance, 1).astype(np.float64)
-    attraction = np.where(distance > 0, model.follows / steps**model.decay, attraction)
+    sessions_with = np.bincount(sessions.page, minlength=len(sessions.group))  # a session visits a page once
+    often = np.maximum(sessions_with / len(np.unique(sessions.session)), model.specific)
+    following = np.sqrt(model.specific / often)[shown] * model.follows / steps**model.decay
+    attraction = np.where(distance > 0, np.maximum(following, attraction), attraction)
     examination = 1.0 / np.arange(1, model.shown + 1, dtype=np.float64) ** model.position_bias
     return np.where(shown >= 0, attraction * examination, 0.0)

@@ -13,6 +13,7 @@ from service.commands.evaluate import evaluate
 from service.commands.inspect import inspect
 from service.commands.push import push
 from service.commands.recommend import recommend
+from service.commands.score import score
 from service.commands.serve import serve
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command()(inspect)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
+app.command()(score)
 
 
 def main() -> None:

@@ -122,7 +122,7 @@ def train_encoder(
 ) -> None:
     """Fine-tune the shared encoder in place; `inputs(rows)` gives the padded token tensors of pages."""
     sampler, log_q = _sampler(pairs, rows, config.encoder_batch, seed)
-    tower = Tower(encoder, None).train()
+    tower = Tower(encoder, None).eval()  # no dropout: on a CPU its random numbers cost as much as a layer
     optimizer = torch.optim.AdamW(tower.parameters(), config.encoder_rate)
     for step in range(config.encoder_steps):
         query, page = sampler()
@@ -134,7 +134,6 @@ def train_encoder(
         nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
         optimizer.step()
         progress(step + 1)
-    tower.eval()
 
 
 def in_batch_softmax(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from store.bundle import Bundle
 
 _ROWS = 10
+_WORDS = frozenset({"page", "query", "field", "value", "bytes"})  # columns of words
 
 
 def inspect(
@@ -72,13 +73,20 @@ def _show_page(bundle: Bundle, url: str, console: Console) -> None:
 
 
 def _row(name: str, row: bytes, tables: dict[str, Any]) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     names, lines = _READERS.get(name, _bytes)(row)
-    shown = Table(*names, title=f"{name}: {len(row)} bytes")
+    shown = Table(title=f"{name}: {len(row)} bytes", box=SIMPLE_HEAD)
+    for kind in names:  # numbers keep their width; words are folded, never cut
+        words = kind in _WORDS
+        shown.add_column(kind, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for line in lines:
         shown.add_row(
-            *(_url(value, tables) if kind == "page" else _text(value) for kind, value in zip(names, line, strict=True))
+            *(
+                _title(value, tables) if kind == "page" else _text(value)
+                for kind, value in zip(names, line, strict=True)
+            )
         )
     return shown
 
@@ -89,15 +97,17 @@ def _pages(row: bytes) -> tuple[list[str], list[list[Any]]]:
     facts = page_row.read_facts([row])[0]
     tokens = page_row.read_tokens(row, facts)
     text = page_row.read_text(row)._asdict()
-    shown = {**text, **{name: facts[name] for name in facts.dtype.names}, "token ids": tokens[:20].tolist()}
+    numbers = {name: facts[name] for name in facts.dtype.names if name not in text}
+    shown = {**text, **numbers, "token ids": tokens[:20].tolist()}
     return ["field", "value"], [[name, value] for name, value in shown.items()]
 
 
 def _coclick(row: bytes) -> tuple[list[str], list[list[Any]]]:
     from recall.coclick.row import read
 
-    names = ["page", "affinity", "next_all", "back_all", "shown_all", "chosen_all", "borrowed_next"]
-    return names, [list(line) for line in read(row)[names][:_ROWS].tolist()]
+    fields = ["page", "affinity", "next_all", "back_all", "shown_all", "chosen_all", "borrowed_next"]
+    names = [field.partition("_")[0] for field in fields]  # short, so that the titles have room
+    return names, [list(line) for line in read(row)[fields][:_ROWS].tolist()]
 
 
 def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
@@ -116,14 +126,18 @@ def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:
 _READERS = {"pages": _pages, "coclick": _coclick, "qprime": _qprime}
 
 
-def _url(page: int, tables: dict[str, Any]) -> str:
+def _title(page: int, tables: dict[str, Any]) -> str:
+    """Return a page's title, the last part of its URL where it has none, its PageId where no table knows it."""
     import numpy as np
     from rich.markup import escape
 
     from store import page_row
 
     row = tables["pages"].read(np.array([page], np.uint64))[0] if "pages" in tables else None
-    return escape(page_row.read_text(row).url) if row else f"{page:016x}"
+    if not row:
+        return f"{page:016x}"
+    text = page_row.read_text(row)
+    return escape(text.title.strip() or text.url.rstrip("/").rpartition("/")[2])
 
 
 def _text(value: Any) -> str:

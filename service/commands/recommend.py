@@ -34,7 +34,7 @@ def recommend(
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:
-    """Recommend for every URL of a file; a URL that cannot be read gives a line with an error."""
+    """Recommend for every URL of a file; a URL that cannot be read gives a line with the error and its fix."""
     from service.answer import Ask
     from service.bootstrap import load
 
@@ -92,7 +92,8 @@ async def _line(recommender: Recommender, ask: Ask) -> bytes:
     try:
         return (await recommender.recommend(ask)).body + b"\n"
     except ClientError as error:
-        return orjson.dumps({"url1": ask.url1, "error": str(error)}) + b"\n"
+        fix = "; ".join(wrong.fix for wrong in error.errors)
+        return orjson.dumps({"url1": ask.url1, "error": str(error), "fix": fix}) + b"\n"
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The demo corpus: pages of the standard library, source files as sessions, input tables that can be read."""
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from corpus.python_addresses import LIBRARY
-from corpus.python_docs import LONGEST_SESSION, Summary, sessions_of, source_files, write
+from corpus.python_docs import FAMILIAR, FAMILIAR_BUILT_IN, LONGEST_SESSION, Summary, sessions_of, source_files, write
 from corpus.python_pages import SNIPPET_LENGTH, summary
 from corpus.reader import read
 from corpus.url import address_key, canonical
@@ -62,6 +64,7 @@ def test_the_library_has_thousands_of_pages_with_words(demo: tuple[Path, Summary
         ("importlib.util.find_spec", "importlib.html#importlib.util.find_spec"),
         ("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.html#concurrent.futures.ThreadPoolExecutor"),
         ("print", "functions.html#print"),
+        ("open", "functions.html#open"),
         ("str.join", "stdtypes.html#str.join"),
         ("dict", "stdtypes.html#dict"),
         ("ValueError", "exceptions.html#ValueError"),
@@ -88,7 +91,7 @@ def test_files_are_sessions_and_copies_are_not(demo: tuple[Path, Summary]) -> No
     sessions: dict[str, list[str]] = {}
     for row in clicks:
         sessions.setdefault(row["session"], []).append(row["url"].partition("#")[2])
-    assert list(sessions.values()) == [["os.path.join", "json.loads"], ["heapq.heappush", "heapq.heappop"]]
+    assert list(sessions.values()) == [["os.path.join", "json.loads", "open"], ["heapq.heappush", "heapq.heappop"]]
     assert [row["time"] for row in clicks[:2]] == sorted(row["time"] for row in clicks[:2])
 
 
@@ -108,10 +111,20 @@ def test_the_seed_decides(demo: tuple[Path, Summary], roots: dict[str, Path], tm
         assert (tmp_path / f"{name}.parquet").read_bytes() == (demo[0] / f"{name}.parquet").read_bytes()
 
 
-def test_what_everybody_uses_is_no_visit_and_long_sessions_are_cut() -> None:
-    found = {f"f{i}": ["len", f"a.{i}", *(f"b.{i}.{j}" for j in range(60))] for i in range(20)}
-    sessions = sessions_of(found, {"len"})
-    assert all("len" not in pages and len(pages) == LONGEST_SESSION for pages in sessions.values())
+def test_the_more_familiar_a_page_the_more_seldom_its_use_is_a_visit() -> None:
+    many, some = 4_000, 400
+    found = {f"f{i}": ["len", *(["json.loads"] if i < some else []), f"a.{i}", f"b.{i}"] for i in range(many)}
+    sessions = sessions_of(found, {"len"}, np.random.default_rng(0)).values()
+    visits = Counter(page for pages in sessions for page in pages)
+    assert visits["len"] == pytest.approx(FAMILIAR_BUILT_IN * many, abs=15)
+    assert visits["json.loads"] == pytest.approx(FAMILIAR * many, abs=25)
+    assert visits["a.0"] == visits[f"b.{many - 1}"] == 1
+
+
+def test_sessions_have_two_pages_at_least_and_long_ones_are_cut() -> None:
+    found = {"long": [f"a.{i}" for i in range(60)], "copy": [f"a.{i}" for i in range(60)], "short": ["b"]}
+    sessions = sessions_of(found, set(), np.random.default_rng(0))
+    assert {name: len(pages) for name, pages in sessions.items()} == {"long": LONGEST_SESSION}
 
 
 def test_a_sample_of_the_files_does_not_depend_on_their_order(roots: dict[str, Path]) -> None:
@@ -121,8 +134,31 @@ def test_a_sample_of_the_files_does_not_depend_on_their_order(roots: dict[str, P
     assert len(source_files(roots, 100)) == 4
 
 
+@pytest.mark.parametrize(
+    ("doc", "expected"),
+    [
+        ("product(*iterables, repeat=1) --> product object\n\nCartesian product.", "Cartesian product."),
+        ("partial(f, *args) - new function with f applied.\n", "new function with f applied."),
+        ("D.pop(k[,d]) -> v, remove the key and return the value.", "v, remove the key and return the value."),
+        ("od.clear() -> None.  Remove all items from od.", "Remove all items from od."),
+        ("random() -> x in the interval [0, 1).", "x in the interval [0, 1)."),
+        ("zip(*its) --> Yield tuples until one ends.\n\n  >>> zip()", "Yield tuples until one ends. >>> zip()"),
+        ("int([x]) -> integer\nint(x, base=10) -> integer\n\nConvert a number.", "Convert a number."),
+        ("string, format -> new datetime parsed from a string", "new datetime parsed from a string"),
+        ("Struct(fmt) --> compiled struct object\n\n", "compiled struct object"),
+        ("allocate_lock() -> lock object\n(allocate() is an obsolete synonym)\n\nCreate a lock.", "Create a lock."),
+        ("S.index(value) -> integer -- return first index of value.\nRaises.", "return first index of value. Raises."),
+        ("Assert(expr test, expr? msg)", "Assert(expr test, expr? msg)"),
+        ("Return a dictionary of scheme -> proxy server.", "Return a dictionary of scheme -> proxy server."),
+    ],
+)
+def test_a_summary_keeps_no_leftover_of_a_signature(doc: str, expected: str) -> None:
+    assert summary(doc) == expected
+
+
 def test_a_summary_leaves_out_signature_and_heading_and_ends_between_words() -> None:
     assert summary("join(iterable, /)\n--\n\nJoin the strings.") == "Join the strings."
     assert summary("Title\n=====\n\nThe text.") == "The text."
+    assert summary("f(a)\nf(a, b)\nDo it.") == "Do it."
     assert summary("word " * 200).endswith("word…")
     assert len(summary("word " * 200)) <= SNIPPET_LENGTH

@@ -36,6 +36,11 @@ LIBRARY = Library(
         ("import numpy as json\njson.loads(x)", []),
         ("from . import json\njson.loads(x)", []),
         ("import json", []),
+        (
+            "from threading import Thread\nclass T(Thread):\n def f(self): self.start()\nself.start()",
+            ["threading.Thread", "threading.Thread.start"],
+        ),
+        ("class T(object):\n def f(self): self.start()", []),
     ],
 )
 def test_a_name_is_followed_to_its_page(code: str, expected: list[str]) -> None:

@@ -45,9 +45,22 @@ def test_clicks_fall_with_the_position_where_the_order_is_random(shown: Impressi
     assert rate[0] / rate[1] == pytest.approx(2**model.position_bias, rel=0.25)
 
 
-def test_pages_that_follow_in_the_session_are_clicked_more(sessions: Sessions, shown: Impressions) -> None:
+def test_pages_that_follow_are_clicked_most_then_siblings_then_others(sessions: Sessions) -> None:
+    shown = simulate(sessions, ReaderModel(specific=1.0), np.random.default_rng(1))
     following = shown.page == sessions.page[shown.visit + 1][:, None]
-    assert shown.clicked[following].mean() > 5 * shown.clicked[~following].mean()
+    sibling = (sessions.group[shown.page] == sessions.group[sessions.page[shown.visit]][:, None]) & ~following
+    rates = [shown.clicked[kind].mean() for kind in (following, sibling, ~following & ~sibling)]
+    assert rates[0] > 1.5 * rates[1] > 3 * rates[2]
+
+
+def test_what_everybody_visits_is_clicked_less_when_it_follows() -> None:
+    rare = np.arange(1, 3 * SESSIONS + 1).reshape(SESSIONS, 3)
+    page = np.insert(rare, 1, 0, axis=1).ravel()  # page 0 stands second in every session
+    sessions = Sessions(np.repeat(np.arange(SESSIONS), 4), page, np.arange(3 * SESSIONS + 1))
+    shown = simulate(sessions, ReaderModel(), np.random.default_rng(1))
+    next_page = (shown.page == sessions.page[shown.visit + 1][:, None]) & (shown.page >= 0)
+    hub = shown.clicked[next_page & (shown.page == 0)].mean()
+    assert hub < shown.clicked[next_page & (shown.page > 0)].mean() / 3
 
 
 def test_a_share_of_the_impressions_explores(shown: Impressions) -> None:

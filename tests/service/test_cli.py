@@ -14,10 +14,13 @@ from typer.testing import CliRunner
 
 from configs.reading import SettingsError
 from corpus.url import page_ids
+from recall.coclick.row import NEIGHBOUR
+from recall.qprime import row as qprime_row
 from service.cli import app
 from service.commands.errors import one_line
+from store import page_row
 from store.bundle import BundleError, Manifest, bundle_name, publish
-from store.tables import LmdbTable, RedisTable
+from store.tables import LmdbTable, RedisTable, write_table
 
 ONWARD = [sys.executable, str(Path(__file__).with_name("small_onward.py"))]
 URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
@@ -104,6 +107,72 @@ def test_inspect_shows_one_pages_rows(bundles) -> None:
     assert "clicks_all" in done.output
 
 
+@pytest.fixture
+def long_bundles(tmp_path) -> Path:
+    """A bundle of pages with long URLs: one with a title, one without; each is a neighbour of the first."""
+    prefix = "https://docs.example/a/very/long/way/to/the/page/that/nobody/would/read/in/full"
+    urls = [f"{prefix}/trigger", f"{prefix}/titled", f"{prefix}/untitled"]
+    titles = ["The trigger", "A title of some words that takes more room than there is", ""]
+    building = tmp_path / "long" / "building" / "tables"
+    building.mkdir(parents=True)
+    ids = page_ids(urls)
+
+    def page(number: int) -> bytes:
+        facts = np.zeros(1, page_row.FACTS)[0]
+        facts["page"] = ids[number]
+        return page_row.pack(facts, np.empty(0, np.uint32), (urls[number], titles[number], "", "en"))
+
+    write_table(building / "pages.lmdb", [(int(ids[n]), page(n)) for n in range(3)])
+    neighbours = np.zeros(2, NEIGHBOUR)
+    neighbours["page"], neighbours["affinity"], neighbours["next_all"] = ids[1:], [0.123456, 0.0125], 12_345
+    write_table(building / "coclick.lmdb", [(int(ids[0]), neighbours.tobytes())])
+    found = qprime_row.pack(ids[1:], np.ones(2, np.float32), np.arange(2), ["query of words one", "query of words two"])
+    write_table(building / "qprime.lmdb", [(int(ids[0]), found)])
+    created = datetime(2025, 1, 1, tzinfo=UTC)
+    facts = {"data": {}, "features": {}, "dimensions": {}, "rows": {}, "warmup": [], "files": {}}
+    manifest = Manifest(name=bundle_name(created, "long"), created=created, seed=0, config={}, **facts)
+    publish(building.parent, tmp_path / "long", manifest)
+    return tmp_path / "long"
+
+
+@pytest.fixture
+def narrow(long_bundles: Path) -> dict[str, list[str]]:
+    """The lines of each table for the first page, on a terminal of 80 columns."""
+    url = "https://docs.example/a/very/long/way/to/the/page/that/nobody/would/read/in/full/trigger"
+    done = CliRunner().invoke(
+        app, ["inspect", "--bundles", str(long_bundles), "--url", url], env={"COLUMNS": "80", "TERM": "dumb"}
+    )
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    starts = {
+        name: next(i for i, line in enumerate(lines) if f"{name}: " in line and "bytes" in line)
+        for name in ("coclick", "pages", "qprime")
+    }  # in the order in which they are shown
+    ends = [*list(starts.values())[1:], len(lines)]
+    return {name: lines[start:end] for (name, start), end in zip(starts.items(), ends, strict=True)}
+
+
+def words(lines: list[str]) -> str:
+    return " ".join(" ".join(lines).split())
+
+
+def test_inspect_names_neighbours_by_title_and_keeps_every_number_at_80_columns(narrow) -> None:
+    shown = words(narrow["coclick"])
+    assert all(text in shown for text in ("A title of some words", "untitled", "0.1235", "0.0125", "12345", "borrowed"))
+    assert "…" not in shown
+    assert "https://" not in shown
+
+
+def test_inspect_shows_the_query_that_found_each_page(narrow) -> None:
+    shown = words(narrow["qprime"])
+    assert "query of words one" in shown
+    assert "query of words two" in shown
+
+
+def test_inspect_shows_the_language_as_its_letters(narrow) -> None:
+    assert "language en" in words(narrow["pages"])
+
+
 def test_inspect_says_so_when_a_page_has_no_row(bundles) -> None:
     assert "pages: no row" in invoke("inspect", "--bundles", bundles, "--url", "https://a.example/").output
 
@@ -122,7 +191,8 @@ def test_recommend_writes_a_line_for_every_url(make, tmp_path) -> None:
     lines = [orjson.loads(line) for line in out.read_bytes().splitlines()]
     assert [line["url1"] for line in lines] == [URLS[0], "nonsense", URLS[1], "ftp://a.example/"]
     assert [len(line.get("recommendations", ())) for line in lines] == [4, 0, 4, 0]
-    assert lines[1]["error"].startswith("url1: ")
+    assert lines[1]["error"] == "url1: not an absolute URL"
+    assert lines[1]["fix"] == "send one such as https://example.org/page"
 
 
 def test_recommend_writes_to_standard_output_alone(make, tmp_path) -> None:
