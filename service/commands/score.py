@@ -29,9 +29,8 @@ def score(
 
     rows = read_pairs(pairs).pairs
     faults = [fault(pair) for pair in rows]
-    scores = _scores(
-        open_bundle(bundles, bundle), [row for row, why in zip(rows, faults, strict=True) if not why], threads
-    )
+    sound = [row for row, why in zip(rows, faults, strict=True) if not why]
+    scores = _scores(open_bundle(bundles, bundle), sound, threads)
     write_atomically(out, b"".join(_line(row, why, scores) for row, why in zip(rows, faults, strict=True)))
     typer.echo(f"{out}: {len(sound):,} pairs scored", err=True)
     for why, count in Counter(filter(None, faults)).most_common():
@@ -51,7 +50,8 @@ def _scores(bundle: Bundle, pairs: list[TextPair], threads: int) -> Iterator[tup
     scorer = TextPairScorer(OnnxModel(bundle.file("cross_encoder/model.onnx"), threads), tokenizer)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("score", total=len(pairs))
-        first, second = ([pair[side : side + 3] for pair in pairs] for side in (0, 3))
+        first = [(pair.url1, pair.title1, pair.snippet1) for pair in pairs]
+        second = [(pair.url2, pair.title2, pair.snippet2) for pair in pairs]
         click, quality = scorer.score(first, second, lambda done: bar.update(task, completed=done))
     return zip(click.tolist(), quality.tolist(), strict=True)
 
