@@ -1,0 +1,147 @@
+"""Cross-validates the served student's quality head on pairs that people judged, with folds by article.
+
+python benchmarks/golden_student.py pairs.parquet --set text.tokens_per_page=60 --set cross_encoder.steps=300
+
+The file holds url1, title1, snippet1, url2, title2, snippet2, good_rate and similarity. Articles are dealt to folds at
+random. A fold is tested on the pairs of which both articles are its own, and trained on the pairs of which
+neither is; pairs that straddle the border are used for neither, and their number is told. Text without labels is
+nobody's secret: all articles are pages of every build. What is tested is the int8 model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from configs.reading import from_override, leaves, read
+from evaluation.pairwise_accuracy import pairwise_accuracy
+from pipeline.build import build
+from pipeline.config import PROFILES, BuildConfig
+from ranking.cross_encoder.text_pairs import TextPairScorer
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer
+
+BEST = 4.0  # the quality of a pair that everybody would follow
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The judged pairs and their articles, a row an article."""
+
+    articles: list[tuple[str, str, str]]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    good_rate: NDArray[np.float64]
+    similar: NDArray[np.bool_]
+
+
+def main() -> None:
+    """Print pairwise accuracy of the student and of the base encoder's cosine, as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--deals", type=int, default=1, help="times that the articles are dealt anew")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the build")
+    options = parser.parse_args()
+    sources = chain(leaves(PROFILES["full"]), map(from_override, options.set))
+    config = read(BuildConfig, sources, "configs/build.toml")
+    pairs = read_judged(options.pairs)
+    tested = [
+        cross_validated(pairs, config, options.folds, np.random.default_rng(options.seed + deal))
+        for deal in range(options.deals)
+    ]
+    print(json.dumps(report(pairs, tested), indent=1))
+
+
+def read_judged(path: Path) -> Pairs:
+    """Return the file's pairs."""
+    table = pq.read_table(path)
+    sides = [
+        list(zip(*(table[f"{name}{i}"].to_pylist() for name in ("url", "title", "snippet")), strict=True))
+        for i in (1, 2)
+    ]
+    articles = sorted(set(chain(*sides)))
+    row = {article: number for number, article in enumerate(articles)}
+    first, second = (np.array([row[article] for article in side]) for side in sides)
+    return Pairs(
+        articles, first, second, table["good_rate"].to_numpy().astype(float), table["similarity"].to_numpy() > 0
+    )
+
+
+def cross_validated(
+    pairs: Pairs, config: BuildConfig, folds: int, generator: np.random.Generator
+) -> list[dict[str, NDArray[np.generic]]]:
+    """Return each fold's tested rows with the student's and the cosine's scores."""
+    fold = generator.permutation(len(pairs.articles)) % folds
+    left, right = fold[pairs.first], fold[pairs.second]
+    tested = []
+    for number in range(folds):
+        rows = np.flatnonzero((left == number) & (right == number))
+        learnt = np.flatnonzero((left != number) & (right != number))
+        with tempfile.TemporaryDirectory() as directory:
+            student, cosine = trained(pairs, learnt, rows, config, Path(directory))
+        tested.append({"rows": rows, "student": student, "cosine": cosine})
+    return tested
+
+
+def trained(
+    pairs: Pairs, learnt: NDArray[np.int64], rows: NDArray[np.int64], config: BuildConfig, directory: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what a student that learnt from the rows `learnt`, and what the cosine, say of `rows`."""
+    data, urls = directory / "data", [article[0] for article in pairs.articles]
+    data.mkdir()
+    pages = dict(zip(("url", "title", "snippet"), zip(*pairs.articles, strict=True), strict=True))
+    pq.write_table(pa.table(pages), data / "pages.parquet")
+    given = {
+        "url1": [urls[row] for row in pairs.first[learnt]], "url2": [urls[row] for row in pairs.second[learnt]],
+        "quality": BEST * pairs.good_rate[learnt],
+    }  # fmt: skip
+    pq.write_table(pa.table(given), data / "labels.parquet")
+    build(data, directory / "bundles", config, only=["student"])
+    work = directory / "bundles" / "work"
+    tokenizer = PageTokenizer(work / "text/tokenizer.json", config.text.tokens_per_page)
+    scorer = TextPairScorer(OnnxModel(work / "student/model.onnx"), tokenizer)
+    first, second = ([pairs.articles[row] for row in side[rows]] for side in (pairs.first, pairs.second))
+    _, quality = scorer.score(first, second, lambda done: None)
+    return quality, _cosine(work, urls, pairs.first[rows], pairs.second[rows])
+
+
+def _cosine(work: Path, urls: list[str], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float32]:
+    stored = pq.read_table(work / "read/pages.parquet", columns=["url"])["url"].to_pylist()
+    place = {url: number for number, url in enumerate(stored)}
+    vectors = np.load(work / "text/embeddings.npy")
+    left, right = (vectors[[place[urls[row]] for row in side]] for side in (first, second))
+    cosine: NDArray[np.float32] = (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+    return cosine
+
+
+def report(pairs: Pairs, deals: list[list[dict[str, NDArray[np.generic]]]]) -> dict[str, object]:
+    """Return the figures: of all tested pairs of a deal together, the mean over the deals and its deviation."""
+    found: dict[str, list[float]] = {}
+    counts = []
+    for tested in deals:
+        rows = np.concatenate([fold["rows"] for fold in tested])
+        counts.append(len(rows))
+        similar = pairs.similar[rows]
+        for scorer in ("student", "cosine"):
+            score, truth = np.concatenate([fold[scorer] for fold in tested]), pairs.good_rate[rows]
+            found.setdefault(f"{scorer} good_rate", []).append(pairwise_accuracy(score, truth))
+            found.setdefault(f"{scorer} similar", []).append(pairwise_accuracy(score[similar], truth[similar]))
+    figures = {
+        name: [round(float(np.mean(values)), 4), round(float(np.std(values)), 4)] for name, values in found.items()
+    }
+    return {"pairs": len(pairs.first), "tested": counts, "dropped": [len(pairs.first) - n for n in counts], **figures}
+
+
+if __name__ == "__main__":
+    main()
