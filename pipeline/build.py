@@ -28,12 +28,23 @@ WORK = "work"
 _WARMUP = 8
 
 
-def steps(data: Path, until: datetime | None) -> list[Step]:
-    """Return every step that makes an artifact, in an order in which each finds what it reads."""
+def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
+    """Return every step that makes an artifact, in an order in which each finds what it reads.
+
+    `distil` asks for teachers before the student.
+    """
     counted = ("read", "counts")
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
     examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.leak", "pipeline.ranking")
-    training = ("pipeline.examples", "ranking.cross_encoder.examples", "text_model.base", "text_model.training")
+    training = (
+        "pipeline.examples", "ranking.cross_encoder.examples", "ranking.cross_encoder.losses",
+        "ranking.cross_encoder.model", "text_model.base", "text_model.training",
+    )  # fmt: skip
+    teaching = tuple(f"ranking.teachers.{name}" for name in ("logits", "model", "stamp", "train"))
+    taught = Step(
+        "teachers", teachers.teachers, after=(*counted, "text", "two_tower", "cf", "qprime", "labels"),
+        config=("teachers", "text"), code=(*training, "pipeline.pool", "pipeline.teachers", *teaching), shared=True,
+    )  # fmt: skip
     return [
         Step(
             "read", log.reader(data, until), config=("examples", "fragment_hosts"),
@@ -63,12 +74,9 @@ def steps(data: Path, until: datetime | None) -> list[Step]:
             code=("pipeline.quality", "ranking.quality.rubric"),
         ),
         Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
+        *([taught] if distil else []),
         Step(
-            "teachers", teachers.teachers, after=(*recall, "labels"), config=("cross_encoder", "teachers", "text"),
-            code=(*training, "pipeline.pool", "pipeline.teachers", "ranking.teachers.train"), shared=True,
-        ),
-        Step(
-            "student", student.student, after=(*counted, "text", "labels", "teachers"),
+            "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
             config=("cross_encoder", "text"),
             code=(*training, "pipeline.student", "ranking.cross_encoder.train"), shared=True,
         ),
@@ -89,7 +97,7 @@ def build(
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
     Raises SettingsError for an unknown step, InputError for tables that cannot be read.
     """
-    chosen = steps(data, until)
+    chosen = steps(data, until, config.cross_encoder.distil)
     _check_names(only, [step.name for step in chosen])
     root = bundles / WORK
     root.mkdir(parents=True, exist_ok=True)

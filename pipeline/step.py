@@ -120,6 +120,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not world().main,
     )
     with bar:
         task = bar.add_task(title, total=total)

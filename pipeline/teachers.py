@@ -25,9 +25,7 @@ from text_model.training import Curve, Progress
 
 
 def teachers(work: Work) -> dict[str, object]:
-    """Train the click and the quality teacher, and stamp the pool; nothing where the student learns directly."""
-    if not work.config.cross_encoder.distil:
-        return {"distil": "off"}
+    """Train the click and the quality teacher, and stamp the pool."""
     config, out, seed = work.config.teachers, work.directory, work.config.seed
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
@@ -46,6 +44,8 @@ def teachers(work: Work) -> dict[str, object]:
         name: _teach_and_stamp(work, tokens, (page1, page2), name, outputs, lesson, steps).thinned()
         for name, outputs, lesson, steps in lessons
     }
+    for finished in out.glob("*.checkpoint") if world().main else ():
+        finished.unlink()  # not sooner: a killed run knows by the first teacher's that it is done
     return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
 
 
@@ -71,8 +71,6 @@ def _teach_and_stamp(
     score = teacher_logits(teacher, tokens.pair_tensors, out)
     with progress(f"stamping {name}", len(pairs[0])) as advance:
         stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
-    if world().main:
-        (out / f"{name}.checkpoint").unlink(missing_ok=True)
     return curve
 
 
@@ -91,7 +89,7 @@ def _pool(work: Work, pages: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDA
     path: Path = work.directory / "pool.npy"
     if world().main and not path.is_file():
         beside = path.with_name("pool.writing.npy")
-        np.save(beside, np.stack(pool(work, pages, work.config.cross_encoder.pool)))
+        np.save(beside, np.stack(pool(work, pages, work.config.teachers.pool)))
         beside.rename(path)
     world().wait()
     page1, page2 = np.load(path, mmap_mode="r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,4 +49,5 @@ def world() -> World:
         torch.cuda.set_device(device)
     if size > 1:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_LONGEST_STEP)
+        atexit.register(distributed.destroy_process_group)
     return World(int(os.environ.get("RANK", "0")), size, device)

@@ -25,7 +25,6 @@ class CrossEncoderConfig:
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500
     pairs: int = 48  # stamped pairs a step
-    pool: int = 150_000  # pairs that the teachers stamp
     triplets: int = 16  # a step, without teachers
     labels: int = 16  # a step, without teachers
     given_share: float = 0.5  # of the labels of a step that come from the input, where there are any

@@ -30,6 +30,7 @@ class TeachersConfig:
     rate: float = 5e-5
     head_rate: float = 1e-3
     frozen_layers: int = 0  # from the bottom, the embeddings with them
+    pool: int = 150_000  # unlabelled pairs to stamp; many times the labels
     checkpoint_every: int = 200  # steps
 
 

@@ -69,7 +69,7 @@ def test_no_file_of_a_bundle_is_a_pickle(tiny) -> None:
         if name.endswith(".npy"):
             assert np.load(tiny.bundle.file(name), allow_pickle=False) is not None
         else:
-            assert name.rpartition(".")[2] in {"lmdb", "faiss", "onnx", "json", "txt"}
+            assert name.rpartition(".")[2] in {"lmdb", "faiss", "onnx", "json", "safetensors", "txt"}
 
 
 def test_steps_say_how_long_they_took(tiny) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline import teachers
 from pipeline.build import build
 from pipeline.config import BuildConfig
 from pipeline.step import DONE
+from text_model.training import Curve
 
 SMALL = {
     "teachers": {
-        "click_steps": 4, "quality_steps": 4, "triplets": 4, "labels": 4, "frozen_layers": 5, "checkpoint_every": 2,
+        "click_steps": 4, "quality_steps": 4, "triplets": 4, "labels": 4, "frozen_layers": 5, "pool": 400,
+        "checkpoint_every": 2,
     },
-    "cross_encoder": {"distil": True, "pool": 400, "pairs": 8, "steps": 6, "frozen_layers": 5, "checkpoint_every": 2},
+    "cross_encoder": {"distil": True, "pairs": 8, "steps": 6, "frozen_layers": 5, "checkpoint_every": 2},
 }  # fmt: skip
 
 
@@ -41,18 +45,18 @@ def bundles(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_teachers_stamp_pairs_of_the_log_of_recall_and_strangers(bundles: Path) -> None:
-    teachers = bundles / "work/teachers"
-    pool = np.load(teachers / "pool.npy")
+    made = bundles / "work/teachers"
+    pool = np.load(made / "pool.npy")
     count = pool.shape[1]
     assert 300 < count <= 400
     assert len(np.unique(pool, axis=1).T) == count
     assert (pool[0] != pool[1]).all()
     for name, outputs in (("click", 1), ("quality", 5)):
-        logits = np.load(teachers / f"{name}.npy")
+        logits = np.load(made / f"{name}.npy")
         assert logits.shape == (count, outputs)
         assert np.isfinite(logits).all()
         assert logits.std() > 0
-    assert not list(teachers.glob("*.checkpoint"))
+    assert not list(made.glob("*.checkpoint"))
 
 
 def test_the_curves_of_all_three_are_kept(bundles: Path) -> None:
@@ -67,8 +71,34 @@ def test_the_curves_of_all_three_are_kept(bundles: Path) -> None:
 
 
 def test_a_student_that_learns_directly_needs_no_teachers(tiny) -> None:
-    assert figures(tiny.work, "teachers") == {"distil": "off"}
+    assert not (tiny.work / "teachers").exists()
     assert figures(tiny.work, "student").keys() >= {"triplets", "labels", "curve"}
+
+
+def test_a_killed_run_trains_and_stamps_nothing_again(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = teachers.stamp
+
+    def killed(path: Path, *arguments: object) -> np.ndarray:
+        if path.stem == "quality":
+            raise KeyboardInterrupt
+        return real(path, *arguments)
+
+    changed = config(tiny).model_copy(update={"teachers": replace(config(tiny).teachers, quality_steps=3)})
+    monkeypatch.setattr(teachers, "stamp", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build(tiny.data, bundles, changed, only=["teachers"])
+    written = (bundles / "work/.teachers/click.npy").stat().st_mtime_ns
+    steps: list[str] = []
+    real_click = teachers.train_click
+
+    def spied(*arguments: object) -> Curve:
+        return real_click(*arguments[:-1], lambda done: steps.append("click"))
+
+    monkeypatch.setattr(teachers, "stamp", real)
+    monkeypatch.setattr(teachers, "train_click", spied)
+    build(tiny.data, bundles, changed, only=["teachers"])
+    assert steps == []
+    assert (bundles / "work/teachers/click.npy").stat().st_mtime_ns == written
 
 
 def test_a_later_student_starts_from_the_bundles(tiny, bundles: Path) -> None:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
+from configs.reading import SettingsError
 from ranking.cross_encoder.examples import Labels, Stamped, Triplets
 from ranking.cross_encoder.model import CrossEncoder, Scores
 from ranking.cross_encoder.train import CrossEncoderConfig, distil
-from ranking.cross_encoder.weights import WeightsError, load_weights, save_weights
+from ranking.cross_encoder.weights import load_weights, save_weights
 from ranking.teachers import stamp as stamps
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
@@ -161,7 +162,7 @@ def test_a_student_starts_from_an_earlier_one(tmp_path: Path) -> None:
 
 def test_a_student_of_another_shape_is_refused(tmp_path: Path) -> None:
     save_weights(CrossEncoder(encoder(layers=3)), tmp_path / "weights")
-    with pytest.raises(WeightsError, match="holds another model than"):
+    with pytest.raises(SettingsError, match="holds another model than"):
         load_weights(CrossEncoder(encoder()), tmp_path / "weights")
 
 
