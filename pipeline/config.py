@@ -83,8 +83,8 @@ PROFILES: dict[str, dict[str, object]] = {
         "cross_encoder": {"steps": 200, "triplets": 12, "frozen_layers": 5},
     },
     "full": {
-        "examples": {"groups": 40_000, "stage2_pages": 1_500},
-        "two_tower": {"encoder_steps": 100, "head_steps": 1_000},
-        "cross_encoder": {"steps": 600, "frozen_layers": 3},
+        "examples": {"groups": 30_000, "stage2_pages": 1_000},
+        "two_tower": {"encoder_steps": 60, "head_steps": 1_000},
+        "cross_encoder": {"steps": 400, "frozen_layers": 3},
     },
 }
