@@ -78,9 +78,10 @@ class BuildConfig(BaseModel):
 #: What `--profile` changes; everything else keeps its default.
 PROFILES: dict[str, dict[str, object]] = {
     "quick": {
-        "examples": {"groups": 4_000, "stage2_pages": 200},
-        "two_tower": {"head_steps": 300},
-        "cross_encoder": {"steps": 200, "triplets": 12, "frozen_layers": 5},
+        "text": {"neighbours": 10},
+        "examples": {"groups": 4_000, "stage2_pages": 120},
+        "two_tower": {"head_steps": 250},
+        "cross_encoder": {"steps": 110, "triplets": 12, "frozen_layers": 5},
     },
     "full": {
         "examples": {"groups": 30_000, "stage2_pages": 1_000},
