@@ -81,13 +81,14 @@ class BuildConfig(BaseModel):
 #: their stamps would more than double a build on a laptop.
 PROFILES: dict[str, dict[str, object]] = {
     "quick": {
-        "examples": {"groups": 4_000, "stage2_pages": 200},
-        "two_tower": {"head_steps": 300},
-        "cross_encoder": {"distil": False, "steps": 200, "triplets": 12, "frozen_layers": 5},
+        "text": {"neighbours": 10},
+        "examples": {"groups": 4_000, "stage2_pages": 120},
+        "two_tower": {"head_steps": 250},
+        "cross_encoder": {"distil": False, "steps": 110, "triplets": 12, "frozen_layers": 5},
     },
     "full": {
-        "examples": {"groups": 40_000, "stage2_pages": 1_500},
-        "two_tower": {"encoder_steps": 100, "head_steps": 1_000},
-        "cross_encoder": {"distil": False, "steps": 600, "frozen_layers": 3},
+        "examples": {"groups": 30_000, "stage2_pages": 1_000},
+        "two_tower": {"encoder_steps": 60, "head_steps": 1_000},
+        "cross_encoder": {"distil": False, "steps": 400, "frozen_layers": 3},
     },
 }

@@ -16,7 +16,7 @@ from pipeline.step import Work, progress
 from ranking import blend
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.examples import Event, GroupWriter, LoggedPages, collect
-from ranking.features import STAGE1, STAGE2
+from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm import train as lightgbm
 from ranking.lightgbm.score import LightGbmScorer
 from text_model.session import OnnxModel
@@ -63,8 +63,9 @@ def stage2(work: Work) -> dict[str, object]:
         for kept, writer in writers.items():
             part = [event for event in events if (event.page not in held_out) == kept]
             _collect(past, part, STAGE2, narrow, writer, "stage 2 examples" if kept else "held-out pages")
-    figures = _fit(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt")
-    held = writers[False].groups() or writers[True].groups()
+    held = writers[False].groups()
+    figures = _fit(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
+    held = held or writers[True].groups()
     assert held is not None  # noqa: S101 - _fit has refused it
     np.save(work.directory / "held_out.npy", held.features)
     return figures
@@ -73,7 +74,7 @@ def stage2(work: Work) -> dict[str, object]:
 def fit_blend(work: Work) -> dict[str, object]:
     """Take μ and σ of both scores over the candidates of pages that stage 2 did not learn from."""
     features = np.load(work.of("stage2") / "held_out.npy")
-    ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2)
+    ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2, STAGE2_START)
     fitted = blend.fit(ranker.predict(features), features[:, STAGE2.index("quality")], work.config.quality_weight)
     fitted.save(work.directory / "blend.json")
     return asdict(fitted)
@@ -117,10 +118,18 @@ def _half(page: int) -> int:
 
 
 def _fit(
-    work: Work, groups: lightgbm.Groups | None, names: tuple[str, ...], config: lightgbm.LightGbmConfig, file: str
+    work: Work,
+    groups: lightgbm.Groups | None,
+    names: tuple[str, ...],
+    config: lightgbm.LightGbmConfig,
+    file: str,
+    start: str | None = None,
+    held_out: lightgbm.Groups | None = None,
 ) -> dict[str, object]:
     if groups is None:
         raise ValueError("no example holds both a page to prefer and one to pass over: is the log longer than a day?")
     with progress("training", config.trees) as advance:
-        lightgbm.train(groups, names, config, work.config.seed, work.directory / file, advance)
-    return {"groups": len(groups.size), "rows": len(groups.gain), "positions": groups.position is not None}
+        path, seed = work.directory / file, work.config.seed
+        trees = lightgbm.train(groups, names, config, seed, path, advance, start, held_out)
+    rows = {"groups": len(groups.size), "rows": len(groups.gain)}
+    return {**rows, "positions": groups.position is not None, "trees": trees}

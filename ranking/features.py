@@ -42,6 +42,9 @@ STAGE1 = (
 #: Stage 2 adds the score of stage 1 and both heads of the cross-encoder.
 STAGE2 = (*STAGE1, "stage1", "click", "quality")
 
+#: The feature that stage 2's trees correct: with nothing learnt, stage 2 is stage 1.
+STAGE2_START = "stage1"
+
 
 def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matrix:
     """Return the features `names`, (candidates, features) float32; NaN where a fact is not known.

@@ -15,7 +15,7 @@ from cascade.types import RecallPath
 from corpus.url import canonical, host_id, page_id
 from ranking.blend import Blend
 from ranking.cross_encoder.score import CrossEncoderHeads
-from ranking.features import STAGE1, STAGE2
+from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.filters import standard
 from ranking.hydrate import PageFacts, PageLookup
 from ranking.lightgbm.score import LightGbmScorer
@@ -76,7 +76,7 @@ def _stages(
     model = OnnxModel(bundle.file("cross_encoder/model.onnx"), settings.threads.onnx)
     heads = CrossEncoderHeads(model, tokenizer.cls, tokenizer.sep, native)
     stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1)
-    stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2)
+    stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))
     return (
         Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3),

@@ -33,9 +33,13 @@ with _without_optional_imports():
 class LightGbmScorer:
     """Scores candidates with one LightGBM model over named features."""
 
-    def __init__(self, name: str, model: Path, features: tuple[str, ...]) -> None:
-        """Load a model file whose hash was checked: LightGBM crashes the process on a damaged one."""
+    def __init__(self, name: str, model: Path, features: tuple[str, ...], start: str | None = None) -> None:
+        """Load a model file whose hash was checked: LightGBM crashes the process on a damaged one.
+
+        `start` names the feature that the trees were trained to correct, and is added to what they say.
+        """
         self.name = name
+        self._start = None if start is None else features.index(start)
         self._features = features
         self._booster = Booster(model_file=str(model))
         if tuple(self._booster.feature_name()) != features:
@@ -49,4 +53,5 @@ class LightGbmScorer:
 
     def predict(self, features: Matrix) -> NDArray[np.float32]:
         """Return one score a row of a feature matrix."""
-        return np.asarray(self._booster.predict(features, num_threads=1), np.float32)
+        score = np.asarray(self._booster.predict(features, num_threads=1), np.float32)
+        return score if self._start is None else score + features[:, self._start]

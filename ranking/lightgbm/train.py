@@ -14,6 +14,9 @@ from ranking.features import Matrix
 
 Progress = Callable[[int], None]
 
+_GAINS = 31  # a label above 30 counts as 30
+_PATIENCE = 30  # trees without a gain on held-out groups before training stops
+
 
 @dataclass(frozen=True, slots=True)
 class LightGbmConfig:
@@ -55,25 +58,25 @@ def joined(parts: Sequence[Groups | None]) -> Groups | None:
 
 
 def train(
-    groups: Groups, names: tuple[str, ...], config: LightGbmConfig, seed: int, path: Path, progress: Progress
-) -> None:
-    """Fit a ranker and write it to `path`.
+    groups: Groups,
+    names: tuple[str, ...],
+    config: LightGbmConfig,
+    seed: int,
+    path: Path,
+    progress: Progress,
+    start: str | None = None,
+    held_out: Groups | None = None,
+) -> int:
+    """Fit a ranker, write it to `path` and return its number of trees.
 
     Positions, where given, absorb the part of a click that the place on the page explains
-    (LightGBM's unbiased lambdarank; Joachims et al., 2017, on the bias).
+    (LightGBM's unbiased lambdarank; Joachims et al., 2017, on the bias). `start` names a feature whose value
+    the trees correct instead of beginning at 0; with `held_out` groups, trees stop when those gain no more.
     """
-    gains = np.minimum(np.round(groups.gain), 30).astype(np.int32)
-    data = lightgbm.Dataset(
-        groups.features,
-        gains,
-        group=groups.size,
-        weight=np.repeat(groups.weight, groups.size),
-        position=groups.position,
-        feature_name=list(names),
-    )
+    data = _dataset(groups, names, start)
     parameters = {
         "objective": "lambdarank",
-        "label_gain": list(range(31)),
+        "label_gain": list(range(_GAINS)),
         "lambdarank_truncation_level": config.truncation,
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
@@ -82,11 +85,35 @@ def train(
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": config.l2,
+        "metric": "ndcg",
+        "eval_at": [5],
         "num_threads": 2,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
     }
-    booster = lightgbm.train(parameters, data, config.trees, callbacks=[lambda env: progress(env.iteration + 1)])
-    booster.save_model(str(path))
+    callbacks = [lambda env: progress(env.iteration + 1)]
+    valid = []
+    if held_out is not None:
+        valid = [_dataset(held_out, names, start, data)]
+        callbacks.append(lightgbm.early_stopping(_PATIENCE, verbose=False))
+    booster = lightgbm.train(parameters, data, config.trees, valid_sets=valid, callbacks=callbacks)
+    trees = booster.best_iteration if held_out is not None else booster.num_trees()
+    booster.save_model(str(path), num_iteration=trees)
+    return int(trees)
+
+
+def _dataset(
+    groups: Groups, names: tuple[str, ...], start: str | None, reference: lightgbm.Dataset | None = None
+) -> lightgbm.Dataset:
+    return lightgbm.Dataset(
+        groups.features,
+        np.minimum(np.round(groups.gain), _GAINS - 1).astype(np.int32),
+        reference=reference,
+        group=groups.size,
+        weight=np.repeat(groups.weight, groups.size),
+        init_score=None if start is None else groups.features[:, names.index(start)].astype(np.float64),
+        position=groups.position if reference is None else None,
+        feature_name=list(names),
+    )
