@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from pipeline.build import build
+from pipeline.config import BuildConfig
 from ranking.cross_encoder.score import CrossEncoderHeads
 from service.cli import app
 from text_model.session import OnnxModel
@@ -74,3 +77,16 @@ def test_pairs_that_cannot_be_scored_are_counted_and_keep_their_line(tiny, tmp_p
 def test_a_file_without_pairs_gives_a_file_without_scores(tiny, tmp_path: Path) -> None:
     _, scores = score(tiny.bundles, write(tmp_path / "pairs.csv", []))
     assert scores == []
+
+
+def test_a_bundle_of_pages_and_labels_alone_scores(tiny, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(tiny.data / "pages.parquet", tmp_path / "data")
+    urls = np.array(tiny.urls)
+    first, second = np.random.default_rng(0).integers(0, len(urls), (2, 200))
+    quality = [4.0 if tiny.topic[urls[a]] == tiny.topic[urls[b]] else 0.0 for a, b in zip(first, second, strict=True)]
+    labels = pa.table({"url1": urls[first], "url2": urls[second], "quality": quality})
+    pq.write_table(labels, tmp_path / "data/labels.parquet")
+    build(tmp_path / "data", tmp_path / "bundles", BuildConfig.model_validate(tiny.bundle.manifest.config))
+    _, scores = score(tmp_path / "bundles", write(tmp_path / "pairs.jsonl", [(*ROSES, *SOIL)]))
+    assert 0 <= scores[0]["quality"] <= 4
