@@ -78,3 +78,6 @@ class WebModel:
     judged_a_page: float = 2.0  # labels; half of pairs that were shown, half of pairs that need not have been
     judge_noise: float = 0.4  # standard deviation, in points of quality
     judge_slips: float = 0.03  # share of labels drawn at random
+
+
+MODEL = WebModel()

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.simulated_web.model import Kind, WebModel
+from corpus.simulated_web.model import MODEL, Kind, WebModel
 from corpus.simulated_web.words import FACETS, ROOTS
 
 Index = NDArray[np.int64]
@@ -55,7 +55,7 @@ class Web:
         return len(self.leaf)
 
 
-def grow(pages: int, seed: int, model: WebModel = WebModel()) -> Web:
+def grow(pages: int, seed: int, model: WebModel = MODEL) -> Web:
     """Return `pages` pages. Raises ValueError below 1,000: topics would be too small to say anything."""
     if pages < 1_000:
         raise ValueError(f"{pages} pages are too few for a web: ask for 1000 or more")

@@ -56,7 +56,8 @@ def _apart(web: Web, page1: Index, page2: Index) -> NDArray[np.int64]:
     """Return how far apart two topics are: 0 one leaf, 1 one branch, 2 one root, 3 strangers."""
     leaf1, leaf2, tree = web.leaf[page1], web.leaf[page2], web.tree
     same_branch, same_root = tree.branch(leaf1) == tree.branch(leaf2), tree.root(leaf1) == tree.root(leaf2)
-    return 3 - (leaf1 == leaf2).astype(np.int64) - same_branch - same_root
+    shared: NDArray[np.int64] = (leaf1 == leaf2).astype(np.int64) + same_branch + same_root
+    return 3 - shared
 
 
 def _foreign(web: Web, page1: Index, page2: Index) -> NDArray[np.bool_]:

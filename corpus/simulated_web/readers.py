@@ -41,9 +41,9 @@ class Readers:
         model = self._web.model
         page = np.empty((count, model.longest_session), np.int64)
         page[:, 0] = self._near(np.zeros(count, np.int64), np.full(count, 3), rng.random(count))
-        for step in range(1, model.longest_session):
+        for place in range(1, model.longest_session):
             level = rng.choice(4, count, p=model.steps)
-            page[:, step] = self._near(page[:, step - 1], level, rng.random(count))
+            page[:, place] = self._near(page[:, place - 1], level, rng.random(count))
         length = np.minimum(rng.geometric(model.stops, count) + 1, model.longest_session)
         visited = np.arange(model.longest_session) < length[:, None]
         visited[:, 1:] &= page[:, 1:] != page[:, :-1]
@@ -92,7 +92,8 @@ class Readers:
         anywhere = (level == 3) | (end <= begin)
         begin, end = np.where(anywhere, 0.0, begin), np.where(anywhere, self._weight[-1], end)
         found = np.searchsorted(self._weight, begin + chance * (end - begin), side="right") - 1
-        return np.clip(found, 0, len(web) - 1)
+        near: Index = np.clip(found, 0, len(web) - 1)
+        return near
 
 
 def _copies(web: Web) -> NDArray[np.int32]:

@@ -92,7 +92,7 @@ def _sentence(
     web: Web, words: Vocabulary, pages: Index, reworded: NDArray[np.bool_], pattern: str, language: str
 ) -> pa.Array:
     leaf = web.leaf[pages].astype(np.int64)
-    glue = pa.array(GLUE[language])
+    glue = pa.array(GLUE[language].split())
     slots = []
     for place, slot in enumerate(pattern, 10 * len(pattern)):
         changed = reworded & (draw.uniform(web.seed, 5, pages, place) < 1 / 3)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -43,13 +44,17 @@ def write(web: Web, urls: Urls, path: Path, chunk: int = 20_000) -> None:
             writer.write_table(pa.table(columns, schema=schema))
 
 
+def is_web(path: Path) -> bool:
+    """Return whether `write` wrote this Parquet file."""
+    return _META in (pq.read_schema(path).metadata or {})
+
+
 def read(path: Path) -> tuple[Web, list[str]]:
     """Return the web that `write` wrote, and its pages' URLs. Raises InputError for another file."""
     table = pq.read_table(path)
     if _META not in (table.schema.metadata or {}):
         raise InputError(f"{path}: this is no web.parquet of `onward simulate`")
     stored = orjson.loads(table.schema.metadata[_META])
-    names = {field.name for field in fields(WebModel)}
-    model = WebModel(**{n: tuple(v) if isinstance(v, list) else v for n, v in stored["model"].items() if n in names})
+    numbers: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["model"].items()}
     columns = {name: table[name].to_numpy() for name in _COLUMNS}
-    return Web(stored["seed"], model, Tree(stored["width"]), **columns), table["url"].to_pylist()
+    return Web(stored["seed"], WebModel(**numbers), Tree(stored["width"]), **columns), table["url"].to_pylist()

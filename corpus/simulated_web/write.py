@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.simulated_web import judge, truth
-from corpus.simulated_web.model import WebModel
+from corpus.simulated_web.model import MODEL, WebModel
 from corpus.simulated_web.pages import Index, Web, grow
 from corpus.simulated_web.readers import Readers
 from corpus.simulated_web.text import page_table, urls
@@ -42,7 +42,7 @@ class Summary:
     truth: int = 0
 
 
-def write(out: Path, pages: int, sessions: int, seed: int = 0, model: WebModel = WebModel()) -> Summary:
+def write(out: Path, pages: int, sessions: int, seed: int = 0, model: WebModel = MODEL) -> Summary:
     """Write a web of `pages` pages and the log of `sessions` sessions into `out`. Raises ValueError for too few."""
     web = grow(pages, seed, model)
     readers = Readers(web)
