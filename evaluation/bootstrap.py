@@ -80,8 +80,8 @@ def _quantiles(
 def _sums(values: NDArray[np.floating], query: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the sum and the number of each query's values."""
     counted = ~np.isnan(values)
-    total = np.bincount(query, np.where(counted, values, 0.0))
-    return total, np.bincount(query, counted.astype(np.float64))
+    total, count = (np.bincount(query, weights) for weights in (np.where(counted, values, 0.0), counted))
+    return total.astype(np.float64), count.astype(np.float64)
 
 
 def _mean(parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:

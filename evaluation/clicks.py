@@ -28,7 +28,7 @@ def satisfied(
     clicked: NDArray[np.bool_], dwell_s: NDArray[np.floating], threshold_s: float = SATISFIED_S
 ) -> NDArray[np.bool_]:
     """Return the clicks after which the reader stayed `threshold_s` or longer; an unknown time (NaN) does not count."""
-    return clicked & (np.nan_to_num(dwell_s, nan=-1.0) >= threshold_s)
+    return np.asarray(clicked & (np.nan_to_num(dwell_s, nan=-1.0) >= threshold_s))
 
 
 def worth_keeping(

@@ -23,7 +23,8 @@ def reco_dcg(quality: NDArray[np.floating], k: int) -> NDArray[np.float64]:
     discounts = discount(k) * judged
     normal = discounts.sum(axis=1)
     gained = (np.where(judged, padded, 0.0) * discounts).sum(axis=1) * SCALE
-    return np.divide(gained, normal, out=np.full(rows, np.nan), where=normal > 0)
+    result: NDArray[np.float64] = np.divide(gained, normal, out=np.full(rows, np.nan), where=normal > 0)
+    return result
 
 
 def discount(k: int) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def grow(pages: int, seed: int, model: WebModel = MODEL) -> Web:
     tree = Tree(max(3, round(sqrt(pages / model.pages_a_leaf / len(ROOTS)))))
     language, leaf = _topics(pages, tree, model, rng)
     kind = rng.choice(len(Kind), pages, p=_shares(model)).astype(np.int8)
-    source = _sources(language, leaf, kind, rng)
+    source = _sources(language.astype(np.int64) * tree.leaves + leaf, kind, rng)
     facet = rng.integers(len(FACETS["en"]), size=pages).astype(np.int8)[source]
     host, authority = _hosts(language, tree.root(leaf), kind, source, model, rng)
     worth = rng.beta(4 * authority + 0.4, 4 * (1 - authority) + 0.4)
@@ -93,18 +93,18 @@ def _topics(
     return language[order].astype(np.int8), leaf[order].astype(np.int32)
 
 
-def _sources(
-    language: NDArray[np.int8], leaf: NDArray[np.int32], kind: NDArray[np.int8], rng: np.random.Generator
-) -> NDArray[np.int32]:
-    """Return the nearest article, in the order of topics, that copies copy; one without any becomes its own source."""
+def _sources(topic: Index, kind: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int32]:
+    """Return which article of the same topic each copy is of; a copy in a topic without any becomes an article.
+
+    `topic` is ascending: language and leaf as one number.
+    """
     source = np.arange(len(kind))
-    articles = np.flatnonzero(kind == Kind.ARTICLE)
-    copies = np.flatnonzero(kind >= Kind.DUPLICATE)
-    place = np.searchsorted(articles, copies) + rng.integers(-8, 8, len(copies))
-    chosen = articles[np.clip(place, 0, len(articles) - 1)]
-    alike = (leaf[chosen] == leaf[copies]) & (language[chosen] == language[copies])
-    kind[copies[~alike]] = Kind.ARTICLE
-    source[copies[alike]] = chosen[alike]
+    articles, copies = np.flatnonzero(kind == Kind.ARTICLE), np.flatnonzero(kind >= Kind.DUPLICATE)
+    first, end = (np.searchsorted(topic[articles], topic[copies], side) for side in ("left", "right"))
+    found = end > first
+    chosen = first + (rng.random(len(copies)) * (end - first)).astype(np.int64)
+    source[copies[found]] = articles[chosen[found]]
+    kind[copies[~found]] = Kind.ARTICLE
     return source.astype(np.int32)
 
 
