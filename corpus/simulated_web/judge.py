@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from corpus.simulated_web.pages import Index, Web
 from corpus.simulated_web.quality import TOP_QUALITY, pair_quality
+from corpus.simulated_web.readers import Readers
 
 SOURCE = "simulated judge"
 
 Urls = Callable[[Web, Index], pa.Array]
 
 
-def shown_pairs(listed: Index, shown: NDArray[np.uint32], pages: Index) -> Index:
+def shown_pairs(readers: Readers, shown: NDArray[np.uint32], pages: Index) -> Index:
     """Return (pairs, 2) page numbers: each page and the candidates of its list whose bit is set in `shown`."""
+    pages, shown = pages[shown > 0], shown[shown > 0]
+    listed = readers.listed(pages)
     bit = (shown[:, None] >> np.arange(listed.shape[1], dtype=np.uint32)) & np.uint32(1)
     row, slot = np.nonzero((bit == 1) & (listed >= 0))
     return np.stack([pages[row], listed[row, slot]], axis=1)
@@ -34,7 +37,9 @@ def to_judge(web: Web, shown: Index, pages: Index, rng: np.random.Generator) -> 
     reach = rng.choice([20, 200, len(web)], half, p=[0.6, 0.3, 0.1])  # pages stand in order of topics
     page2 = np.clip(page1 + (rng.uniform(-1.0, 1.0, half) * reach).astype(np.int64), 0, len(web) - 1)
     others = np.stack([page1, page2], axis=1)[page1 != page2]
-    return np.unique(np.concatenate([drawn, others]), axis=0)
+    first, second = np.concatenate([drawn, others]).T
+    page1, page2 = np.divmod(np.unique(first * len(web) + second), len(web))
+    return np.stack([page1, page2], axis=1)
 
 
 def labels(web: Web, urls: Urls, pairs: Index, rng: np.random.Generator) -> pa.Table:

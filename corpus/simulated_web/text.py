@@ -94,9 +94,10 @@ def _sentence(
     leaf = web.leaf[pages].astype(np.int64)
     glue = pa.array(GLUE[language].split())
     slots = []
+    key = web.source[pages].astype(np.int64)
+    own = pages[reworded]
     for place, slot in enumerate(pattern, 10 * len(pattern)):
-        changed = reworded & (draw.uniform(web.seed, 5, pages, place) < 1 / 3)
-        key = np.where(changed, pages, web.source[pages])
+        key[reworded] = np.where(draw.uniform(web.seed, 5, own, place) < 1 / 3, own, web.source[own])
         nth = draw.below(len(glue) if slot == "g" else WORDS, web.seed, 6, key, place)
         if slot == "g":
             slots.append(glue.take(pa.array(nth)))

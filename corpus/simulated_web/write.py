@@ -48,7 +48,7 @@ def write(out: Path, pages: int, sessions: int, seed: int = 0, model: WebModel =
     readers = Readers(web)
     out.mkdir(parents=True, exist_ok=True)
     summary = Summary(pages=pages)
-    with _Table(out / "pages.parquet") as table:
+    with _Table(out / "pages.parquet", ["language"]) as table:
         for part in chunks(pages):
             table.write(page_table(web, part))
     shown = _write_log(web, readers, sessions, out, summary)
@@ -127,7 +127,7 @@ def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Pa
     with _Table(out / truth.SHOWN) as truths, _Table(out / "labels.parquet") as labels:
         for number, part in enumerate(chunks(len(web))):
             rng = np.random.default_rng([web.seed, 2, number])
-            pairs = judge.shown_pairs(readers.listed(part), shown[part], part)
+            pairs = judge.shown_pairs(readers, shown[part], part)
             truths.write(truth.pair_table(web, urls, pairs))
             labelled = judge.labels(web, urls, judge.to_judge(web, pairs, part, rng), rng)
             labels.write(labelled)
@@ -138,8 +138,10 @@ def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Pa
 class _Table:
     """A Parquet file that is written one table at a time and has the first one's schema."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, repeating: bool | list[str] = True) -> None:
+        """Take the columns whose values repeat (True: all): for others a dictionary is not worth its making."""
         self._path = path
+        self._repeating = repeating
         self._stack = ExitStack()
         self._writer: pq.ParquetWriter | None = None
 
@@ -154,5 +156,7 @@ class _Table:
     def write(self, table: pa.Table) -> None:
         """Append rows."""
         if self._writer is None:
-            self._writer = self._stack.enter_context(pq.ParquetWriter(self._path, table.schema, compression="zstd"))
+            self._writer = self._stack.enter_context(
+                pq.ParquetWriter(self._path, table.schema, compression="zstd", use_dictionary=self._repeating)
+            )
         self._writer.write_table(table)
