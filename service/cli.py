@@ -14,6 +14,8 @@ from service.commands.inspect import inspect
 from service.commands.push import push
 from service.commands.recommend import recommend
 from service.commands.serve import serve
+from service.commands.simulate import simulate
+from service.commands.tradeoff import tradeoff
 
 app = typer.Typer(
     name="onward",
@@ -32,6 +34,8 @@ app.command()(inspect)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
+app.command()(simulate)
+app.command()(tradeoff)
 
 
 def main() -> None:
