@@ -27,6 +27,8 @@ class Impression:
 
     shown: NDArray[np.uint64]
     clicked: NDArray[np.bool_]
+    dwell_s: NDArray[np.float32]  # NaN where nobody knows
+    random: bool = False  # shown in random order, to explore
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def read_held_out(
     """
     with TemporaryDirectory(prefix="onward-held-out-") as name:
         directory = Path(name)
-        _write_pages(pages, directory / "bundle.parquet")
+        write_pages(pages, directory / "bundle.parquet")
         files = {"pages": directory / "bundle.parquet", "clicks": clicks}
         if impressions is not None:
             files["impressions"] = impressions
@@ -74,7 +76,8 @@ def read_held_out(
         )
 
 
-def _write_pages(pages: LmdbTable, path: Path) -> None:
+def write_pages(pages: LmdbTable, path: Path) -> None:
+    """Write the pages of a bundle as an input table, for the reader to check other tables against."""
     texts = [read_text(row) for _, row in pages.items()]
     columns = {name: [getattr(text, name) for text in texts] for name in ("url", "title", "snippet", "language")}
     columns["title"] = [title or "-" for title in columns["title"]]
@@ -96,11 +99,14 @@ def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
 def _impressions(path: Path, since: datetime | None) -> dict[int, list[Impression]]:
     table = pq.read_table(path, filters=None if since is None else [("time", ">=", since)])
     table = table.sort_by([("impression", "ascending"), ("position", "ascending")])
-    impression, page1, page2, clicked = (table[name].to_numpy() for name in ("impression", "page1", "page2", "clicked"))
+    names = ("impression", "page1", "page2", "clicked", "dwell_s", "random")
+    impression, page1, page2, clicked, dwell, random = (table[name].to_numpy() for name in names)
     found: dict[int, list[Impression]] = {}
     for start, end in runs(impression):
         if clicked[start:end].any():
-            found.setdefault(int(page1[start]), []).append(Impression(page2[start:end], clicked[start:end]))
+            part = slice(start, end)
+            shown = Impression(page2[part], clicked[part], dwell[part], bool(random[start]))
+            found.setdefault(int(page1[start]), []).append(shown)
     return found
 
 

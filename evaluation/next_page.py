@@ -12,8 +12,9 @@ from cascade.deadline import Deadline
 from cascade.run import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
+from evaluation.answer_quality import AnswerQuality
 from evaluation.held_out import HeldOut, Impression
-from evaluation.metrics import RECALL_AT, NextPage, click_ndcg, next_page, ranks
+from evaluation.metrics import RECALL_AT, TOP, NextPage, click_ndcg, next_page, ranks
 
 #: Name of a ranking -> its pages for one query, best first.
 Lists = dict[str, NDArray[np.uint64]]
@@ -44,17 +45,27 @@ async def measure(
     weights: Sequence[float],
     popular: NDArray[np.uint64],
     progress: Callable[[int], None],
+    quality: AnswerQuality | None = None,
 ) -> dict[str, NextPage]:
-    """Return the metrics of popularity, transition counts, each recall path, stage 1, and the answer for each λ."""
+    """Return the metrics of popularity, transition counts, each recall path, stage 1, and the answer for each λ.
+
+    `quality` is told of every ranking too, and of the five pages that it would answer.
+    """
     tally = Tally()
     for done, page in enumerate(held_out.pages, 1):
         query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
         trace = Trace(explain=True)
         await cascade.run(query, RECALL_AT, Deadline.never(), trace)
         lists = _peers(page, trace, popular) | _stages(trace)
+        answers: Lists = {}
         for weight in weights:
-            lists[f"answer λ={weight:g}"] = _answer(cascade, replace(query, quality_weight=weight), trace)
-        tally.add(lists, held_out.steps.get(page, np.empty(0, np.uint64)), held_out.impressions.get(page, ()))
+            weighed = replace(query, quality_weight=weight)
+            lists[f"answer λ={weight:g}"] = _answer(cascade, weighed, trace, RECALL_AT)
+            answers[f"answer λ={weight:g}"] = _answer(cascade, weighed, trace, TOP)  # the host cap is for five
+        impressions = held_out.impressions.get(page, ())
+        tally.add(lists, held_out.steps.get(page, np.empty(0, np.uint64)), impressions)
+        if quality is not None:
+            quality.add(page, {name: listed[:TOP] for name, listed in lists.items()} | answers, lists, impressions)
         progress(done)
     return tally.metrics()
 
@@ -79,10 +90,10 @@ def _stages(trace: Trace) -> Lists:
     return lists
 
 
-def _answer(cascade: Cascade, query: Query, trace: Trace) -> NDArray[np.uint64]:
-    """Return the answer with the query's λ, from the scores that the run left: only the last stage differs."""
+def _answer(cascade: Cascade, query: Query, trace: Trace, k: int) -> NDArray[np.uint64]:
+    """Return k pages with the query's λ, from the scores that the run left: only the last stage differs."""
     scored = trace.stages.get("stage2", Candidates.empty())
     if len(scored) == 0:
         return np.empty(0, np.uint64)
     order = np.argsort(-cascade.stages[-1].scorer.score(query, scored), kind="stable")
-    return cascade.select(query, scored.take(order), RECALL_AT, Trace()).pages
+    return cascade.select(query, scored.take(order), k, Trace()).pages

@@ -15,6 +15,8 @@ from service.commands.push import push
 from service.commands.recommend import recommend
 from service.commands.score import score
 from service.commands.serve import serve
+from service.commands.simulate import simulate
+from service.commands.tradeoff import tradeoff
 
 app = typer.Typer(
     name="onward",
@@ -34,6 +36,8 @@ app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
 app.command()(score)
+app.command()(simulate)
+app.command()(tradeoff)
 
 
 def main() -> None:

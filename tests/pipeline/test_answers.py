@@ -82,9 +82,12 @@ async def test_no_page_in_another_language_is_shown(tiny, gateway: Gateway) -> N
 
 
 async def test_an_unknown_page_is_answered_by_its_words(tiny, gateway: Gateway) -> None:
-    (answer,) = await answers(gateway, [Ask(UNKNOWN, title="sourdough bread oven crust", language="en")])
+    (answer,) = await answers(gateway, [Ask(UNKNOWN, k=30, title="sourdough bread oven crust", language="en")])
     assert answer.degraded == ("unknown_page",)
-    assert [tiny.topic[page.url] for page in answer.recommendations].count("bread") >= 3
+    # By words alone: what the rankers of so small a build make of it differs from build to build.
+    found = {page.url: by.rank for page in answer.recommendations for by in page.recalled_by if by.path == "two_tower"}
+    nearest = sorted(found, key=found.__getitem__)[:5]
+    assert [tiny.topic[url] for url in nearest].count("bread") >= 3
 
 
 async def test_an_unknown_page_without_words_gets_the_popular_ones_of_its_host(tiny, gateway: Gateway) -> None:

@@ -1,0 +1,162 @@
+"""Writes a simulated web as input tables, chunk by chunk: `onward simulate`.
+
+Beside pages, clicks, impressions and labels it writes what only an evaluation may read: `truth.parquet`, the true
+quality of every pair that was shown, and `web.parquet`, each page's numbers, from which that of any pair follows.
+The same arguments give the same files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from corpus.simulated_web import judge, truth
+from corpus.simulated_web.model import MODEL, WebModel
+from corpus.simulated_web.pages import Index, Web, grow
+from corpus.simulated_web.readers import Readers
+from corpus.simulated_web.text import page_table, urls
+
+END = datetime(2026, 9, 1, tzinfo=UTC)
+_CHUNK = 20_000  # pages or sessions in memory as text
+_TIME = pa.timestamp("us", "UTC")
+_SECONDS_A_DAY = 86_400
+
+
+@dataclass(slots=True)
+class Summary:
+    """How many rows were written."""
+
+    pages: int = 0
+    clicks: int = 0
+    impressions: int = 0  # rows: pages shown
+    labels: int = 0
+    truth: int = 0
+
+
+def write(out: Path, pages: int, sessions: int, seed: int = 0, model: WebModel = MODEL) -> Summary:
+    """Write a web of `pages` pages and the log of `sessions` sessions into `out`. Raises ValueError for too few."""
+    web = grow(pages, seed, model)
+    readers = Readers(web)
+    out.mkdir(parents=True, exist_ok=True)
+    summary = Summary(pages=pages)
+    with _Table(out / "pages.parquet", ["language"]) as table:
+        for part in chunks(pages):
+            table.write(page_table(web, part))
+    shown = _write_log(web, readers, sessions, out, summary)
+    _write_judged(web, readers, shown, out, summary)
+    truth.write(web, urls, out / truth.PAGES)
+    return summary
+
+
+def chunks(count: int) -> Iterator[Index]:
+    """Yield 0 to count - 1, in runs that fit in memory."""
+    for start in range(0, count, _CHUNK):
+        yield np.arange(start, min(start + _CHUNK, count))
+
+
+def _write_log(web: Web, readers: Readers, sessions: int, out: Path, summary: Summary) -> NDArray[np.uint32]:
+    """Write clicks and impressions; return which places of each page's list were ever shown, a bit each."""
+    shown = np.zeros(len(web), np.uint32)
+    with _Table(out / "clicks.parquet") as clicks, _Table(out / "impressions.parquet") as impressions:
+        for number, part in enumerate(chunks(sessions)):
+            rng = np.random.default_rng([web.seed, 1, number])
+            session, page = readers.sessions(len(part), rng)
+            time, dwell = _times(session, web.model, rng)
+            clicks.write(_click_table(web, part[session], page, time, dwell))
+            visit = np.flatnonzero((session[:-1] == session[1:]) & (rng.random(len(page) - 1) < web.model.shown_after))
+            impressions.write(_impression_table(web, readers, page[visit], time[visit], summary, shown, rng))
+            summary.clicks += len(page)
+    return shown
+
+
+def _times(session: Index, model: WebModel, rng: np.random.Generator) -> tuple[Index, NDArray[np.float32]]:
+    """Return when each visit began, in microseconds since 1970, and how long it took in seconds."""
+    dwell = rng.lognormal(np.log(30.0), 0.8, len(session)).astype(np.float32)
+    first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
+    length = np.diff(np.r_[first, len(session)])
+    spent = np.cumsum(dwell, dtype=np.float64) - dwell
+    begin = END.timestamp() - _SECONDS_A_DAY * (rng.random(len(first)) * (model.days - 1) + 1)
+    time = np.repeat(begin - spent[first], length) + spent
+    return (time * 1e6).astype(np.int64), dwell
+
+
+def _click_table(web: Web, session: Index, page: Index, time: Index, dwell: NDArray[np.float32]) -> pa.Table:
+    return pa.table({"session": session, "url": urls(web, page), "time": pa.array(time, _TIME), "dwell_s": dwell})
+
+
+def _impression_table(
+    web: Web,
+    readers: Readers,
+    pages: Index,
+    time: Index,
+    summary: Summary,
+    seen: NDArray[np.uint32],
+    rng: np.random.Generator,
+) -> pa.Table:
+    shown = readers.shown(pages, rng)
+    row, place = np.nonzero(shown.page >= 0)
+    page2 = shown.page[row, place]
+    np.bitwise_or.at(seen, pages[row], np.uint32(1) << shown.slot[row, place].astype(np.uint32))
+    first = summary.impressions  # rows are at least as many as impressions: ids stay unique
+    summary.impressions += len(row)
+    return pa.table(
+        {
+            "impression": first + row,
+            "time": pa.array(time[row] + 1_000_000, _TIME),  # a second after the page was opened
+            "url1": urls(web, pages[row]),
+            "url2": urls(web, page2),
+            "position": (place + 1).astype(np.int16),
+            "clicked": shown.clicked[row, place],
+            "dwell_s": pa.array(shown.dwell_s[row, place], from_pandas=True),  # NaN is null
+            "random": shown.random[row],
+        }
+    )
+
+
+def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Path, summary: Summary) -> None:
+    """Write the truth of the pairs that were shown, and the judge's labels of some of them and of other pairs."""
+    with _Table(out / truth.SHOWN) as truths, _Table(out / "labels.parquet") as labels:
+        for number, part in enumerate(chunks(len(web))):
+            rng = np.random.default_rng([web.seed, 2, number])
+            pairs = judge.shown_pairs(readers, shown[part], part)
+            truths.write(truth.pair_table(web, urls, pairs))
+            labelled = judge.labels(web, urls, judge.to_judge(web, pairs, part, rng), rng)
+            labels.write(labelled)
+            summary.truth += len(pairs)
+            summary.labels += len(labelled)
+
+
+class _Table:
+    """A Parquet file that is written one table at a time and has the first one's schema."""
+
+    def __init__(self, path: Path, repeating: bool | list[str] = True) -> None:
+        """Take the columns whose values repeat (True: all): for others a dictionary is not worth its making."""
+        self._path = path
+        self._repeating = repeating
+        self._stack = ExitStack()
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> _Table:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows."""
+        if self._writer is None:
+            self._writer = self._stack.enter_context(
+                pq.ParquetWriter(self._path, table.schema, compression="zstd", use_dictionary=self._repeating)
+            )
+        self._writer.write_table(table)

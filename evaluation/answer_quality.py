@@ -1,0 +1,124 @@
+"""Measures rankings by the truth: RecoDCG of their answers, satisfied clicks that are worth keeping, expected CTR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.bootstrap import Interval, difference, interval
+from evaluation.clicks import SATISFIED_S, SCALE, satisfied, worth_keeping
+from evaluation.held_out import HeldOut, Impression
+from evaluation.metrics import TOP, click_ndcg, ranks
+from evaluation.reco_dcg import PLACES, reco_dcg
+from evaluation.truth import Truth
+
+Lists = Mapping[str, NDArray[np.uint64]]
+
+RECO = f"reco_dcg_at_{TOP}"
+FILTERED = f"filtered_click_ndcg_at_{TOP}"
+CTR = "expected_ctr"
+
+
+@dataclass(frozen=True, slots=True)
+class ClickRules:
+    """Which impressions a click metric reads. Where a log lacks what the paper's rule needs, the rule is let go."""
+
+    random_only: bool  # impressions in random order alone: their clicks owe nothing to the ranker of the day
+    timed: bool  # a click counts when its reader stayed; without times every click does
+    threshold_s: float = SATISFIED_S
+
+    @classmethod
+    def of(cls, held_out: HeldOut, threshold_s: float = SATISFIED_S) -> ClickRules:
+        """Return the paper's rules, as far as the log has random impressions and dwell times."""
+        every = [shown for impressions in held_out.impressions.values() for shown in impressions]
+        timed = any(not np.isnan(shown.dwell_s).all() for shown in every)
+        return cls(any(shown.random for shown in every), timed, threshold_s)
+
+    def clicked(self, shown: Impression) -> NDArray[np.bool_] | None:
+        """Return the clicks of an impression that count, None when it is not to be read."""
+        counted = satisfied(shown.clicked, shown.dwell_s, self.threshold_s) if self.timed else shown.clicked
+        return counted if counted.any() and (shown.random or not self.random_only) else None
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What one ranking did: a row a page asked for, and a row an impression."""
+
+    quality: list[NDArray[np.float64]] = field(default_factory=list)  # of the answer's places; 0 where there is none
+    listed: list[int] = field(default_factory=list)
+    ctr: list[float] = field(default_factory=list)
+    ndcg: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class AnswerQuality:
+    """Collects, page by page, what each ranking's answers are worth."""
+
+    truth: Truth
+    rules: ClickRules
+    _rows: dict[str, _Rows] = field(default_factory=dict)
+    _page: list[int] = field(default_factory=list)  # of each impression that counts
+    _kept: list[bool] = field(default_factory=list)  # by the quality filter
+    unknown: int = 0  # impressions left out of the filtered metric: a clicked page has no known quality
+
+    def add(self, page: int, answers: Lists, rankings: Lists, impressions: Sequence[Impression]) -> None:
+        """Count one page: what each ranking answers (at most five), and in which order it puts what was shown."""
+        counted = [(shown, clicked) for shown in impressions if (clicked := self.rules.clicked(shown)) is not None]
+        for shown, clicked in counted:
+            kept = worth_keeping(clicked, self.truth.quality(page, shown.shown))
+            self.unknown += kept is None
+            self._page.append(page)
+            self._kept.append(bool(kept))
+        for name, answer in answers.items():
+            rows = self._rows.setdefault(name, _Rows())
+            quality = np.zeros(TOP)
+            quality[: len(answer)] = self.truth.quality(page, answer[:TOP])
+            rows.quality.append(quality)
+            rows.listed.append(min(len(answer), TOP))
+            rows.ctr.append(self.truth.click_chance(page, answer[:TOP]))
+            rows.ndcg += [SCALE * click_ndcg(ranks(rankings[name], s.shown), clicked) for s, clicked in counted]
+
+    def figures(self, metrics: Sequence[str] | None = None) -> dict[str, dict[str, Interval]]:
+        """Return the metrics (None: all) of every ranking, each with its bootstrap interval over pages."""
+        return {name: dict(self._intervals(rows, metrics)) for name, rows in self._rows.items()}
+
+    def _intervals(self, rows: _Rows, metrics: Sequence[str] | None) -> Iterator[tuple[str, Interval]]:
+        page = np.array(self._page, np.uint64)
+        for metric, (values, each_shown) in self._values(rows).items():
+            if metrics is None or metric in metrics:
+                yield metric, interval(values, page if each_shown else None)
+
+    def summary(self) -> dict[str, str | int | bool | float]:
+        """Return what the figures rest on."""
+        return {
+            "source": self.truth.name,
+            "impressions": len(self._page),
+            "kept_impressions": sum(self._kept),
+            "unknown_impressions": self.unknown,
+            "random_only": self.rules.random_only,
+            "satisfied_s": self.rules.threshold_s if self.rules.timed else 0.0,
+        }
+
+    def against(self, treatment: str, control: str, metric: str) -> Interval:
+        """Return how much better one ranking is than another by one metric, paired by page."""
+        ours, each_shown = self._values(self._rows[treatment])[metric]
+        theirs, _ = self._values(self._rows[control])[metric]
+        return difference(ours, theirs, np.array(self._page, np.uint64) if each_shown else None)
+
+    def _values(self, rows: _Rows) -> dict[str, tuple[NDArray[np.float64], bool]]:
+        """Return each metric's values, and whether they are a row an impression (else a row a page)."""
+        quality, ndcg = np.array(rows.quality), np.array(rows.ndcg)
+        places = np.arange(TOP) < np.array(rows.listed)[:, None]
+        judged = np.where(places, ~np.isnan(quality), np.nan)
+        with np.errstate(invalid="ignore"):
+            share = np.nansum(judged, axis=1) / places.sum(axis=1)  # 0 / 0 of an empty answer: not counted
+        return {
+            **{f"reco_dcg_at_{k}": (reco_dcg(quality, k), False) for k in PLACES},
+            FILTERED: (np.where(np.array(self._kept, np.bool_), ndcg, np.nan), True),
+            f"satisfied_click_ndcg_at_{TOP}": (ndcg, True),
+            CTR: (np.array(rows.ctr), False),
+            f"judged_at_{TOP}": (share, False),
+        }

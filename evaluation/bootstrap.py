@@ -1,0 +1,105 @@
+"""Bootstrap intervals: how far a mean would move if other pages had been asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLES = 1_000
+CONFIDENCE = 0.95
+_AT_ONCE = 4_000_000  # draws in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean, and the percentile bootstrap interval around it; NaN where nothing was counted."""
+
+    mean: float
+    low: float
+    high: float
+
+    def as_dict(self, places: int = 4) -> dict[str, float | None]:
+        """Return the three numbers rounded; None where nothing was counted."""
+        numbers = {"mean": self.mean, "low": self.low, "high": self.high}
+        return {name: None if np.isnan(number) else round(number, places) for name, number in numbers.items()}
+
+
+def interval(
+    values: NDArray[np.floating],
+    queries: NDArray[np.integer] | None = None,
+    samples: int = SAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean of `values` and its interval, resampling whole queries.
+
+    `queries` names the query of each value (None: each its own): values of one query are not independent, and are
+    drawn together. NaN values are left out. The mean is over values, in each sample too.
+    """
+    return _quantiles(values, queries, None, samples, confidence, seed)
+
+
+def difference(
+    treatment: NDArray[np.floating],
+    control: NDArray[np.floating],
+    queries: NDArray[np.integer] | None = None,
+    samples: int = SAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Interval:
+    """Return mean(treatment) - mean(control) over the same rows, and its paired interval.
+
+    A row counts for each side where that side is not NaN. Raises ValueError for arrays of different lengths.
+    """
+    if len(treatment) != len(control):
+        raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs as many")
+    return _quantiles(treatment, queries, control, samples, confidence, seed)
+
+
+def _quantiles(
+    values: NDArray[np.floating],
+    queries: NDArray[np.integer] | None,
+    control: NDArray[np.floating] | None,
+    samples: int,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    queries = np.arange(len(values)) if queries is None else queries
+    _, query = np.unique(queries, return_inverse=True)
+    total, count = _sums(values, query)
+    parts = [(total, count)] + ([] if control is None else [_sums(control, query)])
+    if any(count.sum() == 0 for _, count in parts):
+        return Interval(np.nan, np.nan, np.nan)
+    drawn = _resampled(parts, samples, np.random.default_rng(seed))
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(_mean(parts)), float(low), float(high))
+
+
+def _sums(values: NDArray[np.floating], query: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum and the number of each query's values."""
+    counted = ~np.isnan(values)
+    total, count = (np.bincount(query, weights) for weights in (np.where(counted, values, 0.0), counted))
+    return total.astype(np.float64), count.astype(np.float64)
+
+
+def _mean(parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """Return the mean of the first part, less that of the second; the last axis is queries."""
+    with np.errstate(invalid="ignore", divide="ignore"):  # a sample may miss every query that counts
+        means = [total.sum(axis=-1) / count.sum(axis=-1) for total, count in parts]
+    result: NDArray[np.float64] = means[0] if len(means) == 1 else means[0] - means[1]
+    return result
+
+
+def _resampled(
+    parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]], samples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    queries = len(parts[0][0])
+    rows = max(1, _AT_ONCE // queries)
+    found = []
+    for start in range(0, samples, rows):
+        chosen = rng.integers(queries, size=(min(rows, samples - start), queries))
+        found.append(_mean([(total[chosen], count[chosen]) for total, count in parts]))
+    means = np.concatenate(found)
+    return means[~np.isnan(means)]

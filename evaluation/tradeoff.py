@@ -1,0 +1,97 @@
+"""The price of quality in clicks: blends swept over scores that one run of the cascade a page leaves (figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from cascade.deadline import Deadline
+from cascade.run import Cascade
+from cascade.trace import Trace
+from cascade.types import Candidates, Query
+from corpus.schema import InputError
+from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, Lists
+from evaluation.blends import SWEPT
+from evaluation.bootstrap import Interval
+from evaluation.held_out import HeldOut
+from evaluation.metrics import RECALL_AT, TOP
+from ranking.blend import Blend
+
+#: The share of quality-filtered ClickNDCG@5 that a λ may cost, against λ = 0.
+BOUND = 0.005
+SERVED = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One setting of one strategy, and what its answers are worth."""
+
+    strategy: str
+    parameter: float  # λ, or the threshold of `piecewise`
+    reco_dcg: Interval
+    clicks: Interval  # quality-filtered ClickNDCG@5
+    ctr: Interval  # expected; NaN unless the web is simulated
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the point as plain JSON values."""
+        intervals = {name: getattr(self, name).as_dict() for name in ("reco_dcg", "clicks", "ctr")}
+        return {**asdict(self), **intervals}
+
+
+async def sweep(
+    cascade: Cascade, blend: Blend, held_out: HeldOut, quality: AnswerQuality, progress: Callable[[int], None]
+) -> list[Point]:
+    """Return every point of every strategy's curve. Raises InputError when no impression is left to measure clicks.
+
+    `cascade` is run once a page; its last stage is then done over for each point.
+    """
+    names = {(strategy, number): f"{strategy} {number:g}" for strategy, (_, sweep) in SWEPT.items() for number in sweep}
+    for done, page in enumerate(held_out.pages, 1):
+        query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
+        trace = Trace(explain=True)
+        await cascade.run(query, RECALL_AT, Deadline.never(), trace)
+        scored = trace.stages.get("stage2", Candidates.empty())
+        rankings = {names[key]: ranked for key, ranked in _blended(blend, scored)}
+        answers = {name: cascade.select(query, ranked, TOP, Trace()).pages for name, ranked in rankings.items()}
+        lists: Lists = {name: ranked.pages for name, ranked in rankings.items()}
+        quality.add(page, answers, lists, held_out.impressions.get(page, ()))
+        progress(done)
+    return _points(quality, names)
+
+
+def choose(points: Sequence[Point], bound: float = BOUND) -> Point:
+    """Return the λ to serve: the most RecoDCG@5 among those that cost at most `bound` of filtered ClickNDCG@5.
+
+    The cost is relative to λ = 0; of equal points the smallest λ is chosen. It is the rule of section 4.8, with
+    the tolerance said aloud.
+    """
+    curve = sorted((p for p in points if p.strategy == SERVED), key=lambda p: p.parameter)
+    least = (1.0 - bound) * curve[0].clicks.mean
+    return max((p for p in curve if p.clicks.mean >= least), key=lambda p: p.reco_dcg.mean)
+
+
+def _blended(blend: Blend, scored: Candidates) -> Iterator[tuple[tuple[str, float], Candidates]]:
+    for strategy, (score, numbers) in SWEPT.items():
+        for number in numbers:
+            if len(scored) == 0:
+                yield (strategy, number), scored
+            else:
+                yield (strategy, number), scored.take(np.argsort(-score(blend, scored, number), kind="stable"))
+
+
+def _points(quality: AnswerQuality, names: dict[tuple[str, float], str]) -> list[Point]:
+    figures = quality.figures((RECO, FILTERED, CTR))
+    points = [
+        Point(strategy, number, figures[name][RECO], figures[name][FILTERED], figures[name][CTR])
+        for (strategy, number), name in names.items()
+    ]
+    if np.isnan(points[0].clicks.mean):
+        raise InputError(
+            "no held-out impression has a satisfied click on a page of known quality above 1: give --impressions"
+            " from after the bundle's end, or a --truth that knows their pairs"
+        )
+    if np.isnan(points[0].reco_dcg.mean):
+        raise InputError("--truth knows no pair that was answered: judge the answers, or give a simulated web's truth")
+    return points

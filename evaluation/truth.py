@@ -1,0 +1,104 @@
+"""What is known of the true quality of pairs: judged pairs in a file, or the simulated web."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from corpus.reader import read
+from corpus.schema import InputError
+from corpus.simulated_web import truth as simulated
+from corpus.simulated_web.pages import Web
+from corpus.simulated_web.quality import click_chance, pair_quality
+from corpus.url import page_ids
+from evaluation.held_out import write_pages
+from store.tables import LmdbTable
+
+
+class Truth(Protocol):
+    """Knows how good pages are after a page."""
+
+    @property
+    def name(self) -> str: ...
+
+    def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return quality, 0 to 4, of each page after `page1`; NaN where nobody knows."""
+        ...
+
+    def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
+        """Return the chance that a reader clicks anything of an answer; NaN where nobody knows."""
+        ...
+
+
+class JudgedPairs:
+    """Knows the pairs that somebody judged; the mean of what was said of a pair more than once."""
+
+    def __init__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64], quality: NDArray[np.floating]) -> None:
+        pairs, row = np.unique(np.stack([page1, page2], axis=1), axis=0, return_inverse=True)
+        self._page1, self._page2 = pairs.T
+        self._quality = np.bincount(row.ravel(), quality) / np.bincount(row.ravel())
+        self.name = f"{len(pairs):,} judged pairs"
+
+    def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return what was said of each pair; NaN of the others."""
+        first, end = (np.searchsorted(self._page1, np.uint64(page1), side=side) for side in ("left", "right"))
+        known, quality = self._page2[first:end], self._quality[first:end]
+        if len(known) == 0:
+            return np.full(len(page2), np.nan)
+        row = np.minimum(np.searchsorted(known, page2), len(known) - 1)
+        return np.where(known[row] == page2, quality[row], np.nan)
+
+    def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
+        """Return NaN: a judge says nothing of clicks."""
+        return float("nan")
+
+
+class SimulatedTruth:
+    """Knows every pair of a simulated web, and how its readers would click."""
+
+    name = "the simulated web"
+
+    def __init__(self, web: Web, urls: list[str]) -> None:
+        ids = page_ids(urls)
+        order = np.argsort(ids)
+        self._web, self._ids, self._number = web, ids[order], order
+
+    def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return the true quality of each pair; NaN for a page of another web."""
+        trigger, pages = self._numbers(np.array([page1], np.uint64)), self._numbers(page2)
+        quality = pair_quality(self._web, np.broadcast_to(trigger, pages.shape), pages)
+        return np.where((trigger >= 0) & (pages >= 0), quality, np.nan)
+
+    def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
+        """Return the chance of at least one click; NaN for a trigger of another web."""
+        trigger = self._numbers(np.array([page1], np.uint64))
+        if trigger[0] < 0:
+            return float("nan")
+        return float(click_chance(self._web, trigger, self._numbers(answer)[None, :])[0])
+
+    def _numbers(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
+        row = np.minimum(np.searchsorted(self._ids, pages), len(self._ids) - 1)
+        return np.where(self._ids[row] == pages, self._number[row], -1)
+
+
+def open_truth(path: Path, pages: LmdbTable, fragment_hosts: frozenset[str]) -> Truth:
+    """Open a table of judged pairs (url1, url2, quality) or the `web.parquet` of a simulated web.
+
+    Pairs of pages that the bundle does not have are left out. Raises InputError when no pair is left.
+    """
+    if path.name.endswith(".parquet") and simulated.is_web(path):
+        return SimulatedTruth(*simulated.read(path))
+    with TemporaryDirectory(prefix="onward-truth-") as name:
+        directory = Path(name)
+        write_pages(pages, directory / "bundle.parquet")
+        files = {"pages": directory / "bundle.parquet", "labels": path}
+        read(files, directory, None, fragment_hosts)
+        table = pq.read_table(directory / "labels.parquet")
+    if len(table) == 0:
+        raise InputError(f"{path} judges no pair of this bundle's pages: give url1, url2 and quality of its own pages")
+    return JudgedPairs(*(table[column].to_numpy() for column in ("page1", "page2", "quality")))

@@ -1,0 +1,58 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from evaluation.bootstrap import Interval
+from evaluation.plot import Curve, Mark, plot
+from evaluation.tradeoff import Point, choose
+from evaluation.tradeoff_report import html
+
+NOWHERE = Interval(float("nan"), float("nan"), float("nan"))
+
+
+def point(parameter: float, reco: float, clicks: float, strategy: str = "linear") -> Point:
+    return Point(strategy, parameter, *(Interval(v, v - 1, v + 1) for v in (reco, clicks)), NOWHERE)
+
+
+CURVE = [point(0, 50, 60), point(0.1, 55, 61), point(0.3, 60, 59.8), point(0.5, 65, 58), point(1, 70, 40)]
+
+
+def test_the_most_quality_within_the_bound_is_chosen() -> None:
+    assert choose(CURVE, 0.005).parameter == 0.3  # 59.8 is 0.33 % less than 60
+    assert choose(CURVE, 0.0).parameter == 0.1
+    assert choose(CURVE, 1.0).parameter == 1
+
+
+def test_of_equal_points_the_smallest_weight_is_chosen() -> None:
+    assert choose([point(0.2, 50, 60), point(0, 50, 60), point(0.1, 50, 60)]).parameter == 0
+
+
+def test_other_strategies_are_shown_but_never_served() -> None:
+    assert choose([*CURVE, point(1, 99, 99, "dynamic")]).strategy == "linear"
+
+
+def test_the_plot_is_well_formed_and_every_point_is_in_it() -> None:
+    drawn = plot([Curve("a & b", [1, 2], [3, 4], ["<1>", "2"])], "x", "y", [Mark(1, 3, "here")])
+    root = ElementTree.fromstring(drawn)
+    titles = [title.text for title in root.iter("title")]
+    assert titles == ["<1>", "2"]
+    places = [float(circle.get("cx")) for circle in root.iter("circle")]
+    assert all(0 <= place <= 720 for place in places)
+
+
+def test_points_that_do_not_vary_can_be_drawn() -> None:
+    ElementTree.fromstring(plot([Curve("one", [0, 0], [5, 5], ["a", "b"])], "x", "y"))
+
+
+def test_the_report_needs_no_network_and_names_the_choice() -> None:
+    report = html("Title", CURVE, CURVE[2], "the rule", {"pages": 7})
+    assert "http" not in report
+    assert "λ = 0.3" in report
+    assert report.count("<tr class=chosen>") == 1
+    assert "60.00 [59.00, 61.00]" in report
+
+
+def test_a_point_is_plain_json() -> None:
+    stored = point(0.2, 50.12345, 60).as_dict()
+    assert stored["reco_dcg"] == pytest.approx({"mean": 50.1234, "low": 49.1234, "high": 51.1235}, abs=1e-3)
+    assert stored["ctr"] == {"mean": None, "low": None, "high": None}

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.schema import InputError
+from corpus.simulated_web.write import write
+from corpus.url import FRAGMENT_HOSTS, host_id, page_id, page_ids
+from evaluation.truth import JudgedPairs, SimulatedTruth, open_truth
+from store.page_row import FACTS, PageText, pack
+from store.tables import LmdbTable, write_table
+
+A, B, C = (f"https://site.example/{name}" for name in "abc")
+
+
+def pages(*ids: int) -> np.ndarray:
+    return np.array(ids, np.uint64)
+
+
+@pytest.fixture
+def table(tmp_path: Path):
+    def row(url: str) -> bytes:
+        facts = np.zeros(1, FACTS)[0]
+        facts["page"], facts["host"] = page_id(url), host_id(url)
+        return pack(facts, np.empty(0, np.uint32), PageText(url, "A page", "About it", "en"))
+
+    write_table(tmp_path / "pages.lmdb", ((page_id(url), row(url)) for url in (A, B, C)))
+    opened = LmdbTable(tmp_path / "pages.lmdb")
+    yield opened
+    opened.close()
+
+
+def test_judged_pairs_know_what_was_judged() -> None:
+    truth = JudgedPairs(pages(5, 5, 9), pages(7, 6, 5), np.array([1.0, 4.0, 2.0]))
+    assert truth.quality(5, pages(6, 8, 7)).tolist() == pytest.approx([4, np.nan, 1], nan_ok=True)
+    assert np.isnan(truth.quality(7, pages(5))).all()
+    assert truth.quality(9, pages()).tolist() == []
+
+
+def test_what_was_judged_twice_is_the_mean() -> None:
+    assert JudgedPairs(pages(5, 5), pages(7, 7), np.array([1.0, 4.0])).quality(5, pages(7)).tolist() == [2.5]
+
+
+def test_pairs_are_read_by_their_urls(table: LmdbTable, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"url1,url2,quality\n{A}?utm_source=x,{B},3.5\n{A},https://elsewhere.example/,4\n")
+    truth = open_truth(path, table, FRAGMENT_HOSTS)
+    assert truth.name == "1 judged pairs"
+    assert truth.quality(page_id(A), page_ids([B, C])).tolist() == pytest.approx([3.5, np.nan], nan_ok=True)
+    assert np.isnan(truth.click_chance(page_id(A), page_ids([B])))
+
+
+def test_a_truth_of_other_pages_is_one_clear_error(table: LmdbTable, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("url1,url2,quality\nhttps://other.example/,https://other.example/b,4\n")
+    with pytest.raises(InputError, match="judges no pair of this bundle's pages"):
+        open_truth(path, table, FRAGMENT_HOSTS)
+
+
+def test_a_simulated_web_knows_every_pair_and_agrees_with_what_it_wrote(table: LmdbTable, tmp_path: Path) -> None:
+    write(tmp_path / "web", 1_000, 200, seed=0)
+    truth = open_truth(tmp_path / "web/web.parquet", table, FRAGMENT_HOSTS)
+    assert isinstance(truth, SimulatedTruth)
+    told = pq.read_table(tmp_path / "web/truth.parquet").slice(0, 200).to_pylist()
+    for pair in told:
+        (found,) = truth.quality(page_id(pair["url1"]), page_ids([pair["url2"]]))
+        assert found == pytest.approx(pair["quality"])
+    first, second = page_id(told[0]["url1"]), page_ids([told[0]["url2"]])
+    assert 0 < truth.click_chance(first, second) < 1
+    assert truth.click_chance(first, pages()) == 0
+
+
+def test_a_simulated_web_says_that_it_does_not_know_other_pages(table: LmdbTable, tmp_path: Path) -> None:
+    write(tmp_path / "web", 1_000, 200, seed=0)
+    truth = open_truth(tmp_path / "web/web.parquet", table, FRAGMENT_HOSTS)
+    assert np.isnan(truth.quality(page_id(A), page_ids([B]))).all()
+    assert np.isnan(truth.click_chance(page_id(A), page_ids([B])))
