@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.log import PAST
 from pipeline.step import Work
+from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
 from recall import ann
@@ -19,20 +20,19 @@ from store.tables import write_table
 
 
 class PairJudge:
-    """Judges pairs of PageIds by the rubric; the cosine is of the base encoder's embeddings."""
+    """Judges pairs of PageIds by the rubric."""
 
     def __init__(self, work: Work) -> None:
         table = pq.read_table(work.of("read") / "pages.parquet")
         self.pages: NDArray[np.uint64] = table["page"].to_numpy()
         self._judged = JudgedPages.from_table(table)
-        self._embeddings = np.load(work.of("text") / "embeddings.npy")
+        self._vectors = TextVectors.load(work.of("text") / "judged.npy")
         self._judge = RubricJudge()
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the quality, 0 to 4, of each pair."""
         left, right = np.searchsorted(self.pages, page1), np.searchsorted(self.pages, page2)
-        cosine = np.einsum("ij,ij->i", self._embeddings[left], self._embeddings[right])
-        return self._judge.judge(Pairs(self._judged, left, right), cosine)
+        return self._judge.judge(Pairs(self._judged, left, right), self._vectors.likeness(left, right))
 
 
 def qprime(work: Work) -> dict[str, object]:

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from pipeline.log import PAST
 from pipeline.step import Work, progress
+from ranking.quality.likeness import TextVectors
 from recall import ann
 from recall.two_tower import build as towers
 from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder, write_tokenizer
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, single_inputs
+from text_model.tokens import PageTokenizer, single_inputs, title_and_rest
 
 
 class PageTokens:
@@ -44,23 +45,37 @@ def page_tokens(work: Work) -> PageTokens:
 
 
 def text(work: Work) -> dict[str, object]:
-    """Tokenize and embed the pages, and find the pages that read alike."""
+    """Tokenize and embed the pages, find the pages that read alike, and embed titles and snippets for the judge."""
     config, out = work.config.text, work.directory
     table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet"])
+    texts = tuple(table[name].to_pylist() for name in ("url", "title", "snippet"))
     write_tokenizer(config.base, out / "tokenizer.json")
     tokenizer = PageTokenizer(out / "tokenizer.json", config.tokens_per_page)
-    ids, titles = tokenizer.encode(*(table[name].to_pylist() for name in ("url", "title", "snippet")))
+    ids, titles = tokenizer.encode(*texts)
     np.save(out / "tokens.npy", np.concatenate(ids))
     np.save(out / "lengths.npy", np.stack([[len(row) for row in ids], titles], axis=1).astype(np.uint16))
     towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
+    encoder = OnnxModel(out / "encoder.onnx")
     with progress("embedding pages", len(ids)) as advance:
-        vectors = towers.embed(OnnxModel(out / "encoder.onnx"), ids, tokenizer.cls, tokenizer.sep, advance)
+        vectors = towers.embed(encoder, ids, tokenizer.cls, tokenizer.sep, advance)
     np.save(out / "embeddings.npy", vectors)
+    judge_tokenizer = PageTokenizer(out / "tokenizer.json", config.judged_tokens)
+    _judged_vectors(encoder, judge_tokenizer, *judge_tokenizer.encode(*texts)).save(out / "judged.npy")
     pages = table["page"].to_numpy()
     index = ann.build(pages, vectors)
     page, neighbour, weight = ann.neighbour_weights(index, vectors, config.neighbours, config.sharpness)
     pq.write_table(pa.table({"page": page, "neighbour": neighbour, "weight": weight}), out / "neighbours.parquet")
     return {"pages": len(ids), "mean_tokens": round(float(np.mean([len(row) for row in ids])), 1)}
+
+
+def _judged_vectors(
+    encoder: OnnxModel, tokenizer: PageTokenizer, ids: list[NDArray[np.uint32]], titles: NDArray[np.uint16]
+) -> TextVectors:
+    parts = []
+    for name, part in zip(("titles", "snippets"), title_and_rest(ids, titles), strict=True):
+        with progress(f"embedding {name}", len(part)) as advance:
+            parts.append(towers.embed(encoder, part, tokenizer.cls, tokenizer.sep, advance))
+    return TextVectors(*parts)
 
 
 def two_tower(work: Work) -> dict[str, object]:
