@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,6 +52,9 @@ class ExamplesConfig:
 class LabelsConfig:
     """Pairs that the judge labels."""
 
+    judge: Literal["rubric", "llm"] = "rubric"  # llm: the endpoint of ONWARD_LLM_*
+    prompt: Literal["A", "B", "C"] = "C"  # of the llm
+    model: str = ""  # of the llm; ONWARD_LLM_MODEL if left empty
     judged: int = 30_000  # a third each from the log, from the towers, at random
 
 

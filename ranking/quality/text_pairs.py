@@ -38,7 +38,7 @@ class RubricTextJudge:
         rows = np.flatnonzero([not reason for reason in reasons])
         quality = np.full(len(pairs), np.nan, np.float32)
         if len(rows):
-            pages, left, right = _pages([pairs[row] for row in rows])
+            pages, left, right = _pages([pairs[row] for row in rows.tolist()])
             vectors = TextVectors(*self._embedder.parts(*_texts(pages)))
             judged = Pairs(JudgedPages.from_table(pages), left, right)
             quality[rows] = RubricJudge().judge(judged, vectors.likeness(left, right))
@@ -49,7 +49,7 @@ class RubricTextJudge:
         rows = np.flatnonzero([not fault(pair) for pair in pairs])
         cosine = np.full(len(pairs), np.nan, np.float32)
         if len(rows):
-            pages, left, right = _pages([pairs[row] for row in rows])
+            pages, left, right = _pages([pairs[row] for row in rows.tolist()])
             vectors = self._embedder.whole(*_texts(pages))
             cosine[rows] = np.einsum("ij,ij->i", vectors[left], vectors[right])
         return cosine
