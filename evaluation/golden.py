@@ -59,7 +59,7 @@ def disagreements(file: PairFile, scores: Scores, most: int) -> pa.Table:
     judged = ~np.isnan(apart)
     mean = np.where(judged, apart, 0.0).sum(axis=0) / np.maximum(judged.sum(axis=0), 1)
     rows = np.argsort(-mean, kind="stable")
-    rows = rows[judged.any(axis=0)[rows]][:most]
+    rows = rows[judged.sum(axis=0)[rows] > 0][:most]
     columns: dict[str, object] = {"disagreement": np.round(mean[rows], 3), label: file.labels[label][rows]}
     columns |= {judge: pa.array(np.round(values[rows], 3), from_pandas=True) for judge, values in scores.items()}
     texts = zip(*(file.pairs[row] for row in rows), strict=True) if len(rows) else iter([()] * len(TextPair._fields))

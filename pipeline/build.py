@@ -80,7 +80,8 @@ def build(
     """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
 
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
-    Raises SettingsError for an unknown step or a language model that is not set, InputError for tables that cannot be read.
+    Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
+    tables that cannot be read.
     """
     chosen, config = steps(data, until), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
