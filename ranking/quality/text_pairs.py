@@ -38,24 +38,28 @@ class RubricTextJudge:
         rows = np.flatnonzero([not reason for reason in reasons])
         quality = np.full(len(pairs), np.nan, np.float32)
         if len(rows):
-            pages, left, right = _pages([pairs[row] for row in rows.tolist()])
-            vectors = TextVectors(*self._embedder.parts(*_texts(pages)))
+            pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
+            vectors = self.vectors(pages)
             judged = Pairs(JudgedPages.from_table(pages), left, right)
             quality[rows] = RubricJudge().judge(judged, vectors.likeness(left, right))
         return Judged(quality, reasons, {})
+
+    def vectors(self, pages: pa.Table) -> TextVectors:
+        """Return the vectors of pages as `pages_of` gives them."""
+        return TextVectors(*self._embedder.parts(*_texts(pages)))
 
     def cosine(self, pairs: Sequence[TextPair]) -> NDArray[np.float32]:
         """Return the plain cosine of the two pages' texts, to measure judges by; NaN where there is no text."""
         rows = np.flatnonzero([not fault(pair) for pair in pairs])
         cosine = np.full(len(pairs), np.nan, np.float32)
         if len(rows):
-            pages, left, right = _pages([pairs[row] for row in rows.tolist()])
+            pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
             vectors = self._embedder.whole(*_texts(pages))
             cosine[rows] = np.einsum("ij,ij->i", vectors[left], vectors[right])
         return cosine
 
 
-def _pages(pairs: Sequence[TextPair]) -> tuple[pa.Table, NDArray[np.intp], NDArray[np.intp]]:
+def pages_of(pairs: Sequence[TextPair]) -> tuple[pa.Table, NDArray[np.intp], NDArray[np.intp]]:
     """Return the distinct pages with their facts, and the rows of each pair's two pages."""
     rows: dict[tuple[str, str, str], int] = {}
     left = np.array([rows.setdefault(pair[:3], len(rows)) for pair in pairs], np.intp)
