@@ -1,4 +1,4 @@
-"""Measures the rubric on pairs that its weights and curve have not seen: `python benchmarks/rubric_out_of_fold.py FILE`.
+"""Measures the rubric on pairs its weights and curve have not seen: `python benchmarks/rubric_out_of_fold.py FILE`.
 
 Articles are dealt into five folds. A pair of folds (a, b) is judged by what was chosen on the pairs that have no
 article in a or b, so no article is on both sides. Chosen are: how much the crosswise cosine weighs beside
