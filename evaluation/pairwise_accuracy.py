@@ -82,7 +82,8 @@ def _by_matrix(
     weights = times.astype(np.float32)
     agreed = np.einsum("dr,dr->d", weights @ agreeing, weights, dtype=np.float64)
     differing = np.einsum("dr,dr->d", weights @ np.abs(above), weights, dtype=np.float64)
-    return np.divide(agreed, differing, out=np.full(len(times), np.nan), where=differing > 0)
+    accuracy: NDArray[np.float64] = np.where(differing > 0, agreed, np.nan) / np.maximum(differing, 1.0)
+    return accuracy
 
 
 def _one_by_one(

@@ -67,11 +67,11 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         ),
         Step(
             "qprime", quality.qprime, after=("read", "text"), config=("qprime",),
-            code=("recall.qprime.build", "recall.qprime.writer", "ranking.quality.rubric"),
+            code=("recall.qprime.build", "recall.qprime.writer", "ranking.quality.rubric", "ranking.quality.likeness"),
         ),
         Step(
             "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),
-            code=("pipeline.quality", "ranking.quality.rubric"),
+            code=("pipeline.quality", "ranking.quality.rubric", "ranking.quality.likeness", "prompting.prompt"),
         ),
         Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
         *([taught] if distil else []),
@@ -95,9 +95,10 @@ def build(
 
     Under torchrun every process calls this: the first one builds, the others come along where models train.
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
-    Raises SettingsError for an unknown step, InputError for tables that cannot be read.
+    Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
+    tables that cannot be read.
     """
-    chosen = steps(data, until, config.cross_encoder.distil)
+    chosen, config = steps(data, until, config.cross_encoder.distil), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     root = bundles / WORK
     root.mkdir(parents=True, exist_ok=True)

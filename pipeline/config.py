@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +25,7 @@ class TextConfig:
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
     tokens_per_page: int = 22  # two pages and three special tokens fit the padded length 48
+    judged_tokens: int = 48  # that the rubric judge reads of a page: the title, then the snippet
     neighbours: int = 20
     sharpness: float = 4.0  # neighbours weigh cosine ** sharpness
 
@@ -51,6 +53,9 @@ class ExamplesConfig:
 class LabelsConfig:
     """Pairs that the judge labels."""
 
+    judge: Literal["rubric", "llm"] = "rubric"  # llm: the endpoint of ONWARD_LLM_*
+    prompt: Literal["A", "B", "C"] = "C"  # of the llm
+    model: str = ""  # of the llm; ONWARD_LLM_MODEL if left empty
     judged: int = 30_000  # a third each from the log, from the towers, at random
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.reading import SettingsError
+from corpus.pairs import TextPair
+from pipeline.config import BuildConfig
 from pipeline.log import PAST
 from pipeline.step import Work
+from prompting.endpoint import Endpoint, read_endpoint
+from prompting.judge import LlmJudge
+from prompting.progress import pair_progress
+from prompting.prompt import load_prompt
+from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
 from recall import ann
@@ -19,20 +29,19 @@ from store.tables import write_table
 
 
 class PairJudge:
-    """Judges pairs of PageIds by the rubric; the cosine is of the base encoder's embeddings."""
+    """Judges pairs of PageIds by the rubric."""
 
     def __init__(self, work: Work) -> None:
         table = pq.read_table(work.of("read") / "pages.parquet")
         self.pages: NDArray[np.uint64] = table["page"].to_numpy()
         self._judged = JudgedPages.from_table(table)
-        self._embeddings = np.load(work.of("text") / "embeddings.npy")
+        self._vectors = TextVectors.load(work.of("text") / "judged.npy")
         self._judge = RubricJudge()
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the quality, 0 to 4, of each pair."""
         left, right = np.searchsorted(self.pages, page1), np.searchsorted(self.pages, page2)
-        cosine = np.einsum("ij,ij->i", self._embeddings[left], self._embeddings[right])
-        return self._judge.judge(Pairs(self._judged, left, right), cosine)
+        return self._judge.judge(Pairs(self._judged, left, right), self._vectors.likeness(left, right))
 
 
 def qprime(work: Work) -> dict[str, object]:
@@ -59,12 +68,49 @@ def labels(work: Work) -> dict[str, object]:
     given = pq.read_table(work.of("read") / "labels.parquet")
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
-    quality = np.concatenate([given["quality"].to_numpy(), judge(pairs[:, 0], pairs[:, 1])]).astype(np.float32)
-    page1, page2 = np.concatenate([human, pairs]).T
-    source = ["input"] * len(human) + ["rubric"] * len(pairs)
-    table = pa.table({"page1": page1, "page2": page2, "quality": quality, "source": source})
+    quality, source, figures = _judged(work, judge, pairs)
+    scored = ~np.isnan(quality)  # a pair without a label is left out: nothing is guessed
+    if not scored.any() and not len(human):
+        raise SettingsError(f"the judge labelled none of {len(pairs)} pairs: {figures['unscored']}")
+    page1, page2 = np.concatenate([human, pairs[scored]]).T
+    quality = np.concatenate([given["quality"].to_numpy(), quality[scored]]).astype(np.float32)
+    sources = ["input"] * len(human) + [source] * int(scored.sum())
+    table = pa.table({"page1": page1, "page2": page2, "quality": quality, "source": sources})
     pq.write_table(table, work.directory / "labels.parquet")
-    return {"given": len(human), "judged": len(pairs), "mean_quality": round(float(quality.mean()), 3)}
+    mean = round(float(quality.mean()), 3) if len(quality) else None
+    return {"given": len(human), "judged": int(scored.sum()), "mean_quality": mean, "judge": source, **figures}
+
+
+def _judged(
+    work: Work, rubric: PairJudge, pairs: NDArray[np.uint64]
+) -> tuple[NDArray[np.float32], str, dict[str, object]]:
+    """Return the quality of each pair (NaN: none), who says so, and what became of the pairs."""
+    config = work.config.labels
+    if config.judge == "rubric":
+        return rubric(pairs[:, 0], pairs[:, 1]), "rubric", {}
+    judge = LlmJudge(endpoint_of(work.config), load_prompt(config.prompt))
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=["url", "title", "snippet"])
+    first, second = (table.take(np.searchsorted(rubric.pages, pairs[:, side])).to_pylist() for side in (0, 1))
+    texts = [TextPair(*one.values(), *two.values()) for one, two in zip(first, second, strict=True)]
+    with pair_progress(f"judge {config.prompt}", len(texts)) as progress:
+        judged = judge.judge(texts, progress)
+    figures: dict[str, object] = {"unscored": judged.unscored(), "notes": judged.notes, "tokens": judged.tokens}
+    return judged.quality, f"{config.model} {config.prompt}", figures
+
+
+def endpoint_of(config: BuildConfig) -> Endpoint:
+    """Return the endpoint that labels come from. Raises SettingsError where the environment names none."""
+    endpoint = read_endpoint()
+    if endpoint is None:
+        raise SettingsError("labels.judge is llm: set ONWARD_LLM_MODEL, and ONWARD_LLM_KEY or ONWARD_LLM_BASE_URL")
+    return endpoint.model_copy(update={"model": config.labels.model or endpoint.model})
+
+
+def with_model(config: BuildConfig) -> BuildConfig:
+    """Return the configuration with the model that will judge, so that another one makes other labels."""
+    if config.labels.judge == "rubric":
+        return config
+    return config.model_copy(update={"labels": replace(config.labels, model=endpoint_of(config).model)})
 
 
 def _from_log(work: Work) -> NDArray[np.uint64]:

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from pipeline.log import PAST
 from pipeline.step import Work, progress
+from ranking.quality.likeness import TextVectors
 from recall import ann
 from recall.two_tower import build as towers
 from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder, write_tokenizer
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, pair_inputs, single_inputs
+from text_model.tokens import PageTokenizer, pair_inputs, single_inputs, title_and_rest
 
 
 class PageTokens:
@@ -70,18 +71,33 @@ def tokenize(work: Work, base: str, tokens_per_page: int, out: Path) -> tuple[Pa
 
 
 def text(work: Work) -> dict[str, object]:
-    """Tokenize and embed the pages, and find the pages that read alike."""
+    """Tokenize and embed the pages, find the pages that read alike, and embed titles and snippets for the judge."""
     config, out = work.config.text, work.directory
     tokenizer, ids = tokenize(work, config.base, config.tokens_per_page, out)
     towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
+    encoder = OnnxModel(out / "encoder.onnx")
     with progress("embedding pages", len(ids)) as advance:
-        vectors = towers.embed(OnnxModel(out / "encoder.onnx"), ids, tokenizer.cls, tokenizer.sep, advance)
+        vectors = towers.embed(encoder, ids, tokenizer.cls, tokenizer.sep, advance)
     np.save(out / "embeddings.npy", vectors)
-    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet"])
+    judge_tokenizer = PageTokenizer(out / "tokenizer.json", config.judged_tokens)
+    texts = (table[name].to_pylist() for name in ("url", "title", "snippet"))
+    _judged_vectors(encoder, judge_tokenizer, *judge_tokenizer.encode(*texts)).save(out / "judged.npy")
+    pages = table["page"].to_numpy()
     index = ann.build(pages, vectors)
     page, neighbour, weight = ann.neighbour_weights(index, vectors, config.neighbours, config.sharpness)
     pq.write_table(pa.table({"page": page, "neighbour": neighbour, "weight": weight}), out / "neighbours.parquet")
     return {"pages": len(ids), "mean_tokens": round(float(np.mean([len(row) for row in ids])), 1)}
+
+
+def _judged_vectors(
+    encoder: OnnxModel, tokenizer: PageTokenizer, ids: list[NDArray[np.uint32]], titles: NDArray[np.uint16]
+) -> TextVectors:
+    parts = []
+    for name, part in zip(("titles", "snippets"), title_and_rest(ids, titles), strict=True):
+        with progress(f"embedding {name}", len(part)) as advance:
+            parts.append(towers.embed(encoder, part, tokenizer.cls, tokenizer.sep, advance))
+    return TextVectors(*parts)
 
 
 def two_tower(work: Work) -> dict[str, object]:

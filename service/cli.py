@@ -11,6 +11,7 @@ from service.commands.build import build
 from service.commands.corpus import corpus
 from service.commands.evaluate import evaluate
 from service.commands.inspect import inspect
+from service.commands.judge import judge
 from service.commands.push import push
 from service.commands.recommend import recommend
 from service.commands.score import score
@@ -35,6 +36,7 @@ app.command()(inspect)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
+app.command()(judge)
 app.command()(score)
 app.command()(simulate)
 app.command()(tradeoff)

@@ -47,6 +47,16 @@ class PageTokenizer:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
+def title_and_rest(
+    ids: Sequence[NDArray[np.uint32]], titles: Sequence[int] | NDArray[np.uint16]
+) -> tuple[list[NDArray[np.uint32]], list[NDArray[np.uint32]]]:
+    """Part what `encode` returns into titles and what comes after; a page of one part alone has it twice."""
+    lengths = [int(length) for length in titles]
+    first = [row[:length] if length else row for row, length in zip(ids, lengths, strict=True)]
+    rest = [row[length:] if length < len(row) else row for row, length in zip(ids, lengths, strict=True)]
+    return first, rest
+
+
 def _tail(url: str, head: str, snippet: str) -> str:
     seen = set(head.lower().split())
     words = [w for w in url_words(url).split() if w not in seen and w not in _URL_NOISE and not w.isdigit()]

@@ -2,7 +2,7 @@
 
 | rule | effect |
 |---|---|
-| topicality: 0.6 · text cosine + 0.4 · √word overlap, through a logistic curve | 0 to 4 |
+| topicality: 0.7 · likeness of titles and snippets + 0.3 · √word overlap, through a logistic curve | 0 to 4 |
 | repetition: a page that says nearly the same adds little | up to 1 point off |
 | authority of the second page: no https, an odd URL, hardly any text | a tenth off for each |
 | duplicate (same address, fingerprints alike), another language, spam | 0 |
@@ -29,8 +29,8 @@ NEAR_DUPLICATE_BITS = 3
 class Judge(Protocol):
     """Labels pairs of pages."""
 
-    def judge(self, pairs: Pairs, cosine: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return quality, 0 to 4, one a pair; `cosine` is of the two pages' text embeddings."""
+    def judge(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return quality, 0 to 4, one a pair; `likeness` is that of `TextVectors`."""
         ...
 
 
@@ -38,10 +38,10 @@ class Judge(Protocol):
 class Rubric:
     """The rubric's tunables."""
 
-    overlap_share: float = 0.4  # of √word overlap in topicality; the rest is the cosine
+    overlap_share: float = 0.3  # of √word overlap in topicality; the rest is the likeness
     middle: float = 0.28  # topicality at which half of the people would follow
-    slope: float = 0.105
-    repeats_from: float = 0.8  # topicality above which the second page repeats the first
+    slope: float = 0.1
+    repeats_from: float = 0.75  # topicality above which the second page repeats the first
     repetition: float = 1.0  # points off at topicality 1
     min_words: int = 3  # fewer on the second page are hardly any text
     authority_step: float = 0.1
@@ -53,19 +53,19 @@ class RubricJudge:
 
     rubric: Rubric = Rubric()
 
-    def judge(self, pairs: Pairs, cosine: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return quality, 0 to 4, one a pair. Raises ValueError when `cosine` is not one a pair."""
-        if len(cosine) != len(pairs):
-            raise ValueError(f"{len(cosine)} cosines for {len(pairs)} pairs")
-        topicality = self.topicality(pairs, cosine)
+    def judge(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return quality, 0 to 4, one a pair. Raises ValueError when `likeness` is not one a pair."""
+        if len(likeness) != len(pairs):
+            raise ValueError(f"{len(likeness)} likenesses for {len(pairs)} pairs")
+        topicality = self.topicality(pairs, likeness)
         quality = (self._worth(topicality) - self._repetition(topicality)) * self._authority(pairs)
         return np.where(_useless(pairs), 0.0, np.clip(quality, 0.0, TOP_QUALITY)).astype(np.float32)
 
-    def topicality(self, pairs: Pairs, cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+    def topicality(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how near the two pages' topics are: about 0 for strangers, 1 for the same text."""
         share = self.rubric.overlap_share
         overlap = np.sqrt(np.clip(pairs.word_overlap(), 0.0, 1.0))
-        return ((1.0 - share) * cosine + share * overlap).astype(np.float32)
+        return ((1.0 - share) * likeness + share * overlap).astype(np.float32)
 
     def _worth(self, topicality: NDArray[np.float32]) -> NDArray[np.float32]:
         worth: NDArray[np.float32] = TOP_QUALITY / (1.0 + np.exp((self.rubric.middle - topicality) / self.rubric.slope))

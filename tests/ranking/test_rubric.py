@@ -45,9 +45,9 @@ def pages() -> JudgedPages:
     return JudgedPages.from_table(pa.table(columns))
 
 
-def quality(pages: JudgedPages, left: int, right: int, cosine: float = 0.6, rubric: Rubric | None = None) -> float:
+def quality(pages: JudgedPages, left: int, right: int, likeness: float = 0.6, rubric: Rubric | None = None) -> float:
     pairs = Pairs(pages, np.array([left]), np.array([right]))
-    return float(RubricJudge(rubric or Rubric()).judge(pairs, np.array([cosine], np.float32))[0])
+    return float(RubricJudge(rubric or Rubric()).judge(pairs, np.array([likeness], np.float32))[0])
 
 
 def test_a_neighbouring_topic_is_good(pages: JudgedPages) -> None:
@@ -55,10 +55,10 @@ def test_a_neighbouring_topic_is_good(pages: JudgedPages) -> None:
 
 
 def test_a_stranger_is_useless(pages: JudgedPages) -> None:
-    assert quality(pages, FOX, GRANITE, cosine=0.05) < 1.0
+    assert quality(pages, FOX, GRANITE, likeness=0.05) < 1.0
 
 
-def test_quality_grows_with_the_cosine(pages: JudgedPages) -> None:
+def test_quality_grows_with_the_likeness(pages: JudgedPages) -> None:
     assert quality(pages, FOX, ARCTIC, 0.1) < quality(pages, FOX, ARCTIC, 0.3) < quality(pages, FOX, ARCTIC, 0.6)
 
 
@@ -73,7 +73,7 @@ def test_saying_nearly_the_same_costs_a_little(pages: JudgedPages) -> None:
 
 @pytest.mark.parametrize("right", [FOX, COPY, RESPELT, FRENCH, SPAM])
 def test_duplicates_other_languages_and_spam_are_worth_nothing(pages: JudgedPages, right: int) -> None:
-    assert quality(pages, FOX, right, cosine=0.7) == 0.0
+    assert quality(pages, FOX, right, likeness=0.7) == 0.0
 
 
 def test_an_unknown_language_fits_any(pages: JudgedPages) -> None:
@@ -87,15 +87,15 @@ def test_a_page_without_https_loses_a_tenth(pages: JudgedPages) -> None:
 def test_labels_stay_between_0_and_4(pages: JudgedPages) -> None:
     rows = np.arange(len(pages))
     left, right = (grid.ravel() for grid in np.meshgrid(rows, rows))
-    cosine = np.random.default_rng(1).uniform(-1, 1, len(left)).astype(np.float32)
-    labels = RubricJudge().judge(Pairs(pages, left, right), cosine)
+    likeness = np.random.default_rng(1).uniform(-1, 1, len(left)).astype(np.float32)
+    labels = RubricJudge().judge(Pairs(pages, left, right), likeness)
     assert labels.dtype == np.float32
     assert labels.min() == 0.0
     assert labels.max() <= 4.0
 
 
-def test_one_cosine_a_pair_is_asked_for(pages: JudgedPages) -> None:
-    with pytest.raises(ValueError, match="2 cosines for 1 pairs"):
+def test_one_likeness_a_pair_is_asked_for(pages: JudgedPages) -> None:
+    with pytest.raises(ValueError, match="2 likenesses for 1 pairs"):
         RubricJudge().judge(Pairs(pages, np.array([0]), np.array([1])), np.zeros(2, np.float32))
 
 

@@ -1,0 +1,38 @@
+"""The judge's prompts: text files with named holes, one for each row of the paper's table 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+
+from configs.reading import SettingsError
+from corpus.pairs import TextPair
+
+#: Name -> whether the score is read from log-probabilities, and the most tokens that an answer may take.
+_KINDS = {"A": (False, 600), "B": (True, 16), "C": (True, 900)}
+NAMES = tuple(_KINDS)
+_LONGEST = {"url1": 500, "title1": 300, "snippet1": 2000, "url2": 500, "title2": 300, "snippet2": 2000}  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt: its text with a hole for each field of a pair, and how its answer is read."""
+
+    name: str
+    template: Template
+    logprobs: bool
+    answer_tokens: int
+
+    def fill(self, pair: TextPair) -> str:
+        """Return the prompt for one pair; long fields are cut, so that a page cannot run up the bill."""
+        fields = pair._asdict()
+        return self.template.substitute({name: fields[name][:most] for name, most in _LONGEST.items()})
+
+
+def load_prompt(name: str) -> Prompt:
+    """Return the prompt `A`, `B` or `C`. Raises SettingsError for another name."""
+    if name not in _KINDS:
+        raise SettingsError(f"unknown prompt {name}: the prompts are {', '.join(NAMES)}")
+    text = (files("prompting") / "prompts" / f"judge_{name.lower()}.txt").read_text(encoding="utf-8")
+    return Prompt(name, Template(text), *_KINDS[name])

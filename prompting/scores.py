@@ -1,0 +1,81 @@
+"""Reads the score, 0 to 4, out of an answer; what is no score raises Unscored with the reason."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from prompting.answer import CLASSES, Answer, ClassToken, Unscored
+
+JUDGES = 5
+#: The most probability that classes left out of the list may hold: it moves the score by 0.04 at most.
+MISSING = 0.01
+
+_FIVE = re.compile(r"scores?\W{0,8}((?:[0-4]\W{1,3}){4}[0-4])(?!\d|[.,/]\d)", re.IGNORECASE)
+_ONE = re.compile(rb"score\W{0,8}([0-4])(?!\d|[.,/]\d)", re.IGNORECASE)
+_LONE = re.compile(rb"\W*([0-4])\W*")
+
+
+def mean_of_judges(answer: Answer) -> float:
+    """Return the mean of the five judges' scores (prompt A)."""
+    _check(answer)
+    found = _FIVE.findall(answer.text)
+    if not found:
+        raise Unscored("no five scores in the answer")
+    scores = [int(digit) for digit in re.findall(r"\d", found[-1])]
+    return sum(scores) / JUDGES
+
+
+def expected_class(answer: Answer) -> tuple[float, bool]:
+    """Return the expectation over the classes where the score stands (prompts B and C), and whether one is missing.
+
+    Classes that the log-probabilities leave out count as nothing where they cannot hold more than MISSING;
+    where they might, the pair is unscored rather than guessed.
+    """
+    _check(answer)
+    offset = _score_offset(answer.text.encode())
+    token = next((token for token in answer.classes if token.offset == offset), None)
+    if token is None:
+        raise Unscored("no log-probabilities for the score")
+    listed = _by_class(token)
+    hidden = _hidden(token, len(CLASSES) - len(listed))
+    if hidden > MISSING:
+        raise Unscored("a class is missing from the log-probabilities")
+    total = sum(listed.values())
+    return sum(value * share for value, share in listed.items()) / total, len(listed) < len(CLASSES)
+
+
+def _check(answer: Answer) -> None:
+    if answer.refused or answer.finish == "content_filter":
+        raise Unscored("refused by the model")
+    if answer.finish == "length":
+        raise Unscored("answer cut off")
+
+
+def _score_offset(text: bytes) -> int:
+    """Return where the last score stands: after the word `score`, or a digit that is the whole answer."""
+    found = list(_ONE.finditer(text))
+    if found:
+        return found[-1].start(1)
+    if lone := _LONE.fullmatch(text):
+        return lone.start(1)
+    raise Unscored("no score in the answer")
+
+
+def _by_class(token: ClassToken) -> Mapping[int, float]:
+    """Return the probability of each class that is listed; ` 3` and `3` are one class."""
+    listed: dict[int, float] = {}
+    for text, logprob in token.logprobs:
+        if text.strip() in CLASSES:
+            value = int(text.strip())
+            listed[value] = listed.get(value, 0.0) + math.exp(logprob)
+    if not sum(listed.values()):
+        raise Unscored("no log-probabilities for the score")
+    return listed
+
+
+def _hidden(token: ClassToken, missing: int) -> float:
+    """Return the most that `missing` unlisted classes can hold: each at most the least listed, all at most the rest."""
+    shares = [math.exp(logprob) for _, logprob in token.logprobs]
+    return min(missing * min(shares), max(0.0, 1.0 - sum(shares)))

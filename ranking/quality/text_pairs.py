@@ -1,0 +1,83 @@
+"""The rubric judge for pairs that bring their texts: what judges where no language model is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from corpus.page_facts import describe
+from corpus.pairs import TextPair, fault
+from corpus.url import canonical
+from prompting.judge import Judged
+from ranking.quality.likeness import TextVectors
+from ranking.quality.pages import JudgedPages, Pairs
+from ranking.quality.rubric import RubricJudge
+from text_model.base import PACKAGED
+from text_model.embed import TextEmbedder
+
+_TOKENS = 160  # of a page: more than the build gives, since nothing waits for a judge
+
+
+class RubricTextJudge:
+    """Judges by the rubric, with the base encoder's vectors and the words of the given pages."""
+
+    def __init__(self, base: str = PACKAGED) -> None:
+        self._base = base
+
+    @cached_property
+    def _embedder(self) -> TextEmbedder:
+        return TextEmbedder(self._base, _TOKENS)
+
+    def judge(self, pairs: Sequence[TextPair]) -> Judged:
+        """Return the quality of each pair; a pair that cannot be judged has a reason and NaN."""
+        reasons = [fault(pair) for pair in pairs]
+        rows = np.flatnonzero([not reason for reason in reasons])
+        quality = np.full(len(pairs), np.nan, np.float32)
+        if len(rows):
+            pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
+            vectors = self.vectors(pages)
+            judged = Pairs(JudgedPages.from_table(pages), left, right)
+            quality[rows] = RubricJudge().judge(judged, vectors.likeness(left, right))
+        return Judged(quality, reasons, {})
+
+    def vectors(self, pages: pa.Table) -> TextVectors:
+        """Return the vectors of pages as `pages_of` gives them."""
+        return TextVectors(*self._embedder.parts(*_texts(pages)))
+
+    def cosine(self, pairs: Sequence[TextPair]) -> NDArray[np.float32]:
+        """Return the plain cosine of the two pages' texts, to measure judges by; NaN where there is no text."""
+        rows = np.flatnonzero([not fault(pair) for pair in pairs])
+        cosine = np.full(len(pairs), np.nan, np.float32)
+        if len(rows):
+            pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
+            vectors = self._embedder.whole(*_texts(pages))
+            cosine[rows] = np.einsum("ij,ij->i", vectors[left], vectors[right])
+        return cosine
+
+
+def pages_of(pairs: Sequence[TextPair]) -> tuple[pa.Table, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the distinct pages with their facts, and the rows of each pair's two pages."""
+    rows: dict[tuple[str, str, str], int] = {}
+    left = np.array([rows.setdefault(pair[:3], len(rows)) for pair in pairs], np.intp)
+    right = np.array([rows.setdefault(pair[3:], len(rows)) for pair in pairs], np.intp)
+    urls, titles, snippets = zip(*rows, strict=True)
+    blank = [""] * len(rows)
+    columns = {
+        "page": pa.array(range(len(rows)), pa.uint64()),
+        "url": [canonical(url) for url in urls],
+        "title": titles,
+        "snippet": snippets,
+        "language": blank,
+        "body": blank,
+        "published": pa.nulls(len(rows), pa.timestamp("us", "UTC")),
+    }
+    return pa.Table.from_batches([describe(pa.RecordBatch.from_pydict(columns))]), left, right
+
+
+def _texts(pages: pa.Table) -> tuple[list[str], list[str], list[str]]:
+    url, title, snippet = (pages[name].to_pylist() for name in ("url", "title", "snippet"))
+    return url, title, snippet

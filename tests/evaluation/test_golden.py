@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from corpus.pairs import PairFile, TextPair
+from corpus.schema import InputError
+from evaluation.golden import accuracies, check_golden, disagreements
+
+RATE = np.array([0.0, 0.5, 1.0, np.nan])
+FILE = PairFile(
+    [TextPair(f"https://a.example/{n}", "A", "", f"https://b.example/{n}", "B", "") for n in range(4)],
+    {"good_rate": RATE, "good": np.array([0.0, 1.0, 1.0, 0.0]), "similarity": np.array([0.0, 1.0, 2.0, 1.0])},
+)
+PERFECT = np.array([0.0, 2.0, 4.0, 3.0], np.float32)
+PARTLY = np.array([4.0, np.nan, 0.0, 1.0], np.float32)
+
+
+def test_a_judge_is_measured_on_the_pairs_that_have_label_and_score() -> None:
+    found = {(one.judge, one.label): one for one in accuracies(FILE, {"perfect": PERFECT, "partly": PARTLY})}
+    assert found["perfect", "good_rate"].accuracy.value == 1.0
+    assert found["perfect", "good_rate"].pairs == 3
+    assert found["perfect", "good_rate, similarity > 0"].pairs == 2
+    assert found["partly", "good_rate"].accuracy.value == 0.0
+    assert found["partly", "good"].pairs == 3
+
+
+def test_the_furthest_pairs_come_first() -> None:
+    sheet = disagreements(FILE, {"perfect": PERFECT, "partly": PARTLY}, most=2)
+    assert sheet["url1"].to_pylist() == ["https://a.example/0", "https://a.example/2"]
+    assert sheet["disagreement"].to_pylist() == [0.5, 0.5]  # the mean of 0 and 1 for each
+    assert sheet["partly"].to_pylist() == [4.0, 0.0]
+
+
+def test_a_pair_without_a_label_or_a_score_is_in_no_sheet() -> None:
+    nothing = np.full(4, np.nan, np.float32)
+    assert len(disagreements(FILE, {"perfect": PERFECT}, most=9)) == 3
+    assert len(disagreements(FILE, {"nothing": nothing}, most=9)) == 0
+
+
+def test_golden_pairs_need_a_label() -> None:
+    with pytest.raises(InputError, match="add a column good_rate, quality, good"):
+        check_golden(PairFile(FILE.pairs, {"similarity": np.ones(4)}))

@@ -1,0 +1,96 @@
+"""A real HTTP server that answers as an OpenAI-compatible endpoint does, as each test tells it to."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+from pydantic import SecretStr
+
+from corpus.pairs import TextPair
+from prompting.endpoint import Endpoint
+
+Reply = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
+KEY = "sk-very-secret"
+
+
+def completion(text: str, finish: str = "stop", refusal: str | None = None, **logprobs: Any) -> dict[str, Any]:
+    """Return the body of an answer that cost 120 tokens."""
+    message = {"role": "assistant", "content": text, "refusal": refusal}
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": logprobs or None}
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+
+
+def token(text: str, others: dict[str, float] | None = None) -> dict[str, Any]:
+    """Return one token with the probabilities of what might stand in its place."""
+    listed = [
+        {"token": other, "logprob": math.log(share), "bytes": list(other.encode())}
+        for other, share in (others or {text: 1.0}).items()
+    ]
+    return {"token": text, "logprob": listed[0]["logprob"], "bytes": list(text.encode()), "top_logprobs": listed}
+
+
+def scored(shares: dict[str, float], before: str = "Final score:") -> dict[str, Any]:
+    """Return an answer that ends with the likeliest class and lists all of `shares`."""
+    best = max(shares, key=lambda other: shares[other])
+    return completion(before + best, content=[token(before), token(best, shares)])
+
+
+@dataclass
+class Server:
+    """What the fake endpoint was asked, and what it answers."""
+
+    url: str = ""
+    reply: Reply = lambda body: (200, scored({" 3": 0.7, " 4": 0.2, " 2": 0.06, " 1": 0.03, " 0": 0.01}))
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def endpoint(self, tmp_path: Path, **changes: Any) -> Endpoint:
+        """Return the endpoint of this server; a retry waits as long as the server says, which is a millisecond."""
+        given = {"model": "m", "base_url": self.url, "key": SecretStr(KEY), "cache": tmp_path / "cache.sqlite"}
+        return Endpoint(**{**given, "retries": 2, **changes})
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Run the endpoint on a free port."""
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            with state.lock:
+                state.asked.append(body)
+                status, answer = state.reply(body)
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.send_header("retry-after-ms", "1")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        state.url = f"http://127.0.0.1:{http.server_port}/v1"
+        yield state
+        http.shutdown()
+        thread.join()
+
+
+def pair(number: int = 0) -> TextPair:
+    """Return a pair of pages with texts."""
+    url1, url2 = f"https://a.example/{number}", f"https://b.example/{number}"
+    return TextPair(url1, f"Foxes {number}", "Red ones.", url2, f"Wolves {number}", "Grey ones.")

@@ -1,0 +1,79 @@
+"""Who labels the pairs that the quality head learns from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from llm_endpoint import Server, scored, serving
+
+from configs.reading import SettingsError
+from pipeline.config import BuildConfig, LabelsConfig
+from pipeline.quality import labels, with_model
+from pipeline.step import Work
+
+THREE = scored({"3": 0.96, "4": 0.02, "2": 0.01, "1": 0.005, "0": 0.005})
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    with serving() as server:
+        server.reply = lambda body: (200, THREE)
+        monkeypatch.setenv("ONWARD_LLM_MODEL", "judge-1")
+        monkeypatch.setenv("ONWARD_LLM_BASE_URL", server.url)
+        monkeypatch.setenv("ONWARD_LLM_CACHE", str(tmp_path / "answers.sqlite"))
+        yield server
+
+
+def work(tiny, tmp_path: Path, **changes: object) -> Work:
+    chosen = replace(LabelsConfig(judged=30), **changes)
+    directory = tmp_path / "labels"
+    directory.mkdir()
+    return Work(with_model(BuildConfig(labels=chosen)), directory, tiny.work)
+
+
+def test_the_rubric_labels_unless_told_otherwise(tiny, tmp_path: Path, endpoint: Server) -> None:
+    figures = labels(work(tiny, tmp_path))
+    assert figures["judge"] == "rubric"
+    assert endpoint.asked == []
+
+
+def test_a_language_model_labels_when_it_is_to(tiny, tmp_path: Path, endpoint: Server) -> None:
+    figures = labels(work(tiny, tmp_path, judge="llm", prompt="B"))
+    table = pq.read_table(tmp_path / "labels/labels.parquet")
+    assert set(table["source"].to_pylist()) == {"judge-1 B"}
+    np.testing.assert_allclose(table["quality"].to_numpy(), 3 * 0.96 + 4 * 0.02 + 2 * 0.01 + 0.005, rtol=1e-6)
+    assert figures["judged"] == len(table) == len(endpoint.asked)
+    assert "https://" in endpoint.asked[0]["messages"][0]["content"]
+
+
+def test_a_pair_that_the_model_refuses_is_left_out_and_counted(tiny, tmp_path: Path, endpoint: Server) -> None:
+    answers = iter([(400, {"error": {"message": "no"}})])
+    endpoint.reply = lambda body: next(answers, (200, THREE))
+    figures = labels(work(tiny, tmp_path, judge="llm"))
+    assert figures["unscored"] == {"call refused (400)": 1}
+    assert figures["judged"] == len(pq.read_table(tmp_path / "labels/labels.parquet")) == len(endpoint.asked) - 1
+
+
+def test_no_label_at_all_is_one_clear_error(tiny, tmp_path: Path, endpoint: Server) -> None:
+    endpoint.reply = lambda body: (401, {"error": {"message": "no"}})
+    with pytest.raises(SettingsError, match=r"labelled none of \d+ pairs: .*call refused \(401\)"):
+        labels(work(tiny, tmp_path, judge="llm"))
+
+
+def test_without_an_endpoint_the_build_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MODEL", "BASE_URL"):
+        monkeypatch.delenv(f"ONWARD_LLM_{name}", raising=False)
+    with pytest.raises(SettingsError, match="set ONWARD_LLM_MODEL"):
+        with_model(BuildConfig(labels=LabelsConfig(judge="llm")))
+
+
+def test_another_model_is_another_configuration(endpoint: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = BuildConfig(labels=LabelsConfig(judge="llm"))
+    assert with_model(config).labels.model == "judge-1"
+    monkeypatch.setenv("ONWARD_LLM_MODEL", "judge-2")
+    assert with_model(config).labels.model == "judge-2"
+    assert with_model(BuildConfig()) == BuildConfig()

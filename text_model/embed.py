@@ -1,0 +1,51 @@
+"""Text embeddings of pages by the base encoder itself: for judging, where nothing has been exported yet."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import normalize
+
+from text_model.base import hidden_states, load_encoder, mean_pooled, write_tokenizer
+from text_model.tokens import PageTokenizer, single_inputs, title_and_rest
+
+_BATCH = 32
+
+
+class TextEmbedder:
+    """Embeds pages, as one text or as two: the title, and what comes after it."""
+
+    def __init__(self, base: str, tokens_per_page: int) -> None:
+        self._encoder = load_encoder(base)
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "tokenizer.json"
+            write_tokenizer(base, path)
+            self._tokenizer = PageTokenizer(path, tokens_per_page)
+
+    def whole(self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit vector a page, (pages, width) float32."""
+        return self._embed(self._tokenizer.encode(urls, titles, snippets)[0])
+
+    def parts(
+        self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return unit vectors of the titles and of the rest, (pages, width) float32 each."""
+        first, rest = title_and_rest(*self._tokenizer.encode(urls, titles, snippets))
+        return self._embed(first), self._embed(rest)
+
+    @torch.inference_mode()
+    def _embed(self, tokens: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
+        result = np.empty((len(tokens), self._encoder.config.hidden_size), np.float32)
+        order = np.argsort([len(row) for row in tokens], kind="stable")  # pages of like length share a batch
+        for start in range(0, len(order), _BATCH):
+            rows = order[start : start + _BATCH]
+            inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.cls, self._tokenizer.sep)
+            batch = {name: torch.from_numpy(value) for name, value in inputs.items()}
+            states = hidden_states(self._encoder, **batch)
+            result[rows] = normalize(mean_pooled(states, batch["attention_mask"]), dim=1).numpy()
+        return result
