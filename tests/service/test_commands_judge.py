@@ -45,7 +45,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         asked = body["messages"][0]["content"]
         value = next(int(quality) for title, quality in QUALITY.items() if f"Title: {title}\n" in asked)
         if "logprobs" in body:
-            return 200, scored({f" {value}": 0.97, " 2": 0.01, " 1": 0.01, " 0": 0.005, " 3": 0.005})
+            return 200, scored({f" {other}": 0.96 if other == value else 0.01 for other in range(5)})
         return 200, completion(f"Scores: {', '.join([str(value)] * 5)}")
 
     with serving() as server:
