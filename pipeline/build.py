@@ -13,7 +13,7 @@ import numpy as np
 
 from configs.reading import SettingsError
 from corpus.sources import find
-from pipeline import log, quality, ranking, student, teachers, text
+from pipeline import log, quality, ranking, student, teachers, text, two_tower
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
 from pipeline.step import Runner, Step, hash_files
@@ -62,8 +62,9 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         ),
         Step("cf", log.cf_embeddings, after=counted, config=("cf",), code=("recall.cf.build", "recall.ann")),
         Step(
-            "two_tower", text.two_tower, after=(*counted, "text"), config=("two_tower", "text"),
-            code=("recall.two_tower.train", "recall.two_tower.build"),
+            "two_tower", two_tower.two_tower, after=(*counted, "text"), config=("two_tower", "text"),
+            code=("pipeline.two_tower", "recall.two_tower.train", "recall.two_tower.build", "text_model.training"),
+            shared=True,
         ),
         Step(
             "qprime", quality.qprime, after=("read", "text"), config=("qprime",),

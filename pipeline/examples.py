@@ -39,7 +39,8 @@ def triplets(work: Work, pages: NDArray[np.uint64], labelled: Labels) -> Triplet
     counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("passed", "ascending")])
     page, chosen, other = (np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed"))
     # The paper weighs a triplet seen f times by log f, which forgets those seen once; log(1 + f) does not.
-    return Triplets(page, chosen, other, np.log1p(counted["count_all"].to_numpy()).astype(np.float32))
+    weight = np.log1p(counted["count_all"].to_numpy())
+    return Triplets(page, chosen, other, (weight / weight.mean()).astype(np.float32))
 
 
 def _of_labels(labelled: Labels) -> Triplets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.log import PAST
 from pipeline.step import Work, progress
 from ranking.quality.likeness import TextVectors
 from recall import ann
 from recall.two_tower import build as towers
-from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder, write_tokenizer
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, pair_inputs, single_inputs, title_and_rest
+from text_model.tokens import PageTokenizer, pair_inputs, title_and_rest
 
 
 class PageTokens:
@@ -98,43 +95,3 @@ def _judged_vectors(
         with progress(f"embedding {name}", len(part)) as advance:
             parts.append(towers.embed(encoder, part, tokenizer.cls, tokenizer.sep, advance))
     return TextVectors(*parts)
-
-
-def two_tower(work: Work) -> dict[str, object]:
-    """Train the towers on what readers did before the label window, and embed every page with them."""
-    config, out, seed = work.config.two_tower, work.directory, work.config.seed
-    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
-    tokens = page_tokens(work)
-    pairs = _training_pairs(work, pages)
-    encoder = load_encoder(work.config.text.base)
-    embeddings = np.load(work.of("text") / "embeddings.npy")
-    if config.encoder_steps and len(pairs.query):
-        with progress("training the encoder", config.encoder_steps) as advance:
-            train_encoder(encoder, _inputs(tokens), pairs, len(pages), config, seed, advance)
-        towers.export_tower(encoder, None, out / "encoder.onnx")
-        with progress("embedding pages", len(tokens)) as advance:
-            model = OnnxModel(out / "encoder.onnx")
-            ids = [tokens[row] for row in range(len(tokens))]
-            embeddings = towers.embed(model, ids, tokens.tokenizer.cls, tokens.tokenizer.sep, advance)
-        (out / "encoder.onnx").unlink()
-    with progress("training the towers", config.head_steps) as advance:
-        query_head, page_head = train_heads(embeddings, pairs, config, seed, advance)
-    towers.export_tower(encoder, query_head, out / "query.onnx")
-    index = towers.write(out, pages, embeddings, query_head, page_head)
-    return {"pages": len(index), "dimension": index.dimension, "pairs": len(pairs.query)}
-
-
-def _training_pairs(work: Work, pages: NDArray[np.uint64]) -> Pairs:
-    evidence = pq.read_table(
-        work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2", "near"], filters=[("near", ">", 0)]
-    )
-    query, page = (np.searchsorted(pages, evidence[name].to_numpy()) for name in ("page1", "page2"))
-    return Pairs(query, page, evidence["near"].to_numpy() ** 0.75)  # the power keeps a few busy pairs from ruling
-
-
-def _inputs(tokens: PageTokens) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:
-    def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        batch = single_inputs([tokens[int(row)] for row in rows], tokens.tokenizer.cls, tokens.tokenizer.sep)
-        return {name: torch.from_numpy(value) for name, value in batch.items()}
-
-    return inputs

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from configs.reading import SettingsError
+
 PACKAGED = "minilm"
 
 transformers_logging.set_verbosity_error()
@@ -28,8 +30,18 @@ def resolve(name: str) -> str:
 
 
 def load_encoder(name: str) -> PreTrainedModel:
-    """Return the encoder in evaluation mode, float32, with plain attention (which exports to plain MatMuls)."""
-    return cast(PreTrainedModel, AutoModel.from_pretrained(resolve(name), attn_implementation="eager").eval())
+    """Return the encoder in evaluation mode, float32, with plain attention (which exports to plain MatMuls).
+
+    Raises SettingsError where there is no such model.
+    """
+    try:
+        model = AutoModel.from_pretrained(resolve(name), attn_implementation="eager", dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"no encoder could be loaded from {name!r} ({reason}): give {PACKAGED}, a path or a name"
+        ) from error
+    return cast(PreTrainedModel, model.eval())
 
 
 def write_tokenizer(name: str, path: Path) -> None:
@@ -61,7 +73,9 @@ def splits(encoder: PreTrainedModel) -> bool:
 
 
 def freeze(encoder: PreTrainedModel, layers: int) -> None:
-    """Keep the embeddings and the lowest `layers` as they are; 0 keeps nothing. For BERT and its like."""
+    """Keep the embeddings and the lowest `layers` as they are; 0 keeps nothing. Raises SettingsError but for BERT."""
+    if layers and not splits(encoder):
+        raise SettingsError(f"frozen_layers is for BERT and its like, not {encoder.config.model_type}: set it to 0")
     if layers:
         for part in (encoder.embeddings, *list(encoder.encoder.layer)[:layers]):
             part.requires_grad_(False)

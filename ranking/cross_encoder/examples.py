@@ -23,7 +23,7 @@ class Triplets:
     page: NDArray[np.int64]
     clicked: NDArray[np.int64]
     passed: NDArray[np.int64]
-    weight: NDArray[np.float32]  # log(1 + f) of a triplet seen f times: the paper's log f forgets those seen once
+    weight: NDArray[np.float32]  # by log(1 + f) of a triplet seen f times (the paper's log f forgets 1), mean 1
 
     def batch(self, inputs: PairInputs, count: int, seed: int, step: int) -> Batch:
         """Return a step's triplets: `pairs` holds the clicked ones, then the passed ones in the same order."""

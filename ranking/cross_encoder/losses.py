@@ -14,8 +14,11 @@ QualityLoss = Literal["ce", "sce"]
 
 
 def pairwise_softmax(clicked: Tensor, passed: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted mean of -log(e^s+ / (e^s+ + e^s-)): equation 1 of the Bing paper as it is meant."""
-    return (functional.softplus(passed - clicked) * weight).sum() / weight.sum()
+    """Return the mean of -log(e^s+ / (e^s+ + e^s-)) times weight: equation 1 of the Bing paper as it is meant.
+
+    Weights have mean 1 over all triplets, not over the batch: so the parts that processes hold of a batch add up.
+    """
+    return (functional.softplus(passed - clicked) * weight).mean()
 
 
 def soft_classes(quality: Tensor) -> Tensor:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from recall import ann
-from recall.two_tower.train import Head, Progress, Tower
+from recall.two_tower.train import Head, Tower
 from text_model.export import export, quantize
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
+from text_model.training import Progress
 
 _BATCH = 64
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,9 +18,11 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from text_model.base import hidden_states, mean_pooled
+from text_model.parallel import world
+from text_model.training import Batch, Curve, Progress, Schedule, fit
 
-#: Called with the number of steps done, for a progress bar.
-Progress = Callable[[int], None]
+#: Rows of the page table -> what a tower reads of them.
+Inputs = Callable[[NDArray[np.int64]], Batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class TwoTowerConfig:
     encoder_steps: int = 0  # `full` sets this
     encoder_batch: int = 64
     encoder_rate: float = 2e-5
+    checkpoint_every: int = 200  # steps of the encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,82 +89,89 @@ def principal_axes(embeddings: NDArray[np.float32], dimension: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(vectors[:, ::-1][:, :dimension].T, dtype=np.float32))
 
 
+class _Softmax(nn.Module):
+    """In-batch softmax over the vectors that two towers give a batch's inputs; one tower may be both."""
+
+    def __init__(self, query_tower: nn.Module, page_tower: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.query_tower = query_tower
+        self.page_tower = page_tower
+        self.temperature = temperature
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss `softmax`."""
+        query, page = self.query_tower(**batch["query_inputs"]), self.page_tower(**batch["page_inputs"])
+        loss = in_batch_softmax(query, page, batch["query"], batch["page"], batch["log_q"], self.temperature)
+        return {"softmax": loss}
+
+
 def train_heads(
     embeddings: NDArray[np.float32], pairs: Pairs, config: TwoTowerConfig, seed: int, progress: Progress
-) -> tuple[Head, Head]:
-    """Return (query head, page head); without pairs both keep the principal axes (a cold start)."""
+) -> tuple[Head, Head, Curve]:
+    """Return query head, page head and losses; without pairs both keep the principal axes (a cold start)."""
     torch.manual_seed(seed)
     axes = principal_axes(embeddings, config.dimension)
-    query_head, page_head = Head(axes), Head(axes)
-    if len(pairs.query) == 0:
-        return query_head.eval(), page_head.eval()
-    vectors = torch.from_numpy(embeddings)
-    sampler, log_q = _sampler(pairs, len(embeddings), config.head_batch, seed)
-    optimizer = torch.optim.AdamW([*query_head.parameters(), *page_head.parameters()], config.head_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.head_steps)
-    for step in range(config.head_steps):
-        query, page = sampler()
-        loss = in_batch_softmax(
-            query_head(vectors[query]), page_head(vectors[page]), query, page, log_q, config.temperature
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        progress(step + 1)
-    return query_head.eval(), page_head.eval()
+    heads = query_head, page_head = Head(axes), Head(axes)
+    curve = Curve()
+    if len(pairs.query):
+
+        def inputs(rows: NDArray[np.int64]) -> Batch:
+            return {"embeddings": torch.from_numpy(embeddings[rows])}
+
+        objective = _Softmax(*heads, config.temperature)
+        draw = _drawing(pairs, len(embeddings), inputs, config.head_batch, seed)
+        groups = [(list(objective.parameters()), config.head_rate)]
+        curve = fit(objective, groups, draw, Schedule(config.head_steps), None, progress)
+    return query_head.eval().cpu(), page_head.eval().cpu(), curve
 
 
 def train_encoder(
-    encoder: PreTrainedModel,
-    inputs: Callable[[NDArray[np.int64]], dict[str, Tensor]],
-    pairs: Pairs,
-    rows: int,
-    config: TwoTowerConfig,
-    seed: int,
-    progress: Progress,
-) -> None:
-    """Fine-tune the shared encoder in place; `inputs(rows)` gives the padded token tensors of pages."""
-    sampler, log_q = _sampler(pairs, rows, config.encoder_batch, seed)
+    encoder: PreTrainedModel, inputs: Inputs, pairs: Pairs, rows: int, config: TwoTowerConfig, seed: int,
+    checkpoint: Path | None, progress: Progress,
+) -> Curve:  # fmt: skip
+    """Fine-tune the shared encoder in place; `inputs(rows)` gives the padded token tensors of pages, of which
+    there are `rows`. Under torchrun a page is a negative of the queries of its own process alone.
+    """
     tower = Tower(encoder, None).eval()  # no dropout: on a CPU its random numbers cost as much as a layer
-    optimizer = torch.optim.AdamW(tower.parameters(), config.encoder_rate)
-    for step in range(config.encoder_steps):
-        query, page = sampler()
-        loss = in_batch_softmax(
-            tower(**inputs(query.numpy())), tower(**inputs(page.numpy())), query, page, log_q, config.temperature
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
-        optimizer.step()
-        progress(step + 1)
+    objective = _Softmax(tower, tower, config.temperature)
+    draw = _drawing(pairs, rows, inputs, config.encoder_batch, seed)
+    schedule = Schedule(config.encoder_steps, config.checkpoint_every)
+    curve = fit(objective, [(list(tower.parameters()), config.encoder_rate)], draw, schedule, checkpoint, progress)
+    encoder.cpu()
+    return curve
 
 
 def in_batch_softmax(
     query_vectors: Tensor, page_vectors: Tensor, query: Tensor, page: Tensor, log_q: Tensor, temperature: float
 ) -> Tensor:
-    """Return the mean loss over both batches of vectors (n, dimension).
+    """Return the mean loss over both batches of vectors (n, dimension); `query`, `page` and `log_q` are (n,).
 
     Every other pair's page is a negative; its logit is lowered by log Q(page), the chance to be in
     the batch, so that popular pages are not punished for being sampled often. Rows that hold the
     same page, and the query page itself, are no negatives.
     """
-    logits = query_vectors @ page_vectors.T / temperature - log_q[page]
+    with torch.autocast(page.device.type, enabled=False):  # bfloat16 tells logits of 20 apart by 0.1 only
+        logits = query_vectors.float() @ page_vectors.float().T / temperature - log_q
     same = (page[:, None] == page[None, :]) | (query[:, None] == page[None, :])
     same.fill_diagonal_(False)
     logits = logits.masked_fill(same, -1e9)
-    return functional.cross_entropy(logits, torch.arange(len(page)))
+    return functional.cross_entropy(logits, torch.arange(len(page), device=page.device))
 
 
-def _sampler(pairs: Pairs, rows: int, batch: int, seed: int) -> tuple[Callable[[], tuple[Tensor, Tensor]], Tensor]:
-    generator = np.random.default_rng(seed)
+def _drawing(pairs: Pairs, rows: int, inputs: Inputs, count: int, seed: int) -> Callable[[int], Batch]:
+    """Return what draws this process's part of a step's pairs, by weight, from `rows` pages."""
     share = pairs.weight / pairs.weight.sum()
     cumulative = np.cumsum(share)
     frequency = np.bincount(pairs.page, share, minlength=rows)
-    log_q = torch.from_numpy(np.log(np.maximum(frequency, 1e-12)).astype(np.float32))
+    log_q = np.log(np.maximum(frequency, 1e-12)).astype(np.float32)
 
-    def draw() -> tuple[Tensor, Tensor]:
-        chosen = np.searchsorted(cumulative, generator.random(batch) * cumulative[-1])
-        return torch.from_numpy(pairs.query[chosen]), torch.from_numpy(pairs.page[chosen])
+    def draw(step: int) -> Batch:
+        drawn = np.random.default_rng((seed, step)).random(count) * cumulative[-1]
+        chosen = np.searchsorted(cumulative, drawn)[world().share(count)]
+        query, page = pairs.query[chosen], pairs.page[chosen]
+        return {
+            "query_inputs": inputs(query), "page_inputs": inputs(page),
+            "query": torch.from_numpy(query), "page": torch.from_numpy(page), "log_q": torch.from_numpy(log_q[page]),
+        }  # fmt: skip
 
-    return draw, log_q
+    return draw

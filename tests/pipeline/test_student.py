@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,3 +107,18 @@ def test_a_killed_run_trains_and_stamps_nothing_again(tiny, bundles: Path, monke
 def test_a_later_student_starts_from_the_bundles(tiny, bundles: Path) -> None:
     build(tiny.data, bundles, config(tiny, warm_start="previous", steps=1), only=["student"])
     assert figures(bundles / "work", "student")["from"] == tiny.bundle.name
+
+
+def test_two_processes_stamp_what_one_stamps(tiny, bundles: Path, tmp_path: Path) -> None:
+    small = replace(config(tiny).teachers, click_steps=3, quality_steps=3, pool=150)
+    changed = config(tiny).model_copy(update={"teachers": small})
+    (tmp_path / "config.json").write_text(changed.model_dump_json())
+    shutil.copytree(bundles, tmp_path / "bundles")
+    script = [Path(__file__).with_name("two_processes.py"), tiny.data, tmp_path / "bundles", tmp_path / "config.json"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *script]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([*map(str, command)], check=True, capture_output=True, env=environment)
+    build(tiny.data, bundles, changed, only=["teachers"])
+    for name in ("pool", "click", "quality"):
+        alone, together = (np.load(root / f"work/teachers/{name}.npy") for root in (bundles, tmp_path / "bundles"))
+        assert together == pytest.approx(alone, abs=5e-3), name  # sums in another order, over three steps

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from configs.reading import SettingsError
 from ranking.cross_encoder.examples import Labels, Stamped, Triplets
@@ -59,6 +59,15 @@ def test_the_quality_teacher_learns_the_classes(loss: str) -> None:
     config = TeachersConfig(quality_loss=loss, quality_steps=30, labels=4, rate=3e-3, head_rate=1e-2)
     train_quality(teacher, inputs, LABELS, config, 0, None, lambda done: None)
     assert logits(teacher).argmax(1).tolist() == [4, 0]
+
+
+def test_encoders_of_other_families_teach(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = DistilBertConfig(vocab_size=2000, dim=32, n_layers=2, n_heads=4, hidden_dim=64, attn_implementation="eager")
+    teacher = Teacher(DistilBertModel(shape).eval(), 5)
+    train_quality(teacher, inputs, LABELS, CONFIG, 0, None, lambda done: None)
+    found = teacher_logits(teacher, inputs, tmp_path)(np.array([0, 0]), np.array([1, 2]))
+    assert found.argmax(1).tolist() == [4, 0]
 
 
 def test_a_killed_teacher_goes_on_to_the_same_weights(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def loss(vectors: list[float], page: list[int], log_q: list[float], query: list[
     """Return the loss of one-dimensional vectors: query vectors are all 1."""
     pages = torch.tensor(vectors)[:, None]
     return in_batch_softmax(
-        torch.ones(len(page), 1), pages, torch.tensor(query), torch.tensor(page), torch.tensor(log_q), 1.0
+        torch.ones(len(page), 1), pages, torch.tensor(query), torch.tensor(page), torch.tensor(log_q)[page], 1.0
     ).item()
 
 
@@ -67,7 +67,7 @@ def test_heads_learn_which_page_follows_which() -> None:
     embeddings = generator.normal(size=(40, 16)).astype(np.float32)
     pairs = Pairs(np.arange(40), (np.arange(40) + 7) % 40, np.ones(40))
     config = TwoTowerConfig(dimension=16, head_steps=120, head_batch=64)
-    query_head, page_head = train_heads(embeddings, pairs, config, 0, ignored)
+    query_head, page_head, _ = train_heads(embeddings, pairs, config, 0, ignored)
     scores = build.apply_head(query_head, embeddings) @ build.apply_head(page_head, embeddings).T
     assert (scores.argmax(1) == pairs.page).mean() > 0.5  # by chance it would be one in forty
 
@@ -75,7 +75,7 @@ def test_heads_learn_which_page_follows_which() -> None:
 def test_without_pairs_the_heads_keep_the_text_axes() -> None:
     embeddings = np.random.default_rng(0).normal(size=(20, 16)).astype(np.float32)
     none = np.empty(0, np.int64)
-    query_head, page_head = train_heads(embeddings, Pairs(none, none, np.empty(0)), CONFIG, 0, ignored)
+    query_head, page_head, _ = train_heads(embeddings, Pairs(none, none, np.empty(0)), CONFIG, 0, ignored)
     query, page = build.apply_head(query_head, embeddings), build.apply_head(page_head, embeddings)
     assert query == pytest.approx(page)
     assert np.linalg.norm(query, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
@@ -96,7 +96,7 @@ def towers(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     fox, bread = [rows[t] for t in TITLES[:2]], [rows[t] for t in TITLES[3:]]
     links = [(a, b) for group in (fox, bread) for a in group for b in group if a != b]
     pairs = Pairs(np.array([a for a, _ in links]), np.array([b for _, b in links]), np.ones(len(links)))
-    query_head, page_head = train_heads(embeddings, pairs, TwoTowerConfig(dimension=6, head_steps=5), 0, ignored)
+    query_head, page_head, _ = train_heads(embeddings, pairs, TwoTowerConfig(dimension=6, head_steps=5), 0, ignored)
     build.export_tower(encoder, query_head, out / "query.onnx")
     index = build.write(out, page_ids(urls), embeddings, query_head, page_head)
     queries = QueryVectors(index.pages, out / "queries.npy", OnnxModel(out / "query.onnx"), tokenizer)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DistilBertConfig, DistilBertModel, PreTrainedModel
 
+from configs.reading import SettingsError
 from text_model.base import (
     PACKAGED,
     first_state,
+    freeze,
     hidden_states,
     load_encoder,
     lower_states,
@@ -55,3 +57,14 @@ def test_the_mean_passes_over_padding() -> None:
 def test_a_base_is_the_packaged_model_or_whatever_transformers_loads(tmp_path: Path) -> None:
     assert (Path(resolve(PACKAGED)) / "tokenizer.json").is_file()
     assert resolve(str(tmp_path)) == str(tmp_path)
+
+
+def test_a_base_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no encoder could be loaded from"):
+        load_encoder(str(tmp_path / "nothing"))
+
+
+def test_layers_of_an_encoder_that_is_not_split_are_not_frozen() -> None:
+    shape = DistilBertConfig(vocab_size=50, dim=8, n_layers=2, n_heads=2, hidden_dim=16)
+    with pytest.raises(SettingsError, match="frozen_layers is for BERT and its like, not distilbert"):
+        freeze(DistilBertModel(shape), 1)
