@@ -87,8 +87,8 @@ def _inputs(tokens: PageTokens, lower: OnnxModel | None, layers: int) -> PairInp
     def states(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
         assert lower is not None  # noqa: S101 - chosen below
         batch = tokens.pairs(page1, page2)
-        mask = torch.from_numpy(batch["attention_mask"])
-        return {"states": torch.from_numpy(lower.run(batch)[0]), "attention_mask": mask}
+        masks = {name: torch.from_numpy(batch[name]) for name in ("token_type_ids", "attention_mask")}
+        return {"states": torch.from_numpy(lower.run(batch)[0]), **masks}
 
     return tokens.pair_tensors if lower is None else states
 

@@ -1,19 +1,22 @@
 """The multitask cross-encoder (MT RecoLM, section 4 of the Bing paper): one encoder, two heads.
 
-The encoder reads both pages. The click head tells which page of an impression is clicked; the quality head
-tells the five quality classes.
+The encoder reads both pages. The heads read its first token's state, as the paper's do, and how the states of the two
+pages compare: few labels cannot teach likeness, which the encoder knew before. The click head tells which page
+of an impression is clicked; the quality head tells the five quality classes.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 
-from text_model.base import first_state, lower_states, upper_first_state
+from text_model.base import lower_states, pair_states, upper_pair_states
 from text_model.training import Batch
 
 QUALITY_CLASSES = 5
+_COSINE = 8.0  # one number beside a thousand: made larger, so that it is heard early
 
 
 class CrossEncoder(nn.Module):
@@ -23,24 +26,49 @@ class CrossEncoder(nn.Module):
         super().__init__()
         width = encoder.config.hidden_size
         self.encoder = encoder
-        self.click = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
-        self.quality = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, QUALITY_CLASSES))
+        self.click = _head(width, 1)
+        self.quality = _head(width, QUALITY_CLASSES)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return click logits (rows,) and quality logits (rows, 5)."""
-        return self._heads(first_state(self.encoder, input_ids, token_type_ids, attention_mask))
+        return self._heads(pair_states(self.encoder, input_ids, token_type_ids, attention_mask))
 
-    def above(self, layers: int, states: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def above(
+        self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the same from the states above the lowest `layers`, which stay as they are."""
-        return self._heads(upper_first_state(self.encoder, layers, states, attention_mask))
+        return self._heads(upper_pair_states(self.encoder, layers, states, token_type_ids, attention_mask))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return what learns: the encoder at `rate`, the heads at `head_rate`."""
         body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
         return [(body, rate), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
 
-    def _heads(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        return self.click(state).squeeze(-1), self.quality(state)
+    def _heads(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        features = pair_features(states)
+        return self.click(features).squeeze(-1), self.quality(features)
+
+
+def pair_features(states: Tensor) -> Tensor:
+    """Return what heads read of the states (rows, 3, width) of a pair, (rows, 3 · width + 1).
+
+    The first token's state; of the two pages' unit vectors u and v, |u - v| and u · v by element, and the cosine.
+    """
+    first, page1, page2 = states.unbind(1)
+    u, v = functional.normalize(page1, dim=-1), functional.normalize(page2, dim=-1)
+    width = states.shape[-1]
+    product = u * v
+    cosine = product.sum(-1, keepdim=True)
+    return torch.cat([first, (u - v).abs() * width**0.5, product * width, cosine * _COSINE], dim=-1)
+
+
+def pair_feature_width(width: int) -> int:
+    """Return how many features `pair_features` makes of states of a width."""
+    return 3 * width + 1
+
+
+def _head(width: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(pair_feature_width(width), width), nn.GELU(), nn.Linear(width, outputs))
 
 
 class LowerLayers(nn.Module):
@@ -72,7 +100,7 @@ class Scores(nn.Module):
 def pair_scores(model: CrossEncoder, frozen_layers: int, inputs: Batch) -> tuple[Tensor, Tensor]:
     """Return click and quality logits of pairs, whose inputs may hold `states` above the frozen layers."""
     if "states" in inputs:
-        return model.above(frozen_layers, inputs["states"], inputs["attention_mask"])
+        return model.above(frozen_layers, inputs["states"], inputs["token_type_ids"], inputs["attention_mask"])
     return model(inputs["input_ids"], inputs["token_type_ids"], inputs["attention_mask"])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from text_model.base import first_state
+from ranking.cross_encoder.model import pair_feature_width, pair_features
+from text_model.base import pair_states
 
 
 class Teacher(nn.Module):
@@ -16,12 +17,16 @@ class Teacher(nn.Module):
         width = encoder.config.hidden_size
         self.encoder = encoder
         self.head = nn.Sequential(
-            nn.Linear(width, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, outputs)
+            nn.Linear(pair_feature_width(width), width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, outputs),
         )
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits (rows, outputs)."""
-        return self.head(first_state(self.encoder, input_ids, token_type_ids, attention_mask))
+        return self.head(pair_features(pair_states(self.encoder, input_ids, token_type_ids, attention_mask)))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return what learns: the encoder at `rate`, the head at `head_rate`."""

@@ -10,14 +10,14 @@ from transformers import DistilBertConfig, DistilBertModel, PreTrainedModel
 from configs.reading import SettingsError
 from text_model.base import (
     PACKAGED,
-    first_state,
     freeze,
     hidden_states,
     load_encoder,
     lower_states,
     mean_pooled,
+    pair_states,
     resolve,
-    upper_first_state,
+    upper_pair_states,
 )
 
 
@@ -35,18 +35,32 @@ def batch() -> dict[str, Tensor]:
     return {"input_ids": ids * mask, "token_type_ids": kinds, "attention_mask": mask}
 
 
-def test_the_first_state_is_that_of_the_whole_encoder(encoder: PreTrainedModel, batch: dict[str, Tensor]) -> None:
+def test_the_first_of_a_pairs_states_is_that_of_the_whole_encoder(
+    encoder: PreTrainedModel, batch: dict[str, Tensor]
+) -> None:
     with torch.inference_mode():
         whole = hidden_states(encoder, **batch)[:, 0]
-        assert (first_state(encoder, **batch) - whole).abs().max() < 1e-4
+        assert (pair_states(encoder, **batch)[:, 0] - whole).abs().max() < 1e-4
+
+
+def test_a_page_asks_its_own_tokens_alone(encoder: PreTrainedModel, batch: dict[str, Tensor]) -> None:
+    masks = batch["token_type_ids"], batch["attention_mask"]
+    with torch.inference_mode():
+        states = lower_states(encoder, 5, **batch)
+        before = upper_pair_states(encoder, 5, states, *masks)
+        states[:, 12:] += 1  # of page 2, or padding
+        after = upper_pair_states(encoder, 5, states, *masks)
+    assert torch.equal(before[:, 1], after[:, 1])
+    assert (before[0, 2] - after[0, 2]).abs().max() > 0.1
+    assert torch.equal(before[1, 2], after[1, 2])  # what is padding there
 
 
 @pytest.mark.parametrize("layers", [1, 3, 5])
 def test_lower_and_upper_layers_make_the_whole(encoder: PreTrainedModel, batch: dict[str, Tensor], layers: int) -> None:
     with torch.inference_mode():
         states = lower_states(encoder, layers, **batch)
-        split = upper_first_state(encoder, layers, states, batch["attention_mask"])
-        assert (split - hidden_states(encoder, **batch)[:, 0]).abs().max() < 1e-4
+        split = upper_pair_states(encoder, layers, states, batch["token_type_ids"], batch["attention_mask"])
+        assert (split - pair_states(encoder, **batch)).abs().max() < 1e-4
 
 
 def test_the_mean_passes_over_padding() -> None:
