@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,21 +23,27 @@ _WORDS = frozenset({"page", "query", "field", "value", "bytes"})  # columns of w
 def inspect(
     bundles: Bundles,
     url: Annotated[str | None, typer.Option("--url", help="Show this page's rows in every table.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write figures and loss curves as HTML.")] = None,
     bundle: BundleName = None,
 ) -> None:
     """Show the manifest, and with --url one page's rows in every table."""
     from rich.console import Console
 
+    from evaluation.build_report import html
     from store.bundle import open_bundle
 
     opened, console = open_bundle(bundles, bundle), Console()
     console.print(_manifest(opened))
     if url is not None:
         _show_page(opened, url, console)
+    if report is not None:
+        report.write_text(html(opened.name, opened.manifest.metrics))
 
 
 def _manifest(bundle: Bundle) -> Table:
     from rich.table import Table
+
+    from evaluation.build_report import scalars
 
     manifest = bundle.manifest
     table = Table("", "", title=manifest.name, show_header=False)
@@ -48,7 +55,7 @@ def _manifest(bundle: Bundle) -> Table:
         **{f"rows: {name}": value for name, value in manifest.rows.items()},
         **{f"dimension: {name}": value for name, value in manifest.dimensions.items()},
         **{f"features: {name}": len(names) for name, names in manifest.features.items()},
-        **{f"metric: {name}": value for name, value in manifest.metrics.items()},
+        **{f"metric: {name}": scalars(value) for name, value in manifest.metrics.items()},
         **{f"note {number}": note for number, note in enumerate(manifest.notes, 1)},
         **{f"file: {name}": (bundle.path / name).stat().st_size for name in manifest.files},
     }

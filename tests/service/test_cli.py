@@ -42,7 +42,7 @@ def bundles(make, tmp_path) -> Path:
         features={"stage1": ["a", "b"]},
         dimensions={"cf": 64},
         rows={"pages": 12},
-        metrics={"recall@30": 0.5},
+        metrics={"student": {"pool": 9, "curve": {"step": [1, 2], "click": [0.7, 0.5]}}},
         warmup=URLS[:3],
         files={},
     )
@@ -98,6 +98,14 @@ def test_inspect_shows_the_manifest(bundles) -> None:
     done = invoke("inspect", "--bundles", bundles)
     assert done.exit_code == 0, done.output
     assert all(text in done.output for text in ("rows: pages", "12", "dimension: cf", "recall@30"))
+
+
+def test_inspect_writes_what_the_build_did_with_its_losses(bundles, tmp_path) -> None:
+    done = invoke("inspect", "--bundles", bundles, "--report", tmp_path / "report.html")
+    assert "0.7" not in done.output
+    page = (tmp_path / "report.html").read_text()
+    assert "<td>pool</td><td>9</td>" in page
+    assert page.count("<polyline") == 1
 
 
 def test_inspect_shows_one_pages_rows(bundles) -> None:
