@@ -97,7 +97,7 @@ def test_push_to_nowhere_is_a_redis_error(bundles, tmp_path) -> None:
 def test_inspect_shows_the_manifest(bundles) -> None:
     done = invoke("inspect", "--bundles", bundles)
     assert done.exit_code == 0, done.output
-    assert all(text in done.output for text in ("rows: pages", "12", "dimension: cf", "recall@30"))
+    assert all(text in done.output for text in ("rows: pages", "12", "dimension: cf", "metric: student"))
 
 
 def test_inspect_writes_what_the_build_did_with_its_losses(bundles, tmp_path) -> None:
