@@ -25,7 +25,7 @@ from text_model.training import Curve, Progress
 
 
 def teachers(work: Work) -> dict[str, object]:
-    """Train the click and the quality teacher, and stamp the pool."""
+    """Train the click and the quality teacher, keep both as int8 ONNX (`<name>.onnx`), and stamp the pool."""
     config, out, seed = work.config.teachers, work.directory, work.config.seed
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
@@ -68,7 +68,7 @@ def _teach_and_stamp(
     teacher = Teacher(load_encoder(work.config.teachers.base), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = lesson(teacher, advance)
-    score = teacher_logits(teacher, tokens.pair_tensors, out)
+    score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
     with progress(f"stamping {name}", len(pairs[0])) as advance:
         stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
     return curve
