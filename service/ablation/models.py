@@ -16,6 +16,9 @@ from ranking.cross_encoder.parity import HEADS
 from store.bundle import BundleError
 from text_model.session import OnnxModel
 
+#: Padded pairs -> one number a pair.
+PairScorer = Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
+
 
 def student(work: Work, head: str) -> PageScorer:
     """Return the arm's student by one of its heads, `click` or `quality`."""
@@ -51,9 +54,7 @@ def expected_class(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(odds @ np.arange(logits.shape[1]) / odds.sum(axis=1), np.float32)
 
 
-def _over(
-    work: Work, tokens: PageTokens, score: Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
-) -> PageScorer:
+def _over(work: Work, tokens: PageTokens, score: PairScorer) -> PageScorer:
     known = page_ids(work)
 
     def scored(page: int, found: NDArray[np.uint64]) -> NDArray[np.float32]:

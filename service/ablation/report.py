@@ -17,9 +17,9 @@ from service.ablation.plan import Plan
 from service.ablation.results import Results
 
 _HOW = (
-    "Figures are means over pages and seeds. Intervals are 95 % bootstrap: pages are resampled, each with its rows under"
-    " all seeds; differences are paired by page and seed. The paper's figures are of Bing's traffic and models, so signs"
-    " can be compared with these, sizes hardly. “unclear”: the interval holds 0."
+    "Figures are means over pages and seeds. Intervals are 95 % bootstrap: pages are resampled, each with its rows"
+    " under all seeds; differences are paired by page and seed. The paper's figures are of Bing's traffic and models:"
+    " signs can be compared with these, sizes hardly. “unclear”: the interval holds 0."
 )
 _BASELINE = (
     "Every arm of the cascade has the same two-headed cross-encoder, so the baseline's ranker, too, reads the quality"
