@@ -35,7 +35,7 @@ class Measured:
     sample: Sample = field(default_factory=Sample)
     asking: Asking | None = None
     bundles: list[str] = field(default_factory=list)
-    rests_on: dict[str, object] = field(default_factory=dict)  # of the part that reports
+    kept: dict[str, object] = field(default_factory=dict)  # part -> impressions that filtered ClickNDCG reads, a seed
 
 
 def measure(plan: Plan) -> Measured:
@@ -59,7 +59,7 @@ def _seed(plan: Plan, arms: Arms, measured: Measured) -> None:
         found = _answers(plan, arms, name, bundle, measured.asking)
         for part, answered in found.items():
             answered.pour(f"{name}/{part}", measured.sample)
-            measured.rests_on = dict(answered.quality.summary())
+            measured.kept[part] = answered.quality.summary()["kept_impressions"]
             if name == BASELINE:
                 candidates |= answered.candidates
     assert measured.asking is not None  # noqa: S101 - opened above

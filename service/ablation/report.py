@@ -65,8 +65,8 @@ def facts_of(plan: Plan, measured: Measured, profile: str, overrides: Sequence[s
         steps = sum(map(len, held_out.steps.values()))
         shown = sum(map(len, held_out.impressions.values()))
         facts[f"held-out pages ({part})"] = f"{len(held_out.pages)}, {steps} steps, {shown} clicked impressions"
-    named = {"source": "truth", "kept_impressions": "impressions in filtered ClickNDCG, a seed"}
-    facts |= {words: measured.rests_on[name] for name, words in named.items()}
+    facts |= {f"impressions in filtered ClickNDCG ({part})": count for part, count in measured.kept.items()}
+    facts["truth"] = measured.asking.truth.name
     rules = measured.asking.rules
     facts["impressions read"] = "in random order alone" if rules.random_only else "all: the log marks none as random"
     facts["a click counts"] = f"from {rules.threshold_s:g} s on" if rules.timed else "always: the log has no times"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.ablations.answers import HIT_RATE, NDCG
+from evaluation.ablations.answers import HIT_RATE, NDCG, Asking
 from evaluation.ablations.sample import Sample
 from evaluation.ablations.tables import PAPER, Compared, Table, absolute, compared
 from evaluation.answer_quality import CTR, FILTERED, RECO
@@ -60,7 +60,7 @@ def _of_models(measured: Measured, number: int) -> Table:
     sample = measured.sample
     notes = [
         "The candidates are the 30 that stage 1 of the baseline lets through, of every held-out page that was asked"
-        f" for; each model orders them, and the first five count. Truth: {measured.rests_on['source']}."
+        f" for; each model orders them, and the first five count. Truth: {_asking(measured).truth.name}."
     ]
     if number == 3:
         notes.append("The click-only student is distilled from the click teacher alone (click_share = 1).")
@@ -107,8 +107,7 @@ def _clicks_note(simulated: bool) -> str:
 
 def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
     """Take or choose λ for each bundle, and draw the curve of the one with Q'."""
-    sample, asking = measured.sample, measured.asking
-    assert asking is not None  # noqa: S101 - table 5 was measured
+    sample, asking = measured.sample, _asking(measured)
 
     def curve(arm: str, part: str) -> list[Point]:
         return points(lambda name, metric: sample.interval(f"{arm}/{part}: {name}", metric), asking.swept)
@@ -131,6 +130,11 @@ def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
     if _blind(found.curve):
         found.curve = []
     found.chosen = next((p for p in found.curve if p.strategy == SERVED and p.parameter == found.weights[QPRIME]), None)
+
+
+def _asking(measured: Measured) -> Asking:
+    assert measured.asking is not None  # noqa: S101 - a table that needs it was measured
+    return measured.asking
 
 
 def _blind(curve: Sequence[Point]) -> bool:

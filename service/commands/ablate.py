@@ -16,6 +16,8 @@ from service.commands.recommend import patient
 if TYPE_CHECKING:
     from evaluation.ablations.tables import Table
 
+_WIDTH = 110  # of a printed table
+
 
 def ablate(
     data: Annotated[Path, typer.Option("--data", help="Directory with pages, clicks, impressions, labels.")],
@@ -96,12 +98,13 @@ def _show(tables: list[Table]) -> None:
 
     from evaluation.ablations.page import cells
 
-    console = Console()
+    console = Console(width=max(Console().width, _WIDTH))
     for table in tables:
         printed = Printed("row", "metric", "here", "paper", "agrees", title=f"Table {table.number}: {table.title}")
         for row in table.rows:
-            for column, figure in row.figures.items():
-                printed.add_row(row.name, column, *(text.replace("[", r"\[") for text in cells(figure)[:3]))
+            for number, (column, figure) in enumerate(row.figures.items()):
+                texts = ("" if number else row.name, column, *cells(figure)[:3])
+                printed.add_row(*(text.replace("[", r"\[") for text in texts))
         if table.rows:
             console.print(printed)
         for note in table.notes:

@@ -22,7 +22,7 @@ from service.cli import app
 from text_model.base import PACKAGED, load_encoder, resolve, shorten
 
 TEACHERS = {"click_steps": 2, "quality_steps": 2, "triplets": 4, "labels": 4, "pool": 150, "frozen_layers": 1}
-STUDENT = {"distil": False, "pairs": 8, "steps": 40, "triplets": 4, "labels": 8, "frozen_layers": 1}
+STUDENT = {"distil": False, "pairs": 8, "steps": 25, "triplets": 4, "labels": 8, "frozen_layers": 1}
 PAGES = 24
 
 
@@ -44,7 +44,9 @@ def settings(tiny, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     changed["text"] |= {"base": str(base), "judged_tokens": 24}
     changed["teachers"] = asdict(config.teachers) | TEACHERS | {"base": str(base)}
     changed["cross_encoder"] = asdict(config.cross_encoder) | STUDENT | {"head_rate": 0.01, "rate": 1e-3}
-    changed["examples"] |= {"groups": 200, "stage2_pages": 16}
+    changed["examples"] |= {"groups": 120, "stage2_pages": 12}
+    changed["stage1"] |= {"trees": 3}
+    changed["stage2"] |= {"trees": 3}
     changed["two_tower"] |= {"head_steps": 5}
     return [part for key, value in leaves(changed) for part in ("--set", f"{key}={json.dumps(value)}")]
 
