@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,24 +112,26 @@ def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
     def curve(arm: str, part: str) -> list[Point]:
         return points(lambda name, metric: sample.interval(f"{arm}/{part}: {name}", metric), asking.swept)
 
-    if plan.quality_weight is not None:
-        found.weights = dict.fromkeys(_ARMS, plan.quality_weight)
-        found.rule = f"λ = {plan.quality_weight:g} was given; every held-out page reports."
-    else:
-        candidates = {arm: curve(arm, CHOOSING) for arm in _ARMS}
-        if any(_blind(of_arm) for of_arm in candidates.values()):
-            found.weights = dict.fromkeys(_ARMS, plan.config.quality_weight)
-            found.rule = (
-                f"λ = {plan.config.quality_weight:g} is the build's own: without held-out impressions that have a"
-                " satisfied click of known quality, and answers of known quality, there is nothing to choose it by."
-            )
-        else:
-            found.weights = {arm: choose(of_arm, plan.bound).parameter for arm, of_arm in candidates.items()}
-            found.rule = _rule(plan, found.weights)
+    found.weights, found.rule = _choice(plan, {arm: curve(arm, CHOOSING) for arm in _ARMS})
     found.curve = curve(QPRIME, REPORTING)
     if _blind(found.curve):
         found.curve = []
     found.chosen = next((p for p in found.curve if p.strategy == SERVED and p.parameter == found.weights[QPRIME]), None)
+
+
+def _choice(plan: Plan, curves: Mapping[str, Sequence[Point]]) -> tuple[dict[str, float], str]:
+    """Return λ for each arm, and the words that say why."""
+    if plan.quality_weight is not None:
+        given = plan.quality_weight
+        return dict.fromkeys(_ARMS, given), f"λ = {given:g} was given; every held-out page reports."
+    if any(_blind(curve) for curve in curves.values()):
+        own = plan.config.quality_weight
+        return dict.fromkeys(_ARMS, own), (
+            f"λ = {own:g} is the build's own: without held-out impressions that have a satisfied click of known"
+            " quality, and answers of known quality, there is nothing to choose it by."
+        )
+    weights = {arm: choose(curve, plan.bound).parameter for arm, curve in curves.items()}
+    return weights, _rule(plan, weights)
 
 
 def _asking(measured: Measured) -> Asking:
