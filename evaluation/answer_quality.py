@@ -60,12 +60,14 @@ class AnswerQuality:
     truth: Truth
     rules: ClickRules
     _rows: dict[str, _Rows] = field(default_factory=dict)
+    _asked: list[int] = field(default_factory=list)
     _page: list[int] = field(default_factory=list)  # of each impression that counts
     _kept: list[bool] = field(default_factory=list)  # by the quality filter
     unknown: int = 0  # impressions left out of the filtered metric: a clicked page has no known quality
 
     def add(self, page: int, answers: Lists, rankings: Lists, impressions: Sequence[Impression]) -> None:
         """Count one page: what each ranking answers (at most five), and in which order it puts what was shown."""
+        self._asked.append(page)
         counted = [(shown, clicked) for shown in impressions if (clicked := self.rules.clicked(shown)) is not None]
         for shown, clicked in counted:
             kept = worth_keeping(clicked, self.truth.quality(page, shown.shown))
@@ -107,6 +109,14 @@ class AnswerQuality:
         ours, each_shown = self._values(self._rows[treatment])[metric]
         theirs, _ = self._values(self._rows[control])[metric]
         return difference(ours, theirs, np.array(self._page, np.uint64) if each_shown else None)
+
+    def values(self, metrics: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.float64], NDArray[np.uint64]]]:
+        """Yield ranking, metric, its values (NaN: not counted), and the page of each, to pool with other runs'."""
+        asked, page = np.array(self._asked, np.uint64), np.array(self._page, np.uint64)
+        for name, rows in self._rows.items():
+            for metric, (values, each_shown) in self._values(rows).items():
+                if metric in metrics:
+                    yield name, metric, values, page if each_shown else asked
 
     def _values(self, rows: _Rows) -> dict[str, tuple[NDArray[np.float64], bool]]:
         """Return each metric's values, and whether they are a row an impression (else a row a page)."""

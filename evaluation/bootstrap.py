@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 SAMPLES = 1_000
 CONFIDENCE = 0.95
 _AT_ONCE = 4_000_000  # draws in memory
+
+#: Sum and number of each query's values.
+_Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def interval(
     `queries` names the query of each value (None: each its own): values of one query are not independent, and are
     drawn together. NaN values are left out. The mean is over values, in each sample too.
     """
-    return _quantiles(values, queries, None, samples, confidence, seed)
+    return _quantiles([values], queries, _mean, samples, confidence, seed)
 
 
 def difference(
@@ -53,53 +57,87 @@ def difference(
 
     A row counts for each side where that side is not NaN. Raises ValueError for arrays of different lengths.
     """
+    _check_paired(treatment, control)
+    return _quantiles([treatment, control], queries, _difference, samples, confidence, seed)
+
+
+def relative_difference(
+    treatment: NDArray[np.floating],
+    control: NDArray[np.floating],
+    queries: NDArray[np.integer] | None = None,
+    samples: int = SAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Interval:
+    """Return 100 · (mean(treatment) / mean(control) - 1), in percent, paired as `difference` is."""
+    _check_paired(treatment, control)
+    return _quantiles([treatment, control], queries, _percent, samples, confidence, seed)
+
+
+def _check_paired(treatment: NDArray[np.floating], control: NDArray[np.floating]) -> None:
     if len(treatment) != len(control):
         raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs as many")
-    return _quantiles(treatment, queries, control, samples, confidence, seed)
 
 
 def _quantiles(
-    values: NDArray[np.floating],
+    columns: Sequence[NDArray[np.floating]],
     queries: NDArray[np.integer] | None,
-    control: NDArray[np.floating] | None,
+    statistic: Callable[[Sequence[_Sums]], NDArray[np.float64]],
     samples: int,
     confidence: float,
     seed: int,
 ) -> Interval:
-    queries = np.arange(len(values)) if queries is None else queries
+    queries = np.arange(len(columns[0])) if queries is None else queries
     _, query = np.unique(queries, return_inverse=True)
-    total, count = _sums(values, query)
-    parts = [(total, count)] + ([] if control is None else [_sums(control, query)])
+    parts = [_sums(values, query) for values in columns]
     if any(count.sum() == 0 for _, count in parts):
         return Interval(np.nan, np.nan, np.nan)
-    drawn = _resampled(parts, samples, np.random.default_rng(seed))
+    drawn = _resampled(parts, statistic, samples, np.random.default_rng(seed))
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(_mean(parts)), float(low), float(high))
+    return Interval(float(statistic(parts)), float(low), float(high))
 
 
-def _sums(values: NDArray[np.floating], query: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sums(values: NDArray[np.floating], query: NDArray[np.integer]) -> _Sums:
     """Return the sum and the number of each query's values."""
     counted = ~np.isnan(values)
     total, count = (np.bincount(query, weights) for weights in (np.where(counted, values, 0.0), counted))
     return total.astype(np.float64), count.astype(np.float64)
 
 
-def _mean(parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
-    """Return the mean of the first part, less that of the second; the last axis is queries."""
+def _means(parts: Sequence[_Sums]) -> list[NDArray[np.float64]]:
+    """Return the mean of each part; the last axis is queries."""
     with np.errstate(invalid="ignore", divide="ignore"):  # a sample may miss every query that counts
-        means = [total.sum(axis=-1) / count.sum(axis=-1) for total, count in parts]
-    result: NDArray[np.float64] = means[0] if len(means) == 1 else means[0] - means[1]
-    return result
+        return [total.sum(axis=-1) / count.sum(axis=-1) for total, count in parts]
+
+
+def _mean(parts: Sequence[_Sums]) -> NDArray[np.float64]:
+    return _means(parts)[0]
+
+
+def _difference(parts: Sequence[_Sums]) -> NDArray[np.float64]:
+    treatment, control = _means(parts)
+    return np.asarray(treatment - control)
+
+
+def _percent(parts: Sequence[_Sums]) -> NDArray[np.float64]:
+    treatment, control = _means(parts)
+    with np.errstate(invalid="ignore", divide="ignore"):  # nobody clicks: there is nothing to be relative to
+        change = 100.0 * (treatment / control - 1.0)
+    return np.where(np.isfinite(change), change, np.nan)
 
 
 def _resampled(
-    parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]], samples: int, rng: np.random.Generator
+    parts: Sequence[_Sums],
+    statistic: Callable[[Sequence[_Sums]], NDArray[np.float64]],
+    samples: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     queries = len(parts[0][0])
     rows = max(1, _AT_ONCE // queries)
     found = []
     for start in range(0, samples, rows):
         chosen = rng.integers(queries, size=(min(rows, samples - start), queries))
-        found.append(_mean([(total[chosen], count[chosen]) for total, count in parts]))
+        found.append(statistic([(total[chosen], count[chosen]) for total, count in parts]))
     means = np.concatenate(found)
-    return means[~np.isnan(means)]
+    known = means[~np.isnan(means)]
+    return known if len(known) else np.full(1, np.nan)

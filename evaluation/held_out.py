@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,9 +46,21 @@ class HeldOut:
 
     def sample(self, most: int, seed: int) -> HeldOut:
         """Return the log of at most `most` pages, drawn at random."""
-        chosen = np.random.default_rng(seed).permutation(np.array(self.pages, np.uint64))[:most].tolist()
+        return self.only(self._shuffled(seed)[:most])
+
+    def halves(self, seed: int) -> tuple[HeldOut, HeldOut]:
+        """Return the log of one half of the pages, drawn at random, and of the other: no page is in both."""
+        chosen = self._shuffled(seed)
+        return self.only(chosen[::2]), self.only(chosen[1::2])
+
+    def only(self, chosen: Sequence[int]) -> HeldOut:
+        """Return the log of these pages."""
         steps = {page: self.steps[page] for page in chosen if page in self.steps}
         return HeldOut(steps, {p: self.impressions[p] for p in chosen if p in self.impressions}, self.report)
+
+    def _shuffled(self, seed: int) -> list[int]:
+        shuffled: list[int] = np.random.default_rng(seed).permutation(np.array(self.pages, np.uint64)).tolist()
+        return shuffled
 
 
 def read_held_out(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from corpus.schema import InputError
 from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, Lists
-from evaluation.blends import SWEPT
+from evaluation.blends import SWEPT, Strategy
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut
 from evaluation.metrics import RECALL_AT, TOP
@@ -40,6 +40,19 @@ class Point:
         return {**asdict(self), **intervals}
 
 
+#: Strategy -> how it scores, and the numbers that it is swept over.
+Swept = Mapping[str, tuple[Strategy, tuple[float, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one run of the cascade left, and what each point makes of it: the whole list, and the answer of five."""
+
+    trace: Trace
+    rankings: Lists
+    answers: Lists
+
+
 async def sweep(
     cascade: Cascade, blend: Blend, held_out: HeldOut, quality: AnswerQuality, progress: Callable[[int], None]
 ) -> list[Point]:
@@ -47,18 +60,30 @@ async def sweep(
 
     `cascade` is run once a page; its last stage is then done over for each point.
     """
-    names = {(strategy, number): f"{strategy} {number:g}" for strategy, (_, sweep) in SWEPT.items() for number in sweep}
     for done, page in enumerate(held_out.pages, 1):
-        query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
-        trace = Trace(explain=True)
-        await cascade.run(query, RECALL_AT, Deadline.never(), trace)
-        scored = trace.stages.get("stage2", Candidates.empty())
-        rankings = {names[key]: ranked for key, ranked in _blended(blend, scored)}
-        answers = {name: cascade.select(query, ranked, TOP, Trace()).pages for name, ranked in rankings.items()}
-        lists: Lists = {name: ranked.pages for name, ranked in rankings.items()}
-        quality.add(page, answers, lists, held_out.impressions.get(page, ()))
+        asked = await ask(cascade, blend, page)
+        quality.add(page, asked.answers, asked.rankings, held_out.impressions.get(page, ()))
         progress(done)
-    return _points(quality, names)
+    figures = quality.figures((RECO, FILTERED, CTR))
+    found = points(lambda name, metric: figures[name][metric])
+    _check(found[0])
+    return found
+
+
+async def ask(cascade: Cascade, blend: Blend, page: int, swept: Swept = SWEPT) -> Asked:
+    """Run the cascade for a page, then its last stage anew for every point; `named` says which is which."""
+    query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
+    trace = Trace(explain=True)
+    await cascade.run(query, RECALL_AT, Deadline.never(), trace)
+    scored = trace.stages.get("stage2", Candidates.empty())
+    ranked = {named(*point): candidates for point, candidates in _blended(blend, scored, swept)}
+    answers = {name: cascade.select(query, rows, TOP, Trace()).pages for name, rows in ranked.items()}
+    return Asked(trace, {name: rows.pages for name, rows in ranked.items()}, answers)
+
+
+def named(strategy: str, number: float) -> str:
+    """Return what a point's ranking is called."""
+    return f"{strategy} {number:g}"
 
 
 def choose(points: Sequence[Point], bound: float = BOUND) -> Point:
@@ -72,8 +97,8 @@ def choose(points: Sequence[Point], bound: float = BOUND) -> Point:
     return max((p for p in curve if p.clicks.mean >= least), key=lambda p: p.reco_dcg.mean)
 
 
-def _blended(blend: Blend, scored: Candidates) -> Iterator[tuple[tuple[str, float], Candidates]]:
-    for strategy, (score, numbers) in SWEPT.items():
+def _blended(blend: Blend, scored: Candidates, swept: Swept) -> Iterator[tuple[tuple[str, float], Candidates]]:
+    for strategy, (score, numbers) in swept.items():
         for number in numbers:
             if len(scored) == 0:
                 yield (strategy, number), scored
@@ -81,17 +106,20 @@ def _blended(blend: Blend, scored: Candidates) -> Iterator[tuple[tuple[str, floa
                 yield (strategy, number), scored.take(np.argsort(-score(blend, scored, number), kind="stable"))
 
 
-def _points(quality: AnswerQuality, names: dict[tuple[str, float], str]) -> list[Point]:
-    figures = quality.figures((RECO, FILTERED, CTR))
-    points = [
-        Point(strategy, number, figures[name][RECO], figures[name][FILTERED], figures[name][CTR])
-        for (strategy, number), name in names.items()
+def points(interval_of: Callable[[str, str], Interval], swept: Swept = SWEPT) -> list[Point]:
+    """Return every point's figures; `interval_of` gives that of a ranking's name and a metric."""
+    return [
+        Point(strategy, number, *(interval_of(named(strategy, number), metric) for metric in (RECO, FILTERED, CTR)))
+        for strategy, (_, numbers) in swept.items()
+        for number in numbers
     ]
-    if np.isnan(points[0].clicks.mean):
+
+
+def _check(point: Point) -> None:
+    if np.isnan(point.clicks.mean):
         raise InputError(
             "no held-out impression has a satisfied click on a page of known quality above 1: give --impressions"
             " from after the bundle's end, or a --truth that knows their pairs"
         )
-    if np.isnan(points[0].reco_dcg.mean):
+    if np.isnan(point.reco_dcg.mean):
         raise InputError("--truth knows no pair that was answered: judge the answers, or give a simulated web's truth")
-    return points

@@ -48,17 +48,22 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
     return [
         Step(
             "read", log.reader(data, until), config=("examples", "fragment_hosts"),
-            code=("corpus.reader", "corpus.url"),
+            code=("corpus.reader", "corpus.url"), seeded=False,
         ),
-        Step("text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.tokens")),
+        Step(
+            "text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.tokens"),
+            seeded=False,
+        ),
         Step(
             "counts", log.count, after=("read",), config=("engine", "reach"),
-            code=("corpus.counts", "recall.coclick.build", "pipeline.log"),
+            code=("corpus.counts", "recall.coclick.build", "pipeline.log"), seeded=False,
         ),
-        Step("pages", log.pages, after=(*counted, "text"), code=("store.page_row", "recall.popular.build")),
+        Step(
+            "pages", log.pages, after=(*counted, "text"), code=("store.page_row", "recall.popular.build"), seeded=False,
+        ),
         Step(
             "coclick", log.coclicks, after=(*counted, "text"), config=("coclick", "engine"),
-            code=("recall.coclick.build", "recall.coclick.row"),
+            code=("recall.coclick.build", "recall.coclick.row"), seeded=False,
         ),
         Step("cf", log.cf_embeddings, after=counted, config=("cf",), code=("recall.cf.build", "recall.ann")),
         Step(
@@ -69,6 +74,7 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         Step(
             "qprime", quality.qprime, after=("read", "text"), config=("qprime",),
             code=("recall.qprime.build", "recall.qprime.writer", "ranking.quality.rubric", "ranking.quality.likeness"),
+            seeded=False,
         ),
         Step(
             "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),

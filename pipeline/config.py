@@ -89,6 +89,7 @@ PROFILES: dict[str, dict[str, object]] = {
         "text": {"neighbours": 10},
         "examples": {"groups": 4_000, "stage2_pages": 120},
         "two_tower": {"head_steps": 250},
+        "teachers": {"click_steps": 200, "quality_steps": 200, "frozen_layers": 3, "pool": 15_000},
         "cross_encoder": {"distil": False, "steps": 110, "triplets": 12, "frozen_layers": 5},
     },
     "full": {

@@ -45,7 +45,9 @@ class PairJudge:
 
 
 def qprime(work: Work) -> dict[str, object]:
-    """Write queries, search the pages with them, and store what is worth reading next."""
+    """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out."""
+    if work.config.qprime.keep == 0:
+        return {"rows": write_table(work.directory / "qprime.lmdb", ())}
     table = work.of("read") / "pages.parquet"
     engine = TantivyEngine.build(work.directory / "index", qprime_build.search_texts(table))
     writer = KeyPhraseWriter.fit(page for batch in qprime_build.query_pages(table) for page in batch)

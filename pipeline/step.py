@@ -47,6 +47,7 @@ class Step:
     after: tuple[str, ...] = ()  # the steps whose directories it reads
     config: tuple[str, ...] = ()  # the parts of the configuration that it reads
     code: tuple[str, ...] = ()  # the modules whose change calls for running it again
+    seeded: bool = True  # it draws at random; another seed runs the others no more than once
     shared: bool = False  # every process of torchrun runs it, and a killed run is gone on with in its directory
 
 
@@ -98,7 +99,7 @@ class Runner:
         return stored
 
     def _key(self, step: Step) -> str:
-        settings = self.config.model_dump(mode="json", include=set(step.config) | {"seed"})
+        settings = self.config.model_dump(mode="json", include={*step.config, *(["seed"] if step.seeded else [])})
         parts = {
             "step": step.name,
             "inputs": self.inputs,

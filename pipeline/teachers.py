@@ -25,7 +25,7 @@ from text_model.training import Curve, Progress
 
 
 def teachers(work: Work) -> dict[str, object]:
-    """Train the click and the quality teacher, and stamp the pool."""
+    """Train the click and the quality teacher, keep both as int8 ONNX (`<name>.onnx`), and stamp the pool."""
     config, out, seed = work.config.teachers, work.directory, work.config.seed
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
@@ -59,6 +59,17 @@ def stamped(work: Work) -> Stamped:
     return Stamped(pairs[0], pairs[1], click, quality)
 
 
+def teacher_tokens(work: Work) -> PageTokens:
+    """Return the pages in the tokens that the finished step `teachers` read."""
+    config = work.config.teachers
+    return page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
+
+
+def _as_student(work: Work) -> bool:
+    config, text = work.config.teachers, work.config.text
+    return (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page)
+
+
 def _teach_and_stamp(
     work: Work, tokens: PageTokens, pairs: tuple[NDArray[np.int64], NDArray[np.int64]], name: str, outputs: int,
     lesson: Callable[[Teacher, Progress], Curve], steps: int,
@@ -68,7 +79,7 @@ def _teach_and_stamp(
     teacher = Teacher(load_encoder(work.config.teachers.base), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = lesson(teacher, advance)
-    score = teacher_logits(teacher, tokens.pair_tensors, out)
+    score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
     with progress(f"stamping {name}", len(pairs[0])) as advance:
         stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
     return curve
@@ -76,8 +87,8 @@ def _teach_and_stamp(
 
 def _tokens(work: Work) -> PageTokens:
     """Return the pages in the teachers' tokens: the student's own, unless the base or the length differs."""
-    config, text, out = work.config.teachers, work.config.text, work.directory
-    if (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page):
+    config, out = work.config.teachers, work.directory
+    if _as_student(work):
         return page_tokens(work)
     if world().main:
         tokenize(work, config.base, config.tokens_per_page, out)

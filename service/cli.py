@@ -7,6 +7,7 @@ import sys
 import typer
 
 from service.commands import errors
+from service.commands.ablate import ablate
 from service.commands.build import build
 from service.commands.corpus import corpus
 from service.commands.evaluate import evaluate
@@ -33,6 +34,7 @@ app.command()(recommend)
 app.command()(push)
 app.command()(inspect)
 # Offline.
+app.command()(ablate)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)

@@ -18,25 +18,38 @@ from text_model.session import OnnxModel
 from text_model.training import moved
 
 
-def teacher_logits(teacher: Teacher, inputs: PairInputs, scratch: Path) -> PairLogits:
-    """Return what stamps pairs; `scratch` is a directory for a file that is gone when this returns."""
-    if world().device.type == "cpu" and splits(teacher.encoder):
-        return _by_onnx(teacher, inputs, scratch)
+def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
+    """Return what stamps pairs. The first process leaves the teacher at `kept` as int8 ONNX, for a later comparison.
+
+    Nothing is kept of an encoder whose layers the exporter does not know.
+    """
+    known, here = splits(teacher.encoder), world()
+    if known and here.device.type == "cpu":
+        return _by_onnx(teacher, inputs, kept)
+    if known and here.main:
+        _write(teacher.to("cpu"), kept)
     return _by_torch(teacher, inputs)
 
 
-def _by_onnx(teacher: Teacher, inputs: PairInputs, scratch: Path) -> PairLogits:
-    as_float, as_int8 = (scratch / f"teacher.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
-    export(teacher, as_float, ["logits"])
-    quantize(as_float, as_int8)
-    model = OnnxModel(as_int8)
-    for path in (as_float, as_int8):
+def _by_onnx(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
+    here = world()
+    path = kept if here.main else kept.with_suffix(f".{here.rank}.onnx")
+    _write(teacher, path)
+    model = OnnxModel(path)
+    if not here.main:
         path.unlink()
 
     def logits(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> NDArray[np.float32]:
         return model.run({name: value.numpy() for name, value in inputs(page1, page2).items()})[0]
 
     return logits
+
+
+def _write(teacher: Teacher, path: Path) -> None:
+    as_float = path.with_suffix(".float.onnx")
+    export(teacher, as_float, ["logits"])
+    quantize(as_float, path)
+    as_float.unlink()
 
 
 def _by_torch(teacher: Teacher, inputs: PairInputs) -> PairLogits:

@@ -33,7 +33,7 @@ class QPrimeConfig:
     hits: int = 10  # asked of the engine for each query, besides the page itself
     relevance: float = 0.2  # hits that score below this share of their query's best (but the page itself) are dropped
     min_quality: float = 1.0  # 0 to 4
-    keep: int = MAX_PAGES
+    keep: int = MAX_PAGES  # pages a row; 0 leaves Q' out: the rankers then learn without it
     batch: int = 1_024  # pages in memory at once
     progress: bool = True
 

@@ -54,7 +54,7 @@ def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> Non
 
     check_ending(out)
     read = read_pairs(file)
-    name, judged = _judged(read.pairs, prompt, endpoint)
+    name, judged = judged_by(read.pairs, prompt, endpoint)
     write_rows(
         out,
         pa.table(
@@ -90,7 +90,7 @@ def _measure(
     read = read_pairs(file)
     check_golden(read)
     rubric = RubricTextJudge()
-    judged = dict([_judged(read.pairs, name, endpoint) for name in names]) if endpoint else {}
+    judged = dict([judged_by(read.pairs, name, endpoint) for name in names]) if endpoint else {}
     asked = list(judged) or [RUBRIC]
     judged[RUBRIC] = rubric.judge(read.pairs)
     scores = {name: one.quality for name, one in judged.items()}
@@ -107,7 +107,7 @@ def _measure(
         report.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
 
 
-def _judged(pairs: Sequence[TextPair], prompt: str, endpoint: Endpoint | None) -> tuple[str, Judged]:
+def judged_by(pairs: Sequence[TextPair], prompt: str, endpoint: Endpoint | None) -> tuple[str, Judged]:
     """Return what the judge is called, and what it said."""
     from prompting.judge import LlmJudge
     from prompting.progress import pair_progress

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from corpus.report import Report
 from corpus.url import canonical, host_id, page_id
 from evaluation.held_out import HeldOut, read_held_out
 from store.page_row import FACTS, PageText, pack
@@ -130,3 +131,12 @@ def test_a_sample_holds_whole_pages_and_is_the_same_for_one_seed(
     assert sample.steps[page].tolist() == log.steps[page].tolist()
     assert sample.pages == log.sample(1, seed=0).pages
     assert log.sample(99, seed=0).pages == log.pages
+
+
+def test_halves_share_no_page_and_lose_none() -> None:
+    pages = range(1, 8)
+    log = HeldOut({page: np.array([page + 1], np.uint64) for page in pages}, {}, Report({}))
+    first, second = log.halves(seed=0)
+    assert (len(first.pages), len(second.pages)) == (4, 3)
+    assert sorted([*first.pages, *second.pages]) == list(pages)
+    assert log.halves(seed=0)[0].pages == first.pages

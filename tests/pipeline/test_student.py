@@ -59,6 +59,7 @@ def test_both_teachers_stamp_pairs_of_the_log_of_recall_and_strangers(bundles: P
         assert logits.shape == (count, outputs)
         assert np.isfinite(logits).all()
         assert logits.std() > 0
+        assert (made / f"{name}.onnx").is_file()
     assert not list(made.glob("*.checkpoint"))
 
 

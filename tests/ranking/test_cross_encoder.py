@@ -183,3 +183,9 @@ def test_parity_compares_scores_and_ranks() -> None:
 def test_models_that_drifted_apart_are_refused(found: parity.Parity, message: str) -> None:
     with pytest.raises(parity.ParityError, match=message):
         found.check()
+
+
+def test_a_head_that_learnt_nothing_may_drift() -> None:
+    parity.Parity(10, 0.0, 1.0, 0.5).check(["click"])
+    with pytest.raises(parity.ParityError, match="int8 click"):
+        parity.Parity(10, 0.0, 0.5, 1.0).check(["click"])
