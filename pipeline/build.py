@@ -78,7 +78,8 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         ),
         Step(
             "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),
-            code=("pipeline.quality", "ranking.quality.rubric", "ranking.quality.likeness", "prompting.prompt"),
+            code=("pipeline.quality", "pipeline.pairs_to_judge", "ranking.quality.rubric", "ranking.quality.likeness",
+                  "prompting.prompt"),
         ),
         Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
         *([taught] if distil else []),

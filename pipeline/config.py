@@ -56,7 +56,7 @@ class LabelsConfig:
     judge: Literal["rubric", "llm"] = "rubric"  # llm: the endpoint of ONWARD_LLM_*
     prompt: Literal["A", "B", "C"] = "C"  # of the llm
     model: str = ""  # of the llm; ONWARD_LLM_MODEL if left empty
-    judged: int = 30_000  # a third each from the log, from the towers, at random
+    judged: int = 30_000  # a quarter each from the log, from the towers, hard ones, at random
 
 
 class BuildConfig(BaseModel):

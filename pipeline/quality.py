@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from configs.reading import SettingsError
 from corpus.pairs import TextPair
 from pipeline.config import BuildConfig
-from pipeline.log import PAST
+from pipeline.pairs_to_judge import pairs_to_judge
 from pipeline.step import Work
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
@@ -21,7 +21,6 @@ from prompting.prompt import load_prompt
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
-from recall import ann
 from recall.qprime import build as qprime_build
 from recall.qprime.search_engine import TantivyEngine
 from recall.qprime.writer import KeyPhraseWriter
@@ -58,15 +57,9 @@ def qprime(work: Work) -> dict[str, object]:
 
 
 def labels(work: Work) -> dict[str, object]:
-    """Judge pairs from the log, from recall and at random; labels in the input win over the judge's."""
-    config = work.config.labels
+    """Judge pairs of the log, of recall, hard ones and strangers; labels in the input win over the judge's."""
     judge = PairJudge(work)
-    generator = np.random.default_rng(work.config.seed)
-    parts = [_from_log(work), _from_text(work, judge.pages), _at_random(judge.pages, config.judged, generator)]
-    share = config.judged // len(parts)
-    sampled = [part[generator.permutation(len(part))[:share]] for part in parts]
-    pairs = np.unique(np.concatenate(sampled), axis=0)
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    pairs = pairs_to_judge(work, judge.pages, judge)
     given = pq.read_table(work.of("read") / "labels.parquet")
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
@@ -113,24 +106,6 @@ def with_model(config: BuildConfig) -> BuildConfig:
     if config.labels.judge == "rubric":
         return config
     return config.model_copy(update={"labels": replace(config.labels, model=endpoint_of(config).model)})
-
-
-def _from_log(work: Work) -> NDArray[np.uint64]:
-    evidence = pq.read_table(work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2"])
-    return np.stack([evidence["page1"].to_numpy(), evidence["page2"].to_numpy()], axis=1)
-
-
-def _from_text(work: Work, pages: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return pairs of each page with pages near it in the towers' space."""
-    index = ann.load(work.of("two_tower") / "pages")
-    queries = np.load(work.of("two_tower") / "queries.npy").astype(np.float32)
-    _, rows = index.nearest_rows(queries, 20)
-    first = np.repeat(index.pages, rows.shape[1])
-    return np.stack([first, index.pages[rows.ravel()]], axis=1)
-
-
-def _at_random(pages: NDArray[np.uint64], count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
-    return generator.choice(pages, (count, 2))
 
 
 def _contains(known: NDArray[np.uint64], pairs: NDArray[np.uint64]) -> NDArray[np.bool_]:

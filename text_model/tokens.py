@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from corpus.url import url_words
 
 #: Padded lengths; few shapes keep the ONNX Runtime arena small.
-LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 256, 512)
+LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
 
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
 

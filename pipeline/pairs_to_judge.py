@@ -1,0 +1,63 @@
+"""Chooses the pairs that a judge labels, as the paper's golden set: of logs, of recall, hard ones; and strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from pipeline.events import past_impressions
+from pipeline.log import PAST
+from pipeline.step import Work
+from recall import ann
+
+_NEIGHBOURS = 20
+_PRIOR = 5.0  # impressions at the mean click rate that every pair is given: what was shown once says little
+
+#: (pairs, 2) PageIds.
+PagePairs = NDArray[np.uint64]
+
+#: (first pages, second pages) -> quality, 0 to 4.
+Rubric = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
+
+
+def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> PagePairs:
+    """Return different pairs, at most a quarter of `labels.judged` of each kind."""
+    generator = np.random.default_rng(work.config.seed)
+    share = work.config.labels.judged // 4
+    sources = (_from_log(work), _recalled(work), generator.choice(pages, (share, 2)))
+    parts = [source[generator.permutation(len(source))[:share]] for source in sources]
+    pairs: PagePairs = np.unique(np.concatenate([*parts, hard_pairs(work, rubric, share)]), axis=0)
+    return pairs[pairs[:, 0] != pairs[:, 1]]
+
+
+def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:
+    """Return the shown pairs on whose rank click rate and rubric disagree most, the furthest apart first."""
+    shown = past_impressions(work)
+    if len(shown) == 0:
+        return np.empty((0, 2), np.uint64)
+    counted = shown.group_by(["page1", "page2"]).aggregate([("clicked", "sum"), ([], "count_all")])
+    page1, page2 = (counted[name].to_numpy().astype(np.uint64) for name in ("page1", "page2"))
+    clicks, times = counted["clicked_sum"].to_numpy(), counted["count_all"].to_numpy()
+    mean = clicks.sum() / times.sum()
+    rate = (clicks + _PRIOR * mean) / (times + _PRIOR)
+    apart = np.abs(rankdata(rate) - rankdata(rubric(page1, page2)))
+    chosen = np.lexsort((page2, page1, -apart))[:most]
+    return np.stack([page1[chosen], page2[chosen]], axis=1)
+
+
+def _from_log(work: Work) -> PagePairs:
+    evidence = pq.read_table(work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2"])
+    return np.stack([evidence["page1"].to_numpy(), evidence["page2"].to_numpy()], axis=1)
+
+
+def _recalled(work: Work) -> PagePairs:
+    """Return each page with the pages that the towers find for it."""
+    index = ann.load(work.of("two_tower") / "pages")
+    queries = np.load(work.of("two_tower") / "queries.npy").astype(np.float32)
+    _, rows = index.nearest_rows(queries, _NEIGHBOURS)
+    first = np.repeat(index.pages, rows.shape[1])
+    return np.stack([first, index.pages[rows.ravel()]], axis=1)
