@@ -30,8 +30,9 @@ def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> Pag
     share = work.config.labels.judged // 4
     sources = (_from_log(work), _recalled(work), generator.choice(pages, (share, 2)))
     parts = [source[generator.permutation(len(source))[:share]] for source in sources]
-    pairs: PagePairs = np.unique(np.concatenate([*parts, hard_pairs(work, rubric, share)]), axis=0)
-    return pairs[pairs[:, 0] != pairs[:, 1]]
+    pairs = np.unique(np.concatenate([*parts, hard_pairs(work, rubric, share)]), axis=0)
+    different: PagePairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    return different
 
 
 def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:

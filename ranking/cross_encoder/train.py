@@ -96,16 +96,17 @@ def fine_tune(
     model: CrossEncoder, inputs: PairInputs, triplets: Triplets, labels: Labels, config: CrossEncoderConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
-    """Fit the student in place to triplets and labels; either may be missing."""
-    if not (len(triplets.page) or len(labels.page1)):
+    """Fit the student in place to triplets and labels; either may be missing, or have no share of the loss."""
+    of_clicks, of_labels = len(triplets.page) and config.click_share > 0, len(labels.page1) and config.click_share < 1
+    if not (of_clicks or of_labels):
         return Curve()
     objective = FineTuning(model, config.frozen_layers, config.click_share)
 
     def draw(step: int) -> Batch:
         batch: dict[str, Batch] = {}
-        if len(triplets.page):
+        if of_clicks:
             batch["triplets"] = triplets.batch(inputs, config.triplets, seed, step)
-        if len(labels.page1):
+        if of_labels:
             batch["labels"] = labels.batch(inputs, config.labels, config.given_share, seed + 1, step)
         return batch
 
