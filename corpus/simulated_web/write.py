@@ -29,7 +29,8 @@ END = datetime(2026, 9, 1, tzinfo=UTC)
 _CHUNK = 20_000  # pages or sessions in memory as text
 _TIME = pa.timestamp("us", "UTC")
 _SECONDS_A_DAY = 86_400
-_SHOWN = ["impression", "time", "url1", "url2", "position"]  # columns whose values repeat
+_VISITED = ["session", "url"]  # columns whose values repeat
+_SHOWN = ["impression", "time", "url1", "url2", "position"]
 _JUDGED = ["url1", "url2", "source"]
 
 
@@ -68,7 +69,8 @@ def chunks(count: int) -> Iterator[Index]:
 def _write_log(web: Web, readers: Readers, sessions: int, out: Path, summary: Summary) -> NDArray[np.uint32]:
     """Write clicks and impressions; return which places of each page's list were ever shown, a bit each."""
     shown = np.zeros(len(web), np.uint32)
-    with _Table(out / "clicks.parquet", ["session", "url"]) as clicks, _Table(out / "impressions.parquet", _SHOWN) as impressions:
+    tables = _Table(out / "clicks.parquet", _VISITED), _Table(out / "impressions.parquet", _SHOWN)
+    with tables[0] as clicks, tables[1] as impressions:
         for number, part in enumerate(chunks(sessions)):
             rng = np.random.default_rng([web.seed, 1, number])
             session, page = readers.sessions(len(part), rng)
@@ -92,7 +94,8 @@ def _times(session: Index, model: WebModel, rng: np.random.Generator) -> tuple[I
 
 
 def _click_table(web: Web, session: Index, page: Index, time: Index, dwell: NDArray[np.float32]) -> pa.Table:
-    return pa.table({"session": session, "url": repeated_urls(web, page), "time": pa.array(time, _TIME), "dwell_s": dwell})
+    url = repeated_urls(web, page)
+    return pa.table({"session": session, "url": url, "time": pa.array(time, _TIME), "dwell_s": dwell})
 
 
 def _impression_table(
