@@ -57,7 +57,7 @@ def stage2(work: Work) -> dict[str, object]:
     wanted = set(pages)
     events = [event for event in label_events(work, None) if event.page in wanted]
     leak.check(work, events)
-    writers = {kept: GroupWriter(STAGE1_KEPT, work.config.seed) for kept in (True, False)}
+    writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
     with snapshot(work) as past:
         narrow = _narrow(work, past)
         for kept, writer in writers.items():

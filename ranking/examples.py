@@ -57,7 +57,7 @@ class GroupWriter:
         self._features, self._gains, self._positions = [], [], []
 
     def add(self, candidates: Candidates, features: Matrix, event: Event) -> None:
-        """Add what the event showed, and recalled pages that it did not show as further negatives.
+        """Add what the event showed, and recalled pages that it did not show but that others saw as negatives.
 
         Those stand at positions drawn from the event's own: they dilute every position alike and so
         leave what the ranker learns of the positions' bias as it was.
@@ -68,7 +68,7 @@ class GroupWriter:
         if not (event.gain[held] > 0).any():
             return
         shown = rows[held]
-        others = np.setdiff1d(np.arange(len(candidates)), shown, assume_unique=True)
+        others = np.setdiff1d(_exposed(candidates), shown, assume_unique=True)
         others = self.generator.permutation(others)[: self.negatives]
         if len(shown) + len(others) < 2 or not (len(others) or (event.gain[held] == 0).any()):
             return
@@ -91,6 +91,15 @@ class GroupWriter:
             np.ones(len(size), np.float32),
             positions,
         )
+
+
+def _exposed(candidates: Candidates) -> NDArray[np.intp]:
+    """Return the rows of pages that some reader has seen: that nobody clicked the others says nothing of them.
+
+    As negatives, pages that no log knows would be ranked last whatever their text says. Without any log all count.
+    """
+    seen = (candidates["shown"] > 0) | (candidates["clicks_all"] > 0)
+    return np.flatnonzero(seen) if seen.any() else np.arange(len(candidates))
 
 
 def by_page(events: list[Event]) -> Iterator[tuple[int, list[Event]]]:

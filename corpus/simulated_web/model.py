@@ -72,7 +72,7 @@ class WebModel:
     longest_session: int = 12
     shown_after: float = 0.5  # share of visits that show recommendations
     shown: int = 5
-    listed: int = 24  # candidates of the earlier recommender, a page
+    listed: int = 16  # candidates of the earlier recommender, a page
     explore: float = 0.1  # share of impressions in random order
     days: int = 60
     judged_a_page: float = 2.0  # labels; half of pairs that were shown, half of pairs that need not have been

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.simulated_web import draw
+from corpus.simulated_web.model import WebModel
 from corpus.simulated_web.pages import Index, Web
 from corpus.simulated_web.quality import attraction, examination, pair_quality, promise
 
 _COPIES = 2  # places of the list that copies of the page itself take
+_ABOVE = 2.7  # times their popularity
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,14 @@ class Readers:
     def sessions(self, count: int, rng: np.random.Generator) -> tuple[Index, Index]:
         """Return (session, page) of every visit, session by session, numbered from 0."""
         model = self._web.model
-        page = np.empty((count, model.longest_session), np.int64)
+        length = np.minimum(rng.geometric(model.stops, count) + 1, model.longest_session)
+        page = np.full((count, model.longest_session), -1, np.int64)
         page[:, 0] = self._near(np.zeros(count, np.int64), np.full(count, 3), rng.random(count))
         for place in range(1, model.longest_session):
-            level = rng.choice(4, count, p=model.steps)
-            page[:, place] = self._near(page[:, place - 1], level, rng.random(count))
-        length = np.minimum(rng.geometric(model.stops, count) + 1, model.longest_session)
-        visited = np.arange(model.longest_session) < length[:, None]
+            on = np.flatnonzero(length > place)
+            level = _levels(model, rng.random(len(on)))
+            page[on, place] = self._near(page[on, place - 1], level, rng.random(len(on)))
+        visited = page >= 0
         visited[:, 1:] &= page[:, 1:] != page[:, :-1]
         session, step = np.nonzero(visited)
         return session, page[session, step]
@@ -57,24 +60,24 @@ class Readers:
         """
         web, model = self._web, self._web.model
         slot = np.arange(model.listed)[None, :]
-        level = np.searchsorted(np.cumsum(model.steps)[:-1], draw.uniform(web.seed, 20, pages[:, None], slot))
-        drawn = self._near(
-            np.broadcast_to(pages[:, None], level.shape), level, draw.uniform(web.seed, 21, pages[:, None], slot)
-        )
+        level = _levels(model, draw.uniform(web.seed, 20, pages[:, None], slot))
+        begin, end = (np.take_along_axis(b, level, axis=1) for b in self._reach(pages[:, None], np.arange(4)))
+        drawn = self._found(begin + draw.uniform(web.seed, 21, pages[:, None], slot) * (end - begin))
         drawn[:, :_COPIES] = np.where(self._copies[pages] >= 0, self._copies[pages], drawn[:, :_COPIES])
         return _without_repeats(drawn, pages)
 
     def shown(self, pages: Index, rng: np.random.Generator) -> Shown:
         """Return what is shown on each visit of `pages`, and what is clicked for how long."""
         web, model = self._web, self._web.model
-        listed = self.listed(pages)
+        once, back = np.unique(pages, return_inverse=True)
+        listed = self.listed(once)[back]
         known = np.maximum(listed, 0)
-        merit = np.log(self._weight[known + 1] - self._weight[known] + 1e-6)
-        merit[:, :_COPIES] += 1.0  # what is read together with the page itself, above all
+        merit = self._weight[known + 1] - self._weight[known]
+        merit[:, :_COPIES] *= _ABOVE  # what is read together with the page itself, above all
         explored = rng.random(len(pages)) < model.explore
         merit[explored] = rng.random((int(explored.sum()), model.listed))
-        merit[listed < 0] = -np.inf
-        slot = np.argsort(-merit, axis=1, kind="stable")[:, : model.shown]
+        merit[listed < 0] = -1.0
+        slot = np.argsort(-merit, axis=1)[:, : model.shown]  # ties are blanks alone
         page = np.take_along_axis(listed, slot, axis=1)
         looked = examination(web, model.shown) * attraction(web, pages[:, None], page)
         clicked = (rng.random(page.shape) < looked) & (page >= 0)
@@ -84,16 +87,30 @@ class Readers:
 
     def _near(self, pages: Index, level: Index, chance: NDArray[np.float64]) -> Index:
         """Return a page near each page: of its leaf (0), branch (1), root (2), or any (3); `chance` picks it."""
+        begin, end = self._reach(pages, level)
+        return self._found(begin + chance * (end - begin))
+
+    def _reach(self, pages: Index, level: Index) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the sums of weights between which the pages near each (broadcast) page lie; all where none is read."""
         web = self._web
-        span = np.array([1, web.tree.width, web.tree.width**2, 0])[np.minimum(level, 3)]
+        span = np.array([1, web.tree.width, web.tree.width**2, 0])[level]
         leaf = web.leaf[pages] // np.maximum(span, 1) * span
         first = web.language[pages].astype(np.int64) * web.tree.leaves + leaf
         begin, end = self._weight[self._starts[first]], self._weight[self._starts[first + span]]
-        anywhere = (level == 3) | (end <= begin)
-        begin, end = np.where(anywhere, 0.0, begin), np.where(anywhere, self._weight[-1], end)
-        found = np.searchsorted(self._weight, begin + chance * (end - begin), side="right") - 1
-        near: Index = np.clip(found, 0, len(web) - 1)
-        return near
+        anywhere = end <= begin  # level 3 too: its span is 0
+        return np.where(anywhere, 0.0, begin), np.where(anywhere, self._weight[-1], end)
+
+    def _found(self, weight: NDArray[np.float64]) -> Index:
+        """Return the page that each sum of weights falls on."""
+        found: Index = np.searchsorted(self._weight[1:-1], weight, side="right")
+        return found
+
+
+def _levels(model: WebModel, chance: NDArray[np.float64]) -> Index:
+    """Return how far each step goes: 0 within the leaf, 1 the branch, 2 the root, 3 anywhere."""
+    leaf, branch, root = np.cumsum(model.steps)[:3]
+    level: Index = (chance >= leaf).astype(np.int64) + (chance >= branch) + (chance >= root)
+    return level
 
 
 def _copies(web: Web) -> NDArray[np.int32]:
@@ -106,8 +123,10 @@ def _copies(web: Web) -> NDArray[np.int32]:
 
 def _without_repeats(listed: Index, pages: Index) -> Index:
     """Blank (-1) what repeats an earlier candidate of its row, or the page itself."""
-    order = np.argsort(listed, axis=1, kind="stable")
-    ordered = np.take_along_axis(listed, order, axis=1)
-    repeated = np.zeros(listed.shape, np.bool_)
-    np.put_along_axis(repeated, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
-    return np.where(repeated | (listed == pages[:, None]), -1, listed)
+    places = listed.shape[1]
+    ordered = np.sort(listed * places + np.arange(places), axis=1)  # page and place as one number: sorts fastest
+    page, place = np.divmod(ordered, places)
+    page[:, 1:][page[:, 1:] == page[:, :-1]] = -1
+    kept = np.empty_like(listed)
+    np.put_along_axis(kept, place, page, axis=1)
+    return np.where(kept == pages[:, None], -1, kept)

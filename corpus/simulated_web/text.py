@@ -46,6 +46,12 @@ def urls(web: Web, pages: Index) -> pa.Array:
     return _where(web.kind[pages] == Kind.REDIRECT, _join([paths, "/go"]), paths)
 
 
+def repeated_urls(web: Web, pages: Index) -> pa.DictionaryArray:
+    """Return the URLs of pages that come more than once: each is made, and later written, only once."""
+    once, which = np.unique(pages, return_inverse=True)
+    return pa.DictionaryArray.from_arrays(pa.array(which.astype(np.int32)), urls(web, once))
+
+
 def page_table(web: Web, pages: Index) -> pa.Table:
     """Return url, title, snippet, language and body of pages that stand one after another."""
     parts = [

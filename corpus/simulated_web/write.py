@@ -23,12 +23,15 @@ from corpus.simulated_web import judge, truth
 from corpus.simulated_web.model import MODEL, WebModel
 from corpus.simulated_web.pages import Index, Web, grow
 from corpus.simulated_web.readers import Readers
-from corpus.simulated_web.text import page_table, urls
+from corpus.simulated_web.text import page_table, repeated_urls, urls
 
 END = datetime(2026, 9, 1, tzinfo=UTC)
 _CHUNK = 20_000  # pages or sessions in memory as text
 _TIME = pa.timestamp("us", "UTC")
 _SECONDS_A_DAY = 86_400
+_VISITED = ["session", "url"]  # columns whose values repeat
+_SHOWN = ["impression", "time", "url1", "url2", "position"]
+_JUDGED = ["url1", "url2", "source"]
 
 
 @dataclass(slots=True)
@@ -66,7 +69,8 @@ def chunks(count: int) -> Iterator[Index]:
 def _write_log(web: Web, readers: Readers, sessions: int, out: Path, summary: Summary) -> NDArray[np.uint32]:
     """Write clicks and impressions; return which places of each page's list were ever shown, a bit each."""
     shown = np.zeros(len(web), np.uint32)
-    with _Table(out / "clicks.parquet") as clicks, _Table(out / "impressions.parquet") as impressions:
+    tables = _Table(out / "clicks.parquet", _VISITED), _Table(out / "impressions.parquet", _SHOWN)
+    with tables[0] as clicks, tables[1] as impressions:
         for number, part in enumerate(chunks(sessions)):
             rng = np.random.default_rng([web.seed, 1, number])
             session, page = readers.sessions(len(part), rng)
@@ -90,7 +94,8 @@ def _times(session: Index, model: WebModel, rng: np.random.Generator) -> tuple[I
 
 
 def _click_table(web: Web, session: Index, page: Index, time: Index, dwell: NDArray[np.float32]) -> pa.Table:
-    return pa.table({"session": session, "url": urls(web, page), "time": pa.array(time, _TIME), "dwell_s": dwell})
+    url = repeated_urls(web, page)
+    return pa.table({"session": session, "url": url, "time": pa.array(time, _TIME), "dwell_s": dwell})
 
 
 def _impression_table(
@@ -112,8 +117,8 @@ def _impression_table(
         {
             "impression": first + row,
             "time": pa.array(time[row] + 1_000_000, _TIME),  # a second after the page was opened
-            "url1": urls(web, pages[row]),
-            "url2": urls(web, page2),
+            "url1": repeated_urls(web, pages[row]),
+            "url2": repeated_urls(web, page2),
             "position": (place + 1).astype(np.int16),
             "clicked": shown.clicked[row, place],
             "dwell_s": pa.array(shown.dwell_s[row, place], from_pandas=True),  # NaN is null
@@ -124,12 +129,12 @@ def _impression_table(
 
 def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Path, summary: Summary) -> None:
     """Write the truth of the pairs that were shown, and the judge's labels of some of them and of other pairs."""
-    with _Table(out / truth.SHOWN) as truths, _Table(out / "labels.parquet") as labels:
+    with _Table(out / truth.SHOWN, _JUDGED) as truths, _Table(out / "labels.parquet", _JUDGED) as labels:
         for number, part in enumerate(chunks(len(web))):
             rng = np.random.default_rng([web.seed, 2, number])
             pairs = judge.shown_pairs(readers, shown[part], part)
-            truths.write(truth.pair_table(web, urls, pairs))
-            labelled = judge.labels(web, urls, judge.to_judge(web, pairs, part, rng), rng)
+            truths.write(truth.pair_table(web, repeated_urls, pairs))
+            labelled = judge.labels(web, repeated_urls, judge.to_judge(web, pairs, part, rng), rng)
             labels.write(labelled)
             summary.truth += len(pairs)
             summary.labels += len(labelled)
@@ -138,8 +143,8 @@ def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Pa
 class _Table:
     """A Parquet file that is written one table at a time and has the first one's schema."""
 
-    def __init__(self, path: Path, repeating: bool | list[str] = True) -> None:
-        """Take the columns whose values repeat (True: all): for others a dictionary is not worth its making."""
+    def __init__(self, path: Path, repeating: list[str]) -> None:
+        """Take the columns whose values repeat: for others a dictionary is not worth its making."""
         self._path = path
         self._repeating = repeating
         self._stack = ExitStack()
@@ -156,7 +161,8 @@ class _Table:
     def write(self, table: pa.Table) -> None:
         """Append rows."""
         if self._writer is None:
-            self._writer = self._stack.enter_context(
-                pq.ParquetWriter(self._path, table.schema, compression="zstd", use_dictionary=self._repeating)
-            )
+            # without the Arrow schema a column of repeated strings reads as plain strings
+            plain = {"compression": "zstd", "write_statistics": False, "store_schema": False}
+            writer = pq.ParquetWriter(self._path, table.schema, use_dictionary=self._repeating, **plain)
+            self._writer = self._stack.enter_context(writer)
         self._writer.write_table(table)

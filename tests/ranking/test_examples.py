@@ -5,7 +5,8 @@ import numpy as np
 from cascade.types import Candidates, Query
 from ranking.examples import Event, GroupWriter, LoggedPages, by_page
 
-CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64))
+SEEN = {"shown": np.full(5, 3, np.uint32), "clicks_all": np.zeros(5, np.uint32)}
+CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64), SEEN)
 FEATURES = np.arange(5, dtype=np.float32)[:, None]  # a row's feature is its place
 
 
@@ -27,6 +28,19 @@ def test_a_group_is_what_was_shown_and_some_that_was_not() -> None:
     assert groups.features[:2, 0].tolist() == [2, 0]
     assert {*groups.features[2:, 0].tolist()} < {1, 3, 4}
     assert groups.gain.tolist() == [1, 0, 0, 0]
+
+
+def test_a_page_that_nobody_ever_saw_is_no_negative() -> None:
+    seen = {"shown": np.array([1, 0, 1, 0, 0], np.uint32), "clicks_all": np.array([0, 0, 0, 2, 0], np.uint32)}
+    collected = GroupWriter(5, seed=0)
+    collected.add(CANDIDATES.with_columns(seen), FEATURES, event([30], [1]))
+    assert sorted(collected.groups().features[:, 0].tolist()) == [0, 2, 3]
+
+
+def test_without_a_log_every_other_page_is_a_negative() -> None:
+    collected = GroupWriter(5, seed=0)
+    collected.add(CANDIDATES.with_columns({"shown": np.zeros(5, np.uint32)}), FEATURES, event([30], [1]))
+    assert sorted(collected.groups().features[:, 0].tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_further_negatives_stand_at_positions_of_the_event() -> None:
