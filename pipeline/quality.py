@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
 from corpus.pairs import TextPair
 from pipeline.config import BuildConfig
-from pipeline.pairs_to_judge import pairs_to_judge
+from pipeline.pairs_to_judge import Rubric, pairs_to_judge
 from pipeline.step import Work
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
@@ -25,6 +27,8 @@ from recall.qprime import build as qprime_build
 from recall.qprime.search_engine import TantivyEngine
 from recall.qprime.writer import KeyPhraseWriter
 from store.tables import write_table
+
+_ENOUGH_TO_CALIBRATE = 200  # given labels
 
 
 class PairJudge:
@@ -63,7 +67,7 @@ def labels(work: Work) -> dict[str, object]:
     given = pq.read_table(work.of("read") / "labels.parquet")
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
-    quality, source, figures = _judged(work, judge, pairs)
+    quality, source, figures = _judged(work, judge, pairs, given)
     scored = ~np.isnan(quality)  # a pair without a label is left out: nothing is guessed
     if not scored.any() and not len(human):
         raise SettingsError(f"the judge labelled none of {len(pairs)} pairs: {figures['unscored']}")
@@ -77,12 +81,12 @@ def labels(work: Work) -> dict[str, object]:
 
 
 def _judged(
-    work: Work, rubric: PairJudge, pairs: NDArray[np.uint64]
+    work: Work, rubric: PairJudge, pairs: NDArray[np.uint64], given: pa.Table
 ) -> tuple[NDArray[np.float32], str, dict[str, object]]:
     """Return the quality of each pair (NaN: none), who says so, and what became of the pairs."""
     config = work.config.labels
     if config.judge == "rubric":
-        return rubric(pairs[:, 0], pairs[:, 1]), "rubric", {}
+        return calibrated(rubric, given)(rubric(pairs[:, 0], pairs[:, 1])), "rubric", {}
     judge = LlmJudge(endpoint_of(work.config), load_prompt(config.prompt))
     table = pq.read_table(work.of("read") / "pages.parquet", columns=["url", "title", "snippet"])
     first, second = (table.take(np.searchsorted(rubric.pages, pairs[:, side])).to_pylist() for side in (0, 1))
@@ -91,6 +95,21 @@ def _judged(
         judged = judge.judge(texts, progress)
     figures: dict[str, object] = {"unscored": judged.unscored(), "notes": judged.notes, "tokens": judged.tokens}
     return judged.quality, f"{config.model} {config.prompt}", figures
+
+
+def calibrated(rubric: Rubric, given: pa.Table) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return what brings the rubric's scores to the scale of the given labels; its order stays (isotonic regression).
+
+    Two scales side by side would teach the quality head to tell who judged. With few labels nothing is changed.
+    """
+    if len(given) < _ENOUGH_TO_CALIBRATE:
+        return lambda scores: scores
+    scores = rubric(given["page1"].to_numpy(), given["page2"].to_numpy())
+    order = np.argsort(scores, kind="stable")
+    fitted = isotonic_regression(given["quality"].to_numpy()[order].astype(np.float64)).x
+    places, first = np.unique(scores[order], return_index=True)
+    levels = np.add.reduceat(fitted, first) / np.diff([*first, len(fitted)])
+    return lambda scores: np.interp(scores, places, levels).astype(np.float32)
 
 
 def endpoint_of(config: BuildConfig) -> Endpoint:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from llm_endpoint import Server, scored, serving
 
 from configs.reading import SettingsError
 from pipeline.config import BuildConfig, LabelsConfig
-from pipeline.quality import labels, with_model
+from pipeline.quality import calibrated, labels, with_model
 from pipeline.step import Work
 
 THREE = scored({"3": 0.96, "4": 0.02, "2": 0.01, "1": 0.005, "0": 0.005})
@@ -77,3 +78,29 @@ def test_another_model_is_another_configuration(endpoint: Server, monkeypatch: p
     monkeypatch.setenv("ONWARD_LLM_MODEL", "judge-2")
     assert with_model(config).labels.model == "judge-2"
     assert with_model(BuildConfig()) == BuildConfig()
+
+
+def by_hash(page1: np.ndarray, page2: np.ndarray) -> np.ndarray:
+    """Stand in for the rubric: eight scores from 0 to 3.5."""
+    return (page2 % np.uint64(8)).astype(np.float32) / 2
+
+
+def given(count: int) -> pa.Table:
+    """Return labels that grow with the rubric's scores, on a lower scale, with noise."""
+    generator = np.random.default_rng(0)
+    pages = generator.integers(0, 1_000, count).astype(np.uint64)
+    quality = by_hash(pages, pages) / 4 + generator.normal(0, 0.3, count)
+    return pa.table({"page1": pages, "page2": pages, "quality": np.clip(quality, 0, 4).astype(np.float32)})
+
+
+def test_the_rubric_comes_to_the_scale_of_the_given_labels_and_keeps_its_order() -> None:
+    table = given(2_000)
+    scale = calibrated(by_hash, table)
+    found = scale(by_hash(table["page1"].to_numpy(), table["page2"].to_numpy()))
+    assert found.mean() == pytest.approx(table["quality"].to_numpy().mean(), abs=1e-3)
+    assert (np.diff(scale(np.linspace(0, 4, 50).astype(np.float32))) >= 0).all()
+
+
+def test_a_few_labels_set_no_scale() -> None:
+    scores = np.array([0.5, 3.0], np.float32)
+    assert calibrated(by_hash, given(50))(scores) is scores
