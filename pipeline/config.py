@@ -86,7 +86,7 @@ class BuildConfig(BaseModel):
 #: their stamps would more than double a build on a laptop.
 PROFILES: dict[str, dict[str, object]] = {
     "quick": {
-        "text": {"neighbours": 10},
+        "text": {"neighbours": 10, "judged_tokens": 24},
         "examples": {"groups": 4_000, "stage2_pages": 120},
         "two_tower": {"head_steps": 250},
         "teachers": {"click_steps": 200, "quality_steps": 200, "frozen_layers": 3, "pool": 15_000},
