@@ -65,7 +65,10 @@ def with_interval(
         return Interval(value, value, value)
     members = np.unique(groups, return_inverse=True)[1]
     draws = generator.multinomial(members.max() + 1, np.full(members.max() + 1, 1 / (members.max() + 1)), RESAMPLES)
-    drawn = (_by_matrix if len(labels) <= _MATRIX else _one_by_one)(predicted, labels, draws[:, members])
+    if len(labels) <= _MATRIX:
+        drawn = _by_matrix(predicted, labels, draws[:, members])
+    else:
+        drawn = _one_by_one(predicted, labels, draws[:_FEWER, members])
     drawn = drawn[~np.isnan(drawn)]
     if len(drawn) == 0:
         return Interval(value, float("nan"), float("nan"))
@@ -89,9 +92,9 @@ def _by_matrix(
 def _one_by_one(
     predicted: NDArray[np.floating], labels: NDArray[np.floating], times: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return PA of each draw without a matrix of pairs; fewer draws, since many rows make them alike."""
+    """Return PA of each draw without a matrix of pairs."""
     rows = np.arange(len(labels))
-    drawn = (np.repeat(rows, of_row) for of_row in times[:_FEWER])
+    drawn = (np.repeat(rows, of_row) for of_row in times)
     return np.array([pairwise_accuracy(predicted[chosen], labels[chosen]) for chosen in drawn])
 
 

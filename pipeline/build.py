@@ -35,10 +35,14 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
     """
     counted = ("read", "counts")
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
-    examples = ("ranking.features", "ranking.examples", "pipeline.events", "pipeline.leak", "pipeline.ranking")
+    judging = ("ranking.quality.likeness", "ranking.quality.pages", "ranking.quality.rubric")
+    examples = (
+        "ranking.features", "ranking.examples", "ranking.lightgbm.train", "pipeline.events", "pipeline.leak",
+        "pipeline.ranking", "pipeline.snapshot",
+    )  # fmt: skip
     training = (
         "pipeline.examples", "ranking.cross_encoder.examples", "ranking.cross_encoder.losses",
-        "ranking.cross_encoder.model", "text_model.base", "text_model.training",
+        "ranking.cross_encoder.model", "pipeline.events", "text_model.base", "text_model.export", "text_model.training",
     )  # fmt: skip
     teaching = tuple(f"ranking.teachers.{name}" for name in ("logits", "model", "stamp", "train"))
     taught = Step(
@@ -51,7 +55,8 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
             code=("corpus.reader", "corpus.url"), seeded=False,
         ),
         Step(
-            "text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.tokens"),
+            "text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.base", "text_model.export", "text_model.tokens", "recall.two_tower.build",
+                  "recall.ann"),
             seeded=False,
         ),
         Step(
@@ -68,25 +73,26 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         Step("cf", log.cf_embeddings, after=counted, config=("cf",), code=("recall.cf.build", "recall.ann")),
         Step(
             "two_tower", two_tower.two_tower, after=(*counted, "text"), config=("two_tower", "text"),
-            code=("pipeline.two_tower", "recall.two_tower.train", "recall.two_tower.build", "text_model.training"),
+            code=("pipeline.two_tower", "recall.two_tower.train", "recall.two_tower.build", "recall.ann",
+                  "text_model.base", "text_model.export", "text_model.training"),
             shared=True,
         ),
         Step(
             "qprime", quality.qprime, after=("read", "text"), config=("qprime",),
-            code=("recall.qprime.build", "recall.qprime.writer", "ranking.quality.rubric", "ranking.quality.likeness"),
+            code=("pipeline.quality", "recall.qprime.build", "recall.qprime.found", "recall.qprime.writer", *judging),
             seeded=False,
         ),
         Step(
             "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),
-            code=("pipeline.quality", "pipeline.pairs_to_judge", "ranking.quality.rubric", "ranking.quality.likeness",
-                  "prompting.prompt"),
+            code=("pipeline.quality", "pipeline.pairs_to_judge", "pipeline.events", *judging, "prompting.prompt",
+                  "prompting.prompts", "prompting.scores"),
         ),
         Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
         *([taught] if distil else []),
         Step(
             "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
             config=("cross_encoder", "text"),
-            code=(*training, "pipeline.student", "ranking.cross_encoder.train"), shared=True,
+            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights"), shared=True,
         ),
         Step(
             "stage2", ranking.stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2"),

@@ -60,5 +60,5 @@ def _recalled(work: Work) -> PagePairs:
     index = ann.load(work.of("two_tower") / "pages")
     queries = np.load(work.of("two_tower") / "queries.npy").astype(np.float32)
     _, rows = index.nearest_rows(queries, _NEIGHBOURS)
-    first = np.repeat(index.pages, rows.shape[1])
-    return np.stack([first, index.pages[rows.ravel()]], axis=1)
+    first, second = np.repeat(index.pages, rows.shape[1]), rows.ravel()
+    return np.stack([first[second >= 0], index.pages[second[second >= 0]]], axis=1)  # -1: fewer pages than asked for

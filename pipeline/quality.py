@@ -16,6 +16,7 @@ from corpus.pairs import TextPair
 from pipeline.config import BuildConfig
 from pipeline.pairs_to_judge import Rubric, pairs_to_judge
 from pipeline.step import Work
+from prompting.client import TRY_AGAIN
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
 from prompting.progress import pair_progress
@@ -70,7 +71,8 @@ def labels(work: Work) -> dict[str, object]:
     quality, source, figures = _judged(work, judge, pairs, given)
     scored = ~np.isnan(quality)  # a pair without a label is left out: nothing is guessed
     if not scored.any() and not len(human):
-        raise SettingsError(f"the judge labelled none of {len(pairs)} pairs: {figures['unscored']}")
+        why = figures.get("unscored", "give labels, or let labels.judged be more")
+        raise SettingsError(f"the judge labelled none of {len(pairs)} pairs: {why}")
     page1, page2 = np.concatenate([human, pairs[scored]]).T
     quality = np.concatenate([given["quality"].to_numpy(), quality[scored]]).astype(np.float32)
     sources = ["input"] * len(human) + [source] * int(scored.sum())
@@ -93,6 +95,11 @@ def _judged(
     texts = [TextPair(*one.values(), *two.values()) for one, two in zip(first, second, strict=True)]
     with pair_progress(f"judge {config.prompt}", len(texts)) as progress:
         judged = judge.judge(texts, progress)
+    if stopped := {reason: count for reason, count in judged.unscored().items() if reason in TRY_AGAIN}:
+        raise SettingsError(
+            f"the judge stopped early: {stopped}; what it said is kept: raise ONWARD_LLM_MAX_TOKENS, lower"
+            " labels.judged or repair the endpoint, and build again"
+        )
     figures: dict[str, object] = {"unscored": judged.unscored(), "notes": judged.notes, "tokens": judged.tokens}
     return judged.quality, f"{config.model} {config.prompt}", figures
 

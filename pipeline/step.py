@@ -153,9 +153,13 @@ def _clear(directory: Path) -> None:
 
 
 def _source_hash(module: str) -> str:
+    """Return a hash of a module's source, or of all files in a folder that holds no Python, such as the prompts."""
     spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None, module  # noqa: S101 - a misspelt module in our own list
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    assert spec is not None, module  # noqa: S101 - a misspelt module in our own list
+    if spec.origin is not None:
+        return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    folders = map(Path, spec.submodule_search_locations or ())
+    return hash_files(sorted(path for folder in folders for path in folder.iterdir() if path.is_file()))
 
 
 def _read_done(target: Path) -> dict[str, Any] | None:

@@ -58,7 +58,7 @@ def student(work: Work) -> dict[str, object]:
 
 def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, object]]:
     config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
-    inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory), config.frozen_layers)
+    inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
     with progress("training cross-encoder", config.steps) as advance:
         if config.distil:
             pool = stamped(work)
@@ -89,7 +89,7 @@ def _warm_start(work: Work, model: CrossEncoder) -> str:
     return bundle.name
 
 
-def _inputs(tokens: PageTokens, lower: OnnxModel | None, layers: int) -> PairInputs:
+def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
     def states(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
         assert lower is not None  # noqa: S101 - chosen below
         batch = tokens.pairs(page1, page2)

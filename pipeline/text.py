@@ -1,4 +1,4 @@
-"""Steps over words: tokens, embeddings, text neighbours, and the two towers."""
+"""The step over words: tokens, embeddings, text neighbours, and the vectors that the rubric compares."""
 
 from __future__ import annotations
 

@@ -14,11 +14,21 @@ from prompting.cache import AnswerCache, cache_key
 from prompting.endpoint import Endpoint
 from prompting.spending import Spending
 
+_SPENT, _LIMITED, _SLOW, _LOST = "spending limit reached", "rate limited (429)", "timed out", "no connection"
+
+#: Reasons that say nothing of the pair: another run may well get its score.
+TRY_AGAIN = frozenset(
+    {_SPENT, _LIMITED, _SLOW, _LOST, "call refused (401)", "call refused (403)", "call refused (404)"}
+)
+
 _NO_KEY = "none"  # the library wants one; a server without keys passes over it
 _OVERHEAD = 64  # tokens around a prompt: roles and separators
 
 # Errors that the next call will meet as well: asking on would only hammer the endpoint.
 _HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+
+# What the library lets through of a 200 that is no completion: HTML, half a JSON, other types than promised.
+_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class Client:
@@ -61,7 +71,7 @@ class Client:
     async def _paid(self, prompt: str, parameters: dict[str, Any]) -> Answer:
         most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token is a byte or more
         if not await self.spending.hold(most):
-            raise Unscored("spending limit reached")
+            raise Unscored(_SPENT)
         used = 0
         try:
             completion = await self._openai.chat.completions.create(
@@ -69,6 +79,8 @@ class Client:
             )
             used = completion.usage.total_tokens if completion.usage else most
             return _answer(completion, used)
+        except _MALFORMED:
+            raise Unscored("answer not understood") from None
         except openai.APIError as error:
             reason = _reason(error)
             if isinstance(error, _HOPELESS):
@@ -82,11 +94,11 @@ def _reason(error: openai.APIError) -> str:
     """Return what went wrong in few words; never the server's own, which may repeat the key."""
     match error:
         case openai.RateLimitError():
-            return "rate limited (429)"
+            return _LIMITED
         case openai.APITimeoutError():
-            return "timed out"
+            return _SLOW
         case openai.APIConnectionError():
-            return "no connection"
+            return _LOST
         case openai.APIStatusError():
             return f"call refused ({error.status_code})"
         case _:
@@ -95,7 +107,7 @@ def _reason(error: openai.APIError) -> str:
 
 def _answer(completion: ChatCompletion, used: int) -> Answer:
     if not completion.choices:
-        return Answer("", "empty", tokens=used)
+        raise Unscored("answer not understood")  # a gateway's error in the dress of an answer: not kept, asked again
     choice = completion.choices[0]
     text = choice.message.content or ""
     tokens = choice.logprobs.content if choice.logprobs else None
@@ -114,6 +126,6 @@ def _class_tokens(tokens: list[Any]) -> Iterator[ClassToken]:
     for token in tokens:
         data = bytes(token.bytes) if token.bytes is not None else token.token.encode()
         if data.strip().decode("ascii", "replace") in CLASSES:
-            listed = {other.token: other.logprob for other in token.top_logprobs} or {token.token: token.logprob}
+            listed = {other.token: other.logprob for other in token.top_logprobs or ()} or {token.token: token.logprob}
             yield ClassToken(offset + len(data) - len(data.lstrip()), tuple(listed.items()))
         offset += len(data)

@@ -12,8 +12,16 @@ JUDGES = 5
 #: The most probability that classes left out of the list may hold: it moves the score by 0.04 at most.
 MISSING = 0.01
 
-_FIVE = re.compile(r"scores?\W{0,8}((?:[0-4]\W{1,3}){4}[0-4])(?!\d|[.,/]\d)", re.IGNORECASE)
-_ONE = re.compile(rb"score\W{0,8}([0-4])(?!\d|[.,/]\d)", re.IGNORECASE)
+# Before a score may stand a scale in brackets, a colon and emphasis; behind it no range and no sixth score. So the
+# 0 of `score (0-4): 3` is not read as a score.
+_SCALE = r"(?:\s{0,2}\([^)]{0,12}\))?"
+_FIVE = re.compile(
+    rf"scores?{_SCALE}[\s:=*_]{{0,8}}((?:[0-4][\s,;|]{{1,3}}){{4}}[0-4])(?!\d|[.,/]\d|[\s,;|–-]{{1,3}}\d)",
+    re.IGNORECASE,
+)
+_ONE = re.compile(
+    rf"score{_SCALE}[\s:=*_]{{0,8}}([0-4])(?!\d|[.,]\d|\s{{0,2}}[/-]\s{{0,2}}\d)".encode("ascii"), re.IGNORECASE
+)
 _LONE = re.compile(rb"\W*([0-4])\W*")
 
 

@@ -82,7 +82,15 @@ def freeze(encoder: PreTrainedModel, layers: int) -> None:
 
 
 def shorten(encoder: PreTrainedModel, layers: int) -> None:
-    """Leave `layers` of a deeper encoder's layers, evenly spaced, the lowest and the highest among them."""
+    """Leave `layers` of a deeper encoder's layers, evenly spaced, the lowest and the highest among them.
+
+    Raises SettingsError for a deeper encoder that is not BERT or its like.
+    """
+    if not splits(encoder) and encoder.config.num_hidden_layers > layers:
+        raise SettingsError(
+            f"cross_encoder.layers: {encoder.config.model_type} cannot be cut to {layers} layers: set it to"
+            f" {encoder.config.num_hidden_layers}, or give a BERT as text.base"
+        )
     deep = list(encoder.encoder.layer) if splits(encoder) else []
     if len(deep) > layers:
         kept = [round(number * (len(deep) - 1) / max(1, layers - 1)) for number in range(layers)]

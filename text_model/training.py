@@ -139,7 +139,8 @@ def _write(
 ) -> None:
     if not here.main:
         return
-    tensors = {f"model.{name}": value.contiguous() for name, value in objective.state_dict().items()}
+    # By parameter, not by state_dict: a tower that reads both sides has two names there and one tensor.
+    tensors = {f"model.{name}": value.detach().contiguous() for name, value in objective.named_parameters()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     beside = path.with_suffix(".writing")
@@ -162,6 +163,7 @@ def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path 
                 number, _, part = name.partition(".")
                 state.setdefault(int(number), {})[part] = file.get_tensor(key)
         about = file.metadata()
-    objective.load_state_dict(model)
+    for parameter_name, parameter in objective.named_parameters():
+        parameter.data.copy_(model[parameter_name])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(about["step"]), Curve(json.loads(about["losses"]))

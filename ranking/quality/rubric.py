@@ -9,7 +9,7 @@
 
 0 is useless, 1 weak, 2 fair, 3 good, 4 just what to read next. The curve is the least-squares fit of
 the share of people who would follow a recommendation, over 1,023 human-judged pairs of news articles
-(CNRec); its shape was then checked on encyclopaedia pages (docs/measurements.md).
+(CNRec); given labels of another site set its scale (`pipeline.quality.calibrated`).
 """
 
 from __future__ import annotations

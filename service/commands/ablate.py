@@ -65,6 +65,7 @@ def ablate(
         bound=bound,
         satisfied_s=satisfied_s,
     )
+    _check_files(out, [clicks, impressions, truth, golden])
     measured = measure(plan)
     found = results(plan, measured)
     facts = facts_of(plan, measured, profile.value, overrides or [])
@@ -80,6 +81,15 @@ def ablate(
         json.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
     _show(found.tables)
     typer.echo(f"{out}: the report")
+
+
+def _check_files(out: Path, given: list[Path | None]) -> None:
+    """Raise BadParameter for what would only be missed after an hour of building."""
+    if not out.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{out}: there is no directory {out.parent}: make it first")
+    for file in given:
+        if file is not None and not file.is_file():
+            raise typer.BadParameter(f"{file} is no file")
 
 
 def _numbers(tables: str) -> tuple[int, ...]:

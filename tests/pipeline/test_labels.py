@@ -61,8 +61,20 @@ def test_a_pair_that_the_model_refuses_is_left_out_and_counted(tiny, tmp_path: P
 
 def test_no_label_at_all_is_one_clear_error(tiny, tmp_path: Path, endpoint: Server) -> None:
     endpoint.reply = lambda body: (401, {"error": {"message": "no"}})
-    with pytest.raises(SettingsError, match=r"labelled none of \d+ pairs: .*call refused \(401\)"):
+    with pytest.raises(SettingsError, match=r"stopped early: .*call refused \(401\)"):
         labels(work(tiny, tmp_path, judge="llm"))
+
+
+def test_labelling_that_met_its_limit_is_not_done(tiny, tmp_path: Path, endpoint: Server, monkeypatch) -> None:
+    monkeypatch.setenv("ONWARD_LLM_MAX_TOKENS", "5000")
+    with pytest.raises(SettingsError, match=r"stopped early: .*spending limit.*raise ONWARD_LLM_MAX_TOKENS"):
+        labels(work(tiny, tmp_path, judge="llm"))
+    assert endpoint.asked
+
+
+def test_no_pair_to_judge_is_told(tiny, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="labelled none of 0 pairs"):
+        labels(work(tiny, tmp_path, judged=0))
 
 
 def test_without_an_endpoint_the_build_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,8 +103,10 @@ def test_an_endpoint_that_is_not_there_is_counted(tmp_path: Path) -> None:
         (completion("I like both pages."), "no score in the answer"),
         (completion("Final score: 3"), "no log-probabilities for the score"),
         (scored({"3": 0.6, "4": 0.2}), "a class is missing from the log-probabilities"),
-        ({"choices": []}, "no score in the answer"),
-        ({"hello": "world"}, "no score in the answer"),
+        ({"choices": []}, "answer not understood"),
+        ({"hello": "world"}, "answer not understood"),
+        (["a", "list"], "answer not understood"),
+        (completion("3", content=[{"token": "4", "logprob": 0.0, "bytes": None, "top_logprobs": 7}]), "answer not"),
     ],
 )
 def test_an_answer_without_a_score_is_counted(
@@ -112,8 +114,18 @@ def test_an_answer_without_a_score_is_counted(
 ) -> None:
     server.reply = lambda asked: (200, body) if "Foxes 0" in asked["messages"][0]["content"] else Server().reply(asked)
     judged = judge(server.endpoint(tmp_path), [pair(0), pair(1)])
-    assert judged.reasons == [reason, ""]
+    assert judged.reasons[0].startswith(reason)
+    assert judged.reasons[1] == ""
     assert np.isnan(judged.quality).tolist() == [True, False]
+
+
+def test_an_answer_that_was_none_is_asked_for_again(server: Server, tmp_path: Path) -> None:
+    bodies = iter([{"error": {"message": "upstream is away"}}])
+    good = server.reply
+    server.reply = lambda asked: (200, body) if (body := next(bodies, None)) else good(asked)
+    endpoint = server.endpoint(tmp_path)
+    assert judge(endpoint, [pair()]).reasons == ["answer not understood"]
+    assert judge(endpoint, [pair()]).reasons == [""]
 
 
 def test_a_class_that_is_missing_and_hardly_matters_is_noted(server: Server, tmp_path: Path) -> None:

@@ -18,7 +18,18 @@ def test_a_is_the_mean_of_five_judges() -> None:
     assert mean_of_judges(Answer("One says 4.\n**Scores:** 4, 3, 3, 2, 4")) == pytest.approx(3.2)
 
 
-@pytest.mark.parametrize("text", ["Scores: 4, 3, 3, 2", "Scores: 4, 3, 3, 2, 9", "Scores: 1, 2, 3, 4, 2.5", "good", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Scores: 4, 3, 3, 2",
+        "Scores: 4, 3, 3, 2, 9",
+        "Scores: 1, 2, 3, 4, 2.5",
+        "good",
+        "",
+        "Scores: 0-4",
+        "Scores: 4, 3, 3, 2, 4, 1",
+    ],
+)
 def test_without_five_scores_a_pair_has_none(text: str) -> None:
     with pytest.raises(Unscored, match="no five scores"):
         mean_of_judges(Answer(text))
@@ -47,6 +58,11 @@ def test_the_last_score_counts_and_the_aspects_do_not() -> None:
     assert expected_class(Answer(text, classes=tokens))[0] == 2.0
 
 
+def test_a_scale_that_the_answer_repeats_is_no_score() -> None:
+    assert expected_class(answer("Final score (0-4): 3", {"3": 1.0}))[0] == 3.0
+    assert mean_of_judges(Answer("Scores (0-4): 3, 3, 4, 3, 3")) == pytest.approx(3.2)
+
+
 def test_bytes_before_the_score_may_be_of_any_script() -> None:
     assert expected_class(answer("Gründe: 狐と狼。\nFinal score: 3", {"3": 1.0}))[0] == 3.0
 
@@ -60,7 +76,19 @@ def test_a_missing_class_that_may_hold_more_is_not_guessed() -> None:
         expected_class(answer("3", {"3": 0.6, "4": 0.3}))
 
 
-@pytest.mark.parametrize("text", ["Final score: 7", "Final score: 3.5", "Final score: 3/5", "a good page", "", "12"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Final score: 7",
+        "Final score: 3.5",
+        "Final score: 3/5",
+        "a good page",
+        "",
+        "12",
+        "Final score (0-4)",
+        "score: 0-4",
+    ],
+)
 def test_what_is_no_score_is_not_guessed(text: str) -> None:
     with pytest.raises(Unscored, match="no score in the answer"):
         expected_class(answer(text or " ", {"3": 1.0}))

@@ -8,12 +8,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from transformers import BertConfig, BertModel
 
 from cascade.types import Candidates, Query
 from corpus.url import page_ids
 from recall.two_tower import build
 from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
-from recall.two_tower.train import Pairs, TwoTowerConfig, in_batch_softmax, principal_axes, train_heads
+from recall.two_tower.train import (
+    Pairs,
+    TwoTowerConfig,
+    in_batch_softmax,
+    principal_axes,
+    train_encoder,
+    train_heads,
+)
 from text_model.base import PACKAGED, load_encoder, write_tokenizer
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
@@ -149,3 +157,31 @@ async def test_cosines_are_those_of_the_towers(towers: SimpleNamespace) -> None:
     assert column[0] == pytest.approx(towers.queries.vector(asked) @ towers.index.vector(int(candidates.pages[0])))
     assert np.isnan(column).tolist() == [False, False, True]
     assert np.isnan(unknown["two_tower_cosine"]).all()
+
+
+def test_a_killed_encoder_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    def encoder() -> BertModel:
+        torch.manual_seed(0)
+        shape = BertConfig(
+            vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+            attn_implementation="eager",
+        )  # fmt: skip
+        return BertModel(shape)
+
+    def inputs(rows: np.ndarray) -> dict[str, torch.Tensor]:
+        ids = torch.from_numpy(rows)[:, None] + torch.arange(3)
+        return {"input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": torch.ones_like(ids)}
+
+    def kill(done: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    pairs = Pairs(np.arange(40), (np.arange(40) + 7) % 40, np.ones(40))
+    config = TwoTowerConfig(encoder_steps=8, encoder_batch=16, encoder_rate=1e-2, checkpoint_every=2)
+    whole, killed, resumed = encoder(), encoder(), encoder()
+    curve = train_encoder(whole, inputs, pairs, 40, config, 0, None, ignored)
+    with pytest.raises(KeyboardInterrupt):
+        train_encoder(killed, inputs, pairs, 40, config, 0, tmp_path / "checkpoint", kill)
+    train_encoder(resumed, inputs, pairs, 40, config, 0, tmp_path / "checkpoint", ignored)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+    assert curve.losses["softmax"][-1] < curve.losses["softmax"][0]
