@@ -55,8 +55,10 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
             code=("corpus.reader", "corpus.url"), seeded=False,
         ),
         Step(
-            "text", text.text, after=("read",), config=("text",), code=("pipeline.text", "text_model.base", "text_model.export", "text_model.tokens", "recall.two_tower.build",
-                  "recall.ann"),
+            "text", text.text, after=("read",), config=("text",), code=(
+                "pipeline.text", "text_model.base", "text_model.export", "text_model.tokens",
+                "recall.two_tower.build", "recall.ann",
+            ),
             seeded=False,
         ),
         Step(
@@ -92,7 +94,8 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         Step(
             "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
             config=("cross_encoder", "text"),
-            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights"), shared=True,
+            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights"),
+            shared=True,
         ),
         Step(
             "stage2", ranking.stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2"),
