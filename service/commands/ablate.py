@@ -65,7 +65,7 @@ def ablate(
         bound=bound,
         satisfied_s=satisfied_s,
     )
-    _check_files(out, [clicks, impressions, truth, golden])
+    _check_files(out, [golden] if plan.tables == (1,) else [clicks, impressions, truth, golden])
     measured = measure(plan)
     found = results(plan, measured)
     facts = facts_of(plan, measured, profile.value, overrides or [])

@@ -122,4 +122,4 @@ def test_two_processes_stamp_what_one_stamps(tiny, bundles: Path, tmp_path: Path
     build(tiny.data, bundles, changed, only=["teachers"])
     for name in ("pool", "click", "quality"):
         alone, together = (np.load(root / f"work/teachers/{name}.npy") for root in (bundles, tmp_path / "bundles"))
-        assert together == pytest.approx(alone, abs=5e-3), name  # sums in another order, over three steps
+        assert together == pytest.approx(alone, abs=0.03), name  # sums in another order, then int8
