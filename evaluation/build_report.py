@@ -6,24 +6,18 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from evaluation.document import facts_table, opening
 from evaluation.plot import Curve, plot
 
-_STYLE = (
-    "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse}td{padding:.2rem .8rem;border-bottom:1px solid #ddd}"
-)
 _STEP = "step"
 _LOSSES = ("curve", "curves")  # as steps name them among their figures
 
 
 def html(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the page. `metrics` are the figures of a bundle's manifest by step."""
-    lines = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>',
-        f"<h1>{escape(title)}</h1>",
-    ]
+    lines = opening(title)
     for step, figures in metrics.items():
-        lines += [f"<h2>{escape(step)}</h2>", _table(scalars(figures))]
+        lines += [f"<h2>{escape(step)}</h2>", facts_table(scalars(figures))]
         for model, losses in _losses(figures):
             curves = [Curve(name, losses[_STEP], values, _labels(values)) for name, values in losses.items()
                       if name != _STEP]  # fmt: skip
@@ -44,8 +38,3 @@ def _losses(figures: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, list
 
 def _labels(values: list[float]) -> list[str]:
     return [f"{value:.4g}" for value in values]
-
-
-def _table(figures: Mapping[str, Any]) -> str:
-    rows = (f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>" for name, value in figures.items())
-    return f"<table>{''.join(rows)}</table>"
