@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.bootstrap import Interval, interval
+
 #: Seconds: a reader who stayed as long was not disappointed. The usual threshold of web search.
 SATISFIED_S = 30.0
 #: Clicks on pages of at most this quality (0 to 4) are not worth keeping (section 3.5).
@@ -13,15 +15,15 @@ LOW_QUALITY = 1.0
 SCALE = 100.0
 
 
-def click_through_rate(impression: NDArray[np.integer], clicked: NDArray[np.bool_]) -> float:
-    """Return the share of impressions with at least one click (section 3.3); NaN without impressions.
+def click_through_rate(impression: NDArray[np.integer], clicked: NDArray[np.bool_]) -> Interval:
+    """Return the share of impressions with at least one click (section 3.3) and its interval; NaN without impressions.
 
     One row a page shown: the impression that it was shown in, and whether it was clicked.
     """
     shown, row = np.unique(impression, return_inverse=True)
     if len(shown) == 0:
-        return float("nan")
-    return float((np.bincount(row, clicked, len(shown)) > 0).mean())
+        return Interval(float("nan"), float("nan"), float("nan"))
+    return interval((np.bincount(row, clicked, len(shown)) > 0).astype(np.float64))
 
 
 def satisfied(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,8 @@ from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
 from corpus.url import FRAGMENT_HOSTS
+from evaluation.bootstrap import Interval
+from evaluation.clicks import click_through_rate
 from store.page_row import read_text
 from store.tables import LmdbTable
 
@@ -38,6 +40,7 @@ class HeldOut:
     steps: Mapping[int, NDArray[np.uint64]]  # page -> pages gone on to, one as often as it was
     impressions: Mapping[int, list[Impression]]
     report: Report
+    click_through_rate: Interval  # of every held-out impression, also those without a click: the ranker's of the day
 
     @property
     def pages(self) -> list[int]:
@@ -56,7 +59,7 @@ class HeldOut:
     def only(self, chosen: Sequence[int]) -> HeldOut:
         """Return the log of these pages."""
         steps = {page: self.steps[page] for page in chosen if page in self.steps}
-        return HeldOut(steps, {p: self.impressions[p] for p in chosen if p in self.impressions}, self.report)
+        return replace(self, steps=steps, impressions={p: self.impressions[p] for p in chosen if p in self.impressions})
 
     def _shuffled(self, seed: int) -> list[int]:
         shuffled: list[int] = np.random.default_rng(seed).permutation(np.array(self.pages, np.uint64)).tolist()
@@ -83,9 +86,8 @@ def read_held_out(
         if impressions is not None:
             files["impressions"] = impressions
         report = read(files, directory, until, fragment_hosts)
-        return HeldOut(
-            _steps(directory / "clicks.parquet", since), _impressions(directory / "impressions.parquet", since), report
-        )
+        shown, rate = _impressions(directory / "impressions.parquet", since)
+        return HeldOut(_steps(directory / "clicks.parquet", since), shown, report, rate)
 
 
 def write_pages(pages: LmdbTable, path: Path) -> None:
@@ -108,7 +110,8 @@ def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
     return _grouped(page[:-1][step], page[1:][step])
 
 
-def _impressions(path: Path, since: datetime | None) -> dict[int, list[Impression]]:
+def _impressions(path: Path, since: datetime | None) -> tuple[dict[int, list[Impression]], Interval]:
+    """Return the impressions with a click by page, and the click-through rate of all."""
     table = pq.read_table(path, filters=None if since is None else [("time", ">=", since)])
     table = table.sort_by([("impression", "ascending"), ("position", "ascending")])
     names = ("impression", "page1", "page2", "clicked", "dwell_s", "random")
@@ -119,7 +122,7 @@ def _impressions(path: Path, since: datetime | None) -> dict[int, list[Impressio
             part = slice(start, end)
             shown = Impression(page2[part], clicked[part], dwell[part], bool(random[start]))
             found.setdefault(int(page1[start]), []).append(shown)
-    return found
+    return found, click_through_rate(impression, clicked)
 
 
 def _grouped(page: NDArray[np.uint64], target: NDArray[np.uint64]) -> dict[int, NDArray[np.uint64]]:

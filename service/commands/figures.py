@@ -33,6 +33,7 @@ def report_of(
         "pages": len(held_out.pages),
         "pairs": sum(map(len, held_out.steps.values())),
         "impressions": sum(map(len, held_out.impressions.values())),
+        "logged_ctr": held_out.click_through_rate.as_dict(),
         "rows": held_out.report.as_dict(),
         "rankings": {name: dict(metrics.as_dict()) for name, metrics in figures.items()},
     }

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, ClickRules
+from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, Impression
 from evaluation.truth import JudgedPairs
 
@@ -26,7 +27,7 @@ def truth(**quality: float) -> JudgedPairs:
 
 
 def log(*impressions: Impression) -> HeldOut:
-    return HeldOut({}, {1: list(impressions)}, None)
+    return HeldOut({}, {1: list(impressions)}, None, Interval(0.0, 0.0, 0.0))
 
 
 def test_the_paper_s_rules_hold_where_the_log_allows_them() -> None:

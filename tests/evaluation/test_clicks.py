@@ -16,11 +16,11 @@ def mask(text: str) -> np.ndarray:
 
 def test_ctr_by_hand() -> None:
     impression = np.array([7, 7, 7, 3, 3, 9, 9])  # three impressions: two clicks, none, one
-    assert click_through_rate(impression, mask("xx..." + ".x")) == pytest.approx(2 / 3)
+    assert click_through_rate(impression, mask("xx..." + ".x")).mean == pytest.approx(2 / 3)
 
 
 def test_ctr_of_nothing_is_unknown() -> None:
-    assert np.isnan(click_through_rate(np.empty(0, int), np.empty(0, bool)))
+    assert np.isnan(click_through_rate(np.empty(0, int), np.empty(0, bool)).mean)
 
 
 def test_a_click_satisfies_from_the_threshold_on() -> None:
@@ -56,7 +56,7 @@ def test_the_quality_filter_by_hand(clicked: str, quality: list[float], kept: bo
 def test_ctr_counts_each_impression_once(rows: list[tuple[int, bool]]) -> None:
     impression, clicked = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     by_set = len({i for i, click in rows if click}) / len({i for i, _ in rows})
-    assert click_through_rate(impression, clicked) == pytest.approx(by_set)
+    assert click_through_rate(impression, clicked).mean == pytest.approx(by_set)
 
 
 def test_the_command_line_offers_the_threshold_of_the_metric() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from corpus.report import Report
 from corpus.url import canonical, host_id, page_id
+from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, read_held_out
 from store.page_row import FACTS, PageText, pack
 from store.tables import LmdbTable, write_table
@@ -93,6 +94,7 @@ def test_impressions_keep_the_order_shown_and_those_without_a_click_are_left_out
     (shown,) = log.impressions[page_id(A)]
     assert shown.shown.tolist() == [page_id(B), page_id(C)]
     assert shown.clicked.tolist() == [False, True]
+    assert log.click_through_rate.mean == pytest.approx(2 / 3)  # i2 was shown and has no click
 
 
 def test_an_impression_counts_by_its_time(pages: LmdbTable, clicks: Path, impressions: Path) -> None:
@@ -135,7 +137,7 @@ def test_a_sample_holds_whole_pages_and_is_the_same_for_one_seed(
 
 def test_halves_share_no_page_and_lose_none() -> None:
     pages = range(1, 8)
-    log = HeldOut({page: np.array([page + 1], np.uint64) for page in pages}, {}, Report({}))
+    log = HeldOut({page: np.array([page + 1], np.uint64) for page in pages}, {}, Report({}), Interval(0.0, 0.0, 0.0))
     first, second = log.halves(seed=0)
     assert (len(first.pages), len(second.pages)) == (4, 3)
     assert sorted([*first.pages, *second.pages]) == list(pages)
