@@ -42,7 +42,8 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
     )  # fmt: skip
     training = (
         "pipeline.examples", "ranking.cross_encoder.examples", "ranking.cross_encoder.losses",
-        "ranking.cross_encoder.model", "pipeline.events", "text_model.base", "text_model.export", "text_model.training",
+        "ranking.cross_encoder.model", "pipeline.events", "text_model.base", "text_model.export",
+        "text_model.pair_encoder", "text_model.training",
     )  # fmt: skip
     teaching = tuple(f"ranking.teachers.{name}" for name in ("logits", "model", "stamp", "train"))
     taught = Step(

@@ -24,7 +24,7 @@ class TextConfig:
     """How pages become tokens and embeddings, and whose evidence a thin page may borrow."""
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
-    tokens_per_page: int = 22  # two pages and three special tokens fit the padded length 48
+    tokens_per_page: int = 22  # two pages and four special tokens fit the padded length 48
     judged_tokens: int = 48  # that the rubric judge reads of a page: the title, then the snippet
     neighbours: int = 20
     sharpness: float = 4.0  # neighbours weigh cosine ** sharpness

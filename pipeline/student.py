@@ -21,8 +21,9 @@ from ranking.cross_encoder.model import CrossEncoder, LowerLayers, Scores
 from ranking.cross_encoder.train import distil, fine_tune
 from ranking.cross_encoder.weights import load_weights, save_weights
 from store.bundle import BundleError, open_bundle
-from text_model.base import load_encoder, shorten, splits
+from text_model.base import load_encoder, shorten
 from text_model.export import export, quantize
+from text_model.pair_encoder import PairEncoder
 from text_model.parallel import world
 from text_model.session import OnnxModel
 from text_model.training import Curve
@@ -39,8 +40,9 @@ def student(work: Work) -> dict[str, object]:
     pages, tokens = page_ids(work), page_tokens(work)
     labelled = labels(work, pages)
     torch.manual_seed(work.config.seed)
-    model = CrossEncoder(load_encoder(work.config.text.base))
-    shorten(model.encoder, work.config.cross_encoder.layers)
+    encoder = load_encoder(work.config.text.base)
+    shorten(encoder, work.config.cross_encoder.layers)
+    model = CrossEncoder(PairEncoder(encoder, work.config.cross_encoder.joint_layers))
     started = _warm_start(work, model)
     curve, figures = _train(work, model, tokens, labelled)
     model.to("cpu")
@@ -101,7 +103,7 @@ def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
 
 def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
     """Return the frozen layers as int8 ONNX, for a CPU."""
-    if layers == 0 or world().device.type != "cpu" or not splits(model.encoder):
+    if layers == 0 or world().device.type != "cpu" or not model.encoder.by_layers:
         return None
     as_float, as_int8 = (out / f"lower.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
     export(LowerLayers(model.encoder, layers), as_float, ["states"])

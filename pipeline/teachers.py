@@ -20,6 +20,7 @@ from ranking.teachers.model import Teacher
 from ranking.teachers.stamp import stamp
 from ranking.teachers.train import train_click, train_quality
 from text_model.base import load_encoder
+from text_model.pair_encoder import PairEncoder
 from text_model.parallel import world
 from text_model.training import Curve, Progress
 
@@ -76,7 +77,8 @@ def _teach_and_stamp(
 ) -> Curve:  # fmt: skip
     out = work.directory
     torch.manual_seed(work.config.seed)
-    teacher = Teacher(load_encoder(work.config.teachers.base), outputs)
+    config = work.config.teachers
+    teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = lesson(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")

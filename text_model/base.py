@@ -68,17 +68,8 @@ def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def splits(encoder: PreTrainedModel) -> bool:
-    """Whether `lower_states` and `pair_states` know the encoder's layers one by one: BERT and its like."""
+    """Whether the encoder's layers are known one by one: BERT and its like."""
     return encoder.config.model_type == "bert"
-
-
-def freeze(encoder: PreTrainedModel, layers: int) -> None:
-    """Keep the embeddings and the lowest `layers` as they are; 0 keeps nothing. Raises SettingsError but for BERT."""
-    if layers and not splits(encoder):
-        raise SettingsError(f"frozen_layers is for BERT and its like, not {encoder.config.model_type}: set it to 0")
-    if layers:
-        for part in (encoder.embeddings, *list(encoder.encoder.layer)[:layers]):
-            part.requires_grad_(False)
 
 
 def shorten(encoder: PreTrainedModel, layers: int) -> None:
@@ -96,71 +87,3 @@ def shorten(encoder: PreTrainedModel, layers: int) -> None:
         kept = [round(number * (len(deep) - 1) / max(1, layers - 1)) for number in range(layers)]
         encoder.encoder.layer = nn.ModuleList([deep[number] for number in kept])
         encoder.config.num_hidden_layers = layers
-
-
-def lower_states(
-    encoder: PreTrainedModel, layers: int, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor
-) -> Tensor:
-    """Return the states above the lowest `layers`, (rows, length, width)."""
-    states = encoder.embeddings(input_ids=input_ids, token_type_ids=token_type_ids)
-    bias = _bias(attention_mask[:, None])
-    for layer in list(encoder.encoder.layer)[:layers]:
-        states = layer(states, bias)
-    return cast(Tensor, states)
-
-
-def upper_pair_states(
-    encoder: PreTrainedModel, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor
-) -> Tensor:
-    """Return what `pair_states` returns, from the states above the lowest `layers`."""
-    upper: list[nn.Module] = list(encoder.encoder.layer)[layers:]
-    bias = _bias(attention_mask[:, None])
-    for layer in upper[:-1]:
-        states = layer(states, bias)
-    seen = _seen(token_type_ids, attention_mask)
-    asking = torch.cat([states[:, :1], _means(states, seen[:, 1:])], dim=1)
-    return _rows(upper[-1], states, asking, _bias(seen), encoder.config.num_attention_heads)
-
-
-def pair_states(encoder: PreTrainedModel, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Return three states a pair, (rows, 3, width): of the first token, of page 1 and of page 2.
-
-    The last layer computes these three rows alone, 15 % less work than all: the first token asks both pages, the mean
-    of a page's states asks that page. An encoder made for likeness then still tells how like two pages are.
-    """
-    if splits(encoder):
-        states = lower_states(encoder, 0, input_ids, token_type_ids, attention_mask)
-        return upper_pair_states(encoder, 0, states, token_type_ids, attention_mask)
-    states = hidden_states(encoder, input_ids, token_type_ids, attention_mask)
-    return torch.cat([states[:, :1], _means(states, _seen(token_type_ids, attention_mask)[:, 1:])], dim=1)
-
-
-def _seen(token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Return the tokens of both pages, of page 1 and of page 2, (rows, 3, length)."""
-    second = token_type_ids * attention_mask
-    return torch.stack([attention_mask, attention_mask - second, second], dim=1)
-
-
-def _means(states: Tensor, seen: Tensor) -> Tensor:
-    weights = seen.to(states.dtype)
-    return (weights @ states) / weights.sum(-1, keepdim=True).clamp(min=1)
-
-
-def _bias(seen: Tensor) -> Tensor:
-    """Return what is added to attention logits, (rows, 1, asking or 1, length)."""
-    return (1.0 - seen[:, None].float()) * torch.finfo(torch.float32).min / 2
-
-
-def _rows(layer: nn.Module, states: Tensor, asking: Tensor, bias: Tensor, heads: int) -> Tensor:
-    """Return a layer's output for the rows that ask, (rows, asking, width)."""
-    attention = layer.attention.self
-    rows, _, width = states.shape
-
-    def split(projection: nn.Module, of: Tensor) -> Tensor:
-        return cast(Tensor, projection(of).view(rows, -1, heads, width // heads).transpose(1, 2))
-
-    query, key, value = split(attention.query, asking), split(attention.key, states), split(attention.value, states)
-    weights = torch.softmax(query @ key.transpose(2, 3) / (width // heads) ** 0.5 + bias, dim=-1)
-    context = (weights @ value).transpose(1, 2).reshape(rows, -1, width)
-    attended = layer.attention.output(context, asking)
-    return cast(Tensor, layer.output(layer.intermediate(attended), attended))

@@ -95,9 +95,9 @@ def single_inputs(pages: Sequence[NDArray[np.uint32]], cls: int, sep: int) -> di
 def pair_inputs(
     first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], cls: int, sep: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the inputs of `[CLS] page1 [SEP] page2 [SEP]` for each pair; token types tell the two pages apart."""
+    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` a pair; token types tell the pages apart."""
     sequences, types = [], []
     for a, b in zip(first, second, strict=True):
-        sequences.append(np.concatenate(([cls], a, [sep], b, [sep])).astype(np.uint32))
-        types.append(np.repeat(np.array([0, 1], np.uint8), [len(a) + 2, len(b) + 1]))
+        sequences.append(np.concatenate(([cls], a, [sep], [cls], b, [sep])).astype(np.uint32))
+        types.append(np.repeat(np.array([0, 1], np.uint8), [len(a) + 2, len(b) + 2]))
     return pad(sequences, types)

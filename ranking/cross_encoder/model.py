@@ -10,34 +10,33 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
-from text_model.base import lower_states, pair_states, upper_pair_states
+from text_model.pair_encoder import PairEncoder
 from text_model.training import Batch
 
 QUALITY_CLASSES = 5
-_COSINE = 8.0  # one number beside a thousand: made larger, so that it is heard early
+_COSINE = 8.0  # one number beside a thousand: made larger, so that it is heard first
+_OTHERS = 0.2
 
 
 class CrossEncoder(nn.Module):
     """Encoder, click head (1 logit) and quality head (5 logits)."""
 
-    def __init__(self, encoder: PreTrainedModel) -> None:
+    def __init__(self, encoder: PairEncoder) -> None:
         super().__init__()
-        width = encoder.config.hidden_size
         self.encoder = encoder
-        self.click = _head(width, 1)
-        self.quality = _head(width, QUALITY_CLASSES)
+        self.click = _head(encoder.width, 1)
+        self.quality = _head(encoder.width, QUALITY_CLASSES)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return click logits (rows,) and quality logits (rows, 5)."""
-        return self._heads(pair_states(self.encoder, input_ids, token_type_ids, attention_mask))
+        return self._heads(self.encoder(input_ids, token_type_ids, attention_mask))
 
     def above(
         self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the same from the states above the lowest `layers`, which stay as they are."""
-        return self._heads(upper_pair_states(self.encoder, layers, states, token_type_ids, attention_mask))
+        return self._heads(self.encoder.upper(layers, states, token_type_ids, attention_mask))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return what learns: the encoder at `rate`, the heads at `head_rate`."""
@@ -59,7 +58,8 @@ def pair_features(states: Tensor) -> Tensor:
     width = states.shape[-1]
     product = u * v
     cosine = product.sum(-1, keepdim=True)
-    return torch.cat([first, (u - v).abs() * width**0.5, product * width, cosine * _COSINE], dim=-1)
+    others = torch.cat([first, (u - v).abs() * width**0.5, product * width], dim=-1)
+    return torch.cat([others * _OTHERS, cosine * _COSINE], dim=-1)
 
 
 def pair_feature_width(width: int) -> int:
@@ -74,14 +74,14 @@ def _head(width: int, outputs: int) -> nn.Sequential:
 class LowerLayers(nn.Module):
     """The frozen part of an encoder, for export."""
 
-    def __init__(self, encoder: PreTrainedModel, layers: int) -> None:
+    def __init__(self, encoder: PairEncoder, layers: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.layers = layers
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the states above the frozen layers, (rows, length, width)."""
-        return lower_states(self.encoder, self.layers, input_ids, token_type_ids, attention_mask)
+        return self.encoder.lower(self.layers, input_ids, token_type_ids, attention_mask)
 
 
 class Scores(nn.Module):

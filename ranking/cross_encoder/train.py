@@ -12,7 +12,6 @@ from torch.nn import functional
 from ranking.cross_encoder.examples import Labels, PairInputs, Stamped, Triplets
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax
 from ranking.cross_encoder.model import CrossEncoder, pair_scores
-from text_model.base import freeze
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
 
@@ -22,6 +21,7 @@ class CrossEncoderConfig:
 
     distil: bool = True  # from teachers; false fine-tunes on triplets and labels directly
     layers: int = 6  # of a deeper base, these many, evenly spaced
+    joint_layers: int = 2  # the top ones, which read both pages; those below read each page alone
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500
     pairs: int = 48  # stamped pairs a step
@@ -119,6 +119,6 @@ def _fit(
 ) -> Curve:  # fmt: skip
     model = objective.model
     model.eval()  # dropout on a CPU costs as much as it gives in so few steps
-    freeze(model.encoder, config.frozen_layers)
+    model.encoder.freeze(config.frozen_layers)
     groups = model.parameter_groups(config.rate, config.head_rate)
     return fit(objective, groups, draw, Schedule(config.steps, config.checkpoint_every), checkpoint, progress)

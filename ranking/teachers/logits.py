@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ranking.cross_encoder.examples import PairInputs
 from ranking.teachers.model import Teacher
 from ranking.teachers.stamp import PairLogits
-from text_model.base import splits
 from text_model.export import export, quantize
 from text_model.parallel import world
 from text_model.session import OnnxModel
@@ -23,7 +22,7 @@ def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogi
 
     Nothing is kept of an encoder whose layers the exporter does not know.
     """
-    known, here = splits(teacher.encoder), world()
+    known, here = teacher.encoder.by_layers, world()
     if known and here.device.type == "cpu":
         return _by_onnx(teacher, inputs, kept)
     if known and here.main:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from ranking.cross_encoder.model import pair_feature_width, pair_features
-from text_model.base import pair_states
+from text_model.pair_encoder import PairEncoder
 
 
 class Teacher(nn.Module):
     """Reads both pages; `outputs` is 1 for clicks, 5 for the quality classes."""
 
-    def __init__(self, encoder: PreTrainedModel, outputs: int) -> None:
+    def __init__(self, encoder: PairEncoder, outputs: int) -> None:
         super().__init__()
-        width = encoder.config.hidden_size
+        width = encoder.width
         self.encoder = encoder
         self.head = nn.Sequential(
             nn.Linear(pair_feature_width(width), width),
@@ -26,7 +25,7 @@ class Teacher(nn.Module):
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits (rows, outputs)."""
-        return self.head(pair_features(pair_states(self.encoder, input_ids, token_type_ids, attention_mask)))
+        return self.head(pair_features(self.encoder(input_ids, token_type_ids, attention_mask)))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return what learns: the encoder at `rate`, the head at `head_rate`."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ranking.cross_encoder.examples import Labels, PairInputs, Triplets
 from ranking.cross_encoder.losses import QualityLoss, class_loss, pairwise_softmax
 from ranking.teachers.model import Teacher
-from text_model.base import PACKAGED, freeze
+from text_model.base import PACKAGED
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
 
@@ -20,6 +20,7 @@ class TeachersConfig:
     """Tunables of both teachers."""
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name; the larger the better
+    joint_layers: int = 2  # as the student's
     tokens_per_page: int = 22
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class alone
     click_steps: int = 1_500
@@ -88,6 +89,6 @@ def _fit(
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
     teacher.eval()  # as the student: no dropout
-    freeze(teacher.encoder, config.frozen_layers)
+    teacher.encoder.freeze(config.frozen_layers)
     groups = teacher.parameter_groups(config.rate, config.head_rate)
     return fit(objective, groups, draw, Schedule(steps, config.checkpoint_every), checkpoint, progress)

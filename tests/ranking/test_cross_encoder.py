@@ -20,6 +20,7 @@ from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.cross_encoder.train import CrossEncoderConfig, fine_tune
 from store.page_row import FACTS
 from text_model.export import export
+from text_model.pair_encoder import PairEncoder
 from text_model.session import OnnxModel
 from text_model.tokens import pair_inputs
 
@@ -33,7 +34,7 @@ def new_model() -> CrossEncoder:
         vocab_size=2000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
         attn_implementation="eager",
     )  # fmt: skip
-    return CrossEncoder(BertModel(shape).eval())
+    return CrossEncoder(PairEncoder(BertModel(shape).eval(), 1))
 
 
 def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, np.ndarray]:
@@ -142,7 +143,7 @@ def test_frozen_layers_stay_as_they_are() -> None:
     fine_tune(model, tensors, NO_TRIPLETS, LABELS, config, 0, None, lambda done: None)
 
     def lowest(of: CrossEncoder) -> Tensor:
-        return next(of.encoder.encoder.layer[0].parameters())
+        return next(of.encoder.base.encoder.layer[0].parameters())
 
     assert torch.equal(lowest(model), lowest(before))
     assert not torch.equal(next(model.quality.parameters()), next(before.quality.parameters()))

@@ -18,6 +18,7 @@ from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.train import TeachersConfig, train_click, train_quality
 from text_model.base import shorten
+from text_model.pair_encoder import PairEncoder
 from text_model.tokens import pair_inputs
 
 PAGES = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
@@ -26,13 +27,13 @@ LABELS = Labels(np.zeros(2, np.int64), np.array([1, 2]), np.array([4, 0], np.flo
 TRIPLETS = Triplets(np.zeros(2, np.int64), np.array([1, 1]), np.array([2, 2]), np.ones(2, np.float32))
 
 
-def encoder(layers: int = 2) -> BertModel:
+def encoder(layers: int = 2) -> PairEncoder:
     torch.manual_seed(0)
     shape = BertConfig(
         vocab_size=2000, hidden_size=32, num_hidden_layers=layers, num_attention_heads=4, intermediate_size=64,
         attn_implementation="eager",
     )  # fmt: skip
-    return BertModel(shape).eval()
+    return PairEncoder(BertModel(shape).eval(), 1)
 
 
 def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, Tensor]:
@@ -64,7 +65,7 @@ def test_the_quality_teacher_learns_the_classes(loss: str) -> None:
 def test_encoders_of_other_families_teach(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = DistilBertConfig(vocab_size=2000, dim=32, n_layers=2, n_heads=4, hidden_dim=64, attn_implementation="eager")
-    teacher = Teacher(DistilBertModel(shape).eval(), 5)
+    teacher = Teacher(PairEncoder(DistilBertModel(shape).eval(), 1), 5)
     train_quality(teacher, inputs, LABELS, CONFIG, 0, None, lambda done: None)
     found = teacher_logits(teacher, inputs, tmp_path)(np.array([0, 0]), np.array([1, 2]))
     assert found.argmax(1).tolist() == [4, 0]
@@ -176,7 +177,7 @@ def test_a_student_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_deep_encoder_is_shortened_evenly() -> None:
-    deep = encoder(layers=11)
+    deep = encoder(layers=11).base
     layers = list(deep.encoder.layer)
     shorten(deep, 6)
     assert [layers.index(layer) for layer in deep.encoder.layer] == [0, 2, 4, 6, 8, 10]

@@ -75,6 +75,6 @@ def test_a_page_stands_between_cls_and_sep() -> None:
 
 def test_types_tell_the_pages_of_a_pair_apart() -> None:
     inputs = pair_inputs([np.array([5, 6], np.uint32)], [np.array([7], np.uint32)], cls=1, sep=2)
-    assert inputs["input_ids"][0, :7].tolist() == [1, 5, 6, 2, 7, 2, 0]
-    assert inputs["token_type_ids"][0, :7].tolist() == [0, 0, 0, 0, 1, 1, 0]
-    assert inputs["attention_mask"][0, :7].tolist() == [1, 1, 1, 1, 1, 1, 0]
+    assert inputs["input_ids"][0, :8].tolist() == [1, 5, 6, 2, 1, 7, 2, 0]
+    assert inputs["token_type_ids"][0, :8].tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
+    assert inputs["attention_mask"][0, :8].tolist() == [1, 1, 1, 1, 1, 1, 1, 0]

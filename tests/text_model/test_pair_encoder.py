@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import DistilBertConfig, DistilBertModel
+
+from configs.reading import SettingsError
+from text_model.base import PACKAGED, hidden_states, load_encoder
+from text_model.pair_encoder import PairEncoder
+
+LENGTHS = ((6, 10), (6, 3), (2, 2))  # tokens of page 1 and page 2, a pair each
+
+
+@pytest.fixture(scope="module")
+def encoder() -> PairEncoder:
+    return PairEncoder(load_encoder(PACKAGED), 2)
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict[str, Tensor]:
+    ids = torch.randint(1000, 20_000, (3, 16), generator=torch.Generator().manual_seed(0))
+    place = torch.arange(16)
+    mask = torch.stack([(place < a + b).long() for a, b in LENGTHS])
+    kinds = torch.stack([(place >= a).long() for a, _ in LENGTHS]) * mask
+    return {"input_ids": ids * mask, "token_type_ids": kinds, "attention_mask": mask}
+
+
+def masks(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    return batch["token_type_ids"], batch["attention_mask"]
+
+
+def test_with_all_layers_joint_the_first_state_is_that_of_the_whole_encoder(batch: dict[str, Tensor]) -> None:
+    base = load_encoder(PACKAGED)
+    with torch.inference_mode():
+        whole = hidden_states(base, **batch)[:, 0]
+        assert (PairEncoder(base, 6)(**batch)[:, 0] - whole).abs().max() < 1e-4
+
+
+def test_below_the_joint_layers_a_pages_states_are_those_of_the_page_alone(
+    encoder: PairEncoder, batch: dict[str, Tensor]
+) -> None:
+    alone = torch.zeros(1, 10, dtype=torch.long)
+    with torch.inference_mode():
+        states = encoder.lower(4, **batch)[0, 6:]
+        page2 = encoder.lower(4, batch["input_ids"][:1, 6:], alone, torch.ones_like(alone))
+    assert (states - page2[0]).abs().max() < 1e-4
+
+
+def test_the_pages_meet_in_the_joint_layers(encoder: PairEncoder, batch: dict[str, Tensor]) -> None:
+    other = {**batch, "input_ids": batch["input_ids"].clone()}
+    other["input_ids"][0, 8] = 999  # of page 2
+    with torch.inference_mode():
+        before, after = encoder(**batch), encoder(**other)
+    assert (before[0] - after[0]).abs().amax(dim=1).min() > 1e-3
+    assert torch.equal(before[1:], after[1:])
+
+
+def test_a_page_asks_its_own_tokens_alone(encoder: PairEncoder, batch: dict[str, Tensor]) -> None:
+    with torch.inference_mode():
+        states = encoder.lower(5, **batch)
+        before = encoder.upper(5, states, *masks(batch))
+        states[:, 12:] += 1  # of page 2, or padding
+        after = encoder.upper(5, states, *masks(batch))
+    assert torch.equal(before[:, 1], after[:, 1])
+    assert (before[0, 2] - after[0, 2]).abs().max() > 0.1
+    assert torch.equal(before[1, 2], after[1, 2])  # what is padding there
+
+
+@pytest.mark.parametrize("layers", [1, 3, 5])
+def test_lower_and_upper_layers_make_the_whole(encoder: PairEncoder, batch: dict[str, Tensor], layers: int) -> None:
+    with torch.inference_mode():
+        split = encoder.upper(layers, encoder.lower(layers, **batch), *masks(batch))
+        assert (split - encoder(**batch)).abs().max() < 1e-4
+
+
+def test_frozen_layers_do_not_learn() -> None:
+    encoder = PairEncoder(load_encoder(PACKAGED), 2)
+    encoder.freeze(5)
+    learns = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+    assert all("layer.5." in name or "pooler" in name for name in learns)
+    assert any("layer.5." in name for name in learns)
+
+
+def test_layers_of_an_encoder_that_is_not_split_are_not_frozen() -> None:
+    shape = DistilBertConfig(vocab_size=50, dim=8, n_layers=2, n_heads=2, hidden_dim=16)
+    with pytest.raises(SettingsError, match="frozen_layers is for BERT and its like, not distilbert"):
+        PairEncoder(DistilBertModel(shape), 1).freeze(1)
+
+
+def test_pages_that_never_meet_are_refused() -> None:
+    with pytest.raises(SettingsError, match="joint_layers is 0: give 1 or more"):
+        PairEncoder(load_encoder(PACKAGED), 0)
