@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ RECO = f"reco_dcg_at_{TOP}"
 FILTERED = f"filtered_click_ndcg_at_{TOP}"
 CTR = "expected_ctr"
 
+LEAST_RANDOM = 100  # impressions; a choice between settings that rests on fewer is a draw of lots
+
 
 @dataclass(frozen=True, slots=True)
 class ClickRules:
@@ -32,10 +34,11 @@ class ClickRules:
 
     @classmethod
     def of(cls, held_out: HeldOut, threshold_s: float = SATISFIED_S) -> ClickRules:
-        """Return the paper's rules, as far as the log has random impressions and dwell times."""
+        """Return the paper's rules, as far as the log has dwell times and enough random impressions that count."""
         every = [shown for impressions in held_out.impressions.values() for shown in impressions]
         timed = any(not np.isnan(shown.dwell_s).all() for shown in every)
-        return cls(any(shown.random for shown in every), timed, threshold_s)
+        paper = cls(True, timed, threshold_s)
+        return replace(paper, random_only=sum(paper.clicked(shown) is not None for shown in every) >= LEAST_RANDOM)
 
     def clicked(self, shown: Impression) -> NDArray[np.bool_] | None:
         """Return the clicks of an impression that count, None when it is not to be read."""

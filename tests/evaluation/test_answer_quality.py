@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, ClickRules
+from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, ClickRules
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, Impression
 from evaluation.truth import JudgedPairs
@@ -31,7 +31,7 @@ def log(*impressions: Impression) -> HeldOut:
 
 
 def test_the_paper_s_rules_hold_where_the_log_allows_them() -> None:
-    rules = ClickRules.of(log(shown("x.", [40, NAN]), shown("x.", [40, NAN], random=False)))
+    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * LEAST_RANDOM, shown("x.", [40, NAN], random=False)))
     assert rules.clicked(shown("xx", [40, 5])).tolist() == [True, False]
     assert rules.clicked(shown("x.", [5, NAN])) is None
     assert rules.clicked(shown("x.", [40, NAN], random=False)) is None
@@ -41,6 +41,13 @@ def test_without_random_impressions_or_times_every_click_counts() -> None:
     rules = ClickRules.of(log(shown("x.", [NAN, NAN], random=False)))
     assert not rules.random_only
     assert rules.clicked(shown("x.", [NAN, NAN], random=False)).tolist() == [True, False]
+
+
+def test_a_few_random_impressions_are_too_few_to_choose_by() -> None:
+    passed_by = shown("x.", [5, NAN])
+    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * (LEAST_RANDOM - 1), passed_by))
+    assert not rules.random_only
+    assert rules.clicked(shown("x.", [40, NAN], random=False)).tolist() == [True, False]
 
 
 def test_figures_by_hand() -> None:
