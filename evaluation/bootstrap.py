@@ -29,6 +29,9 @@ class Interval:
         numbers = {"mean": self.mean, "low": self.low, "high": self.high}
         return {name: None if np.isnan(number) else round(number, places) for name, number in numbers.items()}
 
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 def interval(
     values: NDArray[np.floating],
@@ -52,31 +55,18 @@ def difference(
     samples: int = SAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = 0,
+    *,
+    relative: bool = False,
 ) -> Interval:
     """Return mean(treatment) - mean(control) over the same rows, and its paired interval.
 
-    A row counts for each side where that side is not NaN. Raises ValueError for arrays of different lengths.
+    `relative`: 100 · (mean(treatment) / mean(control) - 1) instead, in percent. A row counts for each side where that
+    side is not NaN. Raises ValueError for arrays of different lengths.
     """
-    _check_paired(treatment, control)
-    return _quantiles([treatment, control], queries, _difference, samples, confidence, seed)
-
-
-def relative_difference(
-    treatment: NDArray[np.floating],
-    control: NDArray[np.floating],
-    queries: NDArray[np.integer] | None = None,
-    samples: int = SAMPLES,
-    confidence: float = CONFIDENCE,
-    seed: int = 0,
-) -> Interval:
-    """Return 100 · (mean(treatment) / mean(control) - 1), in percent, paired as `difference` is."""
-    _check_paired(treatment, control)
-    return _quantiles([treatment, control], queries, _percent, samples, confidence, seed)
-
-
-def _check_paired(treatment: NDArray[np.floating], control: NDArray[np.floating]) -> None:
     if len(treatment) != len(control):
         raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs as many")
+    statistic = _percent if relative else _difference
+    return _quantiles([treatment, control], queries, statistic, samples, confidence, seed)
 
 
 def _quantiles(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from corpus.pairs import PairFile, TextPair
 from corpus.schema import InputError
-from evaluation.pairwise_accuracy import Interval, with_interval
+from evaluation.bootstrap import Interval
+from evaluation.pairwise_accuracy import with_interval
 
 TOP = 4.0
 _SCALE = {"good_rate": 1.0, "quality": TOP, "good": 1.0}  # label -> its best; the finest that is there leads

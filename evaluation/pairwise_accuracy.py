@@ -9,27 +9,13 @@ of the rows, half of the time when that order is random. Shuffle rows that are s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-RESAMPLES = 1_000
-LEVEL = 0.95
+from evaluation.bootstrap import CONFIDENCE, SAMPLES, Interval
+
 _MATRIX = 4_096  # rows up to which all draws are made by matrix products
 _FEWER = 200  # draws beyond that
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with its bootstrap interval; NaN where there is nothing to compare."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def pairwise_accuracy(predicted: ArrayLike, labels: ArrayLike) -> float:
@@ -64,7 +50,7 @@ def with_interval(
     if np.isnan(value):
         return Interval(value, value, value)
     members = np.unique(groups, return_inverse=True)[1]
-    draws = generator.multinomial(members.max() + 1, np.full(members.max() + 1, 1 / (members.max() + 1)), RESAMPLES)
+    draws = generator.multinomial(members.max() + 1, np.full(members.max() + 1, 1 / (members.max() + 1)), SAMPLES)
     if len(labels) <= _MATRIX:
         drawn = _by_matrix(predicted, labels, draws[:, members])
     else:
@@ -72,7 +58,7 @@ def with_interval(
     drawn = drawn[~np.isnan(drawn)]
     if len(drawn) == 0:
         return Interval(value, float("nan"), float("nan"))
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(value, float(low), float(high))
 
 

@@ -17,6 +17,7 @@ from recall.coclick.build import CoclickConfig
 from recall.qprime.build import QPrimeConfig
 from recall.two_tower.train import TwoTowerConfig
 from text_model.base import PACKAGED
+from text_model.tokens import TokensPerPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class TextConfig:
     """How pages become tokens and embeddings, and whose evidence a thin page may borrow."""
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
-    tokens_per_page: int = 22  # two pages and four special tokens fit the padded length 48
+    tokens_per_page: TokensPerPage = 22  # two pages and four special tokens fit the padded length 48
     judged_tokens: int = 48  # that the rubric judge reads of a page: the title, then the snippet
     neighbours: int = 20
     sharpness: float = 4.0  # neighbours weigh cosine ** sharpness
@@ -89,7 +90,7 @@ PROFILES: dict[str, dict[str, object]] = {
         "text": {"neighbours": 10, "judged_tokens": 24},
         "examples": {"groups": 4_000, "stage2_pages": 120},
         "two_tower": {"head_steps": 250},
-        "teachers": {"click_steps": 200, "quality_steps": 200, "frozen_layers": 3, "pool": 15_000},
+        "teachers": {"click_steps": 200, "quality_steps": 200, "frozen_layers": 3, "pool": 60_000},
         "cross_encoder": {"distil": False, "steps": 110, "triplets": 12, "frozen_layers": 5},
     },
     "full": {

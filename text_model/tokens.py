@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from tokenizers import Tokenizer
 
 from corpus.url import url_words
 
 #: Padded lengths; few shapes keep the ONNX Runtime arena small.
 LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
+
+#: A setting: two pages and their four special tokens must fit the longest padded length.
+TokensPerPage = Annotated[int, Field(ge=1, le=(LENGTHS[-1] - 4) // 2)]
 
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
 

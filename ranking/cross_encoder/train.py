@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +22,7 @@ class CrossEncoderConfig:
 
     distil: bool = True  # from teachers; false fine-tunes on triplets and labels directly
     layers: int = 6  # of a deeper base, these many, evenly spaced
-    joint_layers: int = 2  # the top ones, which read both pages; those below read each page alone
+    joint_layers: PositiveInt = 2  # the top ones, which read both pages; those below read each page alone
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500
     pairs: int = 48  # stamped pairs a step

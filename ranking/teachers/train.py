@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from ranking.cross_encoder.examples import Labels, PairInputs, Triplets
 from ranking.cross_encoder.losses import QualityLoss, class_loss, pairwise_softmax
 from ranking.teachers.model import Teacher
 from text_model.base import PACKAGED
+from text_model.tokens import TokensPerPage
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
 
@@ -20,8 +22,8 @@ class TeachersConfig:
     """Tunables of both teachers."""
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name; the larger the better
-    joint_layers: int = 2  # as the student's
-    tokens_per_page: int = 22
+    joint_layers: PositiveInt = 2  # as the student's
+    tokens_per_page: TokensPerPage = 22
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class alone
     click_steps: int = 1_500
     quality_steps: int = 1_500

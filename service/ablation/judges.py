@@ -6,7 +6,6 @@ from pathlib import Path
 
 from corpus.pairs import PairFile, read_pairs
 from evaluation.ablations.tables import PAPER, Figure, Row, Table
-from evaluation.bootstrap import Interval
 from evaluation.golden import accuracies, check_golden
 from prompting.endpoint import Endpoint, read_endpoint
 from ranking.quality.text_pairs import RubricTextJudge
@@ -40,7 +39,6 @@ def _rows(read: PairFile, endpoint: Endpoint | None, notes: list[str]) -> list[R
     rows: dict[str, dict[str, Figure]] = {}
     for found in accuracies(read, scores):
         first = not rows.get(found.judge)  # the finest label, which the paper's figure stands beside
-        interval = Interval(found.accuracy.value, found.accuracy.low, found.accuracy.high)
-        figure = Figure(interval, paper.get(found.judge) if first else None, signed=False)
+        figure = Figure(found.accuracy, paper.get(found.judge) if first else None, signed=False)
         rows.setdefault(found.judge, {})[found.label] = figure
     return [Row(judge, figures) for judge, figures in rows.items()]

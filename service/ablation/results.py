@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from evaluation.ablations.answers import HIT_RATE, NDCG, Asking
 from evaluation.ablations.sample import Sample
 from evaluation.ablations.tables import PAPER, Compared, Table, absolute, compared
 from evaluation.answer_quality import CTR, FILTERED, RECO
-from evaluation.bootstrap import relative_difference
+from evaluation.bootstrap import difference
 from evaluation.tradeoff import SERVED, Point, choose, named, points
 from service.ablation.arms import BASELINE, QPRIME
 from service.ablation.asking import CHOOSING, REPORTING
@@ -86,7 +87,7 @@ def _of_cascades(sample: Sample, weights: dict[str, float], rule: str) -> Table:
     metrics = {"RecoDCG@5": RECO, "filtered ClickNDCG@5": FILTERED, "NDCG@5": NDCG, "HR@5": HIT_RATE}
     columns = [Compared(column, metric) for column, metric in metrics.items()]
     if simulated:
-        columns.insert(1, Compared("CTR %", CTR, relative_difference))
+        columns.insert(1, Compared("CTR %", CTR, partial(difference, relative=True)))
     known = {"RecoDCG@5": RECO, **({"expected CTR": CTR} if simulated else {}), **metrics}
     first = absolute(sample, "click-only baseline (as it stands)", control, known)
     notes = [rule, _clicks_note(simulated)]

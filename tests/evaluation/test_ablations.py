@@ -7,7 +7,7 @@ from evaluation.ablations.rerank import rerank
 from evaluation.ablations.sample import Sample
 from evaluation.ablations.tables import Compared, Figure, absolute, compared
 from evaluation.answer_quality import RECO, AnswerQuality, ClickRules
-from evaluation.bootstrap import Interval, relative_difference
+from evaluation.bootstrap import Interval, difference
 from evaluation.truth import JudgedPairs
 
 PAGES = np.array([1, 2, 3, 4], np.uint64)
@@ -44,10 +44,10 @@ def test_what_was_not_measured_is_not_a_number() -> None:
 
 
 def test_a_change_in_percent_is_relative_to_the_control() -> None:
-    found = relative_difference(np.array([0.3, 0.3]), np.array([0.2, 0.4]))
+    found = difference(np.array([0.3, 0.3]), np.array([0.2, 0.4]), relative=True)
     assert found.mean == pytest.approx(0)
-    assert relative_difference(ASKED * 1.1, ASKED) == Interval(*([pytest.approx(10)] * 3))
-    assert np.isnan(relative_difference(ASKED, np.zeros(4)).mean)
+    assert difference(ASKED * 1.1, ASKED, relative=True) == Interval(*([pytest.approx(10)] * 3))
+    assert np.isnan(difference(ASKED, np.zeros(4), relative=True).mean)
 
 
 @pytest.mark.parametrize(

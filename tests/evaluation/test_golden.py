@@ -16,10 +16,10 @@ PARTLY = np.array([4.0, np.nan, 0.0, 1.0], np.float32)
 
 def test_a_judge_is_measured_on_the_pairs_that_have_label_and_score() -> None:
     found = {(one.judge, one.label): one for one in accuracies(FILE, {"perfect": PERFECT, "partly": PARTLY})}
-    assert found["perfect", "good_rate"].accuracy.value == 1.0
+    assert found["perfect", "good_rate"].accuracy.mean == 1.0
     assert found["perfect", "good_rate"].pairs == 3
     assert found["perfect", "good_rate, similarity > 0"].pairs == 2
-    assert found["partly", "good_rate"].accuracy.value == 0.0
+    assert found["partly", "good_rate"].accuracy.mean == 0.0
     assert found["partly", "good"].pairs == 3
 
 

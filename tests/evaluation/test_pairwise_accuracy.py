@@ -62,16 +62,16 @@ def test_the_interval_holds_the_figure_and_is_wider_for_fewer_groups() -> None:
     predicted = labels + generator.normal(0, 1.5, 300)
     many = with_interval(predicted, labels, np.arange(300))
     few_groups = with_interval(predicted, labels, np.arange(300) // 30)
-    assert many.low < many.value < many.high
-    assert many.value == pairwise_accuracy(predicted, labels)
-    assert few_groups.value == many.value
+    assert many.low < many.mean < many.high
+    assert many.mean == pairwise_accuracy(predicted, labels)
+    assert few_groups.mean == many.mean
     assert 0 < many.high - many.low < 0.1
 
 
 def test_one_guess_for_all_is_a_coin_even_on_rows_sorted_by_label() -> None:
     labels = np.repeat([4.0, 3.0, 2.0, 1.0, 0.0], 100)
     assert pairwise_accuracy(np.zeros(500), labels) == 1.0
-    assert with_interval(np.zeros(500), labels, np.arange(500)).value == pytest.approx(0.5, abs=0.05)
+    assert with_interval(np.zeros(500), labels, np.arange(500)).mean == pytest.approx(0.5, abs=0.05)
 
 
 def test_many_rows_are_drawn_without_a_matrix_and_agree_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

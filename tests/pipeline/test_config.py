@@ -39,6 +39,8 @@ def test_one_key_of_a_step_leaves_the_others_at_their_defaults() -> None:
         ("quality_weight=1.5", r"setting quality_weight: .*less than or equal to 1"),
         ("cf.iterations=many", r"setting cf\.iterations: .*integer"),
         ("stage1=5", r"setting stage1 is a section: set stage1\.trees"),
+        ("text.tokens_per_page=255", r"setting text\.tokens_per_page: .*less than or equal to 254"),
+        ("cross_encoder.joint_layers=0", r"setting cross_encoder\.joint_layers: .*greater than"),
         ("zzzzzzzz=5", r"configs/build\.toml lists every key"),
     ],
 )

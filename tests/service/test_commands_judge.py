@@ -91,7 +91,7 @@ def test_every_prompt_is_measured_beside_the_rubric_and_the_cosine(
     figures = json.loads((tmp_path / "figures.json").read_text())
     by_judge = {figure["judge"]: figure for figure in figures["accuracy"]}
     assert list(by_judge) == ["judge-1 A", "judge-1 B", "judge-1 C", "rubric", "MiniLM cosine"]
-    assert by_judge["judge-1 C"]["accuracy"]["value"] == 1.0
+    assert by_judge["judge-1 C"]["accuracy"]["mean"] == 1.0
     assert by_judge["judge-1 C"]["pairs"] == 3
     assert figures["unscored"]["judge-1 C"] == {"a page without text": 1}
     with (tmp_path / "sheet.csv").open() as sheet:
