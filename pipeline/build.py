@@ -13,7 +13,7 @@ import numpy as np
 
 from configs.reading import SettingsError
 from corpus.sources import find
-from pipeline import log, quality, ranking, student, teachers, text, two_tower
+from pipeline import log, qprime, quality, ranking, student, teachers, text, two_tower
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
 from pipeline.step import Runner, Step, hash_files
@@ -81,8 +81,11 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
             shared=True,
         ),
         Step(
-            "qprime", quality.qprime, after=("read", "text"), config=("qprime",),
-            code=("pipeline.quality", "recall.qprime.build", "recall.qprime.found", "recall.qprime.writer", *judging),
+            "qprime", qprime.qprime, after=("read", "text"), config=("qprime",),
+            code=(
+                "pipeline.qprime", "pipeline.quality", "recall.qprime.build", "recall.qprime.found", "recall.qprime.words",
+                "recall.qprime.engines.embedded", "recall.qprime.writers.key_phrases", *judging,
+            ),
             seeded=False,
         ),
         Step(

@@ -1,4 +1,4 @@
-"""Steps that judge: the Q' table, and the quality labels that the quality head learns from."""
+"""The step that judges: the quality labels that the quality head learns from."""
 
 from __future__ import annotations
 
@@ -24,10 +24,6 @@ from prompting.prompt import load_prompt
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
-from recall.qprime import build as qprime_build
-from recall.qprime.search_engine import TantivyEngine
-from recall.qprime.writer import KeyPhraseWriter
-from store.tables import write_table
 
 _ENOUGH_TO_CALIBRATE = 200  # given labels
 
@@ -46,19 +42,6 @@ class PairJudge:
         """Return the quality, 0 to 4, of each pair."""
         left, right = np.searchsorted(self.pages, page1), np.searchsorted(self.pages, page2)
         return self._judge.judge(Pairs(self._judged, left, right), self._vectors.likeness(left, right))
-
-
-def qprime(work: Work) -> dict[str, object]:
-    """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out."""
-    if work.config.qprime.keep == 0:
-        return {"rows": write_table(work.directory / "qprime.lmdb", ())}
-    table = work.of("read") / "pages.parquet"
-    engine = TantivyEngine.build(work.directory / "index", qprime_build.search_texts(table))
-    writer = KeyPhraseWriter.fit(page for batch in qprime_build.query_pages(table) for page in batch)
-    counts = qprime_build.Counts()
-    rows = qprime_build.build(table, engine, writer, PairJudge(work), work.config.qprime, counts)
-    written = write_table(work.directory / "qprime.lmdb", rows)
-    return {"rows": written, "queries": counts.queries, "kept": counts.kept, "dropped": dict(counts.dropped)}
 
 
 def labels(work: Work) -> dict[str, object]:

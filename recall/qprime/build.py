@@ -18,7 +18,7 @@ from rich.progress import track
 from recall.qprime.found import Found, PageFacts, filtered, search
 from recall.qprime.row import MAX_PAGES, pack
 from recall.qprime.search_engine import SearchEngine, SearchText
-from recall.qprime.writer import QueryWriter
+from recall.qprime.writer import QueryWriter, WrittenQuery
 
 #: (PageIds of the first pages, PageIds of the second) -> quality, 0 to 4, of each pair.
 Quality = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
@@ -107,7 +107,7 @@ def search_texts(pages: pa.Table | Path) -> Iterator[SearchText]:
 
 def _rows(
     batch: list[QueryPage],
-    queries: list[list[str]],
+    queries: list[list[WrittenQuery]],
     found: Found,
     facts: PageFacts,
     quality: Quality,
@@ -125,4 +125,7 @@ def _rows(
         best = order[start : min(end, start + config.keep)]
         if len(best):
             counts.kept += len(best)
-            yield batch[row].page, pack(found.pages[best], judged[best], found.query[best], queries[row])
+            yield (
+                batch[row].page,
+                pack(found.pages[best], judged[best], found.query[best], [query.text for query in queries[row]]),
+            )

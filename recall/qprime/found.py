@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recall.qprime.search_engine import SearchEngine
+from recall.qprime.writer import WrittenQuery
 from store.page_row import language_code
 
 NEAR_DUPLICATE_BITS = 3
@@ -77,9 +78,9 @@ class Found:
         return (self.scores / np.maximum(best, 1e-9)).astype(np.float32)
 
 
-def search(engine: SearchEngine, queries: Sequence[Sequence[str]], limit: int) -> Found:
+def search(engine: SearchEngine, queries: Sequence[Sequence[WrittenQuery]], limit: int) -> Found:
     """Ask the engine every query of a batch: `queries[i]` are those of the batch's page i."""
-    hits = engine.search([query for own in queries for query in own], limit)
+    hits = engine.search([query.text for own in queries for query in own], limit)
     rows = np.array([row for row, own in enumerate(queries) for _ in own], np.intp)
     numbers = np.array([number for own in queries for number, _ in enumerate(own)], np.intp)
     sizes = [len(found.pages) for found in hits]

@@ -1,21 +1,18 @@
-"""Writes Q': the queries that a reader of a page might ask next."""
+"""What a query writer is: it reads pages and writes Q', the queries that a reader of a page might ask next."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, islice
-from typing import Protocol
-
-from stop_words import safe_get_stop_words
-
-from corpus.url import url_words
-from recall.qprime.words import runs, words
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 MAX_QUERIES = 10
-_FEW_PAGES = 5  # on fewer pages than this, frequency tells nothing of a word
+
+
+class WrittenQuery(NamedTuple):
+    """One query, and how relevant to the page its writer thinks it is."""
+
+    text: str
+    relevance: float = 1.0  # 0 to 1
 
 
 class PageWords(Protocol):
@@ -34,134 +31,6 @@ class PageWords(Protocol):
 class QueryWriter(Protocol):
     """Writes queries that find pages complementary to a page."""
 
-    def write(self, pages: Sequence[PageWords]) -> list[list[str]]:
+    def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
         """Return at most ten queries a page, the most relevant first, no two nearly alike."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPhrases:
-    """Tunables of the key-phrase writer."""
-
-    queries: int = 8  # at most, a page
-    common: float = 0.4  # a word on more than this share of the pages is a stop word in any language
-    listed: float = 0.1  # so is a word of its language's stop list, when it is on more than this share of the pages ...
-    topical: float = 0.05  # ... or has less than this share of its pages in titles
-    min_pages: int = 2  # a word on fewer pages cannot find another page
-    longest: int = 3  # words of a phrase
-    title_words: int = 8  # of the title, in the query that is the page's own topic
-    context_words: int = 1  # of the title, put before a phrase that is too short to stand alone
-    alike: float = 0.6  # queries whose words overlap more than this (Jaccard) are near-duplicates
-    read: int = 2_000  # characters of the snippet that are read
-
-
-class KeyPhraseWriter:
-    """Writes a page's title, its distinctive phrases, and its short phrases in the title's context.
-
-    A phrase is a run of words between punctuation and stop words, as in RAKE. Stop words are those of
-    the page's language that hardly ever stand in a title here (a list alone would lose `world` and
-    `system`), and any word on very many pages, which serves languages without a list. Which phrase
-    is distinctive is told by document frequency.
-    """
-
-    def __init__(
-        self,
-        pages_with: Mapping[str, int],
-        titles_with: Mapping[str, int],
-        pages: int,
-        settings: KeyPhrases = KeyPhrases(),
-    ) -> None:
-        """Take, for each word, the number of pages and of titles that hold it. `fit` counts them."""
-        self._settings = settings
-        most, many = (max(share * pages, _FEW_PAGES) for share in (settings.common, settings.listed))
-        self._common = frozenset(word for word, count in pages_with.items() if count > most)
-        self._topical = {
-            word
-            for word, count in titles_with.items()
-            if pages_with[word] <= many and count >= settings.topical * pages_with[word]
-        }
-        self._weight = {
-            word: math.log((pages + 1) / count)
-            for word, count in pages_with.items()
-            if count >= settings.min_pages and not (word.isascii() and len(word) == 1)
-        }
-        self._stop_words: dict[str, frozenset[str]] = {}
-
-    @classmethod
-    def fit(cls, pages: Iterable[PageWords], settings: KeyPhrases = KeyPhrases()) -> KeyPhraseWriter:
-        """Return a writer that knows on how many of `pages` each word stands."""
-        pages_with: Counter[str] = Counter()
-        titles_with: Counter[str] = Counter()
-        count = 0
-        for page in pages:
-            title = set(words(page.title))
-            titles_with.update(title)
-            pages_with.update({*title, *words(page.snippet[: settings.read]), *words(url_words(page.url))})
-            count += 1
-        return cls(pages_with, titles_with, count, settings)
-
-    def write(self, pages: Sequence[PageWords]) -> list[list[str]]:
-        """Return at most `settings.queries` queries a page, best first; none for a page without a known word."""
-        return [self._queries(page) for page in pages]
-
-    def _queries(self, page: PageWords) -> list[str]:
-        stop = self._stops(page.language)
-        title = [word for word in words(page.title) or words(url_words(page.url)) if word not in stop]
-        title = title[: self._settings.title_words]
-        telling = sorted(set(title), key=lambda word: (-self._weigh(word), word))[: self._settings.context_words]
-        context = [word for word in title if word in telling]
-        chosen = _Distinct(self._settings.alike)
-        found = (query for query in self._candidates(page, title, context, stop) if chosen.takes(query))
-        return [" ".join(query) for query in islice(found, min(self._settings.queries, MAX_QUERIES))]
-
-    def _candidates(
-        self, page: PageWords, title: list[str], context: list[str], stop: frozenset[str]
-    ) -> Iterator[list[str]]:
-        if any(word in self._weight for word in title):
-            yield title
-        for phrase in self._phrases(page, stop):
-            known = sum(word in self._weight for word in phrase)
-            if not set(phrase).issubset(title):
-                yield phrase if known > 1 else [*(word for word in context if word not in phrase), *phrase]
-
-    def _phrases(self, page: PageWords, stop: frozenset[str]) -> list[list[str]]:
-        """Return phrases of title, snippet and URL, the most telling first."""
-        score: dict[tuple[str, ...], float] = {}
-        texts = (page.title, page.snippet[: self._settings.read], url_words(page.url))
-        found = (phrase for text in texts for run in runs(text) for phrase in _split(run, stop, self._settings.longest))
-        for position, phrase in enumerate(found):  # what comes first on a page matters most
-            value = sum(map(self._weigh, phrase)) / (1.0 + math.log1p(position))
-            score[phrase] = score.get(phrase, 0.0) + value
-        ranked = sorted(score.items(), key=lambda entry: -entry[1])
-        return [list(phrase) for phrase, value in ranked if value > 0]
-
-    def _stops(self, language: str) -> frozenset[str]:
-        if language not in self._stop_words:
-            listed = safe_get_stop_words(language.partition("-")[0].lower()) if language else []
-            self._stop_words[language] = self._common | (frozenset(listed) - self._topical)
-        return self._stop_words[language]
-
-    def _weigh(self, word: str) -> float:
-        return self._weight.get(word, 0.0)
-
-
-def _split(run: Sequence[str], stop: frozenset[str], longest: int) -> Iterator[tuple[str, ...]]:
-    """Yield the parts of a run between stop words, each at most `longest` words."""
-    for stops, part in groupby(run, stop.__contains__):
-        while not stops and (phrase := tuple(islice(part, longest))):
-            yield phrase
-
-
-class _Distinct:
-    """Takes a query unless one nearly like it was taken before."""
-
-    def __init__(self, alike: float) -> None:
-        self._alike = alike
-        self._taken: list[set[str]] = []
-
-    def takes(self, query: list[str]) -> bool:
-        own = set(query)
-        if any(len(own & other) > self._alike * len(own | other) for other in self._taken):
-            return False
-        self._taken.append(own)
-        return True

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from recall.qprime.build import Counts, QPrimeConfig, build, search_texts
+from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.row import Row, read
-from recall.qprime.search_engine import TantivyEngine
 from recall.qprime.writer import PageWords
 
 QUIET = QPrimeConfig(progress=False)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from recall.qprime.search_engine import SearchText, TantivyEngine
+from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.search_engine import SearchText
 
 TEXTS = [
     SearchText(2**64 - 1, "Red fox", "A fox of woods and fields"),

@@ -1,5 +1,6 @@
 from recall.qprime.words import runs, words
-from recall.qprime.writer import MAX_QUERIES, KeyPhrases, KeyPhraseWriter
+from recall.qprime.writer import MAX_QUERIES
+from recall.qprime.writers.key_phrases import KeyPhrases, KeyPhraseWriter
 from store.page_row import PageText
 
 FOX = PageText(
@@ -20,7 +21,7 @@ PAGES = [
 
 
 def written(page: PageText, settings: KeyPhrases | None = None) -> list[str]:
-    return KeyPhraseWriter.fit(PAGES, settings or KeyPhrases()).write([page])[0]
+    return [query.text for query in KeyPhraseWriter.fit(PAGES, settings or KeyPhrases()).write([page])[0]]
 
 
 def test_the_first_query_is_the_pages_own_topic() -> None:
