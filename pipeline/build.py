@@ -83,8 +83,8 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
         Step(
             "qprime", qprime.qprime, after=("read", "text"), config=("qprime",),
             code=(
-                "pipeline.qprime", "pipeline.quality", "recall.qprime.build", "recall.qprime.found", "recall.qprime.words",
-                "recall.qprime.engines.embedded", "recall.qprime.writers.key_phrases", *judging,
+                "pipeline.qprime", "pipeline.quality", "recall.qprime.build", "recall.qprime.found",
+                "recall.qprime.words", "recall.qprime.engines.embedded", "recall.qprime.writers.key_phrases", *judging,
             ),
             seeded=False,
         ),

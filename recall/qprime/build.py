@@ -125,7 +125,5 @@ def _rows(
         best = order[start : min(end, start + config.keep)]
         if len(best):
             counts.kept += len(best)
-            yield (
-                batch[row].page,
-                pack(found.pages[best], judged[best], found.query[best], [query.text for query in queries[row]]),
-            )
+            texts = [query.text for query in queries[row]]
+            yield batch[row].page, pack(found.pages[best], judged[best], found.query[best], texts)

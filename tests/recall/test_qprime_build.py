@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from recall.qprime.build import Counts, QPrimeConfig, build, search_texts
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.row import Row, read
-from recall.qprime.writer import PageWords
+from recall.qprime.writer import PageWords, WrittenQuery
 
 QUIET = QPrimeConfig(progress=False)
 # page, title, snippet, language, address, fingerprint, spam
@@ -29,8 +29,8 @@ PAGES = [
 class TitleWriter:
     """Asks for a page's title and its snippet."""
 
-    def write(self, pages: Sequence[PageWords]) -> list[list[str]]:
-        return [[page.title, page.snippet] for page in pages]
+    def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
+        return [[WrittenQuery(page.title), WrittenQuery(page.snippet)] for page in pages]
 
 
 def quality(one: NDArray[np.uint64], two: NDArray[np.uint64]) -> NDArray[np.float32]:
