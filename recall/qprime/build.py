@@ -76,7 +76,7 @@ def build(
     facts = PageFacts.of(pages)
     total = math.ceil(len(facts.page) / config.batch)
     for batch in track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress):
-        queries = writer.write(batch)
+        queries = [own or [] for own in writer.write(batch)]
         found = search(engine, queries, config.hits + 1)
         counts.pages += len(batch)
         counts.queries += sum(map(len, queries))

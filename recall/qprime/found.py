@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from recall.qprime.search_engine import SearchEngine
+from recall.qprime.search_engine import NO_HITS, SearchEngine
 from recall.qprime.writer import WrittenQuery
 from store.page_row import language_code
 
@@ -80,7 +80,8 @@ class Found:
 
 def search(engine: SearchEngine, queries: Sequence[Sequence[WrittenQuery]], limit: int) -> Found:
     """Ask the engine every query of a batch: `queries[i]` are those of the batch's page i."""
-    hits = engine.search([query.text for own in queries for query in own], limit)
+    answers = engine.search([query.text for own in queries for query in own], limit)
+    hits = [found or NO_HITS for found in answers]
     rows = np.array([row for row, own in enumerate(queries) for _ in own], np.intp)
     numbers = np.array([number for own in queries for number, _ in enumerate(own)], np.intp)
     sizes = [len(found.pages) for found in hits]

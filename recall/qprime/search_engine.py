@@ -26,9 +26,12 @@ class Hits:
     scores: NDArray[np.float32]  # comparable within one query only
 
 
+NO_HITS = Hits(np.empty(0, np.uint64), np.empty(0, np.float32))
+
+
 class SearchEngine(Protocol):
     """Finds pages by words."""
 
-    def search(self, queries: Sequence[str], limit: int) -> list[Hits]:
-        """Return at most `limit` hits a query, in the queries' order."""
+    def search(self, queries: Sequence[str], limit: int) -> Sequence[Hits | None]:
+        """Return at most `limit` hits a query, in the queries' order; None for a query that could not be asked."""
         ...

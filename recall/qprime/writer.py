@@ -31,6 +31,9 @@ class PageWords(Protocol):
 class QueryWriter(Protocol):
     """Writes queries that find pages complementary to a page."""
 
-    def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
-        """Return at most ten queries a page, the most relevant first, no two nearly alike."""
+    def write(self, pages: Sequence[PageWords]) -> Sequence[list[WrittenQuery] | None]:
+        """Return at most ten queries a page, the most relevant first, no two nearly alike.
+
+        A page that deserves none has an empty list; None stands for a page whose queries could not be asked for.
+        """
         ...
