@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from pipeline.quality import PairJudge
 from pipeline.step import Work
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.writers.key_phrases import KeyPhraseWriter
 from store.tables import write_table
+
+DAY_S = 86_400
 
 
 def qprime(work: Work) -> dict[str, object]:
@@ -18,6 +22,11 @@ def qprime(work: Work) -> dict[str, object]:
     engine = TantivyEngine.build(work.directory / "index", qprime_build.search_texts(table))
     writer = KeyPhraseWriter.fit(page for batch in qprime_build.query_pages(table) for page in batch)
     counts = qprime_build.Counts()
-    rows = qprime_build.build(table, engine, writer, PairJudge(work), work.config.qprime, counts)
-    written = write_table(work.directory / "qprime.lmdb", rows)
-    return {"rows": written, "queries": counts.queries, "kept": counts.kept, "dropped": dict(counts.dropped)}
+    made = qprime_build.build(table, engine, writer, PairJudge(work), today(), work.config.qprime, counts)
+    written = write_table(work.directory / "qprime.lmdb", ((one.page, one.row) for one in made))
+    return {"rows": written, **counts.figures()}
+
+
+def today() -> int:
+    """Return the day since 1970, in UTC."""
+    return int(time.time() // DAY_S)

@@ -18,7 +18,7 @@ from rich.progress import track
 from recall.qprime.found import Found, PageFacts, filtered, search
 from recall.qprime.row import MAX_PAGES, pack
 from recall.qprime.search_engine import SearchEngine, SearchText
-from recall.qprime.writer import QueryWriter, WrittenQuery
+from recall.qprime.writer import QueryWriter
 
 #: (PageIds of the first pages, PageIds of the second) -> quality, 0 to 4, of each pair.
 Quality = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
@@ -46,7 +46,21 @@ class Counts:
     queries: int = 0
     hits: int = 0
     kept: int = 0
+    incomplete: int = 0  # pages with a query that could not be written or asked
     dropped: Counter[str] = field(default_factory=Counter)
+
+    def figures(self) -> dict[str, object]:
+        """Return the counts for a manifest."""
+        kept = {"queries": self.queries, "kept": self.kept, "incomplete": self.incomplete}
+        return {**kept, "dropped": dict(self.dropped)}
+
+
+class Made(NamedTuple):
+    """One page's row. An incomplete one lacks what a query that could not be asked would have found."""
+
+    page: int
+    row: bytes
+    complete: bool
 
 
 class QueryPage(NamedTuple):
@@ -64,24 +78,32 @@ def build(
     engine: SearchEngine,
     writer: QueryWriter,
     quality: Quality,
+    day: int,
     config: QPrimeConfig = QPrimeConfig(),
     counts: Counts | None = None,
-) -> Iterator[tuple[int, bytes]]:
-    """Yield (PageId, packed row) of every page whose queries found something; fills `counts` as it goes.
+    facts: PageFacts | None = None,
+) -> Iterator[Made]:
+    """Yield the row of every page, also of one whose queries found nothing; fills `counts` as it goes.
 
-    `pages` has columns page, url, title, snippet, language, body, address, fingerprint and spam, sorted
-    by page. A file is read in batches: in memory are one batch of text and 27 bytes of facts a page.
+    `pages` has columns page, url, title, snippet, language, body, address, fingerprint and spam, sorted by page. A
+    file is read in batches: in memory are one batch of text and 27 bytes of facts a page. `facts` are of all pages
+    that may be found (None: of `pages`). `day`, since 1970, is written into complete rows; others are of day 0.
     """
     counts = Counts() if counts is None else counts
-    facts = PageFacts.of(pages)
-    total = math.ceil(len(facts.page) / config.batch)
+    facts = PageFacts.of(pages) if facts is None else facts
+    total = math.ceil(_length(pages) / config.batch)
     for batch in track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress):
-        queries = [own or [] for own in writer.write(batch)]
-        found = search(engine, queries, config.hits + 1)
+        written = writer.write(batch)
+        queries = [own or [] for own in written]
+        found, missed = search(engine, queries, config.hits + 1)
+        complete = [own is not None and row not in missed for row, own in enumerate(written)]
         counts.pages += len(batch)
         counts.queries += sum(map(len, queries))
         counts.hits += len(found)
-        yield from _rows(batch, queries, found, facts, quality, config, counts)
+        counts.incomplete += len(batch) - sum(complete)
+        for row, found_row in enumerate(_ranked(batch, found, facts, quality, config, counts)):
+            texts = [query.text for query in queries[row]]
+            yield Made(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row])
 
 
 def query_pages(pages: pa.Table | Path, batch: int = 1_024) -> Iterator[list[QueryPage]]:
@@ -105,15 +127,14 @@ def search_texts(pages: pa.Table | Path) -> Iterator[SearchText]:
             yield SearchText(page.page, page.title, page.snippet)
 
 
-def _rows(
-    batch: list[QueryPage],
-    queries: list[list[WrittenQuery]],
-    found: Found,
-    facts: PageFacts,
-    quality: Quality,
-    config: QPrimeConfig,
-    counts: Counts,
-) -> Iterator[tuple[int, bytes]]:
+def _length(pages: pa.Table | Path) -> int:
+    return pq.read_metadata(pages).num_rows if isinstance(pages, Path) else len(pages)
+
+
+def _ranked(
+    batch: list[QueryPage], found: Found, facts: PageFacts, quality: Quality, config: QPrimeConfig, counts: Counts
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.intp]]]:
+    """Yield the pages kept for each page of the batch, best first, with their quality and their query."""
     ids = np.array([page.page for page in batch], np.uint64)
     found = filtered(ids, found, facts, config.relevance, counts.dropped)
     judged = quality(ids[found.row], found.pages)
@@ -121,9 +142,7 @@ def _rows(
     order = np.lexsort((found.pages, -judged, found.row))
     order = order[judged[order] >= config.min_quality]
     starts = np.searchsorted(found.row[order], np.arange(len(batch) + 1))
-    for row, (start, end) in enumerate(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)):
+    for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         best = order[start : min(end, start + config.keep)]
-        if len(best):
-            counts.kept += len(best)
-            texts = [query.text for query in queries[row]]
-            yield batch[row].page, pack(found.pages[best], judged[best], found.query[best], texts)
+        counts.kept += len(best)
+        yield found.pages[best], judged[best], found.query[best]

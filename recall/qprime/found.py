@@ -78,19 +78,24 @@ class Found:
         return (self.scores / np.maximum(best, 1e-9)).astype(np.float32)
 
 
-def search(engine: SearchEngine, queries: Sequence[Sequence[WrittenQuery]], limit: int) -> Found:
-    """Ask the engine every query of a batch: `queries[i]` are those of the batch's page i."""
+def search(engine: SearchEngine, queries: Sequence[Sequence[WrittenQuery]], limit: int) -> tuple[Found, frozenset[int]]:
+    """Ask the engine every query of a batch: `queries[i]` are those of the batch's page i.
+
+    Returns what was found, and the batch rows with a query that could not be asked.
+    """
     answers = engine.search([query.text for own in queries for query in own], limit)
-    hits = [found or NO_HITS for found in answers]
+    hits = [answer or NO_HITS for answer in answers]
     rows = np.array([row for row, own in enumerate(queries) for _ in own], np.intp)
     numbers = np.array([number for own in queries for number, _ in enumerate(own)], np.intp)
-    sizes = [len(found.pages) for found in hits]
-    return Found(
+    sizes = [len(hit.pages) for hit in hits]
+    missed = frozenset(row for row, answer in zip(rows.tolist(), answers, strict=True) if answer is None)
+    found = Found(
         row=np.repeat(rows, sizes),
         query=np.repeat(numbers, sizes),
-        pages=np.concatenate([np.empty(0, np.uint64), *(found.pages for found in hits)]),
-        scores=np.concatenate([np.empty(0, np.float32), *(found.scores for found in hits)]),
+        pages=np.concatenate([np.empty(0, np.uint64), *(hit.pages for hit in hits)]),
+        scores=np.concatenate([np.empty(0, np.float32), *(hit.scores for hit in hits)]),
     )
+    return found, missed
 
 
 def filtered(

@@ -1,7 +1,7 @@
 """One row of the `qprime` table: the pages that a page's queries found, best first.
 
-Layout, little-endian: pages (u8), queries (u8), then per page PageId (u64), quality (u8) and query
-index (u8), each as one block, then the queries in UTF-8, a line each.
+Layout, little-endian: pages (u8), queries (u8), day it was made (u16), then per page PageId (u64), quality (u8)
+and query index (u8), each as one block, then the queries in UTF-8, a line each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 MAX_PAGES = 30
 TOP_QUALITY = 4.0
 _STEPS = 255  # quality is kept to a step of 4/255
-_HEAD = 2
+_HEAD = 4
+_LAST_DAY = 0xFFFF
 _BYTES_A_PAGE = 8 + 1 + 1
 
 
@@ -27,10 +28,15 @@ class Row:
     quality: NDArray[np.float32]  # 0 to 4
     query: NDArray[np.uint8]  # index into `queries` of the query that found the page
     queries: tuple[str, ...]
+    day: int  # of its making, since 1970; 0 for a row that is to be made again as soon as may be
 
 
 def pack(
-    pages: NDArray[np.uint64], quality: NDArray[np.float32], query: NDArray[np.integer], queries: Sequence[str]
+    pages: NDArray[np.uint64],
+    quality: NDArray[np.float32],
+    query: NDArray[np.integer],
+    queries: Sequence[str],
+    day: int = 0,
 ) -> bytes:
     """Return one row of at most 30 pages; queries that found none of them are left out.
 
@@ -45,6 +51,7 @@ def pack(
     return b"".join(
         (
             bytes((len(pages), len(used))),
+            min(day, _LAST_DAY).to_bytes(2, "little"),
             pages.astype("<u8").tobytes(),
             steps.astype(np.uint8).tobytes(),
             index.astype(np.uint8).tobytes(),
@@ -65,4 +72,10 @@ def read(row: bytes) -> Row:
         quality=steps.astype(np.float32) * np.float32(TOP_QUALITY / _STEPS),
         query=np.frombuffer(row, np.uint8, count, query_at),
         queries=tuple(row[text_at:].decode().split("\n")) if row[1] else (),
+        day=day_of(row),
     )
+
+
+def day_of(row: bytes) -> int:
+    """Return the day a row was made, without reading the rest."""
+    return int.from_bytes(row[2:_HEAD], "little")

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from recall.qprime.build import Counts, QPrimeConfig, build, search_texts
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.row import Row, read
+from recall.qprime.search_engine import Hits
 from recall.qprime.writer import PageWords, WrittenQuery
 
 QUIET = QPrimeConfig(progress=False)
+DAY = 20_000
 # page, title, snippet, language, address, fingerprint, spam
 PAGES = [
     (10, "red fox", "hunts rodents", "en", 1, 0b1111 << 40, False),
@@ -53,7 +55,8 @@ def engine(pages: pa.Table, tmp_path: Path) -> TantivyEngine:
 
 
 def built(pages: pa.Table | Path, engine: TantivyEngine, config: QPrimeConfig = QUIET) -> dict[int, Row]:
-    return {page: read(row) for page, row in build(pages, engine, TitleWriter(), quality, config)}
+    made = build(pages, engine, TitleWriter(), quality, DAY, config)
+    return {one.page: read(one.row) for one in made}
 
 
 def test_pages_are_ranked_by_quality_each_with_its_query(pages: pa.Table, engine: TantivyEngine) -> None:
@@ -65,17 +68,47 @@ def test_pages_are_ranked_by_quality_each_with_its_query(pages: pa.Table, engine
 
 def test_every_drop_is_counted_by_reason(pages: pa.Table, engine: TantivyEngine) -> None:
     counts = Counts()
-    list(build(pages.slice(0, 1), engine, TitleWriter(), quality, QUIET, counts))
+    list(build(pages.slice(0, 1), engine, TitleWriter(), quality, DAY, QUIET, counts))
     assert counts.dropped["unknown"] == counts.hits - counts.dropped["self"]  # the other pages are not in the table
     counts = Counts()
-    list(build(pages, engine, TitleWriter(), quality, QUIET, counts))
+    list(build(pages, engine, TitleWriter(), quality, DAY, QUIET, counts))
     assert all(counts.dropped[reason] for reason in ("self", "address", "duplicate", "language", "spam", "repeated"))
     assert counts.hits == counts.kept + sum(counts.dropped.values())
     assert (counts.pages, counts.queries) == (8, 16)
 
 
-def test_a_page_that_nothing_resembles_has_no_row(pages: pa.Table, engine: TantivyEngine) -> None:
-    assert 80 not in built(pages, engine)
+def test_a_page_that_nothing_resembles_has_an_empty_row_of_its_day(pages: pa.Table, engine: TantivyEngine) -> None:
+    row = built(pages, engine)[80]
+    assert (len(row.pages), row.day) == (0, DAY)
+
+
+class Deaf:
+    """An engine that answers no query about rodents."""
+
+    def __init__(self, engine: TantivyEngine) -> None:
+        self._engine = engine
+
+    def search(self, queries: Sequence[str], limit: int) -> list[Hits | None]:
+        hits = self._engine.search(queries, limit)
+        return [None if "rodents" in query else found for query, found in zip(queries, hits, strict=True)]
+
+
+def test_what_a_failed_query_would_have_found_makes_a_row_incomplete(pages: pa.Table, engine: TantivyEngine) -> None:
+    counts = Counts()
+    made = {one.page: one for one in build(pages, Deaf(engine), TitleWriter(), quality, DAY, QUIET, counts)}
+    assert [page for page, one in made.items() if not one.complete] == [10, 40, 70]
+    assert counts.incomplete == 3
+    row = read(made[10].row)
+    assert (row.pages.tolist(), row.day) == ([20], 0)
+
+
+def test_a_page_whose_queries_could_not_be_written_is_incomplete(pages: pa.Table, engine: TantivyEngine) -> None:
+    class Mute(TitleWriter):
+        def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery] | None]:
+            return [None if page.title == "fox" else own for page, own in zip(pages, super().write(pages), strict=True)]
+
+    made = build(pages, engine, Mute(), quality, DAY, QUIET)
+    assert [one.page for one in made if not one.complete] == [30, 50]
 
 
 def test_pages_of_low_quality_are_dropped(pages: pa.Table, engine: TantivyEngine) -> None:

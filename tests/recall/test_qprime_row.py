@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recall.qprime.row import MAX_PAGES, pack, read
+from recall.qprime.row import MAX_PAGES, day_of, pack, read
 
 QUERIES = ["red fox", "arctic fox fur", "fennec"]
 
@@ -25,6 +25,11 @@ def test_an_empty_row_reads_back_empty() -> None:
     row = read(pack(np.empty(0, np.uint64), np.empty(0, np.float32), np.empty(0, np.intp), QUERIES))
     assert len(row.pages) == 0
     assert row.queries == ()
+
+
+def test_a_row_tells_the_day_it_was_made() -> None:
+    row = pack(np.array([1], np.uint64), np.ones(1, np.float32), np.array([0]), ["fox"], day=20_001)
+    assert (read(row).day, day_of(row)) == (20_001, 20_001)
 
 
 def test_a_line_break_in_a_query_does_not_split_it() -> None:
