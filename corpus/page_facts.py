@@ -6,7 +6,7 @@ import re
 
 import pyarrow as pa
 
-from corpus.text import clean, detect_languages, fingerprints, is_spam
+from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam
 from corpus.url import address_key, host_id
 
 #: Columns of `pages.parquet`, sorted by `page`.
@@ -23,6 +23,7 @@ PAGES = pa.schema(
         ("address", pa.uint64()),  # corpus.url.address_key
         ("fingerprint", pa.uint64()),  # of title and snippet, 0 when they are short
         ("spam", pa.bool_()),
+        ("adult", pa.bool_()),
     ]
 )
 
@@ -46,6 +47,7 @@ def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
         "host": [host_id(url) for url in urls],
         "address": [address_key(url) for url in urls],
         "fingerprint": fingerprints(texts),
+        "adult": [is_adult(*words) for words in zip(urls, titles, snippets, strict=True)],
         "spam": [is_spam(title, snippet) for title, snippet in zip(titles, snippets, strict=True)],
     }
     return pa.RecordBatch.from_pydict(columns, schema=PAGES)

@@ -23,6 +23,13 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _LINK = re.compile(r"https?://|www\.|</?a\b", re.IGNORECASE)
+_ADULT_LIST = """
+porn porno pornos porns pornhub pornographic xvideos xnxx xhamster redtube youporn hentai camgirl camgirls camsex sexcam
+sexcams livesex blowjob blowjobs cumshot cumshots creampie gangbang gangbangs milf milfs bukkake deepthroat handjob nsfw
+sexchat sextreffen fickkontakte порно порнуха pornô
+"""
+_ADULT = frozenset(_ADULT_LIST.split())
+_ADULT_WORDS = 2  # different ones, in a text that names none in its title
 _AT_ONCE = 2048  # texts whose bits are counted together: bounds memory, not the result
 
 
@@ -110,6 +117,15 @@ def is_spam(title: str, snippet: str) -> bool:
     text = f"{title} {snippet}"
     words = _WORD.findall(text.lower())
     return _stuffed(words) or _shouts(title) or _farms_links(text, len(words))
+
+
+def is_adult(url: str, title: str, snippet: str) -> bool:
+    """Return whether a page offers sexual content: by a word of URL or title, or by two different ones of its text.
+
+    The words hardly stand anywhere else; `sex` and the parts of the body are on pages of schools and doctors too.
+    """
+    named = set(_WORD.findall(f"{url} {title}".lower())) & _ADULT
+    return bool(named) or len(set(_WORD.findall(snippet.lower())) & _ADULT) >= _ADULT_WORDS
 
 
 def _stuffed(words: list[str]) -> bool:

@@ -20,6 +20,8 @@ FRAGMENT_HOSTS = frozenset({"docs.python.org"})
 _TRACKING = re.compile(
     r"^(utm_.*|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|msclkid|yclid|twclid|ttclid|igshid|mc_cid|mc_eid|_ga|_gl|mkt_tok)$"
 )
+_SUB_PAGE = re.compile(r"(/(page|seite|p)/?\d+|/(comments?|amp|print|all))+/*$", re.IGNORECASE)
+_VIEW = re.compile(r"^(page|paged|p|start|offset|view|print|amp|sort|order|replytocom|comments?)(=|$)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
@@ -100,6 +102,16 @@ def address_key(canonical_url: str) -> int:
     rest, mark, fragment = canonical_url.partition("://")[2].partition("#")
     path = re.sub(r"(/index\.(html?|php))?/*(?=$|\?)", "", rest.removeprefix("www."), count=1)
     return xxhash.xxh3_64_intdigest(f"{path.lower()}{mark}{fragment}".encode("utf-8", "surrogatepass"))
+
+
+def trunk_key(canonical_url: str) -> int:
+    """Return a 64-bit key shared by a page and its sub-pages: its further pages, comments, print and AMP views.
+
+    Otherwise as `address_key`; a path that only goes on is a page of its own.
+    """
+    rest, mark, query = canonical_url.partition("#")[0].partition("?")
+    kept = "&".join(pair for pair in query.split("&") if not _VIEW.match(pair))
+    return address_key(f"{_SUB_PAGE.sub('', rest)}{mark if kept else ''}{kept}")
 
 
 def url_words(canonical_url: str) -> str:

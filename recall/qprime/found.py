@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from corpus.url import trunk_key
 from recall.qprime.search_engine import NO_HITS, SearchEngine
 from recall.qprime.writer import WrittenQuery
 from store.page_row import language_code
 
 NEAR_DUPLICATE_BITS = 3
-_COLUMNS = ["page", "address", "fingerprint", "language", "spam"]
+_COLUMNS = ["page", "url", "address", "fingerprint", "language", "spam", "adult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class PageFacts:
     fingerprint: NDArray[np.uint64]
     language: NDArray[np.uint16]
     spam: NDArray[np.bool_]
+    adult: NDArray[np.bool_]
+    trunk: NDArray[np.uint64]  # corpus.url.trunk_key
 
     @classmethod
     def of(cls, pages: pa.Table | Path) -> PageFacts:
-        """Read columns page, address, fingerprint, language and spam."""
+        """Read columns page, url, address, fingerprint, language, spam and adult."""
         table = pq.read_table(pages, columns=_COLUMNS) if isinstance(pages, Path) else pages.select(_COLUMNS)
         tags = table["language"].combine_chunks().dictionary_encode()
         codes = np.array([language_code(tag or "") for tag in tags.dictionary.to_pylist()], np.uint16)
@@ -44,6 +47,8 @@ class PageFacts:
             fingerprint=table["fingerprint"].to_numpy().astype(np.uint64)[order],
             language=codes[tags.indices.to_numpy(zero_copy_only=False)][order],
             spam=table["spam"].to_numpy().astype(np.bool_)[order],
+            adult=table["adult"].to_numpy().astype(np.bool_)[order],
+            trunk=np.fromiter(map(trunk_key, _each(table["url"])), np.uint64, len(table))[order],
         )
 
     def rows(self, pages: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -52,6 +57,11 @@ class PageFacts:
             return np.full(len(pages), -1, np.intp)
         rows = np.minimum(np.searchsorted(self.page, pages), len(self.page) - 1)
         return np.where(self.page[rows] == pages, rows, -1)
+
+
+def _each(column: pa.ChunkedArray) -> Iterator[str]:
+    for chunk in column.chunks:
+        yield from chunk.to_pylist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +140,6 @@ def _faults(one: NDArray[np.intp], two: NDArray[np.intp], facts: PageFacts) -> I
     alike = np.bitwise_count(prints[0] ^ prints[1]) <= NEAR_DUPLICATE_BITS
     yield "duplicate", alike & (prints[0] != 0) & (prints[1] != 0)
     yield "language", (tongues[0] != tongues[1]) & (tongues[0] != 0) & (tongues[1] != 0)
+    yield "sub-page", facts.trunk[one] == facts.trunk[two]
     yield "spam", facts.spam[two]
+    yield "adult", facts.adult[two]

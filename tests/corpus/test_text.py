@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.text import clean, detect_languages, fingerprints, is_spam
+import pytest
+
+from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam
 
 LONG = (
     "The red fox is the largest of the true foxes and one of the most widely distributed members of the order "
@@ -101,3 +103,18 @@ def test_ordinary_pages_are_not_spam() -> None:
     assert not is_spam("NASA", "The National Aeronautics and Space Administration.")
     assert not is_spam("", "")
     assert not is_spam("Poor Law", "[History / British History / British History 1500 and before; History / General]")
+
+
+@pytest.mark.parametrize(
+    ("url", "title", "snippet", "adult"),
+    [
+        ("https://a.example/hentai", "", "", True),
+        ("https://a.example/1", "Free porn clips", "", True),
+        ("https://a.example/1", "Clips", "cumshot and milf", True),
+        ("https://a.example/1", "How filters work", "A filter for porn on school networks", False),
+        ("https://a.example/1", "Sex education", "breast, penis, vulva and what they are for", False),
+        ("https://a.example/1", "Games of the XXX Olympiad", "held in Middlesex", False),
+    ],
+)
+def test_adult_pages_are_told_by_words_that_stand_nowhere_else(url: str, title: str, snippet: str, adult: bool) -> None:
+    assert is_adult(url, title, snippet) is adult

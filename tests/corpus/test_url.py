@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.url import InvalidURL, address_key, canonical, host, host_id, page_id, page_ids, site, url_words
+from corpus.url import InvalidURL, address_key, canonical, host, host_id, page_id, page_ids, site, trunk_key, url_words
 
 hosts = st.from_regex(r"[a-z]{1,8}(\.[a-z]{2,5}){1,2}", fullmatch=True)
 web_urls = st.builds(
@@ -118,3 +118,16 @@ def test_fragments_that_differ_in_case_are_different_addresses() -> None:
 def test_words_of_a_url_are_those_of_path_query_and_fragment() -> None:
     assert url_words("https://en.wikipedia.org/wiki/Red_fox?a=B%20c") == "wiki red fox a b c"
     assert url_words("https://example.org") == ""
+
+
+@pytest.mark.parametrize(
+    "sub_page",
+    ["/fox/page/2", "/fox/page2/", "/fox/comments", "/fox?page=3", "/fox?print=1&page=2", "/fox/amp/", "/fox#tail"],
+)
+def test_a_page_and_its_sub_pages_share_a_trunk(sub_page: str) -> None:
+    assert trunk_key(f"https://a.example{sub_page}") == trunk_key("https://www.a.example/fox")
+
+
+@pytest.mark.parametrize("other", ["/fox/diet", "/fox?id=2", "/page/fox", "/foxes", "/"])
+def test_a_path_that_only_goes_on_is_a_page_of_its_own(other: str) -> None:
+    assert trunk_key(f"https://a.example{other}") != trunk_key("https://a.example/fox")

@@ -25,6 +25,8 @@ PAGES = [
     (60, "fox fox", "buy", "en", 6, 0, True),
     (70, "rodents", "small animals", "", 7, 0, False),
     (80, "granite", "stone", "en", 8, 0, False),
+    (90, "red fox", "adults only", "en", 9, 0, False),
+    (100, "red fox", "hunts on", "en", 10, 0, False),  # the second page of 10
 ]
 
 
@@ -45,8 +47,9 @@ def pages() -> pa.Table:
     columns = dict(zip(names, map(list, zip(*PAGES, strict=True)), strict=True))
     for name in ("page", "address", "fingerprint"):
         columns[name] = pa.array(columns[name], pa.uint64())
-    urls = [f"https://a.example/{page[0]}" for page in PAGES]
-    return pa.table({**columns, "url": urls, "body": [""] * len(PAGES)})
+    urls = ["https://a.example/10/page/2" if page[0] == 100 else f"https://a.example/{page[0]}" for page in PAGES]
+    adult = [page[0] == 90 for page in PAGES]
+    return pa.table({**columns, "url": urls, "adult": adult, "body": [""] * len(PAGES)})
 
 
 @pytest.fixture
@@ -72,9 +75,12 @@ def test_every_drop_is_counted_by_reason(pages: pa.Table, engine: TantivyEngine)
     assert counts.dropped["unknown"] == counts.hits - counts.dropped["self"]  # the other pages are not in the table
     counts = Counts()
     list(build(pages, engine, TitleWriter(), quality, DAY, QUIET, counts))
-    assert all(counts.dropped[reason] for reason in ("self", "address", "duplicate", "language", "spam", "repeated"))
+    assert all(
+        counts.dropped[reason] for reason in ("self", "address", "duplicate", "language", "sub-page", "spam", "adult")
+    )
+    assert counts.dropped["repeated"]
     assert counts.hits == counts.kept + sum(counts.dropped.values())
-    assert (counts.pages, counts.queries) == (8, 16)
+    assert (counts.pages, counts.queries) == (10, 20)
 
 
 def test_a_page_that_nothing_resembles_has_an_empty_row_of_its_day(pages: pa.Table, engine: TantivyEngine) -> None:
