@@ -53,7 +53,7 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
     return [
         Step(
             "read", log.reader(data, until), config=("examples", "fragment_hosts"),
-            code=("corpus.reader", "corpus.url"), seeded=False,
+            code=("corpus.page_facts", "corpus.reader", "corpus.text", "corpus.url"), seeded=False,
         ),
         Step(
             "text", text.text, after=("read",), config=("text",), code=(

@@ -5,10 +5,9 @@ import sys
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import pytest
 
 from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam
 
