@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: The reason of an answer for a page that is in no table.
+UNKNOWN_PAGE = "unknown_page"
+
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
 
@@ -110,7 +113,7 @@ class Cascade:
         with trace.timed("trigger"):
             trigger = await _attempt("trigger", lambda: self.trigger.locate(query), deadline.within(math.inf), trace)
         if trigger is not None and not trigger.known:
-            trace.degrade("unknown_page")
+            trace.degrade(UNKNOWN_PAGE)
         return trigger
 
     async def _recall(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 
 from pipeline.quality import PairJudge
 from pipeline.step import Work
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.search_engine import SearchEngine
+from recall.qprime.writer import QueryWriter
 from recall.qprime.writers.key_phrases import KeyPhraseWriter
 from store.tables import write_table
 
 DAY_S = 86_400
+_INDEX = "index"
 
 
 def qprime(work: Work) -> dict[str, object]:
@@ -19,12 +23,22 @@ def qprime(work: Work) -> dict[str, object]:
     if work.config.qprime.keep == 0:
         return {"rows": write_table(work.directory / "qprime.lmdb", ())}
     table = work.of("read") / "pages.parquet"
-    engine = TantivyEngine.build(work.directory / "index", qprime_build.search_texts(table))
-    writer = KeyPhraseWriter.fit(page for batch in qprime_build.query_pages(table) for page in batch)
+    engine = TantivyEngine.build(work.directory / _INDEX, qprime_build.search_texts(table))
     counts = qprime_build.Counts()
-    made = qprime_build.build(table, engine, writer, PairJudge(work), today(), work.config.qprime, counts)
+    made = qprime_build.build(table, engine, writer_of(work), PairJudge(work), today(), work.config.qprime, counts)
     written = write_table(work.directory / "qprime.lmdb", ((one.page, one.row) for one in made))
     return {"rows": written, **counts.figures()}
+
+
+def writer_of(work: Work) -> QueryWriter:
+    """Return the query writer that the configuration names."""
+    pages = qprime_build.query_pages(work.of("read") / "pages.parquet")
+    return KeyPhraseWriter.fit(chain.from_iterable(pages))
+
+
+def engine_of(work: Work) -> SearchEngine:
+    """Return the search engine that the finished step used."""
+    return TantivyEngine(work.of("qprime") / _INDEX)
 
 
 def today() -> int:

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.retry import Retry as SyncRetry
 
 from cascade.run import Cascade, RecallStep, Stage
 from cascade.types import RecallPath
@@ -25,8 +27,10 @@ from recall.paths import TABLES, Recall, open_recall
 from service.gateway import Gateway
 from service.recommender import Recommender
 from service.settings import RedisSettings, Settings
+from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
 from store.tables import LmdbTable, RedisTable, Table
+from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
@@ -55,8 +59,9 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=native,
     )
-    recommender = Recommender(cascade, tables["pages"], opened.name, settings, opened.fragment_hosts)
-    return Gateway(recommender, settings, opened.manifest.warmup, _release(native, tables, redis))
+    unknown = _unknown(bundles, settings, redis_url)
+    recommender = Recommender(cascade, tables["pages"], opened.name, settings, opened.fragment_hosts, unknown=unknown)
+    return Gateway(recommender, settings, opened.manifest.warmup, _release(native, tables, redis, unknown))
 
 
 def connect_redis(url: str, settings: RedisSettings) -> Redis:
@@ -102,15 +107,29 @@ def _table(bundle: Bundle, name: str, redis: Redis | None) -> Table:
     return LmdbTable(bundle.file(f"tables/{name}.lmdb"))
 
 
+def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> UnknownQueue | None:
+    if settings.unknown.most == 0:
+        return None
+    if redis_url is None:
+        return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most))
+    timeout_s = settings.redis.socket_timeout_ms / 1e3
+    client = BlockingRedis.from_url(  # written from a thread, so that a slow server holds no request
+        redis_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=SyncRetry(NoBackoff(), 0)
+    )
+    return UnknownQueue(RedisUnknownPages(client, settings.unknown.most))
+
+
 def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:
     pages = [page_id(canonical(url, fragment_hosts)) for url in settings.block.urls]
     return pages, [host_id(f"https://{host.lower()}/") for host in settings.block.hosts]
 
 
 def _release(
-    native: ThreadPoolExecutor, tables: dict[str, Table], redis: Redis | None
+    native: ThreadPoolExecutor, tables: dict[str, Table], redis: Redis | None, unknown: UnknownQueue | None
 ) -> Callable[[], Awaitable[None]]:
     async def release() -> None:
+        if unknown is not None:
+            await unknown.close()
         native.shutdown(wait=True, cancel_futures=True)
         for table in tables.values():
             if isinstance(table, LmdbTable):

@@ -15,6 +15,7 @@ from service.commands.inspect import inspect
 from service.commands.judge import judge
 from service.commands.push import push
 from service.commands.recommend import recommend
+from service.commands.refresh import app as refresh
 from service.commands.score import score
 from service.commands.serve import serve
 from service.commands.simulate import simulate
@@ -39,6 +40,7 @@ app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
 app.command()(judge)
+app.add_typer(refresh, name="refresh")
 app.command()(score)
 app.command()(simulate)
 app.command()(tradeoff)

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from cascade.deadline import Deadline
-from cascade.run import Cascade
+from cascade.run import UNKNOWN_PAGE, Cascade
 from cascade.trace import Trace
 from cascade.types import Query
 from corpus.url import InvalidURL, canonical, page_id
@@ -16,6 +16,7 @@ from service.cache import Cache
 from service.explain import explain
 from service.metrics import Metrics
 from service.settings import Settings
+from service.unknown_queue import UnknownQueue
 from store.tables import Table
 
 
@@ -47,10 +48,12 @@ class Recommender:
         settings: Settings,
         fragment_hosts: frozenset[str],
         metrics: Metrics | None = None,
+        unknown: UnknownQueue | None = None,
     ) -> None:
         self.bundle = bundle
         self._fragment_hosts = fragment_hosts  # as the tables were made, or no key would agree with theirs
         self.metrics = metrics or Metrics()
+        self._unknown = unknown
         self.cascade, self._pages, self._settings = cascade, pages, settings
         limits = settings.cache
         self._cache: Cache[Answer] = Cache(
@@ -111,6 +114,8 @@ class Recommender:
         trace = Trace(explain=explained)
         chosen = await self.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
         self._count(trace)
+        if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
+            self._unknown.note(query)
         answer = Answer(
             url1=query.url,
             recommendations=recommendations(chosen),

@@ -74,6 +74,12 @@ class RedisSettings(Section):
     max_connections: int = Field(default=256, ge=1)
 
 
+class UnknownSettings(Section):
+    """Pages that no table knows: kept for the next refresh of Q', with the words that callers sent of them."""
+
+    most: int = Field(default=100_000, ge=0, description="that wait; 0 keeps none")
+
+
 class BlockSettings(Section):
     """Pages that are never recommended, by host or by URL."""
 
@@ -104,6 +110,7 @@ class Settings(Section):
     threads: ThreadSettings = ThreadSettings()
     cache: CacheSettings = CacheSettings()
     redis: RedisSettings = RedisSettings()
+    unknown: UnknownSettings = UnknownSettings()
     block: BlockSettings = BlockSettings()
     server: ServerSettings = ServerSettings()
 

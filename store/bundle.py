@@ -144,6 +144,11 @@ def bundle_name(created: datetime, identity: str) -> str:
     return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
+def bundle_name_after(name: str, created: datetime) -> str:
+    """Return the name of a bundle that was made at `created` from the same inputs as the bundle `name`."""
+    return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name.rpartition('-')[2]}"
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:

