@@ -28,11 +28,12 @@ WORK = "work"
 _WARMUP = 8
 
 
-def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
+def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]:
     """Return every step that makes an artifact, in an order in which each finds what it reads.
 
-    `distil` asks for teachers before the student.
+    Distillation asks for teachers before the student; a student that judges Q' comes before Q'.
     """
+    distil, student_first = config.cross_encoder.distil, config.qprime.judge == "student"
     counted = ("read", "counts")
     recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
     judging = ("ranking.quality.likeness", "ranking.quality.pages", "ranking.quality.rubric")
@@ -47,8 +48,19 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
     )  # fmt: skip
     teaching = tuple(f"ranking.teachers.{name}" for name in ("logits", "model", "stamp", "train"))
     taught = Step(
-        "teachers", teachers.teachers, after=(*counted, "text", "two_tower", "cf", "qprime", "labels"),
+        "teachers", teachers.teachers,
+        after=(*counted, "text", "two_tower", "cf", *([] if student_first else ["qprime"]), "labels"),
         config=("teachers", "text"), code=(*training, "pipeline.pool", "pipeline.teachers", *teaching), shared=True,
+    )  # fmt: skip
+    searched = Step(
+        "qprime", qprime.qprime, after=("read", "text", *(["student"] if student_first else [])),
+        config=("qprime", "text"),
+        code=(
+            "pipeline.qprime", "pipeline.quality", "pipeline.student_judge", "recall.qprime.build",
+            "recall.qprime.found", "recall.qprime.words", "recall.qprime.engines.embedded",
+            "recall.qprime.writers.key_phrases", *judging,
+        ),
+        seeded=False,
     )  # fmt: skip
     return [
         Step(
@@ -80,20 +92,12 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
                   "text_model.base", "text_model.export", "text_model.training"),
             shared=True,
         ),
-        Step(
-            "qprime", qprime.qprime, after=("read", "text"), config=("qprime",),
-            code=(
-                "pipeline.qprime", "pipeline.quality", "recall.qprime.build", "recall.qprime.found",
-                "recall.qprime.words", "recall.qprime.engines.embedded", "recall.qprime.writers.key_phrases", *judging,
-            ),
-            seeded=False,
-        ),
+        *([] if student_first else [searched]),
         Step(
             "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),
             code=("pipeline.quality", "pipeline.pairs_to_judge", "pipeline.events", *judging, "prompting.prompt",
                   "prompting.prompts", "prompting.scores"),
         ),
-        Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
         *([taught] if distil else []),
         Step(
             "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
@@ -101,6 +105,8 @@ def steps(data: Path, until: datetime | None, distil: bool) -> list[Step]:
             code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights"),
             shared=True,
         ),
+        *([searched] if student_first else []),
+        Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
         Step(
             "stage2", ranking.stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2"),
             code=examples,
@@ -119,7 +125,7 @@ def build(
     Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
     tables that cannot be read.
     """
-    chosen, config = steps(data, until, config.cross_encoder.distil), quality.with_model(config)
+    chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     root = bundles / WORK
     root.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,8 @@ def pool(work: Work, pages: NDArray[np.uint64], count: int) -> tuple[NDArray[np.
     strangers = generator.choice(pages, (round(count * _STRANGERS), 2))
     indexes = (work.of("two_tower"), work.of("cf") / PAST)
     near = [_near(directory, generator, count) for directory in indexes]
-    sources = [_from_log(work), _shown(work), *near, _searched(work)]
+    searched = [_searched(work)] if work.config.qprime.judge == "rubric" else []  # else Q' waits for the student
+    sources = [_from_log(work), _shown(work), *near, *searched]
     pairs = np.concatenate([strangers, *_even_parts(sources, count - len(strangers), generator)])
     pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
     return np.searchsorted(pages, pairs[:, 0]), np.searchsorted(pages, pairs[:, 1])

@@ -7,6 +7,7 @@ from itertools import chain
 
 from pipeline.quality import PairJudge
 from pipeline.step import Work
+from pipeline.student_judge import StudentJudge
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.search_engine import SearchEngine
@@ -25,7 +26,7 @@ def qprime(work: Work) -> dict[str, object]:
     table = work.of("read") / "pages.parquet"
     engine = TantivyEngine.build(work.directory / _INDEX, qprime_build.search_texts(table))
     counts = qprime_build.Counts()
-    made = qprime_build.build(table, engine, writer_of(work), PairJudge(work), today(), work.config.qprime, counts)
+    made = qprime_build.build(table, engine, writer_of(work), judge_of(work), today(), work.config.qprime, counts)
     written = write_table(work.directory / "qprime.lmdb", ((one.page, one.row) for one in made))
     return {"rows": written, **counts.figures()}
 
@@ -39,6 +40,11 @@ def writer_of(work: Work) -> QueryWriter:
 def engine_of(work: Work) -> SearchEngine:
     """Return the search engine that the finished step used."""
     return TantivyEngine(work.of("qprime") / _INDEX)
+
+
+def judge_of(work: Work) -> qprime_build.Quality:
+    """Return the judge that ranks what was found."""
+    return StudentJudge(work) if work.config.qprime.judge == "student" else PairJudge(work)
 
 
 def today() -> int:

@@ -21,10 +21,10 @@ from redis import Redis
 from configs.reading import SettingsError
 from corpus.page_facts import PAGES, describe
 from pipeline.config import BuildConfig
-from pipeline.qprime import engine_of, today, writer_of
-from pipeline.quality import PairJudge
+from pipeline.qprime import engine_of, judge_of, today, writer_of
 from pipeline.step import Work
 from pipeline.student_judge import StudentJudge
+from pipeline.text import page_tokens
 from recall.qprime import build as qprime_build
 from recall.qprime.found import PageFacts
 from recall.qprime.row import HEAD, day_of
@@ -143,7 +143,7 @@ def refresh_qprime(
         due_file = Path(directory) / "due.parquet"
         days, strangers = _write_due(work, rows, oldest, unknown or {}, due_file)
         counts = qprime_build.Counts()
-        made = _made(work, bundle, due_file, strangers, counts)
+        made = _made(work, due_file, strangers, counts)
         keep = (one for one in made if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
         renewed_file = Path(directory) / f"{TABLE}.lmdb"
         renewed = write_table(renewed_file, ((one.page, one.row) for one in keep))
@@ -193,30 +193,21 @@ def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
     return pa.Table.from_batches([describe(batch)], PAGES)
 
 
-def _made(
-    work: Work, bundle: Bundle, due: Path, strangers: pa.Table, counts: qprime_build.Counts
-) -> Iterator[qprime_build.Made]:
-    pages = work.of("read") / "pages.parquet"
-    facts = PageFacts.of(pages).joined(PageFacts.of(strangers))
-    judge = _Judge(work, bundle, strangers)
-    try:
-        yield from qprime_build.build(
-            due, engine_of(work), writer_of(work), judge, today(), work.config.qprime, counts, facts
-        )
-    finally:
-        judge.close()
+def _made(work: Work, due: Path, strangers: pa.Table, counts: qprime_build.Counts) -> Iterator[qprime_build.Made]:
+    facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(strangers))
+    judge, config = _Judge(work, strangers), work.config.qprime
+    return qprime_build.build(due, engine_of(work), writer_of(work), judge, today(), config, counts, facts)
 
 
 class _Judge:
     """The judge that the build used; pages that it does not know are the student's."""
 
-    def __init__(self, work: Work, bundle: Bundle, strangers: pa.Table) -> None:
+    def __init__(self, work: Work, strangers: pa.Table) -> None:
         self._strangers = strangers["page"].to_numpy()
-        self._student = StudentJudge(bundle)
         words = (strangers[name].to_pylist() for name in ("url", "title", "snippet"))
-        tokens, _ = self._student.tokenizer.encode(*words)
-        self._student.add(dict(zip(self._strangers.tolist(), tokens, strict=True)))
-        self._known = self._student if work.config.qprime.judge == "student" else PairJudge(work)
+        tokens, _ = page_tokens(work).tokenizer.encode(*words)
+        self._student = StudentJudge(work, dict(zip(self._strangers.tolist(), tokens, strict=True)))
+        self._known = judge_of(work)
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
         quality = np.empty(len(page1), np.float32)
@@ -225,9 +216,6 @@ class _Judge:
             if rows.any():
                 quality[rows] = judge(page1[rows], page2[rows])
         return quality
-
-    def close(self) -> None:
-        self._student.close()
 
 
 def _merged(old: LmdbTable, renewed: LmdbTable) -> Iterator[tuple[int, bytes]]:
