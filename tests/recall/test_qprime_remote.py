@@ -120,6 +120,14 @@ def test_an_answer_that_is_none_is_counted(server: Server, tmp_path: Path, name:
     assert engine.failures == {"answer not understood": 1}
 
 
+def test_an_answer_without_end_is_counted(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calling, "MOST_BYTES", 10_000)
+    server.refuse = lambda asked: Refusal(200, b" " * 10_001)
+    engine = server.engine("brave", tmp_path)
+    assert engine.search(["fox"], 10) == [None]
+    assert engine.failures == {"answer too long": 1}
+
+
 def test_hits_that_are_no_urls_are_counted_and_dropped(server: Server, tmp_path: Path) -> None:
     bad = ["", "fox", "ftp://a.example/", "javascript:alert(1)", None, 7, ["https://a.example/"], "https://a b/"]
     server.find = lambda query: [*((url, 9.0) for url in bad), ("https://a.example/", 1.0)]
@@ -303,10 +311,9 @@ def test_a_hold_delays_every_call_and_they_do_not_start_together_after_it() -> N
         tasks = [asyncio.create_task(turn()) for _ in range(3)]
         pace.hold(0.05)
         await asyncio.gather(*tasks)
-        assert starts[0] - begun >= 0.05
+        assert (np.array(starts) - begun >= [0.049, 0.069, 0.089]).all()
 
     asyncio.run(all_turns())
-    assert (np.diff(starts) >= 0.015).all()
 
 
 @pytest.mark.parametrize(

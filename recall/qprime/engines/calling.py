@@ -20,9 +20,11 @@ from recall.qprime.engines.provider import BROKEN_PROMISES, MALFORMED, Call, Pro
 from recall.qprime.engines.store import SearchStore
 
 SPENT, LIMITED, SLOW, LOST = "daily budget reached", "rate limited (429)", "timed out", "no connection"
+TOO_LONG = "answer too long"
 AWAY = "given up: too many calls in a row without an answer"
 
 LONGEST_WAIT = 60.0  # seconds that a provider may ask for; beyond them the queries fail and keep for another run
+MOST_BYTES = 16 * 2**20  # of an answer
 UNANSWERED_IN_A_ROW = 10  # calls, each with all its tries, before the rest of a search is given up
 
 # Statuses that the next call will meet as well: asking on would only hammer the provider. Besides 401 to 404
@@ -92,20 +94,25 @@ class Caller:
         self.calls += 1
         try:
             async with asyncio.timeout(self._endpoint.timeout_s):
-                response = await client.request(
-                    call.method,
-                    call.url,
-                    headers=dict(call.headers),
-                    params=dict(call.parameters) or None,
-                    content=call.content or None,
-                )
+                return await self._send(client, call)
         except TimeoutError:
             raise Unanswered(SLOW, again=True) from None
         except httpx.HTTPError:
             raise Unanswered(LOST, again=True) from None
-        if response.status_code != 200:
-            raise self._refused(response)
-        return response.content
+
+    async def _send(self, client: httpx.AsyncClient, call: Call) -> bytes:
+        headers, parameters = dict(call.headers), dict(call.parameters) or None
+        body = bytearray()
+        async with client.stream(
+            call.method, call.url, headers=headers, params=parameters, content=call.content or None
+        ) as response:
+            if response.status_code != 200:
+                raise self._refused(response)
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise Unanswered(TOO_LONG)
+        return bytes(body)
 
     def _check(self, store: SearchStore) -> None:
         if self._hopeless is not None:

@@ -65,7 +65,7 @@ class SearchEndpoint(BaseModel):
     url_field: str = Field(default="url", min_length=1)  # of `_source`; or _id
     concurrency: int = Field(default=4, ge=1, le=256)  # calls under way
     retries: int = Field(default=4, ge=0, le=20)  # of one call, with growing pauses or as long as the server asks for
-    timeout_s: float = Field(default=15.0, gt=0)  # of one try
+    timeout_s: float = Field(default=15.0, gt=0, le=3_600)  # of one try
     per_second: float = Field(gt=0)  # calls, retries among them
     per_day: int = Field(ge=0)  # calls a UTC day, retries among them; 0: only what is kept
     freshness_days: float = Field(default=30.0, ge=0)  # how long an answer is used

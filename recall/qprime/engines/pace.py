@@ -17,11 +17,10 @@ class Pace:
     async def turn(self) -> None:
         """Wait until this call may start."""
         while True:
-            await asyncio.sleep(self.held())
-            start = max(time.monotonic(), self._next)
+            start = max(time.monotonic(), self._next, self._until)
             self._next = start + self._gap
             await asyncio.sleep(start - time.monotonic())
-            if not self.held():  # a hold that came meanwhile takes the turn away, or all would start at its end
+            if self._until <= start:  # a hold that came meanwhile takes the turn away, or all would start at its end
                 return
 
     def hold(self, seconds: float) -> None:
