@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -10,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from search_endpoint import KEY, START, Asked, Refusal, Server
 from tenacity import wait_none
@@ -18,7 +16,6 @@ from tenacity import wait_none
 from configs.reading import SettingsError
 from corpus.url import page_id
 from recall.qprime.engines import calling
-from recall.qprime.engines.pace import Pace
 from recall.qprime.engines.provider import NOT_A_URL, sendable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -289,45 +286,3 @@ def test_old_answers_leave_the_store(server: Server, tmp_path: Path) -> None:
     later.search([], 10)
     server.engine("brave", tmp_path).search(["fox"], 10)  # by a clock of before, it would have been fresh
     assert len(server.asked) == 2
-
-
-def test_the_pace_spaces_calls_over_all_searches() -> None:
-    pace = Pace(50)
-    begun = time.monotonic()
-    for _ in range(4):
-        asyncio.run(pace.turn())
-    assert time.monotonic() - begun >= 0.06
-
-
-def test_a_hold_delays_every_call_and_they_do_not_start_together_after_it() -> None:
-    pace, starts = Pace(50), list[float]()
-
-    async def turn() -> None:
-        await pace.turn()
-        starts.append(time.monotonic())
-
-    async def all_turns() -> None:
-        begun = time.monotonic()
-        tasks = [asyncio.create_task(turn()) for _ in range(3)]
-        pace.hold(0.05)
-        await asyncio.gather(*tasks)
-        assert (np.array(starts) - begun >= [0.049, 0.069, 0.089]).all()
-
-    asyncio.run(all_turns())
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("7", 7.0),
-        ("-3", 0.0),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-        ("Wed, 21 Oct 2015 07:28:00 -0000", None),
-        ("nan", None),
-        ("inf", None),
-        ("", None),
-        ("soon", None),
-    ],
-)
-def test_a_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    assert calling._retry_after(text) == seconds

@@ -19,7 +19,8 @@ from recall.qprime.search_engine import NO_HITS, Hits
 class RemoteEngine:
     """Asks one provider, through a store of answers that is also the checkpoint.
 
-    Not for several threads, nor for use within an event loop. Counts go on over all searches; queries are counted once a search however often it holds them.
+    Not for several threads, nor for use within an event loop. Counts go on over all searches;
+    a query is counted once a search, however often the search holds it.
     """
 
     def __init__(self, provider: Provider, endpoint: SearchEndpoint, clock: Callable[[], float] = time.time) -> None:
