@@ -11,7 +11,8 @@ from configs.reading import SettingsError
 from recall.qprime.writer import PageWords
 
 HOLES = ("url", "title", "text", "language")
-_URL, _TITLE, _TEXT = 500, 300, 2_000  # characters: a page cannot make the prompt longer
+LONGEST_TEXT = 2_000  # characters: a page cannot make the prompt longer
+_URL, _TITLE = 500, 300
 _UNKNOWN = "unknown"  # the language of a page that does not say
 
 
@@ -21,12 +22,12 @@ class PagePrompt:
 
     template: Template
 
-    def fill(self, page: PageWords) -> str:
-        """Return the prompt for one page; long fields are cut."""
+    def fill(self, page: PageWords, longest: int = LONGEST_TEXT) -> str:
+        """Return the prompt for one page; long fields are cut, the text to at most `longest` characters."""
         return self.template.substitute(
             url=page.url[:_URL],
             title=page.title[:_TITLE],
-            text=page.snippet[:_TEXT],
+            text=page.snippet[:longest],
             language=page.language or _UNKNOWN,
         )
 

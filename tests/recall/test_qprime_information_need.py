@@ -172,6 +172,7 @@ def test_a_word_that_comes_again_keeps_its_first_place_and_its_best_score() -> N
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_a_query_is_words_of_the_answer_without_stop_words(kind: str) -> None:
     [queries] = writer(InformationNeed(tokens=40, keywords=4), kind).write([FOX])
+    assert queries is not None
     [query] = queries
     found = words(query.text)
     assert 1 <= len(found) <= 4
@@ -199,6 +200,13 @@ def test_at_most_ten_queries_whatever_is_asked() -> None:
 
 def test_a_page_without_text_has_no_query() -> None:
     assert writer().write([PageText("https://a.example/", "", "", "")]) == [[]]
+
+
+def test_a_long_text_is_cut_to_what_the_model_can_read() -> None:
+    long = FOX._replace(snippet="狐は夜に狩りをする。" * 300)  # 2,000 characters are more than 1,024 tokens here
+    [queries] = writer(kind="gpt2").write([long])
+    assert queries
+    assert writer(InformationNeed(tokens=1_000), kind="gpt2").write([long]) == [None]
 
 
 def test_a_writer_is_loaded_from_a_path(tmp_path: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tiny_causal
 from click.testing import Result
-from conftest import Tiny
 from typer.testing import CliRunner
 from written_queries import FOX, write_pages, write_queries
 
@@ -64,7 +63,7 @@ def test_clicked_needs_to_know_what_was_clicked(files: tuple[object, ...]) -> No
     assert "--impressions" in result.output
 
 
-def test_clicked_keeps_the_queries_of_a_bundle_whose_pages_were_clicked(tiny: Tiny, tmp_path: Path) -> None:
+def test_clicked_keeps_the_queries_of_a_bundle_whose_pages_were_clicked(tiny, tmp_path: Path) -> None:
     table, texts = (LmdbTable(tiny.bundle.file(f"tables/{name}.lmdb")) for name in ("qprime", "pages"))
     page, packed = next((page, row) for page, row in table.items() if len(read(row).queries) > 1)
     row = read(packed)

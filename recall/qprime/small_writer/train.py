@@ -66,7 +66,7 @@ class Answers(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss `answer`: the mean cross-entropy of the labelled tokens."""
-        return {"answer": self._model[0](**batch).loss}
+        return {"answer": self._model[0](**batch, use_cache=False).loss}
 
 
 def train_writer(

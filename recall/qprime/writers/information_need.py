@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
-from recall.qprime.page_prompt import PagePrompt, packaged_prompt
+from recall.qprime.page_prompt import LONGEST_TEXT, PagePrompt, packaged_prompt
 from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
 from recall.qprime.writers.need_attention import Over, read_through
 from recall.qprime.writers.need_keywords import keywords, token_spans
@@ -64,16 +64,18 @@ class InformationNeedWriter:
         model, tokenizer = load_causal(base, attention="eager")
         return cls(model.to(world().device), tokenizer, settings)  # type: ignore[arg-type]
 
-    def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
+    def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery] | None]:
         """Return at most `settings.queries` queries a page, and none for a page without title and text.
 
-        What a page is given depends on that page alone, not on the others or their order.
+        What a page is given depends on that page alone, not on the others or their order. None stands for a page
+        that the model has no room to be asked about.
         """
         return [self._queries(page) if page.title or page.snippet else [] for page in pages]
 
-    def _queries(self, page: PageWords) -> list[WrittenQuery]:
-        messages = [{"role": "user", "content": self._prompt.fill(page)}]
-        prompt = token_ids(self._tokenizer, asked(self._tokenizer, messages))
+    def _queries(self, page: PageWords) -> list[WrittenQuery] | None:
+        prompt = self._asked(page)
+        if prompt is None:
+            return None
         stop = frozenset(safe_get_stop_words(page.language.partition("-")[0].lower()) if page.language else ())
         found: list[list[str]] = []
         for number in range(min(self._settings.queries, MAX_QUERIES)):
@@ -81,6 +83,19 @@ class InformationNeedWriter:
             if query and not any(self._alike(query, other) for other in found):
                 found.append(query)
         return [WrittenQuery(" ".join(query)) for query in found]
+
+    def _asked(self, page: PageWords) -> list[int] | None:
+        """Return the tokens of the prompt, with as much of the page's text as leaves room for the answer."""
+        positions = getattr(self._model.config, "max_position_embeddings", None)
+        longest = LONGEST_TEXT
+        while True:
+            messages = [{"role": "user", "content": self._prompt.fill(page, longest)}]
+            prompt = token_ids(self._tokenizer, asked(self._tokenizer, messages))
+            if positions is None or len(prompt) + self._settings.tokens <= positions:
+                return prompt
+            if longest == 0:
+                return None
+            longest //= 2
 
     def _query(self, prompt: list[int], number: int, stop: frozenset[str]) -> list[str]:
         """Return the keywords of one answer; the answer of number 0 is the likeliest."""
