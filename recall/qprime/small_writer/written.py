@@ -16,9 +16,18 @@ from recall.qprime.writer import WrittenQuery
 
 WRITTEN, NONE, FAILED = OUTCOMES = ("written", "none", "failed")
 
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 _KINDS = {
     "page": (pa.types.is_uint64, "uint64"),
-    "outcome": (lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind), "string"),
+    "outcome": (_is_text, "string"),
     "texts": (lambda kind: _is_list(kind) and _is_text(kind.value_type), "list<string>"),
     "relevance": (lambda kind: _is_list(kind) and pa.types.is_floating(kind.value_type), "list<float>"),
 }
@@ -88,11 +97,3 @@ def check_columns(path: Path, wanted: dict[str, str], found: pa.Schema) -> None:
     for name, kind in wanted.items():
         if name not in found.names:
             raise InputError(f"{path}: column {name!r} is missing (found: {', '.join(found.names)}): add it, {kind}")
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
