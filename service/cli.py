@@ -14,6 +14,7 @@ from service.commands.evaluate import evaluate
 from service.commands.inspect import inspect
 from service.commands.judge import judge
 from service.commands.push import push
+from service.commands.qprime import qprime
 from service.commands.recommend import recommend
 from service.commands.refresh import app as refresh
 from service.commands.score import score
@@ -41,6 +42,7 @@ app.command()(build)
 app.command()(evaluate)
 app.command()(judge)
 app.add_typer(refresh, name="refresh")
+app.add_typer(qprime, name="qprime")
 app.command()(score)
 app.command()(simulate)
 app.command()(tradeoff)

@@ -17,6 +17,11 @@ def words(text: str) -> list[str]:
     return _WORDS.findall(_folded(text))
 
 
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Return where the words of a text begin and end as it is written, in characters; `words` folds what lies there."""
+    return [match.span() for match in _WORDS.finditer(text)]
+
+
 def runs(text: str) -> list[list[str]]:
     """Return the words of a text, broken wherever punctuation other than a hyphen breaks it."""
     found: list[list[str]] = [[]]

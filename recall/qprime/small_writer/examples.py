@@ -1,0 +1,94 @@
+"""Conversations as tokens: what is read, and what of it is to be learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from corpus.schema import InputError
+from text_model.causal import Message, answered, token_ids
+
+UNLEARNT = -100  # the label that the cross-entropy of torch passes over
+
+
+class Example(NamedTuple):
+    """One conversation: its tokens, and how many of them are the prompt."""
+
+    tokens: list[int]
+    prompt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Conversations that fit, and how many were too long."""
+
+    rows: list[Example]
+    too_long: int
+
+
+def read_conversations(path: Path) -> list[list[Message]]:
+    """Return the conversations of a JSON Lines file in the chat format; each ends with the assistant's answer.
+
+    Raises InputError for a line that is none, and for a file without any.
+    """
+    found = [_conversation(path, number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1) if line]
+    if not found:
+        raise InputError(f"{path} holds no conversation: write it with `onward qprime export-sft`")
+    return found
+
+
+def tokenized(
+    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]], max_length: int
+) -> Examples:
+    """Return the conversations of at most `max_length` tokens; to cut a longer one would cut its answer.
+
+    Prompt and answer are tokenized apart, as a server does it: it sees the prompt alone. Raises InputError when none
+    is short enough.
+    """
+    rows = []
+    for messages in conversations:
+        prompt, answer = (token_ids(tokenizer, text) for text in answered(tokenizer, messages))
+        if len(prompt) + len(answer) <= max_length:
+            rows.append(Example(prompt + answer, len(prompt)))
+    if not rows:
+        raise InputError(f"every conversation is longer than {max_length} tokens: raise max_length")
+    return Examples(rows, len(conversations) - len(rows))
+
+
+def batch_of(rows: Sequence[Example]) -> dict[str, Tensor]:
+    """Return input_ids, attention_mask and labels, (rows, longest) int64, padded on the right.
+
+    Labels are the tokens of the answers, and UNLEARNT on prompts and padding. What stands in the padding is never
+    looked at, so any token does.
+    """
+    shape = len(rows), max(len(row.tokens) for row in rows)
+    tokens, mask = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.int64)
+    labels = torch.full(shape, UNLEARNT)
+    for number, row in enumerate(rows):
+        length = len(row.tokens)
+        tokens[number, :length] = torch.tensor(row.tokens)
+        mask[number, :length] = 1
+        labels[number, row.prompt : length] = tokens[number, row.prompt : length]
+    return {"input_ids": tokens, "attention_mask": mask, "labels": labels}
+
+
+def _conversation(path: Path, number: int, line: bytes) -> list[Message]:
+    try:
+        messages = orjson.loads(line)["messages"]
+        roles = [message["role"] for message in messages]
+        sound = all(isinstance(message["content"], str) for message in messages)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        roles, sound = [], False
+    if not sound or len(roles) < 2 or roles[-1] != "assistant":
+        raise InputError(
+            f'{path}, line {number} is no conversation: write {{"messages": [...]}} with roles and contents, '
+            "the assistant's answer last"
+        )
+    return list(messages)

@@ -1,0 +1,102 @@
+"""Which queries found a page that readers clicked and stayed on: the paper's implicit feedback (section 5.5)."""
+
+# ruff: noqa: S608 - names in the SQL come from the columns below; file names are quoted by corpus.scan
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from corpus.casting import value
+from corpus.scan import load
+from corpus.schema import Column, InputError, Kind, Table
+from corpus.sources import SUFFIXES, inspect
+from corpus.url import FRAGMENT_HOSTS, InvalidURL, canonical, page_id
+from recall.qprime.row import read
+from store.tables import LmdbTable
+
+SHOWN = Table(
+    "shown",
+    (
+        Column("url1", Kind.URL),
+        Column("url2", Kind.URL),
+        Column("clicked", Kind.BOOLEAN),
+        Column("dwell_s", Kind.REAL, blank=True),
+    ),
+)
+
+
+def satisfied_queries(
+    table: LmdbTable, impressions: Path, satisfied_s: float, fragment_hosts: frozenset[str] = FRAGMENT_HOSTS
+) -> dict[int, frozenset[str]]:
+    """Return page -> its queries that found a page which, from this page, got a satisfied click.
+
+    `table` is the `qprime` table of the bundle whose recommendations were shown; a page that several queries found
+    stands there under one of them. A click is satisfied whose reader stayed `satisfied_s` seconds or longer; an
+    unknown time does not count. Queries are spelt as `spelt` spells them. Raises InputError.
+    """
+    kept: dict[int, frozenset[str]] = {}
+    for page, group in groupby(sorted(satisfied_pairs(impressions, satisfied_s, fragment_hosts)), itemgetter(0)):
+        (row,) = table.read(np.array([page], np.uint64))
+        if row is None:
+            continue
+        found = read(row)
+        clicked = np.isin(found.pages, np.array([target for _, target in group], np.uint64))
+        if clicked.any():
+            kept[page] = frozenset(found.queries[i] for i in found.query[clicked].tolist())
+    return kept
+
+
+def spelt(query: str) -> str:
+    """Return a query as the `qprime` table keeps it: its words with single spaces."""
+    return " ".join(query.split())
+
+
+def satisfied_pairs(
+    impressions: Path, satisfied_s: float, fragment_hosts: frozenset[str] = FRAGMENT_HOSTS
+) -> set[tuple[int, int]]:
+    """Return (PageId, PageId of a page that was clicked there with satisfaction).
+
+    The file is an impressions table, Parquet, CSV or JSON Lines: url1, url2, clicked and dwell_s in seconds. Rows
+    that cannot be read are passed over. Raises InputError when the file or a column is missing or wrong.
+    """
+    if not impressions.is_file():
+        raise InputError(f"{impressions} is no file: give an existing file of impressions")
+    if not impressions.name.endswith(SUFFIXES):
+        raise InputError(f"{impressions} has an unknown ending: use one of {' '.join(SUFFIXES)}")
+    with closing(duckdb.connect(config={"threads": 1})) as connection:
+        try:
+            rows = _clicked(connection, impressions, satisfied_s)
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{impressions} could not be read: {reason}: write the file again") from error
+    return set(_pairs(rows, fragment_hosts))
+
+
+def _clicked(connection: duckdb.DuckDBPyConnection, path: Path, satisfied_s: float) -> list[tuple[str, str]]:
+    source = inspect(connection, SHOWN, path)
+    load(connection, source)
+    columns: Mapping[str, str] = {
+        c.name: value(c, source.found[c.name]) for c in SHOWN.columns if c.name in source.found
+    }
+    if not columns:  # an empty file of JSON Lines
+        return []
+    return connection.execute(
+        f"SELECT DISTINCT {columns['url1']}, {columns['url2']} FROM {source.view}"
+        f" WHERE NOT malformed AND {columns['clicked']} AND {columns['dwell_s']} >= ?",
+        [satisfied_s],
+    ).fetchall()
+
+
+def _pairs(rows: list[tuple[str, str]], fragment_hosts: frozenset[str]) -> Iterator[tuple[int, int]]:
+    for url1, url2 in rows:
+        try:
+            yield page_id(canonical(url1, fragment_hosts)), page_id(canonical(url2, fragment_hosts))
+        except InvalidURL:
+            continue  # no page of any bundle has it

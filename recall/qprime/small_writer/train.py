@@ -1,0 +1,151 @@
+"""Fine-tunes a small language model on what a large one wrote (section 5.4), by low-rank adapters (LoRA).
+
+The paper fine-tunes all of Mistral-7B; adapters of all linear layers come close and fit on one GPU. Cross-entropy
+over the tokens of the answers, as there; the prompt's tokens are not learnt.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
+
+from configs.reading import SettingsError
+from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
+from store.bundle import sha256, write_atomically
+from text_model.causal import load_causal
+from text_model.parallel import world
+from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
+
+
+@dataclass(frozen=True, slots=True)
+class SmallWriterConfig:
+    """Tunables of the fine-tuning."""
+
+    rank: int = 16  # of the adapters
+    alpha: float = 32.0  # the adapters' output is multiplied by alpha / rank
+    dropout: float = 0.05  # of the adapters' input
+    rate: float = 2e-4
+    steps: int = 1_000
+    batch: int = 8  # conversations a step
+    max_length: int = 2_048  # tokens of prompt and answer; longer conversations are left out
+    checkpoint_every: int = 100  # steps
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run did, and where it left the model."""
+
+    curve: Curve
+    conversations: int
+    too_long: int
+    adapter: Path
+    merged: Path | None
+
+
+class Answers(nn.Module):
+    """The loss of a batch of conversations.
+
+    The model is no child module: the training loop writes every parameter of its module into checkpoints, and the
+    base, which does not change, would make them a hundred times larger.
+    """
+
+    def __init__(self, model: PeftModel) -> None:
+        super().__init__()
+        self.learnt = nn.ParameterList([p for p in model.parameters() if p.requires_grad])
+        self._model = (model,)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss `answer`: the mean cross-entropy of the labelled tokens."""
+        return {"answer": self._model[0](**batch, use_cache=False).loss}
+
+
+def train_writer(
+    base: str, data: Path, out: Path, config: SmallWriterConfig, merge: bool, progress: Progress = lambda step: None
+) -> Trained:
+    """Fine-tune `base` on the conversations of `data`; leave `adapter`, `merged` and `curve.json` in `out`.
+
+    `base` is a path or hub name. `merged`, where asked for, is a whole model with its tokenizer, for any server of
+    the OpenAI protocol. A run that was killed goes on when it is started again. Raises SettingsError when `out`
+    belongs to another run, InputError for data that is no instruction data.
+    """
+    conversations = read_conversations(data)
+    _claim(out, base, data, config)
+    model, tokenizer = load_causal(base)
+    examples = tokenized(tokenizer, conversations, config.max_length)
+    adapted = _adapted(model, config)
+    curve = _fit(adapted, examples.rows, config, out / "training.safetensors", progress)
+    merged = out / "merged" if merge else None
+    if world().main:
+        _save(adapted, tokenizer, out, merged)
+        write_atomically(out / "curve.json", orjson.dumps(curve.thinned()))
+    world().wait()
+    return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged)
+
+
+def _adapted(model: PreTrainedModel, config: SmallWriterConfig) -> PeftModel:
+    torch.manual_seed(config.seed)  # of the adapters' first weights
+    adapters = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules="all-linear",
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # GPT-2 transposes its weights
+        task_type=TaskType.CAUSAL_LM,
+    )
+    with warnings.catch_warnings():  # peft 0.21 asks transformers 5 by an old name
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return get_peft_model(model, adapters)
+
+
+def _fit(
+    model: PeftModel, rows: list[Example], config: SmallWriterConfig, checkpoint: Path, progress: Progress
+) -> Curve:
+    here = world()
+    model.to(here.device)
+    model.train()
+    objective = Answers(model)
+
+    def draw(step: int) -> Batch:
+        # Dropout too follows from the step's number alone, so that a resumed run repeats it.
+        torch.manual_seed(int(np.random.SeedSequence((config.seed, step, here.rank)).generate_state(1)[0]))
+        return batch_of([rows[row] for row in rows_of_step(config.seed, step, len(rows), config.batch)])
+
+    schedule = Schedule(config.steps, config.checkpoint_every)
+    return fit(objective, [(list(objective.learnt), config.rate)], draw, schedule, checkpoint, progress)
+
+
+def _save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path, merged: Path | None) -> None:
+    model.eval()
+    model.save_pretrained(out / "adapter")
+    tokenizer.save_pretrained(out / "adapter")
+    if merged is not None:
+        model.merge_and_unload().save_pretrained(merged)
+        tokenizer.save_pretrained(merged)
+
+
+def _claim(out: Path, base: str, data: Path, config: SmallWriterConfig) -> None:
+    """Write what this run is made of into `out`. Raises SettingsError where something else was begun."""
+    about = {"base": base, "data": sha256(data), **asdict(config)}
+    path = out / "run.json"
+    out.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        before = orjson.loads(path.read_bytes())
+        differing = [name for name in about if before.get(name) != about[name]]
+        if differing:
+            name = differing[0]
+            raise SettingsError(
+                f"{out} holds a run with another {name} ({before.get(name)}, not {about[name]}): "
+                "give another --out, or delete it"
+            )
+    elif world().main:
+        write_atomically(path, orjson.dumps(about, option=orjson.OPT_INDENT_2))

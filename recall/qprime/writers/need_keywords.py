@@ -1,0 +1,50 @@
+"""From scores of sub-word tokens to the keywords of a text: whole words, no stop words, in the order of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from recall.qprime.words import word_spans, words
+
+_HALF = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for a part of a character's bytes
+
+
+def token_spans(tokens: Sequence[int], decode: Callable[[Sequence[int]], str]) -> tuple[str, list[tuple[int, int]]]:
+    """Return the text of some tokens, and the characters that each of them wrote, from and to.
+
+    A token that holds a part of a character belongs to that character; one that writes nothing has no characters.
+    Decoding beginning after beginning works for any tokenizer, and costs little for a few hundred tokens.
+    """
+    ends = [len(decode(tokens[: count + 1]).rstrip(_HALF)) for count in range(len(tokens))]
+    text = decode(tokens)
+    spans, start = [], 0
+    for row, end in enumerate(ends):
+        part = end <= start and decode(tokens[: row + 1]).endswith(_HALF)
+        spans.append((start, start + 1 if part else max(start, end)))
+        start = max(start, end)
+    return text, spans
+
+
+def keywords(
+    text: str, spans: Sequence[tuple[int, int]], scores: Sequence[float], stop: Collection[str], most: int
+) -> list[str]:
+    """Return at most `most` words with the highest scores above 0, in their order in the text: K of equation 5.
+
+    The paper picks tokens; half a word finds nothing, so here a word has the score of its best token. Words are
+    case folded; stop words and single ASCII letters are left out; a word that comes again counts once, where it
+    came first, with its best score. `spans` and `scores` are those of the tokens, in order.
+    """
+    best: dict[str, float] = {}  # in order of appearance
+    starts = np.array([start for start, _ in spans], np.int64)
+    ends = np.array([end for _, end in spans], np.int64)
+    value = np.asarray(scores, np.float64)
+    for start, end in word_spans(text):
+        word = " ".join(words(text[start:end]))
+        of = value[(starts < end) & (ends > start)]
+        if of.size and word not in stop and not (word.isascii() and len(word) == 1):
+            best[word] = max(best.get(word, 0.0), float(of.max()))
+    ranked = sorted((word for word in best if best[word] > 0), key=lambda word: -best[word])
+    chosen = set(ranked[:most])
+    return [word for word in best if word in chosen]

@@ -1,0 +1,76 @@
+"""Causal language models on this machine: loading, and how a conversation becomes the text that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from configs.reading import SettingsError
+
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
+
+#: For a tokenizer without a chat template of its own; it is saved with the model, so that a server uses it too.
+FALLBACK_TEMPLATE = (
+    "{{ bos_token or '' }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}### Response:\n{{ message['content'] }}{{ eos_token }}"
+    "{% else %}### Instruction:\n{{ message['content'] }}\n\n{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}### Response:\n{% endif %}"
+)
+
+#: `role` and `content`, as in the chat format of OpenAI.
+Message = Mapping[str, str]
+
+
+def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the model in evaluation mode and its tokenizer, which has a chat template; `name` is a path or hub name.
+
+    The weights are bfloat16 where a GPU computes in it, float32 elsewhere; they stay on the CPU. `attention` is
+    what `transformers` calls its implementation. Raises SettingsError where there is no such model.
+    """
+    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        model = AutoModelForCausalLM.from_pretrained(
+            name, attn_implementation=attention, dtype=torch.bfloat16 if half else torch.float32
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"no causal language model could be loaded from {name!r} ({reason}): give a path or a name"
+        ) from error
+    if tokenizer.eos_token is None:
+        raise SettingsError(f"the tokenizer of {name!r} has no end-of-sequence token: set eos_token")
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = FALLBACK_TEMPLATE
+    return cast(PreTrainedModel, model.eval()), tokenizer
+
+
+def asked(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+    """Return what the model reads before it answers these messages."""
+    return cast(str, tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True))
+
+
+def answered(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> tuple[str, str]:
+    """Return what the model reads, and what it should go on with: the last message and the mark of its end.
+
+    Raises SettingsError for a chat template that does not write the answer behind its prompt.
+    """
+    prompt = asked(tokenizer, messages[:-1])
+    whole = cast(str, tokenizer.apply_chat_template(list(messages), tokenize=False))
+    if not whole.startswith(prompt):
+        raise SettingsError("the chat template writes a prompt that no conversation begins with: set another template")
+    answer = whole[len(prompt) :]
+    end = str(tokenizer.eos_token)
+    return prompt, answer if end in answer else answer + end
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Return the tokens of a text that a chat template made: it brings its own special tokens."""
+    return cast("list[int]", tokenizer(text, add_special_tokens=False)["input_ids"])
