@@ -13,31 +13,30 @@ from numpy.typing import NDArray
 
 #: Rows of the table of pages, sorted -> one vector a row, float32, of any length.
 Vectors = Callable[[NDArray[np.intp]], NDArray[np.float32]]
-_FACTS = ["page", "host", "language"]
+_FACTS = ["page", "language"]
+_READ = 500  # characters of a snippet
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFor:
-    """What the filters know of the pages that queries were written for, sorted by PageId: 18 bytes a page."""
+    """What the filters know of the pages that queries were written for, sorted by PageId: 10 bytes a page."""
 
     page: NDArray[np.uint64]
-    host: NDArray[np.uint64]  # corpus.url.host_id
     language: NDArray[np.int16]  # place among `languages`
     languages: list[str]
-    titles: Callable[[NDArray[np.intp]], list[str]]  # of rows that are sorted
+    texts: Callable[[NDArray[np.intp]], list[str]]  # of rows that are sorted
     vectors: Vectors | None = None
 
     @classmethod
     def of(cls, pages: pa.Table | Path, vectors: Vectors | None = None) -> WrittenFor:
-        """Read columns page, host and language of a table sorted by page; titles are read where they are needed."""
+        """Read columns page and language of a table sorted by page; title and snippet are read where needed."""
         table = pq.read_table(pages, columns=_FACTS) if isinstance(pages, Path) else pages.select(_FACTS)
         tags = table["language"].combine_chunks().dictionary_encode()
         return cls(
             page=table["page"].to_numpy().astype(np.uint64),
-            host=table["host"].to_numpy().astype(np.uint64),
             language=tags.indices.fill_null(-1).to_numpy().astype(np.int16),
             languages=[*tags.dictionary.to_pylist(), ""],  # the last is that of -1
-            titles=lambda rows: _titles(pages, rows),
+            texts=lambda rows: _texts(pages, rows),
             vectors=vectors,
         )
 
@@ -52,15 +51,20 @@ class WrittenFor:
         return [self.languages[place] for place in np.append(self.language, np.int16(-1))[rows].tolist()]
 
 
-def _titles(pages: pa.Table | Path, rows: NDArray[np.intp]) -> list[str]:
-    """Return the titles of rows that are sorted."""
+def _texts(pages: pa.Table | Path, rows: NDArray[np.intp]) -> list[str]:
+    """Return title and beginning of the snippet of rows that are sorted."""
     if not isinstance(pages, Path):
-        return [title or "" for title in pages["title"].take(rows).to_pylist()]
+        return _joined(pages.take(rows))
     found: list[str] = []
     start = 0
     with pq.ParquetFile(pages) as file:
-        for batch in file.iter_batches(65_536, columns=["title"]):
+        for batch in file.iter_batches(8_192, columns=["title", "snippet"]):
             inside = rows[(rows >= start) & (rows < start + len(batch))] - start
-            found += [title or "" for title in batch["title"].take(pa.array(inside)).to_pylist()]
+            found += _joined(batch.take(pa.array(inside)))
             start += len(batch)
     return found
+
+
+def _joined(rows: pa.Table | pa.RecordBatch) -> list[str]:
+    titles, snippets = rows.column("title").to_pylist(), rows.column("snippet").to_pylist()
+    return [f"{title or ''} {(snippet or '')[:_READ]}" for title, snippet in zip(titles, snippets, strict=True)]

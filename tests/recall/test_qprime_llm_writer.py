@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from llm_endpoint import KEY, Server, completion, serving
 
 from prompting.endpoint import Endpoint
+from recall.qprime.build import QueryPage
+from recall.qprime.query_filters import filtered
 from recall.qprime.writer import MAX_QUERIES, WrittenQuery
 from recall.qprime.writers.llm import LlmQueryWriter
+from recall.qprime.written import read_queries, write_queries
+from recall.qprime.written_for import WrittenFor
 from store.page_row import PageText
 
 FOX = {"query": "red fox diet", "relevance": 0.6}
@@ -152,6 +158,17 @@ def test_the_key_is_in_no_log_no_reason_and_no_file(
     assert caplog.text
     assert KEY not in f"{caplog.text} {writer.failed} {writer.name} {vars(writer)}"
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_queries_in_the_wrong_language_are_written_then_dropped_and_counted(server: Server, tmp_path: Path) -> None:
+    says(server, json.dumps([FOX, {"query": "キツネは何を食べるか", "relevance": 0.9}]))
+    pages = [QueryPage(7, "https://a.example/7", "Foxes", "Red ones.", "en")]
+    one, two, dropped = tmp_path / "in.parquet", tmp_path / "out.parquet", Counter[str]()
+    write_queries([pages], LlmQueryWriter(server.endpoint(tmp_path)), one)
+    facts = WrittenFor.of(pa.table({"page": pa.array([7], pa.uint64()), "language": ["en"]}))
+    assert filtered(one, two, facts, dropped=dropped) == 1
+    assert dropped == {"language": 1}
+    assert [query.text for batch in read_queries(two) for query in batch.queries[0]] == ["red fox diet"]
 
 
 def test_progress_goes_on_from_batch_to_batch(server: Server, tmp_path: Path) -> None:

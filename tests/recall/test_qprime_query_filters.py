@@ -19,14 +19,24 @@ from recall.qprime.written import WrittenBatch, read_queries, written_file
 from recall.qprime.written_for import Vectors, WrittenFor
 
 DEFAULTS = QueryFilters()
-TITLES = ["Red foxes", "Rye bread", "Tax forms", "Steel bolts", "Opera arias"]
+SUBJECTS = [
+    "red foxes hunt small rodents",
+    "rye bread needs sourdough and time",
+    "tax forms are due in spring",
+    "steel bolts of every thread",
+    "opera arias for a soprano voice",
+    "used bicycles at fair prices",
+]
 
 
 def facts(count: int, vectors: Vectors | None = None, language: str = "en", related: bool = False) -> WrittenFor:
-    """Return pages 1, 2, …, of a host each, whose titles are told apart or, when related, nearly the same."""
-    titles = [f"Red foxes {n}" if related else f"{TITLES[n % 5]} {n}" for n in range(count)]
-    ids, hosts = pa.array(range(1, count + 1), pa.uint64()), pa.array(range(count), pa.uint64())
-    table = pa.table({"page": ids, "host": hosts, "language": [language] * count, "title": titles})
+    """Return pages 1, 2, … on six subjects, or on one when related."""
+    titles = [SUBJECTS[0 if related else n % len(SUBJECTS)] for n in range(count)]
+    ids, snippets = (
+        pa.array(range(1, count + 1), pa.uint64()),
+        [f"number {n} unlike{n} others{n}" for n in range(count)],
+    )
+    table = pa.table({"page": ids, "language": [language] * count, "title": titles, "snippet": snippets})
     return WrittenFor.of(table, vectors)
 
 
@@ -105,17 +115,11 @@ def test_a_query_for_fewer_pages_is_not_generic() -> None:
     assert not kept([texts("community and forum", "community and forum") for _ in range(19)], facts(19))[1]["generic"]
 
 
-def test_a_query_for_many_pages_with_like_titles_stays() -> None:
+def test_a_query_for_many_pages_of_one_subject_stays() -> None:
     assert not kept([texts("red fox diet") for _ in range(30)], facts(30, related=True))[1]
 
 
-def test_a_query_for_many_pages_of_few_hosts_stays() -> None:
-    known = facts(30)
-    known.host[:] %= np.uint64(4)
-    assert not kept([texts("community and forum") for _ in range(30)], known)[1]
-
-
-def test_vectors_win_over_titles() -> None:
+def test_vectors_win_over_words() -> None:
     def alike(rows: NDArray[np.intp]) -> NDArray[np.float32]:
         return np.ones((len(rows), 4), np.float32)
 
@@ -141,13 +145,15 @@ def test_vectors_are_asked_for_a_sample_alone() -> None:
 
 def test_facts_of_a_file_are_those_of_the_table(tmp_path: Path) -> None:
     ids = pa.array([3, 5, 9], pa.uint64())
-    table = pa.table({"page": ids, "host": ids, "language": ["de", None, "en"], "title": ["A", None, "C"]})
+    table = pa.table(
+        {"page": ids, "language": ["de", None, "en"], "title": ["A", None, "C"], "snippet": ["x" * 900, "b", None]}
+    )
     pq.write_table(table, tmp_path / "pages.parquet")
     for known in (WrittenFor.of(table), WrittenFor.of(tmp_path / "pages.parquet")):
         rows = known.rows(np.array([9, 4, 3, 0, 5, 2**64 - 1], np.uint64))
         assert rows.tolist() == [2, -1, 0, -1, 1, -1]
         assert known.languages_of(rows) == ["en", "", "de", "", "", ""]
-        assert known.titles(np.array([0, 1, 2])) == ["A", "", "C"]
+        assert known.texts(np.array([0, 1, 2])) == ["A " + "x" * 500, " b", "C "]
 
 
 def test_pages_that_failed_or_deserve_no_query_stay_as_they_are(tmp_path: Path) -> None:
@@ -159,11 +165,11 @@ def test_pages_that_failed_or_deserve_no_query_stay_as_they_are(tmp_path: Path) 
     assert (batch.pages.tolist(), batch.outcomes) == ([1, 2, 3], ["failed", "none", "written"])
 
 
-def test_likeness_of_vectors_and_titles() -> None:
+def test_likeness_of_vectors_and_words() -> None:
     # Cosines of three vectors: 0, 1/√2 and 1/√2.
     assert mean_cosine(np.array([[2, 0], [0, 3], [1, 1]], np.float32)) == pytest.approx(2**0.5 / 3)
     assert mean_cosine(np.zeros((3, 2), np.float32)) == 0.0
-    # Pairs share 1, 0 and 0 words; titles have 2, 2 and 2.
+    # Pairs share 1, 0 and 0 words; texts have 2, 2 and 2.
     assert shared_words(["Red fox", "red hen", "blue sky"]) == pytest.approx(1 / 3 / 2)
     assert shared_words(["", ""]) == 0.0
 
