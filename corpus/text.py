@@ -99,6 +99,17 @@ def _detect(text: str) -> str:
     return str(language) if confidence >= SURE and len(language) == 2 else ""
 
 
+def language_shares(text: str) -> dict[str, float]:
+    """Return how likely a text is in each language that can be told, in two or three letters, by py3langid.
+
+    The shares add up to 1. On short texts they are spread wide; a language that is not listed cannot be told.
+    """
+    shares: dict[str, float] = {}
+    for language, share in _identifier().rank(text[:2000]):
+        shares[language] = shares.get(language, 0.0) + float(share)  # a language in two scripts is listed twice
+    return shares
+
+
 @cache
 def _identifier() -> Any:
     # Loaded at the first use: the gateway imports this module and never detects a language.

@@ -9,8 +9,8 @@ import orjson
 CLASSES = ("0", "1", "2", "3", "4")
 
 
-class Unscored(Exception):
-    """Why a pair has no score; the reason is short and fixed, so that it can be counted."""
+class Unanswered(Exception):
+    """Why there is no score and no query; the reason is short and fixed, so that it can be counted."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -34,6 +34,13 @@ class Answer:
     refused: bool = False
     tokens: int = 0  # of prompt and answer, as billed
     classes: tuple[ClassToken, ...] = ()
+
+    def check(self) -> None:
+        """Raise Unanswered when the model refused or was cut off: what it said until then is no answer."""
+        if self.refused or self.finish == "content_filter":
+            raise Unanswered("refused by the model")
+        if self.finish == "length":
+            raise Unanswered("answer cut off")
 
     def to_json(self) -> bytes:
         """Return the answer as JSON."""

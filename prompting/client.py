@@ -9,14 +9,14 @@ import openai
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
-from prompting.answer import CLASSES, Answer, ClassToken, Unscored
+from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
 from prompting.cache import AnswerCache, cache_key
 from prompting.endpoint import Endpoint
 from prompting.spending import Spending
 
 _SPENT, _LIMITED, _SLOW, _LOST = "spending limit reached", "rate limited (429)", "timed out", "no connection"
 
-#: Reasons that say nothing of the pair: another run may well get its score.
+#: Reasons that say nothing of what was asked: another run may well get its answer.
 TRY_AGAIN = frozenset(
     {_SPENT, _LIMITED, _SLOW, _LOST, "call refused (401)", "call refused (403)", "call refused (404)"}
 )
@@ -54,7 +54,7 @@ class Client:
         await self._openai.close()
 
     async def ask(self, prompt: str, logprobs: bool, answer_tokens: int) -> Answer:
-        """Return the answer to one prompt. Raises Unscored when there is none: refused, rate limited, too dear, …"""
+        """Return the answer to one prompt. Raises Unanswered when there is none: refused, rate limited, too dear, …"""
         parameters: dict[str, Any] = {"temperature": 0, "max_tokens": answer_tokens}
         if logprobs:
             parameters |= {"logprobs": True, "top_logprobs": self._endpoint.top_logprobs}
@@ -63,7 +63,7 @@ class Client:
             self.from_cache += 1
             return kept
         if self._hopeless is not None:
-            raise Unscored(self._hopeless)
+            raise Unanswered(self._hopeless)
         answer = await self._paid(prompt, parameters)
         self._cache.put(key, answer)
         return answer
@@ -71,7 +71,7 @@ class Client:
     async def _paid(self, prompt: str, parameters: dict[str, Any]) -> Answer:
         most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token is a byte or more
         if not await self.spending.hold(most):
-            raise Unscored(_SPENT)
+            raise Unanswered(_SPENT)
         used = 0
         try:
             completion = await self._openai.chat.completions.create(
@@ -80,12 +80,12 @@ class Client:
             used = completion.usage.total_tokens if completion.usage else most
             return _answer(completion, used)
         except _MALFORMED:
-            raise Unscored("answer not understood") from None
+            raise Unanswered("answer not understood") from None
         except openai.APIError as error:
             reason = _reason(error)
             if isinstance(error, _HOPELESS):
                 self._hopeless = reason
-            raise Unscored(reason) from None
+            raise Unanswered(reason) from None
         finally:
             await self.spending.settle(most, used)
 
@@ -107,7 +107,7 @@ def _reason(error: openai.APIError) -> str:
 
 def _answer(completion: ChatCompletion, used: int) -> Answer:
     if not completion.choices:
-        raise Unscored("answer not understood")  # a gateway's error in the dress of an answer: not kept, asked again
+        raise Unanswered("answer not understood")  # a gateway's error in the dress of an answer: not kept, asked again
     choice = completion.choices[0]
     text = choice.message.content or ""
     tokens = choice.logprobs.content if choice.logprobs else None

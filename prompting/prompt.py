@@ -34,5 +34,9 @@ def load_prompt(name: str) -> Prompt:
     """Return the prompt `A`, `B` or `C`. Raises SettingsError for another name."""
     if name not in _KINDS:
         raise SettingsError(f"unknown prompt {name}: the prompts are {', '.join(NAMES)}")
-    text = (files("prompting") / "prompts" / f"judge_{name.lower()}.txt").read_text(encoding="utf-8")
-    return Prompt(name, Template(text), *_KINDS[name])
+    return Prompt(name, template(f"judge_{name.lower()}"), *_KINDS[name])
+
+
+def template(name: str) -> Template:
+    """Return a text of the folder `prompts`, a hole for each `$name` in it."""
+    return Template((files("prompting") / "prompts" / f"{name}.txt").read_text(encoding="utf-8"))

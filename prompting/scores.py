@@ -1,4 +1,4 @@
-"""Reads the score, 0 to 4, out of an answer; what is no score raises Unscored with the reason."""
+"""Reads the score, 0 to 4, out of an answer; what is no score raises Unanswered with the reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from prompting.answer import CLASSES, Answer, ClassToken, Unscored
+from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
 
 JUDGES = 5
 #: The most probability that classes left out of the list may hold: it moves the score by 0.04 at most.
@@ -27,10 +27,10 @@ _LONE = re.compile(rb"\W*([0-4])\W*")
 
 def mean_of_judges(answer: Answer) -> float:
     """Return the mean of the five judges' scores (prompt A)."""
-    _check(answer)
+    answer.check()
     found = _FIVE.findall(answer.text)
     if not found:
-        raise Unscored("no five scores in the answer")
+        raise Unanswered("no five scores in the answer")
     scores = [int(digit) for digit in re.findall(r"\d", found[-1])]
     return sum(scores) / JUDGES
 
@@ -41,24 +41,17 @@ def expected_class(answer: Answer) -> tuple[float, bool]:
     Classes that the log-probabilities leave out count as nothing where they cannot hold more than MISSING;
     where they might, the pair is unscored rather than guessed.
     """
-    _check(answer)
+    answer.check()
     offset = _score_offset(answer.text.encode())
     token = next((token for token in answer.classes if token.offset == offset), None)
     if token is None:
-        raise Unscored("no log-probabilities for the score")
+        raise Unanswered("no log-probabilities for the score")
     listed = _by_class(token)
     hidden = _hidden(token, len(CLASSES) - len(listed))
     if hidden > MISSING:
-        raise Unscored("a class is missing from the log-probabilities")
+        raise Unanswered("a class is missing from the log-probabilities")
     total = sum(listed.values())
     return sum(value * share for value, share in listed.items()) / total, len(listed) < len(CLASSES)
-
-
-def _check(answer: Answer) -> None:
-    if answer.refused or answer.finish == "content_filter":
-        raise Unscored("refused by the model")
-    if answer.finish == "length":
-        raise Unscored("answer cut off")
 
 
 def _score_offset(text: bytes) -> int:
@@ -68,7 +61,7 @@ def _score_offset(text: bytes) -> int:
         return found[-1].start(1)
     if lone := _LONE.fullmatch(text):
         return lone.start(1)
-    raise Unscored("no score in the answer")
+    raise Unanswered("no score in the answer")
 
 
 def _by_class(token: ClassToken) -> Mapping[int, float]:
@@ -79,7 +72,7 @@ def _by_class(token: ClassToken) -> Mapping[int, float]:
             value = int(text.strip())
             listed[value] = listed.get(value, 0.0) + math.exp(logprob)
     if not sum(listed.values()):
-        raise Unscored("no log-probabilities for the score")
+        raise Unanswered("no log-probabilities for the score")
     return listed
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam
+from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam, language_shares
 
 LONG = (
     "The red fox is the largest of the true foxes and one of the most widely distributed members of the order "
@@ -83,6 +83,13 @@ def test_languages_are_told_where_there_are_enough_words() -> None:
         "1234 !!",
     ]
     assert detect_languages(texts) == ["en", "de", "zh", "", "", ""]
+
+
+@pytest.mark.parametrize(("text", "language"), [("how to locate and replace fuses", "en"), ("富士山の登山", "ja")])
+def test_shares_of_languages_add_up_to_one(text: str, language: str) -> None:
+    shares = language_shares(text)
+    assert max(shares, key=lambda other: shares[other]) == language
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_the_language_model_is_not_loaded_by_importing_the_module() -> None:

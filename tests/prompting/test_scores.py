@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompting.answer import Answer, ClassToken, Unscored
+from prompting.answer import Answer, ClassToken, Unanswered
 from prompting.scores import expected_class, mean_of_judges
 
 
@@ -31,7 +31,7 @@ def test_a_is_the_mean_of_five_judges() -> None:
     ],
 )
 def test_without_five_scores_a_pair_has_none(text: str) -> None:
-    with pytest.raises(Unscored, match="no five scores"):
+    with pytest.raises(Unanswered, match="no five scores"):
         mean_of_judges(Answer(text))
 
 
@@ -72,7 +72,7 @@ def test_a_missing_class_that_can_hold_little_is_told() -> None:
 
 
 def test_a_missing_class_that_may_hold_more_is_not_guessed() -> None:
-    with pytest.raises(Unscored, match="a class is missing"):
+    with pytest.raises(Unanswered, match="a class is missing"):
         expected_class(answer("3", {"3": 0.6, "4": 0.3}))
 
 
@@ -90,12 +90,12 @@ def test_a_missing_class_that_may_hold_more_is_not_guessed() -> None:
     ],
 )
 def test_what_is_no_score_is_not_guessed(text: str) -> None:
-    with pytest.raises(Unscored, match="no score in the answer"):
+    with pytest.raises(Unanswered, match="no score in the answer"):
         expected_class(answer(text or " ", {"3": 1.0}))
 
 
 def test_a_score_without_log_probabilities_is_not_guessed() -> None:
-    with pytest.raises(Unscored, match="no log-probabilities"):
+    with pytest.raises(Unanswered, match="no log-probabilities"):
         expected_class(Answer("Final score: 3"))
 
 
@@ -108,9 +108,9 @@ def test_a_score_without_log_probabilities_is_not_guessed() -> None:
     ],
 )
 def test_a_refused_or_cut_answer_has_no_score(fields: dict[str, object], reason: str) -> None:
-    with pytest.raises(Unscored, match=reason):
+    with pytest.raises(Unanswered, match=reason):
         expected_class(answer("Final score: 3", {"3": 1.0}, **fields))
-    with pytest.raises(Unscored, match=reason):
+    with pytest.raises(Unanswered, match=reason):
         mean_of_judges(Answer("Scores: 1, 1, 1, 1, 1", **fields))  # type: ignore[arg-type]
 
 
@@ -127,7 +127,7 @@ def test_no_text_breaks_the_reading(text: str) -> None:
     for read in (expected_class, mean_of_judges):
         try:
             read(Answer(text, classes=(ClassToken(0, (("3", 0.0),)),)))
-        except Unscored as unscored:
+        except Unanswered as unscored:
             assert unscored.reason
 
 

@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from stop_words import safe_get_stop_words
 
 from corpus.url import url_words
+from recall.qprime.distinct import ALIKE, Distinct
 from recall.qprime.words import runs, words
 from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
 
@@ -29,7 +30,7 @@ class KeyPhrases:
     longest: int = 3  # words of a phrase
     title_words: int = 8  # of the title, in the query that is the page's own topic
     context_words: int = 1  # of the title, put before a phrase that is too short to stand alone
-    alike: float = 0.6  # queries whose words overlap more than this (Jaccard) are near-duplicates
+    alike: float = ALIKE  # queries whose words overlap more than this (Jaccard) are near-duplicates
     read: int = 2_000  # characters of the snippet that are read
 
 
@@ -88,7 +89,7 @@ class KeyPhraseWriter:
         title = title[: self._settings.title_words]
         telling = sorted(set(title), key=lambda word: (-self._weigh(word), word))[: self._settings.context_words]
         context = [word for word in title if word in telling]
-        chosen = _Distinct(self._settings.alike)
+        chosen = Distinct(self._settings.alike)
         found = (query for query in self._candidates(page, title, context, stop) if chosen.takes(query))
         return [WrittenQuery(" ".join(query)) for query in islice(found, min(self._settings.queries, MAX_QUERIES))]
 
@@ -128,18 +129,3 @@ def _split(run: Sequence[str], stop: frozenset[str], longest: int) -> Iterator[t
     for stops, part in groupby(run, stop.__contains__):
         while not stops and (phrase := tuple(islice(part, longest))):
             yield phrase
-
-
-class _Distinct:
-    """Takes a query unless one nearly like it was taken before."""
-
-    def __init__(self, alike: float) -> None:
-        self._alike = alike
-        self._taken: list[set[str]] = []
-
-    def takes(self, query: list[str]) -> bool:
-        own = set(query)
-        if any(len(own & other) > self._alike * len(own | other) for other in self._taken):
-            return False
-        self._taken.append(own)
-        return True

@@ -1,4 +1,4 @@
-"""The file of written queries: one row a page, what the language model answered and what the filters left of it."""
+"""The file of written queries, asked by page; one that somebody else wrote is checked first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from corpus.schema import InputError
 from recall.qprime.writer import WrittenQuery
+from recall.qprime.written import FAILED, NONE, WRITTEN
 
-WRITTEN, NONE, FAILED = OUTCOMES = ("written", "none", "failed")
+OUTCOMES = (WRITTEN, NONE, FAILED)
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -1,0 +1,109 @@
+"""Reads the queries, each with its relevance, out of an answer; what is no list of queries raises Unanswered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from corpus.text import clean
+from prompting.answer import Answer, Unanswered
+
+_READ = 20_000  # characters of an answer; ten queries take a tenth of it
+_TRIES = 200  # brackets that are tried as the beginning of JSON
+_NOT_AVAILABLE = "N/A among queries"
+_DECLINES = re.compile(r"(?:^\W*|\bqueries\W+)n/a\W*$", re.IGNORECASE)
+_OPENING = re.compile(r"[\[{]")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(%?)")
+_DECODER = json.JSONDecoder()
+
+
+class ScoredQuery(NamedTuple):
+    """A query and how relevant to the page the model says it is."""
+
+    text: str
+    relevance: float  # 0 to 1
+
+
+def queries(answer: Answer) -> tuple[list[ScoredQuery], Counter[str]]:
+    """Return the queries in the model's order, none where it says N/A, and the entries left out by reason.
+
+    JSON may stand in a code fence or between words. A relevance is mended where only one reading is possible
+    (`"0.8"`, `"80%"`); an entry without one is left out rather than guessed. Raises Unanswered when the answer
+    is no list, or nothing in it is a query.
+    """
+    answer.check()
+    text = answer.text[:_READ]
+    entries, faults = _entries(text), Counter[str]()
+    found = [query for query in (_query(entry, faults) for entry in entries or ()) if query is not None]
+    if _declines(text):
+        if found:
+            raise Unanswered("both queries and N/A in the answer")
+        return [], Counter()
+    if entries is None:
+        raise Unanswered("no list of queries in the answer")
+    if entries and not found and faults.keys() != {_NOT_AVAILABLE}:
+        raise Unanswered("no usable query in the answer")
+    return found, faults
+
+
+def _entries(text: str) -> list[object] | None:
+    """Return the entries of the last list, or the objects that stand without one; None without either."""
+    values = list(_values(text))
+    for value in reversed(values):
+        if isinstance(value, dict) and isinstance(value.get("queries"), list):
+            value = value["queries"]
+        if isinstance(value, list) and (not value or any(isinstance(entry, dict | str) for entry in value)):
+            return value
+    loose: list[object] = [value for value in values if isinstance(value, dict)]
+    return loose or None
+
+
+def _values(text: str) -> Iterator[object]:
+    """Yield the lists and objects of JSON that stand in a text, outermost only."""
+    place = 0
+    for _ in range(_TRIES):
+        if not (opening := _OPENING.search(text, place)):
+            return
+        try:
+            value, place = _DECODER.raw_decode(text, opening.start())
+            yield value
+        except ValueError:  # words in brackets, half a list, or a number of thousands of digits
+            place = opening.end()
+        except RecursionError:  # a model that says nothing but brackets: each further try would take as long
+            return
+
+
+def _query(entry: object, faults: Counter[str]) -> ScoredQuery | None:
+    """Return an entry as a query, or None with the reason counted."""
+    text = entry.get("query") if isinstance(entry, dict) else entry
+    if not isinstance(text, str):
+        faults["not a query"] += 1
+    elif not (text := clean(text)):
+        faults["empty query"] += 1
+    elif _DECLINES.search(text):
+        faults[_NOT_AVAILABLE] += 1
+    elif not isinstance(entry, dict) or (given := entry.get("relevance")) is None:
+        faults["no relevance"] += 1
+    elif (relevance := _relevance(given)) is None:
+        faults["relevance outside 0 to 1"] += 1
+    else:
+        return ScoredQuery(text, relevance)
+    return None
+
+
+def _relevance(given: object) -> float | None:
+    """Return a number from 0 to 1, None for anything else."""
+    if isinstance(given, str) and (written := _SHARE.fullmatch(given.strip())):
+        given = float(written[1]) / (100 if written[2] else 1)
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return None
+    return float(given) if 0 <= given <= 1 else None
+
+
+def _declines(text: str) -> bool:
+    """Return whether the last line with a word in it says N/A."""
+    lines = [line for line in text.splitlines() if any(map(str.isalnum, line))]
+    return bool(lines) and _DECLINES.search(lines[-1]) is not None

@@ -1,0 +1,86 @@
+"""The query writer that asks a large language model, at any OpenAI-compatible endpoint (paper, section 5.1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import xxhash
+
+from prompting.answer import Unanswered
+from prompting.asking import Progress, ask_each, silent
+from prompting.client import Client
+from prompting.endpoint import Endpoint
+from prompting.queries import ScoredQuery, queries
+from prompting.query_prompt import ANSWER_TOKENS, QueryPrompt, load_query_prompt
+from recall.qprime.distinct import Distinct
+from recall.qprime.words import words
+from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
+
+
+class _Page(NamedTuple):
+    """What of a page goes into the prompt."""
+
+    url: str
+    title: str
+    language: str
+    text: str
+
+
+class LlmQueryWriter:
+    """Writes the queries that a language model gives for a page; what fails is counted and never fatal.
+
+    Use one writer for a whole run: the endpoint's spending limit holds for all its calls of `write` together.
+    Answers are kept in the endpoint's cache, so that a run that was stopped pays for nothing twice.
+    """
+
+    def __init__(self, endpoint: Endpoint, prompt: QueryPrompt | None = None, progress: Progress = silent) -> None:
+        """Take the endpoint; `progress` is called after each page with the pages done and the tokens spent."""
+        self._endpoint = endpoint
+        self._prompt = prompt or load_query_prompt()
+        self._progress = progress
+        self._done = 0
+        self.failed: Counter[str] = Counter()  # pages whose queries could not be asked for, by reason
+        self.left_out: Counter[str] = Counter()  # entries of answers that are no query of a page, by reason
+        self.tokens = 0  # paid for
+        self.from_cache = 0  # answers that were not
+
+    @cached_property
+    def name(self) -> str:
+        """Return a name that changes with whatever shapes the queries: the model and the prompt."""
+        return f"llm {self._endpoint.model} {xxhash.xxh3_64_hexdigest(self._prompt.template.template.encode())}"
+
+    def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery] | None]:
+        """Return at most ten queries a page, by relevance; none for N/A, None with the reason counted for a failure.
+
+        Not to be called where an event loop runs.
+        """
+        asked = [_Page(page.url, page.title, page.language, page.snippet) for page in pages]
+        left = max(0, self._endpoint.max_tokens - self.tokens)
+        endpoint = self._endpoint.model_copy(update={"max_tokens": left})
+        done, spent = self._done, self.tokens
+        answers = ask_each(endpoint, asked, self._ask, lambda more, paid: self._progress(done + more, spent + paid))
+        self._done += len(pages)
+        self.tokens += answers.tokens
+        self.from_cache += answers.from_cache
+        return [self._written(said) for said in answers.said]
+
+    async def _ask(self, client: Client, page: _Page) -> tuple[list[ScoredQuery], Counter[str]]:
+        if not (page.title.strip() or page.text.strip()):
+            raise Unanswered("a page without text")
+        answer = await client.ask(self._prompt.fill(*page), logprobs=False, answer_tokens=ANSWER_TOKENS)
+        return queries(answer)
+
+    def _written(self, said: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
+        if isinstance(said, Unanswered):
+            self.failed[said.reason] += 1
+            return None
+        found, faults = said
+        distinct = Distinct()
+        ranked = sorted(found, key=lambda query: -query.relevance)  # of equals, the model's first
+        different = [WrittenQuery(*query) for query in ranked if distinct.takes(words(query.text) or [query.text])]
+        over = len(different[MAX_QUERIES:])
+        self.left_out += faults + Counter({"near-duplicate": len(ranked) - len(different), "more than ten": over})
+        return different[:MAX_QUERIES]

@@ -1,0 +1,133 @@
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from prompting.answer import Answer, Unanswered
+from prompting.queries import ScoredQuery, queries
+
+FOX = {"query": "red fox diet", "relevance": 0.9}
+OWL = {"query": "owls that hunt foxes", "relevance": 0.4}
+READ = [ScoredQuery("red fox diet", 0.9), ScoredQuery("owls that hunt foxes", 0.4)]
+LIST = json.dumps([FOX, OWL])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIST,
+        f"About: foxes.\nQueries: {LIST}",
+        f"About: [Verse 1] and {{x}}, see [1].\nQueries:\n```json\n{LIST}\n```\nI hope these help.",
+        json.dumps({"about": "foxes", "queries": [FOX, OWL]}, indent=2),
+        f"{json.dumps(FOX)}\n{json.dumps(OWL)}",
+        f"[{json.dumps(FOX)}, {json.dumps(OWL)},]",
+        f"A first try: {json.dumps([OWL])}\nBetter: {LIST}",
+    ],
+    ids=["bare", "after words", "fenced", "in an object", "lines", "trailing comma", "the last of two"],
+)
+def test_the_list_is_found_wherever_it_stands(text: str) -> None:
+    assert queries(Answer(text)) == (READ, Counter())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "N/A", '"N/A"', "n/a.", "[]", '["N/A"]', "About: nothing; a login page.\nQueries: N/A", "```\nN/A\n```",
+        "About: nothing. Queries: **N/A**", '{"queries": "N/A"}',
+        '{"queries": []}', '[{"query": "N/A", "relevance": 0}]',
+    ],
+)  # fmt: skip
+def test_a_page_that_deserves_none_has_an_empty_list(text: str) -> None:
+    assert queries(Answer(text))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Here are some ideas: foxes, owls.", "no list of queries"),
+        ("", "no list of queries"),
+        ("[1, 2, 3]", "no list of queries"),
+        ("[[[", "no list of queries"),
+        ('[{"query": "half a li', "no list of queries"),
+        ('["red fox diet"]', "no usable query"),
+        ('[{"query": 5, "relevance": 1}]', "no usable query"),
+        ('{"error": "busy"}', "no usable query"),
+        (f"{LIST}\nN/A", "both queries and N/A"),
+    ],
+)
+def test_an_answer_that_is_not_the_asked_for_list_is_none(text: str, reason: str) -> None:
+    with pytest.raises(Unanswered, match=reason):
+        queries(Answer(text))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"), [({"refused": True}, "refused by the model"), ({"finish": "length"}, "answer cut off")]
+)
+def test_a_refused_or_cut_answer_has_no_queries(fields: dict[str, object], reason: str) -> None:
+    with pytest.raises(Unanswered, match=reason):
+        queries(Answer(LIST, **fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("given", "read"), [("0.8", 0.8), ("80%", 0.8), (" .5 ", 0.5), (1, 1.0), (0, 0.0)])
+def test_a_relevance_with_one_reading_is_mended(given: object, read: float) -> None:
+    assert queries(Answer(json.dumps([{"query": "foxes", "relevance": given}])))[0] == [ScoredQuery("foxes", read)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"query": "foxes", "relevance": 8}, "relevance outside 0 to 1"),
+        ({"query": "foxes", "relevance": -0.1}, "relevance outside 0 to 1"),
+        ({"query": "foxes", "relevance": True}, "relevance outside 0 to 1"),
+        ({"query": "foxes", "relevance": float("nan")}, "relevance outside 0 to 1"),
+        ({"query": "foxes", "relevance": "high"}, "relevance outside 0 to 1"),
+        ({"query": "foxes", "relevance": [0.5]}, "relevance outside 0 to 1"),
+        ({"query": "foxes"}, "no relevance"),
+        ("foxes", "no relevance"),
+        ({"query": " \u200b ", "relevance": 1}, "empty query"),
+        ({"query": ["foxes"], "relevance": 1}, "not a query"),
+        ({"text": "foxes", "relevance": 1}, "not a query"),
+        ([FOX], "not a query"),
+        (None, "not a query"),
+        ({"query": "N/A", "relevance": 0}, "N/A among queries"),
+    ],
+)
+def test_an_entry_that_would_have_to_be_guessed_is_left_out_and_counted(entry: object, reason: str) -> None:
+    assert queries(Answer(json.dumps([FOX, entry, OWL]))) == (READ, Counter({reason: 1}))
+
+
+def test_control_characters_and_line_ends_leave_a_query() -> None:
+    text = json.dumps([{"query": " red\n\u202efox\ud83d\x00 ", "relevance": 1}])
+    assert queries(Answer(text))[0] == [ScoredQuery("red fox", 1.0)]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["query", "relevance", "queries"]), inner)
+    ),
+)
+
+
+@given(JUNK)
+@example([["[" * 50]])
+def test_no_json_breaks_the_reading(junk: object) -> None:
+    try:
+        found, _ = queries(Answer(json.dumps(junk)))
+    except Unanswered as unanswered:
+        assert unanswered.reason
+    else:
+        assert all(query.text and 0 <= query.relevance <= 1 for query in found)
+
+
+@given(st.text(st.sampled_from('[]{}",:n/aqueryN/A0159.-\\ \n'), max_size=60))
+@example("[" * 20_000)
+@example('{"a":' * 3_000)
+@example("[" + "9" * 5_000 + "]")
+def test_no_text_breaks_the_reading(text: str) -> None:
+    try:
+        queries(Answer(text))
+    except Unanswered as unanswered:
+        assert unanswered.reason
