@@ -57,8 +57,10 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         config=("qprime", "text"),
         code=(
             "pipeline.qprime", "pipeline.quality", "pipeline.student_judge", "recall.qprime.build",
-            "recall.qprime.found", "recall.qprime.words", "recall.qprime.engines.embedded",
-            "recall.qprime.writers.key_phrases", *judging,
+            "recall.qprime.distinct", "recall.qprime.found", "recall.qprime.words", "recall.qprime.engines.embedded",
+            "recall.qprime.generic_queries", "recall.qprime.query_filters", "recall.qprime.query_language",
+            "recall.qprime.writers.information_need", "recall.qprime.writers.key_phrases", "recall.qprime.writers.llm",
+            "recall.qprime.written", "prompting.prompts", *judging,
         ),
         seeded=False,
     )  # fmt: skip

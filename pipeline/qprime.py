@@ -3,43 +3,68 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
+import numpy as np
+
+from configs.reading import SettingsError
 from pipeline.quality import PairJudge
 from pipeline.step import Work
 from pipeline.student_judge import StudentJudge
+from prompting.endpoint import read_endpoint
+from prompting.prompt import template
+from prompting.query_prompt import QueryPrompt
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.engines.opening import open_engine
+from recall.qprime.engines.remote import RemoteEngine
+from recall.qprime.found import PageFacts
+from recall.qprime.query_filters import filtered
 from recall.qprime.search_engine import SearchEngine
 from recall.qprime.writer import QueryWriter
 from recall.qprime.writers.key_phrases import KeyPhraseWriter
+from recall.qprime.written import WrittenReader, write_queries
+from recall.qprime.written_for import Vectors, WrittenFor
 from store.tables import write_table
 
-DAY_S = 86_400
+QUERIES = "queries.parquet"  # what the filters left of what was written
 _INDEX = "index"
+_DAY_S = 86_400
 
 
 def qprime(work: Work) -> dict[str, object]:
     """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out."""
     if work.config.qprime.keep == 0:
         return {"rows": write_table(work.directory / "qprime.lmdb", ())}
-    table = work.of("read") / "pages.parquet"
-    engine = TantivyEngine.build(work.directory / _INDEX, qprime_build.search_texts(table))
-    counts = qprime_build.Counts()
-    made = qprime_build.build(table, engine, writer_of(work), judge_of(work), today(), work.config.qprime, counts)
+    pages = work.of("read") / "pages.parquet"
+    if work.config.qprime.engine == "tantivy":
+        TantivyEngine.build(work.directory / _INDEX, qprime_build.search_texts(pages))
+    figures: dict[str, object] = {}
+    made = rows_of(work, pages, work.directory, judge_of(work), figures)
     written = write_table(work.directory / "qprime.lmdb", ((one.page, one.row) for one in made))
-    return {"rows": written, **counts.figures()}
+    return {"rows": written, **figures}
 
 
-def writer_of(work: Work) -> QueryWriter:
-    """Return the query writer that the configuration names."""
-    pages = qprime_build.query_pages(work.of("read") / "pages.parquet")
-    return KeyPhraseWriter.fit(chain.from_iterable(pages))
+def rows_of(
+    work: Work,
+    pages: Path,
+    out: Path,
+    judge: qprime_build.Quality,
+    figures: dict[str, object],
+    facts: PageFacts | None = None,
+) -> Iterator[qprime_build.Made]:
+    """Write and filter the queries of the pages in a file, and yield their rows; fills `figures` by the end.
 
-
-def engine_of(work: Work) -> SearchEngine:
-    """Return the search engine that the finished step used."""
-    return TantivyEngine(work.of("qprime") / _INDEX)
+    The queries stay in `out`. `facts` are of all pages that may be found (None: of `pages`).
+    """
+    config, counts = work.config.qprime, qprime_build.Counts()
+    queries, about = _queries(work, pages, out)
+    engine = _engine(work, out)
+    yield from qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts)
+    figures |= {**counts.figures(), **about, **_of_engine(engine)}
 
 
 def judge_of(work: Work) -> qprime_build.Quality:
@@ -49,4 +74,57 @@ def judge_of(work: Work) -> qprime_build.Quality:
 
 def today() -> int:
     """Return the day since 1970, in UTC."""
-    return int(time.time() // DAY_S)
+    return int(time.time() // _DAY_S)
+
+
+def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[str, object]]:
+    config = work.config.qprime
+    writer, name = _writer(work)
+    written = out / "written.parquet"
+    outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name)
+    dropped: Counter[str] = Counter()
+    filtered(written, out / QUERIES, WrittenFor.of(pages, _vectors(work, pages)), config.filters, dropped)
+    about: dict[str, object] = {"written": dict(outcomes), "filtered": dict(dropped)}
+    for remark in ("failed", "left_out"):
+        if counted := getattr(writer, remark, None):
+            about[f"writer_{remark}"] = dict(counted)
+    return WrittenReader(out / QUERIES), about
+
+
+def _writer(work: Work) -> tuple[QueryWriter, str]:
+    """Return the query writer, and a name that changes with what it writes. Raises SettingsError."""
+    config = work.config.qprime
+    if config.writer == "llm":
+        from recall.qprime.writers.llm import LlmQueryWriter
+
+        if (endpoint := read_endpoint()) is None:
+            raise SettingsError("qprime.writer is llm and ONWARD_LLM_MODEL is not set: set it, or choose key_phrases")
+        llm = LlmQueryWriter(endpoint, QueryPrompt(template(config.prompt)))
+        return llm, llm.name
+    if config.writer == "information_need":
+        from recall.qprime.writers.information_need import InformationNeedWriter
+
+        if not config.causal:
+            raise SettingsError("qprime.writer is information_need and qprime.causal is empty: name a causal model")
+        return InformationNeedWriter.load(config.causal), f"information_need {config.causal}"
+    every = qprime_build.query_pages(work.of("read") / "pages.parquet")
+    return KeyPhraseWriter.fit(chain.from_iterable(every)), "key_phrases"
+
+
+def _engine(work: Work, out: Path) -> SearchEngine:
+    own = out / _INDEX
+    return open_engine(work.config.qprime.engine, own if own.is_dir() else work.of("qprime") / _INDEX)
+
+
+def _of_engine(engine: SearchEngine) -> dict[str, object]:
+    if not isinstance(engine, RemoteEngine):
+        return {}
+    return {"failed": dict(engine.failures), "calls": engine.calls, "from_store": engine.from_store}
+
+
+def _vectors(work: Work, pages: Path) -> Vectors | None:
+    """Return the text embeddings by row, where the file is that of all pages."""
+    if pages != work.of("read") / "pages.parquet":
+        return None
+    stored = np.load(work.of("text") / "embeddings.npy", mmap_mode="r")
+    return lambda rows: np.asarray(stored[rows], np.float32)

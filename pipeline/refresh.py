@@ -21,11 +21,10 @@ from redis import Redis
 from configs.reading import SettingsError
 from corpus.page_facts import PAGES, describe
 from pipeline.config import BuildConfig
-from pipeline.qprime import engine_of, judge_of, today, writer_of
+from pipeline.qprime import QUERIES, judge_of, rows_of
 from pipeline.step import Work
 from pipeline.student_judge import StudentJudge
 from pipeline.text import page_tokens
-from recall.qprime import build as qprime_build
 from recall.qprime.found import PageFacts
 from recall.qprime.row import HEAD, day_of
 from store.bundle import Bundle, bundle_name_after, publish
@@ -142,8 +141,9 @@ def refresh_qprime(
     with tempfile.TemporaryDirectory(dir=bundles, prefix=".refresh-") as directory:
         due_file = Path(directory) / "due.parquet"
         days, strangers = _write_due(work, rows, oldest, unknown or {}, due_file)
-        counts = qprime_build.Counts()
-        made = _made(work, due_file, strangers, counts)
+        figures: dict[str, object] = {}
+        facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(strangers))
+        made = rows_of(work, due_file, Path(directory), _Judge(work, strangers), figures, facts)
         keep = (one for one in made if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
         renewed_file = Path(directory) / f"{TABLE}.lmdb"
         renewed = write_table(renewed_file, ((one.page, one.row) for one in keep))
@@ -152,12 +152,13 @@ def refresh_qprime(
         has_row = np.array([row is not None for row in table.read(strangers["page"].to_numpy())], bool)
         table.close()
     answered = frozenset(strangers["page"].to_numpy()[has_row].tolist())
-    return Refreshed(name, counts.pages, answered, renewed, counts.pages - renewed, counts.figures())
+    due = len(days) + len(strangers)
+    return Refreshed(name, due, answered, renewed, due - renewed, figures)
 
 
 def _work_of(bundles: Path, bundle: Bundle) -> Work:
     work = Work(BuildConfig.model_validate(bundle.manifest.config), bundles / "work" / TABLE, bundles / "work")
-    if not (work.of("read") / "pages.parquet").is_file() or not (work.of(TABLE) / "index").is_dir():
+    if not (work.of("read") / "pages.parquet").is_file() or not (work.of(TABLE) / QUERIES).is_file():
         raise SettingsError(f"{bundles} holds no finished steps of {bundle.name}: refresh where it was built")
     return work
 
@@ -191,12 +192,6 @@ def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
     schema = pa.schema([PAGES.field(name) for name in columns])
     batch = pa.RecordBatch.from_pydict(columns, schema=schema)
     return pa.Table.from_batches([describe(batch)], PAGES)
-
-
-def _made(work: Work, due: Path, strangers: pa.Table, counts: qprime_build.Counts) -> Iterator[qprime_build.Made]:
-    facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(strangers))
-    judge, config = _Judge(work, strangers), work.config.qprime
-    return qprime_build.build(due, engine_of(work), writer_of(work), judge, today(), config, counts, facts)
 
 
 class _Judge:

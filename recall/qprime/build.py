@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from rich.progress import track
 
+from recall.qprime.engines.opening import EngineName
 from recall.qprime.found import Found, PageFacts, filtered, search
+from recall.qprime.query_filters import QueryFilters
 from recall.qprime.row import MAX_PAGES, pack
 from recall.qprime.search_engine import SearchEngine, SearchText
-from recall.qprime.writer import QueryWriter
+from recall.qprime.writer import WrittenQuery
 
 #: (PageIds of the first pages, PageIds of the second) -> quality, 0 to 4, of each pair.
 Quality = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
@@ -34,9 +36,14 @@ class QPrimeConfig:
     relevance: float = 0.2  # hits that score below this share of their query's best (but the page itself) are dropped
     min_quality: float = 1.0  # 0 to 4
     keep: int = MAX_PAGES  # pages a row; 0 leaves Q' out: the rankers then learn without it
+    writer: Literal["key_phrases", "llm", "information_need"] = "key_phrases"  # llm: the endpoint of ONWARD_LLM_*
+    prompt: str = "queries"  # of the llm; small_writer for a model that `onward qprime train-writer` made
+    causal: str = ""  # of information_need: a path or a hub name
+    engine: EngineName = "tantivy"  # or a remote one, of ONWARD_SEARCH_*
     judge: Literal["rubric", "student"] = "rubric"  # of what was found; the student must be trained before
     batch: int = 1_024  # pages in memory at once
     progress: bool = True
+    filters: QueryFilters = field(default_factory=QueryFilters)
 
 
 @dataclass(slots=True)
@@ -74,10 +81,18 @@ class QueryPage(NamedTuple):
     language: str
 
 
+class Queries(Protocol):
+    """Where a page's queries come from: a query writer, or a file that one has written."""
+
+    def write(self, pages: Sequence[QueryPage]) -> Sequence[list[WrittenQuery] | None]:
+        """Return the queries of each page."""
+        ...
+
+
 def build(
     pages: pa.Table | Path,
     engine: SearchEngine,
-    writer: QueryWriter,
+    writer: Queries,
     quality: Quality,
     day: int,
     config: QPrimeConfig = QPrimeConfig(),

@@ -8,12 +8,11 @@ from pathlib import Path
 from string import Template
 
 from configs.reading import SettingsError
+from prompting.query_prompt import QueryPrompt
 from recall.qprime.writer import PageWords
 
 HOLES = ("url", "title", "text", "language")
-LONGEST_TEXT = 2_000  # characters: a page cannot make the prompt longer
-_URL, _TITLE = 500, 300
-_UNKNOWN = "unknown"  # the language of a page that does not say
+LONGEST_TEXT = 3_000  # characters that are read of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,7 @@ class PagePrompt:
 
     def fill(self, page: PageWords, longest: int = LONGEST_TEXT) -> str:
         """Return the prompt for one page; long fields are cut, the text to at most `longest` characters."""
-        return self.template.substitute(
-            url=page.url[:_URL],
-            title=page.title[:_TITLE],
-            text=page.snippet[:longest],
-            language=page.language or _UNKNOWN,
-        )
+        return QueryPrompt(self.template).fill(page.url, page.title, page.language, page.snippet[:longest])
 
 
 def packaged_prompt(name: str) -> PagePrompt:

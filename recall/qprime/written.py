@@ -97,6 +97,27 @@ def read_queries(path: Path, batch: int = 1_024) -> Iterator[WrittenBatch]:
             yield WrittenBatch.from_arrow(rows)
 
 
+class WrittenReader:
+    """A query writer that reads a file: asked for all pages of the file in its order, in any batches."""
+
+    def __init__(self, path: Path) -> None:
+        self._rows = (
+            (page, outcome, queries)
+            for batch in read_queries(path)
+            for page, outcome, queries in zip(batch.pages.tolist(), batch.outcomes, batch.queries, strict=True)
+        )
+
+    def write(self, pages: Sequence[NumberedPage]) -> list[list[WrittenQuery] | None]:
+        """Return the queries of the next pages of the file. Raises ValueError for a page that is not the next."""
+        found: list[list[WrittenQuery] | None] = []
+        for page in pages:
+            number, outcome, queries = next(self._rows, (None, "", []))
+            if number != page.page:
+                raise ValueError(f"page {page.page} was asked for and {number} is the next of the file")
+            found.append(None if outcome == FAILED else queries)
+        return found
+
+
 @contextmanager
 def written_file(path: Path) -> Iterator[pq.ParquetWriter]:
     """Open a file of queries to write to; it is put in its place when all of it is written."""

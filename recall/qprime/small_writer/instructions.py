@@ -17,7 +17,8 @@ from recall.qprime.build import query_pages
 from recall.qprime.page_prompt import PagePrompt
 from recall.qprime.small_writer.satisfied import spelt
 from recall.qprime.writer import WrittenQuery
-from recall.qprime.written_by_page import FAILED, NONE, Answer, WrittenQueries, check_columns
+from recall.qprime.written import FAILED, NONE
+from recall.qprime.written_by_page import Answer, WrittenQueries, check_columns
 
 NO_QUERY = "N/A"  # the answer for a page that deserves no query
 _PAGES = {"page": "uint64", **dict.fromkeys(("url", "title", "snippet", "language", "body"), "string")}
