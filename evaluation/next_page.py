@@ -13,6 +13,7 @@ from cascade.run import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from evaluation.answer_quality import AnswerQuality
+from evaluation.contributions import Contributions, without_each
 from evaluation.held_out import HeldOut, Impression
 from evaluation.metrics import RECALL_AT, TOP, NextPage, click_ndcg, next_page, ranks
 
@@ -46,12 +47,15 @@ async def measure(
     popular: NDArray[np.uint64],
     progress: Callable[[int], None],
     quality: AnswerQuality | None = None,
+    contributions: Contributions | None = None,
 ) -> dict[str, NextPage]:
     """Return the metrics of popularity, transition counts, each recall path, stage 1, and the answer for each λ.
 
-    `quality` is told of every ranking too, and of the five pages that it would answer.
+    `quality` is told of every ranking too, and of the five pages that it would answer. With `contributions` the answer
+    of the last λ is counted by path, and asked for again without each path in turn: five times the work.
     """
     tally = Tally()
+    others = list(without_each(cascade)) if contributions is not None else []
     for done, page in enumerate(held_out.pages, 1):
         query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
         trace = Trace(explain=True)
@@ -62,6 +66,14 @@ async def measure(
             weighed = replace(query, quality_weight=weight)
             lists[f"answer λ={weight:g}"] = _answer(cascade, weighed, trace, RECALL_AT)
             answers[f"answer λ={weight:g}"] = _answer(cascade, weighed, trace, TOP)  # the host cap is for five
+        if contributions is not None and "stage2" in trace.stages:
+            contributions.add(trace.stages["stage2"], answers[f"answer λ={weights[-1]:g}"])
+        for path, other in others:
+            left = Trace(explain=True)
+            await other.run(query, RECALL_AT, Deadline.never(), left)
+            weighed = replace(query, quality_weight=weights[-1])
+            lists[f"without {path}"] = _answer(other, weighed, left, RECALL_AT)
+            answers[f"without {path}"] = _answer(other, weighed, left, TOP)
         impressions = held_out.impressions.get(page, ())
         tally.add(lists, held_out.steps.get(page, np.empty(0, np.uint64)), impressions)
         if quality is not None:

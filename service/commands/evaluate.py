@@ -38,6 +38,9 @@ def evaluate(
     most_pages: MostPages = None,
     truth: TruthFile = None,
     satisfied_s: SatisfiedS = SATISFIED_S,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Tell what each recall path adds; takes five times as long.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     bundle: BundleName = None,
     config: Config = None,
@@ -47,6 +50,7 @@ def evaluate(
     import orjson
 
     from evaluation.answer_quality import AnswerQuality, ClickRules
+    from evaluation.contributions import Contributions
     from evaluation.next_page import measure
     from ranking.blend import Blend
     from service.commands.figures import report_of, show
@@ -57,6 +61,7 @@ def evaluate(
     held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
     quality = AnswerQuality(known, ClickRules.of(held_out, satisfied_s)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
+    contributions = Contributions() if paths else None
     popular = _popular(opened)
     figures = over_pages(
         "evaluate",
@@ -64,9 +69,9 @@ def evaluate(
         opened,
         settings,
         len(held_out.pages),
-        lambda cascade, progress: measure(cascade, held_out, weights, popular, progress, quality),
+        lambda cascade, progress: measure(cascade, held_out, weights, popular, progress, quality, contributions),
     )
-    report = report_of(opened, held_out, figures, quality)
+    report = report_of(opened, held_out, figures, quality, contributions)
     show(report)
     if out is not None:
         out.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from evaluation.answer_quality import AnswerQuality
+    from evaluation.contributions import Contributions
     from evaluation.held_out import HeldOut
     from evaluation.metrics import NextPage
     from store.bundle import Bundle
@@ -25,7 +28,11 @@ _BY_TRUTH = {
 
 
 def report_of(
-    bundle: Bundle, held_out: HeldOut, figures: dict[str, NextPage], quality: AnswerQuality | None
+    bundle: Bundle,
+    held_out: HeldOut,
+    figures: dict[str, NextPage],
+    quality: AnswerQuality | None,
+    contributions: Contributions | None = None,
 ) -> dict[str, Any]:
     """Return everything that was measured as plain JSON values; what rests on the truth comes with its interval."""
     report: dict[str, Any] = {
@@ -41,6 +48,8 @@ def report_of(
         report["truth"] = quality.summary()
         for name, metrics in quality.figures().items():
             report["rankings"][name] |= {metric: found.as_dict() for metric, found in metrics.items()}
+    if contributions is not None:
+        report["paths"] = contributions.figures()
     return report
 
 
@@ -57,6 +66,20 @@ def show(report: dict[str, Any]) -> None:
     for name, metrics in report["rankings"].items():
         table.add_row(name, *(_text(metrics[metric]) for metric in columns.values()))
     Console().print(table)
+    if "paths" in report:
+        Console().print(_paths(report["paths"]))
+
+
+def _paths(paths: dict[str, dict[str, float | None]]) -> Table:
+    """Return one line a recall path: the share of answers that it alone found, and their quality."""
+    from rich.table import Table
+
+    table = Table("recall path", title="answers that one path alone recalled")
+    for column in ("share", "mean quality"):
+        table.add_column(column, justify="right")
+    for path, found in paths.items():
+        table.add_row(path, _text(found["share_alone"]), _text(found["mean_quality"]))
+    return table
 
 
 def _text(value: float | dict[str, float | None] | None) -> str:
