@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -83,7 +84,9 @@ def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[st
     written = out / "written.parquet"
     outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name)
     dropped: Counter[str] = Counter()
-    filtered(written, out / QUERIES, WrittenFor.of(pages, _vectors(work, pages)), config.filters, dropped)
+    # Key phrases are the page's own words: telling their language would cost a millisecond a page, for nothing.
+    filters = replace(config.filters, language=config.filters.language and config.writer != "key_phrases")
+    filtered(written, out / QUERIES, WrittenFor.of(pages, _vectors(work, pages)), filters, dropped)
     about: dict[str, object] = {"written": dict(outcomes), "filtered": dict(dropped)}
     for remark in ("failed", "left_out"):
         if counted := getattr(writer, remark, None):
@@ -123,8 +126,9 @@ def _of_engine(engine: SearchEngine) -> dict[str, object]:
 
 
 def _vectors(work: Work, pages: Path) -> Vectors | None:
-    """Return the text embeddings by row, where the file is that of all pages."""
-    if pages != work.of("read") / "pages.parquet":
+    """Return the text embeddings by row, where they are of the pages in the file."""
+    path = work.of("text") / "embeddings.npy"
+    if pages != work.of("read") / "pages.parquet" or not path.is_file():
         return None
-    stored = np.load(work.of("text") / "embeddings.npy", mmap_mode="r")
+    stored = np.load(path, mmap_mode="r")
     return lambda rows: np.asarray(stored[rows], np.float32)

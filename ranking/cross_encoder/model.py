@@ -16,7 +16,7 @@ from text_model.training import Batch
 
 QUALITY_CLASSES = 5
 _COSINE = 8.0  # one number beside a thousand: made larger, so that it is heard first
-_OTHERS = 0.2
+_OTHERS = 0.5
 
 
 class CrossEncoder(nn.Module):
@@ -49,22 +49,23 @@ class CrossEncoder(nn.Module):
 
 
 def pair_features(states: Tensor) -> Tensor:
-    """Return what heads read of the states (rows, 3, width) of a pair, (rows, 3 · width + 1).
+    """Return what heads read of the states (rows, 3, width) of a pair, (rows, 4 · width + 1).
 
-    The first token's state; of the two pages' unit vectors u and v, |u - v| and u · v by element, and the cosine.
+    The first token's state; of the two pages' unit vectors u and v: v, for page 2 may be bad whatever page 1 is, |u - v|
+    and u · v by element, and the cosine.
     """
     first, page1, page2 = states.unbind(1)
     u, v = functional.normalize(page1, dim=-1), functional.normalize(page2, dim=-1)
     width = states.shape[-1]
     product = u * v
     cosine = product.sum(-1, keepdim=True)
-    others = torch.cat([first, (u - v).abs() * width**0.5, product * width], dim=-1)
+    others = torch.cat([first, v * width**0.5, (u - v).abs() * width**0.5, product * width], dim=-1)
     return torch.cat([others * _OTHERS, cosine * _COSINE], dim=-1)
 
 
 def pair_feature_width(width: int) -> int:
     """Return how many features `pair_features` makes of states of a width."""
-    return 3 * width + 1
+    return 4 * width + 1
 
 
 def _head(width: int, outputs: int) -> nn.Sequential:

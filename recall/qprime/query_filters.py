@@ -28,6 +28,7 @@ class QueryFilters:
     shortest: int = 3  # letters and digits; one of a script without spaces counts twice
     most_words: int = 24  # two letters of a script without spaces are a word
     longest: int = 160  # characters
+    language: bool = True  # whether a query's language is told and compared with its page's
     alike: float = ALIKE  # of two queries of a page whose words overlap more than this (Jaccard), the first stays
     generic: Generic = field(default_factory=Generic)
 
@@ -82,7 +83,7 @@ def _fault(query: WrittenQuery, language: str, generic: frozenset[int], config: 
         return "relevance"
     if not _fits(query.text, config):
         return "length"
-    if in_another_language(query.text, language):
+    if config.language and in_another_language(query.text, language):
         return "language"
     return "generic" if query_key(query.text) in generic else ""
 
