@@ -97,8 +97,8 @@ def _queries_per_s(out: Path) -> float:
 
 def _redis_rows_per_s(root: Path, table: LmdbTable) -> float:
     manifest = Manifest(
-        name="20250101T000000Z-00000000", created=datetime(2025, 1, 1, tzinfo=UTC), seed=0, config={}, data={}, features={},
-        dimensions={}, rows={}, warmup=[], files={},
+        name="20250101T000000Z-00000000", created=datetime(2025, 1, 1, tzinfo=UTC), seed=0, config={}, data={},
+        features={}, dimensions={}, rows={}, warmup=[], files={},
     )  # fmt: skip
     server = Redis(str(root / "redis.db"))
     try:

@@ -51,7 +51,7 @@ class CrossEncoder(nn.Module):
 def pair_features(states: Tensor) -> Tensor:
     """Return what heads read of the states (rows, 3, width) of a pair, (rows, 4 · width + 1).
 
-    The first token's state; of the two pages' unit vectors u and v: v, for page 2 may be bad whatever page 1 is, |u - v|
+    The first token's state; of the two pages' unit vectors u and v: v (page 2 may be bad whatever page 1 is), |u - v|
     and u · v by element, and the cosine.
     """
     first, page1, page2 = states.unbind(1)
