@@ -1,7 +1,7 @@
 """The multitask cross-encoder (MT RecoLM, section 4 of the Bing paper): one encoder, two heads.
 
-The encoder reads both pages. The heads read its first token's state, as the paper's do, and how the states of the two
-pages compare: few labels cannot teach likeness, which the encoder knew before. The click head tells which page
+The encoder reads both pages. The heads read its first token's state, as the paper's do, page 2's own, and how the two
+pages' states compare: few labels cannot teach likeness, which the encoder knew before. The click head tells which page
 of an impression is clicked; the quality head tells the five quality classes.
 """
 
