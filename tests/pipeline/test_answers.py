@@ -16,9 +16,10 @@ from service.answer import Answer, Ask
 from service.bootstrap import load
 from service.commands import push
 from service.gateway import Gateway
-from service.settings import Settings
+from service.settings import Settings, read_settings
 from store.bundle import BundleError
 from store.unknown_pages import FILE, SqliteUnknownPages, UnknownPage
+from tests.conftest import PATIENT
 
 UNKNOWN = "https://elsewhere.example/new"
 NEVER_SEEN = "https://elsewhere.example/newer"
@@ -162,8 +163,9 @@ async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings,
         load(tmp_path, patient)
 
 
-async def test_an_unknown_page_waits_for_the_next_refresh(tiny, patient: Settings) -> None:
-    async with opened(tiny.bundles, patient) as gateway:
+async def test_an_unknown_page_waits_for_the_next_refresh(tiny, tmp_path: Path) -> None:
+    shutil.copytree(tiny.bundles, tmp_path / "bundles", ignore=shutil.ignore_patterns("work"))
+    async with opened(tmp_path / "bundles", read_settings(None, [*PATIENT, "unknown.most=10"], {})) as gateway:
         await answers(gateway, [Ask(NEVER_SEEN, title="holz säge", language="de")])
-    waiting = SqliteUnknownPages(tiny.bundles / FILE).waiting()
+    waiting = SqliteUnknownPages(tmp_path / "bundles" / FILE).waiting()
     assert waiting[page_id(NEVER_SEEN)] == UnknownPage(NEVER_SEEN, "holz säge", "", "de")
