@@ -70,7 +70,7 @@ def test_the_prompt_tells_of_the_page(tmp_path: Path) -> None:
     [line] = instructions(*files, PROMPT, Counts())
     asked_for = json.loads(line)["messages"][0]["content"]
     assert f"Title: Title of {FOX}\n" in asked_for
-    assert "A snippet.\nThe body, which goes on." in asked_for
+    assert "A snippet. The body, which goes on." in asked_for
 
 
 def test_a_page_whose_queries_were_all_filtered_is_not_taught_as_one_without(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_impressions_without_times_are_refused(tmp_path: Path) -> None:
 def test_a_prompt_of_ones_own_has_the_holes_of_a_page(tmp_path: Path) -> None:
     path = tmp_path / "prompt.txt"
     path.write_text("For $$1: $title, $text")
-    assert read_prompt(path).fill(PageText("u", "T", "x" * 9_999, "")) == f"For $1: T, {'x' * 2_000}"
+    assert read_prompt(path).fill(PageText("u", "T", "x" * 9_999, "")) == f"For $1: T, {'x' * 3_000}"
     for text, message in (
         ("$text $name", r"holds \$name"),
         ("$text 5$", "begins no hole"),

@@ -46,7 +46,7 @@ def test_conversations_are_written_and_counted(files: tuple[object, ...], tmp_pa
 def test_a_prompt_of_ones_own_is_asked(files: tuple[object, ...], tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("Read $url: $text")
     assert invoke("export-sft", *files, "--prompt", tmp_path / "prompt.txt").exit_code == 0
-    assert f"Read {FOX}: A snippet.\nThe body, which goes on." in {user["content"] for user, _ in lines(files[-1])}
+    assert f"Read {FOX}: A snippet. The body, which goes on." in {user["content"] for user, _ in lines(files[-1])}
 
 
 def test_bad_input_is_an_error_and_leaves_no_file(files: tuple[object, ...], tmp_path: Path) -> None:
