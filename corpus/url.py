@@ -107,11 +107,12 @@ def address_key(canonical_url: str) -> int:
 def trunk_key(canonical_url: str) -> int:
     """Return a 64-bit key shared by a page and its sub-pages: its further pages, comments, print and AMP views.
 
-    Otherwise as `address_key`; a path that only goes on is a page of its own.
+    Otherwise as `address_key`; a path that only goes on is a page of its own, and so is a fragment.
     """
-    rest, mark, query = canonical_url.partition("#")[0].partition("?")
+    address, fragment_mark, fragment = canonical_url.partition("#")
+    rest, mark, query = address.partition("?")
     kept = "&".join(pair for pair in query.split("&") if not _VIEW.match(pair))
-    return address_key(f"{_SUB_PAGE.sub('', rest)}{mark if kept else ''}{kept}")
+    return address_key(f"{_SUB_PAGE.sub('', rest)}{mark if kept else ''}{kept}{fragment_mark}{fragment}")
 
 
 def url_words(canonical_url: str) -> str:
