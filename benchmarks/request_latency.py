@@ -39,7 +39,7 @@ async def measure(bundles: Path, requests: int) -> dict[str, object]:
     """Ask for pages drawn at random, one at a time; return medians over all but the first few."""
     pages = _some_pages(bundles, requests + _WARM)
     gateway = load(bundles, read_settings(None, _OVERRIDES, {}))
-    cascade = gateway.recommender.cascade
+    cascade = gateway.live.bundle.cascade
     total, parts, pairs = [], defaultdict(list), []
     for page in pages:
         trace = Trace(explain=True)

@@ -35,10 +35,13 @@ def open_recall(
     directory: Mapping[str, Path],
     table: Callable[[str], Table],
     tokenizer: PageTokenizer,
-    native: Executor,
+    native: Mapping[str, Executor],
     threads: int,
 ) -> Recall:
-    """Open every recall path: `directory[path]` holds its index files, `table(name)` gives a key-value table."""
+    """Open every recall path.
+
+    `directory[path]` holds its index files, `native[path]` are its threads, `table(name)` gives a key-value table.
+    """
     cf = ann.load(directory["cf"] / "pages")
     towers = directory["two_tower"]
     pages = ann.load(towers / "pages")
@@ -47,10 +50,10 @@ def open_recall(
     return Recall(
         paths=(
             CoclickRecall(table("coclick")),
-            CfRecall(cf, native),
-            TwoTowerRecall(pages, queries, native),
+            CfRecall(cf, native["cf"]),
+            TwoTowerRecall(pages, queries, native["two_tower"]),
             QPrimeRecall(table("qprime")),
         ),
         fallback=PopularRecall(table("popular")),
-        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native)),
+        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["two_tower"])),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis as BlockingRedis
@@ -12,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.retry import Retry as SyncRetry
 
+from cascade.bulkhead import Bulkhead
 from cascade.run import Cascade, RecallStep, Stage
 from cascade.types import RecallPath
 from corpus.url import canonical, host_id, page_id
@@ -25,6 +25,7 @@ from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
 from service.gateway import Gateway
+from service.live import Live, LoadedBundle
 from service.recommender import Recommender
 from service.settings import RedisSettings, Settings
 from service.unknown_queue import UnknownQueue
@@ -35,19 +36,62 @@ from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What outlives a bundle: threads, and the client of Redis."""
+
+    cf: Bulkhead
+    two_tower: Bulkhead
+    ranking: Bulkhead
+    cross_encoder: Bulkhead
+    redis: Redis | None
+
+    async def close(self) -> None:
+        """End the threads and close the connections; a thread that hangs is left behind."""
+        for threads in (self.cf, self.two_tower, self.ranking, self.cross_encoder):
+            threads.shutdown(wait=False, cancel_futures=True)
+        if self.redis is not None:
+            await self.redis.aclose()
+
+
 def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
     With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError.
     """
     opened = open_bundle(bundles, bundle)
+    shared = share(settings, redis_url)
+    unknown = _unknown(bundles, settings, redis_url)
+    recommender = Recommender(Live(load_bundle(opened, settings, shared)), settings, unknown=unknown)
+
+    async def release() -> None:
+        if unknown is not None:
+            await unknown.close()
+        await shared.close()
+
+    return Gateway(recommender, settings, release)
+
+
+def share(settings: Settings, redis_url: str | None) -> Shared:
+    """Open what every bundle of a process uses."""
+    threads = settings.threads
+    return Shared(
+        cf=Bulkhead("cf", threads.native),
+        two_tower=Bulkhead("two_tower", threads.native),
+        ranking=Bulkhead("ranking", threads.native),
+        cross_encoder=Bulkhead("cross_encoder", threads.cross_encoder),
+        redis=connect_redis(redis_url, settings.redis) if redis_url else None,
+    )
+
+
+def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBundle:
+    """Open a verified bundle's tables, indexes and models. Raises BundleError."""
     _check_features(opened)
-    redis = connect_redis(redis_url, settings.redis) if redis_url else None
-    tables = {name: _table(opened, name, redis) for name in TABLES}
-    native = ThreadPoolExecutor(settings.threads.native, "native")
+    tables = {name: _table(opened, name, shared.redis) for name in TABLES}
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
     directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
-    recall = open_recall(directories, tables.__getitem__, tokenizer, native, settings.threads.onnx)
+    threads = {"cf": shared.cf, "two_tower": shared.two_tower}
+    recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
     cascade = Cascade(
         trigger=PageLookup(tables["pages"], tokenizer),
         recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
@@ -55,13 +99,19 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
         merge=merge,
         hydrate=PageFacts(tables["pages"]),
         filters=standard(*_blocked(settings, opened.fragment_hosts)),
-        stages=_stages(opened, recall, tokenizer, native, settings),
+        stages=_stages(opened, recall, tokenizer, shared, settings),
         select=Select(settings.select.max_per_host, settings.select.min_quality),
-        native=native,
+        native=shared.ranking,
     )
-    unknown = _unknown(bundles, settings, redis_url)
-    recommender = Recommender(cascade, tables["pages"], opened.name, settings, opened.fragment_hosts, unknown=unknown)
-    return Gateway(recommender, settings, opened.manifest.warmup, _release(native, tables, redis, unknown))
+
+    def close() -> None:
+        for table in tables.values():
+            if isinstance(table, LmdbTable):
+                table.close()
+
+    return LoadedBundle(
+        opened.name, cascade, tables["pages"], opened.fragment_hosts, close, tuple(opened.manifest.warmup)
+    )
 
 
 def connect_redis(url: str, settings: RedisSettings) -> Redis:
@@ -76,10 +126,10 @@ def connect_redis(url: str, settings: RedisSettings) -> Redis:
 
 
 def _stages(
-    bundle: Bundle, recall: Recall, tokenizer: PageTokenizer, native: ThreadPoolExecutor, settings: Settings
+    bundle: Bundle, recall: Recall, tokenizer: PageTokenizer, shared: Shared, settings: Settings
 ) -> tuple[Stage, ...]:
     model = OnnxModel(bundle.file("cross_encoder/model.onnx"), settings.threads.onnx)
-    heads = CrossEncoderHeads(model, tokenizer.cls, tokenizer.sep, native)
+    heads = CrossEncoderHeads(model, tokenizer.cls, tokenizer.sep, shared.cross_encoder)
     stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1)
     stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))
@@ -122,19 +172,3 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> Unknow
 def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:
     pages = [page_id(canonical(url, fragment_hosts)) for url in settings.block.urls]
     return pages, [host_id(f"https://{host.lower()}/") for host in settings.block.hosts]
-
-
-def _release(
-    native: ThreadPoolExecutor, tables: dict[str, Table], redis: Redis | None, unknown: UnknownQueue | None
-) -> Callable[[], Awaitable[None]]:
-    async def release() -> None:
-        if unknown is not None:
-            await unknown.close()
-        native.shutdown(wait=True, cancel_futures=True)
-        for table in tables.values():
-            if isinstance(table, LmdbTable):
-                table.close()
-        if redis is not None:
-            await redis.aclose()
-
-    return release

@@ -30,7 +30,7 @@ V = TypeVar("V", bound=Sized)
 class _Flight(Generic[V]):
     """One computation under way, and how many callers wait for it."""
 
-    task: asyncio.Task[V]
+    task: asyncio.Future[V]
     place: Hashable
     waiters: int
 
@@ -63,7 +63,8 @@ class Cache(Generic[V]):
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
         """Return the value of `key`, computing it if need be.
 
-        `variant` parts computations that may not be shared though their values may, such as two budgets.
+        `compute` is called at once, before anything is waited for; what it returns runs as a task. `variant` parts
+        computations that may not be shared though their values may, such as two budgets.
         A cancelled caller ends the computation only when nobody else waits for it.
         """
         if (kept := self._kept.get(key)) is not None:
@@ -87,17 +88,16 @@ class Cache(Generic[V]):
         self.bytes = 0
 
     def _start(self, key: Hashable, variant: Hashable, compute: Callable[[], Awaitable[V]], waiters: int) -> _Flight[V]:
-        async def run() -> V:
-            value = await compute()
-            self._keep(key, value)
-            return value
-
-        def landed(task: asyncio.Task[V]) -> None:
+        def landed(task: asyncio.Future[V]) -> None:  # before any waiter goes on, who may ask again
             self._forget(flight)
-            if not task.cancelled() and (error := task.exception()) is not None:
+            if task.cancelled():
+                return
+            if (error := task.exception()) is None:
+                self._keep(key, task.result())
+            else:
                 log.warning("an answer could not be computed: %r", error)
 
-        flight = _Flight(asyncio.create_task(run()), (key, variant), waiters)
+        flight = _Flight(asyncio.ensure_future(compute()), (key, variant), waiters)
         flight.task.add_done_callback(landed)
         self._flights[flight.place] = flight
         return flight

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from service.answer import Ask
+from service.live import Live
 from service.metrics import Metrics
 from service.recommender import ClientError, Recommender
 from service.settings import Settings
@@ -24,19 +25,22 @@ class Gateway:
         self,
         recommender: Recommender,
         settings: Settings,
-        warmup: Sequence[str] = (),
         release: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
-        self.warmup = tuple(warmup)
         self.ready = False
         self._release = release
 
     @property
+    def live(self) -> Live:
+        """The bundle that answers."""
+        return self.recommender.live
+
+    @property
     def bundle(self) -> str:
         """The name of the bundle that is served."""
-        return self.recommender.bundle
+        return self.live.bundle.name
 
     @property
     def metrics(self) -> Metrics:
@@ -45,7 +49,7 @@ class Gateway:
 
     async def warm_up(self) -> None:
         """Answer the bundle's warm-up URLs, so that no reader pays for the first use, then be ready."""
-        for url in self.warmup:
+        for url in self.live.bundle.warmup:
             try:
                 answer = await self.recommender.recommend(Ask(url, budget_ms=self.settings.max_budget_ms))
             except ClientError as error:
@@ -63,4 +67,5 @@ class Gateway:
         """End what is being computed and free what was opened."""
         self.drain()
         self.recommender.close()
+        self.live.close()
         await self._release()

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from cascade.deadline import Deadline
-from cascade.run import UNKNOWN_PAGE, Cascade
+from cascade.run import UNKNOWN_PAGE
 from cascade.trace import Trace
 from cascade.types import Query
 from corpus.url import InvalidURL, canonical, page_id
 from service.answer import Answer, Ask, recommendations
 from service.cache import Cache
 from service.explain import explain
+from service.live import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
 from service.unknown_queue import UnknownQueue
-from store.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +37,15 @@ class ClientError(ValueError):
 
 
 class Recommender:
-    """Answers one request at a time from one bundle."""
+    """Answers one request at a time from the live bundle."""
 
     def __init__(
-        self,
-        cascade: Cascade,
-        pages: Table,
-        bundle: str,
-        settings: Settings,
-        fragment_hosts: frozenset[str],
-        metrics: Metrics | None = None,
-        unknown: UnknownQueue | None = None,
+        self, live: Live, settings: Settings, metrics: Metrics | None = None, unknown: UnknownQueue | None = None
     ) -> None:
-        self.bundle = bundle
-        self._fragment_hosts = fragment_hosts  # as the tables were made, or no key would agree with theirs
+        self.live = live
         self.metrics = metrics or Metrics()
         self._unknown = unknown
-        self.cascade, self._pages, self._settings = cascade, pages, settings
+        self._settings = settings
         limits = settings.cache
         self._cache: Cache[Answer] = Cache(
             int(limits.max_mb * 1e6),
@@ -66,53 +57,41 @@ class Recommender:
 
     async def recommend(self, ask: Ask) -> Answer:
         """Return the pages worth reading after `ask.url1`. Raises ClientError; a failed part only degrades."""
-        query = self._query(ask)
-        budget_ms = min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
-        if ask.explain:
-            return await self._run(query, ask.k, budget_ms, explained=True)
-        return await self._cache.get(
-            self._key(query, ask.k), lambda: self._run(query, ask.k, budget_ms, explained=False), variant=budget_ms
-        )
+        with self.live.leased() as bundle:
+            query = self._query(ask, bundle.fragment_hosts)
+            budget_ms = min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
+            if ask.explain:
+                return await self._run(bundle, query, ask.k, budget_ms, explained=True)
+            return await self._cache.get(
+                (query, ask.k, bundle.name), lambda: self._start(query, ask.k, budget_ms), variant=budget_ms
+            )
 
     def close(self) -> None:
         """End what is being computed."""
         self._cache.close()
 
-    def _query(self, ask: Ask) -> Query:
-        url = self._canonical("url1", ask.url1)
+    def _query(self, ask: Ask, fragment_hosts: frozenset[str]) -> Query:
+        url = _canonical("url1", ask.url1, fragment_hosts)
         return Query(
             url=url,
             page=page_id(url),
             title=ask.title,
             snippet=ask.snippet,
             language=ask.language,
-            exclude=frozenset(self._excluded(ask.exclude)),
+            exclude=frozenset(_excluded(ask.exclude, fragment_hosts)),
             quality_weight=ask.quality_weight,
         )
 
-    def _canonical(self, field: str, url: str) -> str:
-        try:
-            return canonical(url, self._fragment_hosts)
-        except InvalidURL as error:
-            problem, _, fix = str(error).rpartition(": ")
-            raise ClientError([FieldError(field, problem, fix)]) from None
+    def _start(self, query: Query, k: int, budget_ms: float) -> asyncio.Task[Answer]:
+        """Compute an answer in a task with a lease of its own: it may outlive the request that began it."""
+        lease = self.live.lease()
+        task = asyncio.create_task(self._run(lease.bundle, query, k, budget_ms, explained=False))
+        task.add_done_callback(lambda _: lease.release())  # not in the coroutine: it may be cancelled before it starts
+        return task
 
-    def _excluded(self, urls: tuple[str, ...]) -> list[int]:
-        """Return the PageIds to leave out; an address that names no page excludes nothing."""
-        pages = []
-        for url in urls:
-            try:
-                pages.append(page_id(canonical(url, self._fragment_hosts)))
-            except InvalidURL:
-                continue
-        return pages
-
-    def _key(self, query: Query, k: int) -> Hashable:
-        return (query, k, self.bundle)
-
-    async def _run(self, query: Query, k: int, budget_ms: float, explained: bool) -> Answer:
+    async def _run(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, explained: bool) -> Answer:
         trace = Trace(explain=explained)
-        chosen = await self.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
+        chosen = await bundle.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
         self._count(trace)
         if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
             self._unknown.note(query)
@@ -120,8 +99,8 @@ class Recommender:
             url1=query.url,
             recommendations=recommendations(chosen),
             degraded=tuple(trace.degraded),
-            bundle=self.bundle,
-            explain=await explain(trace, self._pages) if explained else None,
+            bundle=bundle.name,
+            explain=await explain(trace, bundle.pages) if explained else None,
         )
         for page in answer.recommendations:
             for found in page.recalled_by:
@@ -135,6 +114,25 @@ class Recommender:
             self.metrics.degraded.labels(reason).inc()
         for path, found in trace.recalled.items():
             self.metrics.recalled.labels(path).observe(len(found))
+
+
+def _canonical(field: str, url: str, fragment_hosts: frozenset[str]) -> str:
+    try:
+        return canonical(url, fragment_hosts)
+    except InvalidURL as error:
+        problem, _, fix = str(error).rpartition(": ")
+        raise ClientError([FieldError(field, problem, fix)]) from None
+
+
+def _excluded(urls: tuple[str, ...], fragment_hosts: frozenset[str]) -> list[int]:
+    """Return the PageIds to leave out; an address that names no page excludes nothing."""
+    pages = []
+    for url in urls:
+        try:
+            pages.append(page_id(canonical(url, fragment_hosts)))
+        except InvalidURL:
+            continue
+    return pages
 
 
 async def recommend_each(

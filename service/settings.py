@@ -54,7 +54,8 @@ class SelectSettings(Section):
 class ThreadSettings(Section):
     """Threads for work that blocks; more of them than cores makes every request slower."""
 
-    native: int = Field(default=2, ge=1, le=256)
+    native: int = Field(default=2, ge=1, le=256, description="a part: each index, and ranking, has its own")
+    cross_encoder: int = Field(default=1, ge=1, le=256, description="runs of the cross-encoder at a time")
     onnx: int = Field(default=2, ge=1, le=256)
 
 

@@ -78,7 +78,7 @@ async def _serve(job: Job, announces: bool) -> None:
 
     def announce(address: Address) -> None:
         if announces:
-            sys.stdout.write(greeting(address, gateway.bundle, gateway.warmup))
+            sys.stdout.write(greeting(address, gateway.bundle, gateway.live.bundle.warmup))
             sys.stdout.flush()
 
     await serve(gateway, job.address, stop, announce)

@@ -141,7 +141,7 @@ def patient() -> Settings:
 def cascade(tiny: Tiny, patient: Settings) -> Iterator[Cascade]:
     """The served cascade over the tiny bundle; closed after the module, since LMDB opens a file once a process."""
     gateway = load(tiny.bundles, patient)
-    yield gateway.recommender.cascade
+    yield gateway.live.bundle.cascade
     asyncio.run(gateway.close())
 
 

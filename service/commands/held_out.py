@@ -88,7 +88,7 @@ def over_pages(
         try:
             with Progress(console=Console(stderr=True)) as bar:
                 task = bar.add_task(title, total=total)
-                return await work(gateway.recommender.cascade, lambda done: bar.update(task, completed=done))
+                return await work(gateway.live.bundle.cascade, lambda done: bar.update(task, completed=done))
         finally:
             await gateway.close()
 

@@ -115,8 +115,8 @@ async def test_the_quality_weight_of_a_request_moves_the_answer(tiny, gateway: G
 
 
 async def test_the_warm_up_urls_are_answered_whole(tiny, gateway: Gateway) -> None:
-    assert gateway.warmup
-    for answer in await answers(gateway, [Ask(url) for url in gateway.warmup]):
+    assert gateway.live.bundle.warmup
+    for answer in await answers(gateway, [Ask(url) for url in gateway.live.bundle.warmup]):
         assert answer.degraded == ()
         assert answer.recommendations
 

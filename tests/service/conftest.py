@@ -20,6 +20,7 @@ from corpus.url import canonical, page_id, page_ids
 from recall.merge import merge
 from service.answer import RANK
 from service.gateway import Gateway
+from service.live import Live, LoadedBundle
 from service.recommender import Recommender
 from service.server import Address, Stop, serve
 from service.settings import read_settings
@@ -165,12 +166,10 @@ def small_gateway(
 
     async def release() -> None:
         native.shutdown()
-        pages.close()
         released.append(True)
 
-    gateway = Gateway(
-        Recommender(cascade, pages, BUNDLE, settings, frozenset(fragment_hosts)), settings, warmup, release
-    )
+    bundle = LoadedBundle(BUNDLE, cascade, pages, frozenset(fragment_hosts), pages.close, warmup)
+    gateway = Gateway(Recommender(Live(bundle), settings), settings, release)
     return Small(gateway, coclick, qprime, popular, released)
 
 

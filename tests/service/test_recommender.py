@@ -5,8 +5,6 @@ import asyncio
 import orjson
 import pytest
 
-from cascade.types import Query
-from corpus.url import page_id
 from service.answer import Answer, Ask
 from service.recommender import ClientError, recommend_each
 
@@ -169,8 +167,8 @@ async def test_counts_cache_results_and_missing_parts(make) -> None:
     assert 'onward_stage_milliseconds_count{stage="stage1"} 2.0' in text
 
 
-def test_every_option_of_a_query_is_part_of_the_cache_key(make) -> None:
-    recommender = make().recommender
-    query = Query(URL1, page_id(URL1))
-    assert recommender._key(query, 5) == recommender._key(Query(URL1, page_id(URL1)), 5)
-    assert recommender._key(query, 5) != recommender._key(Query(URL1, page_id(URL1), language="de"), 5)
+async def test_every_option_of_a_query_is_part_of_the_cache_key(make) -> None:
+    small = make()
+    for ask in (Ask(URL1), Ask(URL1), Ask(URL1, language="de"), Ask(URL1, k=4), Ask(URL1, quality_weight=0.5)):
+        await small.recommender.recommend(ask)
+    assert 'onward_cache_total{result="miss"} 4.0' in small.gateway.metrics.text().decode()

@@ -1,0 +1,85 @@
+"""The bundle that answers: leased by every request, so that a swap never takes it from under one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cascade.run import Cascade
+from store.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBundle:
+    """One bundle in memory: everything that a swap replaces. `close` frees it."""
+
+    name: str
+    cascade: Cascade
+    pages: Table
+    fragment_hosts: frozenset[str]  # as the tables were made, or no key would agree with theirs
+    close: Callable[[], None]
+    warmup: tuple[str, ...] = ()
+
+
+class Lease:
+    """The right to use a bundle until `release`; once is enough."""
+
+    def __init__(self, bundle: LoadedBundle, released: Callable[[], None]) -> None:
+        self.bundle = bundle
+        self._released: Callable[[], None] | None = released
+
+    def release(self) -> None:
+        """Give the bundle back."""
+        if self._released is not None:
+            released, self._released = self._released, None
+            released()
+
+
+class Live:
+    """Holds the live bundle and those that requests still use; for one event loop."""
+
+    def __init__(self, bundle: LoadedBundle) -> None:
+        self._bundle = bundle
+        self._leases: dict[str, int] = {bundle.name: 0}
+
+    @property
+    def bundle(self) -> LoadedBundle:
+        """The bundle that new requests get."""
+        return self._bundle
+
+    def lease(self) -> Lease:
+        """Return the live bundle, which stays open until the lease is released."""
+        bundle = self._bundle
+        self._leases[bundle.name] += 1
+        return Lease(bundle, lambda: self._released(bundle))
+
+    @contextmanager
+    def leased(self) -> Iterator[LoadedBundle]:
+        """Use the live bundle for the block."""
+        lease = self.lease()
+        try:
+            yield lease.bundle
+        finally:
+            lease.release()
+
+    def swap(self, bundle: LoadedBundle) -> None:
+        """Make another bundle the live one; the old one is closed when its last lease is released."""
+        if bundle.name in self._leases:
+            raise ValueError(f"bundle {bundle.name} is still open")
+        old, self._bundle = self._bundle, bundle
+        self._leases[bundle.name] = 0
+        self._close_unused(old)
+
+    def close(self) -> None:
+        """Free the live bundle. Nothing may be asked any more."""
+        self._bundle.close()
+
+    def _released(self, bundle: LoadedBundle) -> None:
+        self._leases[bundle.name] -= 1
+        self._close_unused(bundle)
+
+    def _close_unused(self, bundle: LoadedBundle) -> None:
+        if bundle is not self._bundle and self._leases[bundle.name] == 0:
+            del self._leases[bundle.name]
+            bundle.close()
