@@ -12,7 +12,7 @@ SOURCES := $(wildcard configs/*.py corpus/*.py store/*.py text_model/*.py pipeli
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test proto clean
+.PHONY: help install demo check test faults proto clean
 
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
@@ -45,6 +45,9 @@ check: $(INSTALLED) ## Lint, formatting, types and the arrows between packages
 
 test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no network
 	$(BIN)/pytest
+
+faults: $(INSTALLED) ## Break parts on purpose, at full length; writes docs/reliability.md
+	$(BIN)/pytest tests/faults --long -s
 
 proto: $(INSTALLED) ## Generate the gRPC stubs from proto/
 	$(BIN)/python -m service.stubs

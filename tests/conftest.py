@@ -20,6 +20,11 @@ from service.bootstrap import load
 from service.settings import Settings, read_settings
 from store.bundle import Bundle
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the fault tests at full length and write their figures")
+
+
 START = datetime(2025, 3, 1, tzinfo=UTC)
 DAYS = 40
 PAGES_A_TOPIC = 50
