@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 GRPC_PORT ?= 50051
+ADMIN_PORT ?= 9000
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -26,8 +27,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev]" -c constraints.txt
 	@touch $@
 
-demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=)
-	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT)
+demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=, ADMIN_PORT=)
+	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT) --admin-port $(ADMIN_PORT)
 
 $(DATA)/pages.parquet: | $(INSTALLED)
 	$(BIN)/onward corpus python-docs --out $(DATA)

@@ -35,8 +35,8 @@ def _offered(scope: Scope) -> str | None:
 class Edge:
     """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[str]) -> None:
-        self._app, self._metrics, self._routes = app, metrics, frozenset(routes)
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[str], protocol: str = "http") -> None:
+        self._app, self._metrics, self._routes, self._protocol = app, metrics, frozenset(routes), protocol
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,8 +63,8 @@ class Edge:
 
     def _count(self, scope: Scope, status: int) -> None:
         route = scope["path"] if scope["path"] in self._routes else "other"  # or strangers choose our labels
-        self._metrics.requests.labels("http", route, str(status)).inc()
-        self._metrics.latency.labels("http", route).observe(time.perf_counter() - scope[STARTED])
+        self._metrics.requests.labels(self._protocol, route, str(status)).inc()
+        self._metrics.latency.labels(self._protocol, route).observe(time.perf_counter() - scope[STARTED])
 
 
 class BodyLimit:

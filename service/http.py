@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-import orjson
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -14,7 +13,7 @@ from service import problems
 from service.answer import Answer, Ask
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
-from service.metrics import CONTENT_TYPE
+from service.health import add_health
 from service.recommender import ClientError, recommend_each
 from service.schema import (
     AnswerBody,
@@ -44,14 +43,10 @@ def make_app(gateway: Gateway) -> FastAPI:
         version="1",
         redirect_slashes=False,
         redoc_url=None,
-        exception_handlers={
-            RequestValidationError: _on_invalid,
-            ClientError: _on_client_error,
-            HTTPException: _on_http_error,
-        },
+        exception_handlers=HANDLERS,
     )
     _add_recommend(app, gateway)
-    _add_operations(app, gateway)
+    add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
     app.add_middleware(Edge, metrics=gateway.metrics, routes=routes)
@@ -81,27 +76,6 @@ def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
         results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
-
-
-def _add_operations(app: FastAPI, gateway: Gateway) -> None:
-    @app.get("/healthz", tags=["operations"])
-    async def healthz() -> Response:
-        """The process runs; nothing else is looked at."""
-        return Response(b'{"status":"alive"}', media_type=_JSON)
-
-    @app.get(
-        "/readyz", tags=["operations"], responses={503: {**_PROBLEM, "description": "The gateway starts or leaves"}}
-    )
-    async def readyz(request: Request) -> Response:
-        """Whether requests should be sent here."""
-        if not gateway.ready:
-            return problems.NOT_READY.response(request.scope[REQUEST_ID])
-        return Response(orjson.dumps({"status": "ready", "bundle": gateway.bundle}), media_type=_JSON)
-
-    @app.get("/metrics", tags=["operations"], response_class=Response)
-    async def metrics() -> Response:
-        """Prometheus metrics of this process."""
-        return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _ask_or_error(value: Any) -> Ask | ClientError:
@@ -135,3 +109,11 @@ async def _on_client_error(request: Request, error: Exception) -> Response:
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], error.headers)
+
+
+#: What answers an error of any route, as a problem.
+HANDLERS: dict[int | type[Exception], Any] = {
+    RequestValidationError: _on_invalid,
+    ClientError: _on_client_error,
+    HTTPException: _on_http_error,
+}

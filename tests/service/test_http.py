@@ -214,10 +214,11 @@ async def test_readiness_follows_the_gateway_and_health_does_not(make, served) -
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_metrics_count_requests_without_labels_that_strangers_choose(client) -> None:
-    await client.get("/recommend", params={"url1": URL1})
-    await client.get("/some/strange/path")
-    text = (await client.get("/metrics")).text
+async def test_metrics_count_requests_without_labels_that_strangers_choose(make, served) -> None:
+    async with served(make().gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        await client.get("/recommend", params={"url1": URL1})
+        await client.get("/some/strange/path")
+        text = (await client.get(f"{server.admin}/metrics")).text
     assert 'onward_requests_total{protocol="http",route="/recommend",status="200"} 1.0' in text
     assert 'route="other",status="404"' in text
     assert "strange" not in text
