@@ -18,6 +18,7 @@ from service.edge import request_id
 from service.gateway import Gateway
 from service.pb import recommender_pb2 as pb
 from service.recommender import ClientError, FieldError, recommend_each
+from service.refusal import Refusal
 from service.schema import read_ask
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,9 @@ class Service:
                 return response
             except ClientError as error:
                 status, detail = grpc.StatusCode.INVALID_ARGUMENT, _detail(error)
+            except Refusal as refusal:
+                status, detail = grpc.StatusCode.RESOURCE_EXHAUSTED, refusal.detail
+                context.set_trailing_metadata((("x-request-id", call.request_id), *_pushback(refusal)))
             except Exception:
                 log.exception("request %s failed", call.request_id)
                 status, detail = grpc.StatusCode.INTERNAL, problems.INTERNAL.detail
@@ -161,11 +165,16 @@ def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
     )
 
 
-def _result(result: Answer | ClientError, call: Call) -> pb.RecommendBatchResult:
+def _pushback(refusal: Refusal) -> list[tuple[str, str]]:
+    """Return the metadata by which a client that retries knows how long to wait, in milliseconds."""
+    return [] if refusal.retry_s is None else [("grpc-retry-pushback-ms", str(refusal.retry_s * 1000))]
+
+
+def _result(result: Answer | ClientError | Refusal, call: Call) -> pb.RecommendBatchResult:
     if isinstance(result, Answer):
         return pb.RecommendBatchResult(answer=_response(result, call))
-    problem = problems.of_client(result)
-    errors = [pb.FieldError(field=each.field, problem=each.problem, fix=each.fix) for each in result.errors]
+    problem = problems.of_error(result)
+    errors = [pb.FieldError(field=each.field, problem=each.problem, fix=each.fix) for each in problem.errors]
     return pb.RecommendBatchResult(
         problem=pb.Problem(title=problem.title, status=problem.status, detail=problem.detail, errors=errors)
     )

@@ -15,6 +15,7 @@ from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
 from service.health import add_health
 from service.recommender import ClientError, recommend_each
+from service.refusal import Refusal
 from service.schema import (
     AnswerBody,
     BatchAnswer,
@@ -32,7 +33,13 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The body is not JSON"},
     413: {**_PROBLEM, "description": "The body is too large"},
     422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
+    429: {
+        **_PROBLEM,
+        "description": "Too much is asked; `Retry-After` says when to ask again",
+    },
 }
+
+_GET_REFUSED: dict[int | str, dict[str, Any]] = {status: _REFUSED[status] for status in (422, 429)}
 
 
 def make_app(gateway: Gateway) -> FastAPI:
@@ -59,7 +66,7 @@ def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
     async def answer(request: Request, ask: Ask) -> Response:
         return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
 
-    @app.get("/recommend", response_model=AnswerBody, responses={422: _REFUSED[422]}, tags=["recommend"])
+    @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
     async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
         """At most k pages worth reading after `url1`, best first."""
         return await answer(request, query.ask())
@@ -90,9 +97,9 @@ def _answer_json(request: Request, answer: Answer) -> bytes:
     return answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
 
 
-def _result_json(request: Request, result: Answer | ClientError) -> bytes:
-    if isinstance(result, ClientError):
-        return b'{"problem":%b}' % problems.of_client(result).json(request.scope[REQUEST_ID])
+def _result_json(request: Request, result: Answer | ClientError | Refusal) -> bytes:
+    if not isinstance(result, Answer):
+        return b'{"problem":%b}' % problems.of_error(result).json(request.scope[REQUEST_ID])
     return b'{"answer":%b}' % _answer_json(request, result)
 
 
@@ -103,7 +110,12 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_client_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClientError)  # noqa: S101
-    return problems.of_client(error).response(request.scope[REQUEST_ID])
+    return problems.of_error(error).response(request.scope[REQUEST_ID])
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101
+    return problems.of_error(error).response(request.scope[REQUEST_ID], error.headers)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -115,5 +127,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 HANDLERS: dict[int | type[Exception], Any] = {
     RequestValidationError: _on_invalid,
     ClientError: _on_client_error,
+    Refusal: _on_refusal,
     HTTPException: _on_http_error,
 }

@@ -32,6 +32,10 @@ class Metrics:
             "onward_recommendations", "Pages shown, by the path that found them", ["path"], registry=registry
         )
         self.cache = Counter("onward_cache", "Lookups of the answer cache", ["result"], registry=registry)
+        self.limit = Gauge("onward_limit", "Computations that may run at a time", registry=registry)
+        self.running = Gauge("onward_running", "Computations that run", registry=registry)
+        self.waiting = Gauge("onward_waiting", "Computations that wait for their turn", registry=registry)
+        self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
 
     def text(self) -> bytes:

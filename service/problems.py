@@ -10,6 +10,7 @@ import orjson
 from fastapi.responses import Response
 
 from service.recommender import ClientError, FieldError
+from service.refusal import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -49,8 +50,10 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
     return Problem(status, "invalid-request", "The request cannot be answered as it stands", detail, tuple(errors))
 
 
-def of_client(error: ClientError) -> Problem:
-    """Return the problem of a request that the recommender refused."""
+def of_error(error: ClientError | Refusal) -> Problem:
+    """Return the problem of a request that the recommender did not answer."""
+    if isinstance(error, Refusal):
+        return Problem(error.status, error.kind, error.title, error.detail)
     return invalid(error.errors)
 
 

@@ -88,6 +88,14 @@ class BlockSettings(Section):
     urls: frozenset[str] = frozenset()
 
 
+class OverloadSettings(Section):
+    """How many answers are computed at a time; the limit finds itself below `most`."""
+
+    most: int = Field(default=256, ge=1)
+    budget_share: float = Field(default=0.8, gt=0, le=1, description="of its budget, beyond which none waits")
+    probe_s: float = Field(default=30.0, gt=0)
+
+
 class ServerSettings(Section):
     """Limits at the edge, and how the gateway leaves."""
 
@@ -113,6 +121,7 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     unknown: UnknownSettings = UnknownSettings()
     block: BlockSettings = BlockSettings()
+    overload: OverloadSettings = OverloadSettings()
     server: ServerSettings = ServerSettings()
 
 
