@@ -28,5 +28,6 @@ def make_admin_app(gateway: Gateway) -> FastAPI:
         """Prometheus metrics of this process."""
         return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    app.add_middleware(Edge, metrics=gateway.metrics, routes=app.openapi()["paths"], protocol="admin")
+    routes = app.openapi()["paths"]
+    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: False, protocol="admin")
     return app

@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,8 +35,11 @@ def _offered(scope: Scope) -> str | None:
 class Edge:
     """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[str], protocol: str = "http") -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, routes: Iterable[str], leaving: Callable[[], bool], protocol: str = "http"
+    ) -> None:
         self._app, self._metrics, self._routes, self._protocol = app, metrics, frozenset(routes), protocol
+        self._leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +52,8 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
+                closing = [(b"connection", b"close")] if self._leaving() else []  # or a balancer sends more of them
+                message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
             await send(message)
 
         try:

@@ -30,6 +30,7 @@ class Gateway:
         self.recommender = recommender
         self.settings = settings
         self.ready = False
+        self.leaving = False
         self._release = release
 
     @property
@@ -61,7 +62,7 @@ class Gateway:
 
     def drain(self) -> None:
         """Stop being ready; what is asked is still answered."""
-        self.ready = False
+        self.ready, self.leaving = False, True
 
     async def close(self) -> None:
         """End what is being computed and free what was opened."""

@@ -56,7 +56,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
-    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes)
+    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
     return app
 
 

@@ -19,8 +19,10 @@ from service.admin import make_admin_app
 from service.gateway import Gateway
 from service.grpc import NAME, Service
 from service.http import make_app
+from service.receipt import limited
 
 _BACKLOG = 2048
+_PING_MS = 30_000
 
 
 class ServeError(RuntimeError):
@@ -120,9 +122,16 @@ def bind(address: Address, option: str = "--port") -> socket.socket:
 
 
 def _grpc_server(gateway: Gateway, address: Address) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
+    limits = gateway.settings.server
     options = [
         ("grpc.so_reuseport", int(address.shared)),  # 1 is the default, and binds a taken port without a word
-        ("grpc.max_receive_message_length", gateway.settings.server.max_message_kb * 1024),
+        ("grpc.max_receive_message_length", limits.max_message_kb * 1024),
+        ("grpc.max_metadata_size", limits.max_metadata_kb * 1024),
+        ("grpc.absolute_max_metadata_size", limits.max_metadata_kb * 1024),  # between the two it refuses at random
+        ("grpc.max_concurrent_streams", limits.max_streams),
+        ("grpc.keepalive_time_ms", _PING_MS),  # finds callers that are gone without a word
+        ("grpc.keepalive_timeout_ms", _PING_MS // 3),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 3),  # who pings more often is sent away
     ]
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers((Service(gateway).handlers(),))
@@ -149,12 +158,13 @@ def _http_config(gateway: Gateway, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         backlog=_BACKLOG,
-        http="httptools",
+        http=limited(gateway.settings.server, gateway.metrics),
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=gateway.settings.server.idle_s,
         timeout_graceful_shutdown=gateway.settings.server.grace_s,
     )
 

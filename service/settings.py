@@ -102,6 +102,13 @@ class ServerSettings(Section):
     max_body_kb: int = Field(default=256, ge=1)
     max_message_kb: int = Field(default=256, ge=1)
     batch_concurrency: int = Field(default=8, ge=1)
+    max_head_kb: int = Field(default=32, ge=1)
+    max_url_kb: int = Field(default=16, ge=1)
+    max_metadata_kb: int = Field(default=16, ge=1)
+    max_connections: int = Field(default=1024, ge=1)
+    max_streams: int = Field(default=256, ge=1)
+    receipt_s: float = Field(default=10.0, gt=0)
+    idle_s: int = Field(default=75, ge=1)
     drain_s: float = Field(default=1.0, ge=0)
     grace_s: int = Field(default=10, ge=1)
 

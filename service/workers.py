@@ -14,10 +14,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import quote
 
+from service.leaving import leave_hanging_threads, leave_within
 from service.server import Address, ServeError, Stop, bind, serve
 from service.settings import Settings
 
 _LINKS = 3
+_JOIN_S = 1.0  # for threads that end by themselves
 _LAST_PORT = 65_535
 
 
@@ -39,6 +41,7 @@ def run(job: Job, announces: bool = True) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(job, announces))
+    leave_hanging_threads(_JOIN_S)
 
 
 def run_many(job: Job, workers: int) -> int:
@@ -84,7 +87,14 @@ async def _serve(job: Job, announces: bool) -> None:
             sys.stdout.write(greeting(address, gateway.bundle, gateway.live.bundle.warmup))
             sys.stdout.flush()
 
+    leaving = asyncio.create_task(_leave_in_time(stop, job.settings))
     await serve(gateway, job.address, stop, announce)
+    leaving.cancel()
+
+
+async def _leave_in_time(stop: Stop, settings: Settings) -> None:
+    await stop.asked.wait()
+    leave_within(settings.server.drain_s + settings.server.grace_s + _JOIN_S)
 
 
 def greeting(address: Address, bundle: str, urls: tuple[str, ...]) -> str:

@@ -78,7 +78,8 @@ async def test_while_it_drains_it_is_not_ready_and_still_answers(make, served) -
     async with served(make("server.drain_s=60").gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
         server.stop()
         assert (await client.get("/readyz")).status_code == 503
-        assert (await client.get("/recommend", params={"url1": URL1})).status_code == 200
+        answer = await client.get("/recommend", params={"url1": URL1})
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
 
 async def test_warm_up_urls_are_answered_before_it_is_ready(make, served) -> None:
