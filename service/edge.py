@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "onward.request_id"
 STARTED = "onward.started"
 _HEADER = b"x-request-id"
+_NO_STORE = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
@@ -52,6 +53,8 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if not any(name == b"cache-control" for name, _ in message["headers"]):
+                    message["headers"].append(_NO_STORE)  # problems, POST, health: each is for one caller at one time
                 closing = [(b"connection", b"close")] if self._leaving() else []  # or a balancer sends more of them
                 message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
             await send(message)

@@ -14,6 +14,7 @@ from service.answer import Answer, Ask
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
 from service.health import add_health
+from service.http_caching import HttpCaching, matches
 from service.recommender import ClientError, recommend_each
 from service.refusal import Refusal
 from service.schema import (
@@ -39,7 +40,10 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     },
 }
 
-_GET_REFUSED: dict[int | str, dict[str, Any]] = {status: _REFUSED[status] for status in (422, 429)}
+_GET_REFUSED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller has this answer: its `ETag` was in `If-None-Match`"},
+    **{status: _REFUSED[status] for status in (422, 429)},
+}
 
 
 def make_app(gateway: Gateway) -> FastAPI:
@@ -63,18 +67,21 @@ def make_app(gateway: Gateway) -> FastAPI:
 def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
     recommender = gateway.recommender
 
-    async def answer(request: Request, ask: Ask) -> Response:
-        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
+    caching = HttpCaching(gateway.settings)
 
     @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
     async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
         """At most k pages worth reading after `url1`, best first."""
-        return await answer(request, query.ask())
+        answer = await recommender.recommend(query.ask())
+        headers = caching.headers(answer)
+        if matches(request.headers.get("if-none-match"), answer):
+            return Response(status_code=304, headers=headers)
+        return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)
 
     @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"])
     async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
         """The same, with the words of a page that may not be known, pages to leave out, and weights."""
-        return await answer(request, body.ask())
+        return Response(_answer_json(request, await recommender.recommend(body.ask())), media_type=_JSON)
 
     @app.post("/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"])
     async def recommend_batch(request: Request, body: BatchRequest) -> Response:

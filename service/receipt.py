@@ -15,6 +15,8 @@ from service.metrics import Metrics
 from service.problems import Problem
 from service.settings import ServerSettings
 
+_BETWEEN, _HEAD, _BODY = range(3)  # what is arriving
+
 
 class LimitedHttp(HttpToolsProtocol):
     """One connection; what breaks a limit gets a problem, and the connection is closed.
@@ -28,7 +30,7 @@ class LimitedHttp(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clock: asyncio.TimerHandle | None = None
-        self._in_head = True
+        self._part = _BETWEEN
         self._head = self._raw = self._begun = 0
         self._problem: Problem | None = None
         self._gone = False
@@ -50,20 +52,21 @@ class LimitedHttp(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if not self._answering():
             self._start_clock()
-        message, between = self._begun, self._in_head
+        message, part = self._begun, self._part
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # nothing to upgrade to: it is answered as plain HTTP
         except httptools.HttpParserError:
             self._refuse(self._problem or problems.UNREADABLE)
-        if self._in_head and between and self._begun - message <= 1:  # all of the data belongs to this head
+        if self._part == _HEAD and part != _BODY and self._begun - message <= 1:  # all the data belongs to this head
             self._raw += len(data)
             if self._raw > self.limits.max_head_kb * 1024:
                 self._refuse(problems.head_too_large(self.limits.max_head_kb))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._part = _HEAD
         self._begun += 1
         self._head = self._raw = 0
         self._start_clock()
@@ -80,11 +83,11 @@ class LimitedHttp(HttpToolsProtocol):
             self._break(problems.head_too_large(self.limits.max_head_kb))
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._part = _BODY
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head = True
+        self._part = _BETWEEN
         self._stop_clock()
         super().on_message_complete()
 
@@ -115,11 +118,11 @@ class LimitedHttp(HttpToolsProtocol):
         self._gone = True
         self._stop_clock()
         self.refused(problem.kind)
-        waits_for_body = self.cycle is not None and not self._in_head and not self.cycle.response_started
+        waits_for_body = self._part == _BODY and not self.cycle.response_started
         if waits_for_body:
             self.cycle.disconnected = True  # the application's own answer would come second
             self.cycle.message_event.set()
-        if waits_for_body or (self._in_head and not self._answering()):
+        if waits_for_body or (self._part != _BODY and not self._answering()):
             self.transport.write(_plain(problem))
         self.transport.close()
 

@@ -60,11 +60,13 @@ class ThreadSettings(Section):
 
 
 class CacheSettings(Section):
-    """The in-process cache of whole answers; `max_mb = 0` turns it off."""
+    """The in-process cache of whole answers, which `max_mb = 0` turns off; and what caches outside may keep."""
 
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    public_s: int = Field(default=60, ge=0)
+    public_stale_s: int = Field(default=600, ge=0)
 
 
 class RedisSettings(Section):
