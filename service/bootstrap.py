@@ -24,10 +24,14 @@ from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
+from service.door import Door
 from service.gateway import Gateway
+from service.keys import Keys
 from service.live import Live, LoadedBundle
+from service.metrics import Metrics
+from service.rates import Rates
 from service.recommender import Recommender
-from service.settings import RedisSettings, Settings
+from service.settings import KeySettings, RedisSettings, Settings
 from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
 from store.tables import LmdbTable, RedisTable, Table
@@ -69,7 +73,7 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
             await unknown.close()
         await shared.close()
 
-    return Gateway(recommender, settings, release)
+    return Gateway(recommender, settings, release, _door(settings.keys, redis_url, recommender.metrics))
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -167,6 +171,11 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> Unknow
         redis_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=SyncRetry(NoBackoff(), 0)
     )
     return UnknownQueue(RedisUnknownPages(client, settings.unknown.most))
+
+
+def _door(settings: KeySettings, redis_url: str | None, metrics: Metrics) -> Door:
+    keys = Keys(Path(settings.file)) if settings.file else None
+    return Door(keys, Rates(settings, redis_url) if keys and settings.per_minute else None, metrics)
 
 
 def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from service.answer import Ask
+from service.door import Door
 from service.live import Live
 from service.metrics import Metrics
 from service.recommender import ClientError, Recommender
@@ -26,9 +27,11 @@ class Gateway:
         recommender: Recommender,
         settings: Settings,
         release: Callable[[], Awaitable[None]] = _nothing,
+        door: Door | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
+        self.door = door or Door()
         self.ready = False
         self.leaving = False
         self._release = release
@@ -69,4 +72,5 @@ class Gateway:
         self.drain()
         self.recommender.close()
         self.live.close()
+        await self.door.close()
         await self._release()

@@ -24,6 +24,7 @@ from service.schema import read_ask
 log = logging.getLogger(__name__)
 
 NAME: str = pb.DESCRIPTOR.services_by_name["Recommender"].full_name
+_STATUS = {401: grpc.StatusCode.UNAUTHENTICATED, 429: grpc.StatusCode.RESOURCE_EXHAUSTED}  # UNAVAILABLE is retried
 _REPLY = 0.1  # of what is left until the caller's deadline is kept for sending the answer
 _UNREADABLE = ClientError([FieldError("request", "it is no valid message", "send text fields in UTF-8")])
 
@@ -36,6 +37,7 @@ class Call:
     def __init__(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())
         self.request_id = request_id(metadata.get("x-request-id"))
+        self.offered = metadata.get("authorization"), metadata.get("x-api-key")
         self._started = time.perf_counter()
         self._left_s: float | None = context.time_remaining()
 
@@ -93,13 +95,15 @@ class Service:
             try:
                 if not isinstance(request, request_type):
                     raise _UNREADABLE
+                caller = self._gateway.door.caller(*call.offered)
+                await self._gateway.door.spend(caller, _parts(request))
                 response = await method(call, request)
                 status = grpc.StatusCode.OK
                 return response
             except ClientError as error:
                 status, detail = grpc.StatusCode.INVALID_ARGUMENT, _detail(error)
             except Refusal as refusal:
-                status, detail = grpc.StatusCode.RESOURCE_EXHAUSTED, refusal.detail
+                status, detail = _STATUS[refusal.status], refusal.detail
                 context.set_trailing_metadata((("x-request-id", call.request_id), *_pushback(refusal)))
             except Exception:
                 log.exception("request %s failed", call.request_id)
@@ -163,6 +167,10 @@ def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
         took_ms=round(call.seconds() * 1e3, 3),
         explain=None if answer.explain is None else orjson.dumps(answer.explain).decode(),
     )
+
+
+def _parts(request: Any) -> int:
+    return len(request.requests) if isinstance(request, pb.RecommendBatchRequest) else 1
 
 
 def _pushback(refusal: Refusal) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from service import problems
 from service.answer import Answer, Ask
+from service.door import CALLER, Doorkeeper
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
 from service.health import add_health
@@ -32,6 +33,7 @@ _JSON = "application/json"
 _PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The body is not JSON"},
+    401: {**_PROBLEM, "description": "A key is needed, where the gateway asks for keys"},
     413: {**_PROBLEM, "description": "The body is too large"},
     422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
     429: {
@@ -42,7 +44,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 _GET_REFUSED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The caller has this answer: its `ETag` was in `If-None-Match`"},
-    **{status: _REFUSED[status] for status in (422, 429)},
+    **{status: _REFUSED[status] for status in (401, 422, 429)},
 }
 
 
@@ -60,6 +62,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
+    app.add_middleware(Doorkeeper, door=gateway.door)
     app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
     return app
 
@@ -67,7 +70,7 @@ def make_app(gateway: Gateway) -> FastAPI:
 def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
     recommender = gateway.recommender
 
-    caching = HttpCaching(gateway.settings)
+    caching = HttpCaching(gateway.settings, keys=gateway.door.closed)
 
     @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
     async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
@@ -87,6 +90,7 @@ def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
     async def recommend_batch(request: Request, body: BatchRequest) -> Response:
         """At most 100 requests; each gets its own answer or its own problem, in order."""
         asks = [_ask_or_error(value) for value in body.requests]
+        await gateway.door.spend(request.scope[CALLER], len(asks) - 1)  # one was counted at the door
         results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)

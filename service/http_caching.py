@@ -13,9 +13,10 @@ class HttpCaching:
     in their bodies differ. A strong tag would promise equal bytes.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys: bool) -> None:
         cache = settings.cache
-        self._whole = f"public, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
+        whose = "private" if keys else "public"  # a shared cache would answer those without a key
+        self._whole = f"{whose}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
 
     def headers(self, answer: Answer) -> dict[str, str]:
         """Return the headers: an answer that lacks a part, or records one run, is nothing to keep."""

@@ -29,3 +29,29 @@ class Overloaded(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The answer would come too late: ask again after a second, or ask another replica.", 1)
+
+
+class Stranger(Refusal):
+    """A request without a key that is known."""
+
+    status = 401
+    kind = "unauthorized"
+    title = "A key is needed"
+
+    def __init__(self) -> None:
+        super().__init__("Send a valid key in `Authorization: Bearer <key>` or in `X-API-Key: <key>`.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the HTTP response says beside the problem."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class TooMany(Refusal):
+    """More requests than a key may make."""
+
+    kind = "rate-limited"
+    title = "Too many requests"
+
+    def __init__(self, per_minute: int, retry_s: int) -> None:
+        super().__init__(f"This key may ask {per_minute} times a minute: ask again after {retry_s} seconds.", retry_s)

@@ -90,6 +90,14 @@ class BlockSettings(Section):
     urls: frozenset[str] = frozenset()
 
 
+class KeySettings(Section):
+    """API keys, and how often each may ask; without a file everybody may ask."""
+
+    file: str = Field(default="", description="lines of `name key` or `name sha256:<hex>`; read again when it changes")
+    per_minute: int = Field(default=0, ge=0, description="requests; a part of a batch counts as one; 0 for no limit")
+    redis_timeout_ms: float = Field(default=5.0, gt=0)
+
+
 class OverloadSettings(Section):
     """How many answers are computed at a time; the limit finds itself below `most`."""
 
@@ -130,6 +138,7 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     unknown: UnknownSettings = UnknownSettings()
     block: BlockSettings = BlockSettings()
+    keys: KeySettings = KeySettings()
     overload: OverloadSettings = OverloadSettings()
     server: ServerSettings = ServerSettings()
 
