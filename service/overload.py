@@ -28,7 +28,7 @@ _STEP = 10  # answers, at least, between two changes of the limit
 _LONE = 5  # answers that had the machine to themselves: the median of the last ones is the measure
 _PROBES = 3  # lone answers of a probe: they outvote the older ones
 _SOON_S = 5.0  # between two probes that are made because the time doubled, if by load or by a part that hangs
-_CAP = 0.8  # of the budget: what takes longer is no good time, unless a lone answer takes as long
+_CAP = 0.5  # of the budget: what takes longer is no good time, unless a lone answer takes as long
 
 
 class GradientLimit:
@@ -106,7 +106,8 @@ class GradientLimit:
         gradient = max(0.5, min(1.0, good / max(self._typical, 1e-6)))
         if gradient == 0.5 and self._changed - self._probed > _SOON_S:
             self._probe()
-        better = gradient * self._limit + math.sqrt(self._limit)
+        room = math.sqrt(self._limit) * (1.0 if gradient == 1.0 else 0.5)  # always some: how else would it grow again
+        better = gradient * self._limit + room
         if better > self._limit and crowded < self._limit / 2:
             return  # nobody needs more: a limit that grows unused would let the next flood in
         self._limit = max(1.0, min(self._most, better))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 
 from cascade.deadline import Deadline
@@ -162,15 +163,24 @@ async def recommend_each(
     recommender: Recommender, asks: list[Ask | ClientError], concurrency: int
 ) -> list[Answer | ClientError | Refusal]:
     """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order."""
-    free = asyncio.Semaphore(concurrency)
+    results: dict[int, Answer | ClientError | Refusal] = {}
+    left = deque(enumerate(asks))
+    workers = min(concurrency, len(asks))
 
-    async def one(ask: Ask | ClientError) -> Answer | ClientError | Refusal:
-        if isinstance(ask, ClientError):
-            return ask
-        async with free:
+    async def work() -> None:
+        nonlocal workers
+        while left:
+            number, ask = left.popleft()
             try:
-                return await recommender.recommend(ask)
-            except (ClientError, Refusal) as error:
-                return error
+                results[number] = ask if isinstance(ask, ClientError) else await recommender.recommend(ask)
+            except ClientError as error:
+                results[number] = error
+            except Refusal as refusal:
+                if workers > 1:  # the others go on with it: a batch by itself is never too much
+                    left.appendleft((number, ask))
+                    break
+                results[number] = refusal
+        workers -= 1
 
-    return list(await asyncio.gather(*map(one, asks)))
+    await asyncio.gather(*(work() for _ in range(workers)))
+    return [results[number] for number in range(len(asks))]

@@ -80,6 +80,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
             admin_listening.close()
         raise
     http_server = _HttpServer(_http_config(gateway, make_app(gateway)))
+    gateway.metrics.connections.set_function(lambda: len(http_server.server_state.connections))
+    gateway.metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
     serving = asyncio.create_task(http_server.serve(sockets=[listening]))
     admin_server = _HttpServer(_http_config(gateway, make_admin_app(gateway)))
     administering = asyncio.create_task(admin_server.serve(sockets=[admin_listening]))

@@ -208,11 +208,16 @@ async def test_a_refused_part_of_a_batch_gets_its_own_problem(busy) -> None:
     assert [result["problem"]["status"] for result in results] == [429, 422]
 
 
-async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served) -> None:
+@pytest.mark.parametrize("most", [1, 2, 256])
+async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, most) -> None:
     asked = {"requests": [{"url1": url, "k": k} for url in URLS for k in range(1, 9)]}
-    async with served(make().gateway) as server, httpx.AsyncClient(base_url=server.http, timeout=30) as client:
+    async with (
+        served(make(f"overload.most={most}").gateway) as server,
+        httpx.AsyncClient(base_url=server.http, timeout=60) as client,
+    ):
         results = (await client.post("/recommend/batch", json=asked)).json()["results"]
     assert all("answer" in result for result in results)
+    assert [len(result["answer"]["recommendations"]) for result in results[:8]] == list(range(1, 9))
 
 
 async def test_a_stale_answer_is_served_though_its_refresh_is_refused(make) -> None:
