@@ -32,6 +32,16 @@ class Metrics:
             "onward_recommendations", "Pages shown, by the path that found them", ["path"], registry=registry
         )
         self.cache = Counter("onward_cache", "Lookups of the answer cache", ["result"], registry=registry)
+        self.redis = Counter("onward_redis_calls", "Calls to Redis by how they ended", ["result"], registry=registry)
+        self.redis_local = Counter(
+            "onward_redis_local",
+            "Reads that the bundle's own tables had to help, by why",
+            ["why"],
+            registry=registry,
+        )
+        self.redis_breaker = Gauge(
+            "onward_redis_breaker_state", "0 closed, 1 one call at a time, 2 open", ["server"], registry=registry
+        )
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
 
     def text(self) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
-from cascade.trace import Trace
+from cascade.trace import Trace, tracing
 from cascade.types import Query
 from corpus.url import InvalidURL, canonical, page_id
 from service.answer import Answer, Ask, recommendations
@@ -91,7 +91,8 @@ class Recommender:
 
     async def _run(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, explained: bool) -> Answer:
         trace = Trace(explain=explained)
-        chosen = await bundle.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
+        with tracing(trace):
+            chosen = await bundle.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
         self._count(trace)
         if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
             self._unknown.note(query)

@@ -67,12 +67,22 @@ class CacheSettings(Section):
     stale_s: float = Field(default=3600.0, ge=0)
 
 
-class RedisSettings(Section):
-    """Limits on every call to Redis; nothing is retried."""
+class BreakerSettings(Section):
+    """When a Redis server that fails is left alone, and for how long; then one call at a time tries it."""
 
-    socket_timeout_ms: float = Field(default=50.0, gt=0)
-    connect_timeout_ms: float = Field(default=100.0, gt=0)
-    max_connections: int = Field(default=256, ge=1)
+    failures: int = Field(default=5, ge=1, description="and at least half of the calls, both within `window_s`")
+    window_s: float = Field(default=2.0, gt=0)
+    open_s: float = Field(default=0.5, gt=0)
+
+
+class RedisSettings(Section):
+    """Limits on every call to Redis; nothing is retried, since the bundle's own tables are faster than any retry."""
+
+    timeout_ms: float = Field(default=25.0, gt=0, description="that a request waits, less than a recall path may take")
+    socket_timeout_ms: float = Field(default=200.0, gt=0)
+    connect_timeout_ms: float = Field(default=500.0, gt=0)
+    max_connections: int = Field(default=256, ge=1, description="a server")
+    breaker: BreakerSettings = BreakerSettings()
 
 
 class UnknownSettings(Section):

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,7 +26,7 @@ class Job:
 
     bundles: Path
     bundle: str | None
-    redis_url: str | None
+    redis_url: str | None = field(repr=False)  # it may hold a password
     settings: Settings
     address: Address
 
