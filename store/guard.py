@@ -78,7 +78,7 @@ class Guard:
             return Ended.NO_CONNECTION, None
         except Exception as error:  # a server may fail in any way
             if self._breaker.state is State.CLOSED:
-                log.warning("Redis %s: %r", self.name, error)
+                log.warning("Redis %s: %s: %s", self.name, type(error).__name__, error)
             return Ended.FAILED, None
 
 

@@ -259,7 +259,7 @@ async def test_after_a_failover_the_new_master_is_read(open_table: Open, tmp_pat
         with running.sentinel.client() as sentinel:
             until(
                 "the Sentinel names it",
-                lambda: sentinel.sentinel_get_master_addr_by_name("tables")[1] == running.replica.port,
+                lambda: sentinel.sentinel_masters()["tables"]["port"] == running.replica.port,
             )
         opened.ends.clear()
         opened.fell_back.clear()
