@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +29,7 @@ ROWS = {7: b"seven", 2**64 - 1: b"\x00\xff\n", 1: b"", 256: b"x" * 5000, TAGGED:
     key: str(key).encode() for key in range(1000, 1300)
 }
 BUNDLE = "20250101T000000Z-0123abcd"
+CERTIFICATE = Path(__file__).parents[1] / "fakes" / "localhost.pem"  # for localhost, with its key
 
 
 def keys(*values: int) -> np.ndarray:
@@ -161,6 +164,41 @@ async def test_a_wrong_password_is_a_failure(open_table: Open, server: RedisServ
     opened = open_table(server.url.replace("redis://", "redis://me:wrong@"))
     assert await opened.get(7) == [b"seven"]
     assert opened.ends == [Ended.FAILED]
+
+
+@asynccontextmanager
+async def behind_tls(server: RedisServer) -> AsyncIterator[int]:
+    """A port that speaks TLS, with a certificate of its own making, in front of a server."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE)
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while part := await reader.read(65_536):
+            writer.write(part)
+        writer.close()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(copy(reader, outer), copy(inner, writer))
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context) as listening:
+        yield listening.sockets[0].getsockname()[1]
+
+
+async def test_rows_come_over_tls_from_a_server_that_is_known(open_table: Open, server: RedisServer) -> None:
+    push(server.url)
+    async with behind_tls(server) as port:
+        opened = open_table(f"rediss://localhost:{port}?ssl_ca_certs={CERTIFICATE}")
+        assert await opened.get(7) == [b"seven"]
+        assert opened.ends == [Ended.ANSWERED]
+        await opened.rows.close()
+
+
+async def test_a_server_whose_certificate_nobody_knows_is_not_asked(open_table: Open, server: RedisServer) -> None:
+    async with behind_tls(server) as port:
+        opened = open_table(f"rediss://localhost:{port}")
+        assert await opened.get(7) == [b"seven"]
+    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [False])
 
 
 async def test_a_server_that_hangs_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
