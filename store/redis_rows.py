@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.cluster import ClusterNode, PipelineCommand, RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import Connection
 from redis.crc import key_slot
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from store import redis_client
 from store.guard import Guard
@@ -123,14 +125,29 @@ class ClusterRows:
 
 
 async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
-    """Return what is at each key of one node. Raises RedisError when it gives none; a key that moved is no answer."""
-    commands = [PipelineCommand(place, "GET", key) for place, key in enumerate(keys)]
+    """Return what is at each key of one node; a key that moved is no answer. Raises RedisError when none is.
+
+    redis-py's own pipeline packs each command and times each reply by itself, which takes three times as long.
+    """
+    connection = node.acquire_connection()
     try:
-        await node.execute_pipeline(commands)
-        results = [command.result for command in commands]
-        if all(isinstance(result, Exception) for result in results):
-            raise results[0]
-    except RedisError:
+        await node.disconnect_if_needed(connection)
+        await connection.send_packed_command([b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in keys])
+        async with asyncio.timeout(connection.socket_timeout):
+            replies = [await _reply(connection) for _ in keys]
+        if all(isinstance(reply, ResponseError) for reply in replies):
+            raise cast("ResponseError", replies[0])
+    except (RedisError, TimeoutError):
+        await connection.disconnect(nowait=True)
         await node.disconnect_free_connections()  # they may be dead too, and a node does not look before it uses one
         raise
-    return [NOT_ANSWERED if isinstance(result, Exception) else result for result in results]
+    finally:
+        node.release(connection)
+    return [NOT_ANSWERED if isinstance(reply, ResponseError) else cast("Row", reply) for reply in replies]
+
+
+async def _reply(connection: Connection) -> object:
+    try:
+        return await connection.read_response(timeout=math.inf)  # the caller holds the clock, for all replies
+    except ResponseError as error:
+        return error
