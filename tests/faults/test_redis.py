@@ -42,6 +42,7 @@ class Times:
     after: float
     budget_ms: float
     rate: float  # requests a second: what two busy cores answer without a cache
+    redis_ms: float  # that a read may take: longer than a busy machine lets a healthy server wait for its turn
 
     @property
     def whole(self) -> float:
@@ -50,7 +51,7 @@ class Times:
 
 @pytest.fixture
 def times(long: bool) -> Times:
-    return Times(5.0, 20.0, 10.0, 1500.0, 12.0) if long else Times(0.5, 2.0, 3.0, 5000.0, 4.0)
+    return Times(5.0, 20.0, 10.0, 2500.0, 6.0, 200.0) if long else Times(0.5, 2.0, 3.0, 5000.0, 4.0, 500.0)
 
 
 @dataclass
@@ -84,7 +85,8 @@ def serve(tiny, tmp_path: Path, times: Times) -> Callable[[str], object]:
     @contextmanager
     def run(url: str) -> Iterator[Served]:
         push(bundles, url)
-        settings = [*_SETTINGS, f"budget_ms={times.budget_ms}", f"max_budget_ms={times.budget_ms}"]
+        limits = [f"redis.timeout_ms={times.redis_ms}", f"redis.socket_timeout_ms={times.redis_ms}"]
+        settings = [*_SETTINGS, *limits, f"budget_ms={times.budget_ms}", f"max_budget_ms={times.budget_ms}"]
         log = tmp_path / "gateway.log"
         with gateway(bundles, "--redis", url, settings=settings, log=log) as running:
             yield Served(running.http, tiny.urls, log)
