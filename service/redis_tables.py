@@ -68,18 +68,7 @@ def _guard(server: str, settings: RedisSettings, metrics: Metrics) -> Guard:
     gauge = metrics.redis_breaker.labels(server)
     gauge.set(State.CLOSED)
 
-    def changed(state: State) -> None:
-        gauge.set(state)
-        log.log(logging.INFO if state is State.HALF_OPEN else logging.WARNING, "Redis %s: %s", server, _TOLD[state])
-
     def count(ended: Ended) -> None:
         metrics.redis.labels(ended.value).inc()
 
-    return Guard(server, settings.timeout_ms / 1e3, Breaker(limits, changed=changed), count)
-
-
-_TOLD = {
-    State.OPEN: "fails, and is left alone; rows come from the bundle",
-    State.HALF_OPEN: "tried again",
-    State.CLOSED: "is back",
-}
+    return Guard(server, settings.timeout_ms / 1e3, Breaker(limits, changed=gauge.set), count)

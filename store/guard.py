@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from redis.exceptions import MaxConnectionsError
 
-from store.breaker import Breaker, State
+from store.breaker import Attempt, Breaker, State
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Guard:
     def __init__(self, name: str, wait_s: float, breaker: Breaker, count: Callable[[Ended], None]) -> None:
         self.name = name
         self._wait_s, self._breaker, self._count = wait_s, breaker, count
+        self._error = ""
         self._running: set[asyncio.Task[tuple[Ended, object]]] = set()
 
     async def call(self, make: Callable[[], Awaitable[T]]) -> T | None:
@@ -60,7 +61,7 @@ class Guard:
         except asyncio.CancelledError:
             attempt.ended(failed=None)
             raise
-        attempt.ended(_FAILED.get(ended))
+        self._told(attempt, ended)
         self._count(ended)
         return answer
 
@@ -77,9 +78,18 @@ class Guard:
         except MaxConnectionsError:
             return Ended.NO_CONNECTION, None
         except Exception as error:  # a server may fail in any way
-            if self._breaker.state is State.CLOSED:
-                log.warning("Redis %s: %s: %s", self.name, type(error).__name__, error)
+            self._error = f"{type(error).__name__}: {error}"
             return Ended.FAILED, None
+
+    def _told(self, attempt: Attempt, ended: Ended) -> None:
+        """Tell the breaker, and log what begins and what is over; trials in between would fill the log."""
+        before = self._breaker.state
+        attempt.ended(_FAILED.get(ended))
+        if before is State.CLOSED and self._breaker.state is State.OPEN:
+            why = self._error if ended is Ended.FAILED else "it does not answer in time"
+            log.warning("Redis %s is left alone, rows come from the bundle: %s", self.name, why)
+        elif attempt.trial and self._breaker.state is State.CLOSED:
+            log.warning("Redis %s is back", self.name)
 
 
 async def _within(task: asyncio.Task[tuple[Ended, object]], seconds: float) -> None:

@@ -75,11 +75,15 @@ class ClusterRows:
         self._guards: dict[str, Guard] = {}
         self._renewing: asyncio.Task[None] | None = None
         self._renewed = 0.0
+        self._looks_first = True
 
     async def read(self, keys: Sequence[bytes]) -> list[Row]:
         """Return what is at each key, in order."""
         if not self._nodes.slots_cache:
-            await asyncio.wait({self._renew()}, timeout=self._wait_s)
+            look = self._renew()
+            if self._looks_first:  # later, nothing is known because no node answers: that is not worth a wait
+                await asyncio.wait({look}, timeout=self._wait_s)
+                self._looks_first = False
         rows: list[Row] = [NOT_ANSWERED] * len(keys)
         await asyncio.gather(*(self._fill(rows, node, places, keys) for node, places in self._by_node(keys)))
         if any(row is NOT_ANSWERED for row in rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def one_line(error: Exception) -> str | None:
     """Return what to tell the user, or None for an error that deserves its traceback."""
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisClusterException, RedisError
 
     from configs.reading import SettingsError
     from corpus.schema import InputError
@@ -16,7 +16,7 @@ def one_line(error: Exception) -> str | None:
 
     if isinstance(error, BundleError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError):
         return f"onward: {error}"
-    if isinstance(error, RedisError):
+    if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return f"onward: {error.filename}: {error.strerror}"

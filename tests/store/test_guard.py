@@ -114,3 +114,16 @@ async def test_closing_ends_what_runs() -> None:
     await guarded.guard.call(hang)
     await guarded.guard.close()
     assert ended.is_set()
+
+
+async def test_the_log_tells_when_a_server_is_left_alone_and_why_and_when_it_is_back(caplog) -> None:
+    now = [0.0]
+    guard = Guard("here", 30.0, Breaker(BreakerLimits(2, 60.0, 1.0), lambda: now[0]), lambda ended: None)
+    for _ in range(4):
+        await guard.call(refuse)
+        now[0] += 1.0  # the last two calls are trials
+    await guard.call(answer)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Redis here is left alone, rows come from the bundle: ConnectionError: connection refused",
+        "Redis here is back",
+    ]

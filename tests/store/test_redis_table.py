@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from redis.asyncio.cluster import RedisCluster
 from redis.crc import key_slot
-from redis_servers import Cluster, RedisServer, cluster, one_server, sentinel_set, until
+from redis_servers import Cluster, RedisServer, cluster, free_ports, one_server, sentinel_set, until
 
 from store.breaker import Breaker, BreakerLimits
 from store.guard import Ended, Guard
@@ -158,6 +158,12 @@ async def test_without_a_server_every_row_comes_from_the_bundle(open_table: Open
     opened = open_table(f"unix://{tmp_path}/none.sock")
     assert await opened.get(7, 8) == [b"seven", None]
     assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [False])
+
+
+async def test_a_cluster_that_is_not_there_is_waited_for_once(open_table: Open) -> None:
+    opened = open_table(f"redis+cluster://127.0.0.1:{free_ports(1)[0]}")
+    assert await opened.get(7) == await opened.get(7) == [b"seven"]
+    assert (opened.ends, opened.fell_back) == ([], [False, False])
 
 
 async def test_a_wrong_password_is_a_failure(open_table: Open, server: RedisServer) -> None:
