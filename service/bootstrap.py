@@ -16,6 +16,7 @@ from cascade.run import Cascade, RecallStep, Stage
 from cascade.types import RecallPath
 from corpus.url import canonical, host_id, page_id
 from ranking.blend import Blend
+from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.filters import standard
@@ -32,7 +33,6 @@ from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
 from store.tables import LmdbTable, RedisTable, Table
 from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages
-from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
 
@@ -128,8 +128,10 @@ def connect_redis(url: str, settings: RedisSettings) -> Redis:
 def _stages(
     bundle: Bundle, recall: Recall, tokenizer: PageTokenizer, shared: Shared, settings: Settings
 ) -> tuple[Stage, ...]:
-    model = OnnxModel(bundle.file("cross_encoder/model.onnx"), settings.threads.onnx)
-    heads = CrossEncoderHeads(model, tokenizer.cls, tokenizer.sep, shared.cross_encoder)
+    kept = int(settings.cache.page_states_mb * 1e6)
+    directory = bundle.path / "cross_encoder"
+    model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
+    heads = CrossEncoderHeads(model, shared.cross_encoder)
     stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1)
     stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))

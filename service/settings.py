@@ -60,11 +60,12 @@ class ThreadSettings(Section):
 
 
 class CacheSettings(Section):
-    """The in-process cache of whole answers; `max_mb = 0` turns it off."""
+    """What a process keeps: whole answers (`max_mb = 0` keeps none), and what the cross-encoder has read."""
 
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    page_states_mb: float = Field(default=64.0, ge=0, description="of the cross-encoder: pages that it has read")
 
 
 class RedisSettings(Section):
