@@ -12,7 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry as SyncRetry
 
 from cascade.bulkhead import Bulkhead
-from cascade.run import Cascade, RecallStep, Stage
+from cascade.run import Cascade, RecallStep
+from cascade.stages import Stage
 from cascade.types import RecallPath
 from corpus.url import canonical, host_id, page_id
 from ranking.blend import Blend
@@ -102,6 +103,7 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         stages=_stages(opened, recall, tokenizer, shared, settings),
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
+        read_timeout_s=settings.read_timeout_ms / 1e3,
     )
 
     def close() -> None:
@@ -131,13 +133,13 @@ def _stages(
     kept = int(settings.cache.page_states_mb * 1e6)
     directory = bundle.path / "cross_encoder"
     model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
-    heads = CrossEncoderHeads(model, shared.cross_encoder)
+    heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
     stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1)
     stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))
     return (
         Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3),
-        Stage((heads,), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3),
+        Stage((), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3, anytime=heads),
         Stage((), blend, settings.blend.keep_top, settings.blend.timeout_ms / 1e3),
     )
 
