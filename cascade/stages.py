@@ -86,7 +86,9 @@ class Ranking:
     async def _score(self, stage: Stage, rows: Candidates) -> Candidates:
         for hydrator in stage.hydrators:
             with self.trace.timed(hydrator.name):
-                rows = await hydrator.hydrate(self.query, rows)
+                call = partial(hydrator.hydrate, self.query, rows)
+                hydrated = await attempt(hydrator.name, call, self.deadline.within(stage.timeout_s / 2), self.trace)
+            rows = rows if hydrated is None else hydrated  # a scorer does without what is not known
         loop = asyncio.get_running_loop()
         score = await loop.run_in_executor(self.native, stage.scorer.score, self.query, rows)
         order = np.argsort(-score, kind="stable")[: stage.keep_top]

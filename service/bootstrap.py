@@ -91,7 +91,7 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
     tables = {name: _table(opened, name, shared.redis) for name in TABLES}
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
     directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
-    threads = {"cf": shared.cf, "two_tower": shared.two_tower}
+    threads = {"cf": shared.cf, "two_tower": shared.two_tower, "ranking": shared.ranking}
     recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
     cascade = Cascade(
         trigger=PageLookup(tables["pages"], tokenizer),

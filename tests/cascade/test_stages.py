@@ -47,6 +47,13 @@ class ByPrice:
         return candidates["price"]
 
 
+class ByScore:
+    name = "by_score"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return candidates["score"]
+
+
 class Backwards:
     name = "backwards"
 
@@ -128,3 +135,15 @@ async def test_rows_that_are_known_already_cost_nothing_and_always_fit(native) -
     ranked, number, _ = await run(native, [stage], 10, Deadline.after(1.0))
     assert ranked.pages.tolist() == list(range(9, -1, -1))
     assert number == 1
+
+
+async def test_a_hydrator_that_fails_leaves_its_columns_out_and_the_stage_goes_on(native) -> None:
+    @dataclass
+    class Broken:
+        name: str = "broken"
+
+        async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+            raise ConnectionError("refused")
+
+    ranked, number, degraded = await run(native, [Stage((Broken(),), ByScore(), 30, 5.0)], 3)
+    assert (len(ranked), number, degraded) == (3, 1, ["broken:error"])
