@@ -28,6 +28,7 @@ _SETTINGS = (
     "cache.max_mb=0",
     "stage1.keep_top=5",
     "unknown.most=0",
+    "read_timeout_ms=5000",
     *(f"{stage}.timeout_ms=5000" for stage in ("stage1", "stage2", "blend")),
     *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")),
 )
