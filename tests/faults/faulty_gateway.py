@@ -1,7 +1,7 @@
-"""`onward serve` with parts that break when told so, one line of standard input at a time.
+"""`onward serve` with parts that break when told so, a line of standard input at a time.
 
-`<path> raise|slow|hang|well` for a recall path; `cross_encoder sleep SHARE SECONDS` sleeps up to SECONDS in SHARE of its
-runs. Each line is answered with `ok` on standard output once it holds.
+`<path> raise|slow|hang|well` for a recall path; `cross_encoder sleep SHARE SECONDS` sleeps up to SECONDS in SHARE
+of its runs. Each line is answered with `ok` on standard output once it holds.
 """
 
 from __future__ import annotations
