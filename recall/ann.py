@@ -75,7 +75,8 @@ class AnnIndex:
 
     def save(self, path: Path) -> None:
         """Write `<path>.faiss` and `<path>.pages.npy`."""
-        faiss.write_index(self._index, f"{path}.faiss")
+        with Path(f"{path}.faiss").open("wb") as file:  # FAISS's own writer drops the last bytes on a full disk, unsaid
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
         np.save(f"{path}.pages.npy", self.pages)
 
 

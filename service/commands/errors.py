@@ -12,8 +12,9 @@ def one_line(error: Exception) -> str | None:
     from corpus.url import InvalidURL
     from service.server import ServeError
     from store.bundle import BundleError
+    from store.room import DiskFullError
 
-    if isinstance(error, BundleError | InputError | InvalidURL | ServeError | SettingsError):
+    if isinstance(error, BundleError | DiskFullError | InputError | InvalidURL | ServeError | SettingsError):
         return f"onward: {error}"
     if isinstance(error, RedisError):
         return f"onward: Redis: {error}"
