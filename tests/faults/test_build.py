@@ -23,7 +23,6 @@ from store.bundle import current_name, open_bundle
 from store.room import DiskFullError, room_on
 
 _KILLS = 50
-_LONGEST_S = 30.0  # a killed run lives for a random part of this: long enough for any one step
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +60,7 @@ def test_a_build_that_is_killed_again_and_again_ends_as_one_that_was_not(
     moments = random.Random(7)
     left_out = ["work"] if long else []
     wanted, kills, ended = (_KILLS if long else 3), 0, 0
+    usual_s = lives_s = seconds / 3 if long else seconds  # at most; longer after a kill that no step outlived
 
     def ends_well(bundles: Path, built: Built) -> None:
         assert built.code == 0, built.said
@@ -70,11 +70,14 @@ def test_a_build_that_is_killed_again_and_again_ends_as_one_that_was_not(
 
     bundles = linked(tiny.bundles, tmp_path / "bundles-0", *left_out)
     while kills < wanted:
-        built = command.run(bundles, kill_after_s=moments.uniform(0, min(_LONGEST_S, seconds)))
+        before = _finished(bundles)
+        built = command.run(bundles, kill_after_s=moments.uniform(0, lives_s))
         if built.code == -9:
             kills += 1
+            print(f"kill {kills} after {built.seconds:.1f} s: {len(_finished(bundles))} steps finished")
             live = check_nothing_is_half_published(bundles)
             assert live.name == tiny.bundle.name or lasting(live) == lasting(expected)
+            lives_s = usual_s if _finished(bundles) - before else lives_s * 1.2
         else:
             ends_well(bundles, built)
             ended += 1
@@ -86,6 +89,10 @@ def test_a_build_that_is_killed_again_and_again_ends_as_one_that_was_not(
         "the live bundle opens after each; all resumed builds end with the undisturbed build's manifest and hashes",
         f"{kills} kills in {ended + 1} builds: all",
     )
+
+
+def _finished(bundles: Path) -> set[str]:
+    return {path.parent.name for path in bundles.glob("work/[a-z]*/done.json")}
 
 
 _DIES = """
