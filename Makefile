@@ -3,6 +3,9 @@
 PYTHON ?= python3
 PORT ?= 8000
 GRPC_PORT ?= 50051
+USERS ?= 20
+SECONDS ?= 30
+SHAPE ?= steady
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -12,7 +15,7 @@ SOURCES := $(wildcard configs/*.py corpus/*.py store/*.py text_model/*.py pipeli
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test faults proto clean
+.PHONY: help install demo check test faults loadtest proto clean
 
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
@@ -48,6 +51,10 @@ test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no n
 
 faults: $(INSTALLED) ## Break parts on purpose, at full length; writes docs/reliability.md
 	$(BIN)/pytest tests/faults --long -s
+
+# Other bundles than the demo's are taken as they are: this must not build into them.
+loadtest: $(if $(filter demo/bundles,$(BUNDLES)),$(BUNDLES)/current) | $(INSTALLED) ## Load a gateway (BUNDLES=, USERS=, SECONDS=, SHAPE=steady|spike); report in loadtests/out
+	$(BIN)/python -m loadtests --bundles $(BUNDLES) --users $(USERS) --seconds $(SECONDS) --shape $(SHAPE)
 
 proto: $(INSTALLED) ## Generate the gRPC stubs from proto/
 	$(BIN)/python -m service.stubs

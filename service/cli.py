@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,11 +25,28 @@ from service.commands.tradeoff import tradeoff
 
 app = typer.Typer(
     name="onward",
-    help="Web pages worth reading next.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"onward {version('onward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Web pages worth reading next."""
+
 
 # Online. Modules imported here may import typer and the standard library alone: `--help` must be instant.
 app.command()(serve)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -110,6 +111,7 @@ class ServerSettings(Section):
     batch_concurrency: int = Field(default=8, ge=1)
     drain_s: float = Field(default=1.0, ge=0)
     grace_s: int = Field(default=10, ge=1)
+    log: Literal["text", "json"] = "text"
 
 
 class Settings(Section):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import multiprocessing
 import signal
 import sys
@@ -14,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import quote
 
+from service.log import start_log
 from service.server import Address, ServeError, Stop, bind, serve
 from service.settings import Settings
 
@@ -35,7 +35,7 @@ def run(job: Job, announces: bool = True) -> None:
     """Serve in this process until a signal. Raises BundleError and ServeError."""
     import uvloop
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_log(job.settings.server.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(job, announces))
 

@@ -76,8 +76,7 @@ def publish(building: Path, bundles: Path, manifest: Manifest) -> Path:
     """
     manifest.files = {str(p.relative_to(building)): sha256(p) for p in _files(building)}
     write_atomically(building / MANIFEST, manifest.model_dump_json(indent=1).encode())
-    for path in [*_files(building), building]:
-        _fsync(path)
+    fsync_tree(building)
     target = bundles / manifest.name
     building.rename(target)
     _fsync(bundles)
@@ -90,6 +89,7 @@ def point_current(bundles: Path, name: str) -> None:
     if not (bundles / name / MANIFEST).is_file():
         raise BundleError(f"{bundles} holds no bundle {name}")
     write_atomically(bundles / CURRENT, f"{name}\n".encode())
+    _fsync(bundles)
 
 
 def current_name(bundles: Path) -> str:
@@ -163,6 +163,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     working.replace(path)
+
+
+def fsync_tree(directory: Path) -> None:
+    """Write a directory, all below it and their names to the disk."""
+    for path in (*directory.rglob("*"), directory):
+        _fsync(path)
 
 
 def _files(directory: Path) -> list[Path]:

@@ -13,8 +13,10 @@ def one_line(error: Exception) -> str | None:
     from service.server import ServeError
     from store.bundle import BundleError
     from store.redis_url import RedisUrlError
+    from store.room import DiskFullError
 
-    if isinstance(error, BundleError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError):
+    mendable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
+    if isinstance(error, mendable):
         return f"onward: {error}"
     if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"

@@ -242,3 +242,9 @@ def test_a_bug_keeps_its_traceback() -> None:
     assert one_line(KeyError("a")) is None
     assert one_line(SettingsError("a")) == "onward: a"
     assert one_line(BundleError("b")) == "onward: b"
+
+
+def test_the_version_is_told() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.output.startswith("onward 0.")
