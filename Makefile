@@ -6,6 +6,7 @@ GRPC_PORT ?= 50051
 USERS ?= 20
 SECONDS ?= 30
 SHAPE ?= steady
+ADMIN_PORT ?= 9000
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -29,8 +30,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev]" -c constraints.txt
 	@touch $@
 
-demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=)
-	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT)
+demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=, ADMIN_PORT=)
+	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT) --admin-port $(ADMIN_PORT)
 
 $(DATA)/pages.parquet: | $(INSTALLED)
 	$(BIN)/onward corpus python-docs --out $(DATA)

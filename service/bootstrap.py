@@ -20,12 +20,15 @@ from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
+from service.door import Door
 from service.gateway import Gateway
+from service.keys import Keys
 from service.live import Live, LoadedBundle
 from service.metrics import Metrics
+from service.rates import Rates
 from service.recommender import Recommender
 from service.redis_tables import open_rows, open_table, unknown_pages
-from service.settings import Settings
+from service.settings import KeySettings, Settings
 from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
 from store.redis_rows import RedisRows
@@ -69,7 +72,7 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
             await unknown.close()
         await shared.close()
 
-    return Gateway(recommender, settings, release)
+    return Gateway(recommender, settings, release, _door(settings.keys, redis_url, recommender.metrics))
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -154,6 +157,11 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> Unknow
     if redis_url is None:
         return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most))
     return UnknownQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most))
+
+
+def _door(settings: KeySettings, redis_url: str | None, metrics: Metrics) -> Door:
+    keys = Keys(Path(settings.file)) if settings.file else None
+    return Door(keys, Rates(settings, redis_url) if keys and settings.per_minute else None, metrics)
 
 
 def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:

@@ -7,8 +7,11 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from service.refusal import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,8 @@ class Cache(Generic[V]):
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
         """Return the value of `key`, computing it if need be.
 
-        `compute` is called at once, before anything is waited for; what it returns runs as a task. `variant` parts
+        `compute` is called at once, before anything is waited for; what it returns runs as a task. It may raise
+        Refusal, which reaches the caller. `variant` parts
         computations that may not be shared though their values may, such as two budgets.
         A cancelled caller ends the computation only when nobody else waits for it.
         """
@@ -73,7 +77,8 @@ class Cache(Generic[V]):
                 self._kept.move_to_end(key)
                 self._count("hit" if age <= self._ttl_s else "stale")
                 if age > self._ttl_s and (key, None) not in self._flights:
-                    self._start(key, None, compute, waiters=1)  # nobody's cancellation may end a refresh
+                    with suppress(Refusal):  # the old answer is at hand: a refresh can wait
+                        self._start(key, None, compute, waiters=1)  # nobody's cancellation may end a refresh
                 return kept[1]
             self._drop(key)
         flight = self._flights.get((key, variant))

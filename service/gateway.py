@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from service.answer import Ask
+from service.door import Door
 from service.live import Live
 from service.metrics import Metrics
 from service.recommender import ClientError, Recommender
@@ -26,10 +27,13 @@ class Gateway:
         recommender: Recommender,
         settings: Settings,
         release: Callable[[], Awaitable[None]] = _nothing,
+        door: Door | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
+        self.door = door or Door()
         self.ready = False
+        self.leaving = False
         self._release = release
 
     @property
@@ -61,11 +65,12 @@ class Gateway:
 
     def drain(self) -> None:
         """Stop being ready; what is asked is still answered."""
-        self.ready = False
+        self.ready, self.leaving = False, True
 
     async def close(self) -> None:
         """End what is being computed and free what was opened."""
         self.drain()
         self.recommender.close()
         self.live.close()
+        await self.door.close()
         await self._release()

@@ -42,6 +42,12 @@ class Metrics:
         self.redis_breaker = Gauge(
             "onward_redis_breaker_state", "0 closed, 1 one call at a time, 2 open", ["server"], registry=registry
         )
+        self.limit = Gauge("onward_limit", "Computations that may run at a time", registry=registry)
+        self.running = Gauge("onward_running", "Computations that run", registry=registry)
+        self.waiting = Gauge("onward_waiting", "Computations that wait for their turn", registry=registry)
+        self.connections = Gauge("onward_connections", "HTTP connections that are open", registry=registry)
+        self.tasks = Gauge("onward_tasks", "Tasks of the event loop", registry=registry)
+        self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
 
     def text(self) -> bytes:
