@@ -24,7 +24,7 @@ def load_checked(bundles: Path, name: str, manifest: str, load: Callable[[Bundle
         if sha256(directory / MANIFEST) != manifest:
             raise BundleError(f"bundle {name} has another manifest than the one that was checked")
     except (BundleError, OSError) as error:
-        raise Refused("changed", f"{error}; it changed while it was checked: publish again") from None
+        raise Refused("changed", f"{error}; it changed after it was checked: publish again") from None
     try:
         bundle = load(opened)
     except Exception as error:
