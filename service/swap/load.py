@@ -28,7 +28,7 @@ def load_checked(bundles: Path, name: str, manifest: str, load: Callable[[Bundle
     try:
         bundle = load(opened)
     except Exception as error:
-        raise Refused("load", f"bundle {name} passed its check and could not be opened here: {error!r}") from error
+        raise Refused("failed", f"bundle {name} passed its check and could not be opened here: {error!r}") from error
     if not _unchanged(directory, before):
         bundle.close()
         raise Refused("changed", f"files of bundle {name} changed while it was loaded: publish again")

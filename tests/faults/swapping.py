@@ -1,0 +1,60 @@
+"""Drives a gateway through swaps, and sees that every answer is wholly of one bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import psutil
+from bundle_twin import TWIN, is_marked
+from gateway_process import GatewayProcess
+from load import Reply, send
+
+_PATIENCE_S = 120.0
+
+
+class Golden:
+    """What each bundle answers to each URL, asked while nothing else happens."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, str], Any] = {}
+
+    async def learn(self, http: str, urls: Sequence[str]) -> None:
+        """Ask the live bundle for every URL."""
+        async with aiohttp.ClientSession() as session:
+            for url in urls:
+                reply = await send(session, f"{http}/recommend", {"url1": url})
+                assert reply.status == 200 and not reply.body["degraded"], reply
+                self._answers[reply.body["bundle"], url] = reply.body["recommendations"]
+
+    def whole(self, reply: Reply) -> bool:
+        """Whether the reply is an answer of one bundle and of nothing else."""
+        if reply.status != 200 or reply.body["degraded"]:
+            return False
+        bundle, shown = reply.body["bundle"], reply.body["recommendations"]
+        marks = {is_marked(page["title"]) for page in shown}
+        return marks == {bundle == TWIN} and shown == self._answers[bundle, reply.body["url1"]]
+
+
+async def until_live(running: GatewayProcess, name: str) -> float:
+    """Wait until the gateway says that the bundle is live; return the seconds that it took."""
+    started = time.monotonic()
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < started + _PATIENCE_S:
+            async with session.get(f"{running.http}/readyz") as response:
+                state = await response.json()
+            if state["bundle"] == name:
+                return time.monotonic() - started
+            assert "refused" not in state, state
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{name} is not live after {_PATIENCE_S} s")
+
+
+def footprint(pid: int) -> dict[str, int]:
+    """Return resident bytes, those that are its own, threads and open files of a process."""
+    process = psutil.Process(pid)
+    memory = process.memory_full_info()
+    return {"rss": memory.rss, "uss": memory.uss, "threads": process.num_threads(), "files": process.num_fds()}
