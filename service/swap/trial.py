@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from service.swap.verdict import Order, Refused, Verdict
 
-_LAST = 500  # characters of what a crashed check wrote
+_LAST = 300  # characters of what a crashed check wrote
 _REMEMBERED = 8  # bundles that passed
 
 
@@ -74,7 +74,7 @@ def _finish(process: subprocess.Popen[bytes], order: Order) -> Verdict:
 
 
 def _read(name: str, code: int, out: bytes, errors: bytes) -> Verdict:
-    said = errors.decode(errors="replace").strip()[-_LAST:]
+    said = _plain(errors)
     if code < 0:
         end = signal.Signals(-code).name
         raise Refused(
@@ -87,3 +87,9 @@ def _read(name: str, code: int, out: bytes, errors: bytes) -> Verdict:
     if verdict.reason:
         raise Refused(verdict.reason, verdict.message)
     return verdict
+
+
+def _plain(errors: bytes) -> str:
+    """Return the end of what a process wrote as one line that is safe to log: damaged files choose its words."""
+    text = errors.decode("ascii", errors="replace")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[-_LAST:]

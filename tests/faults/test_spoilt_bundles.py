@@ -10,7 +10,7 @@ import aiohttp
 from bundle_twin import CALM, copy_bundles, twin
 from gateway_process import gateway
 from load import open_loop
-from spoiling import DAMAGED, SEALED, spoilt
+from spoiling import DAMAGED, SEALED, sealed_cut, sealed_index, spoilt
 
 SEED = 20_260
 FOUND_BY_THE_CHECK = {"files", "load", "crash", "warmup"}  # `failed` and `changed` would come from the gateway itself
@@ -20,7 +20,7 @@ async def test_spoilt_bundles_are_refused_before_the_gateway_opens_them(tiny, tm
     whole = copy_bundles(tiny.bundles, tmp_path)
     twin(tmp_path, whole)
     # opening a bundle costs seconds, so fewer of them are of the kinds that only opening finds
-    kinds = [*DAMAGED * 21, *SEALED * 5][:500] if long else [*DAMAGED[::2], *SEALED]
+    kinds = [*DAMAGED * 21, *SEALED * 5][:500] if long else [*DAMAGED[::3], sealed_cut, sealed_index]
     reasons, let_in, started, stop = Counter[str](), list[str](), time.monotonic(), asyncio.Event()
     with gateway(tmp_path, settings=CALM) as running:
         load = asyncio.create_task(open_loop(running.http, tiny.urls[:20], 10, 3600, stop))
