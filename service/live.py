@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,11 +44,17 @@ class Live:
         self._bundle = bundle
         self._open: dict[str, LoadedBundle] = {bundle.name: bundle}
         self._leases: dict[str, int] = {bundle.name: 0}
+        self._alone = asyncio.Event()
+        self._alone.set()
 
     @property
     def bundle(self) -> LoadedBundle:
         """The bundle that new requests get."""
         return self._bundle
+
+    async def alone(self) -> None:
+        """Wait until no request uses a bundle that is not live any more."""
+        await self._alone.wait()
 
     def lease(self) -> Lease:
         """Return the live bundle, which stays open until the lease is released."""
@@ -70,6 +77,7 @@ class Live:
             raise ValueError(f"bundle {bundle.name} is still open")
         old, self._bundle = self._bundle, bundle
         self._open[bundle.name], self._leases[bundle.name] = bundle, 0
+        self._alone.clear()
         self._close_unused(old)
 
     def take_back(self, name: str) -> bool:
@@ -95,3 +103,5 @@ class Live:
         del self._leases[bundle.name]
         if self._open.pop(bundle.name, None) is not None:
             bundle.close()
+        if len(self._open) == 1:
+            self._alone.set()

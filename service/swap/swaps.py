@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from service.recommender import Recommender
 from service.settings import Settings
 from service.swap import drift, sample
 from service.swap.load import load_checked
+from service.swap.memory import give_back
 from service.swap.trial import Trials
 from service.swap.verdict import Order, Refused, Sample
 from service.swap.watch import watch
@@ -54,6 +54,7 @@ class Swaps:
         self._trials = Trials()
         self._lock = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
+        self._giving_back: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Follow the file `current` from now on."""
@@ -62,9 +63,10 @@ class Swaps:
 
     async def close(self) -> None:
         """Follow no more; a swap under way is given up."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        tasks = [task for task in (self._watching, self._giving_back) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def to(self, name: str, force: bool = False) -> None:
         """Make the named bundle the live one; `force` skips the comparison of answers. Raises Refused."""
@@ -96,7 +98,8 @@ class Swaps:
         self._recommender.metrics.swaps.inc()
         self._recommender.metrics.serves(name)
         log.warning("bundle %s is live", name)
-        gc.collect()  # models and indexes hang in cycles: free the old ones now, not some time
+        if self._giving_back is None or self._giving_back.done():
+            self._giving_back = asyncio.create_task(give_back(live))
 
     async def _let_in(self, name: str, force: bool) -> None:
         before = await self._live_sample()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from service.live import Live, LoadedBundle
@@ -72,3 +74,14 @@ def test_closing_frees_bundles_that_are_still_used_once() -> None:
     live.close()
     lease.release()
     assert sorted(closed) == ["a", "b"]
+
+
+async def test_it_is_alone_once_nobody_uses_the_bundle_before() -> None:
+    live = Live(bundle("a", []))
+    lease = live.lease()
+    live.swap(bundle("b", []))
+    waiting = asyncio.create_task(live.alone())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    lease.release()
+    await waiting
