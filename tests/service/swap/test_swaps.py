@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from corpus.url import page_ids
@@ -35,12 +36,13 @@ def settings(*overrides: str) -> Settings:
     return read_settings(None, [*PATIENT, "swap.watch_s=0", "stage1.keep_top=5", *overrides], {})
 
 
-def add(bundles: Path, mean: bytes = b"") -> None:
-    """Publish a copy of the current bundle, its blend's means with digits before them; the current one stays."""
+def add(bundles: Path, shift: float = 0.0) -> None:
+    """Publish a copy of the current bundle, with scores shifted; the current one stays."""
     current = open_bundle(bundles)
     shutil.copytree(current.path, bundles / "building", ignore=shutil.ignore_patterns("manifest.json"))
-    blend = bundles / "building/blend.json"
-    blend.write_bytes(blend.read_bytes().replace(b'"mean": ', b'"mean": ' + mean))
+    blend = orjson.loads(current.file("blend.json").read_bytes())
+    blend["stage2"]["mean"] -= shift * blend["stage2"]["deviation"]
+    (bundles / "building/blend.json").write_bytes(orjson.dumps(blend))
     publish(bundles / "building", bundles, current.manifest.model_copy(update={"name": OTHER}))
     point_current(bundles, current.name)
 
@@ -98,7 +100,7 @@ async def test_answers_of_the_bundle_before_leave_the_cache(bundles: Path) -> No
 
 async def test_answers_that_differ_too_much_refuse_a_bundle_unless_it_is_forced(bundles: Path) -> None:
     first = open_bundle(bundles).name
-    add(bundles, mean=b"9")
+    add(bundles, shift=100.0)
     async with gateway(bundles) as running:
         await running.warm_up()
         with pytest.raises(Refused, match=r"mean score of warm-up answers shifts by .* standard deviations") as caught:
