@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 
 from bundle_twin import CALM, copy_bundles, point, twin
@@ -8,43 +9,43 @@ from gateway_process import gateway
 from load import open_loop
 from swapping import Golden, footprint, until_live
 
-URLS = 20
+URLS = 8  # an empty cache after a swap must not fill the cross-encoder's queue, whose limit is another test's matter
+EVERY_S = 2.0
 
 
 async def test_swaps_under_load_lose_mix_and_leak_nothing(tiny, tmp_path, long, report) -> None:
     names = [copy_bundles(tiny.bundles, tmp_path), ""]
     names[1] = twin(tmp_path, names[0])
-    urls, seconds, golden, swaps = tiny.urls[:URLS], 300.0 if long else 5.0, Golden(), 0
+    urls, seconds, golden = tiny.urls[:URLS], 300.0 if long else 5.0, Golden()
+    times, weighed = list[float](), list[dict[str, int]]()
     with gateway(tmp_path, settings=CALM) as running:
-        for name in (*names, *names, names[0]) if long else (*names, names[0]):  # so that first uses are paid for
+        for name in (names[1], names[0]):
             point(tmp_path, name)
             await until_live(running, name)
             await golden.learn(running.http, urls)
-        before = footprint(running.pid)
         load = asyncio.create_task(open_loop(running.http, urls, rate=20, seconds=seconds))
-        slowest = 0.0
-        while not load.done():
-            due = time.monotonic() + 2.0
-            swaps += 1
-            point(tmp_path, names[swaps % 2])
-            slowest = max(slowest, await until_live(running, names[swaps % 2]))
+        while not load.done() or len(times) % 2:
+            due = time.monotonic() + EVERY_S
+            point(tmp_path, names[(len(times) + 1) % 2])
+            times.append(await until_live(running, names[(len(times) + 1) % 2]))
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            if len(times) % 2 == 0:  # always on the same bundle
+                weighed.append(footprint(running.pid))
         replies = await load
-        if swaps % 2:  # back to where it began, so that the same bundle is weighed twice
-            point(tmp_path, names[0])
-            await until_live(running, names[0])
-        await golden.learn(running.http, urls)
-        after = footprint(running.pid)
         assert running.leave() == 0
-    grown = after["rss"] / before["rss"] - 1
-    mixed = sum(not golden.whole(reply) for reply in replies.each)
+    errors = sum(reply.status != 200 for reply in replies.each)
+    degraded = sum(reply.status == 200 and bool(reply.body["degraded"]) for reply in replies.each)
+    mixed = sum(not golden.whole(reply) for reply in replies.each) - errors - degraded
+    part = max(1, len(weighed) // 4)
+    first, last = (statistics.median(weight["rss"] for weight in some) for some in (weighed[:part], weighed[-part:]))
     report(
         "A swap every 2 s under load",
         "0 errors, 0 mixed answers, RSS +2 % at most",
-        f"{swaps} swaps in {seconds:.0f} s, {len(replies)} answers, {mixed} wrong, RSS {grown:+.1%}, "
-        f"a swap took {slowest:.1f} s at most, answers {replies.quantile(0.5):.3f} / {replies.quantile(0.99):.2f} s "
-        f"(p50 / p99); threads {before['threads']} to {after['threads']}, files {before['files']} to {after['files']}",
+        f"{len(times)} swaps in {seconds:.0f} s, {len(replies)} answers: {errors} errors, {degraded} degraded, {mixed} "
+        f"mixed; RSS {first / 1e6:.0f} MB in the first quarter, {last / first - 1:+.1%} in the last; a swap took "
+        f"{statistics.median(times):.1f} s, {max(times):.1f} s at most; answers {replies.quantile(0.5) * 1e3:.0f} ms "
+        f"(p50), {replies.quantile(0.99):.1f} s (p99); open files {weighed[0]['files']} to {weighed[-1]['files']}",
     )
-    assert mixed == 0 and swaps >= 2
-    assert grown < (0.02 if long else 0.1)
-    assert after["files"] <= before["files"] + 3
+    assert (errors, degraded, mixed) == (0, 0, 0)
+    assert last <= first * (1.02 if long else 1.1)
+    assert weighed[-1]["files"] <= weighed[0]["files"] + 3
