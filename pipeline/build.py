@@ -104,7 +104,8 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         Step(
             "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
             config=("cross_encoder", "text"),
-            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights"),
+            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights",
+                  "ranking.cross_encoder.export"),
             shared=True,
         ),
         *([searched] if student_first else []),
@@ -191,7 +192,6 @@ _FILES = {
     "two_tower/query.onnx": "two_tower/query.onnx",
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",
-    "cross_encoder/model.onnx": "student/model.onnx",
     f"cross_encoder/{student.WEIGHTS}": f"student/{student.WEIGHTS}",
     "stage2/model.txt": "stage2/model.txt",
     "blend.json": "blend/blend.json",
@@ -203,6 +203,8 @@ def _lay_out(root: Path, building: Path) -> None:
         target = building / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / source, target)
+    for model in (root / "student" / student.EXPORTED).iterdir():  # one or two
+        shutil.copyfile(model, building / "cross_encoder" / model.name)
 
 
 def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:

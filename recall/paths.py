@@ -41,7 +41,8 @@ def open_recall(
 ) -> Recall:
     """Open every recall path.
 
-    `directory[path]` holds its index files, `native[path]` are its threads, `table(name)` gives a key-value table.
+    `directory[path]` holds its index files, `native[path]` are its threads and `native["ranking"]` those of
+    the similarities, `table(name)` gives a key-value table.
     """
     cf = ann.load(directory["cf"] / "pages")
     towers = directory["two_tower"]
@@ -56,6 +57,6 @@ def open_recall(
             QPrimeRecall(table("qprime")),
         ),
         fallback=PopularRecall(table("popular")),
-        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["two_tower"])),
+        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["ranking"])),
         indexes={"cf": cf, "two_tower": pages},
     )

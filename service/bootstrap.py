@@ -13,10 +13,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry as SyncRetry
 
 from cascade.bulkhead import Bulkhead
-from cascade.run import Cascade, RecallStep, Stage
+from cascade.run import Cascade, RecallStep
+from cascade.stages import Stage
 from cascade.types import RecallPath
 from corpus.url import canonical, host_id, page_id
 from ranking.blend import Blend
+from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.filters import standard
@@ -34,7 +36,6 @@ from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
 from store.tables import LmdbTable, RedisTable, Table
 from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages
-from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
 
@@ -111,7 +112,7 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
 def _cascade(opened: Bundle, tables: dict[str, Table], settings: Settings, shared: Shared) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
     directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
-    threads = {"cf": shared.cf, "two_tower": shared.two_tower}
+    threads = {"cf": shared.cf, "two_tower": shared.two_tower, "ranking": shared.ranking}
     recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
     _check_sizes(opened, tables, recall)
     return Cascade(
@@ -124,6 +125,7 @@ def _cascade(opened: Bundle, tables: dict[str, Table], settings: Settings, share
         stages=_stages(opened, recall, tokenizer, shared, settings),
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
+        read_timeout_s=settings.read_timeout_ms / 1e3,
     )
 
 
@@ -141,14 +143,16 @@ def connect_redis(url: str, settings: RedisSettings) -> Redis:
 def _stages(
     bundle: Bundle, recall: Recall, tokenizer: PageTokenizer, shared: Shared, settings: Settings
 ) -> tuple[Stage, ...]:
-    model = OnnxModel(bundle.file("cross_encoder/model.onnx"), settings.threads.onnx)
-    heads = CrossEncoderHeads(model, tokenizer.cls, tokenizer.sep, shared.cross_encoder)
+    kept = int(settings.cache.page_states_mb * 1e6)
+    directory = bundle.path / "cross_encoder"
+    model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
+    heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
     stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1)
     stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))
     return (
         Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3),
-        Stage((heads,), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3),
+        Stage((), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3, anytime=heads),
         Stage((), blend, settings.blend.keep_top, settings.blend.timeout_ms / 1e3),
     )
 

@@ -24,7 +24,7 @@ class RecallSettings(Section):
     """One recall path: how many candidates it may bring, and how long it may take."""
 
     limit: int = Field(ge=0, le=1000)
-    timeout_ms: float = Field(default=60.0, gt=0)
+    timeout_ms: float = Field(default=30.0, gt=0)
 
 
 class RecallPaths(Section):
@@ -41,7 +41,7 @@ class StageSettings(Section):
     """One ranking stage: how many candidates it passes on, and how long it may take."""
 
     keep_top: int = Field(default=30, ge=1, le=1000)
-    timeout_ms: float = Field(default=400.0, gt=0)
+    timeout_ms: float = Field(default=1000.0, gt=0)
 
 
 class SelectSettings(Section):
@@ -60,11 +60,13 @@ class ThreadSettings(Section):
 
 
 class CacheSettings(Section):
-    """The in-process cache of whole answers; `max_mb = 0` turns it off."""
+    """What a process keeps: whole answers (`max_mb = 0` keeps none), and what the cross-encoder has read."""
 
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
+    page_states_mb: float = Field(default=64.0, ge=0, description="of the cross-encoder: pages that it has read")
 
 
 class RedisSettings(Section):
@@ -111,11 +113,12 @@ class ServerSettings(Section):
 class Settings(Section):
     """The gateway's settings; `read_settings` builds them from every source."""
 
-    budget_ms: float = Field(default=500.0, gt=0)
+    budget_ms: float = Field(default=100.0, gt=0)
     max_budget_ms: float = Field(default=5000.0, gt=0)
+    read_timeout_ms: float = Field(default=30.0, gt=0, description="of the pages table: the trigger, all candidates")
     recall: RecallPaths = RecallPaths()
-    stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=100)
-    stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=400)
+    stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=50)
+    stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=1000)
     blend: StageSettings = StageSettings(keep_top=30, timeout_ms=50)
     select: SelectSettings = SelectSettings()
     threads: ThreadSettings = ThreadSettings()
