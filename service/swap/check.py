@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 _PATIENCE_MS = 60_000  # of every part: a busy machine must not make a whole bundle look broken
-_STRANGER_MAY_LACK = {"unknown_page"}
 
 
 def main() -> None:
@@ -72,12 +71,12 @@ def _answers(opened: Bundle, order: Order) -> tuple[Sample, Sample]:
 
 def _lacking(own: Sample) -> str:
     """Return what is missing from the answers to the bundle's own URLs, in words; empty when nothing is."""
-    stranger = own.pop("")
-    if missing := set(stranger.degraded) - _STRANGER_MAY_LACK:
-        return f"the answer to an unknown page lacks {', '.join(sorted(missing))}"
+    late = ":timeout"  # with that much time it hangs
+    if missing := [flag for flag in own.pop("").broken(late) if ":" in flag]:
+        return f"the answer to an unknown page lacks {', '.join(missing)}"
     for url, answer in own.items():
-        if answer.degraded:
-            return f"the answer to its warm-up page {url} lacks {', '.join(answer.degraded)}"
+        if missing := answer.broken(late):
+            return f"the answer to its warm-up page {url} lacks {', '.join(missing)}"
     return ""
 
 

@@ -143,8 +143,7 @@ class Swaps:
         """Answer the warm-up URLs here too: first uses are paid for, and the tables that are served are there."""
         answers = await sample.take(bundle, bundle.warmup, self._settings.max_budget_ms / 1e3)
         for url, answer in answers.items():
-            lacking = [reason for reason in answer.degraded if not reason.endswith(":timeout")]
-            if lacking:
+            if lacking := answer.broken():  # what is late or busy is the load's doing
                 message = f"the answer to its warm-up page {url} lacks {', '.join(lacking)}"
                 raise Refused("warmup", f"bundle {bundle.name}: {message}; with Redis, `onward push` it first")
 

@@ -74,7 +74,7 @@ def _finish(process: subprocess.Popen[bytes], order: Order) -> Verdict:
 
 
 def _read(name: str, code: int, out: bytes, errors: bytes) -> Verdict:
-    said = _plain(errors)
+    said = _plain(errors.decode("ascii", errors="replace"))[-_LAST:]
     if code < 0:
         end = signal.Signals(-code).name
         raise Refused(
@@ -85,11 +85,10 @@ def _read(name: str, code: int, out: bytes, errors: bytes) -> Verdict:
     except ValidationError:
         raise Refused("failed", f"the check of bundle {name} ended with code {code}: {said}") from None
     if verdict.reason:
-        raise Refused(verdict.reason, verdict.message)
+        raise Refused(verdict.reason, _plain(verdict.message))
     return verdict
 
 
-def _plain(errors: bytes) -> str:
-    """Return the end of what a process wrote as one line that is safe to log: damaged files choose its words."""
-    text = errors.decode("ascii", errors="replace")
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[-_LAST:]
+def _plain(text: str) -> str:
+    """Return one line that is safe to log: damaged files choose some of its words."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -21,6 +21,9 @@ class Refused(RuntimeError):
         self.reason = reason
 
 
+_NEVER = ("unknown_page", "empty")  # of an answer to a bundle's own page
+
+
 class Shown(NamedTuple):
     """One page of an answer."""
 
@@ -34,6 +37,10 @@ class Sampled(BaseModel):
 
     shown: list[Shown]
     degraded: list[str]
+
+    def broken(self, *late: str) -> list[str]:
+        """Return what the answer lacks because something is wrong; `late` are endings of flags that count as well."""
+        return [flag for flag in self.degraded if flag in _NEVER or flag.endswith((":error", *late))]
 
 
 Sample = dict[str, Sampled]  # by the URL that was asked for

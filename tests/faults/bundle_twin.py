@@ -18,9 +18,10 @@ _NOT_SERVED = "cross_encoder/student.safetensors"  # a third of the bundle, read
 
 #: No part of an answer is to be given up on a busy machine; cheap answers, since load is what is wanted.
 CALM = [
-    "budget_ms=20000", "max_budget_ms=20000", "stage1.timeout_ms=20000", "stage2.timeout_ms=20000",
-    "blend.timeout_ms=20000", "stage1.keep_top=5", "unknown.most=0", "swap.watch_s=0.1", "swap.nice=0",
+    "budget_ms=20000", "max_budget_ms=20000", "read_timeout_ms=20000",
+    *(f"{stage}.timeout_ms=20000" for stage in ("stage1", "stage2", "blend")),
     *(f"recall.{path}.timeout_ms=20000" for path in ("coclick", "cf", "two_tower", "qprime", "popular")),
+    "stage1.keep_top=5", "unknown.most=0", "swap.watch_s=0.1", "swap.nice=0",
 ]  # fmt: skip
 
 

@@ -19,8 +19,7 @@ from store.bundle import FORMAT, MANIFEST, Manifest
 
 Spoil = Callable[[Path, random.Random], None]
 
-_MODELS = ("stage1/model.txt", "stage2/model.txt", "cross_encoder/model.onnx", "two_tower/query.onnx")
-_NATIVE = (*_MODELS, "cf/pages.faiss", "two_tower/pages.faiss", "tokenizer.json")
+_NATIVE = ("stage?/model.txt", "*/*.onnx", "*/pages.faiss", "tokenizer.json")
 _INDEXES = ("cf", "two_tower")
 
 
@@ -172,12 +171,12 @@ def sealed_vectors(path: Path, chance: random.Random) -> None:
 
 def sealed_cut(path: Path, chance: random.Random) -> None:
     """A native format cut short and sealed: LightGBM crashes the process that opens it."""
-    _cut(path / chance.choice(_NATIVE), chance)
+    _cut(_native(path, chance), chance)
     seal(path)
 
 
 def sealed_noise(path: Path, chance: random.Random) -> None:
-    replace(path / chance.choice(_NATIVE), chance.randbytes(2_000))
+    replace(_native(path, chance), chance.randbytes(2_000))
     seal(path)
 
 
@@ -210,6 +209,10 @@ def spoilt(bundles: Path, whole: str, number: int, spoil: Spoil, seed: int) -> s
 
 def _any_file(path: Path, chance: random.Random) -> Path:
     return chance.choice(sorted(p for p in path.rglob("*") if p.is_file() and p.name != MANIFEST))
+
+
+def _native(path: Path, chance: random.Random) -> Path:
+    return chance.choice(sorted(path.glob(chance.choice(_NATIVE))))
 
 
 def _cut(file: Path, chance: random.Random) -> None:
