@@ -44,7 +44,7 @@ def twin(bundles: Path, name: str) -> str:
     path.unlink()  # it is a link: what it names must stay as it is
     write_table(path, rows)
     blend = orjson.loads((bundles / TWIN / "blend.json").read_bytes())
-    blend["stage2"]["mean"] += 0.25 * blend["stage2"]["deviation"]
+    blend["stage2"]["mean"] += blend["stage2"]["deviation"]  # every score is lower by 1 - λ
     replace(bundles / TWIN / "blend.json", orjson.dumps(blend))
     seal(bundles / TWIN)
     return TWIN

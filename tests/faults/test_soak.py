@@ -55,10 +55,10 @@ async def test_memory_threads_and_files_stay_flat(tiny, tmp_path, long, report) 
         weighed: list[tuple[float, dict[str, int]]] = []
         for number in range(1, swaps + 1):
             await client.until(number * requests // (swaps + 1))
+            if number % 2:  # always on the same bundle, some time after its swap
+                weighed.append((time.monotonic() - started, footprint(running.pid)))
             point(tmp_path, names[number % 2])
             await until_live(running, names[number % 2])
-            if number % 2 == 0:  # always on the same bundle
-                weighed.append((time.monotonic() - started, footprint(running.pid)))
         await asking
         weighed.append((time.monotonic() - started, footprint(running.pid)))
         assert running.leave() == 0
