@@ -47,5 +47,6 @@ async def test_swaps_under_load_lose_mix_and_leak_nothing(tiny, tmp_path, long, 
         f"(p50), {replies.quantile(0.99):.1f} s (p99); open files {weighed[0]['files']} to {weighed[-1]['files']}",
     )
     assert (errors, degraded, mixed) == (0, 0, 0)
-    assert last <= first * (1.02 if long else 1.1)
+    if long:  # a few swaps say nothing of memory
+        assert last <= first * 1.02
     assert weighed[-1]["files"] <= weighed[0]["files"] + 3
