@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cascade.bulkhead import Bulkhead
@@ -29,6 +31,7 @@ from service.rates import Rates
 from service.recommender import Recommender
 from service.redis_tables import open_rows, open_table, unknown_pages
 from service.settings import KeySettings, Settings
+from service.swap.swaps import Swaps
 from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
 from store.redis_rows import RedisRows
@@ -65,14 +68,17 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
     unknown = _unknown(bundles, settings, redis_url)
-    recommender = Recommender(Live(load_bundle(opened, settings, shared)), settings, shared.metrics, unknown)
+    loading = partial(load_bundle, settings=settings, shared=shared)
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown)
+    swaps = Swaps(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
         if unknown is not None:
             await unknown.close()
         await shared.close()
 
-    return Gateway(recommender, settings, release, _door(settings.keys, redis_url, recommender.metrics))
+    door = _door(settings.keys, redis_url, recommender.metrics)
+    return Gateway(recommender, settings, release, door, swaps)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -92,11 +98,30 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
     """Open a verified bundle's tables, indexes and models. Raises BundleError."""
     _check_features(opened)
     tables = {name: _table(opened, name, shared) for name in TABLES}
+
+    def close() -> None:
+        for table in tables.values():
+            table.close()
+
+    try:
+        cascade = _cascade(opened, tables, settings, shared)
+    except BaseException:
+        close()
+        raise
+    return LoadedBundle(
+        opened.name, cascade, tables["pages"], opened.fragment_hosts, close, tuple(opened.manifest.warmup)
+    )
+
+
+def _cascade(
+    opened: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings, shared: Shared
+) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
     directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
     threads = {"cf": shared.cf, "two_tower": shared.two_tower, "ranking": shared.ranking}
     recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
-    cascade = Cascade(
+    _check_sizes(opened, tables, recall)
+    return Cascade(
         trigger=PageLookup(tables["pages"], tokenizer),
         recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
         fallback=_recall_step(recall.fallback, settings),
@@ -107,14 +132,6 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
         read_timeout_s=settings.read_timeout_ms / 1e3,
-    )
-
-    def close() -> None:
-        for table in tables.values():
-            table.close()
-
-    return LoadedBundle(
-        opened.name, cascade, tables["pages"], opened.fragment_hosts, close, tuple(opened.manifest.warmup)
     )
 
 
@@ -144,6 +161,22 @@ def _check_features(bundle: Bundle) -> None:
     for model, names in (("stage1", STAGE1), ("stage2", STAGE2)):
         if bundle.manifest.features.get(model) != list(names):
             raise BundleError(f"bundle {bundle.name}: {model} was trained on other features: build it again")
+
+
+def _check_sizes(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], recall: Recall) -> None:
+    """Refuse files that are whole and do not belong together."""
+    manifest = bundle.manifest
+    found: dict[str, int] = {name: len(table) for name, table in tables.items() if isinstance(table, LmdbTable)}
+    found |= {name: len(index) for name, index in recall.indexes.items()}
+    _agree(bundle, "rows", found, manifest.rows)
+    _agree(bundle, "dimension", {name: index.dimension for name, index in recall.indexes.items()}, manifest.dimensions)
+
+
+def _agree(bundle: Bundle, what: str, found: dict[str, int], listed: dict[str, int]) -> None:
+    for name, number in found.items():
+        if listed.get(name) != number:
+            problem = f"{name}: {what} {number}, where the manifest says {listed.get(name)}"
+            raise BundleError(f"bundle {bundle.name}: {problem}: build it again")
 
 
 def _table(bundle: Bundle, name: str, shared: Shared) -> LmdbTable | RedisTable:

@@ -50,6 +50,17 @@ class Metrics:
         self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
 
+        self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
+        self.refused_bundles = Counter(
+            "onward_bundle_refused", "Bundles that were not let in", ["reason"], registry=registry
+        )
+        self._bundle = Gauge("onward_bundle_info", "The live bundle", ["bundle"], registry=registry)
+
+    def serves(self, bundle: str) -> None:
+        """Name the live bundle; the one before is not listed any more."""
+        self._bundle.clear()
+        self._bundle.labels(bundle).set(1)
+
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
         return generate_latest(self.registry)

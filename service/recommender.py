@@ -70,6 +70,10 @@ class Recommender:
                 (query, ask.k, bundle.name), lambda: self._start(query, ask.k, budget_ms), variant=budget_ms
             )
 
+    def forget_other_bundles(self) -> None:
+        """Drop the answers of bundles that are not live any more: nobody asks for them again."""
+        self._cache.forget(lambda key: bool(key[-1] != self.live.bundle.name))
+
     def close(self) -> None:
         """End what is being computed."""
         self._cache.close()

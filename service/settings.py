@@ -98,6 +98,16 @@ class UnknownSettings(Section):
     most: int = Field(default=100_000, ge=0, description="that wait; 0 keeps none")
 
 
+class SwapSettings(Section):
+    """How another bundle takes the live one's place, and what refuses it."""
+
+    watch_s: float = Field(default=1.0, ge=0, description="between two looks at `current`; 0 never looks")
+    check_s: float = Field(default=300.0, gt=0, description="for the check in a process of its own")
+    nice: int = Field(default=10, ge=0, le=19, description="of that process")
+    min_common: float = Field(default=0.05, ge=0, le=1, description="share of the live bundle's pages; 0 takes any")
+    max_shift: float = Field(default=2.0, gt=0, description="of mean score and quality, in standard deviations")
+
+
 class BlockSettings(Section):
     """Pages that are never recommended, by host or by URL."""
 
@@ -154,6 +164,7 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     redis: RedisSettings = RedisSettings()
     unknown: UnknownSettings = UnknownSettings()
+    swap: SwapSettings = SwapSettings()
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
     overload: OverloadSettings = OverloadSettings()

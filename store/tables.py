@@ -10,6 +10,8 @@ import lmdb
 import numpy as np
 from numpy.typing import NDArray
 
+from store.lmdb_files import LmdbFile
+
 _MAP_SIZE = 1 << 40  # address space, not disk: the file is compacted when it is closed
 
 
@@ -28,7 +30,8 @@ class LmdbTable:
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self._env = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False, max_readers=1024)
+        self._file = LmdbFile(path)
+        self._env = self._file.env
 
     async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
         """Return the row of each key, in order; None where there is none."""
@@ -49,8 +52,8 @@ class LmdbTable:
         return int(self._env.stat()["entries"])
 
     def close(self) -> None:
-        """Release the memory map."""
-        self._env.close()
+        """Release the memory map, unless another table reads the same file."""
+        self._file.close()
 
 
 def key_prefix(bundle: str, table: str) -> bytes:

@@ -82,3 +82,14 @@ write_table(Path(sys.argv[1]), rows())
     assert not path.exists()
     assert write_table(path, ROWS.items()) == len(ROWS)
     assert [*LmdbTable(path).items()] == sorted(ROWS.items())
+
+
+def test_a_file_that_two_tables_read_stays_open_until_both_are_closed(tmp_path: Path) -> None:
+    write_table(tmp_path / "things.lmdb", ROWS.items())
+    (tmp_path / "linked.lmdb").hardlink_to(tmp_path / "things.lmdb")
+    first, second = LmdbTable(tmp_path / "things.lmdb"), LmdbTable(tmp_path / "linked.lmdb")
+    first.close()
+    first.close()
+    assert second.read(keys(7)) == [ROWS[7]]
+    second.close()
+    LmdbTable(tmp_path / "things.lmdb").close()
