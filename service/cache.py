@@ -66,6 +66,15 @@ class Cache(Generic[V]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    def fresh(self, key: Hashable) -> V | None:
+        """Return the value of `key` where it is kept and younger than `ttl_s`; nothing is computed or counted else."""
+        kept = self._kept.get(key)
+        if kept is None or self._clock() - kept[0] > self._ttl_s:
+            return None
+        self._kept.move_to_end(key)
+        self._count("hit")
+        return kept[1]
+
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
         """Return the value of `key`, computing it if need be.
 

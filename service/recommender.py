@@ -74,6 +74,15 @@ class Recommender:
         """Drop the answers of bundles that are not live any more: nobody asks for them again."""
         self._cache.forget(lambda key: bool(key[-1] != self.live.bundle.name))
 
+    def kept(self, ask: Ask) -> Answer | None:
+        """Return the answer where it is kept and fresh, at once; None for anything else, also for a bad URL."""
+        bundle = self.live.bundle
+        try:
+            query = self._query(ask, bundle.fragment_hosts)
+        except ClientError:
+            return None
+        return self._cache.fresh((query, ask.k, bundle.name))
+
     def close(self) -> None:
         """End what is being computed."""
         self._cache.close()
