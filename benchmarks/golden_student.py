@@ -28,9 +28,10 @@ from corpus.pairs import TextPair
 from evaluation.pairwise_accuracy import pairwise_accuracy
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
+from pipeline.student import EXPORTED
+from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.text_pairs import TextPairScorer
 from ranking.quality.text_pairs import RubricTextJudge
-from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
 BEST = 4.0  # the quality of a pair that everybody would follow
@@ -115,7 +116,7 @@ def trained(
     build(data, directory / "bundles", config, only=["student"])
     work = directory / "bundles" / "work"
     tokenizer = PageTokenizer(work / "text/tokenizer.json", config.text.tokens_per_page)
-    scorer = TextPairScorer(OnnxModel(work / "student/model.onnx"), tokenizer)
+    scorer = TextPairScorer(open_pair_model(work / "student" / EXPORTED, tokenizer.cls, tokenizer.sep), tokenizer)
     first, second = ([pairs.articles[row] for row in side[rows]] for side in (pairs.first, pairs.second))
     _, quality = scorer.score(first, second, lambda done: None)
     return quality, RubricTextJudge().cosine([TextPair(*one, *two) for one, two in zip(first, second, strict=True)])

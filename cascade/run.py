@@ -1,24 +1,21 @@
-"""The executor: runs recall in parallel, then the stages, and alone knows time, failure and fallback."""
+"""The executor: runs recall in parallel, then the stages; it and `stages.py` alone know time, failure and fallback."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
+from cascade.attempt import attempt
 from cascade.deadline import Deadline
+from cascade.stages import Ranking, Stage
 from cascade.trace import Trace
-from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Scorer, Trigger, TriggerLookup
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
+from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigger, TriggerLookup
 
 #: The reason of an answer for a page that is in no table.
 UNKNOWN_PAGE = "unknown_page"
@@ -49,21 +46,6 @@ class RecallStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """One rung of ranking: columns are added, rows are scored and ordered, `keep_top` go on."""
-
-    hydrators: tuple[Hydrator, ...]
-    scorer: Scorer
-    keep_top: int
-    timeout_s: float
-
-    @property
-    def name(self) -> str:
-        """The stage goes by the name of its scorer."""
-        return self.scorer.name
-
-
-@dataclass(frozen=True, slots=True)
 class Cascade:
     """The request path as a visible list. Pure stages go in; an answer in time comes out."""
 
@@ -75,17 +57,21 @@ class Cascade:
     filters: Sequence[Filter]
     stages: Sequence[Stage]
     select: Select
-    native: Executor  # threads for work that blocks: models and indexes
+    native: Executor  # threads of the scorers
+    read_timeout_s: float = math.inf  # of one read of page facts: the trigger's, or all candidates'
+    stored: str = "qprime"  # the path whose order, made offline, is an answer where no stage can rank
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
         query, candidates = await self.candidates(query, deadline, trace)
+        ranking = Ranking(self.native, query, deadline, trace)
         if len(candidates):
-            ranked = await self._rank(query, candidates, deadline, trace)
+            ranked = await self._rank(ranking, candidates)
         else:
             ranked = await self._popular(query, deadline, trace)
         with trace.timed("select"):
             chosen = self.select(query, ranked, k, trace)
+        ranking.ended()
         if len(chosen) == 0:
             trace.degrade("empty")
         return chosen
@@ -95,24 +81,23 @@ class Cascade:
         candidates, trigger = await asyncio.gather(
             self._recall(query, deadline, trace), self._locate(query, deadline, trace)
         )
-        if trigger is None:  # without the page's own facts nothing can be filtered or ranked
-            return query, Candidates.empty()
         query = replace(query, trigger=trigger)
         return query, await self._filtered(query, candidates, deadline, trace)
 
     async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         """Return popular pages, most popular first: ranking knows nothing of a page that recall knows nothing of."""
-        if query.trigger is None:
-            return Candidates.empty()
         trace.degrade("fallback:popular")
         found = await self._recall_one(self.fallback, query, deadline, trace)
         merged = self.merge({self.fallback.path.name: found})
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
 
-    async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger | None:
+    async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger:
+        timeout_s = deadline.within(self.read_timeout_s)
         with trace.timed("trigger"):
-            trigger = await _attempt("trigger", lambda: self.trigger.locate(query), deadline.within(math.inf), trace)
-        if trigger is not None and not trigger.known:
+            trigger = await attempt("trigger", lambda: self.trigger.locate(query), timeout_s, trace)
+        if trigger is None:  # ranking does without the page's own counts
+            return self.trigger.unknown(query)
+        if not trigger.known:
             trace.degrade(UNKNOWN_PAGE)
         return trigger
 
@@ -129,7 +114,7 @@ class Cascade:
     async def _recall_one(self, step: RecallStep, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         name = f"recall:{step.path.name}"
         with trace.timed(name):
-            found = await _attempt(
+            found = await attempt(
                 name, lambda: step.path.recall(query, step.limit), deadline.within(step.timeout_s), trace
             )
         return Candidates.empty() if found is None else found
@@ -138,9 +123,8 @@ class Cascade:
         if len(candidates) == 0:
             return candidates
         with trace.timed("hydrate"):
-            hydrated = await _attempt(
-                "pages", lambda: self.hydrate.hydrate(query, candidates), deadline.within(math.inf), trace
-            )
+            timeout_s = deadline.within(self.read_timeout_s)
+            hydrated = await attempt("pages", lambda: self.hydrate.hydrate(query, candidates), timeout_s, trace)
         if hydrated is None:
             return Candidates.empty()
         trace.drop(np.setdiff1d(candidates.pages, hydrated.pages), "unknown page")
@@ -151,33 +135,23 @@ class Cascade:
                 hydrated = hydrated.take(keep)
         return hydrated
 
-    async def _rank(self, query: Query, candidates: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
-        ranked = _by_recall_rank(candidates)
-        for stage in self.stages:
-            with trace.timed(stage.name):
-                scored = await _attempt(
-                    stage.name, self._stage_call(stage, query, ranked, trace), deadline.within(stage.timeout_s), trace
-                )
-            if scored is None:  # later stages build on this one: the order so far is the answer
-                return ranked
-            ranked = scored
-            trace.stage(stage.name, ranked)
+    async def _rank(self, ranking: Ranking, candidates: Candidates) -> Candidates:
+        """Return the candidates as far as the stages came, and flag the rung of the ladder that ordered them."""
+        ranked, stages = await ranking.run(self.stages, _by_recall_rank(candidates))
+        if stages == len(self.stages):
+            return ranked
+        trace = ranking.trace
+        if stages == 0:
+            stored = f"rank_{self.stored}"
+            trace.degrade(f"fallback:{self.stored if stored in ranked.columns else 'recall'}")
+            return _in_order_of(ranked, stored)
+        trace.degrade(f"fallback:{self.stages[stages - 1].name}")
         return ranked
 
-    def _stage_call(
-        self, stage: Stage, query: Query, candidates: Candidates, trace: Trace
-    ) -> Callable[[], Awaitable[Candidates]]:
-        async def call() -> Candidates:
-            rows = candidates
-            for hydrator in stage.hydrators:
-                with trace.timed(hydrator.name):
-                    rows = await hydrator.hydrate(query, rows)
-            loop = asyncio.get_running_loop()
-            score = await loop.run_in_executor(self.native, stage.scorer.score, query, rows)
-            order = np.argsort(-score, kind="stable")[: stage.keep_top]
-            return rows.with_columns({stage.name: score, "score": score}).take(order)
 
-        return call
+def _in_order_of(candidates: Candidates, rank: str) -> Candidates:
+    """Return the candidates with those of one path first, in its order; all others, and all without it, as they are."""
+    return candidates.take(np.argsort(candidates[rank], kind="stable")) if rank in candidates.columns else candidates
 
 
 def _by_recall_rank(candidates: Candidates) -> Candidates:
@@ -186,16 +160,3 @@ def _by_recall_rank(candidates: Candidates) -> Candidates:
     best = np.min(ranks, axis=0) if ranks else np.zeros(len(candidates), np.uint16)
     scored = candidates.with_columns({"score": -best.astype(np.float32)})
     return scored.take(np.argsort(best, kind="stable"))
-
-
-async def _attempt(name: str, call: Callable[[], Awaitable[T]], timeout_s: float | None, trace: Trace) -> T | None:
-    """Await one part of the cascade; a failure or a timeout is logged, flagged and answered with None."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await call()
-    except TimeoutError:
-        trace.degrade(f"{name}:timeout")
-    except Exception as error:  # a part may fail in any way: the answer goes on without it
-        log.warning("%s failed: %r", name, error)
-        trace.degrade(f"{name}:error")
-    return None

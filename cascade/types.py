@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -66,6 +66,30 @@ class Candidates:
         """Return the same rows with `columns` added or replaced."""
         return replace(self, columns={**self.columns, **columns})
 
+    def followed_by(self, others: Candidates) -> Candidates:
+        """Return these rows and then the others; a column that one part lacks is NaN there, or 0 where it cannot be."""
+        if len(others) == 0 or len(self) == 0:
+            return self if len(self) else others
+        names = dict.fromkeys([*self.columns, *others.columns])
+        columns = {
+            name: np.concatenate([part._filled(name, self, others) for part in (self, others)]) for name in names
+        }
+        return Candidates(np.concatenate([self.pages, others.pages]), columns)
+
+    def _filled(self, name: str, *parts: Candidates) -> Column:
+        if name in self.columns:
+            return self.columns[name]
+        like = next(part.columns[name] for part in parts if name in part.columns)
+        return np.full((len(self), *like.shape[1:]), np.nan if like.dtype.kind == "f" else 0, like.dtype)
+
+    @staticmethod
+    def joined(parts: Sequence[Candidates]) -> Candidates:
+        """Return parts of one list, with the same columns, as one."""
+        if len(parts) < 2:
+            return parts[0] if parts else Candidates.empty()
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns}
+        return Candidates(np.concatenate([part.pages for part in parts]), columns)
+
     @staticmethod
     def empty() -> Candidates:
         """Return no candidates."""
@@ -76,6 +100,10 @@ class TriggerLookup(Protocol):
     """Finds what is known of the query's own page, or makes it from the words that the caller sent."""
 
     async def locate(self, query: Query) -> Trigger: ...
+
+    def unknown(self, query: Query) -> Trigger:
+        """Return what can be said of the page without any table."""
+        ...
 
 
 class RecallPath(Protocol):
@@ -94,6 +122,14 @@ class Hydrator(Protocol):
     def name(self) -> str: ...
 
     async def hydrate(self, query: Query, candidates: Candidates) -> Candidates: ...
+
+
+class AnytimeHydrator(Hydrator, Protocol):
+    """Adds columns at a price a row; it may be run on the best rows first and stopped between runs."""
+
+    def waiting(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        """Return which rows have a price: their columns are not known from an earlier run."""
+        ...
 
 
 class Filter(Protocol):

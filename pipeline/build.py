@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,11 +21,12 @@ from pipeline.step import Runner, Step, hash_files
 from ranking.features import STAGE1, STAGE2
 from recall.paths import TABLES
 from recall.popular.lookup import OVERALL
-from store.bundle import Bundle, Manifest, bundle_name, current_name, open_bundle, publish
+from store.bundle import Bundle, BundleError, Manifest, bundle_name, current_name, open_bundle, point_current, publish
 from store.page_row import PageText, read_text
+from store.room import room_on
 from store.tables import LmdbTable
 
-WORK = "work"
+WORK, BUILDING = "work", ".building"
 _WARMUP = 8
 
 
@@ -104,7 +106,8 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         Step(
             "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
             config=("cross_encoder", "text"),
-            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights"),
+            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights",
+                  "ranking.cross_encoder.export"),
             shared=True,
         ),
         *([searched] if student_first else []),
@@ -125,21 +128,25 @@ def build(
     Under torchrun every process calls this: the first one builds, the others come along where models train.
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
     Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
-    tables that cannot be read.
+    tables that cannot be read; DiskFullError when there is no room, with the live bundle as it was.
     """
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
-    root = bundles / WORK
-    root.mkdir(parents=True, exist_ok=True)
+    bundles.mkdir(parents=True, exist_ok=True)
     inputs = f"{hash_files(sorted(find(data).values()))} {until}"
-    runner = Runner(root, config, inputs)
-    if only:
-        runner.run(_needed(chosen, set(only)))
-        return None
-    runner.run(chosen)
-    if not runner.world.main:
-        return None
-    return _published(bundles, runner) or _publish(bundles, runner)
+    with room_on(bundles):
+        root = bundles / WORK
+        root.mkdir(exist_ok=True)
+        runner = Runner(root, config, inputs)
+        if only:
+            runner.run(_needed(chosen, set(only)))
+            return None
+        if runner.world.main:
+            shutil.rmtree(bundles / BUILDING, ignore_errors=True)  # of a killed run: the room may be needed
+        runner.run(chosen)
+        if not runner.world.main:
+            return None
+        return _published(bundles, runner) or _publish(bundles, runner)
 
 
 def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
@@ -158,17 +165,24 @@ def _needed(all_steps: Sequence[Step], wanted: set[str]) -> list[Step]:
 
 
 def _published(bundles: Path, runner: Runner) -> Bundle | None:
-    """Return the current bundle when it was made from exactly these inputs."""
+    """Return the bundle that was made from exactly these inputs: the current one, or one that a kill kept from it."""
+    same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the time differs, the inputs do not
     try:
         name = current_name(bundles)
-        same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the time differs, the inputs do not
-        return open_bundle(bundles, name) if name.endswith(same) else None
-    except RuntimeError:
-        return None
+        if name.endswith(same):
+            return open_bundle(bundles, name)
+    except BundleError:
+        pass
+    for path in sorted(bundles.glob(f"[0-9]*Z-{same}"), reverse=True):
+        with suppress(BundleError):
+            opened = open_bundle(bundles, path.name)
+            point_current(bundles, path.name)
+            return opened
+    return None
 
 
 def _publish(bundles: Path, runner: Runner) -> Bundle:
-    building = bundles / ".building"
+    building = bundles / BUILDING
     shutil.rmtree(building, ignore_errors=True)
     _lay_out(runner.root, building)
     created = datetime.now(UTC).replace(microsecond=0)
@@ -191,7 +205,6 @@ _FILES = {
     "two_tower/query.onnx": "two_tower/query.onnx",
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",
-    "cross_encoder/model.onnx": "student/model.onnx",
     f"cross_encoder/{student.WEIGHTS}": f"student/{student.WEIGHTS}",
     "stage2/model.txt": "stage2/model.txt",
     "blend.json": "blend/blend.json",
@@ -203,6 +216,8 @@ def _lay_out(root: Path, building: Path) -> None:
         target = building / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / source, target)
+    for model in (root / "student" / student.EXPORTED).iterdir():  # one or two
+        shutil.copyfile(model, building / "cross_encoder" / model.name)
 
 
 def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:

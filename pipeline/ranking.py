@@ -13,13 +13,14 @@ from pipeline import leak
 from pipeline.events import label_events
 from pipeline.snapshot import Snapshot, query_of, snapshot
 from pipeline.step import Work, progress
+from pipeline.student import EXPORTED
 from ranking import blend
+from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.examples import Event, GroupWriter, LoggedPages, collect
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm import train as lightgbm
 from ranking.lightgbm.score import LightGbmScorer
-from text_model.session import OnnxModel
 
 STAGE1_KEPT = 30
 
@@ -102,8 +103,8 @@ def _collect(
 def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitable[Candidates]]:
     """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
     rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
-    model = OnnxModel(work.of("student") / "model.onnx")
-    heads = CrossEncoderHeads(model, past.tokenizer.cls, past.tokenizer.sep, past.native)
+    model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
+    heads = CrossEncoderHeads(model, past.native)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
         score = rankers[_half(query.page)].score(query, candidates)

@@ -56,7 +56,9 @@ def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapsho
     tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", work.config.text.tokens_per_page)
     with ThreadPoolExecutor(2, "native") as native:
         directories = {"cf": work.of("cf") / PAST, "two_tower": work.of("two_tower")}
-        recall = open_recall(directories, tables.__getitem__, tokenizer, dict.fromkeys(directories, native), threads=2)
+        recall = open_recall(
+            directories, tables.__getitem__, tokenizer, dict.fromkeys((*directories, "ranking"), native), threads=2
+        )
         steps = [RecallStep(path, LIMITS.get(path.name, 1 << 16), math.inf) for path in (*recall.paths, *extra)]
         cascade = Cascade(
             trigger=PageLookup(tables["pages"], tokenizer),

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pipeline.config import BuildConfig
+from store.bundle import fsync_tree
 from text_model.parallel import World, world
 
 DONE = "done.json"
@@ -91,6 +92,7 @@ class Runner:
             done = {"key": key, "seconds": seconds, "figures": figures}
             (working / DONE).write_text(json.dumps(done, indent=1, default=str))
             (working / _BEGUN).unlink()
+            fsync_tree(working)  # a finished step is whole after a power cut too
             working.rename(target)
             console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
         self.world.wait()
@@ -149,6 +151,9 @@ def _begin(working: Path, key: str, keep: bool) -> None:
 
 
 def _clear(directory: Path) -> None:
+    (directory / DONE).unlink(
+        missing_ok=True
+    )  # first: a kill in the middle must not leave a part that says it is whole
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,9 @@ from pipeline.teachers import stamped
 from pipeline.text import PageTokens, page_tokens
 from ranking.cross_encoder import parity
 from ranking.cross_encoder.examples import Labels, PairInputs
+from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.model import CrossEncoder, LowerLayers, Scores
+from ranking.cross_encoder.pairs import Tokens, open_pair_model
 from ranking.cross_encoder.train import distil, fine_tune
 from ranking.cross_encoder.weights import load_weights, save_weights
 from store.bundle import BundleError, open_bundle
@@ -26,10 +29,13 @@ from text_model.export import export, quantize
 from text_model.pair_encoder import PairEncoder
 from text_model.parallel import world
 from text_model.session import OnnxModel
+from text_model.tokens import pair_inputs
 from text_model.training import Curve
 
 WEIGHTS = "student.safetensors"
+EXPORTED = "exported"  # the files that serve
 PREVIOUS = "previous"
+_FLOAT = "float"
 _PARITY_PAIRS, _PARITY_BATCH = 1_000, 50
 _EXACT_BATCHES = 4
 
@@ -49,11 +55,11 @@ def student(work: Work) -> dict[str, object]:
     if not world().main:
         return {}
     save_weights(model, out / WEIGHTS)
-    export(Scores(model), out / "float.onnx", ["click", "quality"])
-    quantize(out / "float.onnx", out / "model.onnx")
+    export_pair_model(model, out / EXPORTED, int8=True)
+    export_pair_model(model, out / _FLOAT, int8=False)
     found = _parity(model, tokens, labelled, out)
-    for name in ("float.onnx", "student.checkpoint"):
-        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / _FLOAT)
+    (out / "student.checkpoint").unlink(missing_ok=True)
     found.check(_taught(work.config.cross_encoder.click_share))
     return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
 
@@ -117,19 +123,22 @@ def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | No
 def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path) -> parity.Parity:
     rows = np.random.default_rng(0).permutation(len(labelled.page1))[:_PARITY_PAIRS]
     batches = [
-        tokens.pairs(labelled.page1[part], labelled.page2[part])
+        ([tokens[row] for row in labelled.page1[part]], [tokens[row] for row in labelled.page2[part]])
         for part in np.array_split(rows, max(1, len(rows) // _PARITY_BATCH))
     ]
+    cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
     trained = Scores(model).eval()
 
-    def by_torch(batch: dict[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+    def by_torch(first: list[Tokens], second: list[Tokens]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        inputs = {name: torch.from_numpy(value) for name, value in pair_inputs(first, second, cls, sep).items()}
         with torch.inference_mode():
-            return [score.numpy() for score in trained(**{n: torch.from_numpy(v) for n, v in batch.items()})]
+            click, quality = trained(**inputs)
+        return click.numpy(), quality.numpy()
 
-    def over(score: Callable[[dict[str, NDArray[np.int64]]], list[NDArray[np.float32]]], count: int) -> parity.Scores:
-        click, quality = zip(*(score(batch) for batch in batches[:count]), strict=True)
+    def over(score: Callable[[list[Tokens], list[Tokens]], parity.Scores], count: int) -> parity.Scores:
+        click, quality = zip(*(score(*batch) for batch in batches[:count]), strict=True)
         return np.concatenate(click), np.concatenate(quality)
 
     exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a wrong export is wrong everywhere
-    as_float, as_int8 = (over(OnnxModel(out / f"{name}.onnx").run, len(batches)) for name in ("float", "model"))
-    return parity.measure(exact, as_float, as_int8)
+    as_float = over(open_pair_model(out / _FLOAT, cls, sep, kept_as=np.float32).run, len(batches))
+    return parity.measure(exact, as_float, over(open_pair_model(out / EXPORTED, cls, sep).run, len(batches)))

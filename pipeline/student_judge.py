@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.examples import page_ids
 from pipeline.step import Work
+from pipeline.student import EXPORTED
 from pipeline.text import page_tokens
-from text_model.session import OnnxModel
-from text_model.tokens import pair_inputs
+from ranking.cross_encoder.pairs import open_pair_model
 
 _BATCH = 32
 
@@ -22,7 +22,8 @@ class StudentJudge:
     def __init__(self, work: Work, others: Mapping[int, NDArray[np.uint32]] | None = None) -> None:
         self._pages = page_ids(work)
         self._tokens = page_tokens(work)
-        self._model = OnnxModel(work.of("student") / "model.onnx")
+        tokenizer = self._tokens.tokenizer
+        self._model = open_pair_model(work.of("student") / EXPORTED, tokenizer.cls, tokenizer.sep)
         self._others = others or {}
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
@@ -33,11 +34,11 @@ class StudentJudge:
         lengths = np.array([len(row) for row in tokens], np.int64)
         order = np.argsort(lengths[first] + lengths[second], kind="stable")  # pairs of like length share a batch
         quality = np.empty(len(page1), np.float32)
-        cls, sep = self._tokens.tokenizer.cls, self._tokens.tokenizer.sep
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]
-            pairs = [tokens[row] for row in first[part]], [tokens[row] for row in second[part]]
-            quality[part] = self._model.run(pair_inputs(*pairs, cls, sep))[1]
+            quality[part] = self._model.run(
+                [tokens[row] for row in first[part]], [tokens[row] for row in second[part]]
+            )[1]
         return quality
 
     def _of(self, pages: NDArray[np.uint64]) -> list[NDArray[np.uint32]]:

@@ -62,11 +62,12 @@ def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matr
 
 
 def _with_defaults(candidates: Candidates) -> dict[str, NDArray[Any]]:
-    """Fill in for a recall path that found nothing: no counts, no rank, exactly as for a page that it did not find."""
+    """Fill in for what failed: a recall path as where it did not find a page, a cosine as where there is no vector."""
     rows = len(candidates)
     zeros = np.zeros(rows, np.float32)
     columns: dict[str, NDArray[Any]] = dict.fromkeys((*PAIR_FIELDS, "qprime_quality"), zeros)
     columns.update(dict.fromkeys(RECALL_RANKS, np.full(rows, NOT_RECALLED)))
+    columns.update(dict.fromkeys(("cf_cosine", "two_tower_cosine"), np.full(rows, np.nan, np.float32)))
     columns.update(candidates.columns)
     return columns
 

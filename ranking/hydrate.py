@@ -23,11 +23,12 @@ class PageLookup:
         """Return the trigger; one read of one row."""
         (row,) = await self._pages.get_many(np.array([query.page], np.uint64))
         if row is None:
-            return self._unknown(query)
+            return self.unknown(query)
         facts = read_facts([row])[0]
         return Trigger(True, facts, read_tokens(row, facts))
 
-    def _unknown(self, query: Query) -> Trigger:
+    def unknown(self, query: Query) -> Trigger:
+        """Return the trigger as the URL and the caller's words alone make it."""
         tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])
         facts = np.zeros(1, FACTS)[0]
         facts["page"], facts["host"], facts["address"] = query.page, host_id(query.url), address_key(query.url)

@@ -75,7 +75,9 @@ class AnnIndex:
 
     def save(self, path: Path) -> None:
         """Write `<path>.faiss` and `<path>.pages.npy`."""
-        faiss.write_index(self._index, f"{path}.faiss")
+        # FAISS's own writer drops the last bytes on a full disk, and does not say so.
+        with Path(f"{path}.faiss").open("wb") as file:
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
         np.save(f"{path}.pages.npy", self.pages)
 
 

@@ -29,6 +29,7 @@ class Recall:
     paths: tuple[RecallPath, ...]
     fallback: RecallPath
     similarities: tuple[Hydrator, ...]
+    indexes: Mapping[str, ann.AnnIndex]  # by the name of the path that searches it
 
 
 def open_recall(
@@ -40,7 +41,8 @@ def open_recall(
 ) -> Recall:
     """Open every recall path.
 
-    `directory[path]` holds its index files, `native[path]` are its threads, `table(name)` gives a key-value table.
+    `directory[path]` holds its index files, `native[path]` are its threads and `native["ranking"]` those of
+    the similarities, `table(name)` gives a key-value table.
     """
     cf = ann.load(directory["cf"] / "pages")
     towers = directory["two_tower"]
@@ -55,5 +57,6 @@ def open_recall(
             QPrimeRecall(table("qprime")),
         ),
         fallback=PopularRecall(table("popular")),
-        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["two_tower"])),
+        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["ranking"])),
+        indexes={"cf": cf, "two_tower": pages},
     )

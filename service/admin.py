@@ -9,6 +9,7 @@ from service.gateway import Gateway
 from service.health import add_health
 from service.http import HANDLERS
 from service.metrics import CONTENT_TYPE
+from service.swap.route import add_swap
 
 
 def make_admin_app(gateway: Gateway) -> FastAPI:
@@ -28,6 +29,7 @@ def make_admin_app(gateway: Gateway) -> FastAPI:
         """Prometheus metrics of this process."""
         return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
+    add_swap(app, gateway)
     routes = app.openapi()["paths"]
     app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: False, protocol="admin")
     return app

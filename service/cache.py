@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from service.refusal import Refusal
 
@@ -28,14 +28,17 @@ class Sized(Protocol):
 
 V = TypeVar("V", bound=Sized)
 
+_Place = tuple[Hashable, Hashable]  # key and variant of a computation
+
 
 @dataclass(slots=True)
 class _Flight(Generic[V]):
     """One computation under way, and how many callers wait for it."""
 
     task: asyncio.Future[V]
-    place: Hashable
+    place: _Place
     waiters: int
+    wanted: bool = True  # False when its value shall not be kept
 
 
 class Cache(Generic[V]):
@@ -58,10 +61,19 @@ class Cache(Generic[V]):
         self._max_bytes, self._ttl_s, self._stale_s = max_bytes, ttl_s, stale_s
         self._count, self._clock = count, clock
         self._kept: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
-        self._flights: dict[Hashable, _Flight[V]] = {}
+        self._flights: dict[_Place, _Flight[V]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def fresh(self, key: Hashable) -> V | None:
+        """Return the value of `key` where it is kept and younger than `ttl_s`; nothing is computed or counted else."""
+        kept = self._kept.get(key)
+        if kept is None or self._clock() - kept[0] > self._ttl_s:
+            return None
+        self._kept.move_to_end(key)
+        self._count("hit")
+        return kept[1]
 
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
         """Return the value of `key`, computing it if need be.
@@ -85,6 +97,13 @@ class Cache(Generic[V]):
         self._count("miss" if flight is None else "joined")
         return await self._wait(flight or self._start(key, variant, compute, waiters=0))
 
+    def forget(self, unwanted: Callable[[Any], bool]) -> None:
+        """Drop the values of unwanted keys; one that is being computed reaches its callers and is not kept."""
+        for key in [key for key in self._kept if unwanted(key)]:
+            self._drop(key)
+        for flight in self._flights.values():
+            flight.wanted = flight.wanted and not unwanted(flight.place[0])
+
     def close(self) -> None:
         """Cancel what is being computed and forget everything."""
         for flight in self._flights.values():
@@ -98,7 +117,8 @@ class Cache(Generic[V]):
             if task.cancelled():
                 return
             if (error := task.exception()) is None:
-                self._keep(key, task.result())
+                if flight.wanted:
+                    self._keep(key, task.result())
             else:
                 log.warning("an answer could not be computed: %r", error)
 

@@ -35,4 +35,7 @@ def add_health(app: FastAPI, gateway: Gateway) -> None:
         """Whether requests should be sent here."""
         if not gateway.ready:
             return problems.NOT_READY.response(request.scope[REQUEST_ID])
-        return Response(orjson.dumps({"status": "ready", "bundle": gateway.bundle}), media_type=_JSON)
+        state: dict[str, Any] = {"status": "ready", "bundle": gateway.bundle}
+        if (refused := gateway.refused) is not None:  # ready all the same: the bundle before it serves
+            state["refused"] = {"bundle": refused.bundle, "reason": refused.reason}
+        return Response(orjson.dumps(state), media_type=_JSON)

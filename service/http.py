@@ -14,8 +14,10 @@ from service.answer import Answer, Ask
 from service.door import CALLER, Doorkeeper
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
+from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
+from service.kept_answers import KeptAnswers
 from service.recommender import ClientError, recommend_each
 from service.refusal import Refusal
 from service.schema import (
@@ -58,19 +60,20 @@ def make_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
-    _add_recommend(app, gateway)
+    caching = HttpCaching(gateway.settings, keys=gateway.door.closed)
+    _add_recommend(app, gateway, caching)
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    app.add_middleware(EndsWithCaller)
     app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
+    app.add_middleware(KeptAnswers, recommender=gateway.recommender, caching=caching)
     app.add_middleware(Doorkeeper, door=gateway.door)
     app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
     return app
 
 
-def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
+def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None:
     recommender = gateway.recommender
-
-    caching = HttpCaching(gateway.settings, keys=gateway.door.closed)
 
     @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
     async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:

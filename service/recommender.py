@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
-from cascade.trace import Trace
+from cascade.trace import Trace, tracing
 from cascade.types import Query
 from corpus.url import InvalidURL, canonical, page_id
 from service.answer import Answer, Ask, recommendations
@@ -70,6 +70,19 @@ class Recommender:
                 (query, ask.k, bundle.name), lambda: self._start(query, ask.k, budget_ms), variant=budget_ms
             )
 
+    def forget_other_bundles(self) -> None:
+        """Drop the answers of bundles that are not live any more: nobody asks for them again."""
+        self._cache.forget(lambda key: bool(key[-1] != self.live.bundle.name))
+
+    def kept(self, ask: Ask) -> Answer | None:
+        """Return the answer where it is kept and fresh, at once; None for anything else, also for a bad URL."""
+        bundle = self.live.bundle
+        try:
+            query = self._query(ask, bundle.fragment_hosts)
+        except ClientError:
+            return None
+        return self._cache.fresh((query, ask.k, bundle.name))
+
     def close(self) -> None:
         """End what is being computed."""
         self._cache.close()
@@ -115,7 +128,8 @@ class Recommender:
         trace = Trace(explain=explained)
         deadline = Deadline.after(budget_ms / 1e3)
         await permit.turn()
-        chosen = await bundle.cascade.run(query, k, deadline, trace)
+        with tracing(trace):
+            chosen = await bundle.cascade.run(query, k, deadline, trace)
         self._count(trace)
         if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
             self._unknown.note(query)

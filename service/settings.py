@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,7 +25,7 @@ class RecallSettings(Section):
     """One recall path: how many candidates it may bring, and how long it may take."""
 
     limit: int = Field(ge=0, le=1000)
-    timeout_ms: float = Field(default=60.0, gt=0)
+    timeout_ms: float = Field(default=30.0, gt=0)
 
 
 class RecallPaths(Section):
@@ -41,7 +42,7 @@ class StageSettings(Section):
     """One ranking stage: how many candidates it passes on, and how long it may take."""
 
     keep_top: int = Field(default=30, ge=1, le=1000)
-    timeout_ms: float = Field(default=400.0, gt=0)
+    timeout_ms: float = Field(default=1000.0, gt=0)
 
 
 class SelectSettings(Section):
@@ -60,27 +61,51 @@ class ThreadSettings(Section):
 
 
 class CacheSettings(Section):
-    """The in-process cache of whole answers, which `max_mb = 0` turns off; and what caches outside may keep."""
+    """What is kept: answers (`max_mb = 0`: none) and what the cross-encoder has read; what caches outside may keep."""
 
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
+    page_states_mb: float = Field(default=64.0, ge=0, description="of the cross-encoder: pages that it has read")
     public_s: int = Field(default=60, ge=0)
     public_stale_s: int = Field(default=600, ge=0)
 
 
-class RedisSettings(Section):
-    """Limits on every call to Redis; nothing is retried."""
+class BreakerSettings(Section):
+    """When a Redis server that fails is left alone, and for how long; then one call at a time tries it."""
 
-    socket_timeout_ms: float = Field(default=50.0, gt=0)
-    connect_timeout_ms: float = Field(default=100.0, gt=0)
-    max_connections: int = Field(default=256, ge=1)
+    failures: int = Field(default=5, ge=1, description="and at least half of the calls, both within `window_s`")
+    window_s: float = Field(default=2.0, gt=0)
+    open_s: float = Field(default=0.5, gt=0)
+
+
+class RedisSettings(Section):
+    """Limits on every call to Redis; nothing is retried, since the bundle's own tables are faster than any retry."""
+
+    timeout_ms: float = Field(
+        default=12.0, gt=0, description="for one read, or twice that when the event loop stands still"
+    )
+    socket_timeout_ms: float = Field(default=200.0, gt=0)
+    connect_timeout_ms: float = Field(default=500.0, gt=0)
+    max_connections: int = Field(default=256, ge=1, description="a server")
+    breaker: BreakerSettings = BreakerSettings()
 
 
 class UnknownSettings(Section):
     """Pages that no table knows: kept for the next refresh of Q', with the words that callers sent of them."""
 
     most: int = Field(default=100_000, ge=0, description="that wait; 0 keeps none")
+
+
+class SwapSettings(Section):
+    """How another bundle takes the live one's place, and what refuses it."""
+
+    watch_s: float = Field(default=1.0, ge=0, description="between two looks at `current`; 0 never looks")
+    check_s: float = Field(default=300.0, gt=0, description="for the check in a process of its own")
+    nice: int = Field(default=10, ge=0, le=19, description="of that process")
+    min_common: float = Field(default=0.05, ge=0, le=1, description="share of the live bundle's pages; 0 takes any")
+    max_shift: float = Field(default=2.0, gt=0, description="of mean score and quality, in standard deviations")
 
 
 class BlockSettings(Section):
@@ -121,22 +146,25 @@ class ServerSettings(Section):
     idle_s: int = Field(default=75, ge=1)
     drain_s: float = Field(default=1.0, ge=0)
     grace_s: int = Field(default=10, ge=1)
+    log: Literal["text", "json"] = "text"
 
 
 class Settings(Section):
     """The gateway's settings; `read_settings` builds them from every source."""
 
-    budget_ms: float = Field(default=500.0, gt=0)
+    budget_ms: float = Field(default=100.0, gt=0)
     max_budget_ms: float = Field(default=5000.0, gt=0)
+    read_timeout_ms: float = Field(default=30.0, gt=0, description="of the pages table: the trigger, all candidates")
     recall: RecallPaths = RecallPaths()
-    stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=100)
-    stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=400)
+    stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=50)
+    stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=1000)
     blend: StageSettings = StageSettings(keep_top=30, timeout_ms=50)
     select: SelectSettings = SelectSettings()
     threads: ThreadSettings = ThreadSettings()
     cache: CacheSettings = CacheSettings()
     redis: RedisSettings = RedisSettings()
     unknown: UnknownSettings = UnknownSettings()
+    swap: SwapSettings = SwapSettings()
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
     overload: OverloadSettings = OverloadSettings()

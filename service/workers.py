@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import multiprocessing
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import quote
 
 from service.leaving import leave_hanging_threads, leave_within
+from service.log import start_log
 from service.server import Address, ServeError, Stop, bind, serve
 from service.settings import Settings
 
@@ -29,7 +29,7 @@ class Job:
 
     bundles: Path
     bundle: str | None
-    redis_url: str | None
+    redis_url: str | None = field(repr=False)  # it may hold a password
     settings: Settings
     address: Address
 
@@ -38,7 +38,7 @@ def run(job: Job, announces: bool = True) -> None:
     """Serve in this process until a signal. Raises BundleError and ServeError."""
     import uvloop
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_log(job.settings.server.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(job, announces))
     leave_hanging_threads(_JOIN_S)

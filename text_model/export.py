@@ -18,11 +18,22 @@ def export(module: nn.Module, path: Path, outputs: list[str]) -> None:
     ids = torch.randint(1000, 2000, (2, 16))
     example = (ids, torch.zeros_like(ids), torch.ones_like(ids))
     axes = {name: {0: "rows", 1: "length"} for name in INPUTS} | {name: {0: "rows"} for name in outputs}
+    export_of(module, path, dict(zip(INPUTS, example, strict=True)), outputs, axes)
+
+
+def export_of(
+    module: nn.Module,
+    path: Path,
+    inputs: dict[str, torch.Tensor],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+) -> None:
+    """Write a module of any inputs as ONNX; `axes` names the dimensions that are free."""
     with warnings.catch_warnings():
         # The TorchScript exporter takes a tenth of the new one's time and its graph runs faster quantized.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module.eval(), example, str(path), input_names=list(INPUTS), output_names=outputs,
+            module.eval(), tuple(inputs.values()), str(path), input_names=list(inputs), output_names=outputs,
             dynamic_axes=axes, opset_version=17, dynamo=False,
         )  # fmt: skip
 

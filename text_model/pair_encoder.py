@@ -28,7 +28,8 @@ class PairEncoder(nn.Module):
             raise SettingsError(f"joint_layers is {joint_layers}: give 1 or more, or the two pages never meet")
         self.base = base
         self.by_layers = splits(base)  # whether `lower` and `upper` work
-        self._alone = max(0, base.config.num_hidden_layers - joint_layers) if self.by_layers else 0
+        #: How many of the lowest layers read each page alone.
+        self.alone = max(0, base.config.num_hidden_layers - joint_layers) if self.by_layers else 0
 
     @property
     def width(self) -> int:
@@ -49,7 +50,7 @@ class PairEncoder(nn.Module):
 
     def lower(self, layers: int, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the states above the lowest `layers`, (rows, length, width)."""
-        if self._alone:
+        if self.alone:
             places = _places(token_type_ids, attention_mask)
             states = self.base.embeddings(
                 input_ids=input_ids, token_type_ids=torch.zeros_like(input_ids), position_ids=places
@@ -83,7 +84,7 @@ class PairEncoder(nn.Module):
         pages = _pages(token_type_ids, attention_mask).float()
         alone = _bias(pages.transpose(1, 2) @ pages)
         for number, layer in enumerate(self._layers()[first:end], first):
-            states = layer(states, alone if number < self._alone else both)
+            states = layer(states, alone if number < self.alone else both)
         return states
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -21,7 +23,7 @@ class OnnxModel:
         self._session = ort.InferenceSession(str(path), options, providers=wanted)
         self._inputs = {entry.name for entry in self._session.get_inputs()}
 
-    def run(self, inputs: dict[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """Return the model's outputs for one padded batch."""
         feed = {name: value for name, value in inputs.items() if name in self._inputs}
         outputs: list[NDArray[np.float32]] = self._session.run(None, feed)

@@ -75,12 +75,16 @@ def _required_id(tokenizer: Tokenizer, *names: str) -> int:
     raise ValueError(f"the tokenizer has none of {names}: use a model with sentence-pair special tokens")
 
 
+def padded_length(tokens: int) -> int:
+    """Return the next of LENGTHS."""
+    return next(length for length in LENGTHS if length >= tokens)
+
+
 def pad(
     sequences: Sequence[NDArray[np.uint32]], types: Sequence[NDArray[np.uint8]] | None = None
 ) -> dict[str, NDArray[np.int64]]:
     """Return model inputs (rows, length) int64, padded with 0 to the next of LENGTHS."""
-    longest = max((len(s) for s in sequences), default=1)
-    length = next(n for n in LENGTHS if n >= longest)
+    length = padded_length(max((len(s) for s in sequences), default=1))
     ids = np.zeros((len(sequences), length), np.int64)
     mask = np.zeros_like(ids)
     kinds = np.zeros_like(ids)

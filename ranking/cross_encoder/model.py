@@ -98,6 +98,24 @@ class Scores(nn.Module):
         return click, expected_quality(quality)
 
 
+class JointScores(nn.Module):
+    """The same from the states of both pages above the layers that read a page alone; one page 1 serves all rows."""
+
+    def __init__(self, model: CrossEncoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor) -> tuple[Tensor, Tensor]:
+        """Return click (rows,) and quality in 0 to 4 (rows,); states are (rows, length, width)."""
+        rows = states2.shape[0]
+        states = torch.cat([states1.expand(rows, -1, -1), states2], dim=1)
+        first = mask1.expand(rows, -1)
+        mask = torch.cat([first, mask2], dim=1)
+        second = torch.cat([torch.zeros_like(first), mask2], dim=1)
+        click, quality = self.model.above(self.model.encoder.alone, states, second, mask)
+        return click, expected_quality(quality)
+
+
 def pair_scores(model: CrossEncoder, frozen_layers: int, inputs: Batch) -> tuple[Tensor, Tensor]:
     """Return click and quality logits of pairs, whose inputs may hold `states` above the frozen layers."""
     if "states" in inputs:

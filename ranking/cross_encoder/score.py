@@ -6,11 +6,11 @@ import asyncio
 from concurrent.futures import Executor
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from cascade.types import Candidates, Query
-from text_model.session import OnnxModel
-from text_model.tokens import pair_inputs
+from cascade.types import Candidates, Query, Trigger
+from ranking.cross_encoder.pairs import PairModel, Scores
 
 
 class CrossEncoderHeads:
@@ -18,28 +18,42 @@ class CrossEncoderHeads:
 
     name = "cross_encoder"
 
-    def __init__(self, model: OnnxModel, cls: int, sep: int, native: Executor) -> None:
+    def __init__(self, model: PairModel, native: Executor, kept_pairs: int = 0) -> None:
+        """Keep the scores of `kept_pairs` pairs of known pages, the last that were asked for."""
+        self._kept: LRUCache[tuple[int, int], tuple[float, float]] = LRUCache(kept_pairs)
         self._model = model
-        self._cls = cls
-        self._sep = sep
         self._native = native
+
+    def waiting(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        """Return which pairs were not scored before."""
+        if query.trigger is None or not query.trigger.known:
+            return np.ones(len(candidates), np.bool_)
+        return np.array([(query.page, page) not in self._kept for page in candidates.pages.tolist()], np.bool_)
 
     async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
         """Return the candidates with columns `click` and `quality`, float32."""
         if query.trigger is None:
             raise ValueError("the cross-encoder needs the query's trigger")
-        tokens = candidates["token_ids"]
-        second = [row[:count] for row, count in zip(tokens, candidates["tokens"].tolist(), strict=True)]
-        first = [query.trigger.tokens] * len(second)
-        loop = asyncio.get_running_loop()
-        click, quality = await loop.run_in_executor(self._native, self.scores, first, second)
+        click, quality = (np.full(len(candidates), np.nan, np.float32) for _ in range(2))
+        if query.trigger.known:  # the words of an unknown page are the caller's: the next one may send others
+            for row, page in enumerate(candidates.pages.tolist()):
+                if (kept := self._kept.get((query.page, page))) is not None:
+                    click[row], quality[row] = kept
+        rows = np.flatnonzero(np.isnan(click))
+        if len(rows):
+            click[rows], quality[rows] = await self._scores(query.trigger, candidates.take(rows))
+            if query.trigger.known:
+                self._keep(query.page, candidates.pages[rows], click[rows], quality[rows])
         return candidates.with_columns({"click": click, "quality": quality})
 
-    def scores(
-        self, first: list[NDArray[np.uint32]], second: list[NDArray[np.uint32]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return click and quality of each pair of token sequences."""
-        if not second:
-            return np.empty(0, np.float32), np.empty(0, np.float32)
-        click, quality = self._model.run(pair_inputs(first, second, self._cls, self._sep))
-        return click, quality
+    async def _scores(self, trigger: Trigger, candidates: Candidates) -> Scores:
+        second = [
+            row[:count] for row, count in zip(candidates["token_ids"], candidates["tokens"].tolist(), strict=True)
+        ]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._native, self._model.run, [trigger.tokens], second)
+
+    def _keep(self, page: int, others: NDArray[np.uint64], *scores: NDArray[np.float32]) -> None:
+        if self._kept.maxsize:
+            keys = [(page, other) for other in others.tolist()]
+            self._kept.update(zip(keys, zip(*(score.tolist() for score in scores), strict=True), strict=True))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, pair_inputs
+from ranking.cross_encoder.pairs import PairModel
+from text_model.tokens import PageTokenizer
 
 _BATCH = 32
 _TOKENIZED_AT_ONCE = 4_096  # pairs
@@ -20,7 +20,7 @@ Words = tuple[str, str, str]
 class TextPairScorer:
     """The bundle's cross-encoder over texts; the tokens of a page are made as the build makes them."""
 
-    def __init__(self, model: OnnxModel, tokenizer: PageTokenizer) -> None:
+    def __init__(self, model: PairModel, tokenizer: PageTokenizer) -> None:
         self._model = model
         self._tokenizer = tokenizer
 
@@ -46,6 +46,5 @@ class TextPairScorer:
         click, quality = (np.empty(len(left), np.float32) for _ in range(2))
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            pairs = [left[row] for row in rows], [right[row] for row in rows]
-            click[rows], quality[rows] = self._model.run(pair_inputs(*pairs, self._tokenizer.cls, self._tokenizer.sep))
+            click[rows], quality[rows] = self._model.run([left[row] for row in rows], [right[row] for row in rows])
         return click, quality

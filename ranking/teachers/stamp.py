@@ -54,7 +54,8 @@ def stamp(
 
 def _create(path: Path, shape: tuple[int, int]) -> None:
     beside = path.with_suffix(".writing")
-    np.lib.format.open_memmap(beside, mode="w+", dtype=np.float32, shape=shape).flush()
+    with beside.open("wb") as file:  # written out: on a full disk, a hole in a mapped file kills whoever writes into it
+        np.save(file, np.zeros(shape, np.float32))
     beside.rename(path)
 
 

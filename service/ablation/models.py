@@ -10,24 +10,27 @@ from numpy.typing import NDArray
 from evaluation.ablations.rerank import PageScorer
 from pipeline.examples import page_ids
 from pipeline.step import Work
+from pipeline.student import EXPORTED
 from pipeline.teachers import teacher_tokens
-from pipeline.text import PageTokens, page_tokens
+from pipeline.text import page_tokens
+from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.parity import HEADS
 from store.bundle import BundleError
 from text_model.session import OnnxModel
 
-#: Padded pairs -> one number a pair.
-PairScorer = Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
+#: (row of page 1, rows of pages 2) -> one number a pair.
+RowScorer = Callable[[int, NDArray[np.int64]], NDArray[np.float32]]
 
 
 def student(work: Work, head: str) -> PageScorer:
     """Return the arm's student by one of its heads, `click` or `quality`."""
-    model, output = OnnxModel(work.of("student") / "model.onnx"), HEADS.index(head)
+    tokens, output = page_tokens(work), HEADS.index(head)
+    model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
 
-    def score(pairs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        return model.run(pairs)[output]
+    def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
+        return model.run([tokens[page1]], [tokens[row] for row in page2])[output]
 
-    return _over(work, page_tokens(work), score)
+    return _over(work, score)
 
 
 def teacher(work: Work, head: str) -> PageScorer:
@@ -38,12 +41,12 @@ def teacher(work: Work, head: str) -> PageScorer:
     path = work.of("teachers") / f"{head}.onnx"
     if not path.is_file():
         raise BundleError(f"{path} is missing: teachers.base is no encoder that is kept, so leave out --tables 2")
-    model = OnnxModel(path)
+    model, tokens = OnnxModel(path), teacher_tokens(work)
 
-    def score(pairs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        return expected_class(model.run(pairs)[0])
+    def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
+        return expected_class(model.run(tokens.pairs(np.full(len(page2), page1), page2))[0])
 
-    return _over(work, teacher_tokens(work), score)
+    return _over(work, score)
 
 
 def expected_class(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,12 +57,10 @@ def expected_class(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(odds @ np.arange(logits.shape[1]) / odds.sum(axis=1), np.float32)
 
 
-def _over(work: Work, tokens: PageTokens, score: PairScorer) -> PageScorer:
+def _over(work: Work, score: RowScorer) -> PageScorer:
     known = page_ids(work)
 
     def scored(page: int, found: NDArray[np.uint64]) -> NDArray[np.float32]:
-        second = np.searchsorted(known, found)
-        first = np.full(len(second), np.searchsorted(known, np.uint64(page)))
-        return score(tokens.pairs(first, second))
+        return score(int(np.searchsorted(known, np.uint64(page))), np.searchsorted(known, found))
 
     return scored

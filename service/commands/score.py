@@ -41,13 +41,14 @@ def _scores(bundle: Bundle, pairs: list[TextPair], threads: int) -> Iterator[tup
     from rich.console import Console
     from rich.progress import Progress
 
+    from ranking.cross_encoder.pairs import open_pair_model
     from ranking.cross_encoder.text_pairs import TextPairScorer
-    from text_model.session import OnnxModel
     from text_model.tokens import PageTokenizer
 
     tokens = bundle.manifest.config["text"]["tokens_per_page"]
     tokenizer = PageTokenizer(bundle.file("tokenizer.json"), tokens)
-    scorer = TextPairScorer(OnnxModel(bundle.file("cross_encoder/model.onnx"), threads), tokenizer)
+    model = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep, threads)
+    scorer = TextPairScorer(model, tokenizer)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("score", total=len(pairs))
         first = [(pair.url1, pair.title1, pair.snippet1) for pair in pairs]

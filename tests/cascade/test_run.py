@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from cascade.bulkhead import Busy
 from cascade.deadline import Deadline
-from cascade.run import Cascade, RecallStep, Stage
+from cascade.run import Cascade, RecallStep
+from cascade.stages import Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
 from recall.merge import merge
@@ -52,14 +54,20 @@ class Lookup:
             raise self.error
         return Trigger(self.known, np.zeros(1, FACTS)[0], np.empty(0, np.uint32))
 
+    def unknown(self, query: Query) -> Trigger:
+        return Trigger(False, np.zeros(1, FACTS)[0], np.empty(0, np.uint32))
+
 
 @dataclass
 class Facts:
     """Knows pages below 100."""
 
     name: str = "page_facts"
+    error: Exception | None = None
 
     async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        if self.error is not None:
+            raise self.error
         return candidates.take(candidates.pages < 100)
 
 
@@ -186,21 +194,21 @@ async def test_a_failing_first_stage_leaves_the_order_of_the_merge(cascade: Casc
     stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0), cascade.stages[1]]
     pages, trace = await answer(replace(cascade, stages=stages))
     assert pages == [2, 4, 6]
-    assert trace.degraded == ["first:error"]
+    assert trace.degraded == ["first:error", "fallback:recall"]
 
 
 async def test_a_failing_later_stage_leaves_the_order_so_far(cascade: Cascade) -> None:
     stages = [cascade.stages[0], Stage((), ByPage("second", error=ValueError("model")), 2, 1.0)]
     pages, trace = await answer(replace(cascade, stages=stages))
     assert pages == [6, 4]
-    assert trace.degraded == ["second:error"]
+    assert trace.degraded == ["second:error", "fallback:first"]
 
 
 async def test_a_slow_model_is_left_at_its_timeout(cascade: Cascade) -> None:
     stages = [cascade.stages[0], Stage((), ByPage("second", seconds=10 * SOON), 2, SOON)]
     pages, trace = await answer(replace(cascade, stages=stages))
     assert pages == [6, 4]
-    assert trace.degraded == ["second:timeout"]
+    assert trace.degraded == ["second:timeout", "fallback:first"]
 
 
 async def test_a_scorer_with_too_few_scores_is_a_failed_stage(cascade: Cascade) -> None:
@@ -212,7 +220,7 @@ async def test_a_scorer_with_too_few_scores_is_a_failed_stage(cascade: Cascade) 
 
     pages, trace = await answer(replace(cascade, stages=[Stage((), Short(), 2, 1.0)]))
     assert pages == [2, 4, 6]
-    assert trace.degraded == ["short:error"]
+    assert trace.degraded == ["short:error", "fallback:recall"]
 
 
 async def test_an_unknown_page_is_flagged_and_answered(cascade: Cascade) -> None:
@@ -221,10 +229,29 @@ async def test_an_unknown_page_is_flagged_and_answered(cascade: Cascade) -> None
     assert trace.degraded == ["unknown_page"]
 
 
-async def test_without_the_pages_table_the_answer_is_empty_and_says_so(cascade: Cascade) -> None:
+async def test_without_the_page_s_own_facts_the_answer_is_ranked_all_the_same(cascade: Cascade) -> None:
     pages, trace = await answer(replace(cascade, trigger=Lookup(error=ConnectionError("refused"))))
+    assert pages == [4, 6]
+    assert trace.degraded == ["trigger:error"]
+
+
+async def test_without_the_pages_table_the_answer_is_empty_and_says_so(cascade: Cascade) -> None:
+    pages, trace = await answer(replace(cascade, hydrate=Facts(error=ConnectionError("refused"))))
     assert pages == []
-    assert trace.degraded == ["trigger:error", "empty"]
+    assert trace.degraded == ["pages:error", "fallback:popular", "empty"]
+
+
+async def test_where_no_stage_ranks_the_stored_list_comes_first_in_its_order(cascade: Cascade) -> None:
+    stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0)]
+    recall = [cascade.recall[0], RecallStep(Path("qprime", [8, 6]), 10, SOON)]
+    pages, trace = await answer(replace(cascade, stages=stages, recall=recall))
+    assert pages == [8, 6, 2, 4]
+    assert trace.degraded == ["first:error", "fallback:qprime"]
+
+
+async def test_a_part_without_a_free_thread_is_left_out_at_once(cascade: Cascade) -> None:
+    _, trace = await answer(with_path(cascade, Path("b", error=Busy("b has no thread free"))))
+    assert trace.degraded == ["recall:b:busy"]
 
 
 async def test_explain_holds_drops_stages_and_times(cascade: Cascade) -> None:

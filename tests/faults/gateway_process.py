@@ -54,11 +54,12 @@ def gateway(
     *arguments: str,
     module: Sequence[str] = ("-c", "from service.cli import main; main()", "serve"),
     settings: Sequence[str] = (),
+    program: Sequence[str] = (sys.executable,),
     log: Path | None = None,
 ) -> Iterator[GatewayProcess]:
     """Start `onward serve` (or another `module` that greets alike) on free ports and wait until it is ready."""
     ports = ("--port", "0", "--grpc-port", "0", "--admin-port", "0")
-    command = [sys.executable, *module, "--bundles", str(bundles), *ports, *arguments]
+    command = [*program, *module, "--bundles", str(bundles), *ports, *arguments]
     for setting in settings:
         command += ["--set", setting]
     log = log or bundles / f"gateway-{time.monotonic_ns()}.log"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,3 +89,13 @@ def test_the_popular_table_lists_pages_of_each_host(tiny) -> None:
     table = LmdbTable(tiny.work / "pages/all/popular.lmdb")
     assert len(table) == 4  # three hosts, and all of them together
     table.close()
+
+
+def test_a_bundle_that_a_kill_kept_from_being_current_is_made_current(tiny, tmp_path: Path) -> None:
+    config = BuildConfig.model_validate(tiny.bundle.manifest.config)
+    bundles = shutil.copytree(tiny.bundles, tmp_path / "bundles", copy_function=os.link)
+    (bundles / "current").unlink()
+    bundle = build(tiny.data, bundles, config)
+    assert bundle is not None
+    assert bundle.name == tiny.bundle.name == current_name(bundles)
+    assert [path.name for path in bundles.glob("[0-9]*")] == [bundle.name]

@@ -9,12 +9,13 @@ import pytest
 from pipeline.build import build, steps
 from pipeline.config import BuildConfig
 from pipeline.step import Work
+from pipeline.student import EXPORTED
 from pipeline.student_judge import StudentJudge
 from pipeline.text import page_tokens
+from ranking.cross_encoder.pairs import open_pair_model
 from recall.qprime.row import read
 from store.tables import LmdbTable
 from tests.conftest import CONFIG
-from text_model.session import OnnxModel
 
 BY_STUDENT = CONFIG.model_copy(update={"qprime": type(CONFIG.qprime)(judge="student")})
 
@@ -56,7 +57,7 @@ def test_a_page_that_the_tables_lack_is_judged_by_its_tokens(tiny) -> None:
     stranger = StudentJudge(work, {5: tokens[0]})
     one, two = np.array([5], np.uint64), known[1:]
     assert stranger(one, two) == pytest.approx(StudentJudge(work)(known[:1], two))
-    model = OnnxModel(tiny.work / "student/model.onnx")
-    assert stranger(one, two) == pytest.approx(model.run(tokens.pairs(np.array([0]), np.array([7])))[1])
+    model = open_pair_model(tiny.work / "student" / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
+    assert stranger(one, two) == pytest.approx(model.run([tokens[0]], [tokens[7]])[1], abs=1e-3)
     with pytest.raises(KeyError):
         stranger(np.array([6], np.uint64), two)

@@ -110,6 +110,21 @@ def test_a_kill_while_a_step_is_made_again_leaves_nothing_stale(kitchen: Kitchen
     assert not (tmp_path / "soup").exists()
 
 
+def test_a_kill_while_an_old_step_is_thrown_away_leaves_no_part_that_passes_for_whole(
+    kitchen: Kitchen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kitchen.cook()
+
+    def killed(directory: Path, ignore_errors: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("shutil.rmtree", killed)
+        kitchen.cook(cf={"iterations": 3})
+    kitchen.cook()
+    assert "soup" in kitchen.ran
+
+
 def test_a_damaged_record_runs_the_step_again(kitchen: Kitchen, tmp_path: Path) -> None:
     kitchen.cook()
     (tmp_path / "soup/done.json").write_text("{")

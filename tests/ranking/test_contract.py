@@ -31,7 +31,7 @@ async def ready(cascade: Cascade, query: Query, rows: int = 30) -> Ready:
     bare = Candidates(candidates.pages, {n: c for n, c in candidates.columns.items() if n.startswith("rank_")})
     hydrators, scorers = [(cascade.hydrate, bare)], []
     for stage in cascade.stages:
-        for hydrator in stage.hydrators:
+        for hydrator in (*stage.hydrators, *([stage.anytime] if stage.anytime else [])):
             hydrators.append((hydrator, candidates))
             candidates = await hydrator.hydrate(query, candidates)
         scorers.append((stage.scorer, candidates))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,27 +15,27 @@ from transformers import BertConfig, BertModel
 from cascade.types import Candidates, Query, Trigger
 from ranking.cross_encoder import parity
 from ranking.cross_encoder.examples import Labels, Triplets
+from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax, soft_classes
 from ranking.cross_encoder.model import CrossEncoder, Scores, expected_quality
+from ranking.cross_encoder.pairs import WHOLE, PairModel, open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.cross_encoder.train import CrossEncoderConfig, fine_tune
 from store.page_row import FACTS
-from text_model.export import export
 from text_model.pair_encoder import PairEncoder
-from text_model.session import OnnxModel
 from text_model.tokens import pair_inputs
 
 CLS, SEP = 1, 2
 PAGES = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
 
 
-def new_model() -> CrossEncoder:
+def new_model(joint_layers: int = 1) -> CrossEncoder:
     torch.manual_seed(0)
     shape = BertConfig(
         vocab_size=2000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
         attn_implementation="eager",
     )  # fmt: skip
-    return CrossEncoder(PairEncoder(BertModel(shape).eval(), 1))
+    return CrossEncoder(PairEncoder(BertModel(shape).eval(), joint_layers))
 
 
 def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, np.ndarray]:
@@ -47,10 +48,19 @@ def model() -> CrossEncoder:
 
 
 @pytest.fixture(scope="module")
-def onnx(model: CrossEncoder, tmp_path_factory: pytest.TempPathFactory) -> OnnxModel:
-    path = tmp_path_factory.mktemp("cross_encoder") / "model.onnx"
-    export(Scores(model), path, ["click", "quality"])
-    return OnnxModel(path)
+def directory(model: CrossEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cross_encoder")
+    export_pair_model(model, path, int8=False)
+    return path
+
+
+@pytest.fixture
+def onnx(directory: Path) -> PairModel:
+    return open_pair_model(directory, CLS, SEP, kept_as=np.float32)
+
+
+def of(*rows: int) -> list[np.ndarray]:
+    return [PAGES[row] for row in rows]
 
 
 def torch_scores(model: CrossEncoder, batch: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -94,15 +104,51 @@ def test_the_expected_quality_of_even_classes_is_two() -> None:
     assert expected_quality(torch.zeros(1, 5)).item() == pytest.approx(2.0)
 
 
-def test_onnx_says_what_torch_says(model: CrossEncoder, onnx: OnnxModel) -> None:
-    batch = inputs(np.array([0, 1, 2]), np.array([3, 4, 0]))
-    for ours, trained in zip(onnx.run(batch), torch_scores(model, batch), strict=True):
-        assert np.abs(ours - trained).max() < parity.FLOAT_TOLERANCE
+def test_onnx_says_what_torch_says(model: CrossEncoder, onnx: PairModel) -> None:
+    trained = torch_scores(model, inputs(np.array([0, 1, 2]), np.array([3, 4, 0])))
+    for ours, theirs in zip(onnx.run(of(0, 1, 2), of(3, 4, 0)), trained, strict=True):
+        assert np.abs(ours - theirs).max() < parity.FLOAT_TOLERANCE
 
 
-def test_padding_does_not_change_a_score(model: CrossEncoder, onnx: OnnxModel) -> None:
-    alone = onnx.run(inputs(np.array([0]), np.array([2])))
-    beside_a_long_pair = onnx.run(inputs(np.array([0, 4]), np.array([2, 4])))
+def test_an_encoder_whose_layers_are_all_joint_is_one_model(tmp_path: Path) -> None:
+    model = new_model(joint_layers=2)
+    export_pair_model(model, tmp_path, int8=False)
+    assert [path.name for path in tmp_path.iterdir()] == [WHOLE]
+    trained = torch_scores(model, inputs(np.array([1, 1]), np.array([3, 4])))
+    for ours, theirs in zip(open_pair_model(tmp_path, CLS, SEP).run(of(1), of(3, 4)), trained, strict=True):
+        assert np.abs(ours - theirs).max() < parity.FLOAT_TOLERANCE
+
+
+def test_one_page_1_serves_all_rows(onnx: PairModel) -> None:
+    for shared, repeated in zip(onnx.run(of(0), of(1, 2, 4)), onnx.run(of(0, 0, 0), of(1, 2, 4)), strict=True):
+        assert shared == pytest.approx(repeated, abs=1e-5)
+
+
+def test_a_page_that_was_read_is_not_read_again(onnx: PairModel) -> None:
+    before = onnx.run(of(0), of(1, 2))
+    onnx._pages = None  # whoever reads a page now fails
+    for again, first in zip(onnx.run(of(0), of(1, 2)), before, strict=True):
+        assert again == pytest.approx(first, abs=1e-6)
+
+
+def test_kept_pages_take_no_more_than_their_room(directory: Path) -> None:
+    bytes_a_token = 32 * 4
+    small = open_pair_model(directory, CLS, SEP, kept_bytes=10 * bytes_a_token, kept_as=np.float32)
+    large = open_pair_model(directory, CLS, SEP, kept_as=np.float32)
+    for _ in range(2):
+        assert small.run(of(0), of(*range(5)))[0] == pytest.approx(large.run(of(0), of(*range(5)))[0], abs=1e-5)
+    assert 0 < small._kept.currsize <= 10 * bytes_a_token
+
+
+def test_half_precision_hardly_moves_a_score(directory: Path, onnx: PairModel) -> None:
+    half = open_pair_model(directory, CLS, SEP)
+    for ours, exact in zip(half.run(of(0), of(*range(5))), onnx.run(of(0), of(*range(5))), strict=True):
+        assert np.abs(ours - exact).max() < 2e-3
+
+
+def test_padding_does_not_change_a_score(model: CrossEncoder, onnx: PairModel) -> None:
+    alone = onnx.run(of(0), of(2))
+    beside_a_long_pair = onnx.run(of(0, 4), of(2, 4))
     for short, padded in zip(alone, beside_a_long_pair, strict=True):
         assert padded[0] == pytest.approx(short[0], abs=1e-5)
 
@@ -149,7 +195,7 @@ def test_frozen_layers_stay_as_they_are() -> None:
     assert not torch.equal(next(model.quality.parameters()), next(before.quality.parameters()))
 
 
-async def test_heads_score_candidates_from_their_token_ids(model: CrossEncoder, onnx: OnnxModel) -> None:
+async def test_heads_score_candidates_from_their_token_ids(model: CrossEncoder, onnx: PairModel) -> None:
     counts = np.array([len(page) for page in PAGES])
     tokens = np.zeros((len(PAGES), counts.max()), np.uint32)
     for row, page in enumerate(PAGES):
@@ -157,7 +203,7 @@ async def test_heads_score_candidates_from_their_token_ids(model: CrossEncoder, 
     candidates = Candidates(np.arange(5, dtype=np.uint64), {"token_ids": tokens, "tokens": counts})
     query = Query("https://a.example/", page=9, trigger=Trigger(True, np.zeros(1, FACTS)[0], PAGES[0]))
     with ThreadPoolExecutor(1) as native:
-        scored = await CrossEncoderHeads(onnx, CLS, SEP, native).hydrate(query, candidates)
+        scored = await CrossEncoderHeads(onnx, native).hydrate(query, candidates)
     click, quality = torch_scores(model, inputs(np.zeros(5, np.int64), np.arange(5)))
     assert scored["click"] == pytest.approx(click, abs=1e-4)
     assert scored["quality"] == pytest.approx(quality, abs=1e-4)

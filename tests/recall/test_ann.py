@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,16 @@ def test_neighbour_weights_of_a_page_sum_to_one_beside_its_own() -> None:
 def test_larger_indexes_are_of_another_kind(rows: int) -> None:
     small, large = ann._new_index(rows - 1, 64), ann._new_index(rows, 64)
     assert type(small) is not type(large)
+
+
+def test_an_index_that_does_not_fit_on_the_disk_is_an_error_and_not_a_shorter_file(tmp_path: Path) -> None:
+    index = ann.build(np.arange(100, dtype=np.uint64), np.eye(100, dtype=np.float32))
+    index.save(tmp_path / "whole")
+    size = (tmp_path / "whole.faiss").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 100, limits[1]))  # the last bytes: those that a buffer holds
+    try:
+        with pytest.raises(OSError, match="too large"):
+            index.save(tmp_path / "short")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cascade.run import Cascade, RecallStep, Stage
+from cascade.run import Cascade, RecallStep
+from cascade.stages import Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
 from corpus.url import canonical, page_id, page_ids
@@ -74,6 +75,9 @@ class Locator:
         row = self.pages.read(np.array([query.page], np.uint64))[0]
         facts = page_row.read_facts([row])[0] if row else np.zeros(1, page_row.FACTS)[0]
         return Trigger(row is not None, facts, np.empty(0, np.uint32))
+
+    def unknown(self, query: Query) -> Trigger:
+        return Trigger(False, np.zeros(1, page_row.FACTS)[0], np.empty(0, np.uint32))
 
 
 @dataclass

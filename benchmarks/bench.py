@@ -1,0 +1,205 @@
+"""The gateway's speed beside what it is compared with, in one run: `make bench`.
+
+python benchmarks/bench.py demo/bundles --only cached_vs_bare,overhead
+
+Ratios and medians of alternating rounds, since machines are noisy. Figures go to benchmarks/latest.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import http_load
+import numpy as np
+from large_bundle import grow
+from processes import Served, onward, served
+
+from service.answer import Ask
+from service.bootstrap import load
+from service.settings import read_settings
+from store import page_row
+from store.bundle import Bundle, open_bundle
+from store.tables import LmdbTable
+
+HERE = Path(__file__).parent
+_ROUNDS = 5
+_UNCACHED = ("cache.max_mb=0", "cache.pairs=0", "unknown.most=0")
+_PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
+            *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")))  # fmt: skip
+
+Figures = dict[str, Any]
+
+
+def urls_by_popularity(bundle: Bundle) -> list[str]:
+    """Return the bundle's pages, the most clicked first."""
+    pages = LmdbTable(bundle.file("tables/pages.lmdb"))
+    rows = [row for _, row in pages.items()]
+    clicks = page_row.read_facts(rows)["clicks_all"]
+    urls = [page_row.read_text(rows[place]).url for place in np.argsort(-clicks.astype(np.int64), kind="stable")]
+    pages.close()
+    return urls
+
+
+def cached_vs_bare(small: Path, _: Path) -> Figures:
+    """Cached requests a second against a bare FastAPI constant of the same size, one process each."""
+    url = urls_by_popularity(open_bundle(small))[0]
+    with ExitStack() as stack:
+        ours = stack.enter_context(served(onward(small)))
+        request = http_load.recommend(ours.http, url)
+        size = asyncio.run(http_load.body_size(ours.http, request))
+        bare = stack.enter_context(served([str(HERE / "bare_server.py"), str(size)]))
+        plain = http_load.get(bare.http, "/recommend")
+        rounds = [(_pipelined(ours, request), _pipelined(bare, plain)) for _ in range(_ROUNDS)]
+    cached, constant = (statistics.median(side) for side in zip(*rounds, strict=True))
+    return {"value": cached / constant, "cached_rps": cached, "bare_rps": constant, "bytes": size}
+
+
+def _pipelined(server: Served, request: bytes) -> float:
+    return asyncio.run(http_load.pipelined(server.http, request, count=20_000, connections=4, depth=16)).per_second
+
+
+def overhead(small: Path, _: Path) -> Figures:
+    """What a whole uncached request takes beyond its cross-encoder run, as a share of that run."""
+    urls = urls_by_popularity(open_bundle(small))
+    return asyncio.run(_overhead(small, urls[:2_000]))
+
+
+async def _overhead(bundles: Path, urls: list[str]) -> Figures:
+    gateway = load(bundles, read_settings(None, _PATIENT, {}))
+    heads: Any = next(stage.anytime for stage in gateway.live.bundle.cascade.stages if stage.anytime)
+    model, took = heads._model, [0.0]
+
+    class Timed:
+        def run(self, first: Any, second: Any) -> Any:
+            begun = time.perf_counter()
+            scores = model.run(first, second)
+            took[0] += time.perf_counter() - begun
+            return scores
+
+    heads._model = Timed()
+    picked = np.random.default_rng(0).choice(len(urls), 400, replace=False)
+    whole, runs = [], []
+    for number in picked.tolist():
+        took[0], begun = 0.0, time.perf_counter()
+        answer = await gateway.recommender.recommend(Ask(urls[number]))
+        answer.json("0" * 32, 1.0)
+        whole.append(time.perf_counter() - begun)
+        runs.append(took[0])
+    await gateway.close()
+    warm = slice(200, None)  # the first pages fill the store of page states
+    request, run = (1e3 * statistics.median(part[warm]) for part in (whole, runs))
+    return {"value": (request - run) / run, "request_ms": request, "cross_encoder_ms": run}
+
+
+def vs_naive(small: Path, _: Path) -> Figures:
+    """Uncached requests a second against FastAPI, FAISS and a sentence-transformers CrossEncoder."""
+    urls = urls_by_popularity(open_bundle(small))[:2_000]
+    order = np.random.default_rng(1).permutation(len(urls)).tolist()
+    with ExitStack() as stack:
+        ours = stack.enter_context(served(onward(small, *_PATIENT)))
+        naive = stack.enter_context(served([str(HERE / "naive_server.py"), str(small)]))
+        rates: list[tuple[float, float]] = []
+        _closed(ours, [urls[n] for n in order[:100]])
+        for number in range(_ROUNDS):
+            part = [urls[n] for n in order[100 + 20 * number : 120 + 20 * number]]
+            rates.append((_closed(ours, part), _closed(naive, part)))
+    fast, slow = (statistics.median(side) for side in zip(*rates, strict=True))
+    return {"value": fast / slow, "rps": fast, "naive_rps": slow}
+
+
+def _closed(server: Served, urls: Sequence[str], connections: int = 2) -> float:
+    requests = [http_load.recommend(server.http, url) for url in urls]
+    measured = asyncio.run(http_load.closed_loop(server.http, requests, connections))
+    if set(measured.statuses) != {200}:
+        raise RuntimeError(f"answers with {sorted(set(measured.statuses))}")
+    return measured.per_second
+
+
+def late(small: Path, _: Path) -> Figures:
+    """The share of uncached answers later than the budget at 60 % of what the gateway can bear."""
+    urls = urls_by_popularity(open_bundle(small))
+    order = np.random.default_rng(2).permutation(len(urls)).tolist()
+    with served(onward(small, *_UNCACHED)) as ours:
+        _closed(ours, [urls[n] for n in order[:200]])
+        capacity = _closed(ours, [urls[n] for n in order[200:500]])
+        requests = [http_load.recommend(ours.http, urls[n]) for n in order[500:2_500]]
+        measured = asyncio.run(http_load.open_loop(ours.http, requests, 0.6 * capacity))
+    budget_s = read_settings(None, (), {}).budget_ms / 1e3
+    count = len(measured.seconds)
+    return {
+        "value": sum(seconds > budget_s for seconds in measured.seconds) / count, "capacity_rps": capacity,
+        "p50_ms": measured.quantile(0.5), "p99_ms": measured.quantile(0.99), "degraded": measured.degraded / count,
+    }  # fmt: skip
+
+
+def zipf_rps(_: Path, large: Path) -> Figures:
+    """Requests a second of Zipf(1.0) traffic over 100,000 pages, with caches; and how many were hits."""
+    urls = urls_by_popularity(open_bundle(large))[:100_000]
+    weights = 1 / np.arange(1, len(urls) + 1)
+    drawn = np.random.default_rng(3).choice(len(urls), 12_000, p=weights / weights.sum())
+    with served(onward(large)) as ours:
+        requests = [http_load.recommend(ours.http, urls[n]) for n in drawn.tolist()]
+        asyncio.run(http_load.closed_loop(ours.http, requests[:4_000], 4))
+        measured = asyncio.run(http_load.closed_loop(ours.http, requests[4_000:], 4))
+    seen = set(drawn[:4_000].tolist())
+    hits = 0
+    for page in drawn[4_000:].tolist():
+        hits += page in seen
+        seen.add(page)
+    count = len(measured.seconds)
+    return {
+        "value": measured.per_second, "p50_ms": measured.quantile(0.5), "p99_ms": measured.quantile(0.99),
+        "asked_before": hits / count, "degraded": measured.degraded / count,
+    }  # fmt: skip
+
+
+def weight(_: Path, large: Path) -> Figures:
+    """Memory and start of a gateway over 100,000 pages."""
+    urls = urls_by_popularity(open_bundle(large))
+    with served(onward(large)) as ours:
+        ready_s = ours.ready_s
+        _closed(ours, [urls[n] for n in np.random.default_rng(4).permutation(len(urls))[:1_000].tolist()])
+        return {"value": ours.rss_mb, "ready_s": ready_s}
+
+
+BENCHES: dict[str, Callable[[Path, Path], Figures]] = {
+    "cached_vs_bare": cached_vs_bare, "overhead": overhead, "vs_naive": vs_naive, "late": late, "zipf_rps": zipf_rps,
+    "rss_mb": weight,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Run the benchmarks and write what they say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundles", type=Path)
+    parser.add_argument("--only", default=",".join(BENCHES))
+    parser.add_argument("--large", type=Path, help="a bundle of 100,000 pages that is there already")
+    options = parser.parse_args()
+    latest = HERE / "latest.json"
+    figures: Figures = json.loads(latest.read_text()) if latest.is_file() else {}
+    with tempfile.TemporaryDirectory() as directory:
+        large = options.large or Path(directory)
+        chosen = options.only.split(",")
+        if options.large is None and {"zipf_rps", "rss_mb"} & {*chosen}:
+            grow(open_bundle(options.bundles), large, 100_000)
+        for name in chosen:
+            found = BENCHES[name](options.bundles, large)
+            rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in found.items()}
+            figures[name] = {**rounded, "day": f"{datetime.now(UTC):%Y-%m-%d}", "machine": platform.processor()}
+            print(f"{name}: {json.dumps(rounded)}", flush=True)
+            latest.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

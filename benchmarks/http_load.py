@@ -1,0 +1,129 @@
+"""A lean HTTP client for measuring servers: requests made beforehand, kept-alive connections, bodies not parsed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass
+class Measured:
+    """What came back: seconds and status of each request, in order of completion, and how long all took."""
+
+    seconds: list[float] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    degraded: int = 0
+    wall_s: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return len(self.seconds) / self.wall_s
+
+    def quantile(self, share: float) -> float:
+        """Return the time that `share` of the requests stay within, in milliseconds."""
+        ordered = sorted(self.seconds)
+        return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def get(http: str, path: str) -> bytes:
+    """Return the bytes of one GET request."""
+    return f"GET {path} HTTP/1.1\r\nHost: {urlsplit(http).netloc}\r\n\r\n".encode()
+
+
+def recommend(http: str, url: str) -> bytes:
+    """Return the bytes of one GET /recommend."""
+    return get(http, f"/recommend?url1={quote(url, safe='')}")
+
+
+async def closed_loop(http: str, requests: Iterable[bytes], connections: int) -> Measured:
+    """Send the requests over so many connections, each sending its next one when the last is answered."""
+    measured, waiting = Measured(), iter(requests)
+    begun = time.perf_counter()
+    await asyncio.gather(*(_connection(http, waiting, measured) for _ in range(connections)))
+    measured.wall_s = time.perf_counter() - begun
+    return measured
+
+
+async def pipelined(http: str, request: bytes, count: int, connections: int, depth: int) -> Measured:
+    """Send one request again and again, `depth` at a time a connection: the cheapest client there is."""
+    measured, parts = Measured(), urlsplit(http)
+    batches = iter(range(count // depth))
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        for _ in batches:
+            begun = time.perf_counter()
+            writer.write(request * depth)
+            seen, tail = 0, b""
+            while seen < depth:
+                data = tail + await reader.read(1 << 18)
+                seen += data.count(b"HTTP/1.1 200")
+                tail = data[-11:]  # a status line may be cut in two; eleven bytes hold no whole one
+            measured.seconds += [(time.perf_counter() - begun) / depth] * depth
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(connection() for _ in range(connections)))
+    measured.wall_s = time.perf_counter() - begun
+    return measured
+
+
+async def body_size(http: str, request: bytes) -> int:
+    """Return how many bytes the second answer to a request has: the one that was kept."""
+    parts = urlsplit(http)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    await _exchange(reader, writer, request)
+    _, body = await _exchange(reader, writer, request)
+    writer.close()
+    return len(body)
+
+
+async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
+    """Send the requests at a rate, whether earlier ones are answered or not; a request's time begins when it is due."""
+    measured, free = Measured(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+    parts = urlsplit(http)
+    begun = time.perf_counter()
+
+    async def one(request: bytes, due: float) -> None:
+        streams = free.pop() if free else await asyncio.open_connection(parts.hostname, parts.port)
+        status, body = await _exchange(*streams, request)
+        measured.seconds.append(time.perf_counter() - due)
+        measured.statuses.append(status)
+        measured.degraded += b'"degraded":[]' not in body
+        free.append(streams)
+
+    tasks = []
+    for number, request in enumerate(requests):
+        due = begun + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(request, due)))
+    await asyncio.gather(*tasks)
+    measured.wall_s = time.perf_counter() - begun
+    for _, writer in free:
+        writer.close()
+    return measured
+
+
+async def _connection(http: str, waiting: Iterator[bytes], measured: Measured) -> None:
+    parts = urlsplit(http)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    for request in waiting:
+        begun = time.perf_counter()
+        status, body = await _exchange(reader, writer, request)
+        measured.seconds.append(time.perf_counter() - begun)
+        measured.statuses.append(status)
+        measured.degraded += b'"degraded":[]' not in body
+    writer.close()
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+    writer.write(request)
+    head = await reader.readuntil(_HEAD_END)
+    at = head.lower().index(b"content-length:") + 15
+    return int(head[9:12]), await reader.readexactly(int(head[at : head.index(b"\r", at)]))

@@ -1,0 +1,131 @@
+"""Makes a large bundle out of a small one, for measuring memory, start and throughput.
+
+python benchmarks/large_bundle.py demo/bundles large --pages 100000
+
+Every page is copied under addresses of its own until there are enough; a copy's neighbours and Q' pages are of the same
+copy. Models stay as they are; vectors get a little noise, so that the index is a real one. The answers mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpus.url import address_key, canonical, host_id, page_id
+from recall import ann
+from recall.coclick import row as coclick_row
+from recall.popular import build as popular
+from recall.qprime import row as qprime_row
+from store import page_row
+from store.bundle import MANIFEST, Bundle, bundle_name, open_bundle, publish
+from store.tables import LmdbTable, write_table
+
+_NOISE = 0.05
+_HOSTS = 20  # a copy
+
+
+class Copy:
+    """One copy of all pages: where it stands, and the new PageId of every old one."""
+
+    def __init__(self, pages: NDArray[np.uint64], number: int) -> None:
+        self.urls = [
+            canonical(f"https://host{place % _HOSTS}.copy{number}.example/{page:x}")
+            for place, page in enumerate(pages.tolist())
+        ]
+        self.pages = np.array([page_id(url) for url in self.urls], np.uint64)
+        self._old = pages
+
+    def of(self, old: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return the new PageIds of old ones."""
+        return self.pages[np.searchsorted(self._old, old)]
+
+
+def grow(source: Bundle, bundles: Path, count: int) -> str:
+    """Publish a bundle of at least `count` pages made of `source`; return its name."""
+    tables = {name: LmdbTable(source.path / "tables" / f"{name}.lmdb") for name in ("pages", "coclick", "qprime")}
+    rows = {name: dict(table.items()) for name, table in tables.items()}
+    old = np.array(sorted(rows["pages"]), np.uint64)
+    copies = [Copy(old, number) for number in range(-(-count // len(old)))]
+    building = bundles / "building"
+    shutil.copytree(source.path, building, ignore=shutil.ignore_patterns(MANIFEST, "*.lmdb", "pages.*.npy", "*.faiss"))
+    write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old))
+    write_table(building / "tables/coclick.lmdb", _coclick(rows["coclick"], copies))
+    write_table(building / "tables/qprime.lmdb", _qprime(rows["qprime"], copies))
+    write_table(building / "tables/popular.lmdb", _popular(building))
+    for path in ("cf", "two_tower"):
+        _index(source.path / path, building / path, copies)
+    manifest = source.manifest.model_copy(deep=True)
+    manifest.created = datetime.now(UTC)
+    manifest.name = bundle_name(manifest.created, f"{source.name} {count}")
+    manifest.rows = {**manifest.rows, "pages": len(old) * len(copies)}
+    busiest = np.argsort([-int(page_row.read_facts([rows["pages"][page]])[0]["clicks_all"]) for page in old.tolist()])
+    manifest.warmup = [copies[0].urls[place] for place in busiest[: len(manifest.warmup)].tolist()]
+    publish(building, bundles, manifest)
+    return manifest.name
+
+
+def _pages(rows: dict[int, bytes], copies: list[Copy], old: NDArray[np.uint64]) -> Iterator[tuple[int, bytes]]:
+    for copy in copies:
+        for page, new, url in zip(old.tolist(), copy.pages.tolist(), copy.urls, strict=True):
+            row = rows[page]
+            facts = page_row.read_facts([row]).copy()[0]
+            tokens, text = page_row.read_tokens(row, facts), page_row.read_text(row)
+            facts["page"], facts["host"], facts["address"] = new, host_id(url), address_key(url)
+            yield new, page_row.pack(facts, tokens, text._replace(url=url))
+
+
+def _coclick(rows: dict[int, bytes], copies: list[Copy]) -> Iterator[tuple[int, bytes]]:
+    for copy in copies:
+        for page, row in rows.items():
+            neighbours = coclick_row.read(row).copy()
+            neighbours["page"] = copy.of(neighbours["page"])
+            yield int(copy.of(np.array([page], np.uint64))[0]), neighbours.tobytes()
+
+
+def _qprime(rows: dict[int, bytes], copies: list[Copy]) -> Iterator[tuple[int, bytes]]:
+    for copy in copies:
+        for page, packed in rows.items():
+            row = qprime_row.read(packed)
+            moved = qprime_row.pack(copy.of(row.pages), row.quality, row.query, row.queries, row.day)
+            yield int(copy.of(np.array([page], np.uint64))[0]), moved
+
+
+def _popular(building: Path) -> Iterator[tuple[int, bytes]]:
+    pages = LmdbTable(building / "tables/pages.lmdb")
+    facts = page_row.read_facts([row for _, row in pages.items()])
+    pages.close()
+    yield from popular.build(facts["page"], facts["host"], facts["clicks_all"])
+
+
+def _index(source: Path, target: Path, copies: list[Copy]) -> None:
+    index = ann.load(source / "pages")
+    vectors = index.vectors(np.arange(len(index)))
+    new = np.concatenate([copy.of(index.pages) for copy in copies])
+    many = np.tile(vectors, (len(copies), 1))
+    noise = np.random.default_rng(0).normal(0, _NOISE / many.shape[1] ** 0.5, many.shape)
+    grown = ann.build(new, (many + noise).astype(np.float32))
+    grown.save(target / "pages")
+    if (source / "queries.npy").is_file():
+        queries = np.tile(np.load(source / "queries.npy"), (len(copies), 1))
+        np.save(target / "queries.npy", queries[np.argsort(new, kind="stable")])
+
+
+def main() -> None:
+    """Grow the current bundle of a directory into another directory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("bundles", type=Path)
+    parser.add_argument("--pages", type=int, default=100_000)
+    options = parser.parse_args()
+    options.bundles.mkdir(parents=True, exist_ok=True)
+    print(grow(open_bundle(options.source), options.bundles, options.pages))
+
+
+if __name__ == "__main__":
+    main()

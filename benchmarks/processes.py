@@ -1,0 +1,52 @@
+"""Servers as processes of their own, for benchmarks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_HERE = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that answers: where, what it weighs, and how long it took to be ready."""
+
+    http: str
+    process: psutil.Process
+    ready_s: float
+
+    @property
+    def rss_mb(self) -> float:
+        """Memory of the process, in MB."""
+        return float(self.process.memory_info().rss) / 1e6
+
+
+@contextmanager
+def served(command: Sequence[str]) -> Iterator[Served]:
+    """Run a Python command that prints its address when it is ready; end it after the block."""
+    begun = time.perf_counter()
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None  # noqa: S101
+        found = next((match for line in process.stdout if (match := _HERE.search(line))), None)
+        if found is None:
+            raise RuntimeError(f"{' '.join(command)} did not start")
+        try:
+            yield Served(found[0], psutil.Process(process.pid), time.perf_counter() - begun)
+        finally:
+            process.terminate()
+
+
+def onward(bundles: Path, *settings: str) -> list[str]:
+    """Return the command of a gateway on free ports."""
+    chosen = [part for setting in settings for part in ("--set", setting)]
+    serve = "from service.cli import main; main()"
+    return ["-c", serve, "serve", "--bundles", str(bundles), "--port", "0", "--grpc-port", "0", *chosen]

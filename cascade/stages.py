@@ -1,0 +1,125 @@
+"""The ranking half of the executor: stages one after another, as far as they and the time go."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.attempt import attempt
+from cascade.deadline import Deadline
+from cascade.pace import Pace
+from cascade.trace import Trace
+from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
+
+_CHUNK = 10  # rows of an anytime hydrator at a time; three chunks of ten pairs take no longer than one of thirty
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One rung of ranking: columns are added, rows are scored and ordered, `keep_top` go on.
+
+    The `anytime` hydrator is run last, in chunks, best rows first, for as long as the next chunk fits into the time.
+    """
+
+    hydrators: tuple[Hydrator, ...]
+    scorer: Scorer
+    keep_top: int
+    timeout_s: float
+    anytime: AnytimeHydrator | None = None
+    chunk: Pace = field(default_factory=Pace)  # what a chunk takes
+    rest: Pace = field(default_factory=Pace)  # what all takes that comes after the last chunk
+
+    @property
+    def name(self) -> str:
+        """The stage goes by the name of its scorer."""
+        return self.scorer.name
+
+
+@dataclass(slots=True)
+class Ranking:
+    """One run of the stages over one list of candidates."""
+
+    native: Executor
+    query: Query
+    deadline: Deadline
+    trace: Trace
+    _unended: list[tuple[Stage, float]] = field(default_factory=list)  # stages and when their last chunk ended
+
+    async def run(self, stages: Sequence[Stage], candidates: Candidates) -> tuple[Candidates, int]:
+        """Return the candidates, best first, and how many stages ranked them.
+
+        Rows that a stage did not reach keep their order below those that it did.
+        """
+        ranked, left = candidates, Candidates.empty()
+        for number, stage in enumerate(stages):
+            with self.trace.timed(stage.name):
+                scored, unreached = await self._stage(stage, ranked)
+            if scored is None:  # later stages build on this one: the order so far is the answer
+                return ranked.followed_by(left), number
+            ranked, left = scored, unreached.followed_by(left)
+            self.trace.stage(stage.name, ranked)
+        return ranked.followed_by(left), len(stages)
+
+    def ended(self) -> None:
+        """Learn what came after the chunks, now that the answer is there."""
+        for stage, since in self._unended:
+            stage.rest.took(time.monotonic() - since)
+
+    async def _stage(self, stage: Stage, candidates: Candidates) -> tuple[Candidates | None, Candidates]:
+        rows, unreached = candidates, Candidates.empty()
+        if stage.anytime is not None:
+            rows = await self._in_chunks(stage, stage.anytime, candidates)
+            unreached = candidates.take(np.arange(len(rows), len(candidates)))
+            if len(rows) == 0:
+                return None, unreached
+        timeout_s = self.deadline.within(stage.timeout_s)
+        return await attempt(stage.name, partial(self._score, stage, rows), timeout_s, self.trace), unreached
+
+    async def _score(self, stage: Stage, rows: Candidates) -> Candidates:
+        for hydrator in stage.hydrators:
+            with self.trace.timed(hydrator.name):
+                call = partial(hydrator.hydrate, self.query, rows)
+                hydrated = await attempt(hydrator.name, call, self.deadline.within(stage.timeout_s / 2), self.trace)
+            rows = rows if hydrated is None else hydrated  # a scorer does without what is not known
+        loop = asyncio.get_running_loop()
+        score = await loop.run_in_executor(self.native, stage.scorer.score, self.query, rows)
+        order = np.argsort(-score, kind="stable")[: stage.keep_top]
+        return rows.with_columns({stage.name: score, "score": score}).take(order)
+
+    async def _in_chunks(self, stage: Stage, hydrator: AnytimeHydrator, candidates: Candidates) -> Candidates:
+        """Return the best rows that could be hydrated in time, with their new columns."""
+        done: list[Candidates] = []
+        until = Deadline(min(self.deadline.at - stage.rest.expected(), time.monotonic() + stage.timeout_s))
+        for rows, waits in _chunks(hydrator.waiting(self.query, candidates)):
+            if waits and until.remaining() < stage.chunk.expected():
+                stage.chunk.skipped()
+                break
+            begun = time.monotonic()
+            with self.trace.timed(hydrator.name):
+                call = partial(hydrator.hydrate, self.query, candidates.take(rows))
+                part = await attempt(hydrator.name, call, until.within(math.inf), self.trace)
+            if waits:
+                stage.chunk.took(time.monotonic() - begun)
+            if part is None:
+                break
+            done.append(part)
+        if sum(map(len, done)) < len(candidates):
+            self.trace.degrade(f"{hydrator.name}:partial")
+        self._unended.append((stage, time.monotonic()))
+        return Candidates.joined(done)
+
+
+def _chunks(waiting: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], bool]]:
+    """Yield runs of rows with at most `_CHUNK` that wait to be computed, and whether any does."""
+    number = np.maximum(np.cumsum(waiting) - 1, 0) // _CHUNK
+    for chunk in range(int(number[-1]) + 1 if len(number) else 0):
+        rows = np.flatnonzero(number == chunk)
+        yield rows, bool(waiting[rows].any())

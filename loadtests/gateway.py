@@ -1,0 +1,77 @@
+"""The gateway that is put under load: started here, or running elsewhere; and what it counts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+_READY = re.compile(r"HTTP (http://\S+) .*gRPC ([^\s,]+)(?:, admin (\S+))?")
+_START_S = 120.0
+#: Free ports.
+_PORTS = ("--port", "0", "--grpc-port", "0")
+
+
+class GatewayError(RuntimeError):
+    """The gateway did not start; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a gateway listens; `metrics` is the URL of its /metrics, empty where they cannot be read."""
+
+    http: str
+    grpc: str
+    metrics: str
+
+
+@contextmanager
+def started(bundles: Path, settings: Sequence[str], log: Path) -> Iterator[Target]:
+    """Serve the bundle on free ports of this machine until the block ends. Raises GatewayError."""
+    command = [
+        sys.executable,
+        "-c",
+        "from service.cli import main; main()",
+        "serve",
+        "--bundles",
+        str(bundles),
+        *_PORTS,
+    ]
+    command += [f"--set={setting}" for setting in settings]
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        too_late = threading.Timer(_START_S, process.kill)
+        too_late.start()
+        try:
+            found = next((match for line in process.stdout if (match := _READY.search(line))), None)
+            if found is None:
+                raise GatewayError(f"the gateway did not start: {log.read_text().strip()[-2000:]}")
+            too_late.cancel()
+            yield Target(found[1], found[2], f"{found[3] or found[1]}/metrics")
+        finally:
+            too_late.cancel()
+            process.terminate()
+            process.wait()
+            process.stdout.close()
+
+
+def counted(target: Target) -> Counter[str]:
+    """Return the gateway's counters as `name{value of each label}`; none where they cannot be read."""
+    if not target.metrics:
+        return Counter()
+    with urlopen(target.metrics, timeout=10) as response:  # noqa: S310 - an address that the user gave
+        text = response.read().decode()
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return Counter(
+        {f"{s.name}{{{','.join(s.labels.values())}}}": s.value for s in samples if s.name.endswith("_total")}
+    )

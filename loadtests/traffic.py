@@ -1,0 +1,38 @@
+"""Traffic as a bundle's own log saw it: its pages in the order of their clicks, asked for by Zipf's law."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from store.bundle import open_bundle
+from store.page_row import read_facts, read_text
+from store.tables import LmdbTable
+
+
+def pages_by_clicks(bundles: Path) -> list[str]:
+    """Return the URLs of the current bundle's pages, most clicked first; ties go by PageId. Raises BundleError."""
+    table = LmdbTable(open_bundle(bundles).file("tables/pages.lmdb"))
+    try:
+        rows = [row for _, row in table.items()]
+    finally:
+        table.close()
+    order = np.argsort(-read_facts(rows)["clicks_all"].astype(np.int64), kind="stable")
+    return [read_text(rows[row]).url for row in order]
+
+
+class Zipf:
+    """Draws pages: the n-th most clicked one in proportion to 1 / n ** exponent."""
+
+    def __init__(self, urls: list[str], seed: str, exponent: float = 1.0) -> None:
+        self._urls = urls
+        self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
+        self._weights = list(accumulate((rank + 1) ** -exponent for rank in range(len(urls))))
+
+    def draw(self) -> str:
+        """Return the page that the next reader is on."""
+        return self._urls[bisect(self._weights, self._random.random() * self._weights[-1])]

@@ -1,0 +1,40 @@
+"""Writes the trained cross-encoder as the files that `pairs.py` opens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ranking.cross_encoder.model import CrossEncoder, JointScores, LowerLayers, Scores
+from ranking.cross_encoder.pairs import PAGES, PAIRS, WHOLE
+from text_model.export import export, export_of, quantize
+
+_OUTPUTS = ["click", "quality"]
+
+
+def export_pair_model(model: CrossEncoder, directory: Path, *, int8: bool) -> None:
+    """Write one model, or two where the lower layers read each page alone; as float32 or with int8 weights."""
+    directory.mkdir(parents=True, exist_ok=True)
+    alone = model.encoder.alone
+    if alone:
+        export(LowerLayers(model.encoder, alone), directory / PAGES, ["states"])
+        _export_joint(model, directory / PAIRS)
+    else:
+        export(Scores(model), directory / WHOLE, _OUTPUTS)
+    for name in (PAGES, PAIRS) if alone else (WHOLE,):
+        if int8:
+            as_float = (directory / name).rename(directory / f"float.{name}")
+            quantize(as_float, directory / name)
+            as_float.unlink()
+
+
+def _export_joint(model: CrossEncoder, path: Path) -> None:
+    states = torch.randn(2, 16, model.encoder.width)
+    mask = torch.ones(2, 16, dtype=torch.int64)
+    inputs = {"states1": states[:1], "mask1": mask[:1], "states2": states, "mask2": mask}
+    axes = {name: {0: "pages1", 1: "length1"} for name in ("states1", "mask1")}
+    axes |= {name: {0: "rows", 1: "length2"} for name in ("states2", "mask2")} | {
+        name: {0: "rows"} for name in _OUTPUTS
+    }
+    export_of(JointScores(model), path, inputs, _OUTPUTS, axes)

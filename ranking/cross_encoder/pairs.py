@@ -1,0 +1,109 @@
+"""The exported cross-encoder: token ids of page pairs in, two numbers a pair out.
+
+Where its lower layers read each page alone (`text_model/pair_encoder.py`) it is two models: one makes a page's states,
+which are kept, the other reads two pages' states. A page that was read for one reader is not read again for the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+
+from text_model.session import OnnxModel
+from text_model.tokens import padded_length, pair_inputs, single_inputs
+
+WHOLE = "model.onnx"  # all layers, where none reads a page alone
+PAGES, PAIRS = "pages.onnx", "pairs.onnx"  # the lower layers, and the joint ones with the heads
+
+Tokens = NDArray[np.uint32]
+States = NDArray[np.floating[Any]]  # (tokens with specials, width)
+Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class PairModel(Protocol):
+    """Scores pairs of pages by their token ids, without special tokens; safe to call from several threads."""
+
+    def run(self, first: Sequence[Tokens], second: Sequence[Tokens]) -> Scores:
+        """Return click (logit) and quality (0 to 4) of each pair; `first` may be one page for all."""
+        ...
+
+
+class WholePairModel:
+    """One model that reads both pages in all its layers."""
+
+    def __init__(self, model: OnnxModel, cls: int, sep: int) -> None:
+        self._model, self._cls, self._sep = model, cls, sep
+
+    def run(self, first: Sequence[Tokens], second: Sequence[Tokens]) -> Scores:
+        """Return click (logit) and quality (0 to 4) of each pair; `first` may be one page for all."""
+        both = list(first) * len(second) if len(first) == 1 else first
+        click, quality = self._model.run(pair_inputs(both, second, self._cls, self._sep))
+        return click, quality
+
+
+class SplitPairModel:
+    """Two models, with the states of the pages that were read last; they take at most `kept_bytes`."""
+
+    def __init__(
+        self, pages: OnnxModel, pairs: OnnxModel, cls: int, sep: int, kept_bytes: int, kept_as: type[np.floating[Any]]
+    ) -> None:
+        self._pages, self._pairs, self._cls, self._sep = pages, pairs, cls, sep
+        self._kept_as = kept_as
+        self._kept: LRUCache[bytes, States] = LRUCache(kept_bytes, getsizeof=lambda states: states.nbytes)
+        self._lock = Lock()
+
+    def run(self, first: Sequence[Tokens], second: Sequence[Tokens]) -> Scores:
+        """Return click (logit) and quality (0 to 4) of each pair; `first` may be one page for all."""
+        keys = [page.tobytes() for page in (*first, *second)]
+        states = self._states(dict(zip(keys, (*first, *second), strict=True)))
+        left, right = keys[: len(first)], keys[len(first) :]
+        states1, mask1 = _padded([states[key] for key in left])
+        states2, mask2 = _padded([states[key] for key in right])
+        click, quality = self._pairs.run({"states1": states1, "mask1": mask1, "states2": states2, "mask2": mask2})
+        return click, quality
+
+    def _states(self, pages: dict[bytes, Tokens]) -> dict[bytes, States]:
+        with self._lock:
+            found = {key: states for key in pages if (states := self._kept.get(key)) is not None}
+        missing = [key for key in pages if key not in found]
+        if missing:
+            (made,) = self._pages.run(single_inputs([pages[key] for key in missing], self._cls, self._sep))
+            for key, row in zip(missing, made, strict=True):
+                found[key] = row[: len(pages[key]) + 2].astype(self._kept_as)
+            with self._lock:
+                self._kept.update({key: found[key] for key in missing if found[key].nbytes <= self._kept.maxsize})
+        return found
+
+
+def open_pair_model(
+    directory: Path,
+    cls: int,
+    sep: int,
+    threads: int = 2,
+    kept_bytes: int = 64_000_000,
+    kept_as: type[np.floating[Any]] = np.float16,
+) -> PairModel:
+    """Open what `export_pair_model` wrote into a directory; hashes must have been checked.
+
+    The states of pages take at most `kept_bytes`; half precision halves them and moves no score by more than 0.001.
+    """
+    if (directory / WHOLE).is_file():
+        return WholePairModel(OnnxModel(directory / WHOLE, threads), cls, sep)
+    pages, pairs = (OnnxModel(directory / name, threads) for name in (PAGES, PAIRS))
+    return SplitPairModel(pages, pairs, cls, sep, kept_bytes, kept_as)
+
+
+def _padded(states: Sequence[States]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return states (rows, length, width) and masks (rows, length), padded with 0."""
+    lengths = [len(row) for row in states]
+    length = padded_length(max(lengths))
+    result = np.zeros((len(states), length, states[0].shape[1]), np.float32)
+    for row, page in enumerate(states):
+        result[row, : len(page)] = page
+    return result, (np.arange(length) < np.array(lengths)[:, None]).astype(np.int64)

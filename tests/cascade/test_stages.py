@@ -1,0 +1,149 @@
+"""The anytime hydrator: chunks, best rows first, for as long as the next one fits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from cascade.deadline import Deadline
+from cascade.stages import Ranking, Stage
+from cascade.trace import Trace
+from cascade.types import Candidates, Query
+
+QUERY = Query("https://a.example/1", page=1)
+
+
+@dataclass
+class Costly:
+    """Adds the column `price`; may know some rows already, hang or fail at a chunk."""
+
+    name: str = "costly"
+    known: tuple[int, ...] = ()
+    hangs_at: int = -1
+    fails_at: int = -1
+    chunks: list[list[int]] = field(default_factory=list)
+
+    def waiting(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return ~np.isin(candidates.pages, np.array(self.known, np.uint64))
+
+    async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        self.chunks.append(candidates.pages.tolist())
+        if len(self.chunks) - 1 == self.hangs_at:
+            await asyncio.Event().wait()
+        if len(self.chunks) - 1 == self.fails_at:
+            raise ValueError("model")
+        return candidates.with_columns({"price": candidates.pages.astype(np.float32)})
+
+
+class ByPrice:
+    name = "by_price"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return candidates["price"]
+
+
+class ByScore:
+    name = "by_score"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return candidates["score"]
+
+
+class Backwards:
+    name = "backwards"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return -candidates["price"]
+
+
+@pytest.fixture
+def native() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def candidates(count: int) -> Candidates:
+    return Candidates(np.arange(count, dtype=np.uint64), {"score": np.zeros(count, np.float32)})
+
+
+async def run(
+    native: ThreadPoolExecutor, stages: list[Stage], count: int, deadline: Deadline | None = None
+) -> tuple[Candidates, int, list[str]]:
+    trace = Trace()
+    ranking = Ranking(native, QUERY, deadline or Deadline.never(), trace)
+    ranked, number = await ranking.run(stages, candidates(count))
+    ranking.ended()
+    return ranked, number, trace.degraded
+
+
+async def test_all_rows_are_scored_in_chunks_of_ten_when_there_is_time(native) -> None:
+    costly = Costly()
+    ranked, number, degraded = await run(native, [Stage((), ByPrice(), 30, 5.0, costly)], 25)
+    assert [len(chunk) for chunk in costly.chunks] == [10, 10, 5]
+    assert costly.chunks[0] == list(range(10))
+    assert ranked.pages.tolist() == list(range(24, -1, -1))
+    assert (number, degraded) == (1, [])
+
+
+async def test_rows_that_were_not_reached_keep_their_order_below_those_that_were(native) -> None:
+    stages = [Stage((), ByPrice(), 30, 0.05, Costly(hangs_at=1)), Stage((), Backwards(), 30, 5.0)]
+    ranked, number, degraded = await run(native, stages, 25)
+    assert ranked.pages.tolist() == list(range(25))
+    assert np.isnan(ranked["price"][10:]).all() and not np.isnan(ranked["price"][:10]).any()
+    assert (number, degraded) == (2, ["costly:timeout", "costly:partial"])
+
+
+async def test_a_chunk_that_fails_leaves_those_before_it(native) -> None:
+    ranked, number, degraded = await run(native, [Stage((), ByPrice(), 30, 5.0, Costly(fails_at=1))], 25)
+    assert ranked.pages.tolist() == [*range(9, -1, -1), *range(10, 25)]
+    assert (number, degraded) == (1, ["costly:error", "costly:partial"])
+
+
+async def test_without_a_single_chunk_the_stage_ranks_nothing(native) -> None:
+    ranked, number, degraded = await run(native, [Stage((), ByPrice(), 30, 0.05, Costly(hangs_at=0))], 25)
+    assert ranked.pages.tolist() == list(range(25))
+    assert (number, degraded) == (0, ["costly:timeout", "costly:partial"])
+
+
+async def test_a_chunk_that_would_not_fit_is_not_begun(native) -> None:
+    costly = Costly()
+    stage = Stage((), ByPrice(), 30, 5.0, costly)
+    stage.chunk.took(10.0)
+    _, number, degraded = await run(native, [stage], 25, Deadline.after(1.0))
+    assert costly.chunks == []
+    assert (number, degraded) == (0, ["costly:partial"])
+
+
+async def test_a_part_that_became_fast_again_is_found_out(native) -> None:
+    costly = Costly()
+    stage = Stage((), ByPrice(), 30, 5.0, costly)
+    stage.chunk.took(10.0)
+    for _ in range(60):
+        await run(native, [stage], 10, Deadline.after(1.0))
+    assert len(costly.chunks) > 10
+
+
+async def test_rows_that_are_known_already_cost_nothing_and_always_fit(native) -> None:
+    costly = Costly(known=tuple(range(10)))
+    stage = Stage((), ByPrice(), 30, 5.0, costly)
+    stage.chunk.took(10.0)
+    ranked, number, _ = await run(native, [stage], 10, Deadline.after(1.0))
+    assert ranked.pages.tolist() == list(range(9, -1, -1))
+    assert number == 1
+
+
+async def test_a_hydrator_that_fails_leaves_its_columns_out_and_the_stage_goes_on(native) -> None:
+    @dataclass
+    class Broken:
+        name: str = "broken"
+
+        async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+            raise ConnectionError("refused")
+
+    ranked, number, degraded = await run(native, [Stage((Broken(),), ByScore(), 30, 5.0)], 3)
+    assert (len(ranked), number, degraded) == (3, 1, ["broken:error"])

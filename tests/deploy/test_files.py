@@ -1,0 +1,66 @@
+"""What can be known of the deployment files without Docker: they are well-formed, and speak of the same things."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from image import ROOT
+
+from service.settings import PREFIX, Settings, read_settings
+
+DEPLOY = ROOT / "deploy"
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict]:
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
+def test_a_linter_finds_nothing_in_a_dockerfile(name) -> None:
+    done = subprocess.run(["hadolint", DEPLOY / name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
+def test_an_image_runs_as_nobody_gets_signals_itself_and_is_asked_whether_it_is_ready(name) -> None:
+    lines = (DEPLOY / name).read_text()
+    assert re.search(r"^USER 10001:10001$", lines, re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["onward"\]$', lines, re.MULTILINE)
+    assert "/readyz" in lines.partition("HEALTHCHECK")[2]
+
+
+def test_the_settings_of_the_gateways_are_settings(services) -> None:
+    variables = services["gateway-1"]["environment"]
+    assert all(name.startswith(PREFIX) for name in variables)
+    settings = read_settings(environ=variables)
+    assert settings != Settings()
+    assert settings.threads.onnx == services["gateway-1"]["cpus"]
+    stops_s = int(services["gateway-1"]["stop_grace_period"].removesuffix("s"))
+    assert stops_s > settings.server.drain_s + settings.server.grace_s
+
+
+def test_the_gateways_write_nowhere_and_may_nothing(services) -> None:
+    for name in ("gateway-1", "gateway-2", "push"):
+        assert services[name]["read_only"]
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["volumes"] == ["bundles:/bundles:ro"]
+
+
+def test_the_proxy_knows_every_gateway_of_the_compose_file(services) -> None:
+    gateways = {name for name in services if name.startswith("gateway")}
+    servers = re.findall(r"^\s+server (\S+) (\S+):(\d+)", (DEPLOY / "haproxy.cfg").read_text(), re.MULTILINE)
+    assert {(name, port) for name, host, port in servers if name == host} == {
+        (name, port) for name in gateways for port in ("8000", "50051")
+    }
+    assert set(services["proxy"]["depends_on"]) == gateways
+
+
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="no haproxy here to read its configuration")
+def test_haproxy_takes_its_configuration() -> None:
+    done = subprocess.run(["haproxy", "-c", "-f", DEPLOY / "haproxy.cfg"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
