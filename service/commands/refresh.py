@@ -44,6 +44,7 @@ def qprime(
     from pipeline.qprime import today
     from pipeline.refresh import BundleRows, RedisRows, refresh_qprime
     from store.bundle import open_bundle
+    from store.room import room_on
     from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
     oldest = today() - _days(older_than) + 1
@@ -55,7 +56,8 @@ def qprime(
             client: Redis = stack.enter_context(Redis.from_url(redis, socket_timeout=_TIMEOUT_S))
             client.ping()
             waiting, rows = RedisUnknownPages(client), RedisRows(client, bundle)
-        done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
+        with room_on(bundles):
+            done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
         waiting.remove(done.unknown)
     _show(done)
 
