@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 def one_line(error: Exception) -> str | None:
     """Return what to tell the user, or None for an error that deserves its traceback."""
@@ -20,6 +22,8 @@ def one_line(error: Exception) -> str | None:
         return f"onward: {error}"
     if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"onward: {error.filename or 'a disk'}: {error.strerror}: free some, and run the same command again"
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return f"onward: {error.filename}: {error.strerror}"
     return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -279,3 +280,8 @@ def test_the_version_is_told() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert done.exit_code == 0
     assert done.output.startswith("onward 0.")
+
+
+def test_a_full_disk_names_the_file() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "pages.parquet")
+    assert one_line(full) == "onward: pages.parquet: No space left on device: free some, and run the same command again"
