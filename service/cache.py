@@ -75,6 +75,10 @@ class Cache(Generic[V]):
         self._count("hit")
         return kept[1]
 
+    def under_way(self, key: Hashable, variant: Hashable) -> bool:
+        """Whether `get` would compute nothing new: the value is being computed, or an old one is at hand."""
+        return key in self._kept or (key, variant) in self._flights
+
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
         """Return the value of `key`, computing it if need be.
 

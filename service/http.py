@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException
 
 from service import problems
 from service.answer import Answer, Ask
+from service.at_once import AtOnce
 from service.door import CALLER, Doorkeeper
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
 from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
-from service.kept_answers import KeptAnswers
 from service.recommender import ClientError, recommend_each
 from service.refusal import Refusal
 from service.schema import (
@@ -66,7 +66,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     app.add_middleware(EndsWithCaller)
     app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
-    app.add_middleware(KeptAnswers, recommender=gateway.recommender, caching=caching)
+    app.add_middleware(AtOnce, recommender=gateway.recommender, caching=caching)
     app.add_middleware(Doorkeeper, door=gateway.door)
     app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
     return app

@@ -162,16 +162,24 @@ class Gate:
 
     def enter(self, budget_s: float) -> Permit:
         """Return a permit whose turn has come or will in time. Raises Overloaded at once otherwise."""
-        if not self._waiting and self.limit.running < self.limit.limit:
+        self.check(budget_s)
+        if self._open:
             return Permit(self, None)
-        typical = self.limit.typical_s
-        ahead = len(self._waiting) + 1
-        if ahead > self.limit.usual or (1 + ahead / self.limit.usual) * typical > self._share * budget_s:
-            self._refused.inc()
-            raise Overloaded
         permit = Permit(self, asyncio.get_running_loop().create_future())
         self._waiting[permit] = None
         return permit
+
+    def check(self, budget_s: float) -> None:
+        """Raise Overloaded where `enter` would."""
+        ahead = len(self._waiting) + 1
+        late = (1 + ahead / self.limit.usual) * self.limit.typical_s > self._share * budget_s
+        if not self._open and (late or ahead > self.limit.usual):
+            self._refused.inc()
+            raise Overloaded
+
+    @property
+    def _open(self) -> bool:
+        return not self._waiting and self.limit.running < self.limit.limit
 
     def next(self, closed: Permit) -> None:
         """Let in who waits, now that one is gone."""

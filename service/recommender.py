@@ -63,7 +63,7 @@ class Recommender:
         """Return the pages worth reading after `ask.url1`: whole or degraded. Raises ClientError and Refusal."""
         with self.live.leased() as bundle:
             query = self._query(ask, bundle.fragment_hosts)
-            budget_ms = min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
+            budget_ms = self._budget_ms(ask)
             if ask.explain:
                 return await self._explained(bundle, query, ask.k, budget_ms)
             return await self._cache.get(
@@ -74,14 +74,24 @@ class Recommender:
         """Drop the answers of bundles that are not live any more: nobody asks for them again."""
         self._cache.forget(lambda key: bool(key[-1] != self.live.bundle.name))
 
-    def kept(self, ask: Ask) -> Answer | None:
-        """Return the answer where it is kept and fresh, at once; None for anything else, also for a bad URL."""
+    def at_once(self, ask: Ask) -> Answer | None:
+        """Return the answer where it is kept and fresh; None where `recommend` has to be awaited, also for a bad URL.
+
+        Raises Overloaded where `recommend` would.
+        """
         bundle = self.live.bundle
         try:
             query = self._query(ask, bundle.fragment_hosts)
         except ClientError:
             return None
-        return self._cache.fresh((query, ask.k, bundle.name))
+        key = (query, ask.k, bundle.name)
+        answer = self._cache.fresh(key)
+        if answer is None and not self._cache.under_way(key, self._budget_ms(ask)):
+            self._gate.check(self._budget_ms(ask) / 1e3)
+        return answer
+
+    def _budget_ms(self, ask: Ask) -> float:
+        return min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
 
     def close(self) -> None:
         """End what is being computed."""

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.answer import Ask
+from service.at_once import plain_ask
 from service.http import make_app
-from service.kept_answers import plain_ask
 from tests.service.conftest import URLS
 
 
@@ -71,3 +73,20 @@ async def test_a_caller_that_has_the_kept_answer_is_told_so(client) -> None:
 async def test_a_bad_url_gets_its_problem_whatever_is_kept(client) -> None:
     await client.get("/recommend", params={"url1": URLS[0]})
     assert (await client.get("/recommend", params={"url1": "nowhere"})).status_code == 422
+
+
+async def test_what_the_gate_would_refuse_is_refused_before_any_route(make) -> None:
+    small = make("overload.most=1", "budget_ms=1000")
+    small.coclick.gate = asyncio.Event()
+    transport = httpx.ASGITransport(make_app(small.gateway))
+    async with httpx.AsyncClient(transport=transport, base_url="http://onward") as client:
+        small.recommender._gate.limit._typical = 10.0  # seconds: whoever waits would be late
+        running = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
+        await small.coclick.called.wait()
+        joined = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
+        refused = await client.get("/recommend", params={"url1": URLS[1]})
+        small.coclick.gate.set()
+        assert refused.status_code == 429 and refused.headers["retry-after"] == "1"
+        assert refused.json()["type"] == "urn:onward:problem:overloaded"
+        assert [(await task).status_code for task in (running, joined)] == [200, 200]
+    assert 'onward_refused_total{reason="overloaded"} 1.0' in small.gateway.metrics.text().decode()
