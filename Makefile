@@ -6,6 +6,7 @@ GRPC_PORT ?= 50051
 USERS ?= 20
 SECONDS ?= 30
 SHAPE ?= steady
+ADMIN_PORT ?= 9000
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -15,7 +16,7 @@ SOURCES := $(wildcard configs/*.py corpus/*.py store/*.py text_model/*.py pipeli
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test faults loadtest proto clean
+.PHONY: help install demo check test faults loadtest bench proto clean
 
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
@@ -29,8 +30,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev]" -c constraints.txt
 	@touch $@
 
-demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=)
-	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT)
+demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=, ADMIN_PORT=)
+	$(BIN)/onward serve --bundles $(BUNDLES) --port $(PORT) --grpc-port $(GRPC_PORT) --admin-port $(ADMIN_PORT)
 
 $(DATA)/pages.parquet: | $(INSTALLED)
 	$(BIN)/onward corpus python-docs --out $(DATA)
@@ -55,6 +56,11 @@ faults: $(INSTALLED) ## Break parts on purpose, at full length; writes docs/reli
 # Other bundles than the demo's are taken as they are: this must not build into them.
 loadtest: $(if $(filter demo/bundles,$(BUNDLES)),$(BUNDLES)/current) | $(INSTALLED) ## Load a gateway (BUNDLES=, USERS=, SECONDS=, SHAPE=steady|spike); report in loadtests/out
 	$(BIN)/python -m loadtests --bundles $(BUNDLES) --users $(USERS) --seconds $(SECONDS) --shape $(SHAPE)
+
+# The afternoon's work that it is compared with needs one more library.
+bench: $(BUNDLES)/current | $(INSTALLED) ## Measure the gateway beside what it is compared with; writes benchmarks/latest.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
+	PYTHONPATH=. $(BIN)/python benchmarks/bench.py $(BUNDLES)
 
 proto: $(INSTALLED) ## Generate the gRPC stubs from proto/
 	$(BIN)/python -m service.stubs

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates
+
+_current: ContextVar[Trace] = ContextVar("trace")
 
 
 @dataclass(slots=True)
@@ -48,3 +51,19 @@ class Trace:
         """Keep the candidates as a stage left them."""
         if self.explain:
             self.stages[name] = candidates
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[None]:
+    """Make a trace the one on which the block's parts, and the tasks that they start, note what they lack."""
+    token = _current.set(trace)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def degrade(reason: str) -> None:
+    """Note on the trace of the request that runs; for parts that lie too deep to be given it. Nothing outside one."""
+    if (trace := _current.get(None)) is not None:
+        trace.degrade(reason)

@@ -29,6 +29,7 @@ class Recall:
     paths: tuple[RecallPath, ...]
     fallback: RecallPath
     similarities: tuple[Hydrator, ...]
+    indexes: Mapping[str, ann.AnnIndex]  # by the name of the path that searches it
 
 
 def open_recall(
@@ -57,4 +58,5 @@ def open_recall(
         ),
         fallback=PopularRecall(table("popular")),
         similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["ranking"])),
+        indexes={"cf": cf, "two_tower": pages},
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import xxhash
 from numpy.typing import NDArray
 
 from cascade.run import NOT_RECALLED
@@ -78,6 +79,11 @@ class Answer:
             "bundle": self.bundle,
         }
         return orjson.dumps(shared if self.explain is None else {**shared, "explain": self.explain})
+
+    @cached_property
+    def tag(self) -> str:
+        """What the answer goes by in caches: the same for the same pages of the same bundle."""
+        return xxhash.xxh3_128_hexdigest(self.body)
 
     def json(self, request_id: str, took_ms: float) -> bytes:
         """Return the whole JSON answer of one request; `request_id` is plain ASCII without quotes."""

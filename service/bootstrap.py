@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from redis import Redis as BlockingRedis
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.retry import Retry as SyncRetry
 
 from cascade.bulkhead import Bulkhead
 from cascade.run import Cascade, RecallStep
@@ -26,74 +22,106 @@ from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
+from service.door import Door
 from service.gateway import Gateway
+from service.keys import Keys
 from service.live import Live, LoadedBundle
+from service.metrics import Metrics
+from service.rates import Rates
 from service.recommender import Recommender
-from service.settings import RedisSettings, Settings
+from service.redis_tables import open_rows, open_table, unknown_pages
+from service.settings import KeySettings, Settings
+from service.swap.swaps import Swaps
 from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
-from store.tables import LmdbTable, RedisTable, Table
-from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages
+from store.redis_rows import RedisRows
+from store.redis_table import RedisTable
+from store.tables import LmdbTable
+from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What outlives a bundle: threads, and the client of Redis."""
+    """What outlives a bundle: threads, the connections to Redis, and what is counted."""
 
     cf: Bulkhead
     two_tower: Bulkhead
     ranking: Bulkhead
     cross_encoder: Bulkhead
-    redis: Redis | None
+    redis: RedisRows | None
+    metrics: Metrics
 
     async def close(self) -> None:
         """End the threads and close the connections; a thread that hangs is left behind."""
         for threads in (self.cf, self.two_tower, self.ranking, self.cross_encoder):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.redis is not None:
-            await self.redis.aclose()
+            await self.redis.close()
 
 
 def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
-    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError.
+    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError and RedisUrlError.
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
     unknown = _unknown(bundles, settings, redis_url)
-    recommender = Recommender(Live(load_bundle(opened, settings, shared)), settings, unknown=unknown)
+    loading = partial(load_bundle, settings=settings, shared=shared)
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown)
+    swaps = Swaps(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
         if unknown is not None:
             await unknown.close()
         await shared.close()
 
-    return Gateway(recommender, settings, release)
+    door = _door(settings.keys, redis_url, recommender.metrics)
+    return Gateway(recommender, settings, release, door, swaps)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
     """Open what every bundle of a process uses."""
-    threads = settings.threads
+    threads, metrics = settings.threads, Metrics()
     return Shared(
         cf=Bulkhead("cf", threads.native),
         two_tower=Bulkhead("two_tower", threads.native),
         ranking=Bulkhead("ranking", threads.native),
         cross_encoder=Bulkhead("cross_encoder", threads.cross_encoder),
-        redis=connect_redis(redis_url, settings.redis) if redis_url else None,
+        redis=open_rows(redis_url, settings.redis, metrics) if redis_url else None,
+        metrics=metrics,
     )
 
 
 def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBundle:
     """Open a verified bundle's tables, indexes and models. Raises BundleError."""
     _check_features(opened)
-    tables = {name: _table(opened, name, shared.redis) for name in TABLES}
+    tables = {name: _table(opened, name, shared) for name in TABLES}
+
+    def close() -> None:
+        for table in tables.values():
+            table.close()
+
+    try:
+        cascade = _cascade(opened, tables, settings, shared)
+    except BaseException:
+        close()
+        raise
+    return LoadedBundle(
+        opened.name, cascade, tables["pages"], opened.fragment_hosts, close, tuple(opened.manifest.warmup)
+    )
+
+
+def _cascade(
+    opened: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings, shared: Shared
+) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
     directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
     threads = {"cf": shared.cf, "two_tower": shared.two_tower, "ranking": shared.ranking}
     recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
-    cascade = Cascade(
+    _check_sizes(opened, tables, recall)
+    return Cascade(
         trigger=PageLookup(tables["pages"], tokenizer),
         recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
         fallback=_recall_step(recall.fallback, settings),
@@ -104,26 +132,6 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
         read_timeout_s=settings.read_timeout_ms / 1e3,
-    )
-
-    def close() -> None:
-        for table in tables.values():
-            if isinstance(table, LmdbTable):
-                table.close()
-
-    return LoadedBundle(
-        opened.name, cascade, tables["pages"], opened.fragment_hosts, close, tuple(opened.manifest.warmup)
-    )
-
-
-def connect_redis(url: str, settings: RedisSettings) -> Redis:
-    """Return a client with hard time limits and no hidden retries: by default redis-py retries ten times."""
-    return Redis.from_url(
-        url,
-        socket_timeout=settings.socket_timeout_ms / 1e3,
-        socket_connect_timeout=settings.connect_timeout_ms / 1e3,
-        max_connections=settings.max_connections,
-        retry=Retry(NoBackoff(), 0),
     )
 
 
@@ -155,10 +163,25 @@ def _check_features(bundle: Bundle) -> None:
             raise BundleError(f"bundle {bundle.name}: {model} was trained on other features: build it again")
 
 
-def _table(bundle: Bundle, name: str, redis: Redis | None) -> Table:
-    if redis is not None:
-        return RedisTable(redis, bundle.name, name)
-    return LmdbTable(bundle.file(f"tables/{name}.lmdb"))
+def _check_sizes(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], recall: Recall) -> None:
+    """Refuse files that are whole and do not belong together."""
+    manifest = bundle.manifest
+    found: dict[str, int] = {name: len(table) for name, table in tables.items() if isinstance(table, LmdbTable)}
+    found |= {name: len(index) for name, index in recall.indexes.items()}
+    _agree(bundle, "rows", found, manifest.rows)
+    _agree(bundle, "dimension", {name: index.dimension for name, index in recall.indexes.items()}, manifest.dimensions)
+
+
+def _agree(bundle: Bundle, what: str, found: dict[str, int], listed: dict[str, int]) -> None:
+    for name, number in found.items():
+        if listed.get(name) != number:
+            problem = f"{name}: {what} {number}, where the manifest says {listed.get(name)}"
+            raise BundleError(f"bundle {bundle.name}: {problem}: build it again")
+
+
+def _table(bundle: Bundle, name: str, shared: Shared) -> LmdbTable | RedisTable:
+    own = LmdbTable(bundle.file(f"tables/{name}.lmdb"))
+    return own if shared.redis is None else open_table(shared.redis, bundle.name, own, shared.metrics)
 
 
 def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> UnknownQueue | None:
@@ -166,11 +189,12 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> Unknow
         return None
     if redis_url is None:
         return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most))
-    timeout_s = settings.redis.socket_timeout_ms / 1e3
-    client = BlockingRedis.from_url(  # written from a thread, so that a slow server holds no request
-        redis_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=SyncRetry(NoBackoff(), 0)
-    )
-    return UnknownQueue(RedisUnknownPages(client, settings.unknown.most))
+    return UnknownQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most))
+
+
+def _door(settings: KeySettings, redis_url: str | None, metrics: Metrics) -> Door:
+    keys = Keys(Path(settings.file)) if settings.file else None
+    return Door(keys, Rates(settings, redis_url) if keys and settings.per_minute else None, metrics)
 
 
 def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:

@@ -7,8 +7,11 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+from service.refusal import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +28,17 @@ class Sized(Protocol):
 
 V = TypeVar("V", bound=Sized)
 
+_Place = tuple[Hashable, Hashable]  # key and variant of a computation
+
 
 @dataclass(slots=True)
 class _Flight(Generic[V]):
     """One computation under way, and how many callers wait for it."""
 
     task: asyncio.Future[V]
-    place: Hashable
+    place: _Place
     waiters: int
+    wanted: bool = True  # False when its value shall not be kept
 
 
 class Cache(Generic[V]):
@@ -55,15 +61,25 @@ class Cache(Generic[V]):
         self._max_bytes, self._ttl_s, self._stale_s = max_bytes, ttl_s, stale_s
         self._count, self._clock = count, clock
         self._kept: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
-        self._flights: dict[Hashable, _Flight[V]] = {}
+        self._flights: dict[_Place, _Flight[V]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
+    def fresh(self, key: Hashable) -> V | None:
+        """Return the value of `key` where it is kept and younger than `ttl_s`; nothing is computed or counted else."""
+        kept = self._kept.get(key)
+        if kept is None or self._clock() - kept[0] > self._ttl_s:
+            return None
+        self._kept.move_to_end(key)
+        self._count("hit")
+        return kept[1]
+
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]], variant: Hashable = None) -> V:
         """Return the value of `key`, computing it if need be.
 
-        `compute` is called at once, before anything is waited for; what it returns runs as a task. `variant` parts
+        `compute` is called at once, before anything is waited for; what it returns runs as a task. It may raise
+        Refusal, which reaches the caller. `variant` parts
         computations that may not be shared though their values may, such as two budgets.
         A cancelled caller ends the computation only when nobody else waits for it.
         """
@@ -73,12 +89,20 @@ class Cache(Generic[V]):
                 self._kept.move_to_end(key)
                 self._count("hit" if age <= self._ttl_s else "stale")
                 if age > self._ttl_s and (key, None) not in self._flights:
-                    self._start(key, None, compute, waiters=1)  # nobody's cancellation may end a refresh
+                    with suppress(Refusal):  # the old answer is at hand: a refresh can wait
+                        self._start(key, None, compute, waiters=1)  # nobody's cancellation may end a refresh
                 return kept[1]
             self._drop(key)
         flight = self._flights.get((key, variant))
         self._count("miss" if flight is None else "joined")
         return await self._wait(flight or self._start(key, variant, compute, waiters=0))
+
+    def forget(self, unwanted: Callable[[Any], bool]) -> None:
+        """Drop the values of unwanted keys; one that is being computed reaches its callers and is not kept."""
+        for key in [key for key in self._kept if unwanted(key)]:
+            self._drop(key)
+        for flight in self._flights.values():
+            flight.wanted = flight.wanted and not unwanted(flight.place[0])
 
     def close(self) -> None:
         """Cancel what is being computed and forget everything."""
@@ -93,7 +117,8 @@ class Cache(Generic[V]):
             if task.cancelled():
                 return
             if (error := task.exception()) is None:
-                self._keep(key, task.result())
+                if flight.wanted:
+                    self._keep(key, task.result())
             else:
                 log.warning("an answer could not be computed: %r", error)
 

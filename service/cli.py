@@ -10,6 +10,7 @@ import typer
 from service.commands import errors
 from service.commands.ablate import ablate
 from service.commands.build import build
+from service.commands.bundles import bundles
 from service.commands.corpus import corpus
 from service.commands.evaluate import evaluate
 from service.commands.inspect import inspect
@@ -18,6 +19,7 @@ from service.commands.push import push
 from service.commands.qprime import qprime
 from service.commands.recommend import recommend
 from service.commands.refresh import app as refresh
+from service.commands.rollback import rollback
 from service.commands.score import score
 from service.commands.serve import serve
 from service.commands.simulate import simulate
@@ -53,6 +55,8 @@ app.command()(serve)
 app.command()(recommend)
 app.command()(push)
 app.command()(inspect)
+app.command()(bundles)
+app.command()(rollback)
 # Offline.
 app.command()(ablate)
 app.add_typer(corpus, name="corpus")

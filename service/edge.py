@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "onward.request_id"
 STARTED = "onward.started"
 _HEADER = b"x-request-id"
+_NO_STORE = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
@@ -35,8 +36,11 @@ def _offered(scope: Scope) -> str | None:
 class Edge:
     """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[str]) -> None:
-        self._app, self._metrics, self._routes = app, metrics, frozenset(routes)
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, routes: Iterable[str], leaving: Callable[[], bool], protocol: str = "http"
+    ) -> None:
+        self._app, self._metrics, self._routes, self._protocol = app, metrics, frozenset(routes), protocol
+        self._leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +53,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
+                if not any(name == b"cache-control" for name, _ in message["headers"]):
+                    message["headers"].append(_NO_STORE)  # problems, POST, health: each is for one caller at one time
+                closing = [(b"connection", b"close")] if self._leaving() else []  # or a balancer sends more of them
+                message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
             await send(message)
 
         try:
@@ -63,8 +70,8 @@ class Edge:
 
     def _count(self, scope: Scope, status: int) -> None:
         route = scope["path"] if scope["path"] in self._routes else "other"  # or strangers choose our labels
-        self._metrics.requests.labels("http", route, str(status)).inc()
-        self._metrics.latency.labels("http", route).observe(time.perf_counter() - scope[STARTED])
+        self._metrics.requests.labels(self._protocol, route, str(status)).inc()
+        self._metrics.latency.labels(self._protocol, route).observe(time.perf_counter() - scope[STARTED])
 
 
 class BodyLimit:

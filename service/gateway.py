@@ -6,10 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from service.answer import Ask
+from service.door import Door
 from service.live import Live
 from service.metrics import Metrics
 from service.recommender import ClientError, Recommender
 from service.settings import Settings
+from service.swap.swaps import Refusal, Swaps
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +28,17 @@ class Gateway:
         recommender: Recommender,
         settings: Settings,
         release: Callable[[], Awaitable[None]] = _nothing,
+        door: Door | None = None,
+        swaps: Swaps | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
+        self.door = door or Door()
         self.ready = False
+        self.leaving = False
+        self.swaps = swaps
         self._release = release
+        self.metrics.serves(self.bundle)
 
     @property
     def live(self) -> Live:
@@ -41,6 +49,11 @@ class Gateway:
     def bundle(self) -> str:
         """The name of the bundle that is served."""
         return self.live.bundle.name
+
+    @property
+    def refused(self) -> Refusal | None:
+        """The bundle that was offered last, when it was not let in."""
+        return None if self.swaps is None else self.swaps.refused
 
     @property
     def metrics(self) -> Metrics:
@@ -58,14 +71,19 @@ class Gateway:
             if answer.degraded:
                 log.warning("warm-up: the answer for %s lacks %s", url, ", ".join(answer.degraded))
         self.ready = True
+        if self.swaps is not None:
+            self.swaps.start()
 
     def drain(self) -> None:
         """Stop being ready; what is asked is still answered."""
-        self.ready = False
+        self.ready, self.leaving = False, True
 
     async def close(self) -> None:
         """End what is being computed and free what was opened."""
         self.drain()
+        if self.swaps is not None:
+            await self.swaps.close()
         self.recommender.close()
         self.live.close()
+        await self.door.close()
         await self._release()

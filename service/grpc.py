@@ -18,11 +18,13 @@ from service.edge import request_id
 from service.gateway import Gateway
 from service.pb import recommender_pb2 as pb
 from service.recommender import ClientError, FieldError, recommend_each
+from service.refusal import Refusal
 from service.schema import read_ask
 
 log = logging.getLogger(__name__)
 
 NAME: str = pb.DESCRIPTOR.services_by_name["Recommender"].full_name
+_STATUS = {401: grpc.StatusCode.UNAUTHENTICATED, 429: grpc.StatusCode.RESOURCE_EXHAUSTED}  # UNAVAILABLE is retried
 _REPLY = 0.1  # of what is left until the caller's deadline is kept for sending the answer
 _UNREADABLE = ClientError([FieldError("request", "it is no valid message", "send text fields in UTF-8")])
 
@@ -35,6 +37,7 @@ class Call:
     def __init__(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())
         self.request_id = request_id(metadata.get("x-request-id"))
+        self.offered = metadata.get("authorization"), metadata.get("x-api-key")
         self._started = time.perf_counter()
         self._left_s: float | None = context.time_remaining()
 
@@ -92,11 +95,16 @@ class Service:
             try:
                 if not isinstance(request, request_type):
                     raise _UNREADABLE
+                caller = self._gateway.door.caller(*call.offered)
+                await self._gateway.door.spend(caller, _parts(request))
                 response = await method(call, request)
                 status = grpc.StatusCode.OK
                 return response
             except ClientError as error:
                 status, detail = grpc.StatusCode.INVALID_ARGUMENT, _detail(error)
+            except Refusal as refusal:
+                status, detail = _STATUS[refusal.status], refusal.detail
+                context.set_trailing_metadata((("x-request-id", call.request_id), *_pushback(refusal)))
             except Exception:
                 log.exception("request %s failed", call.request_id)
                 status, detail = grpc.StatusCode.INTERNAL, problems.INTERNAL.detail
@@ -161,11 +169,20 @@ def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
     )
 
 
-def _result(result: Answer | ClientError, call: Call) -> pb.RecommendBatchResult:
+def _parts(request: Any) -> int:
+    return len(request.requests) if isinstance(request, pb.RecommendBatchRequest) else 1
+
+
+def _pushback(refusal: Refusal) -> list[tuple[str, str]]:
+    """Return the metadata by which a client that retries knows how long to wait, in milliseconds."""
+    return [] if refusal.retry_s is None else [("grpc-retry-pushback-ms", str(refusal.retry_s * 1000))]
+
+
+def _result(result: Answer | ClientError | Refusal, call: Call) -> pb.RecommendBatchResult:
     if isinstance(result, Answer):
         return pb.RecommendBatchResult(answer=_response(result, call))
-    problem = problems.of_client(result)
-    errors = [pb.FieldError(field=each.field, problem=each.problem, fix=each.fix) for each in result.errors]
+    problem = problems.of_error(result)
+    errors = [pb.FieldError(field=each.field, problem=each.problem, fix=each.fix) for each in problem.errors]
     return pb.RecommendBatchResult(
         problem=pb.Problem(title=problem.title, status=problem.status, detail=problem.detail, errors=errors)
     )

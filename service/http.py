@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-import orjson
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from service import problems
 from service.answer import Answer, Ask
+from service.door import CALLER, Doorkeeper
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.gateway import Gateway
-from service.metrics import CONTENT_TYPE
+from service.gone import EndsWithCaller
+from service.health import add_health
+from service.http_caching import HttpCaching, matches
+from service.kept_answers import KeptAnswers
 from service.recommender import ClientError, recommend_each
+from service.refusal import Refusal
 from service.schema import (
     AnswerBody,
     BatchAnswer,
@@ -31,8 +35,18 @@ _JSON = "application/json"
 _PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The body is not JSON"},
+    401: {**_PROBLEM, "description": "A key is needed, where the gateway asks for keys"},
     413: {**_PROBLEM, "description": "The body is too large"},
     422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
+    429: {
+        **_PROBLEM,
+        "description": "Too much is asked; `Retry-After` says when to ask again",
+    },
+}
+
+_GET_REFUSED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller has this answer: its `ETag` was in `If-None-Match`"},
+    **{status: _REFUSED[status] for status in (401, 422, 429)},
 }
 
 
@@ -44,64 +58,45 @@ def make_app(gateway: Gateway) -> FastAPI:
         version="1",
         redirect_slashes=False,
         redoc_url=None,
-        exception_handlers={
-            RequestValidationError: _on_invalid,
-            ClientError: _on_client_error,
-            HTTPException: _on_http_error,
-        },
+        exception_handlers=HANDLERS,
     )
-    _add_recommend(app, gateway)
-    _add_operations(app, gateway)
+    caching = HttpCaching(gateway.settings, keys=gateway.door.closed)
+    _add_recommend(app, gateway, caching)
+    add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    app.add_middleware(EndsWithCaller)
     app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
-    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes)
+    app.add_middleware(KeptAnswers, recommender=gateway.recommender, caching=caching)
+    app.add_middleware(Doorkeeper, door=gateway.door)
+    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
     return app
 
 
-def _add_recommend(app: FastAPI, gateway: Gateway) -> None:
+def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None:
     recommender = gateway.recommender
 
-    async def answer(request: Request, ask: Ask) -> Response:
-        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
-
-    @app.get("/recommend", response_model=AnswerBody, responses={422: _REFUSED[422]}, tags=["recommend"])
+    @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
     async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
         """At most k pages worth reading after `url1`, best first."""
-        return await answer(request, query.ask())
+        answer = await recommender.recommend(query.ask())
+        headers = caching.headers(answer)
+        if matches(request.headers.get("if-none-match"), answer):
+            return Response(status_code=304, headers=headers)
+        return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)
 
     @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"])
     async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
         """The same, with the words of a page that may not be known, pages to leave out, and weights."""
-        return await answer(request, body.ask())
+        return Response(_answer_json(request, await recommender.recommend(body.ask())), media_type=_JSON)
 
     @app.post("/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"])
     async def recommend_batch(request: Request, body: BatchRequest) -> Response:
         """At most 100 requests; each gets its own answer or its own problem, in order."""
         asks = [_ask_or_error(value) for value in body.requests]
+        await gateway.door.spend(request.scope[CALLER], len(asks) - 1)  # one was counted at the door
         results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
-
-
-def _add_operations(app: FastAPI, gateway: Gateway) -> None:
-    @app.get("/healthz", tags=["operations"])
-    async def healthz() -> Response:
-        """The process runs; nothing else is looked at."""
-        return Response(b'{"status":"alive"}', media_type=_JSON)
-
-    @app.get(
-        "/readyz", tags=["operations"], responses={503: {**_PROBLEM, "description": "The gateway starts or leaves"}}
-    )
-    async def readyz(request: Request) -> Response:
-        """Whether requests should be sent here."""
-        if not gateway.ready:
-            return problems.NOT_READY.response(request.scope[REQUEST_ID])
-        return Response(orjson.dumps({"status": "ready", "bundle": gateway.bundle}), media_type=_JSON)
-
-    @app.get("/metrics", tags=["operations"], response_class=Response)
-    async def metrics() -> Response:
-        """Prometheus metrics of this process."""
-        return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _ask_or_error(value: Any) -> Ask | ClientError:
@@ -116,9 +111,9 @@ def _answer_json(request: Request, answer: Answer) -> bytes:
     return answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
 
 
-def _result_json(request: Request, result: Answer | ClientError) -> bytes:
-    if isinstance(result, ClientError):
-        return b'{"problem":%b}' % problems.of_client(result).json(request.scope[REQUEST_ID])
+def _result_json(request: Request, result: Answer | ClientError | Refusal) -> bytes:
+    if not isinstance(result, Answer):
+        return b'{"problem":%b}' % problems.of_error(result).json(request.scope[REQUEST_ID])
     return b'{"answer":%b}' % _answer_json(request, result)
 
 
@@ -129,9 +124,23 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_client_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClientError)  # noqa: S101
-    return problems.of_client(error).response(request.scope[REQUEST_ID])
+    return problems.of_error(error).response(request.scope[REQUEST_ID])
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101
+    return problems.of_error(error).response(request.scope[REQUEST_ID], error.headers)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], error.headers)
+
+
+#: What answers an error of any route, as a problem.
+HANDLERS: dict[int | type[Exception], Any] = {
+    RequestValidationError: _on_invalid,
+    ClientError: _on_client_error,
+    Refusal: _on_refusal,
+    HTTPException: _on_http_error,
+}

@@ -32,7 +32,34 @@ class Metrics:
             "onward_recommendations", "Pages shown, by the path that found them", ["path"], registry=registry
         )
         self.cache = Counter("onward_cache", "Lookups of the answer cache", ["result"], registry=registry)
+        self.redis = Counter("onward_redis_calls", "Calls to Redis by how they ended", ["result"], registry=registry)
+        self.redis_local = Counter(
+            "onward_redis_local",
+            "Reads that the bundle's own tables had to help, by why",
+            ["why"],
+            registry=registry,
+        )
+        self.redis_breaker = Gauge(
+            "onward_redis_breaker_state", "0 closed, 1 one call at a time, 2 open", ["server"], registry=registry
+        )
+        self.limit = Gauge("onward_limit", "Computations that may run at a time", registry=registry)
+        self.running = Gauge("onward_running", "Computations that run", registry=registry)
+        self.waiting = Gauge("onward_waiting", "Computations that wait for their turn", registry=registry)
+        self.connections = Gauge("onward_connections", "HTTP connections that are open", registry=registry)
+        self.tasks = Gauge("onward_tasks", "Tasks of the event loop", registry=registry)
+        self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
+
+        self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
+        self.refused_bundles = Counter(
+            "onward_bundle_refused", "Bundles that were not let in", ["reason"], registry=registry
+        )
+        self._bundle = Gauge("onward_bundle_info", "The live bundle", ["bundle"], registry=registry)
+
+    def serves(self, bundle: str) -> None:
+        """Name the live bundle; the one before is not listed any more."""
+        self._bundle.clear()
+        self._bundle.labels(bundle).set(1)
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

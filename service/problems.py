@@ -10,6 +10,7 @@ import orjson
 from fastapi.responses import Response
 
 from service.recommender import ClientError, FieldError
+from service.refusal import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -49,8 +50,10 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
     return Problem(status, "invalid-request", "The request cannot be answered as it stands", detail, tuple(errors))
 
 
-def of_client(error: ClientError) -> Problem:
-    """Return the problem of a request that the recommender refused."""
+def of_error(error: ClientError | Refusal) -> Problem:
+    """Return the problem of a request that the recommender did not answer."""
+    if isinstance(error, Refusal):
+        return Problem(error.status, error.kind, error.title, error.detail)
     return invalid(error.errors)
 
 
@@ -71,5 +74,25 @@ def too_large(limit: int) -> Problem:
     return Problem(413, "body-too-large", "The body is too large", detail)
 
 
+def head_too_large(limit_kb: int) -> Problem:
+    """Return the problem of headers beyond `limit_kb`."""
+    detail = f"Request line and headers are larger than {limit_kb} kB: send fewer or shorter headers."
+    return Problem(431, "head-too-large", "The headers are too large", detail)
+
+
+def url_too_long(limit_kb: int) -> Problem:
+    """Return the problem of a URL beyond `limit_kb`."""
+    detail = f"The URL is longer than {limit_kb} kB: send what is long in the body of a POST."
+    return Problem(414, "url-too-long", "The URL is too long", detail)
+
+
+def too_slow(limit_s: float) -> Problem:
+    """Return the problem of a request that did not arrive within `limit_s`."""
+    detail = f"The request did not arrive within {limit_s:g} seconds: send it at once."
+    return Problem(408, "too-slow", "The request came too slowly", detail)
+
+
+UNREADABLE = Problem(400, "bad-request", "Bad Request", "This is no HTTP request: send HTTP/1.1.")
+CROWDED = Problem(503, "crowded", "Too many connections", "No more connections are taken: ask another replica.")
 NOT_READY = Problem(503, "not-ready", "The gateway is not ready", "It is starting or leaving: ask another replica.")
 INTERNAL = Problem(500, "internal", "The gateway failed", "The failure is in its log under this request id.")

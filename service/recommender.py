@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
-from cascade.trace import Trace
+from cascade.trace import Trace, tracing
 from cascade.types import Query
 from corpus.url import InvalidURL, canonical, page_id
 from service.answer import Answer, Ask, recommendations
@@ -15,6 +16,8 @@ from service.cache import Cache
 from service.explain import explain
 from service.live import Live, LoadedBundle
 from service.metrics import Metrics
+from service.overload import Gate, Permit
+from service.refusal import Refusal
 from service.settings import Settings
 from service.unknown_queue import UnknownQueue
 
@@ -53,18 +56,32 @@ class Recommender:
             limits.stale_s,
             lambda result: self.metrics.cache.labels(result).inc(),
         )
+        self._gate = Gate(settings.overload, settings.budget_ms / 1e3, self.metrics)
         self.metrics.cache_bytes.set_function(lambda: self._cache.bytes)
 
     async def recommend(self, ask: Ask) -> Answer:
-        """Return the pages worth reading after `ask.url1`. Raises ClientError; a failed part only degrades."""
+        """Return the pages worth reading after `ask.url1`: whole or degraded. Raises ClientError and Refusal."""
         with self.live.leased() as bundle:
             query = self._query(ask, bundle.fragment_hosts)
             budget_ms = min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
             if ask.explain:
-                return await self._run(bundle, query, ask.k, budget_ms, explained=True)
+                return await self._explained(bundle, query, ask.k, budget_ms)
             return await self._cache.get(
                 (query, ask.k, bundle.name), lambda: self._start(query, ask.k, budget_ms), variant=budget_ms
             )
+
+    def forget_other_bundles(self) -> None:
+        """Drop the answers of bundles that are not live any more: nobody asks for them again."""
+        self._cache.forget(lambda key: bool(key[-1] != self.live.bundle.name))
+
+    def kept(self, ask: Ask) -> Answer | None:
+        """Return the answer where it is kept and fresh, at once; None for anything else, also for a bad URL."""
+        bundle = self.live.bundle
+        try:
+            query = self._query(ask, bundle.fragment_hosts)
+        except ClientError:
+            return None
+        return self._cache.fresh((query, ask.k, bundle.name))
 
     def close(self) -> None:
         """End what is being computed."""
@@ -83,15 +100,36 @@ class Recommender:
         )
 
     def _start(self, query: Query, k: int, budget_ms: float) -> asyncio.Task[Answer]:
-        """Compute an answer in a task with a lease of its own: it may outlive the request that began it."""
+        """Compute an answer in a task with a lease and a permit of its own: it may outlive the request that began it.
+
+        Raises Overloaded.
+        """
+        permit = self._gate.enter(budget_ms / 1e3)
         lease = self.live.lease()
-        task = asyncio.create_task(self._run(lease.bundle, query, k, budget_ms, explained=False))
-        task.add_done_callback(lambda _: lease.release())  # not in the coroutine: it may be cancelled before it starts
+        task = asyncio.create_task(self._run(lease.bundle, query, k, budget_ms, permit))
+
+        def ended(task: asyncio.Task[Answer]) -> None:  # not in the coroutine: it may be cancelled before it starts
+            permit.close(told=not task.cancelled())
+            lease.release()
+
+        task.add_done_callback(ended)
         return task
 
-    async def _run(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, explained: bool) -> Answer:
+    async def _explained(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
+        permit = self._gate.enter(budget_ms / 1e3)
+        try:
+            return await self._run(bundle, query, k, budget_ms, permit, explained=True)
+        finally:
+            permit.close(told=False)  # a record of every stage takes longer than an answer
+
+    async def _run(
+        self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, permit: Permit, explained: bool = False
+    ) -> Answer:
         trace = Trace(explain=explained)
-        chosen = await bundle.cascade.run(query, k, Deadline.after(budget_ms / 1e3), trace)
+        deadline = Deadline.after(budget_ms / 1e3)
+        await permit.turn()
+        with tracing(trace):
+            chosen = await bundle.cascade.run(query, k, deadline, trace)
         self._count(trace)
         if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
             self._unknown.note(query)
@@ -137,17 +175,26 @@ def _excluded(urls: tuple[str, ...], fragment_hosts: frozenset[str]) -> list[int
 
 async def recommend_each(
     recommender: Recommender, asks: list[Ask | ClientError], concurrency: int
-) -> list[Answer | ClientError]:
+) -> list[Answer | ClientError | Refusal]:
     """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order."""
-    free = asyncio.Semaphore(concurrency)
+    results: dict[int, Answer | ClientError | Refusal] = {}
+    left = deque(enumerate(asks))
+    workers = min(concurrency, len(asks))
 
-    async def one(ask: Ask | ClientError) -> Answer | ClientError:
-        if isinstance(ask, ClientError):
-            return ask
-        async with free:
+    async def work() -> None:
+        nonlocal workers
+        while left:
+            number, ask = left.popleft()
             try:
-                return await recommender.recommend(ask)
+                results[number] = ask if isinstance(ask, ClientError) else await recommender.recommend(ask)
             except ClientError as error:
-                return error
+                results[number] = error
+            except Refusal as refusal:
+                if workers > 1:  # the others go on with it: a batch by itself is never too much
+                    left.appendleft((number, ask))
+                    break
+                results[number] = refusal
+        workers -= 1
 
-    return list(await asyncio.gather(*map(one, asks)))
+    await asyncio.gather(*(work() for _ in range(workers)))
+    return [results[number] for number in range(len(asks))]

@@ -7,18 +7,22 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc  # type: ignore[import-untyped]
 import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+from starlette.types import ASGIApp
 
+from service.admin import make_admin_app
 from service.gateway import Gateway
 from service.grpc import NAME, Service
 from service.http import make_app
+from service.receipt import limited
 
 _BACKLOG = 2048
+_PING_MS = 30_000
 
 
 class ServeError(RuntimeError):
@@ -32,7 +36,9 @@ class Address:
     host: str
     port: int
     grpc_port: int
-    shared: bool = False  # several processes listen on the same ports
+    shared: bool = False  # several processes listen on the same ports, but each has an admin port of its own
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 0
 
 
 class Stop:
@@ -64,20 +70,29 @@ class Stop:
 async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callable[[Address], None]) -> None:
     """Serve until `stop`; `announce` gets the real ports once the gateway is ready. Raises ServeError."""
     listening = bind(address)
+    admin_listening: socket.socket | None = None
     try:
+        admin_listening = bind(_admin(address), "--admin-port")
         grpc_server, grpc_port, health_status = _grpc_server(gateway, address)
     except ServeError:
         listening.close()
+        if admin_listening is not None:
+            admin_listening.close()
         raise
-    http_server = _HttpServer(_http_config(gateway))
+    http_server = _HttpServer(_http_config(gateway, make_app(gateway)))
+    gateway.metrics.connections.set_function(lambda: len(http_server.server_state.connections))
+    gateway.metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
     serving = asyncio.create_task(http_server.serve(sockets=[listening]))
+    admin_server = _HttpServer(_http_config(gateway, make_admin_app(gateway)))
+    administering = asyncio.create_task(admin_server.serve(sockets=[admin_listening]))
     await health_status.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     await grpc_server.start()
     try:
         await gateway.warm_up()
         await health_status.set("", health_pb2.HealthCheckResponse.SERVING)
         await health_status.set(NAME, health_pb2.HealthCheckResponse.SERVING)
-        announce(Address(address.host, listening.getsockname()[1], grpc_port, address.shared))
+        port, admin_port = (each.getsockname()[1] for each in (listening, admin_listening))
+        announce(replace(address, port=port, grpc_port=grpc_port, admin_port=admin_port))
         await stop.asked.wait()
     finally:
         gateway.drain()
@@ -86,6 +101,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
             await stop.drained(gateway.settings.server.drain_s)
         http_server.should_exit = True
         await asyncio.gather(serving, grpc_server.stop(gateway.settings.server.grace_s))
+        admin_server.should_exit = True  # last: an operator may watch the others leave
+        await administering
         await gateway.close()
 
 
@@ -107,9 +124,16 @@ def bind(address: Address, option: str = "--port") -> socket.socket:
 
 
 def _grpc_server(gateway: Gateway, address: Address) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
+    limits = gateway.settings.server
     options = [
         ("grpc.so_reuseport", int(address.shared)),  # 1 is the default, and binds a taken port without a word
-        ("grpc.max_receive_message_length", gateway.settings.server.max_message_kb * 1024),
+        ("grpc.max_receive_message_length", limits.max_message_kb * 1024),
+        ("grpc.max_metadata_size", limits.max_metadata_kb * 1024),
+        ("grpc.absolute_max_metadata_size", limits.max_metadata_kb * 1024),  # between the two it refuses at random
+        ("grpc.max_concurrent_streams", limits.max_streams),
+        ("grpc.keepalive_time_ms", _PING_MS),  # finds callers that are gone without a word
+        ("grpc.keepalive_timeout_ms", _PING_MS // 3),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 3),  # who pings more often is sent away
     ]
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers((Service(gateway).handlers(),))
@@ -128,16 +152,21 @@ def _taken(option: str, host: str, port: int, reason: str | None) -> ServeError:
     return ServeError(f"cannot listen on {host}:{port} ({reason}): stop what listens there, or choose another {option}")
 
 
-def _http_config(gateway: Gateway) -> uvicorn.Config:
+def _admin(address: Address) -> Address:
+    return Address(address.admin_host, address.admin_port, 0)
+
+
+def _http_config(gateway: Gateway, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        make_app(gateway),
+        app,
         backlog=_BACKLOG,
-        http="httptools",
+        http=limited(gateway.settings.server, gateway.metrics),
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=gateway.settings.server.idle_s,
         timeout_graceful_shutdown=gateway.settings.server.grace_s,
     )
 

@@ -61,27 +61,51 @@ class ThreadSettings(Section):
 
 
 class CacheSettings(Section):
-    """What a process keeps: whole answers (`max_mb = 0` keeps none), and what the cross-encoder has read."""
+    """What is kept: answers (`max_mb = 0`: none) and what the cross-encoder has read; what caches outside may keep."""
 
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
     pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
     page_states_mb: float = Field(default=64.0, ge=0, description="of the cross-encoder: pages that it has read")
+    public_s: int = Field(default=60, ge=0)
+    public_stale_s: int = Field(default=600, ge=0)
+
+
+class BreakerSettings(Section):
+    """When a Redis server that fails is left alone, and for how long; then one call at a time tries it."""
+
+    failures: int = Field(default=5, ge=1, description="and at least half of the calls, both within `window_s`")
+    window_s: float = Field(default=2.0, gt=0)
+    open_s: float = Field(default=0.5, gt=0)
 
 
 class RedisSettings(Section):
-    """Limits on every call to Redis; nothing is retried."""
+    """Limits on every call to Redis; nothing is retried, since the bundle's own tables are faster than any retry."""
 
-    socket_timeout_ms: float = Field(default=50.0, gt=0)
-    connect_timeout_ms: float = Field(default=100.0, gt=0)
-    max_connections: int = Field(default=256, ge=1)
+    timeout_ms: float = Field(
+        default=12.0, gt=0, description="for one read, or twice that when the event loop stands still"
+    )
+    socket_timeout_ms: float = Field(default=200.0, gt=0)
+    connect_timeout_ms: float = Field(default=500.0, gt=0)
+    max_connections: int = Field(default=256, ge=1, description="a server")
+    breaker: BreakerSettings = BreakerSettings()
 
 
 class UnknownSettings(Section):
     """Pages that no table knows: kept for the next refresh of Q', with the words that callers sent of them."""
 
     most: int = Field(default=100_000, ge=0, description="that wait; 0 keeps none")
+
+
+class SwapSettings(Section):
+    """How another bundle takes the live one's place, and what refuses it."""
+
+    watch_s: float = Field(default=1.0, ge=0, description="between two looks at `current`; 0 never looks")
+    check_s: float = Field(default=300.0, gt=0, description="for the check in a process of its own")
+    nice: int = Field(default=10, ge=0, le=19, description="of that process")
+    min_common: float = Field(default=0.05, ge=0, le=1, description="share of the live bundle's pages; 0 takes any")
+    max_shift: float = Field(default=2.0, gt=0, description="of mean score and quality, in standard deviations")
 
 
 class BlockSettings(Section):
@@ -91,12 +115,35 @@ class BlockSettings(Section):
     urls: frozenset[str] = frozenset()
 
 
+class KeySettings(Section):
+    """API keys, and how often each may ask; without a file everybody may ask."""
+
+    file: str = Field(default="", description="lines of `name key` or `name sha256:<hex>`; read again when it changes")
+    per_minute: int = Field(default=0, ge=0, description="requests; a part of a batch counts as one; 0 for no limit")
+    redis_timeout_ms: float = Field(default=5.0, gt=0)
+
+
+class OverloadSettings(Section):
+    """How many answers are computed at a time; the limit finds itself below `most`."""
+
+    most: int = Field(default=256, ge=1)
+    budget_share: float = Field(default=0.8, gt=0, le=1, description="of its budget, beyond which none waits")
+    probe_s: float = Field(default=30.0, gt=0)
+
+
 class ServerSettings(Section):
     """Limits at the edge, and how the gateway leaves."""
 
     max_body_kb: int = Field(default=256, ge=1)
     max_message_kb: int = Field(default=256, ge=1)
     batch_concurrency: int = Field(default=8, ge=1)
+    max_head_kb: int = Field(default=32, ge=1)
+    max_url_kb: int = Field(default=16, ge=1)
+    max_metadata_kb: int = Field(default=16, ge=1)
+    max_connections: int = Field(default=1024, ge=1)
+    max_streams: int = Field(default=256, ge=1)
+    receipt_s: float = Field(default=10.0, gt=0)
+    idle_s: int = Field(default=75, ge=1)
     drain_s: float = Field(default=1.0, ge=0)
     grace_s: int = Field(default=10, ge=1)
     log: Literal["text", "json"] = "text"
@@ -117,7 +164,10 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     redis: RedisSettings = RedisSettings()
     unknown: UnknownSettings = UnknownSettings()
+    swap: SwapSettings = SwapSettings()
     block: BlockSettings = BlockSettings()
+    keys: KeySettings = KeySettings()
+    overload: OverloadSettings = OverloadSettings()
     server: ServerSettings = ServerSettings()
 
 

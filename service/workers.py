@@ -7,17 +7,20 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import quote
 
+from service.leaving import leave_hanging_threads, leave_within
 from service.log import start_log
 from service.server import Address, ServeError, Stop, bind, serve
 from service.settings import Settings
 
 _LINKS = 3
+_JOIN_S = 1.0  # for threads that end by themselves
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Job:
 
     bundles: Path
     bundle: str | None
-    redis_url: str | None
+    redis_url: str | None = field(repr=False)  # it may hold a password
     settings: Settings
     address: Address
 
@@ -38,6 +41,7 @@ def run(job: Job, announces: bool = True) -> None:
     start_log(job.settings.server.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(job, announces))
+    leave_hanging_threads(_JOIN_S)
 
 
 def run_many(job: Job, workers: int) -> int:
@@ -46,9 +50,11 @@ def run_many(job: Job, workers: int) -> int:
     When one dies, the others are told to leave and the code is 1: who started us decides on a restart.
     Raises ServeError when a port is taken.
     """
-    _probe(job.address)
+    _probe(job.address, workers)
     context = multiprocessing.get_context("spawn")  # a fork after native libraries started threads can hang
-    processes = [context.Process(target=_worker, args=(job, number == 0)) for number in range(workers)]
+    processes = [
+        context.Process(target=_worker, args=(_numbered(job, number), number == 0)) for number in range(workers)
+    ]
     for process in processes:
         process.start()
     stopping = False
@@ -81,15 +87,37 @@ async def _serve(job: Job, announces: bool) -> None:
             sys.stdout.write(greeting(address, gateway.bundle, gateway.live.bundle.warmup))
             sys.stdout.flush()
 
+    leaving = asyncio.create_task(_leave_in_time(stop, job.settings))
     await serve(gateway, job.address, stop, announce)
+    leaving.cancel()
+
+
+async def _leave_in_time(stop: Stop, settings: Settings) -> None:
+    await stop.asked.wait()
+    leave_within(settings.server.drain_s + settings.server.grace_s + _JOIN_S)
 
 
 def greeting(address: Address, bundle: str, urls: tuple[str, ...]) -> str:
     """Return what a person reads when the gateway is ready: where it is, and three links to try."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address.host, address.host)  # noqa: S104
+    host = _reachable(address.host)
     here = f"http://{host}:{address.port}"
     links = "".join(f"  {here}/recommend?url1={quote(url, safe='')}\n" for url in urls[:_LINKS])
-    return f"Onward serves {bundle}\n  HTTP {here} (try {here}/docs), gRPC {host}:{address.grpc_port}\n{links}"
+    servers = f"HTTP {here} (try {here}/docs), gRPC {host}:{address.grpc_port}, admin {_admin_url(address)}"
+    return f"Onward serves {bundle}\n  {servers}\n{links}"
+
+
+def _reachable(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def _admin_url(address: Address) -> str:
+    return f"http://{_reachable(address.admin_host)}:{address.admin_port}"
+
+
+def _numbered(job: Job, number: int) -> Job:
+    """Give each process an admin port of its own: what it counts and what is done to it is about it alone."""
+    return replace(job, address=replace(job.address, admin_port=job.address.admin_port + number))
 
 
 def _worker(job: Job, announces: bool) -> None:
@@ -105,12 +133,17 @@ def _worker(job: Job, announces: bool) -> None:
         sys.exit(1)
 
 
-def _probe(address: Address) -> None:
+def _probe(address: Address, workers: int) -> None:
     """Refuse ports that another program has; with SO_REUSEPORT the kernel would let us share them unasked."""
-    for option, port in (("--port", address.port), ("--grpc-port", address.grpc_port)):
+    admin = [("--admin-port", address.admin_host, address.admin_port + number) for number in range(workers)]
+    public = [("--port", address.host, address.port), ("--grpc-port", address.host, address.grpc_port)]
+    for option, _, port in [*public, admin[0]]:
         if port == 0:
             raise ServeError(f"several workers need a fixed {option}: each would take a port of its own")
-        bind(replace(address, port=port, shared=False), option).close()
+    if admin[-1][2] > _LAST_PORT:
+        raise ServeError(f"each worker takes a port from --admin-port on: choose one up to {_LAST_PORT + 1 - workers}")
+    for option, host, port in [*public, *admin]:
+        bind(replace(address, host=host, port=port, shared=False), option).close()
 
 
 def _terminate(processes: Sequence[BaseProcess]) -> None:

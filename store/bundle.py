@@ -92,13 +92,27 @@ def point_current(bundles: Path, name: str) -> None:
     _fsync(bundles)
 
 
+def published(bundles: Path) -> list[str]:
+    """Return the names of all published bundles, the oldest first."""
+    return sorted(path.parent.name for path in bundles.glob(f"*/{MANIFEST}") if is_name(path.parent.name))
+
+
+def previous(bundles: Path) -> str:
+    """Return the newest published bundle that is older than the current one. Raises BundleError."""
+    current = current_name(bundles)
+    older = [name for name in published(bundles) if name < current]
+    if not older:
+        raise BundleError(f"{bundles} holds no bundle older than {current}: name another with --to")
+    return older[-1]
+
+
 def current_name(bundles: Path) -> str:
     """Return the name of the live bundle. Raises BundleError when nothing is published."""
     try:
         name = (bundles / CURRENT).read_text().strip()
     except FileNotFoundError:
         raise BundleError(f"{bundles} holds no published bundle: run `onward build` first") from None
-    if not _NAME.match(name):
+    if not is_name(name):
         raise BundleError(f"{bundles / CURRENT} names no bundle: write a bundle's directory name into it")
     return name
 
@@ -109,11 +123,15 @@ def open_bundle(bundles: Path, name: str | None = None) -> Bundle:
     Nothing but JSON is parsed before the hashes agree. Raises BundleError.
     """
     name = name or current_name(bundles)
+    if not is_name(name):  # it becomes a path, and may come from a caller
+        raise BundleError(f"{name!r} names no bundle: give a bundle's directory name")
     path = bundles / name
     try:
         manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise BundleError(f"{path} has no {MANIFEST}: it was not published") from None
+    except OSError as error:
+        raise BundleError(f"{path / MANIFEST} cannot be read ({error.strerror}): copy the bundle again") from None
     except ValidationError as error:
         raise BundleError(f"{path / MANIFEST} is not a manifest: {error.errors()[0]['msg']}") from None
     if manifest.format != FORMAT:
@@ -129,6 +147,8 @@ def verify(path: Path, manifest: Manifest) -> None:
     for entry in path.rglob("*"):
         if entry.is_symlink():
             raise BundleError(f"{entry} is a symbolic link: a bundle holds plain files")
+        if not (entry.is_file() or entry.is_dir()):
+            raise BundleError(f"{entry} is no plain file: take it out")
     present = {str(p.relative_to(path)) for p in _files(path)} - {MANIFEST}
     if missing := sorted(manifest.files.keys() - present):
         raise BundleError(f"bundle {manifest.name} lacks {missing[0]}: copy it again or build it again")
@@ -137,6 +157,11 @@ def verify(path: Path, manifest: Manifest) -> None:
     for name, expected in manifest.files.items():
         if sha256(path / name) != expected:
             raise BundleError(f"{path / name} does not match its hash: it is damaged; copy it again or build it again")
+
+
+def is_name(name: str) -> bool:
+    """Whether a bundle's directory may go by this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def bundle_name(created: datetime, identity: str) -> str:

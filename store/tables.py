@@ -1,15 +1,16 @@
-"""Key-value tables: PageId -> packed bytes, from an LMDB file of the bundle or from Redis."""
+"""Key-value tables: PageId -> packed bytes, in an LMDB file of the bundle; redis_table.py reads the same from Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import lmdb
 import numpy as np
 from numpy.typing import NDArray
-from redis.asyncio import Redis
+
+from store.lmdb_files import LmdbFile
 
 _MAP_SIZE = 1 << 40  # address space, not disk: the file is compacted when it is closed
 
@@ -29,7 +30,8 @@ class LmdbTable:
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self._env = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False, max_readers=1024)
+        self._file = LmdbFile(path)
+        self._env = self._file.env
 
     async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
         """Return the row of each key, in order; None where there is none."""
@@ -38,7 +40,7 @@ class LmdbTable:
     def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
         """Return the same as `get_many`, for callers outside an event loop."""
         with self._env.begin() as transaction:
-            return [transaction.get(key) for key in _packed(keys)]
+            return [transaction.get(key) for key in packed(keys)]
 
     def items(self) -> Iterator[tuple[int, bytes]]:
         """Yield every (key, row), in ascending order of key."""
@@ -50,24 +52,8 @@ class LmdbTable:
         return int(self._env.stat()["entries"])
 
     def close(self) -> None:
-        """Release the memory map."""
-        self._env.close()
-
-
-class RedisTable:
-    """The same rows in Redis, under `onward:<bundle>:<table>:<id>`; one MGET a call."""
-
-    def __init__(self, client: Redis, bundle: str, name: str) -> None:
-        self.name = name
-        self._client = client
-        self._prefix = key_prefix(bundle, name)
-
-    async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
-        """Return the row of each key, in order; None where there is none."""
-        if len(keys) == 0:
-            return []
-        rows = await self._client.mget([self._prefix + key for key in _packed(keys)])
-        return cast("list[bytes | None]", rows)
+        """Release the memory map, unless another table reads the same file."""
+        self._file.close()
 
 
 def key_prefix(bundle: str, table: str) -> bytes:
@@ -97,6 +83,7 @@ def write_table(path: Path, rows: Iterable[tuple[int, bytes]]) -> int:
     return count
 
 
-def _packed(keys: NDArray[np.uint64]) -> list[bytes]:
+def packed(keys: NDArray[np.uint64]) -> list[bytes]:
+    """Return each key as the 8 bytes that it is in every table."""
     raw = keys.astype(">u8").tobytes()
     return [raw[i : i + 8] for i in range(0, len(raw), 8)]

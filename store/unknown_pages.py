@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
@@ -76,27 +77,28 @@ class SqliteUnknownPages:
 class RedisUnknownPages:
     """A hash in Redis that all gateways write."""
 
-    def __init__(self, client: Redis, most: int = MOST) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], Redis], most: int = MOST) -> None:
+        self._connected = cache(connect)  # at the first use: a cluster's client needs the cluster to be made
         self._most = most
 
     def add(self, pages: Mapping[int, UnknownPage]) -> None:
         """Keep pages that do not wait yet, as long as there is room. Raises RedisError."""
-        room = self._most - self._client.hlen(_REDIS_KEY)
-        pipeline = self._client.pipeline(transaction=False)
+        client = self._connected()
+        room = self._most - client.hlen(_REDIS_KEY)
+        pipeline = client.pipeline(transaction=False)
         for page, words in list(pages.items())[: max(0, room)]:
             pipeline.hsetnx(_REDIS_KEY, cast("str", _key(page)), cast("str", orjson.dumps(tuple(words))))
         pipeline.execute()
 
     def waiting(self) -> dict[int, UnknownPage]:
         """Return all that wait."""
-        found = cast("dict[bytes, bytes]", self._client.hgetall(_REDIS_KEY))
+        found = cast("dict[bytes, bytes]", self._connected().hgetall(_REDIS_KEY))
         return _read(list(found.items()))
 
     def remove(self, pages: Iterable[int]) -> None:
         """Let pages go."""
         if keys := [cast("str", _key(page)) for page in pages]:
-            self._client.hdel(_REDIS_KEY, *keys)
+            self._connected().hdel(_REDIS_KEY, *keys)
 
 
 def _key(page: int) -> bytes:

@@ -130,7 +130,7 @@ PATIENT = [
     f"{name}={60_000}"
     for name in (
         "budget_ms", "max_budget_ms", "read_timeout_ms", "stage1.timeout_ms", "stage2.timeout_ms", "blend.timeout_ms",
-        "redis.socket_timeout_ms", "redis.connect_timeout_ms",
+        "redis.timeout_ms", "redis.socket_timeout_ms", "redis.connect_timeout_ms",
         *(f"recall.{path}.timeout_ms" for path in ("coclick", "cf", "two_tower", "qprime", "popular")),
     )
 ] + ["unknown.most=0"]  # fmt: skip

@@ -24,9 +24,16 @@ class QueryVectors:
     def __init__(self, pages: NDArray[np.uint64], stored: Path, tower: OnnxModel, tokenizer: PageTokenizer) -> None:
         self._pages = pages  # ascending; row i of `stored` is pages[i]
         self._stored: NDArray[np.float16] = np.load(stored, mmap_mode="r")
+        if len(self._stored) != len(pages):
+            raise ValueError(f"{stored.name} holds {len(self._stored)} vectors for {len(pages)} pages: build it again")
         self._tower = tower
         self._tokenizer = tokenizer
         self._embedded: OrderedDict[tuple[str, str, str], NDArray[np.float32]] = OrderedDict()
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._stored.shape[1])
 
     def vector(self, query: Query) -> NDArray[np.float32] | None:
         """Return a unit vector, None for an unknown page without words."""
@@ -55,6 +62,8 @@ class TwoTowerRecall:
     name = "two_tower"
 
     def __init__(self, index: AnnIndex, queries: QueryVectors, native: Executor) -> None:
+        if queries.dimension != index.dimension:
+            raise ValueError(f"query vectors have {queries.dimension} numbers, pages {index.dimension}: build it again")
         self._index = index
         self._queries = queries
         self._native = native

@@ -7,18 +7,20 @@ import errno
 
 def one_line(error: Exception) -> str | None:
     """Return what to tell the user, or None for an error that deserves its traceback."""
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisClusterException, RedisError
 
     from configs.reading import SettingsError
     from corpus.schema import InputError
     from corpus.url import InvalidURL
     from service.server import ServeError
     from store.bundle import BundleError
+    from store.redis_url import RedisUrlError
     from store.room import DiskFullError
 
-    if isinstance(error, BundleError | DiskFullError | InputError | InvalidURL | ServeError | SettingsError):
+    mendable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
+    if isinstance(error, mendable):
         return f"onward: {error}"
-    if isinstance(error, RedisError):
+    if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"onward: {error.filename or 'a disk'}: {error.strerror}: free some, and run the same command again"

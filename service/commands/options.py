@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 DEFAULT_CONFIG = Path("configs/serve.toml")
+REDIS_URL = "ONWARD_REDIS_URL"  # keeps a password out of the list of processes
 
 Bundles = Annotated[Path, typer.Option("--bundles", help="Directory of published bundles.")]
 BundleName = Annotated[str | None, typer.Option("--bundle", help="A bundle by name; the current one if left out.")]
-RedisUrl = Annotated[str | None, typer.Option("--redis", help="Read tables from Redis, such as redis://host:6379/0.")]
+RedisUrl = Annotated[
+    str | None,
+    typer.Option("--redis", envvar=REDIS_URL, help="Read tables from Redis, such as redis://host:6379/0."),
+]
 Config = Annotated[Path | None, typer.Option("--config", help=f"Settings; {DEFAULT_CONFIG} if it is there.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting.")]
 

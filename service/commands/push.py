@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.commands.options import BundleName, Bundles
+from service.commands.options import REDIS_URL, BundleName, Bundles
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -17,29 +17,28 @@ if TYPE_CHECKING:
     from store.bundle import Bundle
 
 _ROWS_A_PIPELINE = 2_000
-_TIMEOUT_S = 30.0
 
 
 def push(
     bundles: Bundles,
-    redis: Annotated[str, typer.Option("--redis", help="Where to, such as redis://host:6379/0.")],
+    redis: Annotated[str, typer.Option("--redis", envvar=REDIS_URL, help="Where to, such as redis://host:6379/0.")],
     bundle: BundleName = None,
 ) -> None:
     """Load the bundle's tables into Redis, for `serve --redis`."""
-    from redis import Redis
     from rich.console import Console
     from rich.progress import Progress
 
     from store.bundle import open_bundle
+    from store.redis_client import connected
+    from store.redis_url import parse
 
+    address = parse(redis)
     opened = open_bundle(bundles, bundle)
-    with Redis.from_url(redis, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) as client:
-        client.ping()
-        with Progress(console=Console(stderr=True)) as progress:
-            for path in table_files(opened):
-                bar = progress.add_task(path.stem, total=None)
-                for done, total in load(client, opened.name, path):
-                    progress.update(bar, completed=done, total=total)
+    with connected(address) as client, Progress(console=Console(stderr=True)) as progress:
+        for path in table_files(opened):
+            bar = progress.add_task(path.stem, total=None)
+            for done, total in load(client, opened.name, path):
+                progress.update(bar, completed=done, total=total)
     typer.echo(f"{opened.name} is in Redis")
 
 

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.commands.options import Bundles
+from service.commands.options import REDIS_URL, Bundles
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from pipeline.refresh import Refreshed
 
 app = typer.Typer(help="Renew what grows old in a bundle, without a build.", no_args_is_help=True)
 
-_TIMEOUT_S = 30.0
 _AGE = re.compile(r"(\d{1,4})d?")
 
 
@@ -30,7 +27,8 @@ def qprime(
     bundles: Bundles,
     older_than: Annotated[str, typer.Option("--older-than", metavar="DAYS", help="Such as 7d; 0d renews all.")] = "7d",
     redis: Annotated[
-        str | None, typer.Option("--redis", help="Renew the rows there, under the gateways that read them.")
+        str | None,
+        typer.Option("--redis", envvar=REDIS_URL, help="Renew the rows there, under the gateways that read them."),
     ] = None,
 ) -> None:
     """Make Q' rows again that are old, incomplete or missing, and rows for unknown pages that readers were on.
@@ -39,11 +37,11 @@ def qprime(
     """
     from contextlib import ExitStack
 
-    from redis import Redis
-
     from pipeline.qprime import today
     from pipeline.refresh import BundleRows, RedisRows, refresh_qprime
     from store.bundle import open_bundle
+    from store.redis_client import connected
+    from store.redis_url import parse
     from store.room import room_on
     from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
@@ -53,9 +51,8 @@ def qprime(
         waiting: UnknownPages = SqliteUnknownPages(bundles / FILE)
         rows: BundleRows | RedisRows = BundleRows(bundles, bundle)
         if redis is not None:
-            client: Redis = stack.enter_context(Redis.from_url(redis, socket_timeout=_TIMEOUT_S))
-            client.ping()
-            waiting, rows = RedisUnknownPages(client), RedisRows(client, bundle)
+            client = stack.enter_context(connected(parse(redis)))
+            waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)
         with room_on(bundles):
             done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
         waiting.remove(done.unknown)

@@ -14,6 +14,11 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port.")] = 8000,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port.")] = 50051,
+    admin_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port of metrics and admin routes; each worker takes one."),
+    ] = 9000,
+    admin_host: Annotated[str, typer.Option(help="Address that the admin port listens on.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the ports.")] = 1,
     redis: RedisUrl = None,
     bundle: BundleName = None,
@@ -24,7 +29,7 @@ def serve(
     from service.server import Address
     from service.workers import Job, run, run_many
 
-    address = Address(host, port, grpc_port, shared=workers > 1)
+    address = Address(host, port, grpc_port, workers > 1, admin_host, admin_port)
     job = Job(bundles, bundle, redis, settings_of(config, overrides), address)
     if workers == 1:
         run(job)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_READY = re.compile(r"HTTP (http://\S+) .*gRPC (\S+)")
+_READY = re.compile(r"HTTP (http://\S+) .*gRPC ([^\s,]+)(?:, admin (\S+))?")
 _START_S = 60.0
 
 
@@ -25,6 +25,7 @@ class GatewayProcess:
     process: subprocess.Popen[str]
     http: str = ""
     grpc: str = ""
+    admin: str = ""
     output: list[str] = field(default_factory=list)
 
     @property
@@ -57,7 +58,8 @@ def gateway(
     log: Path | None = None,
 ) -> Iterator[GatewayProcess]:
     """Start `onward serve` (or another `module` that greets alike) on free ports and wait until it is ready."""
-    command = [*program, *module, "--bundles", str(bundles), "--port", "0", "--grpc-port", "0", *arguments]
+    ports = ("--port", "0", "--grpc-port", "0", "--admin-port", "0")
+    command = [*program, *module, "--bundles", str(bundles), *ports, *arguments]
     for setting in settings:
         command += ["--set", setting]
     log = log or bundles / f"gateway-{time.monotonic_ns()}.log"
@@ -83,7 +85,7 @@ def _wait_ready(running: GatewayProcess, log: Path) -> None:
         for line in running.process.stdout:
             running.output.append(line)
             if found := _READY.search(line):
-                running.http, running.grpc = found[1], found[2]
+                running.http, running.grpc, running.admin = found[1], found[2], found[3] or ""
                 return
     finally:
         too_late.cancel()

@@ -65,15 +65,17 @@ async def send(session: aiohttp.ClientSession, url: str, params: dict[str, str])
         return Reply(started, time.monotonic() - started, 0, None, repr(error))
 
 
-async def open_loop(http: str, urls: Sequence[str], rate: float, seconds: float, **params: str) -> Replies:
-    """Ask for `urls` in turn at `rate` requests a second for `seconds`; return every reply."""
+async def open_loop(
+    http: str, urls: Sequence[str], rate: float, seconds: float, stop: asyncio.Event | None = None, **params: str
+) -> Replies:
+    """Ask for `urls` in turn at `rate` requests a second for `seconds`, or until `stop`; return every reply."""
     replies, pending = Replies(), set[asyncio.Task[Reply]]()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(30)) as session:
         start = time.monotonic()
         for number, url in enumerate(_endless(urls)):
             due = start + number / rate
-            if due >= start + seconds:
+            if due >= start + seconds or (stop is not None and stop.is_set()):
                 break
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             task = asyncio.create_task(send(session, f"{http}/recommend", {"url1": url, **params}))

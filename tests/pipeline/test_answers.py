@@ -145,11 +145,27 @@ async def test_redis_answers_what_lmdb_answers(tiny, patient: Settings, redis_ur
     assert [answer.body for answer in from_redis] == [answer.body for answer in from_lmdb]
 
 
-async def test_without_redis_an_answer_is_flagged_and_no_error(tiny, patient: Settings, tmp_path: Path) -> None:
+async def test_without_redis_the_answer_is_the_same_and_flagged(tiny, patient: Settings, tmp_path: Path) -> None:
+    async with opened(tiny.bundles, patient) as gateway:
+        (from_lmdb,) = await answers(gateway, [Ask(tiny.urls[0])])
     async with opened(tiny.bundles, patient, f"unix://{tmp_path}/nothing.sock") as gateway:
         (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
-    assert answer.recommendations == ()
-    assert "empty" in answer.degraded
+        told = gateway.metrics.text().decode()
+    assert answer.degraded == ("tables:local",)
+    assert answer.recommendations == from_lmdb.recommendations
+    assert 'onward_redis_calls_total{result="failed"}' in told
+    assert 'onward_redis_local_total{why="not_answered"}' in told
+
+
+async def test_a_bundle_that_was_not_pushed_answers_and_is_flagged(tiny, patient: Settings, tmp_path: Path) -> None:
+    server = RedisServer(str(tmp_path / "redis.db"))
+    async with opened(tiny.bundles, patient, f"unix://{server.socket_file}") as gateway:
+        (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
+        told = gateway.metrics.text().decode()
+    server.shutdown()
+    assert (len(answer.recommendations), answer.degraded) == (5, ("tables:local",))
+    assert 'onward_redis_local_total{why="not_held"}' in told
+    assert f'onward_redis_breaker_state{{server="{server.socket_file}"}} 0.0' in told
 
 
 async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings, tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def make(tmp_path: Path) -> Make:
 class Served:
     http: str
     grpc: str
+    admin: str
     stop: Stop
     task: asyncio.Task[None]
 
@@ -204,7 +205,8 @@ def served() -> Serve:
         if task.done():
             await task
         address = ready.result()
-        yield Served(f"http://127.0.0.1:{address.port}", f"127.0.0.1:{address.grpc_port}", stop, task)
+        http, admin = (f"http://127.0.0.1:{port}" for port in (address.port, address.admin_port))
+        yield Served(http, f"127.0.0.1:{address.grpc_port}", admin, stop, task)
         stop(at_once=True)
         await task
 

@@ -166,3 +166,17 @@ async def test_an_error_reaches_every_caller_and_is_not_kept() -> None:
     with pytest.raises(OSError, match="no"):
         await cache.get("a", fail)
     assert (await cache.get("a", source)).text == "1"
+
+
+async def test_forgotten_keys_leave_and_what_is_being_computed_for_them_is_not_kept() -> None:
+    cache, source = Cache[Value](1000, 60, 60), Source()
+    await cache.get(("a", "old"), source)
+    await cache.get(("a", "new"), source)
+    source.go.clear()
+    under_way = asyncio.create_task(cache.get(("b", "old"), source))
+    await settle()
+    cache.forget(lambda key: key[-1] == "old")
+    source.go.set()
+    assert (await under_way).text == "3"
+    assert (len(cache), cache.bytes) == (1, 10)
+    assert (await cache.get(("a", "new"), source)).text == "2"

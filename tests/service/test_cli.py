@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,7 +11,6 @@ import numpy as np
 import orjson
 import pytest
 import redis
-from redis.asyncio import Redis as AsyncRedis
 from typer.testing import CliRunner
 
 from configs.reading import SettingsError
@@ -20,8 +20,8 @@ from recall.qprime import row as qprime_row
 from service.cli import app
 from service.commands.errors import one_line
 from store import page_row
-from store.bundle import BundleError, Manifest, bundle_name, publish
-from store.tables import LmdbTable, RedisTable, write_table
+from store.bundle import BundleError, Manifest, bundle_name, current_name, open_bundle, publish
+from store.tables import LmdbTable, key_prefix, packed, write_table
 
 ONWARD = [sys.executable, str(Path(__file__).with_name("small_onward.py"))]
 URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
@@ -79,13 +79,13 @@ def test_help_loads_no_server_and_no_model_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-async def test_push_loads_the_same_bytes_into_redis(bundles, redis_url) -> None:
+def test_push_loads_the_same_bytes_into_redis(bundles, redis_url) -> None:
     done = invoke("push", "--bundles", bundles, "--redis", redis_url)
     assert done.exit_code == 0, done.output
     (path,) = bundles.glob("*/pages.lmdb")
     keys = np.append(page_ids(URLS), np.uint64(5))
-    async with AsyncRedis.from_url(redis_url) as client:
-        from_redis = await RedisTable(client, path.parent.name, "pages").get_many(keys)
+    with redis.Redis.from_url(redis_url) as client:
+        from_redis = client.mget([key_prefix(path.parent.name, "pages") + key for key in packed(keys)])
     assert from_redis == LmdbTable(path).read(keys)
 
 
@@ -93,6 +93,49 @@ def test_push_to_nowhere_is_a_redis_error(bundles, tmp_path) -> None:
     done = invoke("push", "--bundles", bundles, "--redis", f"unix://{tmp_path}/none.sock")
     assert isinstance(done.exception, redis.ConnectionError)
     assert one_line(done.exception).startswith("onward: Redis: ")
+
+
+@pytest.mark.parametrize("command", ["push", "serve", "refresh qprime"])
+def test_a_redis_url_that_cannot_be_used_names_the_option_and_no_password(bundles, command) -> None:
+    done = invoke(*command.split(), "--bundles", bundles, "--redis", "http://me:hunter2@host")
+    line = one_line(done.exception)
+    assert line.startswith("onward: --redis: http is none that Onward knows: write redis://")
+    assert "hunter2" not in line
+
+
+def test_the_redis_url_may_come_from_the_environment(bundles, redis_url, monkeypatch) -> None:
+    monkeypatch.setenv("ONWARD_REDIS_URL", redis_url)
+    assert invoke("push", "--bundles", bundles).exit_code == 0
+
+
+@pytest.fixture
+def two_bundles(bundles) -> tuple[str, str]:
+    """The names of two published bundles; the second is the current one."""
+    first = open_bundle(bundles)
+    second = bundle_name(datetime(2025, 1, 2, tzinfo=UTC), "small")
+    shutil.copytree(first.path, bundles / "building", ignore=shutil.ignore_patterns("manifest.json"))
+    publish(bundles / "building", bundles, first.manifest.model_copy(update={"name": second}))
+    return first.name, second
+
+
+def test_bundles_lists_what_is_published_and_marks_the_current_one(bundles, two_bundles) -> None:
+    done = invoke("bundles", "--bundles", bundles)
+    assert [line.split()[:-2] for line in done.output.splitlines()] == [[two_bundles[0]], ["*", two_bundles[1]]]
+
+
+def test_rollback_goes_to_the_bundle_before_and_to_a_named_one(bundles, two_bundles) -> None:
+    first, second = two_bundles
+    assert invoke("rollback", "--bundles", bundles).output == f"{first} is the current bundle; it was {second}\n"
+    assert invoke("rollback", "--bundles", bundles, "--to", second).exit_code == 0
+    assert current_name(bundles) == second
+
+
+def test_rollback_to_a_damaged_bundle_changes_nothing(bundles, two_bundles) -> None:
+    first, second = two_bundles
+    (bundles / first / "pages.lmdb").write_bytes(b"")
+    done = invoke("rollback", "--bundles", bundles)
+    assert "does not match its hash" in one_line(done.exception)
+    assert current_name(bundles) == second
 
 
 def test_inspect_shows_the_manifest(bundles) -> None:

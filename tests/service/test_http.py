@@ -214,10 +214,11 @@ async def test_readiness_follows_the_gateway_and_health_does_not(make, served) -
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_metrics_count_requests_without_labels_that_strangers_choose(client) -> None:
-    await client.get("/recommend", params={"url1": URL1})
-    await client.get("/some/strange/path")
-    text = (await client.get("/metrics")).text
+async def test_metrics_count_requests_without_labels_that_strangers_choose(make, served) -> None:
+    async with served(make().gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        await client.get("/recommend", params={"url1": URL1})
+        await client.get("/some/strange/path")
+        text = (await client.get(f"{server.admin}/metrics")).text
     assert 'onward_requests_total{protocol="http",route="/recommend",status="200"} 1.0' in text
     assert 'route="other",status="404"' in text
     assert "strange" not in text
@@ -241,3 +242,36 @@ async def test_openapi_shows_answers_problems_and_examples(client) -> None:
     assert next(p for p in get["parameters"] if p["name"] == "url1")["schema"]["examples"]
     assert "HTTPValidationError" not in schema["components"]["schemas"]
     assert "RecommendRequest" in schema["components"]["schemas"]
+
+
+async def test_a_whole_answer_may_be_kept_and_is_confirmed_without_a_body(client) -> None:
+    first = await client.get("/recommend", params={"url1": URL1})
+    assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=600"
+    tag = first.headers["etag"]
+    assert tag.startswith('W/"')
+    for sent in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        again = await client.get("/recommend", params={"url1": URL1}, headers={"if-none-match": sent})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == first.headers["cache-control"]
+    for sent in ('"other"', "nonsense", ""):
+        asked = {"if-none-match": sent}
+        assert (await client.get("/recommend", params={"url1": URL1}, headers=asked)).status_code == 200
+
+
+async def test_another_answer_has_another_tag(client) -> None:
+    tags = [(await client.get("/recommend", params={"url1": URL1, "k": k})).headers["etag"] for k in (1, 2, 1)]
+    assert tags[0] == tags[2] != tags[1]
+
+
+async def test_what_is_for_one_caller_is_not_to_be_kept(make, served) -> None:
+    small = make()
+    async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        explained = await client.get("/recommend", params={"url1": URL1, "explain": "true"})
+        refused = await client.get("/recommend", params={"url1": "nonsense"})
+        posted = await client.post("/recommend", json={"url1": URL1})
+        small.coclick.error = ValueError("broken")
+        degraded = await client.get("/recommend", params={"url1": URL1, "k": 7}, headers={"if-none-match": "*"})
+    assert degraded.json()["degraded"]
+    for response in (explained, refused, posted, degraded):
+        assert response.headers["cache-control"] == "no-store"
+        assert "etag" not in response.headers

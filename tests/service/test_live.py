@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from service.live import Live, LoadedBundle
@@ -45,3 +47,41 @@ def test_a_bundle_that_is_still_open_is_not_swapped_in_twice() -> None:
     live.swap(bundle("b", []))
     with pytest.raises(ValueError, match="still open"):
         live.swap(bundle("a", []))
+
+
+def test_a_bundle_that_requests_still_use_is_taken_back() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    lease = live.lease()
+    live.swap(bundle("b", closed))
+    assert live.take_back("a") and live.bundle.name == "a"
+    lease.release()
+    assert closed == ["b"]
+
+
+def test_a_closed_bundle_is_not_taken_back() -> None:
+    live = Live(bundle("a", []))
+    live.swap(bundle("b", []))
+    assert not live.take_back("a")
+    assert live.bundle.name == "b"
+
+
+def test_closing_frees_bundles_that_are_still_used_once() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    lease = live.lease()
+    live.swap(bundle("b", closed))
+    live.close()
+    lease.release()
+    assert sorted(closed) == ["a", "b"]
+
+
+async def test_it_is_alone_once_nobody_uses_the_bundle_before() -> None:
+    live = Live(bundle("a", []))
+    lease = live.lease()
+    live.swap(bundle("b", []))
+    waiting = asyncio.create_task(live.alone())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    lease.release()
+    await waiting

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from service.server import Address, ServeError, Stop, serve
-from service.workers import greeting
+from service.settings import Settings
+from service.workers import Job, greeting, run_many
 
 URL1 = "https://site0.example/page/0"
 ONWARD = [sys.executable, str(Path(__file__).with_name("small_onward.py"))]
@@ -31,14 +34,30 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def free_ports(count: int) -> int:
+    """The first of `count` free ports in a row, below those that the kernel gives out by itself."""
+    for first in range(20_000 + os.getpid() % 10_000, 32_000, count):
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + offset))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise AssertionError("no free ports")
+
+
 def command(bundles: Path, *options: object) -> list[str]:
     return [*ONWARD, "serve", "--bundles", str(bundles), "--set", "server.drain_s=0", *map(str, options)]
 
 
-@pytest.mark.parametrize("which", ["--port", "--grpc-port"])
+@pytest.mark.parametrize("which", ["port", "grpc_port", "admin_port"])
 async def test_a_taken_port_is_an_error_that_names_the_option(make, taken, which) -> None:
-    address = Address("127.0.0.1", taken if which == "--port" else 0, taken if which == "--grpc-port" else 0)
-    with pytest.raises(ServeError, match=f"another {which}"):
+    address = replace(Address("127.0.0.1", 0, 0), **{which: taken})
+    with pytest.raises(ServeError, match=f"another --{which.replace('_', '-')}"):
         await serve(make().gateway, address, Stop(), print)
 
 
@@ -59,7 +78,8 @@ async def test_while_it_drains_it_is_not_ready_and_still_answers(make, served) -
     async with served(make("server.drain_s=60").gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
         server.stop()
         assert (await client.get("/readyz")).status_code == 503
-        assert (await client.get("/recommend", params={"url1": URL1})).status_code == 200
+        answer = await client.get("/recommend", params={"url1": URL1})
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
 
 async def test_warm_up_urls_are_answered_before_it_is_ready(make, served) -> None:
@@ -71,7 +91,7 @@ async def test_warm_up_urls_are_answered_before_it_is_ready(make, served) -> Non
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_ends_it_with_exit_code_0(make, tmp_path, workers) -> None:
     port, grpc_port = free_port(), free_port()
-    options = ("--port", port, "--grpc-port", grpc_port, "--workers", workers)
+    options = ("--port", port, "--grpc-port", grpc_port, "--admin-port", free_ports(workers), "--workers", workers)
     with subprocess.Popen(
         command(tmp_path, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -86,11 +106,26 @@ def test_sigterm_ends_it_with_exit_code_0(make, tmp_path, workers) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_taken_port_is_one_line_and_exit_code_1(make, tmp_path, taken, workers) -> None:
-    options = ("--port", taken, "--grpc-port", free_port(), "--workers", workers)
+    ports = ("--grpc-port", free_port(), "--admin-port", free_ports(workers))
+    options = ("--port", taken, *ports, "--workers", workers)
     done = subprocess.run(command(tmp_path, *options), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"cannot listen on 127.0.0.1:{taken}" in done.stderr
+
+
+async def test_metrics_are_on_the_admin_port_alone_and_health_on_both(make, served) -> None:
+    async with served(make().gateway) as server, httpx.AsyncClient() as client:
+        assert (await client.get(f"{server.admin}/metrics")).text.startswith("# HELP onward_requests")
+        assert (await client.get(f"{server.http}/metrics")).status_code == 404
+        for path in ("/healthz", "/readyz"):
+            assert [(await client.get(each + path)).status_code for each in (server.http, server.admin)] == [200, 200]
+
+
+def test_workers_need_room_for_their_admin_ports(make, tmp_path) -> None:
+    job = Job(tmp_path, None, None, Settings(), Address("127.0.0.1", 1, 1, True, admin_port=65_535))
+    with pytest.raises(ServeError, match="choose one up to 65534"):
+        run_many(job, 2)
 
 
 def test_the_greeting_gives_three_links() -> None:

@@ -33,6 +33,10 @@ def test_the_file_the_environment_and_overrides_win_in_turn(tmp_path: Path) -> N
     assert (settings.budget_ms, settings.cache.ttl_s, settings.cache.stale_s) == (1, 2, 3)
 
 
+def test_the_variable_of_the_redis_url_is_no_setting() -> None:
+    assert read_settings(environ={"ONWARD_REDIS_URL": "redis://host"}) == Settings()
+
+
 def test_a_part_of_a_section_leaves_the_rest_at_its_defaults() -> None:
     coclick = read_settings(overrides=["recall.coclick.timeout_ms=5"], environ={}).recall.coclick
     assert (coclick.limit, coclick.timeout_ms) == (256, 5)

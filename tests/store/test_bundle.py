@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from store.bundle import (
     current_name,
     open_bundle,
     point_current,
+    previous,
     publish,
 )
+from store.bundle import published as names
 
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 SECOND = datetime(2025, 1, 2, tzinfo=UTC)
@@ -165,3 +168,32 @@ def test_a_publication_that_breaks_off_leaves_the_old_bundle_live(tmp_path: Path
     with pytest.raises(OSError):  # the name is taken by a directory that is not empty
         publish(building, tmp_path, manifest())
     assert open_bundle(tmp_path).file("blend.json").read_bytes() == b"{}"
+
+
+def test_the_bundle_before_the_current_one_is_the_previous_one(tmp_path: Path) -> None:
+    published(tmp_path)
+    published(tmp_path, SECOND)
+    (tmp_path / "20250103T000000Z-0123abcd").mkdir()  # not published
+    assert names(tmp_path) == [bundle_name(FIRST, "inputs"), bundle_name(SECOND, "inputs")]
+    assert previous(tmp_path) == bundle_name(FIRST, "inputs")
+    point_current(tmp_path, previous(tmp_path))
+    with pytest.raises(BundleError, match="name another with --to"):
+        previous(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../bundles", "..", "20250101T000000Z-0123abcd/", "20250101T000000Z-0123abcd\n"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BundleError, match="names no bundle"):
+        open_bundle(tmp_path, name)
+
+
+def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(published(tmp_path) / "pipe")
+    assert "no plain file" in refused(tmp_path)
+
+
+def test_a_manifest_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    target = published(tmp_path)
+    (target / "manifest.json").unlink()
+    (target / "manifest.json").mkdir()
+    assert "cannot be read" in refused(tmp_path)

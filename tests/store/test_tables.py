@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from redis.asyncio import Redis
 
-from store.tables import LmdbTable, RedisTable, Table, key_prefix, write_table
+from store.tables import LmdbTable, write_table
 
 ROWS = {7: b"seven", 2**64 - 1: b"\x00\xff\n", 1: b"", 256: b"x" * 5000}
-BUNDLE = "20250101T000000Z-0123abcd"
 
 
 @pytest.fixture
@@ -23,40 +21,24 @@ def lmdb_table(tmp_path: Path) -> Iterator[LmdbTable]:
     table.close()
 
 
-@pytest.fixture(params=["lmdb", "redis"])
-async def table(request: pytest.FixtureRequest, lmdb_table: LmdbTable, redis_socket: str) -> Table:
-    if request.param == "lmdb":
-        yield lmdb_table
-        return
-    async with Redis(unix_socket_path=redis_socket) as client:
-        for key, row in ROWS.items():
-            await client.set(key_prefix(BUNDLE, "things") + key.to_bytes(8, "big"), row)
-        yield RedisTable(client, BUNDLE, "things")
-
-
 def keys(*values: int) -> np.ndarray:
     return np.array(values, np.uint64)
 
 
-async def test_rows_come_in_the_order_of_the_keys(table: Table) -> None:
-    assert await table.get_many(keys(256, 7, 2**64 - 1, 1)) == [ROWS[256], ROWS[7], ROWS[2**64 - 1], ROWS[1]]
+async def test_rows_come_in_the_order_of_the_keys(lmdb_table: LmdbTable) -> None:
+    assert await lmdb_table.get_many(keys(256, 7, 2**64 - 1, 1)) == [ROWS[256], ROWS[7], ROWS[2**64 - 1], ROWS[1]]
 
 
-async def test_an_absent_key_is_none_in_its_place(table: Table) -> None:
-    assert await table.get_many(keys(7, 8, 7)) == [b"seven", None, b"seven"]
+async def test_an_absent_key_is_none_in_its_place(lmdb_table: LmdbTable) -> None:
+    assert await lmdb_table.get_many(keys(7, 8, 7)) == [b"seven", None, b"seven"]
 
 
-async def test_no_keys_are_no_rows(table: Table) -> None:
-    assert await table.get_many(keys()) == []
+async def test_no_keys_are_no_rows(lmdb_table: LmdbTable) -> None:
+    assert await lmdb_table.get_many(keys()) == []
 
 
-async def test_a_table_goes_by_its_name(table: Table) -> None:
-    assert table.name == "things"
-
-
-async def test_another_bundles_rows_are_not_seen(redis_socket: str) -> None:
-    async with Redis(unix_socket_path=redis_socket) as client:
-        assert await RedisTable(client, "20250102T000000Z-0123abcd", "things").get_many(keys(7)) == [None]
+async def test_a_table_goes_by_its_name(lmdb_table: LmdbTable) -> None:
+    assert lmdb_table.name == "things"
 
 
 def test_items_come_in_ascending_order(lmdb_table: LmdbTable) -> None:
@@ -100,3 +82,14 @@ write_table(Path(sys.argv[1]), rows())
     assert not path.exists()
     assert write_table(path, ROWS.items()) == len(ROWS)
     assert [*LmdbTable(path).items()] == sorted(ROWS.items())
+
+
+def test_a_file_that_two_tables_read_stays_open_until_both_are_closed(tmp_path: Path) -> None:
+    write_table(tmp_path / "things.lmdb", ROWS.items())
+    (tmp_path / "linked.lmdb").hardlink_to(tmp_path / "things.lmdb")
+    first, second = LmdbTable(tmp_path / "things.lmdb"), LmdbTable(tmp_path / "linked.lmdb")
+    first.close()
+    first.close()
+    assert second.read(keys(7)) == [ROWS[7]]
+    second.close()
+    LmdbTable(tmp_path / "things.lmdb").close()

@@ -17,7 +17,7 @@ def pages(request: pytest.FixtureRequest, tmp_path: Path) -> UnknownPages:
     client: Redis = Redis(unix_socket_path=request.getfixturevalue("redis_socket"))
     client.delete("onward:unknown")
     request.addfinalizer(client.close)
-    return RedisUnknownPages(client, most=3)
+    return RedisUnknownPages(lambda: client, most=3)
 
 
 def test_a_page_waits_with_the_words_that_were_sent(pages: UnknownPages) -> None:

@@ -1,0 +1,87 @@
+"""API keys: who may ask, from a file that may change while the gateway runs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from configs.reading import SettingsError
+from service.refusal import Stranger
+
+log = logging.getLogger(__name__)
+
+_HASHED = re.compile(r"sha256:([0-9a-f]{64})")
+_LOOK_S = 1.0  # between two looks at the file
+
+
+class Keys:
+    """The keys of a file, one a line: `name key`, or `name sha256:<64 hex digits>`; `#` begins a comment.
+
+    A file that changed is read again; while it cannot be read the former keys hold. Raises SettingsError at first.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock = path, clock
+        self._seen, self._looked = _stamp(path), clock()
+        self._digests = _read(path)
+
+    def name(self, key: str | None) -> str:
+        """Return the name of a key. Raises Stranger."""
+        self._look()
+        digest = hashlib.sha256((key or "").encode()).digest()
+        found = None
+        for name, known in self._digests:  # all of them: the time that it takes tells nothing
+            if hmac.compare_digest(digest, known):
+                found = name
+        if key is None or found is None:
+            raise Stranger
+        return found
+
+    def _look(self) -> None:
+        if self._clock() - self._looked < _LOOK_S:
+            return
+        self._looked = self._clock()
+        if (seen := _stamp(self._path)) == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._digests = _read(self._path)
+        except SettingsError as error:
+            log.warning("the former API keys hold: %s", error)
+
+
+def offered(authorization: str | None, x_api_key: str | None) -> str | None:
+    """Return the key that a request brought in `Authorization: Bearer` or `X-API-Key`."""
+    scheme, _, key = (authorization or "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else x_api_key
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(path: Path) -> list[tuple[str, bytes]]:
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"keys.file: {path} cannot be read ({type(error).__name__})") from None
+    keys = []
+    for number, line in enumerate(lines, 1):
+        if not (words := line.partition("#")[0].split()):
+            continue
+        if len(words) != 2:  # never the line itself: it holds a key
+            raise SettingsError(f"keys.file: line {number} of {path} is no key: write `name key`")
+        hashed = _HASHED.fullmatch(words[1])
+        keys.append((words[0], bytes.fromhex(hashed[1]) if hashed else hashlib.sha256(words[1].encode()).digest()))
+    if not keys:
+        raise SettingsError(f"keys.file: {path} holds no key: write `name key`, one a line")
+    return keys

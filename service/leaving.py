@@ -1,0 +1,36 @@
+"""The end of the process: nothing that hangs may keep it, as threads of concurrent.futures would for ever."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+
+log = logging.getLogger(__name__)
+
+
+def leave_within(seconds: float) -> None:
+    """End the process after `seconds`, whatever still runs; a process that has ended by then never notices."""
+    timer = threading.Timer(seconds, _leave, args=("it took too long to leave",))
+    timer.daemon = True
+    timer.start()
+
+
+def leave_hanging_threads(seconds: float) -> None:
+    """Wait `seconds` for threads to finish, then end the process without those that hang in native code."""
+    until = time.monotonic() + seconds
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                _leave(f"thread {thread.name} hangs")
+
+
+def _leave(why: str) -> None:
+    log.warning("leaving at once: %s", why)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,74 @@
+"""Puts Redis under the gateway's tables: limits from the settings, a breaker a server, metrics, the bundle behind."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+
+from cascade.trace import degrade
+from service.metrics import Metrics
+from service.settings import RedisSettings
+from store.breaker import Breaker, BreakerLimits, State
+from store.guard import Ended, Guard
+from store.redis_client import SocketLimits, connect, connect_blocking
+from store.redis_rows import ClusterRows, RedisRows, ServerRows
+from store.redis_table import RedisTable
+from store.redis_url import parse
+from store.tables import LmdbTable
+from store.unknown_pages import RedisUnknownPages
+
+log = logging.getLogger(__name__)
+
+#: The reason of an answer that rests on rows of the bundle's own files where Redis should have given them.
+LOCAL = "tables:local"
+
+
+def open_rows(url: str, settings: RedisSettings, metrics: Metrics) -> RedisRows:
+    """Return what reads rows from Redis; nothing is connected yet. Raises RedisUrlError."""
+    address = parse(url)
+    client = connect(address, socket_limits(settings))
+    guard = partial(_guard, settings=settings, metrics=metrics)
+    if isinstance(client, RedisCluster):
+        return ClusterRows(client, guard, settings.timeout_ms / 1e3)
+    assert isinstance(client, Redis)  # noqa: S101 -- one of the two
+    return ServerRows(client, guard(str(address)))
+
+
+def open_table(rows: RedisRows, bundle: str, own: LmdbTable, metrics: Metrics) -> RedisTable:
+    """Return a bundle's table in Redis; what Redis does not give comes from `own`, and is flagged."""
+    told = False
+
+    def fell_back(lacks: bool) -> None:
+        nonlocal told
+        degrade(LOCAL)
+        metrics.redis_local.labels("not_held" if lacks else "not_answered").inc()
+        if lacks and not told:
+            told = True
+            log.warning("Redis lacks rows of %s, table %s: run `onward push` again", bundle, own.name)
+
+    return RedisTable(rows, bundle, own, fell_back)
+
+
+def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownPages:
+    """Return the hash of unknown pages; connected at its first use, from a thread. Raises RedisUrlError."""
+    address, limits = parse(url), socket_limits(settings)
+    return RedisUnknownPages(lambda: connect_blocking(address, limits), most)
+
+
+def socket_limits(settings: RedisSettings) -> SocketLimits:
+    """Return the settings' limits on connections."""
+    return SocketLimits(settings.socket_timeout_ms / 1e3, settings.connect_timeout_ms / 1e3, settings.max_connections)
+
+
+def _guard(server: str, settings: RedisSettings, metrics: Metrics) -> Guard:
+    limits = BreakerLimits(settings.breaker.failures, settings.breaker.window_s, settings.breaker.open_s)
+    gauge = metrics.redis_breaker.labels(server)
+    gauge.set(State.CLOSED)
+
+    def count(ended: Ended) -> None:
+        metrics.redis.labels(ended.value).inc()
+
+    return Guard(server, settings.timeout_ms / 1e3, Breaker(limits, changed=gauge.set), count)

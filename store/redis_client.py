@@ -1,0 +1,122 @@
+"""Connects to Redis: one server, Sentinels or a cluster, with hard time limits and no retries that redis-py hides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis
+from redis import asyncio as aio
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.cluster import ClusterNode as BlockingNode
+from redis.cluster import RedisCluster as BlockingCluster
+from redis.exceptions import RedisClusterException
+from redis.retry import Retry as BlockingRetry
+from redis.sentinel import Sentinel as BlockingSentinel
+
+from store.redis_url import Kind, RedisAddress
+
+AsyncClient = aio.Redis | RedisCluster
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """How long a connection may be silent, how long it may take to be made, and how many there may be a server."""
+
+    silent_s: float = 30.0
+    connect_s: float = 30.0
+    connections: int = 16
+
+    def options(self) -> dict[str, float]:
+        """Return them as redis-py names them."""
+        return {
+            "socket_timeout": self.silent_s,
+            "socket_connect_timeout": self.connect_s,
+            "max_connections": self.connections,
+        }
+
+
+def connect(address: RedisAddress, limits: SocketLimits) -> AsyncClient:
+    """Return a client that connects at its first call and retries nothing: by default redis-py tries eleven times."""
+    options = _options(address, limits)
+    if address.kind is Kind.CLUSTER:
+        nodes = [ClusterNode(host, port) for host, port in address.hosts]
+        return RedisCluster(
+            startup_nodes=nodes, require_full_coverage=False, retry=Retry(NoBackoff(), 0), **options, **address.tls
+        )
+    options |= {"retry": Retry(NoBackoff(), 0), "db": address.db}
+    if address.kind is Kind.SENTINEL:
+        sentinels = Sentinel(  # type: ignore[no-untyped-call]
+            address.hosts, sentinel_kwargs=_sentinel_options(address, limits, Retry(NoBackoff(), 0))
+        )
+        return cast("aio.Redis", sentinels.master_for(address.service, **options, **address.tls))
+    return aio.Redis(**_place(address), **options, **address.tls)
+
+
+async def close(client: AsyncClient) -> None:
+    """Close every connection, those to Sentinels and to the nodes of a cluster too, which redis-py would leave open."""
+    if isinstance(client, RedisCluster):
+        await client.nodes_manager.aclose()
+        await client.nodes_manager.aclose("startup_nodes")
+        return
+    await client.aclose()
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        await client.connection_pool.sentinel_manager.aclose()
+
+
+def connect_blocking(address: RedisAddress, limits: SocketLimits, retries: int = 0) -> redis.Redis:
+    """Return a client for threads and commands; a cluster's connects at once. Raises redis.ConnectionError.
+
+    `retries` of a call are for commands, whose writes may come twice; they wait longer each time, at most a second.
+    """
+    options = _options(address, limits)
+    retry = BlockingRetry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries)
+    if address.kind is Kind.CLUSTER:
+        nodes = [BlockingNode(host, port) for host, port in address.hosts]  # type: ignore[no-untyped-call]
+        try:
+            cluster = BlockingCluster(
+                startup_nodes=nodes, require_full_coverage=False, retry=retry, **options, **address.tls
+            )
+        except RedisClusterException as error:
+            raise redis.ConnectionError(str(error)) from None
+        return cast("redis.Redis", cluster)  # what we call is the same of both
+    options |= {"retry": retry, "db": address.db}
+    if address.kind is Kind.SENTINEL:
+        sentinels: Any = BlockingSentinel(  # type: ignore[no-untyped-call]
+            address.hosts, sentinel_kwargs=_sentinel_options(address, limits, retry)
+        )
+        return cast("redis.Redis", sentinels.master_for(address.service, **options, **address.tls))
+    return redis.Redis(**_place(address), **options, **address.tls)
+
+
+@contextmanager
+def connected(address: RedisAddress, retries: int = 3) -> Iterator[redis.Redis]:
+    """Give a command a client that has answered once; closed after the block. Raises redis.RedisError."""
+    client = connect_blocking(address, SocketLimits(), retries)
+    try:
+        client.ping()
+        yield client
+    finally:
+        client.close()
+        if sentinels := getattr(getattr(client, "connection_pool", None), "sentinel_manager", None):
+            sentinels.close()
+
+
+def _options(address: RedisAddress, limits: SocketLimits) -> dict[str, Any]:
+    return {**limits.options(), **address.login}
+
+
+def _sentinel_options(address: RedisAddress, limits: SocketLimits, retry: object) -> dict[str, Any]:
+    return {**limits.options(), **address.sentinel_login, **address.tls, "retry": retry}
+
+
+def _place(address: RedisAddress) -> dict[str, Any]:
+    if address.socket:
+        return {"unix_socket_path": address.socket}
+    ((host, port),) = address.hosts
+    return {"host": host, "port": port}

@@ -1,0 +1,157 @@
+"""Reads rows from Redis: one round trip, to one server or to each node of a cluster that holds some of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import Connection
+from redis.crc import key_slot
+from redis.exceptions import RedisError, ResponseError
+
+from store import redis_client
+from store.guard import Guard
+
+log = logging.getLogger(__name__)
+
+RENEW_S = 1.0  # between two looks at which node holds what
+
+
+class NotAnswered:
+    """What stands in a row's place when no server answered for it; None is a server's answer that it has none."""
+
+
+NOT_ANSWERED = NotAnswered()
+Row = bytes | None | NotAnswered
+
+
+class RedisRows(Protocol):
+    """Reads many rows at a time, and never raises for a server."""
+
+    async def read(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return what is at each key, in order."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class ServerRows:
+    """One server, or the master that Sentinels name: one MGET."""
+
+    def __init__(self, client: Redis, guard: Guard) -> None:
+        self._client, self._guard = client, guard
+
+    async def read(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return what is at each key, in order."""
+        rows = await self._guard.call(lambda: self._client.mget(list(keys)))
+        return [NOT_ANSWERED] * len(keys) if rows is None else cast("list[Row]", rows)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._guard.close()
+        await redis_client.close(self._client)
+
+
+class ClusterRows:
+    """A cluster: the GETs of a node in one round trip, all nodes at once, each guarded by itself.
+
+    Nearly every row has a slot of its own, so an MGET a slot would be as many commands; it was slower. redis-py knows
+    the nodes but does not route: its client looks for all nodes again, and every call waits, when one of them fails.
+    """
+
+    def __init__(
+        self, client: RedisCluster, guard: Callable[[str], Guard], wait_s: float, renew_s: float = RENEW_S
+    ) -> None:
+        self._nodes, self._guard, self._wait_s = client.nodes_manager, guard, wait_s
+        self._client, self._renew_s = client, renew_s
+        self._guards: dict[str, Guard] = {}
+        self._renewing: asyncio.Task[None] | None = None
+        self._renewed = 0.0
+        self._looks_first = True
+
+    async def read(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return what is at each key, in order."""
+        if not self._nodes.slots_cache:
+            look = self._renew()
+            if self._looks_first:  # later, nothing is known because no node answers: that is not worth a wait
+                await asyncio.wait({look}, timeout=self._wait_s)
+                self._looks_first = False
+        rows: list[Row] = [NOT_ANSWERED] * len(keys)
+        await asyncio.gather(*(self._fill(rows, node, places, keys) for node, places in self._by_node(keys)))
+        if any(row is NOT_ANSWERED for row in rows):
+            self._renew()
+        return rows
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        for guard in self._guards.values():
+            await guard.close()
+        await redis_client.close(self._client)
+
+    def _by_node(self, keys: Sequence[bytes]) -> list[tuple[ClusterNode, list[int]]]:
+        nodes: dict[str, tuple[ClusterNode, list[int]]] = {}
+        slots = self._nodes.slots_cache
+        for place, key in enumerate(keys):
+            if holders := slots.get(key_slot(key)):  # the slots of a node that left may be nobody's
+                nodes.setdefault(holders[0].name, (holders[0], []))[1].append(place)
+        return list(nodes.values())
+
+    async def _fill(self, rows: list[Row], node: ClusterNode, places: list[int], keys: Sequence[bytes]) -> None:
+        if (guard := self._guards.get(node.name)) is None:
+            guard = self._guards[node.name] = self._guard(node.name)
+        found = await guard.call(lambda: _get(node, [keys[place] for place in places]))
+        for place, row in zip(places, found or (), strict=False):
+            rows[place] = row
+
+    def _renew(self) -> asyncio.Task[None]:
+        """Look in the background which node holds what: one look at a time, and not without end."""
+        if self._renewing is None or (self._renewing.done() and time.monotonic() - self._renewed > self._renew_s):
+            self._renewed = time.monotonic()
+            self._renewing = asyncio.create_task(self._look())
+        return self._renewing
+
+    async def _look(self) -> None:
+        try:
+            await self._nodes.initialize()
+        except Exception as error:  # redis-py raises what is no RedisError too; the next look may succeed
+            log.warning("Redis cluster: its nodes cannot be listed: %s", type(error).__name__)
+
+
+async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
+    """Return what is at each key of one node; a key that moved is no answer. Raises RedisError when none is.
+
+    redis-py's own pipeline packs each command and times each reply by itself, which takes three times as long.
+    """
+    connection = node.acquire_connection()
+    try:
+        await node.disconnect_if_needed(connection)
+        await connection.send_packed_command([b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in keys])
+        async with asyncio.timeout(connection.socket_timeout):
+            replies = [await _reply(connection) for _ in keys]
+        if all(isinstance(reply, ResponseError) for reply in replies):
+            raise cast("ResponseError", replies[0])
+    except (RedisError, TimeoutError):
+        await connection.disconnect(nowait=True)
+        await node.disconnect_free_connections()  # they may be dead too, and a node does not look before it uses one
+        raise
+    finally:
+        node.release(connection)
+    return [NOT_ANSWERED if isinstance(reply, ResponseError) else cast("Row", reply) for reply in replies]
+
+
+async def _reply(connection: Connection) -> object:
+    try:
+        return await connection.read_response(timeout=math.inf)  # the caller holds the clock, for all replies
+    except ResponseError as error:
+        return error

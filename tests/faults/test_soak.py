@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from itertools import combinations
+
+import aiohttp
+import numpy as np
+from bundle_twin import CALM, copy_bundles, point, twin
+from gateway_process import gateway
+from load import send
+from swapping import Golden, footprint, until_live
+
+REQUESTS = int(os.environ.get("SOAK_REQUESTS", "1000000"))  # of the long form
+AT_ONCE = 16
+
+
+class Client:
+    """Asks over a few connections, one request after another on each, and counts what is wrong."""
+
+    def __init__(self, http: str, urls: list[str], golden: Golden, requests: int) -> None:
+        self._http, self._urls, self._golden = http, urls, golden
+        self._numbers: Iterator[int] = iter(range(requests))
+        self.done = self.wrong = 0
+
+    async def run(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as session:
+            await asyncio.gather(*(self._ask(session) for _ in range(AT_ONCE)))
+
+    async def _ask(self, session: aiohttp.ClientSession) -> None:
+        for number in self._numbers:
+            url = self._urls[number % len(self._urls)]
+            reply = await send(session, f"{self._http}/recommend", {"url1": url})
+            self.done += 1
+            self.wrong += not self._golden.whole(reply)
+
+    async def until(self, done: int) -> None:
+        while self.done < done:  # noqa: ASYNC110 -- an event for every request would cost more than the request
+            await asyncio.sleep(0.05)
+
+
+async def test_memory_threads_and_files_stay_flat(tiny, tmp_path, long, report) -> None:
+    requests, swaps = (REQUESTS, 50) if long else (1_500, 2)
+    names = [copy_bundles(tiny.bundles, tmp_path), ""]
+    names[1] = twin(tmp_path, names[0])
+    urls, golden = tiny.urls[:20], Golden()
+    with gateway(tmp_path, settings=CALM) as running:
+        for name in (names[1], names[0]):
+            point(tmp_path, name)
+            await until_live(running, name)
+            await golden.learn(running.http, urls)
+        client = Client(running.http, urls, golden, requests)
+        asking, started = asyncio.create_task(client.run()), time.monotonic()
+        weighed: list[tuple[float, dict[str, int]]] = []
+        for number in range(1, swaps + 1):
+            await client.until(number * requests // (swaps + 1))
+            if number % 2:  # always on the same bundle, some time after its swap
+                weighed.append((time.monotonic() - started, footprint(running.pid)))
+            point(tmp_path, names[number % 2])
+            await until_live(running, names[number % 2])
+        await asking
+        weighed.append((time.monotonic() - started, footprint(running.pid)))
+        assert running.leave() == 0
+    half = weighed[len(weighed) // 2 :] if long else weighed
+    hours, rss = (np.array(column) for column in zip(*((s / 3600, f["rss"] / 1e6) for s, f in half), strict=True))
+    rises = [(b - a) / (t - s) for (s, a), (t, b) in combinations(zip(hours, rss, strict=True), 2)]
+    slope = float(np.median(rises))  # of all pairs: a weight taken while two bundles were open must not tilt it
+    first, last = half[0][1], half[-1][1]
+    report(
+        "A soak with swaps",
+        "0 wrong answers, memory slope 1 MB/h at most, threads and open files flat",
+        f"{client.done:,} requests, {swaps} swaps in {weighed[-1][0] / 60:.0f} min, {client.wrong} wrong; "
+        f"median RSS {np.median(rss):.0f} MB in the second half ({slope:+.1f} MB/h), threads {first['threads']} to "
+        f"{last['threads']}, files {first['files']} to {last['files']}",
+    )
+    assert (client.done, client.wrong) == (requests, 0)
+    assert last["threads"] <= first["threads"] + 2 and last["files"] <= first["files"] + 4
+    if long:
+        grown = slope * (hours[-1] - hours[0])
+        assert slope <= 1.0 or grown < 0.02 * rss[0]  # over some minutes noise alone is many megabytes an hour
