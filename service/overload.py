@@ -22,12 +22,12 @@ from service.metrics import Metrics
 from service.refusal import Overloaded
 from service.settings import OverloadSettings
 
-TOLERANCE = 2.0  # times the lone answer's time, from which on the limit shrinks
+TOLERANCE = 3.0  # times the lone answer's time, from which on the limit shrinks
 _START = 8.0
 _STEP = 10  # answers, at least, between two changes of the limit
 _LONE = 5  # answers that had the machine to themselves: the median of the last ones is the measure
 _PROBES = 3  # lone answers of a probe: they outvote the older ones
-_SOON_S = 5.0  # between two probes that are made because the time doubled, if by load or by a part that hangs
+_SOON_S = 5.0  # between two probes that are made because times doubled, by load or by a part that hangs
 _CAP = 0.5  # of the budget: what takes longer is no good time, unless a lone answer takes as long
 
 

@@ -108,7 +108,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--bundles", type=Path)
     parser.add_argument("--set", action="append", default=[])
-    for ignored in ("--port", "--grpc-port"):
+    for ignored in ("--port", "--grpc-port", "--admin-port"):
         parser.add_argument(ignored)
     options = parser.parse_args()
     asyncio.run(main(options.bundles, options.set))
