@@ -15,10 +15,10 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-_READY = re.compile(r"HTTP (http://\S+) .*gRPC ([^\s,]+)(?:, admin (\S+))?")
+_READY = re.compile(r"HTTP (http://\S+) .*gRPC ([^\s,]+), admin (\S+)")
 _START_S = 120.0
 #: Free ports.
-_PORTS = ("--port", "0", "--grpc-port", "0")
+_PORTS = ("--port", "0", "--grpc-port", "0", "--admin-port", "0")
 
 
 class GatewayError(RuntimeError):
@@ -57,7 +57,7 @@ def started(bundles: Path, settings: Sequence[str], log: Path) -> Iterator[Targe
             if found is None:
                 raise GatewayError(f"the gateway did not start: {log.read_text().strip()[-2000:]}")
             too_late.cancel()
-            yield Target(found[1], found[2], f"{found[3] or found[1]}/metrics")
+            yield Target(found[1], found[2], f"{found[3]}/metrics")
         finally:
             too_late.cancel()
             process.terminate()

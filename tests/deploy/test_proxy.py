@@ -89,4 +89,4 @@ def test_a_gateway_that_leaves_costs_no_answer(fleet, tiny, leaves) -> None:
     assert set(over_http) == {200}
     assert set(over_grpc) == {3}
     assert two.process.poll() is None
-    assert httpx.get(f"{http}/metrics").status_code == 404  # for operators, past the proxy
+    assert httpx.get(f"{http}/metrics").status_code == 404  # the admin port has them, and is not passed on
