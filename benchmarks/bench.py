@@ -17,20 +17,26 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import http_load
+import infinity_server
 import numpy as np
 from large_bundle import grow
 from processes import Served, onward, served
+from tokenizers import Tokenizer
 
+from ranking.cross_encoder.pairs import open_pair_model
 from service.answer import Ask
 from service.bootstrap import load
 from service.settings import read_settings
 from store import page_row
 from store.bundle import Bundle, open_bundle
 from store.tables import LmdbTable
+from text_model.tokens import PageTokenizer
 
 HERE = Path(__file__).parent
 _ROUNDS = 5
@@ -70,13 +76,23 @@ def _pipelined(server: Served, request: bytes) -> float:
 
 
 def overhead(small: Path, _: Path) -> Figures:
-    """What a whole uncached request takes beyond its cross-encoder run, as a share of that run."""
+    """What a whole uncached request takes beyond its cross-encoder run, as a share of that run.
+
+    Once with nothing kept, once with the states of pages that earlier requests read, which makes the run short.
+    """
     urls = urls_by_popularity(open_bundle(small))
-    return asyncio.run(_overhead(small, urls[:2_000]))
+    request, run = asyncio.run(_overhead(small, urls[:2_000], "cache.page_states_mb=0"))
+    kept_request, kept_run = asyncio.run(_overhead(small, urls[:2_000]))
+    return {
+        "value": (request - run) / run, "request_ms": request, "cross_encoder_ms": run,
+        "pages_kept": (kept_request - kept_run) / kept_run, "pages_kept_request_ms": kept_request,
+        "pages_kept_cross_encoder_ms": kept_run,
+    }  # fmt: skip
 
 
-async def _overhead(bundles: Path, urls: list[str]) -> Figures:
-    gateway = load(bundles, read_settings(None, _PATIENT, {}))
+async def _overhead(bundles: Path, urls: list[str], *settings: str) -> tuple[float, float]:
+    """Return the medians of a request and of its cross-encoder run, in milliseconds."""
+    gateway = load(bundles, read_settings(None, [*_PATIENT, *settings], {}))
     heads: Any = next(stage.anytime for stage in gateway.live.bundle.cascade.stages if stage.anytime)
     model, took = heads._model, [0.0]
 
@@ -98,8 +114,7 @@ async def _overhead(bundles: Path, urls: list[str]) -> Figures:
         runs.append(took[0])
     await gateway.close()
     warm = slice(200, None)  # the first pages fill the store of page states
-    request, run = (1e3 * statistics.median(part[warm]) for part in (whole, runs))
-    return {"value": (request - run) / run, "request_ms": request, "cross_encoder_ms": run}
+    return 1e3 * statistics.median(whole[warm]), 1e3 * statistics.median(runs[warm])
 
 
 def vs_naive(small: Path, _: Path) -> Figures:
@@ -124,6 +139,39 @@ def _closed(server: Served, urls: Sequence[str], connections: int = 2) -> float:
     if set(measured.statuses) != {200}:
         raise RuntimeError(f"answers with {sorted(set(measured.statuses))}")
     return measured.per_second
+
+
+def vs_infinity(small: Path, _: Path) -> Figures:
+    """Thirty pairs through the served scorer against an infinity-emb reranker server with a model of the same size."""
+    if find_spec("infinity_emb") is None:
+        return {"skipped": "infinity-emb is not installed; it asks for older libraries: pip install --no-deps it"}
+    bundle = open_bundle(small)
+    tokenizer = PageTokenizer(bundle.file("tokenizer.json"), bundle.manifest.config["text"]["tokens_per_page"])
+    decode = Tokenizer.from_file(str(bundle.file("tokenizer.json"))).decode
+    pages = LmdbTable(bundle.file("tables/pages.lmdb"))
+    rows = [row for _, row in islice(pages.items(), 2_000)]
+    tokens = [page_row.read_tokens(row, facts) for row, facts in zip(rows, page_row.read_facts(rows), strict=True)]
+    draws = np.random.default_rng(5).integers(0, len(tokens), (20, 31))
+    ours = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep)
+    cold = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep, kept_bytes=0)
+    times: list[tuple[float, float, float]] = []
+    with tempfile.TemporaryDirectory() as directory, served([str(HERE / "infinity_server.py"), directory]) as server:
+        for draw in draws:
+            first, second = tokens[draw[0]], [tokens[row] for row in draw[1:]]
+            ours.run([first], second)
+            times.append((
+                _seconds(lambda: cold.run([first], second)),  # noqa: B023 -- called at once
+                _seconds(lambda: ours.run([first], second)),  # noqa: B023
+                infinity_server.rerank(server.http, decode(first.tolist()), [decode(page.tolist()) for page in second]),
+            ))  # fmt: skip
+    run, warm, theirs = (1e3 * statistics.median(column) for column in zip(*times, strict=True))
+    return {"value": theirs / run, "ours_ms": run, "pages_kept_ms": warm, "infinity_ms": theirs}
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
 
 
 def late(small: Path, _: Path) -> Figures:
@@ -174,7 +222,8 @@ def weight(_: Path, large: Path) -> Figures:
 
 
 BENCHES: dict[str, Callable[[Path, Path], Figures]] = {
-    "cached_vs_bare": cached_vs_bare, "overhead": overhead, "vs_naive": vs_naive, "late": late, "zipf_rps": zipf_rps,
+    "cached_vs_bare": cached_vs_bare, "overhead": overhead, "vs_naive": vs_naive,
+    "vs_infinity": vs_infinity, "late": late, "zipf_rps": zipf_rps,
     "rss_mb": weight,
 }  # fmt: skip
 
