@@ -48,7 +48,7 @@ check: $(INSTALLED) ## Lint, formatting, types and the arrows between packages
 	$(BIN)/lint-imports
 
 test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no network
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile  # two files at a time: fault tests mostly wait
 
 faults: $(INSTALLED) ## Break parts on purpose, at full length; writes docs/reliability.md
 	$(BIN)/pytest tests/faults --long -s

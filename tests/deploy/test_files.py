@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +15,7 @@ from image import ROOT
 from service.settings import PREFIX, Settings, read_settings
 
 DEPLOY = ROOT / "deploy"
+HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def services() -> dict[str, dict]:
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
 def test_a_linter_finds_nothing_in_a_dockerfile(name) -> None:
-    done = subprocess.run(["hadolint", DEPLOY / name], capture_output=True, text=True, check=False)
+    done = subprocess.run([HADOLINT, DEPLOY / name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

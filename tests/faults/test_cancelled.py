@@ -23,14 +23,14 @@ async def ask(session: aiohttp.ClientSession, http: str, url: str, after_s: floa
     try:
         async with (
             asyncio.timeout(after_s),
-            session.get(f"{http}/recommend", params={"url1": url}, headers={"x-request-id": url[-12:]}) as response,
+            session.get(f"{http}/recommend", params={"url1": url}, headers={"x-request-id": url[-10:]}) as response,
         ):
             body = await response.json(content_type=None)
     except TimeoutError:
         return "cancelled"
     if response.status == 429:
         return "refused"
-    right = response.status == 200 and body["url1"] == url and body["request_id"] == url[-12:]
+    right = response.status == 200 and body["url1"] == url and body["request_id"] == url[-10:]
     return "right" if right else f"wrong: {body}"
 
 
