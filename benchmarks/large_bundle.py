@@ -54,16 +54,17 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
     copies = [Copy(old, number) for number in range(-(-count // len(old)))]
     building = bundles / "building"
     shutil.copytree(source.path, building, ignore=shutil.ignore_patterns(MANIFEST, "*.lmdb", "pages.*.npy", "*.faiss"))
-    write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old))
-    write_table(building / "tables/coclick.lmdb", _coclick(rows["coclick"], copies))
-    write_table(building / "tables/qprime.lmdb", _qprime(rows["qprime"], copies))
-    write_table(building / "tables/popular.lmdb", _popular(building))
-    for path in ("cf", "two_tower"):
-        _index(source.path / path, building / path, copies)
+    written = {
+        "pages": write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old)),
+        "coclick": write_table(building / "tables/coclick.lmdb", _coclick(rows["coclick"], copies)),
+        "qprime": write_table(building / "tables/qprime.lmdb", _qprime(rows["qprime"], copies)),
+        "popular": write_table(building / "tables/popular.lmdb", _popular(building)),
+        **{path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")},
+    }
     manifest = source.manifest.model_copy(deep=True)
     manifest.created = datetime.now(UTC)
     manifest.name = bundle_name(manifest.created, f"{source.name} {count}")
-    manifest.rows = {**manifest.rows, "pages": len(old) * len(copies)}
+    manifest.rows = written
     busiest = np.argsort([-int(page_row.read_facts([rows["pages"][page]])[0]["clicks_all"]) for page in old.tolist()])
     manifest.warmup = [copies[0].urls[place] for place in busiest[: len(manifest.warmup)].tolist()]
     publish(building, bundles, manifest)
@@ -103,7 +104,7 @@ def _popular(building: Path) -> Iterator[tuple[int, bytes]]:
     yield from popular.build(facts["page"], facts["host"], facts["clicks_all"])
 
 
-def _index(source: Path, target: Path, copies: list[Copy]) -> None:
+def _index(source: Path, target: Path, copies: list[Copy]) -> int:
     index = ann.load(source / "pages")
     vectors = index.vectors(np.arange(len(index)))
     new = np.concatenate([copy.of(index.pages) for copy in copies])
@@ -114,6 +115,7 @@ def _index(source: Path, target: Path, copies: list[Copy]) -> None:
     if (source / "queries.npy").is_file():
         queries = np.tile(np.load(source / "queries.npy"), (len(copies), 1))
         np.save(target / "queries.npy", queries[np.argsort(new, kind="stable")])
+    return len(grown)
 
 
 def main() -> None:

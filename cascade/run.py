@@ -129,11 +129,12 @@ class Cascade:
             return Candidates.empty()
         trace.drop(np.setdiff1d(candidates.pages, hydrated.pages), "unknown page")
         with trace.timed("filter"):
-            for rule in self.filters:
+            kept = np.ones(len(hydrated), np.bool_)
+            for rule in self.filters:  # each looks at a row alone, so all may look at all rows, and rows are taken once
                 keep = rule.keep(query, hydrated)
-                trace.drop(hydrated.pages[~keep], rule.name)
-                hydrated = hydrated.take(keep)
-        return hydrated
+                trace.drop(hydrated.pages[kept & ~keep], rule.name)
+                kept &= keep
+        return hydrated if kept.all() else hydrated.take(kept)
 
     async def _rank(self, ranking: Ranking, candidates: Candidates) -> Candidates:
         """Return the candidates as far as the stages came, and flag the rung of the ladder that ordered them."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class Ranking:
         rows, unreached = candidates, Candidates.empty()
         if stage.anytime is not None:
             rows = await self._in_chunks(stage, stage.anytime, candidates)
-            unreached = candidates.take(np.arange(len(rows), len(candidates)))
+            unreached = candidates.take(slice(len(rows), None))
             if len(rows) == 0:
                 return None, unreached
         timeout_s = self.deadline.within(stage.timeout_s)
@@ -117,9 +118,9 @@ class Ranking:
         return Candidates.joined(done)
 
 
-def _chunks(waiting: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], bool]]:
+def _chunks(waiting: NDArray[np.bool_]) -> Iterator[tuple[slice, bool]]:
     """Yield runs of rows with at most `_CHUNK` that wait to be computed, and whether any does."""
     number = np.maximum(np.cumsum(waiting) - 1, 0) // _CHUNK
-    for chunk in range(int(number[-1]) + 1 if len(number) else 0):
-        rows = np.flatnonzero(number == chunk)
-        yield rows, bool(waiting[rows].any())
+    starts = np.searchsorted(number, np.arange(int(number[-1]) + 2 if len(number) else 0)).tolist()
+    for start, end in pairwise(starts):
+        yield slice(start, end), bool(waiting[start:end].any())

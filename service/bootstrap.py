@@ -142,7 +142,7 @@ def _stages(
     directory = bundle.path / "cross_encoder"
     model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
     heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
-    stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1)
+    stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1, threads=settings.threads.stage1)
     stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))
     return (

@@ -58,6 +58,7 @@ class ThreadSettings(Section):
     native: int = Field(default=2, ge=1, le=256, description="a part: each index, and ranking, has its own")
     cross_encoder: int = Field(default=1, ge=1, le=256, description="runs of the cross-encoder at a time")
     onnx: int = Field(default=2, ge=1, le=256)
+    stage1: int = Field(default=2, ge=1, le=256, description="inside one run of stage 1")
 
 
 class CacheSettings(Section):

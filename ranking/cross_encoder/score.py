@@ -41,15 +41,14 @@ class CrossEncoderHeads:
                     click[row], quality[row] = kept
         rows = np.flatnonzero(np.isnan(click))
         if len(rows):
-            click[rows], quality[rows] = await self._scores(query.trigger, candidates.take(rows))
+            token_ids, tokens = candidates["token_ids"][rows], candidates["tokens"][rows]
+            click[rows], quality[rows] = await self._scores(query.trigger, token_ids, tokens)
             if query.trigger.known:
                 self._keep(query.page, candidates.pages[rows], click[rows], quality[rows])
         return candidates.with_columns({"click": click, "quality": quality})
 
-    async def _scores(self, trigger: Trigger, candidates: Candidates) -> Scores:
-        second = [
-            row[:count] for row, count in zip(candidates["token_ids"], candidates["tokens"].tolist(), strict=True)
-        ]
+    async def _scores(self, trigger: Trigger, token_ids: NDArray[np.uint32], tokens: NDArray[np.uint16]) -> Scores:
+        second = [row[:count] for row, count in zip(token_ids, tokens.tolist(), strict=True)]
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._native, self._model.run, [trigger.tokens], second)
 
