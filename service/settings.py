@@ -128,7 +128,7 @@ class OverloadSettings(Section):
     """How many answers are computed at a time; the limit finds itself below `most`."""
 
     most: int = Field(default=256, ge=1)
-    budget_share: float = Field(default=0.6, gt=0, le=1, description="of its budget, beyond which none waits")
+    budget_share: float = Field(default=0.8, gt=0, le=1, description="of its budget, beyond which none waits")
     probe_s: float = Field(default=30.0, gt=0)
 
 
