@@ -142,7 +142,7 @@ class AnytimeHydrator(Hydrator, Protocol):
 
 
 class Filter(Protocol):
-    """Says which rows stay: a mask, one bool a row."""
+    """Says which rows stay: a mask, one bool a row. It looks at each row alone, whatever other filters drop."""
 
     @property
     def name(self) -> str: ...
