@@ -10,10 +10,15 @@ from urllib.parse import quote, urlsplit
 
 _HEAD_END = b"\r\n\r\n"
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 @dataclass
 class Measured:
-    """What came back: seconds and status of each request, in order of completion, and how long all took."""
+    """What came back: seconds and status of each request, in order of completion, and how long all took.
+
+    Status 0 is a connection that broke before the whole answer was there.
+    """
 
     seconds: list[float] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -29,6 +34,18 @@ class Measured:
         """Return the time that `share` of the requests stay within, in milliseconds."""
         ordered = sorted(self.seconds)
         return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    async def exchange(self, streams: Streams, request: bytes, begun: float) -> bool:
+        """Send one request and note what comes; return whether the connection is still good."""
+        try:
+            status, body = await _exchange(*streams, request)
+        except (OSError, EOFError):  # cut before, or within, the answer
+            streams[1].close()
+            status, body = 0, b""
+        self.seconds.append(time.perf_counter() - begun)
+        self.statuses.append(status)
+        self.degraded += b'"degraded":[]' not in body
+        return status != 0
 
 
 def get(http: str, path: str) -> bytes:
@@ -86,17 +103,14 @@ async def body_size(http: str, request: bytes) -> int:
 
 async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
     """Send the requests at a rate, whether earlier ones are answered or not; a request's time begins when it is due."""
-    measured, free = Measured(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+    measured, free = Measured(), list[Streams]()
     parts = urlsplit(http)
     begun = time.perf_counter()
 
     async def one(request: bytes, due: float) -> None:
         streams = free.pop() if free else await asyncio.open_connection(parts.hostname, parts.port)
-        status, body = await _exchange(*streams, request)
-        measured.seconds.append(time.perf_counter() - due)
-        measured.statuses.append(status)
-        measured.degraded += b'"degraded":[]' not in body
-        free.append(streams)
+        if await measured.exchange(streams, request, due):
+            free.append(streams)
 
     tasks = []
     for number, request in enumerate(requests):
@@ -112,14 +126,11 @@ async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
 
 async def _connection(http: str, waiting: Iterator[bytes], measured: Measured) -> None:
     parts = urlsplit(http)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    streams = await asyncio.open_connection(parts.hostname, parts.port)
     for request in waiting:
-        begun = time.perf_counter()
-        status, body = await _exchange(reader, writer, request)
-        measured.seconds.append(time.perf_counter() - begun)
-        measured.statuses.append(status)
-        measured.degraded += b'"degraded":[]' not in body
-    writer.close()
+        if not await measured.exchange(streams, request, time.perf_counter()):
+            streams = await asyncio.open_connection(parts.hostname, parts.port)
+    streams[1].close()
 
 
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
