@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.swap.verdict import Order, Sample, Verdict
-from store.bundle import MANIFEST, Bundle, BundleError, open_bundle, sha256
+from store.bundle import MANIFEST, Bundle, BundleError, file_hash, open_bundle
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -37,7 +37,7 @@ def check(order: Order) -> Verdict:
     """Return the verdict. Hashes come first: most damage never reaches a native parser even here."""
     try:
         opened = open_bundle(order.bundles, order.name)
-        manifest = sha256(opened.path / MANIFEST)
+        manifest = file_hash(opened.path / MANIFEST)
     except (BundleError, OSError) as error:
         return Verdict(reason="files", message=str(error))
     try:

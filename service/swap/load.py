@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.live import LoadedBundle
 from service.swap.verdict import Refused
-from store.bundle import MANIFEST, Bundle, BundleError, open_bundle, sha256
+from store.bundle import MANIFEST, Bundle, BundleError, file_hash, open_bundle
 
 _Marks = dict[str, tuple[int, ...]]
 
@@ -15,13 +15,13 @@ _Marks = dict[str, tuple[int, ...]]
 def load_checked(bundles: Path, name: str, manifest: str, load: Callable[[Bundle], LoadedBundle]) -> LoadedBundle:
     """Hash the files again, load them, and see that none was touched meanwhile; for a thread. Raises Refused.
 
-    `manifest` is the SHA-256 of the manifest that the check read.
+    `manifest` is the hash of the manifest that the check read.
     """
     directory = bundles / name
     try:
         before = _marks(directory)
         opened = open_bundle(bundles, name)
-        if sha256(directory / MANIFEST) != manifest:
+        if file_hash(directory / MANIFEST) != manifest:
             raise BundleError(f"bundle {name} has another manifest than the one that was checked")
     except (BundleError, OSError) as error:
         raise Refused("changed", f"{error}; it changed after it was checked: publish again") from None

@@ -60,7 +60,7 @@ class Order(BaseModel):
 class Verdict(BaseModel):
     """What the check found: the bundle's answers, or a reason and a message."""
 
-    manifest: str = ""  # SHA-256 of the manifest that was checked
+    manifest: str = ""  # hash of the manifest that was checked
     own: Sample = {}  # answers to the bundle's own warm-up URLs
     compared: Sample = {}  # answers to the live bundle's
     reason: Reason | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from store import page_row
-from store.bundle import CURRENT, MANIFEST, Manifest, open_bundle, sha256, write_atomically
+from store.bundle import CURRENT, MANIFEST, Manifest, file_hash, open_bundle, write_atomically
 from store.tables import LmdbTable, write_table
 
 TWIN = "20990101T000000Z-00000001"
@@ -59,7 +59,7 @@ def seal(path: Path, change: Callable[[Manifest], None] = lambda manifest: None)
     """Write a manifest that agrees with the files and with the directory's name, as publishing would."""
     manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
     files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != MANIFEST)
-    manifest.name, manifest.files = path.name, {str(p.relative_to(path)): sha256(p) for p in files}
+    manifest.name, manifest.files = path.name, {str(p.relative_to(path)): file_hash(p) for p in files}
     change(manifest)
     replace(path / MANIFEST, manifest.model_dump_json().encode())
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from store.bundle import (
+    FORMAT,
     Bundle,
     BundleError,
     Manifest,
@@ -123,8 +124,8 @@ def test_a_bundle_under_another_name_is_refused(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     path = published(tmp_path) / "manifest.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99').replace('"format":1', '"format":99'))
-    assert "has format 99; this version reads 1: build it again" in refused(tmp_path)
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
+    assert f"has format 99; this version reads {FORMAT}: build it again" in refused(tmp_path)
 
 
 def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:

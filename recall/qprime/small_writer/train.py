@@ -20,7 +20,7 @@ from transformers.pytorch_utils import Conv1D
 
 from configs.reading import SettingsError
 from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
-from store.bundle import sha256, write_atomically
+from store.bundle import file_hash, write_atomically
 from text_model.causal import load_causal
 from text_model.parallel import world
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
@@ -135,7 +135,7 @@ def _save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path, merge
 
 def _claim(out: Path, base: str, data: Path, config: SmallWriterConfig) -> None:
     """Write what this run is made of into `out`. Raises SettingsError where something else was begun."""
-    about = {"base": base, "data": sha256(data), **asdict(config)}
+    about = {"base": base, "data": file_hash(data), **asdict(config)}
     path = out / "run.json"
     out.mkdir(parents=True, exist_ok=True)
     if path.is_file():

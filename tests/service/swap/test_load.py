@@ -8,7 +8,7 @@ import pytest
 from service.live import LoadedBundle
 from service.swap.load import load_checked
 from service.swap.verdict import Refused
-from store.bundle import MANIFEST, Bundle, sha256
+from store.bundle import MANIFEST, Bundle, file_hash
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def loaded(bundle: Bundle, closed: list[str]) -> LoadedBundle:
 
 
 def test_a_bundle_with_the_manifest_that_was_checked_is_loaded(bundles, tiny) -> None:
-    manifest = sha256(bundles / tiny.bundle.name / MANIFEST)
+    manifest = file_hash(bundles / tiny.bundle.name / MANIFEST)
     assert load_checked(bundles, tiny.bundle.name, manifest, lambda b: loaded(b, [])).name == tiny.bundle.name
 
 
@@ -33,7 +33,7 @@ def test_another_manifest_than_the_checked_one_is_refused_before_anything_is_loa
 
 
 def test_a_file_that_was_damaged_after_the_check_is_refused_before_anything_is_loaded(bundles, tiny) -> None:
-    manifest = sha256(bundles / tiny.bundle.name / MANIFEST)
+    manifest = file_hash(bundles / tiny.bundle.name / MANIFEST)
     (bundles / tiny.bundle.name / "stage1/model.txt").write_text("tree")
     with pytest.raises(Refused, match="does not match its hash") as caught:
         load_checked(bundles, tiny.bundle.name, manifest, pytest.fail)
@@ -49,5 +49,5 @@ def test_a_file_that_is_touched_while_it_is_loaded_refuses_the_bundle_and_closes
         return loaded(bundle, closed)
 
     with pytest.raises(Refused, match="changed while it was loaded"):
-        load_checked(bundles, tiny.bundle.name, sha256(path / MANIFEST), touching)
+        load_checked(bundles, tiny.bundle.name, file_hash(path / MANIFEST), touching)
     assert closed == [tiny.bundle.name]

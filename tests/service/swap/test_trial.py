@@ -8,7 +8,7 @@ import pytest
 from service.settings import Settings
 from service.swap.trial import Trials, run
 from service.swap.verdict import Order, Refused
-from store.bundle import MANIFEST, Manifest, sha256
+from store.bundle import MANIFEST, Manifest, file_hash
 
 
 def order(bundles: Path, name: str, seconds: float = 120.0, *urls: str) -> Order:
@@ -41,7 +41,7 @@ async def test_a_whole_bundle_passes_with_its_answers_and_is_remembered(tiny) ->
     assert verdict.own.keys() == set(tiny.bundle.manifest.warmup)
     assert verdict.compared.keys() == {other}
     assert all(len(answer.shown) == 5 for answer in verdict.own.values())
-    assert verdict.manifest == sha256(tiny.bundle.path / MANIFEST)
+    assert verdict.manifest == file_hash(tiny.bundle.path / MANIFEST)
     assert await trials.run(order(tiny.bundles, tiny.bundle.name, 0.001, other)) is verdict  # no time for a new check
 
 
@@ -49,7 +49,7 @@ async def test_a_file_that_crashes_the_process_is_a_refusal(copy) -> None:
     model = copy / "stage1/model.txt"
     model.write_bytes(model.read_bytes()[:20_000])
     manifest = Manifest.model_validate_json((copy / MANIFEST).read_bytes())
-    manifest.files["stage1/model.txt"] = sha256(model)
+    manifest.files["stage1/model.txt"] = file_hash(model)
     (copy / MANIFEST).write_text(manifest.model_dump_json())
     error = await refused(order(copy.parent, copy.name))
     assert error.reason == "crash"
