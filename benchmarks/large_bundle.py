@@ -3,7 +3,8 @@
 python benchmarks/large_bundle.py demo/bundles large --pages 100000
 
 Every page is copied under addresses of its own until there are enough; a copy's neighbours and Q' pages are of the same
-copy. Models stay as they are; vectors get a little noise, so that the index is a real one. The answers mean nothing.
+copy, and its last word is its own, so that no two copies are one page to the cross-encoder. Models stay as they are;
+vectors get a little noise, so that the index is a real one. The answers mean nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corpus.url import address_key, canonical, host_id, page_id
+from ranking.cross_encoder import page_states
+from ranking.cross_encoder.pairs import PAGES
 from recall import ann
 from recall.coclick import row as coclick_row
 from recall.popular import build as popular
@@ -25,9 +29,12 @@ from recall.qprime import row as qprime_row
 from store import page_row
 from store.bundle import MANIFEST, Bundle, bundle_name, open_bundle, publish
 from store.tables import LmdbTable, write_table
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer
 
 _NOISE = 0.05
 _HOSTS = 20  # a copy
+_FIRST_WORD = 2_000  # a token id that is a word in every vocabulary of BERT's kind
 
 
 class Copy:
@@ -39,6 +46,7 @@ class Copy:
             for place, page in enumerate(pages.tolist())
         ]
         self.pages = np.array([page_id(url) for url in self.urls], np.uint64)
+        self.number = number
         self._old = pages
 
     def of(self, old: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -61,6 +69,7 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
         "popular": write_table(building / "tables/popular.lmdb", _popular(building)),
         **{path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")},
     }
+    _page_states(building, source.manifest.config)
     manifest = source.manifest.model_copy(deep=True)
     manifest.created = datetime.now(UTC)
     manifest.name = bundle_name(manifest.created, f"{source.name} {count}")
@@ -78,6 +87,7 @@ def _pages(rows: dict[int, bytes], copies: list[Copy], old: NDArray[np.uint64]) 
             facts = page_row.read_facts([row]).copy()[0]
             tokens, text = page_row.read_tokens(row, facts), page_row.read_text(row)
             facts["page"], facts["host"], facts["address"] = new, host_id(url), address_key(url)
+            tokens = np.append(tokens[:-1], _FIRST_WORD + copy.number).astype(np.uint32)[: len(tokens)]
             yield new, page_row.pack(facts, tokens, text._replace(url=url))
 
 
@@ -102,6 +112,22 @@ def _popular(building: Path) -> Iterator[tuple[int, bytes]]:
     facts = page_row.read_facts([row for _, row in pages.items()])
     pages.close()
     yield from popular.build(facts["page"], facts["host"], facts["clicks_all"])
+
+
+def _page_states(building: Path, config: dict[str, Any]) -> None:
+    directory = building / "cross_encoder"
+    if not (directory / PAGES).is_file():
+        return
+    pages = LmdbTable(building / "tables/pages.lmdb")
+    rows = [row for _, row in pages.items()]
+    facts = page_row.read_facts(rows)
+    order = np.argsort(-facts["clicks_all"].astype(np.int64), kind="stable").tolist()
+    tokens = [page_row.read_tokens(rows[place], facts[place]) for place in order]
+    tokenizer = PageTokenizer(building / "tokenizer.json", config["text"]["tokens_per_page"])
+    most = int(config["page_states"]["most_mb"] * 1e6)
+    model = OnnxModel(directory / PAGES)
+    page_states.write(directory, tokens, model, tokenizer.cls, tokenizer.sep, most, lambda done: None)
+    pages.close()
 
 
 def _index(source: Path, target: Path, copies: list[Copy]) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from configs.reading import SettingsError
 from corpus.sources import find
-from pipeline import log, qprime, quality, ranking, student, teachers, text, two_tower
+from pipeline import log, page_states, qprime, quality, ranking, student, teachers, text, two_tower
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
 from pipeline.step import Runner, Step, hash_files
@@ -109,6 +109,10 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
             code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights",
                   "ranking.cross_encoder.export"),
             shared=True,
+        ),
+        Step(
+            "page_states", page_states.page_states, after=("text", "pages", "student"), config=("page_states",),
+            code=("pipeline.page_states", "ranking.cross_encoder.page_states"), seeded=False,
         ),
         *([searched] if student_first else []),
         Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
@@ -216,8 +220,9 @@ def _lay_out(root: Path, building: Path) -> None:
         target = building / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / source, target)
-    for model in (root / "student" / student.EXPORTED).iterdir():  # one or two
-        shutil.copyfile(model, building / "cross_encoder" / model.name)
+    # One model or two, and what two of them have read.
+    for part in (*(root / "student" / student.EXPORTED).iterdir(), *(root / "page_states").glob("*.npy")):
+        shutil.copyfile(part, building / "cross_encoder" / part.name)
 
 
 def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:

@@ -60,6 +60,13 @@ class LabelsConfig:
     judged: int = 30_000  # a quarter each from the log, from the towers, hard ones, at random
 
 
+@dataclass(frozen=True, slots=True)
+class PageStatesConfig:
+    """How many pages the cross-encoder reads in the build; the others when a reader first needs them."""
+
+    most_mb: float = 256.0  # a page takes about 18 kB; the most clicked ones come first
+
+
 class BuildConfig(BaseModel):
     """The build's tunables by step."""
 
@@ -80,6 +87,7 @@ class BuildConfig(BaseModel):
     stage1: LightGbmConfig = LightGbmConfig()
     teachers: TeachersConfig = TeachersConfig()
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
+    page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
 
 

@@ -68,7 +68,9 @@ class CacheSettings(Section):
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
     pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
-    page_states_mb: float = Field(default=64.0, ge=0, description="of the cross-encoder: pages that it has read")
+    page_states_mb: float = Field(
+        default=64.0, ge=0, description="of pages the cross-encoder read, not the build; 0: none"
+    )
     public_s: int = Field(default=60, ge=0)
     public_stale_s: int = Field(default=600, ge=0)
 

@@ -16,7 +16,7 @@ from text_model.training import Batch
 
 QUALITY_CLASSES = 5
 _COSINE = 8.0  # one number beside a thousand: made larger, so that it is heard first
-_OTHERS = 0.5
+_OTHERS = 0.2  # more lets few labels teach the pages themselves; less, and a bad page 2 is not seen
 
 
 class CrossEncoder(nn.Module):

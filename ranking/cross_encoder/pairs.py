@@ -1,7 +1,7 @@
 """The exported cross-encoder: token ids of page pairs in, two numbers a pair out.
 
 Where its lower layers read each page alone (`text_model/pair_encoder.py`) it is two models: one makes a page's states,
-which are kept, the other reads two pages' states. A page that was read for one reader is not read again for the next.
+which are kept, the other reads two pages' states. What the build has read, or an earlier request, is not read again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from ranking.cross_encoder.page_states import STATES, PageStates
 from text_model.session import OnnxModel
 from text_model.tokens import padded_length, pair_inputs, single_inputs
 
@@ -48,13 +49,24 @@ class WholePairModel:
 
 
 class SplitPairModel:
-    """Two models, with the states of the pages that were read last; they take at most `kept_bytes`."""
+    """Two models, with the states that the build has `stored`, and of the other pages that were read last.
+
+    The latter take at most `kept_bytes`.
+    """
 
     def __init__(
-        self, pages: OnnxModel, pairs: OnnxModel, cls: int, sep: int, kept_bytes: int, kept_as: type[np.floating[Any]]
+        self,
+        pages: OnnxModel,
+        pairs: OnnxModel,
+        cls: int,
+        sep: int,
+        kept_bytes: int,
+        kept_as: type[np.floating[Any]],
+        stored: PageStates | None,
     ) -> None:
         self._pages, self._pairs, self._cls, self._sep = pages, pairs, cls, sep
         self._kept_as = kept_as
+        self._stored = stored
         self._kept: LRUCache[bytes, States] = LRUCache(kept_bytes, getsizeof=lambda states: states.nbytes)
         self._lock = Lock()
 
@@ -69,8 +81,10 @@ class SplitPairModel:
         return click, quality
 
     def _states(self, pages: dict[bytes, Tokens]) -> dict[bytes, States]:
+        stored = [None] * len(pages) if self._stored is None else self._stored.get_many(list(pages))
+        found: dict[bytes, States] = {key: row for key, row in zip(pages, stored, strict=True) if row is not None}
         with self._lock:
-            found = {key: states for key in pages if (states := self._kept.get(key)) is not None}
+            found |= {key: states for key in pages.keys() - found if (states := self._kept.get(key)) is not None}
         missing = [key for key in pages if key not in found]
         if missing:
             (made,) = self._pages.run(single_inputs([pages[key] for key in missing], self._cls, self._sep))
@@ -91,12 +105,14 @@ def open_pair_model(
 ) -> PairModel:
     """Open what `export_pair_model` wrote into a directory; hashes must have been checked.
 
-    The states of pages take at most `kept_bytes`; half precision halves them and moves no score by more than 0.001.
+    The states of pages read online take at most `kept_bytes`; half precision halves them and moves no score by more
+    than 0.001. Without any bytes those that the build has read are not used either.
     """
     if (directory / WHOLE).is_file():
         return WholePairModel(OnnxModel(directory / WHOLE, threads), cls, sep)
     pages, pairs = (OnnxModel(directory / name, threads) for name in (PAGES, PAIRS))
-    return SplitPairModel(pages, pairs, cls, sep, kept_bytes, kept_as)
+    stored = PageStates(directory) if kept_bytes and (directory / STATES).is_file() else None
+    return SplitPairModel(pages, pairs, cls, sep, kept_bytes, kept_as, stored)
 
 
 def _padded(states: Sequence[States]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -1,0 +1,89 @@
+"""What the cross-encoder's lower layers make of the bundle's own pages: read in the build, not while a reader waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from text_model.session import OnnxModel
+from text_model.tokens import single_inputs
+
+STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
+_BATCH = 64
+
+Tokens = NDArray[np.uint32]
+
+
+class PageStates:
+    """States by a page's token ids, from a memory map; safe to call from several threads."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open what `write` wrote; hashes must have been checked. Raises ValueError for arrays that do not belong."""
+        self._states: NDArray[np.float16] = np.load(directory / STATES, mmap_mode="r")
+        self._starts: NDArray[np.int64] = np.load(directory / STARTS)
+        self._keys: NDArray[np.uint64] = np.load(directory / KEYS)
+        if len(self._starts) != len(self._keys) + 1 or self._starts[-1] != len(self._states):
+            raise ValueError(f"{STATES}, {STARTS} and {KEYS} are not of one build")
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def get_many(self, tokens: Sequence[bytes]) -> list[NDArray[np.float16] | None]:
+        """Return each page's states (tokens with specials, width) by the bytes of its ids, None where none are."""
+        keys = np.array([xxhash.xxh3_64_intdigest(page) for page in tokens], np.uint64)
+        if not len(self):
+            return [None] * len(keys)
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
+        bounds = zip(self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
+        known = (self._keys[places] == keys).tolist()
+        return [self._states[start:end] if known[row] else None for row, (start, end) in enumerate(bounds)]
+
+
+def write(
+    directory: Path,
+    pages: Sequence[Tokens],
+    model: OnnxModel,
+    cls: int,
+    sep: int,
+    most_bytes: int,
+    progress: Callable[[int], object],
+) -> int:
+    """Write the states of `pages`, the most wanted first, as many as fit; return how many pages that are.
+
+    Half precision: it moves no score by more than 0.001 (`pairs.py`).
+    """
+    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], cls, sep))
+    width = probe.shape[2]
+    chosen = _that_fit(pages, most_bytes // (2 * width))
+    keys = np.array(sorted(chosen), np.uint64)
+    lengths = [len(chosen[key]) + 2 for key in keys.tolist()]
+    starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+    states = np.empty((starts[-1], width), np.float16)
+    by_length = np.argsort(lengths, kind="stable")
+    for first in range(0, len(keys), _BATCH):
+        rows = by_length[first : first + _BATCH].tolist()
+        (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], cls, sep))
+        for row, page in zip(rows, made, strict=True):
+            states[starts[row] : starts[row + 1]] = page[: lengths[row]]
+        progress(first + len(rows))
+    for name, array in ((STATES, states), (STARTS, starts), (KEYS, keys)):
+        np.save(directory / name, array)
+    return len(keys)
+
+
+def _that_fit(pages: Sequence[Tokens], most_tokens: int) -> dict[int, Tokens]:
+    """Return the first pages whose states fit, by key; pages of the same words are one."""
+    chosen: dict[int, Tokens] = {}
+    left = most_tokens
+    for page in pages:
+        key = xxhash.xxh3_64_intdigest(page.tobytes())
+        if key not in chosen:
+            left -= len(page) + 2
+            if left < 0:
+                break
+            chosen[key] = page
+    return chosen

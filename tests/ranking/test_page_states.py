@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import BertConfig, BertModel
+
+from ranking.cross_encoder.export import export_pair_model
+from ranking.cross_encoder.model import CrossEncoder
+from ranking.cross_encoder.page_states import KEYS, STARTS, PageStates, write
+from ranking.cross_encoder.pairs import PAGES, open_pair_model
+from text_model.pair_encoder import PairEncoder
+from text_model.session import OnnxModel
+
+CLS, SEP, WIDTH = 1, 2, 16
+TOKENS = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shape = BertConfig(
+        vocab_size=2000, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        attn_implementation="eager",
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("exported")
+    export_pair_model(CrossEncoder(PairEncoder(BertModel(shape).eval(), 1)).eval(), path, int8=False)
+    return path
+
+
+@pytest.fixture
+def directory(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "cross_encoder"))
+
+
+def written(directory: Path, pages: list[np.ndarray], most_tokens: int = 1_000) -> int:
+    most_bytes = most_tokens * WIDTH * 2
+    return write(directory, pages, OnnxModel(directory / PAGES), CLS, SEP, most_bytes, lambda done: None)
+
+
+def asked(directory: Path, pages: list[np.ndarray]) -> list[np.ndarray | None]:
+    return PageStates(directory).get_many([page.tobytes() for page in pages])
+
+
+def test_a_page_has_the_states_that_the_model_gives_it(directory: Path) -> None:
+    assert written(directory, TOKENS) == len(TOKENS)
+    plain = open_pair_model(directory, CLS, SEP, kept_as=np.float32, kept_bytes=0)
+    for page, states in zip(TOKENS, asked(directory, TOKENS), strict=True):
+        alone = plain._states({page.tobytes(): page})[page.tobytes()]
+        assert states is not None
+        assert states.shape == (len(page) + 2, WIDTH)
+        assert np.abs(states - alone).max() < 5e-3
+
+
+def test_a_page_that_the_build_has_read_is_not_read_again(directory: Path) -> None:
+    before = open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:])
+    written(directory, TOKENS)
+    model = open_pair_model(directory, CLS, SEP)
+    model._pages = None  # whoever reads a page now fails
+    for stored, read in zip(model.run(TOKENS[:1], TOKENS[1:]), before, strict=True):
+        assert stored == pytest.approx(read, abs=2e-3)
+
+
+def test_other_pages_are_read_when_they_are_asked_for(directory: Path) -> None:
+    before = open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:])
+    written(directory, TOKENS[1:3])
+    for stored, read in zip(open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:]), before, strict=True):
+        assert stored == pytest.approx(read, abs=2e-3)
+
+
+def test_without_room_for_states_none_are_used(directory: Path) -> None:
+    written(directory, TOKENS)
+    assert open_pair_model(directory, CLS, SEP, kept_bytes=0)._stored is None
+
+
+def test_the_first_pages_are_written_until_the_room_ends(directory: Path) -> None:
+    assert written(directory, TOKENS, most_tokens=9) == 2  # 5 + 4 tokens
+    assert [states is not None for states in asked(directory, TOKENS)] == [True, True, False, False, False]
+
+
+def test_pages_of_the_same_words_are_one(directory: Path) -> None:
+    assert written(directory, [TOKENS[0], TOKENS[0], TOKENS[1]]) == 2
+
+
+def test_no_room_at_all_is_no_pages(directory: Path) -> None:
+    assert written(directory, TOKENS, most_tokens=0) == 0
+    assert asked(directory, TOKENS[:1]) == [None]
+
+
+def test_arrays_of_two_builds_are_refused(directory: Path) -> None:
+    written(directory, TOKENS)
+    np.save(directory / KEYS, np.load(directory / KEYS)[:-1])
+    with pytest.raises(ValueError, match=STARTS):
+        PageStates(directory)
