@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import xxhash
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from cascade.run import NOT_RECALLED
 from cascade.types import Candidates
@@ -98,6 +99,19 @@ class Answer:
     def cacheable(self) -> bool:
         """Whether the answer may be served again: whole, and not a record of one run."""
         return not self.degraded and self.explain is None
+
+
+_READER = TypeAdapter(Answer)
+
+
+def read_answer(body: bytes) -> Answer | None:
+    """Return the answer whose `body` this is, None where it is none."""
+    try:
+        answer = _READER.validate_json(body)
+    except ValidationError:
+        return None
+    answer.__dict__["body"] = body  # the same bytes, so that the tag is the same too
+    return answer
 
 
 def recommendations(chosen: Candidates) -> tuple[Recommendation, ...]:

@@ -11,6 +11,7 @@ from cascade.bulkhead import Bulkhead
 from cascade.run import Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.types import RecallPath
+from configs.reading import SettingsError
 from corpus.url import canonical, host_id, page_id
 from ranking.blend import Blend
 from ranking.cross_encoder.pairs import open_pair_model
@@ -31,6 +32,7 @@ from service.rates import Rates
 from service.recommender import Recommender
 from service.redis_tables import open_rows, open_table, unknown_pages
 from service.settings import KeySettings, Settings
+from service.shared_answers import SharedAnswers
 from service.swap.swaps import Swaps
 from service.unknown_queue import UnknownQueue
 from store.bundle import Bundle, BundleError, open_bundle
@@ -63,13 +65,14 @@ class Shared:
 def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
-    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError and RedisUrlError.
+    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError, RedisUrlError and
+    SettingsError.
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
     unknown = _unknown(bundles, settings, redis_url)
     loading = partial(load_bundle, settings=settings, shared=shared)
-    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown)
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown, _answers(settings, shared))
     swaps = Swaps(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
@@ -190,6 +193,14 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> Unknow
     if redis_url is None:
         return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most))
     return UnknownQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most))
+
+
+def _answers(settings: Settings, shared: Shared) -> SharedAnswers | None:
+    if not settings.cache.shared:
+        return None
+    if shared.redis is None:
+        raise SettingsError("cache.shared: answers are shared through Redis: give --redis URL, or set it to false")
+    return SharedAnswers(shared.redis, settings.cache.ttl_s, lambda result: shared.metrics.cache.labels(result).inc())
 
 
 def _door(settings: KeySettings, redis_url: str | None, metrics: Metrics) -> Door:

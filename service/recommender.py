@@ -19,6 +19,7 @@ from service.metrics import Metrics
 from service.overload import Gate, Permit
 from service.refusal import Refusal
 from service.settings import Settings
+from service.shared_answers import SharedAnswers
 from service.unknown_queue import UnknownQueue
 
 
@@ -43,9 +44,15 @@ class Recommender:
     """Answers one request at a time from the live bundle."""
 
     def __init__(
-        self, live: Live, settings: Settings, metrics: Metrics | None = None, unknown: UnknownQueue | None = None
+        self,
+        live: Live,
+        settings: Settings,
+        metrics: Metrics | None = None,
+        unknown: UnknownQueue | None = None,
+        shared: SharedAnswers | None = None,
     ) -> None:
         self.live = live
+        self._shared = shared
         self.metrics = metrics or Metrics()
         self._unknown = unknown
         self._settings = settings
@@ -116,7 +123,7 @@ class Recommender:
         """
         permit = self._gate.enter(budget_ms / 1e3)
         lease = self.live.lease()
-        task = asyncio.create_task(self._run(lease.bundle, query, k, budget_ms, permit))
+        task = asyncio.create_task(self._read_or_run(lease.bundle, query, k, budget_ms, permit))
 
         def ended(task: asyncio.Task[Answer]) -> None:  # not in the coroutine: it may be cancelled before it starts
             permit.close(told=not task.cancelled())
@@ -127,16 +134,30 @@ class Recommender:
 
     async def _explained(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
         permit = self._gate.enter(budget_ms / 1e3)
+        deadline = Deadline.after(budget_ms / 1e3)
         try:
-            return await self._run(bundle, query, k, budget_ms, permit, explained=True)
+            return await self._run(bundle, query, k, deadline, permit, explained=True)
         finally:
             permit.close(told=False)  # a record of every stage takes longer than an answer
 
+    async def _read_or_run(
+        self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, permit: Permit
+    ) -> Answer:
+        """Return what another replica has computed, or compute it."""
+        deadline = Deadline.after(budget_ms / 1e3)
+        if self._shared is None:
+            return await self._run(bundle, query, k, deadline, permit)
+        if (answer := await self._shared.get(bundle.name, query, k)) is not None:
+            permit.close(told=False)  # a read tells nothing of a computation's time
+            return answer
+        answer = await self._run(bundle, query, k, deadline, permit)
+        self._shared.keep(query, k, answer)
+        return answer
+
     async def _run(
-        self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, permit: Permit, explained: bool = False
+        self, bundle: LoadedBundle, query: Query, k: int, deadline: Deadline, permit: Permit, explained: bool = False
     ) -> Answer:
         trace = Trace(explain=explained)
-        deadline = Deadline.after(budget_ms / 1e3)
         await permit.turn()
         with tracing(trace):
             chosen = await bundle.cascade.run(query, k, deadline, trace)

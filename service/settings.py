@@ -67,6 +67,7 @@ class CacheSettings(Section):
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    shared: bool = Field(default=False, description="answers are kept in Redis too, for the other replicas")
     pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
     page_states_mb: float = Field(
         default=64.0, ge=0, description="of pages the cross-encoder read, not the build; 0: none"

@@ -1,4 +1,4 @@
-"""Reads rows from Redis: one round trip, to one server or to each node of a cluster that holds some of them."""
+"""Rows in Redis: one round trip, to one server or to each node of a cluster that holds some of them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,14 @@ Row = bytes | None | NotAnswered
 
 
 class RedisRows(Protocol):
-    """Reads many rows at a time, and never raises for a server."""
+    """Reads many rows at a time, writes one, and never raises for a server."""
 
     async def read(self, keys: Sequence[bytes]) -> list[Row]:
         """Return what is at each key, in order."""
+        ...
+
+    async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
+        """Put a row at a key for a while; it is lost where no server takes it."""
         ...
 
     async def close(self) -> None:
@@ -53,6 +57,10 @@ class ServerRows:
         """Return what is at each key, in order."""
         rows = await self._guard.call(lambda: self._client.mget(list(keys)))
         return [NOT_ANSWERED] * len(keys) if rows is None else cast("list[Row]", rows)
+
+    async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
+        """Put a row at a key for a while; it is lost where no server takes it."""
+        await self._guard.call(lambda: self._client.set(key, row, px=_milliseconds(keep_s)))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -90,6 +98,12 @@ class ClusterRows:
             self._renew()
         return rows
 
+    async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
+        """Put a row at a key for a while; it is lost where no server takes it."""
+        for node, _ in self._by_node([key]):
+            px = _milliseconds(keep_s)
+            await self._guard_of(node).call(lambda: node.execute_command("SET", key, row, "PX", px))  # noqa: B023
+
     async def close(self) -> None:
         """Close the connections."""
         if self._renewing is not None:
@@ -108,11 +122,14 @@ class ClusterRows:
         return list(nodes.values())
 
     async def _fill(self, rows: list[Row], node: ClusterNode, places: list[int], keys: Sequence[bytes]) -> None:
-        if (guard := self._guards.get(node.name)) is None:
-            guard = self._guards[node.name] = self._guard(node.name)
-        found = await guard.call(lambda: _get(node, [keys[place] for place in places]))
+        found = await self._guard_of(node).call(lambda: _get(node, [keys[place] for place in places]))
         for place, row in zip(places, found or (), strict=False):
             rows[place] = row
+
+    def _guard_of(self, node: ClusterNode) -> Guard:
+        if (guard := self._guards.get(node.name)) is None:
+            guard = self._guards[node.name] = self._guard(node.name)
+        return guard
 
     def _renew(self) -> asyncio.Task[None]:
         """Look in the background which node holds what: one look at a time, and not without end."""
@@ -155,3 +172,7 @@ async def _reply(connection: Connection) -> object:
         return await connection.read_response(timeout=math.inf)  # the caller holds the clock, for all replies
     except ResponseError as error:
         return error
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1e3))

@@ -25,6 +25,7 @@ from service.live import Live, LoadedBundle
 from service.recommender import Recommender
 from service.server import Address, Stop, serve
 from service.settings import read_settings
+from service.shared_answers import SharedAnswers
 from store import page_row
 from store.tables import LmdbTable, write_table
 
@@ -149,6 +150,7 @@ def small_gateway(
     stages: bool = True,
     warmup: tuple[str, ...] = (),
     fragment_hosts: Collection[str] = (),
+    shared: SharedAnswers | None = None,
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -173,7 +175,7 @@ def small_gateway(
         released.append(True)
 
     bundle = LoadedBundle(BUNDLE, cascade, pages, frozenset(fragment_hosts), pages.close, warmup)
-    gateway = Gateway(Recommender(Live(bundle), settings), settings, release)
+    gateway = Gateway(Recommender(Live(bundle), settings, shared=shared), settings, release)
     return Small(gateway, coclick, qprime, popular, released)
 
 

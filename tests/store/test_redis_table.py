@@ -130,6 +130,17 @@ async def test_rows_come_in_the_order_of_the_keys(open_table: Open, url: str) ->
     assert opened.fell_back == []
 
 
+async def test_a_row_that_is_written_is_read_until_its_time_is_over(open_table: Open, url: str) -> None:
+    opened = open_table(url)
+    await opened.get(7)  # a cluster's nodes are known from here on
+    key = key_prefix(BUNDLE, "written") + url.encode()
+    await opened.rows.write(key, b"row", 60.0)
+    assert await opened.rows.read([key]) == [b"row"]
+    await opened.rows.write(key, b"row", 0.001)
+    while await opened.rows.read([key]) != [None]:
+        pass
+
+
 async def test_an_absent_key_is_none_in_its_place_and_nothing_is_missing(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(7, 8, 7) == [b"seven", None, b"seven"]

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis_servers import RedisServer, one_server
+
+from cascade.types import Query
+from configs.reading import SettingsError
+from corpus.url import page_id
+from service.answer import Answer, Ask, RecalledBy, Recommendation
+from service.bootstrap import load
+from service.metrics import Metrics
+from service.redis_tables import open_rows
+from service.settings import read_settings
+from service.shared_answers import SharedAnswers
+from store.redis_rows import RedisRows
+
+URL1 = "https://site0.example/page/0"
+PAGE = Recommendation("https://site1.example/page/1", "Page 1", "About “1”", 1.5, None, 2.5, (RecalledBy("cf", 3),))
+ANSWER = Answer(URL1, (PAGE,), (), "20250101T000000Z-0123abcd")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with one_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+async def rows(server: RedisServer) -> AsyncIterator[RedisRows]:
+    with server.client() as client:
+        client.flushall()
+    settings = read_settings(None, ["redis.timeout_ms=5000", "redis.socket_timeout_ms=5000"], {})
+    opened = open_rows(server.url, settings.redis, Metrics())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def shared(rows: RedisRows) -> SharedAnswers:
+    return SharedAnswers(rows, ttl_s=60.0)
+
+
+def query(**changes: object) -> Query:
+    return replace(Query(url=URL1, page=page_id(URL1)), **changes)  # type: ignore[arg-type]
+
+
+async def kept(shared: SharedAnswers, answer: Answer = ANSWER) -> None:
+    shared.keep(query(), 5, answer)
+    await shared.written()
+
+
+async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedAnswers) -> None:
+    await kept(shared)
+    found = await shared.get(ANSWER.bundle, query(), 5)
+    assert found == ANSWER
+    assert found is not None and (found.body, found.tag) == (ANSWER.body, ANSWER.tag)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"title": "x"}, {"snippet": "x"}, {"language": "de"}, {"exclude": frozenset([1])}, {"quality_weight": 0.5}],
+)
+async def test_who_asks_something_else_gets_something_else(shared: SharedAnswers, changes: dict[str, object]) -> None:
+    await kept(shared)
+    assert await shared.get(ANSWER.bundle, query(**changes), 5) is None
+    assert await shared.get(ANSWER.bundle, query(), 4) is None
+
+
+async def test_another_bundles_answer_is_none(shared: SharedAnswers) -> None:
+    await kept(shared)
+    assert await shared.get("20250101T000001Z-0123abcd", query(), 5) is None
+
+
+@pytest.mark.parametrize(
+    "row", [b"", b"{}", b"\xff\x00", b"[]", ANSWER.body[:-2], ANSWER.body.replace(b"page/0", b"page/9")]
+)
+async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, shared: SharedAnswers, row: bytes) -> None:
+    await kept(shared)
+    with server.client() as client:
+        (key,) = client.keys()
+        client.set(key, row)
+    assert await shared.get(ANSWER.bundle, query(), 5) is None
+
+
+async def test_a_degraded_answer_is_not_kept(server: RedisServer, shared: SharedAnswers) -> None:
+    await kept(shared, replace(ANSWER, degraded=("cf:timeout",)))
+    with server.client() as client:
+        assert client.keys() == []
+
+
+async def test_a_kept_answer_goes_after_its_time(server: RedisServer, shared: SharedAnswers) -> None:
+    await kept(shared)
+    with server.client() as client:
+        assert 0 < client.pttl(client.keys()[0]) <= 60_000
+
+
+async def test_what_one_replica_has_computed_another_reads(make, shared: SharedAnswers) -> None:
+    one, other = make(shared=shared), make(shared=shared)
+    computed = await one.recommender.recommend(Ask(URL1))
+    await shared.written()
+    assert await other.recommender.recommend(Ask(URL1)) == computed
+    assert (one.coclick.calls, other.coclick.calls) == (1, 0)
+
+
+async def test_an_answer_with_its_record_is_computed(make, shared: SharedAnswers) -> None:
+    await kept(shared)
+    answer = await make(shared=shared).recommender.recommend(Ask(URL1, explain=True))
+    assert answer.explain is not None
+
+
+async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> None:
+    with one_server(tmp_path) as gone:
+        url = gone.url
+    rows = open_rows(url, read_settings(None, [], {}).redis, Metrics())
+    small = make(shared=SharedAnswers(rows, ttl_s=60.0))
+    answer = await small.recommender.recommend(Ask(URL1))
+    assert (len(answer.recommendations), answer.degraded) == (5, ())
+    await rows.close()
+
+
+def test_answers_cannot_be_shared_without_redis(tiny) -> None:
+    with pytest.raises(SettingsError, match=r"cache.shared: .* --redis"):
+        load(tiny.bundles, read_settings(None, ["cache.shared=true"], {}))
