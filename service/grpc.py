@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -58,6 +59,15 @@ class Service:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._called = -math.inf  # when, last
+
+    def moving_s(self) -> float:
+        """Return the seconds until no connection of now is left: gRPC's core fails calls of those there are at a stop.
+
+        A connection's age ends it without harm, so nothing but that time is needed; none where nobody calls.
+        """
+        moves_s = self._gateway.settings.server.grpc_moves_s
+        return moves_s if time.monotonic() - self._called <= moves_s else 0.0
 
     def handlers(self) -> Any:
         """Return the methods as gRPC serves them."""
@@ -90,6 +100,7 @@ class Service:
     def _method(self, name: str, method: Method, request_type: type[Message]) -> Any:
         async def handle(request: Message | None, context: Any) -> Message:
             call = Call(context)
+            self._called = time.monotonic()
             context.set_trailing_metadata((("x-request-id", call.request_id),))
             status = grpc.StatusCode.CANCELLED
             try:

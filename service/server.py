@@ -20,6 +20,7 @@ from service.gateway import Gateway
 from service.grpc import NAME, Service
 from service.http import make_app
 from service.receipt import limited
+from service.settings import ServerSettings
 
 _BACKLOG = 2048
 _PING_MS = 30_000
@@ -73,7 +74,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
     admin_listening: socket.socket | None = None
     try:
         admin_listening = bind(_admin(address), "--admin-port")
-        grpc_server, grpc_port, health_status = _grpc_server(gateway, address)
+        service = Service(gateway)
+        grpc_server, grpc_port, health_status = _grpc_server(service, gateway.settings.server, address)
     except ServeError:
         listening.close()
         if admin_listening is not None:
@@ -98,7 +100,7 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
         gateway.drain()
         await health_status.enter_graceful_shutdown()
         if stop.asked.is_set():
-            await stop.drained(gateway.settings.server.drain_s)
+            await stop.drained(gateway.settings.server.drain_s + service.moving_s())
         http_server.should_exit = True
         await asyncio.gather(serving, grpc_server.stop(gateway.settings.server.grace_s))
         admin_server.should_exit = True  # last: an operator may watch the others leave
@@ -123,8 +125,9 @@ def bind(address: Address, option: str = "--port") -> socket.socket:
     return listening
 
 
-def _grpc_server(gateway: Gateway, address: Address) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
-    limits = gateway.settings.server
+def _grpc_server(
+    service: Service, limits: ServerSettings, address: Address
+) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
     options = [
         ("grpc.so_reuseport", int(address.shared)),  # 1 is the default, and binds a taken port without a word
         ("grpc.max_receive_message_length", limits.max_message_kb * 1024),
@@ -135,8 +138,10 @@ def _grpc_server(gateway: Gateway, address: Address) -> tuple[grpc.aio.Server, i
         ("grpc.keepalive_timeout_ms", _PING_MS // 3),
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 3),  # who pings more often is sent away
     ]
+    if limits.grpc_connection_s:
+        options.append(("grpc.max_connection_age_ms", int(limits.grpc_connection_s * 1e3)))
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers((Service(gateway).handlers(),))
+    server.add_generic_rpc_handlers((service.handlers(),))
     status = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     reflection.enable_server_reflection((NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

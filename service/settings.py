@@ -148,9 +148,15 @@ class ServerSettings(Section):
     max_streams: int = Field(default=256, ge=1)
     receipt_s: float = Field(default=10.0, gt=0)
     idle_s: int = Field(default=75, ge=1)
+    grpc_connection_s: float = Field(default=5.0, ge=0, description="then its caller is sent elsewhere; 0 never")
     drain_s: float = Field(default=1.0, ge=0)
     grace_s: int = Field(default=10, ge=1)
     log: Literal["text", "json"] = "text"
+
+    @property
+    def grpc_moves_s(self) -> float:
+        """Seconds within which every gRPC connection has ended of age: its core lengthens that by a tenth, at most."""
+        return 1.1 * self.grpc_connection_s
 
 
 class Settings(Section):

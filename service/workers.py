@@ -94,7 +94,8 @@ async def _serve(job: Job, announces: bool) -> None:
 
 async def _leave_in_time(stop: Stop, settings: Settings) -> None:
     await stop.asked.wait()
-    leave_within(settings.server.drain_s + settings.server.grace_s + _JOIN_S)
+    server = settings.server
+    leave_within(server.drain_s + server.grpc_moves_s + server.grace_s + _JOIN_S)
 
 
 def greeting(address: Address, bundle: str, urls: tuple[str, ...]) -> str:

@@ -18,8 +18,6 @@ from service.pb.recommender_pb2_grpc import RecommenderStub
 
 #: Answers come from the cache: what is tested is how connections end.
 SETTINGS = ["unknown.most=0", "budget_ms=5000", "max_budget_ms=5000", "stage1.keep_top=5"]
-#: What gRPC's core answers a call that comes after the wish to stop and before its caller saw GOAWAY (grpc#41785).
-CUT = "grpc CANCELLED CANCELLED"
 
 
 class Fleet:
@@ -108,8 +106,6 @@ async def test_rolling_restarts_lose_nothing(tiny, tmp_path, long, report) -> No
         "0 failures in 50,000 requests and 20 restarts, without retries",
         f"{done} restarts, {came['http 200']:,} over HTTP, {came['grpc OK']:,} over gRPC, failed: {failed or 0}",
     )
-    cut = failed.pop(CUT, 0)
     assert not failed, failed
-    assert cut <= came["grpc OK"] / 1_000
     assert set(codes) == {0}
     assert came["http 200"] > 20 and came["grpc OK"] > 20
