@@ -38,7 +38,7 @@ class Measured:
     async def exchange(self, streams: Streams, request: bytes, begun: float) -> bool:
         """Send one request and note what comes; return whether the connection is still good."""
         try:
-            status, body = await _exchange(*streams, request)
+            status, body = await exchange(*streams, request)
         except (OSError, EOFError):  # cut before, or within, the answer
             streams[1].close()
             status, body = 0, b""
@@ -58,6 +58,12 @@ def recommend(http: str, url: str) -> bytes:
     return get(http, f"/recommend?url1={quote(url, safe='')}")
 
 
+async def connect(http: str) -> Streams:
+    """Open a connection to a server."""
+    parts = urlsplit(http)
+    return await asyncio.open_connection(parts.hostname, parts.port)
+
+
 async def closed_loop(http: str, requests: Iterable[bytes], connections: int) -> Measured:
     """Send the requests over so many connections, each sending its next one when the last is answered."""
     measured, waiting = Measured(), iter(requests)
@@ -69,11 +75,11 @@ async def closed_loop(http: str, requests: Iterable[bytes], connections: int) ->
 
 async def pipelined(http: str, request: bytes, count: int, connections: int, depth: int) -> Measured:
     """Send one request again and again, `depth` at a time a connection: the cheapest client there is."""
-    measured, parts = Measured(), urlsplit(http)
+    measured = Measured()
     batches = iter(range(count // depth))
 
     async def connection() -> None:
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        reader, writer = await connect(http)
         for _ in batches:
             begun = time.perf_counter()
             writer.write(request * depth)
@@ -93,10 +99,9 @@ async def pipelined(http: str, request: bytes, count: int, connections: int, dep
 
 async def body_size(http: str, request: bytes) -> int:
     """Return how many bytes the second answer to a request has: the one that was kept."""
-    parts = urlsplit(http)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    await _exchange(reader, writer, request)
-    _, body = await _exchange(reader, writer, request)
+    reader, writer = await connect(http)
+    await exchange(reader, writer, request)
+    _, body = await exchange(reader, writer, request)
     writer.close()
     return len(body)
 
@@ -104,11 +109,10 @@ async def body_size(http: str, request: bytes) -> int:
 async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
     """Send the requests at a rate, whether earlier ones are answered or not; a request's time begins when it is due."""
     measured, free = Measured(), list[Streams]()
-    parts = urlsplit(http)
     begun = time.perf_counter()
 
     async def one(request: bytes, due: float) -> None:
-        streams = free.pop() if free else await asyncio.open_connection(parts.hostname, parts.port)
+        streams = free.pop() if free else await connect(http)
         if await measured.exchange(streams, request, due):
             free.append(streams)
 
@@ -125,15 +129,15 @@ async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
 
 
 async def _connection(http: str, waiting: Iterator[bytes], measured: Measured) -> None:
-    parts = urlsplit(http)
-    streams = await asyncio.open_connection(parts.hostname, parts.port)
+    streams = await connect(http)
     for request in waiting:
         if not await measured.exchange(streams, request, time.perf_counter()):
-            streams = await asyncio.open_connection(parts.hostname, parts.port)
+            streams = await connect(http)
     streams[1].close()
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+    """Send one request; return status and body. Raises EOFError or OSError when the connection is cut."""
     writer.write(request)
     head = await reader.readuntil(_HEAD_END)
     at = head.lower().index(b"content-length:") + 15
