@@ -136,9 +136,13 @@ def vs_naive(small: Path, _: Path) -> Figures:
 def _closed(server: Served, urls: Sequence[str], connections: int = 2, refusals: bool = False) -> float:
     requests = [http_load.recommend(server.http, url) for url in urls]
     measured = asyncio.run(http_load.closed_loop(server.http, requests, connections))
+    _check(measured, refusals)
+    return measured.per_second
+
+
+def _check(measured: http_load.Measured, refusals: bool) -> None:
     if not {*measured.statuses} <= ({200, 429} if refusals else {200}):
         raise RuntimeError(f"answers with {sorted(set(measured.statuses))}")
-    return measured.per_second
 
 
 def vs_infinity(small: Path, _: Path) -> Figures:
@@ -183,6 +187,7 @@ def late(small: Path, _: Path) -> Figures:
         capacity = _closed(ours, [urls[n] for n in order[200:500]])
         requests = [http_load.recommend(ours.http, urls[n]) for n in order[500:2_500]]
         measured = asyncio.run(http_load.open_loop(ours.http, requests, 0.6 * capacity))
+        _check(measured, refusals=True)
     budget_s = read_settings(None, (), {}).budget_ms / 1e3
     count = len(measured.seconds)
     return {
@@ -200,6 +205,7 @@ def zipf_rps(_: Path, large: Path) -> Figures:
         requests = [http_load.recommend(ours.http, urls[n]) for n in drawn.tolist()]
         asyncio.run(http_load.closed_loop(ours.http, requests[:4_000], 4))
         measured = asyncio.run(http_load.closed_loop(ours.http, requests[4_000:], 4))
+        _check(measured, refusals=True)
     seen = set(drawn[:4_000].tolist())
     hits = 0
     for page in drawn[4_000:].tolist():

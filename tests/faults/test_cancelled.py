@@ -14,12 +14,13 @@ from gateway_process import gateway
 from load import open_loop
 
 AT_A_TIME = 64
+WAIT = 0.2  # the share of callers that do not go away
 #: Answers so cheap that most of the time is spent where a caller may go away.
 SETTINGS = ["stage1.keep_top=1", "unknown.most=0", "budget_ms=2000"]
 
 
-async def ask(session: aiohttp.ClientSession, http: str, url: str, after_s: float) -> str:
-    """Ask for a page that nobody else asks for, and go away after a while; return what came of it."""
+async def ask(session: aiohttp.ClientSession, http: str, url: str, after_s: float | None) -> str:
+    """Ask for a page that nobody else asks for, and go away after a while or wait; return what came of it."""
     try:
         async with (
             asyncio.timeout(after_s),
@@ -35,7 +36,7 @@ async def ask(session: aiohttp.ClientSession, http: str, url: str, after_s: floa
 
 
 async def go_away(http: str, urls: list[str], number: int) -> dict[str, int]:
-    """Ask `number` times with a key of its own each, and cancel at random moments."""
+    """Ask `number` times with a key of its own each, and cancel at random moments; some wait, to see what they get."""
     chance, came = random.Random(1), dict[str, int]()
     left = iter(range(number))
     connector = aiohttp.TCPConnector(limit=0)
@@ -44,7 +45,8 @@ async def go_away(http: str, urls: list[str], number: int) -> dict[str, int]:
         async def caller() -> None:
             for each in left:
                 url = f"{urls[each % len(urls)]}?n={each:010d}" if each % 2 else f"https://new.example/{each:012d}"
-                what = await ask(session, http, url, chance.expovariate(1 / 0.02))
+                after_s = None if chance.random() < WAIT else chance.expovariate(1 / 0.02)
+                what = await ask(session, http, url, after_s)
                 came[what] = came.get(what, 0) + 1
 
         await asyncio.gather(*(caller() for _ in range(AT_A_TIME)))
@@ -86,10 +88,12 @@ async def test_callers_that_go_away_leave_nothing(tiny, tmp_path, long, report) 
     report(
         "cancelled requests",
         "0 wrong answers; 0 connections and tasks leaked",
-        f"{number:,} requests, {came.get('cancelled', 0):,} cancelled, {sum(wrong.values())} wrong; held afterwards: "
+        f"{number:,} requests, {came.get('cancelled', 0):,} cancelled, {came.get('right', 0):,} answered, "
+        f"{came.get('refused', 0):,} refused, {sum(wrong.values())} wrong; held afterwards: "
         + ", ".join(f"{name.removeprefix('onward_')} {value:g}" for name, value in after.items()),
     )
     assert not wrong
     assert came.get("cancelled", 0) > number / 10
+    assert came.get("right", 0) > number / 100
     assert after == before
     assert replies.share(lambda reply: reply.status == 200) == 1.0
