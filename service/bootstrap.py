@@ -200,7 +200,8 @@ def _answers(settings: Settings, shared: Shared) -> SharedAnswers | None:
         return None
     if shared.redis is None:
         raise SettingsError("cache.shared: answers are shared through Redis: give --redis URL, or set it to false")
-    return SharedAnswers(shared.redis, settings.cache.ttl_s, lambda result: shared.metrics.cache.labels(result).inc())
+    lookups = shared.metrics.cache
+    return SharedAnswers(shared.redis, settings, lambda result: lookups.labels(result).inc())
 
 
 def _door(settings: KeySettings, redis_url: str | None, metrics: Metrics) -> Door:

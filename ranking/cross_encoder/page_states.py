@@ -15,8 +15,6 @@ from text_model.tokens import single_inputs
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
 _BATCH = 64
 
-Tokens = NDArray[np.uint32]
-
 
 class PageStates:
     """States by a page's token ids, from a memory map; safe to call from several threads."""
@@ -45,7 +43,7 @@ class PageStates:
 
 def write(
     directory: Path,
-    pages: Sequence[Tokens],
+    pages: Sequence[NDArray[np.uint32]],
     model: OnnxModel,
     cls: int,
     sep: int,
@@ -75,9 +73,9 @@ def write(
     return len(keys)
 
 
-def _that_fit(pages: Sequence[Tokens], most_tokens: int) -> dict[int, Tokens]:
+def _that_fit(pages: Sequence[NDArray[np.uint32]], most_tokens: int) -> dict[int, NDArray[np.uint32]]:
     """Return the first pages whose states fit, by key; pages of the same words are one."""
-    chosen: dict[int, Tokens] = {}
+    chosen: dict[int, NDArray[np.uint32]] = {}
     left = most_tokens
     for page in pages:
         key = xxhash.xxh3_64_intdigest(page.tobytes())

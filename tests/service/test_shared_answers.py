@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from service.answer import Answer, Ask, RecalledBy, Recommendation
 from service.bootstrap import load
 from service.metrics import Metrics
 from service.redis_tables import open_rows
-from service.settings import read_settings
+from service.settings import Settings, read_settings
 from service.shared_answers import SharedAnswers
 from store.redis_rows import RedisRows
 
 URL1 = "https://site0.example/page/0"
 PAGE = Recommendation("https://site1.example/page/1", "Page 1", "About “1”", 1.5, None, 2.5, (RecalledBy("cf", 3),))
+HOSTS = [f"site{number}.example" for number in range(40)]
 ANSWER = Answer(URL1, (PAGE,), (), "20250101T000000Z-0123abcd")
 
 
@@ -33,15 +35,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 async def rows(server: RedisServer) -> AsyncIterator[RedisRows]:
     with server.client() as client:
         client.flushall()
-    settings = read_settings(None, ["redis.timeout_ms=5000", "redis.socket_timeout_ms=5000"], {})
-    opened = open_rows(server.url, settings.redis, Metrics())
+    patient = settings("redis.timeout_ms=5000", "redis.socket_timeout_ms=5000")
+    opened = open_rows(server.url, patient.redis, Metrics())
     yield opened
     await opened.close()
 
 
 @pytest.fixture
 def shared(rows: RedisRows) -> SharedAnswers:
-    return SharedAnswers(rows, ttl_s=60.0)
+    return SharedAnswers(rows, settings())
+
+
+def settings(*overrides: str) -> Settings:
+    return read_settings(None, ["cache.ttl_s=60", f"block.hosts={json.dumps(HOSTS)}", *overrides], {})
 
 
 def query(**changes: object) -> Query:
@@ -68,6 +74,21 @@ async def test_who_asks_something_else_gets_something_else(shared: SharedAnswers
     await kept(shared)
     assert await shared.get(ANSWER.bundle, query(**changes), 5) is None
     assert await shared.get(ANSWER.bundle, query(), 4) is None
+
+
+async def test_gateways_with_other_settings_share_nothing(rows: RedisRows, shared: SharedAnswers) -> None:
+    await kept(shared)
+    assert await SharedAnswers(rows, settings("block.hosts=[]")).get(ANSWER.bundle, query(), 5) is None
+
+
+async def test_the_order_of_a_set_is_no_other_setting(rows: RedisRows, shared: SharedAnswers) -> None:
+    await kept(shared)
+    again = settings(f"block.hosts={json.dumps(HOSTS[::-1])}")
+    assert await SharedAnswers(rows, again).get(ANSWER.bundle, query(), 5) == ANSWER
+
+
+async def test_words_that_are_no_unicode_have_a_key_too(shared: SharedAnswers) -> None:
+    assert await shared.get(ANSWER.bundle, query(title="\udc80", snippet="\ud800"), 5) is None
 
 
 async def test_another_bundles_answer_is_none(shared: SharedAnswers) -> None:
@@ -116,7 +137,7 @@ async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> N
     with one_server(tmp_path) as gone:
         url = gone.url
     rows = open_rows(url, read_settings(None, [], {}).redis, Metrics())
-    small = make(shared=SharedAnswers(rows, ttl_s=60.0))
+    small = make(shared=SharedAnswers(rows, settings()))
     answer = await small.recommender.recommend(Ask(URL1))
     assert (len(answer.recommendations), answer.degraded) == (5, ())
     await rows.close()
