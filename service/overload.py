@@ -153,7 +153,7 @@ class Gate:
 
     def __init__(self, settings: OverloadSettings, budget_s: float, metrics: Metrics) -> None:
         self.limit = GradientLimit(settings.most, budget_s, settings.probe_s)
-        self._share = settings.budget_share
+        self._share, self._most = settings.budget_share, settings.most
         self._waiting: dict[Permit, None] = {}
         self._refused = metrics.refused.labels("overloaded")
         metrics.limit.set_function(lambda: self.limit.limit)
@@ -173,7 +173,7 @@ class Gate:
         """Raise Overloaded where `enter` would."""
         ahead = len(self._waiting) + 1
         late = (1 + ahead / self.limit.usual) * self.limit.typical_s > self._share * budget_s
-        if not self._open and (late or ahead > self.limit.usual):
+        if not self._open and (late or ahead > self._most):
             self._refused.inc()
             raise Overloaded
 
