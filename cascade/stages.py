@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
@@ -20,14 +18,16 @@ from cascade.pace import Pace
 from cascade.trace import Trace
 from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
 
-_CHUNK = 10  # rows of an anytime hydrator at a time; three chunks of ten pairs take no longer than one of thirty
+_CHUNK = 10  # rows of an anytime hydrator at a time, at least: fewer take hardly less time
+_AT_ONCE = 0.5  # of the time left: so many rows may be under way that a call that hangs leaves time for the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One rung of ranking: columns are added, rows are scored and ordered, `keep_top` go on.
 
-    The `anytime` hydrator is run last, in chunks, best rows first, for as long as the next chunk fits into the time.
+    The `anytime` hydrator is run last, in chunks, best rows first, for as long as the next chunk fits into the time. A
+    chunk takes half of the time that is left at most: with time for all that is all rows, which saves the calls.
     """
 
     hydrators: tuple[Hydrator, ...]
@@ -35,7 +35,7 @@ class Stage:
     keep_top: int
     timeout_s: float
     anytime: AnytimeHydrator | None = None
-    chunk: Pace = field(default_factory=Pace)  # what a chunk takes
+    row: Pace = field(default_factory=Pace)  # what a row of the anytime hydrator takes
     rest: Pace = field(default_factory=Pace)  # what all takes that comes after the last chunk
 
     @property
@@ -99,28 +99,31 @@ class Ranking:
         """Return the best rows that could be hydrated in time, with their new columns."""
         done: list[Candidates] = []
         until = Deadline(min(self.deadline.at - stage.rest.expected(), time.monotonic() + stage.timeout_s))
-        for rows, waits in _chunks(hydrator.waiting(self.query, candidates)):
-            if waits and until.remaining() < stage.chunk.expected():
-                stage.chunk.skipped()
+        before = np.concatenate([[0], np.cumsum(hydrator.waiting(self.query, candidates))])
+        start = 0
+        while start < len(candidates):
+            most = _at_once(stage.row.expected(), until.remaining(), len(candidates))
+            end = int(np.searchsorted(before, before[start] + most, side="right")) - 1
+            waiting = int(before[end] - before[start])
+            if waiting and until.remaining() < waiting * stage.row.expected():
+                stage.row.skipped()
                 break
             begun = time.monotonic()
             with self.trace.timed(hydrator.name):
-                call = partial(hydrator.hydrate, self.query, candidates.take(rows))
+                call = partial(hydrator.hydrate, self.query, candidates.take(slice(start, end)))
                 part = await attempt(hydrator.name, call, until.within(math.inf), self.trace)
-            if waits:
-                stage.chunk.took(time.monotonic() - begun)
+            if waiting:
+                stage.row.took((time.monotonic() - begun) / waiting)
             if part is None:
                 break
             done.append(part)
+            start = end
         if sum(map(len, done)) < len(candidates):
             self.trace.degrade(f"{hydrator.name}:partial")
         self._unended.append((stage, time.monotonic()))
         return Candidates.joined(done)
 
 
-def _chunks(waiting: NDArray[np.bool_]) -> Iterator[tuple[slice, bool]]:
-    """Yield runs of rows with at most `_CHUNK` that wait to be computed, and whether any does."""
-    number = np.maximum(np.cumsum(waiting) - 1, 0) // _CHUNK
-    starts = np.searchsorted(number, np.arange(int(number[-1]) + 2 if len(number) else 0)).tolist()
-    for start, end in pairwise(starts):
-        yield slice(start, end), bool(waiting[start:end].any())
+def _at_once(row_s: float, left_s: float, rows: int) -> int:
+    """Return how many rows that wait may be computed in one call; a row's time is 0 before the first was."""
+    return max(_CHUNK, int(min(rows, _AT_ONCE * left_s / row_s))) if row_s else _CHUNK

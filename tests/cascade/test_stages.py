@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from cascade.deadline import Deadline
-from cascade.stages import Ranking, Stage
+from cascade.stages import Ranking, Stage, _at_once
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 
@@ -81,13 +82,30 @@ async def run(
     return ranked, number, trace.degraded
 
 
-async def test_all_rows_are_scored_in_chunks_of_ten_when_there_is_time(native) -> None:
+async def test_all_rows_are_scored_when_there_is_time(native) -> None:
     costly = Costly()
     ranked, number, degraded = await run(native, [Stage((), ByPrice(), 30, 5.0, costly)], 25)
-    assert [len(chunk) for chunk in costly.chunks] == [10, 10, 5]
-    assert costly.chunks[0] == list(range(10))
+    assert [page for chunk in costly.chunks for page in chunk] == list(range(25))
     assert ranked.pages.tolist() == list(range(24, -1, -1))
     assert (number, degraded) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("row_s", "left_s", "rows"),
+    [(0.0, 10.0, 10), (0.001, 10.0, 60), (0.001, math.inf, 60), (0.1, 10.0, 50), (0.4, 10.0, 12), (2.0, 10.0, 10)],
+)
+def test_a_chunk_may_take_half_of_the_time_that_is_left_and_is_ten_at_least(
+    row_s: float, left_s: float, rows: int
+) -> None:
+    assert _at_once(row_s, left_s, 60) == rows
+
+
+async def test_a_stage_that_knows_its_pace_scores_all_rows_in_one_call(native) -> None:
+    costly = Costly()
+    stage = Stage((), ByPrice(), 30, 5.0, costly)
+    stage.row.took(0.001)
+    await run(native, [stage], 25, Deadline.after(5.0))
+    assert costly.chunks == [list(range(25))]
 
 
 async def test_rows_that_were_not_reached_keep_their_order_below_those_that_were(native) -> None:
@@ -113,7 +131,7 @@ async def test_without_a_single_chunk_the_stage_ranks_nothing(native) -> None:
 async def test_a_chunk_that_would_not_fit_is_not_begun(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.chunk.took(10.0)
+    stage.row.took(1.0)
     _, number, degraded = await run(native, [stage], 25, Deadline.after(1.0))
     assert costly.chunks == []
     assert (number, degraded) == (0, ["costly:partial"])
@@ -122,7 +140,7 @@ async def test_a_chunk_that_would_not_fit_is_not_begun(native) -> None:
 async def test_a_part_that_became_fast_again_is_found_out(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.chunk.took(10.0)
+    stage.row.took(1.0)
     for _ in range(60):
         await run(native, [stage], 10, Deadline.after(1.0))
     assert len(costly.chunks) > 10
@@ -131,7 +149,7 @@ async def test_a_part_that_became_fast_again_is_found_out(native) -> None:
 async def test_rows_that_are_known_already_cost_nothing_and_always_fit(native) -> None:
     costly = Costly(known=tuple(range(10)))
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.chunk.took(10.0)
+    stage.row.took(1.0)
     ranked, number, _ = await run(native, [stage], 10, Deadline.after(1.0))
     assert ranked.pages.tolist() == list(range(9, -1, -1))
     assert number == 1
