@@ -40,6 +40,7 @@ from text_model.tokens import PageTokenizer
 
 HERE = Path(__file__).parent
 _ROUNDS = 5
+_RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests a second
 _UNCACHED = ("cache.max_mb=0", "cache.pairs=0", "unknown.most=0")
 _PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
             *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")))  # fmt: skip
@@ -188,7 +189,7 @@ def late(small: Path, _: Path) -> Figures:
         requests = [http_load.recommend(ours.http, urls[n]) for n in order[500:2_500]]
         measured = asyncio.run(http_load.open_loop(ours.http, requests, 0.6 * capacity))
         _check(measured, refusals=True)
-    budget_s = read_settings(None, (), {}).budget_ms / 1e3
+    budget_s = _budget_ms() / 1e3
     count = len(measured.seconds)
     return {
         "value": sum(seconds > budget_s for seconds in measured.seconds) / count, "capacity_rps": capacity,
@@ -197,26 +198,31 @@ def late(small: Path, _: Path) -> Figures:
 
 
 def zipf_rps(_: Path, large: Path) -> Figures:
-    """Requests a second of Zipf(1.0) traffic over 100,000 pages, with caches; and how many were hits."""
+    """The highest rate of Zipf(1.0) traffic over 100,000 pages with p99 within the budget and 1 % refused at most."""
     urls = urls_by_popularity(open_bundle(large))[:100_000]
     weights = 1 / np.arange(1, len(urls) + 1)
-    drawn = np.random.default_rng(3).choice(len(urls), 12_000, p=weights / weights.sum())
+    drawn = np.random.default_rng(3).choice(len(urls), 4_000 + 1_000 * len(_RATES), p=weights / weights.sum())
+    best: Figures = {"value": 0}
     with served(onward(large)) as ours:
         requests = [http_load.recommend(ours.http, urls[n]) for n in drawn.tolist()]
-        asyncio.run(http_load.closed_loop(ours.http, requests[:4_000], 4))
-        measured = asyncio.run(http_load.closed_loop(ours.http, requests[4_000:], 4))
-        _check(measured, refusals=True)
-    seen = set(drawn[:4_000].tolist())
-    hits = 0
-    for page in drawn[4_000:].tolist():
-        hits += page in seen
-        seen.add(page)
-    count = len(measured.seconds)
-    return {
-        "value": measured.per_second, "p50_ms": measured.quantile(0.5), "p99_ms": measured.quantile(0.99),
-        "asked_before": hits / count, "degraded": measured.degraded / count,
-        "refused": measured.statuses.count(429) / count,
-    }  # fmt: skip
+        asyncio.run(http_load.closed_loop(ours.http, requests[:4_000], 2))
+        for start, rate in zip(range(4_000, len(requests), 1_000), _RATES, strict=True):
+            measured = asyncio.run(http_load.open_loop(ours.http, requests[start : start + 1_000], rate))
+            _check(measured, refusals=True)
+            seen = np.isin(drawn[start : start + 1_000], drawn[:start]).mean()
+            at_rate = {
+                "value": rate, "p50_ms": measured.quantile(0.5), "p99_ms": measured.quantile(0.99),
+                "asked_before": float(seen), "not_whole": measured.degraded / 1_000,
+                "refused": measured.statuses.count(429) / 1_000,
+            }  # fmt: skip
+            print(f"  {at_rate}", flush=True)
+            if at_rate["p99_ms"] <= _budget_ms() and at_rate["refused"] <= 0.01:
+                best = at_rate
+    return best
+
+
+def _budget_ms() -> float:
+    return read_settings(None, (), {}).budget_ms
 
 
 def weight(_: Path, large: Path) -> Figures:

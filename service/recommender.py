@@ -22,6 +22,8 @@ from service.settings import Settings
 from service.shared_answers import SharedAnswers
 from service.unknown_queue import UnknownQueue
 
+_WAY_OUT = 0.05  # of the budget: an answer has to be written and sent too
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -134,7 +136,7 @@ class Recommender:
 
     async def _explained(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
         permit = self._gate.enter(budget_ms / 1e3)
-        deadline = Deadline.after(budget_ms / 1e3)
+        deadline = _deadline(budget_ms)
         try:
             return await self._run(bundle, query, k, deadline, permit, explained=True)
         finally:
@@ -144,7 +146,7 @@ class Recommender:
         self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, permit: Permit
     ) -> Answer:
         """Return what another replica has computed, or compute it."""
-        deadline = Deadline.after(budget_ms / 1e3)
+        deadline = _deadline(budget_ms)
         if self._shared is None:
             return await self._run(bundle, query, k, deadline, permit)
         if (answer := await self._shared.get(bundle.name, query, k)) is not None:
@@ -183,6 +185,10 @@ class Recommender:
             self.metrics.degraded.labels(reason).inc()
         for path, found in trace.recalled.items():
             self.metrics.recalled.labels(path).observe(len(found))
+
+
+def _deadline(budget_ms: float) -> Deadline:
+    return Deadline.after((1 - _WAY_OUT) * budget_ms / 1e3)
 
 
 def _canonical(field: str, url: str, fragment_hosts: frozenset[str]) -> str:
