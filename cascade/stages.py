@@ -112,8 +112,10 @@ class Ranking:
             with self.trace.timed(hydrator.name):
                 call = partial(hydrator.hydrate, self.query, candidates.take(slice(start, end)))
                 part = await attempt(hydrator.name, call, until.within(math.inf), self.trace)
+            took = time.monotonic() - begun
+            self.trace.spare_s += took
             if waiting:
-                stage.row.took((time.monotonic() - begun) / waiting)
+                stage.row.took(took / waiting)
             if part is None:
                 break
             done.append(part)

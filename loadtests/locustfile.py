@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import grpc
 import grpc.experimental.gevent as grpc_gevent
-from locust import FastHttpUser, LoadTestShape, User, constant_throughput, events, task
+from locust import FastHttpUser, LoadTestShape, User, events, task
 from locust.env import Environment
 
 from loadtests.shapes import users_at
@@ -48,15 +48,16 @@ def _options(environment: Environment) -> Namespace:
     return options
 
 
-def _throughput(user: User) -> float:
-    return constant_throughput(_options(user.environment).rate)(user)
+def _pause(user: HttpReader | GrpcReader) -> float:
+    """Return the seconds until the reader's next page: readers do not ask in step, as at a constant rate they would."""
+    return user.traffic.pause(_options(user.environment).rate)
 
 
 class HttpReader(FastHttpUser):
     """Asks over HTTP."""
 
     weight = 3
-    wait_time = _throughput
+    wait_time = _pause
     network_timeout = connection_timeout = _TIMEOUT_S
 
     def on_start(self) -> None:
@@ -77,7 +78,7 @@ class HttpReader(FastHttpUser):
 class GrpcReader(User):
     """Asks over gRPC."""
 
-    wait_time = _throughput
+    wait_time = _pause
 
     def on_start(self) -> None:
         """Open a channel, and begin a reader's own sequence of pages."""

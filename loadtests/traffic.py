@@ -26,7 +26,7 @@ def pages_by_clicks(bundles: Path) -> list[str]:
 
 
 class Zipf:
-    """Draws pages: the n-th most clicked one in proportion to 1 / n ** exponent."""
+    """One reader: draws pages, the n-th most clicked one in proportion to 1 / n ** exponent, and pauses between."""
 
     def __init__(self, urls: list[str], seed: str, exponent: float = 1.0) -> None:
         self._urls = urls
@@ -36,3 +36,7 @@ class Zipf:
     def draw(self) -> str:
         """Return the page that the next reader is on."""
         return self._urls[bisect(self._weights, self._random.random() * self._weights[-1])]
+
+    def pause(self, rate: float) -> float:
+        """Return seconds until the next page, `rate` a second on average: many readers make a Poisson process."""
+        return self._random.expovariate(rate)

@@ -1,7 +1,10 @@
 """How many answers are computed at a time: as many as help, and whoever would be answered late is told at once.
 
-The limit follows the *gradient* of time: how long an answer takes now against how long one takes that has the machine
-to itself. While it takes less than `TOLERANCE` times as long the limit grows, beyond that it shrinks.
+What counts is the time of what an answer cannot do without. The cross-encoder fills whatever time is left, and reads
+fewer pairs where there is little: that is no overload.
+
+The limit follows the *gradient* of that time: how long it takes now against how long it takes an answer that has the
+machine to itself. While it takes less than `TOLERANCE` times as long the limit grows, beyond that it shrinks.
 
 Two nearer signals are not used, the share of degraded answers and time against the budget: both take a part that hangs
 for overload and would then refuse what can be answered without it. A hanging part makes the lone answer slow too, so
@@ -42,12 +45,12 @@ class GradientLimit:
         self._most, self._budget_s, self._probe_s, self._clock = float(most), budget_s, probe_s, clock
         self._limit = min(_START, self._most)
         self._begun = 0
-        self._recent: list[float] = []
+        self._recent: list[tuple[float, float]] = []  # without and with what could have been left out
         self._lone: deque[float] = deque(maxlen=_LONE)
         self._to_probe = 0
         self._rested = self._changed = clock()
         self._probed = -math.inf
-        self._typical = 0.0
+        self._typical = self._held = 0.0
 
     @property
     def limit(self) -> int:
@@ -61,8 +64,13 @@ class GradientLimit:
 
     @property
     def typical_s(self) -> float:
-        """How long a computation took lately; 0 while none is known."""
+        """How long what an answer cannot do without took lately; 0 while it is not known."""
         return self._typical
+
+    @property
+    def held_s(self) -> float:
+        """How long a whole computation took lately; 0 while it is not known."""
+        return self._held
 
     def begin(self) -> tuple[float, int, bool]:
         """Note that a computation begins; give what it returns to `end`."""
@@ -75,8 +83,11 @@ class GradientLimit:
         self._begun += 1
         return now, self._begun, self.running == 1
 
-    def end(self, began: tuple[float, int, bool], told: bool = True) -> None:
-        """Note that it is over; one that was cancelled tells nothing of the time it would have taken."""
+    def end(self, began: tuple[float, int, bool], told: bool = True, spare_s: float = 0.0) -> None:
+        """Note that it is over, having spent `spare_s` on what it could have left out.
+
+        One that was cancelled tells nothing of the time it would have taken.
+        """
         started, number, alone = began
         crowded = self.running
         self.running -= 1
@@ -84,16 +95,17 @@ class GradientLimit:
         self._to_probe = max(0, self._to_probe - alone)
         if not told:
             return
-        seconds = self._clock() - started
+        held = self._clock() - started
+        seconds = max(0.0, held - spare_s)
         if alone:
             self._lone.append(seconds)
         if started >= self._changed:  # what began under another limit tells of that one
-            self._recent.append(seconds)
+            self._recent.append((seconds, held))
         if len(self._recent) >= max(_STEP, self._limit):
             self._adapt(crowded)
 
     def _adapt(self, crowded: int) -> None:
-        self._typical = median(self._recent)
+        self._typical, self._held = (median(times) for times in zip(*self._recent, strict=True))
         self._recent.clear()
         self._changed = self._clock()
         if self._to_probe:
@@ -124,6 +136,7 @@ class Permit:
         self._gate, self._turn = gate, turn
         self._began: tuple[float, int, bool] | None = None
         self._closed = False
+        self.spare_s = 0.0  # of its time, spent on what could have been left out
         if turn is None:
             self.start()
 
@@ -144,7 +157,7 @@ class Permit:
             return
         self._closed = True
         if self._began is not None:
-            self._gate.limit.end(self._began, told)
+            self._gate.limit.end(self._began, told, self.spare_s)
         self._gate.next(self)
 
 
@@ -172,7 +185,8 @@ class Gate:
     def check(self, budget_s: float) -> None:
         """Raise Overloaded where `enter` would."""
         ahead = len(self._waiting) + 1
-        late = (1 + ahead / self.limit.usual) * self.limit.typical_s > self._share * budget_s
+        wait_s = ahead / self.limit.usual * self.limit.held_s
+        late = wait_s + self.limit.typical_s > self._share * budget_s
         if not self._open and (late or ahead > self._most):
             self._refused.inc()
             raise Overloaded

@@ -163,6 +163,7 @@ class Recommender:
         await permit.turn()
         with tracing(trace):
             chosen = await bundle.cascade.run(query, k, deadline, trace)
+        permit.spare_s = trace.spare_s
         self._count(trace)
         if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
             self._unknown.note(query)

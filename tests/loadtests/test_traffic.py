@@ -38,3 +38,10 @@ def test_a_seed_gives_the_same_traffic_again() -> None:
 )
 def test_a_shape_says_how_many_readers_there_are(shape, expected) -> None:
     assert [users_at(shape, second, 20, 30) for second in (9.9, 10, 19.9, 20, 30)] == expected
+
+
+def test_pauses_are_as_long_as_the_rate_says_and_all_different() -> None:
+    reader = Zipf(["a"], "0/1")
+    pauses = [reader.pause(2.0) for _ in range(4_000)]
+    assert sum(pauses) / len(pauses) == pytest.approx(0.5, rel=0.05)
+    assert len(set(pauses)) == len(pauses)
