@@ -52,7 +52,7 @@ class Times:
 
 @pytest.fixture
 def times(long: bool) -> Times:
-    return Times(5.0, 20.0, 10.0, 2500.0, 6.0, 200.0) if long else Times(0.5, 2.0, 3.0, 5000.0, 4.0, 500.0)
+    return Times(5.0, 20.0, 10.0, 100.0, 6.0, 12.0) if long else Times(0.5, 2.0, 3.0, 5000.0, 4.0, 500.0)
 
 
 @dataclass
