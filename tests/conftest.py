@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,6 +65,13 @@ class Tiny:
     @property
     def work(self) -> Path:
         return self.bundles / "work"
+
+    def link(self, target: Path, *, work: bool = False) -> Path:
+        """Return another directory of the bundle, of hard links: a test may replace its files, edit only `current`."""
+        left_out = shutil.ignore_patterns("current", *(() if work else ("work",)))
+        shutil.copytree(self.bundles, target, ignore=left_out, copy_function=os.link)
+        shutil.copy(self.bundles / "current", target)
+        return target
 
 
 def tiny_pages() -> pa.Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 
 import grpc
@@ -26,7 +25,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 def test_the_image_serves_http_and_grpc(clean, tiny, tmp_path) -> None:
-    shutil.copytree(tiny.bundles, tmp_path / "bundles", ignore=shutil.ignore_patterns("work"))
+    tiny.link(tmp_path / "bundles")
     url = tiny.urls[0]
     with gateway(
         tmp_path / "bundles", program=("env", "-u", "PYTHONPATH", str(clean.onward)), module=("serve",)

@@ -107,21 +107,6 @@ def check_nothing_is_half_published(bundles: Path) -> Bundle:
     return open_bundle(bundles)
 
 
-def linked(source: Path, target: Path, *left_out: str) -> Path:
-    """Copy a directory of bundles by hard links: no build writes into a file that is there."""
-
-    target.mkdir()
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        if relative.parts[0] in left_out:
-            continue
-        if path.is_dir():
-            (target / relative).mkdir()
-        else:
-            os.link(path, target / relative)
-    return target
-
-
 @contextmanager
 def small_disk(at: Path, kilobytes: int) -> Iterator[SmallDisk]:
     """Mount a disk of that size; needs the right to mount. Raises PermissionError."""

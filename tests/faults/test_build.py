@@ -15,7 +15,6 @@ from build_process import (
     check_nothing_is_half_published,
     kilobytes,
     lasting,
-    linked,
     small_disk,
 )
 
@@ -46,7 +45,7 @@ def command(long: bool, blend_alone: BuildCommand, from_nothing: BuildCommand) -
 @pytest.fixture(scope="module")
 def undisturbed(tiny, command: BuildCommand, long: bool, tmp_path_factory: pytest.TempPathFactory):
     """A build that nothing disturbed, how long it took, and the room that it took beside what was there."""
-    bundles = linked(tiny.bundles, tmp_path_factory.mktemp("undisturbed") / "bundles", *(["work"] if long else []))
+    bundles = tiny.link(tmp_path_factory.mktemp("undisturbed") / "bundles", work=not long)
     before = kilobytes(bundles)
     built = command.run(bundles)
     assert built.code == 0, built.said
@@ -58,7 +57,6 @@ def test_a_build_that_is_killed_again_and_again_ends_as_one_that_was_not(
 ) -> None:
     expected, seconds, _ = undisturbed
     moments = random.Random(7)
-    left_out = ["work"] if long else []
     wanted, kills, ended = (_KILLS if long else 3), 0, 0
     usual_s = lives_s = seconds / 3 if long else seconds  # at most; longer after a kill that no step outlived
 
@@ -68,7 +66,7 @@ def test_a_build_that_is_killed_again_and_again_ends_as_one_that_was_not(
         left = {path.name for path in bundles.iterdir()} - {"work", "current"}
         assert left == {tiny.bundle.name, current_name(bundles)}
 
-    bundles = linked(tiny.bundles, tmp_path / "bundles-0", *left_out)
+    bundles = tiny.link(tmp_path / "bundles-0", work=not long)
     while kills < wanted:
         before = _finished(bundles)
         built = command.run(bundles, kill_after_s=moments.uniform(0, lives_s))
@@ -82,7 +80,7 @@ def test_a_build_that_is_killed_again_and_again_ends_as_one_that_was_not(
             ends_well(bundles, built)
             ended += 1
             shutil.rmtree(bundles)
-            bundles = linked(tiny.bundles, tmp_path / f"bundles-{ended}", *left_out)
+            bundles = tiny.link(tmp_path / f"bundles-{ended}", work=not long)
     ends_well(bundles, command.run(bundles))
     report(
         "`kill -9` of the build at random moments",
@@ -147,7 +145,7 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_with_room_finishes(
     tiny, command, undisturbed, long, report, tmp_path
 ) -> None:
     expected, _, needed = undisturbed
-    source = linked(tiny.bundles, tmp_path / "source", *(["work"] if long else []))
+    source = tiny.link(tmp_path / "source", work=not long)
     there, shares = kilobytes(source), ([0.01, *(n / 10 for n in range(1, 10))] if long else [0.0, 0.5])
     try:
         with small_disk(tmp_path / "disk", there + 8192) as disk:
@@ -176,7 +174,7 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_with_room_finishes(
 
 
 def test_a_limit_on_the_size_of_files_is_one_clear_line_too(tiny, blend_alone, tmp_path) -> None:
-    bundles = linked(tiny.bundles, tmp_path / "bundles")
+    bundles = tiny.link(tmp_path / "bundles", work=True)
     built = blend_alone.run(bundles, largest_file=1 << 20)
     assert built.code == 1
     assert "Traceback" not in built.said

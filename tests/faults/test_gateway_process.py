@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import shutil
-
 from gateway_process import gateway
 from load import open_loop
 
 
 async def test_a_whole_gateway_answers_every_request_of_an_open_loop(tiny, tmp_path) -> None:
-    shutil.copytree(tiny.bundles, tmp_path / "bundles", ignore=shutil.ignore_patterns("work"))
+    tiny.link(tmp_path / "bundles")
     with gateway(tmp_path / "bundles", settings=["budget_ms=5000"]) as running:
         replies = await open_loop(running.http, tiny.urls[:20], rate=40, seconds=1.0)
         assert running.leave() == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -84,7 +83,7 @@ _ESTABLISHED, _SYN_SENT = "01", "02"
 @contextmanager
 def hostile_gateway(tiny, directory: Path) -> Iterator[tuple[GatewayProcess, Path]]:
     bundles = directory / "bundles"
-    shutil.copytree(tiny.bundles, bundles, ignore=shutil.ignore_patterns("work"))
+    tiny.link(bundles)
     log = directory / "log"
     cheap = ["stage1.keep_top=1", "unknown.most=0", "budget_ms=5000", "overload.budget_share=1"]
     with gateway(bundles, module=("-c", WATCHED, "serve"), settings=cheap, log=log) as running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def budget_ms(long: bool) -> float:
 @pytest.fixture
 def faulty(tiny, tmp_path: Path, budget_ms: float) -> Iterator[GatewayProcess]:
     bundles = tmp_path / "bundles"
-    shutil.copytree(tiny.bundles, bundles, ignore=shutil.ignore_patterns("work"))
+    tiny.link(bundles)
     settings = [f"budget_ms={budget_ms}", "cache.max_mb=0", "cache.pairs=0"]
     with gateway(bundles, module=(FAULTY,), settings=settings) as running:
         yield running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -81,7 +80,7 @@ def push(bundles: Path, url: str) -> None:
 def serve(tiny, tmp_path: Path, times: Times) -> Callable[[str], object]:
     """Starts a gateway on its own copy of the bundles, pushed to the Redis at a URL."""
     bundles = tmp_path / "bundles"
-    shutil.copytree(tiny.bundles, bundles, ignore=shutil.ignore_patterns("work"))
+    tiny.link(bundles)
 
     @contextmanager
     def run(url: str) -> Iterator[Served]:
@@ -193,7 +192,7 @@ async def test_sentinel_fails_over(serve, long, times: Times, tmp_path: Path, re
 
 async def test_a_gateway_starts_without_redis(tiny, times: Times, tmp_path: Path, report) -> None:
     bundles = tmp_path / "bundles"
-    shutil.copytree(tiny.bundles, bundles, ignore=shutil.ignore_patterns("work"))
+    tiny.link(bundles)
     redis = RedisServer(tmp_path / "redis", 1)  # where nothing listens
     started = time.monotonic()
     with gateway(bundles, "--redis", redis.url, settings=[*_SETTINGS, f"budget_ms={times.budget_ms}"]) as running:

@@ -180,7 +180,7 @@ async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings,
 
 
 async def test_an_unknown_page_waits_for_the_next_refresh(tiny, tmp_path: Path) -> None:
-    shutil.copytree(tiny.bundles, tmp_path / "bundles", ignore=shutil.ignore_patterns("work"))
+    tiny.link(tmp_path / "bundles")
     async with opened(tmp_path / "bundles", read_settings(None, [*PATIENT, "unknown.most=10"], {})) as gateway:
         await answers(gateway, [Ask(NEVER_SEEN, title="holz säge", language="de")])
     waiting = SqliteUnknownPages(tmp_path / "bundles" / FILE).waiting()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +91,7 @@ def test_the_popular_table_lists_pages_of_each_host(tiny) -> None:
 
 def test_a_bundle_that_a_kill_kept_from_being_current_is_made_current(tiny, tmp_path: Path) -> None:
     config = BuildConfig.model_validate(tiny.bundle.manifest.config)
-    bundles = shutil.copytree(tiny.bundles, tmp_path / "bundles", copy_function=os.link)
+    bundles = tiny.link(tmp_path / "bundles", work=True)
     (bundles / "current").unlink()
     bundle = build(tiny.data, bundles, config)
     assert bundle is not None

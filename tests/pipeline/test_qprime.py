@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ def test_a_student_that_judges_is_trained_before() -> None:
 
 
 def test_the_student_judges_what_is_found(tiny, tmp_path: Path) -> None:
-    shutil.copytree(tiny.bundles, tmp_path / "bundles")
+    tiny.link(tmp_path / "bundles", work=True)
     build(tiny.data, tmp_path / "bundles", BY_STUDENT, only=["qprime"])
     work = tmp_path / "bundles" / "work"
     table = LmdbTable(work / "qprime" / "qprime.lmdb")

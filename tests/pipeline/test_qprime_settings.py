@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ def settings(*overrides: str) -> BuildConfig:
 
 @pytest.fixture
 def bundles(tiny, tmp_path: Path) -> Path:
-    shutil.copytree(tiny.bundles, tmp_path / "bundles")
-    return tmp_path / "bundles"
+    return tiny.link(tmp_path / "bundles", work=True)
 
 
 def test_a_writer_that_lacks_its_model_is_one_clear_error(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:

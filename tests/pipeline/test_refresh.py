@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +46,7 @@ class Site:
 @pytest.fixture
 def site(tiny, tmp_path: Path) -> Site:
     bundles = tmp_path / "bundles"
-    shutil.copytree(tiny.bundles, bundles)
+    tiny.link(bundles, work=True)
     return Site(tiny.data, bundles, open_bundle(bundles))
 
 

@@ -42,7 +42,7 @@ def config(tiny, **cross_encoder: object) -> BuildConfig:
 def bundles(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tiny bundles, in which the student is distilled."""
     copy = tmp_path_factory.mktemp("distilled") / "bundles"
-    shutil.copytree(tiny.bundles, copy)
+    tiny.link(copy, work=True)
     build(tiny.data, copy, config(tiny), only=["student"])
     return copy
 
@@ -114,7 +114,7 @@ def test_two_processes_stamp_what_one_stamps(tiny, bundles: Path, tmp_path: Path
     small = replace(config(tiny).teachers, click_steps=3, quality_steps=3, pool=150)
     changed = config(tiny).model_copy(update={"teachers": small})
     (tmp_path / "config.json").write_text(changed.model_dump_json())
-    shutil.copytree(bundles, tmp_path / "bundles")
+    shutil.copytree(bundles, tmp_path / "bundles", copy_function=os.link)
     script = [Path(__file__).with_name("two_processes.py"), tiny.data, tmp_path / "bundles", tmp_path / "config.json"]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import shutil
-
 import httpx
 import pytest
 
@@ -12,7 +10,7 @@ from service.http import make_app
 
 @pytest.fixture
 async def gateway(tiny, tmp_path, patient):
-    shutil.copytree(tiny.bundles, tmp_path / "bundles", ignore=shutil.ignore_patterns("work"))
+    tiny.link(tmp_path / "bundles")
     running = load(tmp_path / "bundles", patient)
     yield running
     await running.close()

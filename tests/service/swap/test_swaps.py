@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,8 +29,7 @@ OTHER = "20990101T000000Z-00000001"
 @pytest.fixture
 def bundles(tiny, tmp_path: Path) -> Path:
     """A copy of the tiny bundle."""
-    shutil.copytree(tiny.bundles, tmp_path / "bundles", ignore=shutil.ignore_patterns("work"))
-    return tmp_path / "bundles"
+    return tiny.link(tmp_path / "bundles")
 
 
 def settings(*overrides: str) -> Settings:
@@ -39,7 +39,12 @@ def settings(*overrides: str) -> Settings:
 def add(bundles: Path, shift: float = 0.0) -> None:
     """Publish a copy of the current bundle, with scores shifted; the current one stays."""
     current = open_bundle(bundles)
-    shutil.copytree(current.path, bundles / "building", ignore=shutil.ignore_patterns("manifest.json"))
+    shutil.copytree(
+        current.path,
+        bundles / "building",
+        ignore=shutil.ignore_patterns("manifest.json", "blend.json"),
+        copy_function=os.link,
+    )
     blend = orjson.loads(current.file("blend.json").read_bytes())
     blend["stage2"]["mean"] -= shift * blend["stage2"]["deviation"]
     (bundles / "building/blend.json").write_bytes(orjson.dumps(blend))
@@ -64,7 +69,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_refreshed_qprime_rows_are_followed(tiny, tmp_path: Path) -> None:
     bundles = tmp_path / "bundles"
-    shutil.copytree(tiny.bundles, bundles)  # with the work that a refresh reads
+    tiny.link(bundles, work=True)  # with the work that a refresh reads
     async with gateway(bundles, "swap.watch_s=0.01") as running:
         await running.warm_up()
         before = open_bundle(bundles)
