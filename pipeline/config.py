@@ -84,7 +84,7 @@ class BuildConfig(BaseModel):
     qprime: QPrimeConfig = QPrimeConfig()
     examples: ExamplesConfig = ExamplesConfig()
     labels: LabelsConfig = LabelsConfig()
-    stage1: LightGbmConfig = LightGbmConfig()
+    stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time
     teachers: TeachersConfig = TeachersConfig()
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()

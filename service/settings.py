@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
+from recall import LIMITS
 
 PREFIX = "ONWARD_"
 
@@ -31,11 +32,11 @@ class RecallSettings(Section):
 class RecallPaths(Section):
     """The recall paths by name; a limit of 0 turns one off."""
 
-    coclick: RecallSettings = RecallSettings(limit=256)
-    cf: RecallSettings = RecallSettings(limit=100)
-    two_tower: RecallSettings = RecallSettings(limit=100)
-    qprime: RecallSettings = RecallSettings(limit=30)
-    popular: RecallSettings = RecallSettings(limit=100)
+    coclick: RecallSettings = RecallSettings(limit=LIMITS["coclick"])
+    cf: RecallSettings = RecallSettings(limit=LIMITS["cf"])
+    two_tower: RecallSettings = RecallSettings(limit=LIMITS["two_tower"])
+    qprime: RecallSettings = RecallSettings(limit=LIMITS["qprime"])
+    popular: RecallSettings = RecallSettings(limit=LIMITS["popular"])
 
 
 class StageSettings(Section):

@@ -39,7 +39,7 @@ def test_the_variable_of_the_redis_url_is_no_setting() -> None:
 
 def test_a_part_of_a_section_leaves_the_rest_at_its_defaults() -> None:
     coclick = read_settings(overrides=["recall.coclick.timeout_ms=5"], environ={}).recall.coclick
-    assert (coclick.limit, coclick.timeout_ms) == (256, 5)
+    assert (coclick.limit, coclick.timeout_ms) == (128, 5)
 
 
 def test_lists_and_plain_words_are_read() -> None:
