@@ -1,6 +1,6 @@
 """Cross-validates the served student's quality head on pairs that people judged, with folds by article.
 
-python benchmarks/golden_student.py pairs.parquet --set text.tokens_per_page=60 --set cross_encoder.steps=300
+python benchmarks/golden_student.py pairs.parquet --deals 3
 
 The file holds url1, title1, snippet1, url2, title2, snippet2, good_rate and similarity. Articles are dealt to folds at
 random. A fold is tested on the pairs of which both articles are its own, and trained on the pairs of which
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the build")
     options = parser.parse_args()
-    sources = chain(leaves(PROFILES["full"]), map(from_override, options.set))
+    sources = chain(leaves(PROFILES["labels"]), map(from_override, options.set))
     config = read(BuildConfig, sources, "configs/build.toml")
     pairs = read_judged(options.pairs)
     tested = [

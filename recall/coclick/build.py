@@ -24,7 +24,7 @@ _RATES = ("next", "back", "shown", "shown_back")
 class CoclickConfig:
     """Tunables of the table."""
 
-    neighbours: int = 256  # kept a page
+    neighbours: int = 128  # kept a page; what serving reads (`recall.LIMITS`)
     prior: float = 3.0  # transitions added to a page's own before its rates are taken
     popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row
 

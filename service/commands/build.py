@@ -23,13 +23,16 @@ class Profile(StrEnum):
 
     QUICK = "quick"
     FULL = "full"
+    LABELS = "labels"
 
 
 def build(
     bundles: Bundles,
     data: Annotated[Path, typer.Option("--data", help="Directory with pages, clicks, impressions, labels.")],
     step: Annotated[str | None, typer.Argument(help="One step and what it needs; nothing is published.")] = None,
-    profile: Annotated[Profile, typer.Option(help="quick: minutes, for a look; full: for serving.")] = Profile.QUICK,
+    profile: Annotated[
+        Profile, typer.Option(help="quick: minutes, for a look; full: for serving; labels: to score pairs.")
+    ] = Profile.QUICK,
     until: Annotated[datetime | None, typer.Option(help="Leave out rows from this time on (UTC), to evaluate.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help=f"Settings; {TEMPLATE} is a template.")] = None,
     overrides: Overrides = None,
