@@ -106,11 +106,11 @@ PROFILES: dict[str, dict[str, object]] = {
         "two_tower": {"encoder_steps": 60, "head_steps": 1_000},
         "cross_encoder": {"distil": False, "steps": 400, "frozen_layers": 3},
     },
-    "labels": {  # a judge of pairs: the student reads three times as much of a page, and heeds people first
-        "text": {"tokens_per_page": 62, "judged_tokens": 160},
+    "labels": {  # a judge of pairs: the student reads six times as much of a page, and heeds people first
+        "text": {"tokens_per_page": 126, "judged_tokens": 160},
         "labels": {"judged": 4_000},
         "cross_encoder": {
-            "distil": False, "steps": 200, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
+            "distil": False, "steps": 130, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
         },
     },
 }  # fmt: skip
