@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import grpc
@@ -180,3 +181,19 @@ def test_the_committed_stubs_are_those_of_the_proto_file(tmp_path: Path) -> None
     path = tmp_path / "service/pb/recommender_pb2.py"
     made = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=True).stdout
     assert FileDescriptorProto.FromString(made) == FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
+
+
+async def test_a_stop_waits_until_the_connections_of_callers_have_ended(make, served) -> None:
+    async with served(make("server.drain_s=0", "server.grpc_connection_s=1").gateway) as server:
+        async with grpc.aio.insecure_channel(server.grpc) as channel:
+            await RecommenderStub(channel).Recommend(pb.RecommendRequest(url1=URL1))
+        started = time.monotonic()
+        server.stop()
+        await server.task
+    assert time.monotonic() - started >= 1.1
+
+
+async def test_a_stop_waits_for_no_connections_where_nobody_has_called(make, served) -> None:
+    async with served(make("server.drain_s=0", "server.grpc_connection_s=600").gateway) as server:
+        server.stop()
+        await asyncio.wait_for(server.task, 60)
