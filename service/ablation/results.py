@@ -147,7 +147,7 @@ def _blind(curve: Sequence[Point]) -> bool:
 def _rule(plan: Plan, weights: dict[str, float]) -> str:
     chosen = ", ".join(f"λ = {weights[arm]:g} {words}" for arm, words in _ARMS.items())
     return (
-        f"{chosen}: the most RecoDCG@5 among those whose quality-filtered ClickNDCG@5 is at most {plan.bound:.1%} below"
-        " that of λ = 0, chosen for each bundle on one half of the held-out pages over all seeds; the figures are of"
-        " the other half."
+        f"{chosen}: the most RecoDCG@5 among those that cost at most {plan.bound:.1%} of quality-filtered ClickNDCG@5,"
+        " and of expected CTR where it is known, against λ = 0; chosen for each bundle on one half of the held-out"
+        " pages over all seeds; the figures are of the other half."
     )

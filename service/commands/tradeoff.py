@@ -74,8 +74,8 @@ def tradeoff(
 
 def _rule(bound: float) -> str:
     return (
-        "the most RecoDCG@5 among the λ of the linear blend whose quality-filtered ClickNDCG@5 is at most"
-        f" {bound:.1%} below that of λ = 0"
+        f"the most RecoDCG@5 among the λ of the linear blend that cost at most {bound:.1%} of quality-filtered"
+        " ClickNDCG@5, and of expected CTR where it is known, against λ = 0"
     )
 
 

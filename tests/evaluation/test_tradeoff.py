@@ -10,8 +10,9 @@ from evaluation.tradeoff_report import html
 NOWHERE = Interval(float("nan"), float("nan"), float("nan"))
 
 
-def point(parameter: float, reco: float, clicks: float, strategy: str = "linear") -> Point:
-    return Point(strategy, parameter, *(Interval(v, v - 1, v + 1) for v in (reco, clicks)), NOWHERE)
+def point(parameter: float, reco: float, clicks: float, strategy: str = "linear", ctr: float | None = None) -> Point:
+    expected = NOWHERE if ctr is None else Interval(ctr, ctr, ctr)
+    return Point(strategy, parameter, *(Interval(v, v - 1, v + 1) for v in (reco, clicks)), expected)
 
 
 CURVE = [point(0, 50, 60), point(0.1, 55, 61), point(0.3, 60, 59.8), point(0.5, 65, 58), point(1, 70, 40)]
@@ -21,6 +22,12 @@ def test_the_most_quality_within_the_bound_is_chosen() -> None:
     assert choose(CURVE, 0.005).parameter == 0.3  # 59.8 is 0.33 % less than 60
     assert choose(CURVE, 0.0).parameter == 0.1
     assert choose(CURVE, 1.0).parameter == 1
+
+
+def test_where_the_ctr_is_known_it_is_within_the_bound_too() -> None:
+    curve = [point(0, 50, 60, ctr=0.5), point(0.3, 55, 60, ctr=0.499), point(0.5, 60, 60, ctr=0.49)]
+    assert choose(curve, 0.005).parameter == 0.3
+    assert choose(curve, 0.05).parameter == 0.5
 
 
 def test_of_equal_points_the_smallest_weight_is_chosen() -> None:
