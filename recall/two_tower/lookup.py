@@ -36,12 +36,17 @@ class QueryVectors:
         return int(self._stored.shape[1])
 
     def vector(self, query: Query) -> NDArray[np.float32] | None:
-        """Return a unit vector, None for an unknown page without words."""
+        """Return a unit vector, None for an unknown page without words; to embed words takes milliseconds."""
+        stored = self.stored(query)
+        return self._embed(query) if stored is None and query.has_text else stored
+
+    def stored(self, query: Query) -> NDArray[np.float32] | None:
+        """Return the unit vector of a page that the build knew, None of any other."""
         row = int(np.searchsorted(self._pages, np.uint64(query.page)))
-        if row < len(self._pages) and int(self._pages[row]) == query.page:
-            stored: NDArray[np.float32] = self._stored[row].astype(np.float32)
-            return stored
-        return self._embed(query) if query.has_text else None
+        if row == len(self._pages) or int(self._pages[row]) != query.page:
+            return None
+        vector: NDArray[np.float32] = self._stored[row].astype(np.float32)
+        return vector
 
     def _embed(self, query: Query) -> NDArray[np.float32]:
         key = (query.url, query.title, query.snippet)
@@ -92,13 +97,9 @@ class TwoTowerCosine:
 
     async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
         """Return the candidates with the column `two_tower_cosine`, float32 in [-1, 1]."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._native, self._cosines, query, candidates)
-
-    def _cosines(self, query: Query, candidates: Candidates) -> Candidates:
-        vector = self._queries.vector(query)
+        vector = self._queries.stored(query)
         if vector is None:
-            cosines = np.full(len(candidates), np.nan, np.float32)
-        else:
-            cosines = self._index.cosines(vector, candidates.pages)
-        return candidates.with_columns({"two_tower_cosine": cosines})
+            vector = await asyncio.get_running_loop().run_in_executor(self._native, self._queries.vector, query)
+        if vector is None:
+            return candidates.with_columns({self.name: np.full(len(candidates), np.nan, np.float32)})
+        return candidates.with_columns({self.name: self._index.cosines(vector, candidates.pages)})
