@@ -35,7 +35,7 @@ class Stage:
     keep_top: int
     timeout_s: float
     anytime: AnytimeHydrator | None = None
-    at_once: bool = False  # the scorer takes less time than the way to another thread and back
+    on_loop: bool = False  # the scorer takes less time than the way to another thread and back
     row: Pace = field(default_factory=Pace)  # what a row of the anytime hydrator takes
     rest: Pace = field(default_factory=Pace)  # what all takes that comes after the last chunk
 
@@ -91,7 +91,7 @@ class Ranking:
                 call = partial(hydrator.hydrate, self.query, rows)
                 hydrated = await attempt(hydrator.name, call, self.deadline.within(stage.timeout_s / 2), self.trace)
             rows = rows if hydrated is None else hydrated  # a scorer does without what is not known
-        if stage.at_once:
+        if stage.on_loop:
             score = stage.scorer.score(self.query, rows)
         else:
             loop = asyncio.get_running_loop()

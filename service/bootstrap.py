@@ -151,7 +151,7 @@ def _stages(
     return (
         Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3),
         Stage((), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3, anytime=heads),
-        Stage((), blend, settings.blend.keep_top, settings.blend.timeout_ms / 1e3, at_once=True),
+        Stage((), blend, settings.blend.keep_top, settings.blend.timeout_ms / 1e3, on_loop=True),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -55,6 +56,17 @@ class ByScore:
         return candidates["score"]
 
 
+class Where:
+    """Remembers the thread that it scored on."""
+
+    name = "where"
+    thread = 0
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        self.thread = threading.get_ident()
+        return candidates["score"]
+
+
 class Backwards:
     name = "backwards"
 
@@ -88,6 +100,13 @@ async def test_all_rows_are_scored_when_there_is_time(native) -> None:
     assert [page for chunk in costly.chunks for page in chunk] == list(range(25))
     assert ranked.pages.tolist() == list(range(24, -1, -1))
     assert (number, degraded) == (1, [])
+
+
+@pytest.mark.parametrize("on_loop", [True, False])
+async def test_a_scorer_leaves_the_event_loop_unless_the_way_would_take_longer_than_the_work(native, on_loop) -> None:
+    scorer = Where()
+    await run(native, [Stage((), scorer, 30, 5.0, on_loop=on_loop)], 5)
+    assert (scorer.thread == threading.get_ident()) == on_loop
 
 
 @pytest.mark.parametrize(
