@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import statistics
 import tempfile
@@ -259,7 +260,11 @@ def main() -> None:
         for name in chosen:
             found = BENCHES[name](options.bundles, large)
             rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in found.items()}
-            figures[name] = {**rounded, "day": f"{datetime.now(UTC):%Y-%m-%d}", "machine": platform.processor()}
+            figures[name] = {
+                **rounded,
+                "day": f"{datetime.now(UTC):%Y-%m-%d}",
+                "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            }
             print(f"{name}: {json.dumps(rounded)}", flush=True)
             latest.write_text(json.dumps(figures, indent=1) + "\n")
 

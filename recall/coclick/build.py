@@ -12,6 +12,7 @@ import pyarrow as pa
 from ibis import _
 
 from corpus.runs import runs
+from recall import LIMITS
 from recall.coclick.row import FIELDS, NEIGHBOUR
 
 _CLICKS = ("next_1", "next_7", "next_28", "next_all", "near")
@@ -24,7 +25,7 @@ _RATES = ("next", "back", "shown", "shown_back")
 class CoclickConfig:
     """Tunables of the table."""
 
-    neighbours: int = 128  # kept a page; what serving reads (`recall.LIMITS`)
+    neighbours: int = LIMITS["coclick"]  # kept a page; serving reads no more unless it is told to
     prior: float = 3.0  # transitions added to a page's own before its rates are taken
     popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row
 
