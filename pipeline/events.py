@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from corpus.runs import runs
 from pipeline.log import split_of
-from pipeline.step import Work
+from pipeline.work import Work
 from ranking.examples import Event
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.log import PAST
-from pipeline.step import Work
+from pipeline.work import Work
 from ranking.examples import Event
 
 _COUNTED = ("click_pairs", "impression_pairs", "page_clicks")  # each row says when it last counted something
