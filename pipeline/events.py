@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from corpus.runs import runs
 from pipeline.log import split_of
 from pipeline.work import Work
-from ranking.examples import Event
+from ranking.event import Event
 
 
 def label_events(work: Work, limit: int | None) -> list[Event]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.log import PAST
 from pipeline.work import Work
-from ranking.examples import Event
+from ranking.event import Event
 
 _COUNTED = ("click_pairs", "impression_pairs", "page_clicks")  # each row says when it last counted something
 

@@ -9,7 +9,8 @@ from cascade.types import Candidates, Query
 from pipeline.progress import progress
 from pipeline.snapshot import Snapshot, query_of
 from pipeline.work import Work
-from ranking.examples import Event, GroupWriter, collect
+from ranking.event import Event
+from ranking.examples import GroupWriter, collect
 from ranking.lightgbm import train as lightgbm
 
 
