@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import shutil
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import xxhash
 
+from pipeline.code import code_of
 from pipeline.config import BuildConfig
 from pipeline.progress import console
 from pipeline.work import Work
@@ -32,7 +32,7 @@ class Step:
     run: Callable[[Work], dict[str, object]]  # returns figures for the manifest
     after: tuple[str, ...] = ()  # the steps whose directories it reads
     config: tuple[str, ...] = ()  # the parts of the configuration that it reads
-    code: tuple[str, ...] = ()  # the modules whose change calls for running it again
+    outside: Callable[[BuildConfig], object] | None = None  # what it reads besides: endpoints, models on disk
     seeded: bool = True  # it draws at random; another seed runs the others no more than once
     shared: bool = False  # every process of torchrun runs it, and a killed run is gone on with in its directory
 
@@ -92,7 +92,8 @@ class Runner:
             "inputs": self.inputs,
             "config": settings,
             "after": [self._keys[name] for name in step.after],
-            "code": [_source_hash(module) for module in step.code],
+            "outside": step.outside(self.config) if step.outside else None,
+            "code": code_of(step.run),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -122,16 +123,6 @@ def _clear(directory: Path) -> None:
         missing_ok=True
     )  # first: a kill in the middle must not leave a part that says it is whole
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def _source_hash(module: str) -> str:
-    """Return a hash of a module's source, or of all files in a folder that holds no Python, such as the prompts."""
-    spec = importlib.util.find_spec(module)
-    assert spec is not None, module  # noqa: S101 - a misspelt module in our own list
-    if spec.origin is not None:
-        return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
-    folders = map(Path, spec.submodule_search_locations or ())
-    return hash_files(sorted(path for folder in folders for path in folder.iterdir() if path.is_file()))
 
 
 def _read_done(target: Path) -> dict[str, Any] | None:

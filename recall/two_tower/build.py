@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from recall.two_tower.model import Head, Tower
 from text_model.export import export, quantize
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
-from text_model.training import Progress
+
+if TYPE_CHECKING:  # who embeds pages does not train
+    from text_model.training import Progress
 
 _BATCH = 64
 

@@ -187,3 +187,16 @@ def test_a_shared_step_goes_on_with_what_a_killed_run_left(tmp_path: Path) -> No
     run(cf={"iterations": 3})  # another run: nothing of the old one is of use
     assert found == [[], ["half"], []]
     assert sorted(path.name for path in (tmp_path / "train").iterdir()) == ["done.json", "half"]
+
+
+def test_what_a_step_reads_from_outside_runs_it_again(tmp_path: Path) -> None:
+    ran: list[str] = []
+
+    def step(work: Work) -> dict[str, object]:
+        ran.append("")
+        return {}
+
+    for endpoint in ("one", "one", "two"):
+        asks = Step("ask", step, outside=lambda config, endpoint=endpoint: endpoint)
+        Runner(tmp_path, BuildConfig(), "").run([asks])
+    assert len(ran) == 2
