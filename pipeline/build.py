@@ -21,7 +21,18 @@ from pipeline.step import Runner, Step, hash_files
 from ranking.features import STAGE1, STAGE2
 from recall.paths import TABLES
 from recall.popular.lookup import OVERALL
-from store.bundle import Bundle, BundleError, Manifest, bundle_name, current_name, open_bundle, point_current, publish
+from store.bundle import (
+    Bundle,
+    BundleError,
+    Manifest,
+    Opens,
+    bundle_name,
+    current_name,
+    open_bundle,
+    opening,
+    point_current,
+    publish,
+)  # fmt: skip
 from store.page_row import PageText, read_text
 from store.room import room_on
 from store.tables import LmdbTable
@@ -125,14 +136,22 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
 
 
 def build(
-    data: Path, bundles: Path, config: BuildConfig, until: datetime | None = None, only: Sequence[str] = ()
+    data: Path,
+    bundles: Path,
+    config: BuildConfig,
+    until: datetime | None = None,
+    only: Sequence[str] = (),
+    opens: Opens | None = None,
 ) -> Bundle | None:
     """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
+
+    `opens` is asked of a bundle before it becomes current: the gateway's own loader, where there is one.
 
     Under torchrun every process calls this: the first one builds, the others come along where models train.
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
     Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
-    tables that cannot be read; DiskFullError when there is no room, with the live bundle as it was.
+    tables that cannot be read; BundleError for a bundle that does not open and DiskFullError when there is no room,
+    with the live bundle as it was.
     """
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
@@ -146,11 +165,12 @@ def build(
             runner.run(_needed(chosen, set(only)))
             return None
         if runner.world.main:
-            shutil.rmtree(bundles / BUILDING, ignore_errors=True)  # of a killed run: the room may be needed
+            for left in (bundles / BUILDING, opening(bundles / BUILDING)):  # by a killed run: the room may be needed
+                shutil.rmtree(left, ignore_errors=True)
         runner.run(chosen)
         if not runner.world.main:
             return None
-        return _published(bundles, runner) or _publish(bundles, runner)
+        return _published(bundles, runner, opens) or _publish(bundles, runner, opens)
 
 
 def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
@@ -168,30 +188,40 @@ def _needed(all_steps: Sequence[Step], wanted: set[str]) -> list[Step]:
     return [step for step in all_steps if step.name in wanted]
 
 
-def _published(bundles: Path, runner: Runner) -> Bundle | None:
-    """Return the bundle that was made from exactly these inputs: the current one, or one that a kill kept from it."""
+def _published(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle | None:
+    """Return the bundle that was made from exactly these inputs: the current one, or one that a kill kept from it.
+
+    One that does not open is passed over.
+    """
     same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the time differs, the inputs do not
     try:
         name = current_name(bundles)
         if name.endswith(same):
-            return open_bundle(bundles, name)
+            return _opened(bundles, name, opens)
     except BundleError:
         pass
     for path in sorted(bundles.glob(f"[0-9]*Z-{same}"), reverse=True):
         with suppress(BundleError):
-            opened = open_bundle(bundles, path.name)
+            opened = _opened(bundles, path.name, opens)
             point_current(bundles, path.name)
             return opened
     return None
 
 
-def _publish(bundles: Path, runner: Runner) -> Bundle:
+def _opened(bundles: Path, name: str, opens: Opens | None) -> Bundle:
+    opened = open_bundle(bundles, name)
+    if opens is not None:
+        opens(bundles, name)
+    return opened
+
+
+def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     building = bundles / BUILDING
     shutil.rmtree(building, ignore_errors=True)
     _lay_out(runner.root, building)
     created = datetime.now(UTC).replace(microsecond=0)
     manifest = _manifest(runner, building, bundle_name(created, runner.identity()), created)
-    publish(building, bundles, manifest)
+    publish(building, bundles, manifest, opens)
     return open_bundle(bundles, manifest.name)
 
 
@@ -240,7 +270,8 @@ def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> M
         config=runner.config.model_dump(mode="json"),
         data={"tables": read["tables"], **split},
         features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
-        dimensions={"cf": runner.config.cf.dimension, "two_tower": runner.config.two_tower.dimension},
+        dimensions={index: figures[index]["dimension"] for index in _INDEXES},
+        search={index: figures[index]["search"] for index in _INDEXES},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
         notes=_notes(split),
