@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-import numpy as np
-
 from configs.reading import SettingsError
 from corpus.sources import find
 from pipeline import quality
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
+from pipeline.manifest import manifest
 from pipeline.step import Runner, Step, hash_files
 from pipeline.steps import steps
 from pipeline.student_files import EXPORTED, WEIGHTS
-from ranking.features import STAGE1, STAGE2
-from recall.paths import TABLES
-from recall.popular.lookup import OVERALL
 from store.bundle import (
     Bundle,
     BundleError,
-    Manifest,
     Opens,
     bundle_name,
     current_name,
@@ -35,13 +29,9 @@ from store.bundle import (
     point_current,
     publish,
 )  # fmt: skip
-from store.page_row import PageText, read_text
 from store.room import room_on
-from store.tables import LmdbTable
 
 WORK, BUILDING = "work", ".building"
-_INDEXES = ("cf", "two_tower")
-_WARMUP = 8
 
 
 def build(
@@ -129,9 +119,9 @@ def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     shutil.rmtree(building, ignore_errors=True)
     _lay_out(runner.root, building)
     created = datetime.now(UTC).replace(microsecond=0)
-    manifest = _manifest(runner, building, bundle_name(created, runner.identity()), created)
-    publish(building, bundles, manifest, opens)
-    return open_bundle(bundles, manifest.name)
+    name = bundle_name(created, runner.identity())
+    publish(building, bundles, manifest(runner, building, name, created), opens)
+    return open_bundle(bundles, name)
 
 
 #: Path in the bundle -> path under the work directory.
@@ -162,47 +152,3 @@ def _lay_out(root: Path, building: Path) -> None:
     # One model or two, and what two of them have read.
     for part in (*(root / "student" / EXPORTED).iterdir(), *(root / "page_states").glob("*.npy")):
         shutil.copyfile(part, building / "cross_encoder" / part.name)
-
-
-def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:
-    figures = runner.figures
-    read = figures["read"]
-    split = {key: read[key] for key in ("start", "labels_from", "end")}
-    tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
-    rows = {table: len(opened) for table, opened in tables.items()}
-    rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
-    return Manifest(
-        name=name,
-        created=created,
-        git_commit=_git_commit(),
-        seed=runner.config.seed,
-        config=runner.config.model_dump(mode="json"),
-        data={"tables": read["tables"], **split},
-        features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
-        dimensions={index: figures[index]["dimension"] for index in _INDEXES},
-        search={index: figures[index]["search"] for index in _INDEXES},
-        rows=rows,
-        metrics={step: values for step, values in figures.items() if step != "read"},
-        notes=_notes(split),
-        warmup=[text.url for text in _popular_pages(tables["popular"], tables["pages"])],
-        files={},
-    )
-
-
-def _notes(split: dict[str, object]) -> list[str]:
-    if split["end"] is None:
-        return ["cold start: no clicks, so only the text paths recall, and the rankers learnt the judge's labels"]
-    return []
-
-
-def _popular_pages(popular: LmdbTable, pages: LmdbTable) -> list[PageText]:
-    (row,) = popular.read(np.array([OVERALL], np.uint64))
-    best = np.frombuffer(row or b"", "<u8")[:_WARMUP]
-    return [read_text(row) for row in pages.read(best) if row]
-
-
-def _git_commit() -> str:
-    try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
-    except (OSError, subprocess.CalledProcessError):
-        return ""
