@@ -62,18 +62,19 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
     copies = [Copy(old, number) for number in range(-(-count // len(old)))]
     building = bundles / "building"
     shutil.copytree(source.path, building, ignore=shutil.ignore_patterns(MANIFEST, "*.lmdb", "pages.*.npy", "*.faiss"))
+    indexes = {path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")}
     written = {
         "pages": write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old)),
         "coclick": write_table(building / "tables/coclick.lmdb", _coclick(rows["coclick"], copies)),
         "qprime": write_table(building / "tables/qprime.lmdb", _qprime(rows["qprime"], copies)),
         "popular": write_table(building / "tables/popular.lmdb", _popular(building)),
-        **{path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")},
+        **{path: len(index) for path, index in indexes.items()},
     }
     _page_states(building, source.manifest.config)
     manifest = source.manifest.model_copy(deep=True)
     manifest.created = datetime.now(UTC)
     manifest.name = bundle_name(manifest.created, f"{source.name} {count}")
-    manifest.rows = written
+    manifest.rows, manifest.search = written, {path: index.setting for path, index in indexes.items()}
     busiest = np.argsort([-int(page_row.read_facts([rows["pages"][page]])[0]["clicks_all"]) for page in old.tolist()])
     manifest.warmup = [copies[0].urls[place] for place in busiest[: len(manifest.warmup)].tolist()]
     publish(building, bundles, manifest)
@@ -130,7 +131,7 @@ def _page_states(building: Path, config: dict[str, Any]) -> None:
     pages.close()
 
 
-def _index(source: Path, target: Path, copies: list[Copy]) -> int:
+def _index(source: Path, target: Path, copies: list[Copy]) -> ann.AnnIndex:
     index = ann.load(source / "pages")
     vectors = index.vectors(np.arange(len(index)))
     new = np.concatenate([copy.of(index.pages) for copy in copies])
@@ -141,7 +142,7 @@ def _index(source: Path, target: Path, copies: list[Copy]) -> int:
     if (source / "queries.npy").is_file():
         queries = np.tile(np.load(source / "queries.npy"), (len(copies), 1))
         np.save(target / "queries.npy", queries[np.argsort(new, kind="stable")])
-    return len(grown)
+    return grown
 
 
 def main() -> None:

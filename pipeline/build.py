@@ -3,44 +3,54 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-import numpy as np
-
 from configs.reading import SettingsError
 from corpus.sources import find
 from pipeline import quality
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
+from pipeline.manifest import manifest
 from pipeline.step import Runner, Step, hash_files
 from pipeline.steps import steps
 from pipeline.student_files import EXPORTED, WEIGHTS
-from ranking.features import STAGE1, STAGE2
-from recall.paths import TABLES
-from recall.popular.lookup import OVERALL
-from store.bundle import Bundle, BundleError, Manifest, bundle_name, current_name, open_bundle, point_current, publish
-from store.page_row import PageText, read_text
+from store.bundle import (
+    Bundle,
+    BundleError,
+    Opens,
+    bundle_name,
+    current_name,
+    open_bundle,
+    opening,
+    point_current,
+    publish,
+)  # fmt: skip
 from store.room import room_on
-from store.tables import LmdbTable
 
 WORK, BUILDING = "work", ".building"
-_WARMUP = 8
 
 
 def build(
-    data: Path, bundles: Path, config: BuildConfig, until: datetime | None = None, only: Sequence[str] = ()
+    data: Path,
+    bundles: Path,
+    config: BuildConfig,
+    until: datetime | None = None,
+    only: Sequence[str] = (),
+    opens: Opens | None = None,
 ) -> Bundle | None:
     """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
+
+    `opens` is asked of a bundle before it becomes current: the gateway's own loader, where there is one.
 
     Under torchrun every process calls this: the first one builds, the others come along where models train.
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
     Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
-    tables that cannot be read; DiskFullError when there is no room, with the live bundle as it was.
+    tables that cannot be read; BundleError for a bundle that does not open and DiskFullError when there is no room,
+    with the live bundle as it was.
     """
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
@@ -54,11 +64,12 @@ def build(
             runner.run(_needed(chosen, set(only)))
             return None
         if runner.world.main:
-            shutil.rmtree(bundles / BUILDING, ignore_errors=True)  # of a killed run: the room may be needed
+            for left in (bundles / BUILDING, opening(bundles / BUILDING)):  # by a killed run: the room may be needed
+                shutil.rmtree(left, ignore_errors=True)
         runner.run(chosen)
         if not runner.world.main:
             return None
-        return _published(bundles, runner) or _publish(bundles, runner)
+        return _published(bundles, runner, opens) or _publish(bundles, runner, opens)
 
 
 def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
@@ -76,31 +87,41 @@ def _needed(all_steps: Sequence[Step], wanted: set[str]) -> list[Step]:
     return [step for step in all_steps if step.name in wanted]
 
 
-def _published(bundles: Path, runner: Runner) -> Bundle | None:
-    """Return the bundle that was made from exactly these inputs: the current one, or one that a kill kept from it."""
+def _published(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle | None:
+    """Return the bundle that was made from exactly these inputs: the current one, or one that a kill kept from it.
+
+    One that does not open is passed over.
+    """
     same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the time differs, the inputs do not
     try:
         name = current_name(bundles)
         if name.endswith(same):
-            return open_bundle(bundles, name)
+            return _opened(bundles, name, opens)
     except BundleError:
         pass
     for path in sorted(bundles.glob(f"[0-9]*Z-{same}"), reverse=True):
         with suppress(BundleError):
-            opened = open_bundle(bundles, path.name)
+            opened = _opened(bundles, path.name, opens)
             point_current(bundles, path.name)
             return opened
     return None
 
 
-def _publish(bundles: Path, runner: Runner) -> Bundle:
+def _opened(bundles: Path, name: str, opens: Opens | None) -> Bundle:
+    opened = open_bundle(bundles, name)
+    if opens is not None:
+        opens(bundles, name)
+    return opened
+
+
+def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     building = bundles / BUILDING
     shutil.rmtree(building, ignore_errors=True)
     _lay_out(runner.root, building)
     created = datetime.now(UTC).replace(microsecond=0)
-    manifest = _manifest(runner, building, bundle_name(created, runner.identity()), created)
-    publish(building, bundles, manifest)
-    return open_bundle(bundles, manifest.name)
+    name = bundle_name(created, runner.identity())
+    publish(building, bundles, manifest(runner, building, name, created), opens)
+    return open_bundle(bundles, name)
 
 
 #: Path in the bundle -> path under the work directory.
@@ -131,46 +152,3 @@ def _lay_out(root: Path, building: Path) -> None:
     # One model or two, and what two of them have read.
     for part in (*(root / "student" / EXPORTED).iterdir(), *(root / "page_states").glob("*.npy")):
         shutil.copyfile(part, building / "cross_encoder" / part.name)
-
-
-def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:
-    figures = runner.figures
-    read = figures["read"]
-    split = {key: read[key] for key in ("start", "labels_from", "end")}
-    tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
-    rows = {table: len(opened) for table, opened in tables.items()}
-    rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
-    return Manifest(
-        name=name,
-        created=created,
-        git_commit=_git_commit(),
-        seed=runner.config.seed,
-        config=runner.config.model_dump(mode="json"),
-        data={"tables": read["tables"], **split},
-        features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
-        dimensions={"cf": runner.config.cf.dimension, "two_tower": runner.config.two_tower.dimension},
-        rows=rows,
-        metrics={step: values for step, values in figures.items() if step != "read"},
-        notes=_notes(split),
-        warmup=[text.url for text in _popular_pages(tables["popular"], tables["pages"])],
-        files={},
-    )
-
-
-def _notes(split: dict[str, object]) -> list[str]:
-    if split["end"] is None:
-        return ["cold start: no clicks, so only the text paths recall, and the rankers learnt the judge's labels"]
-    return []
-
-
-def _popular_pages(popular: LmdbTable, pages: LmdbTable) -> list[PageText]:
-    (row,) = popular.read(np.array([OVERALL], np.uint64))
-    best = np.frombuffer(row or b"", "<u8")[:_WARMUP]
-    return [read_text(row) for row in pages.read(best) if row]
-
-
-def _git_commit() -> str:
-    try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
-    except (OSError, subprocess.CalledProcessError):
-        return ""

@@ -20,4 +20,4 @@ def cf_embeddings(work: Work) -> dict[str, object]:
         index = cf.build(page1, page2, near, work.config.cf, work.config.seed)
         index.save(out / "pages")
         figures[f"{name}_pages"] = len(index)
-    return figures
+    return {**figures, **index.figures()}  # of ALL, which serves

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,33 +16,53 @@ from pipeline.log import split_of
 from pipeline.work import Work
 from ranking.event import Event
 
+Page = TypeVar("Page", int, NDArray[np.uint64])
 
-def label_events(work: Work, limit: int | None) -> list[Event]:
-    """Return at most `limit` events of the label window (None: all), drawn at random.
+#: What events are made of: impressions with a click, steps of sessions, judged pairs. The first that teach are taken.
+IMPRESSIONS, STEPS, LABELS = SOURCES = ("impressions", "steps", "labels")
+SET_ASIDE = "labels set aside"  # those of them that the cross-encoder does not learn from
+OF_LOG = (IMPRESSIONS, STEPS)
 
-    Impressions with a click where the log has impressions; else steps of sessions; else, without any
-    log, judged pairs, so that a cold start still has rankers.
+_NO_IMPRESSIONS = pa.schema(
+    {"impression": pa.int64(), "page1": pa.uint64(), "page2": pa.uint64(), "clicked": pa.bool_()}
+).empty_table()
+
+
+def label_events(work: Work, limit: int | None, sources: Sequence[str] = SOURCES) -> list[Event]:
+    """Return at most `limit` events (None: all), drawn at random, of the first of `sources` that has any.
+
+    Those of the log are of the label window.
     """
-    split = split_of(work)
-    if "labels_from" not in split:
-        return _of_labels(work, limit)
-    since = pc.scalar(split["labels_from"])
-    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") >= since)
-    events = _of_impressions(impressions, limit, work.config.seed)
-    if not events:
-        events = _of_sessions(work, since, limit)
-    return events or _of_labels(work, limit)
+    return next((events for source in sources if (events := _events(work, source, limit))), [])
+
+
+def half_of(page: Page) -> Page:
+    """Return 0 or 1: the half of the pages that a page belongs to; of many pages at once, too."""
+    return page % 2  # a PageId is a hash: its last bit is a fair coin
 
 
 def past_impressions(work: Work) -> pa.Table:
-    """Return the impressions before the label window; where there are none, session steps with drawn negatives."""
+    """Return the impressions before the label window; where nobody clicked one, session steps with drawn negatives."""
     split = split_of(work)
     if "labels_from" not in split:
-        return pa.table({"impression": [], "page1": [], "page2": [], "clicked": []})
+        return _NO_IMPRESSIONS
     before = pc.field("time") < pc.scalar(split["labels_from"])
     columns = ["impression", "page1", "page2", "clicked"]
     impressions = pq.read_table(work.of("read") / "impressions.parquet", columns=columns, filters=before)
-    return impressions if len(impressions) else _drawn_impressions(work, before)
+    return impressions if pc.any(impressions["clicked"]).as_py() else _drawn_impressions(work, before)
+
+
+def _events(work: Work, source: str, limit: int | None) -> list[Event]:
+    if source not in OF_LOG:
+        return _of_labels(work, limit, source == SET_ASIDE)
+    split = split_of(work)
+    if "labels_from" not in split:
+        return []
+    since = pc.scalar(split["labels_from"])
+    if source == STEPS:
+        return _of_sessions(work, since, limit)
+    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") >= since)
+    return _of_impressions(impressions, limit, work.config.seed)
 
 
 def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event]:
@@ -62,8 +85,9 @@ def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]
     return [Event(int(steps[i, 0]), steps[i, 1:], one, None, time[i]) for i in np.sort(chosen)]
 
 
-def _of_labels(work: Work, limit: int | None) -> list[Event]:
-    table = pq.read_table(work.of("labels") / "labels.parquet").sort_by([("page1", "ascending")])
+def _of_labels(work: Work, limit: int | None, set_aside: bool) -> list[Event]:
+    table = pq.read_table(work.of("labels") / "labels.parquet", filters=pc.field("set_aside") if set_aside else None)
+    table = table.sort_by([("page1", "ascending")])
     page1, page2, quality = (table[name].to_numpy() for name in ("page1", "page2", "quality"))
     events = [Event(int(page1[a]), page2[a:b], np.round(quality[a:b]).astype(np.float32), None) for a, b in runs(page1)]
     return events[:limit]

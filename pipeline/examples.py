@@ -19,22 +19,22 @@ def page_ids(work: Work) -> NDArray[np.uint64]:
 
 
 def labels(work: Work, pages: NDArray[np.uint64]) -> Labels:
-    """Return the pairs that the input or the judge labelled."""
-    table = pq.read_table(work.of("labels") / "labels.parquet")
+    """Return the pairs that the input or the judge labelled, without those set aside for the ranker."""
+    table = pq.read_table(work.of("labels") / "labels.parquet", filters=~pc.field("set_aside"))
     page1, page2 = (np.searchsorted(pages, table[name].to_numpy()) for name in ("page1", "page2"))
     given = pc.equal(table["source"], "input").to_numpy()
     return Labels(page1, page2, table["quality"].to_numpy(), given)
 
 
 def triplets(work: Work, pages: NDArray[np.uint64], labelled: Labels) -> Triplets:
-    """Return clicked against passed pages of past impressions; without clicks, better labels against worse ones."""
+    """Return clicked against passed pages of past impressions; without any, better labels against worse ones."""
     table = past_impressions(work)
-    if len(table) == 0:
-        return _of_labels(labelled)
     clicked = table.filter(table["clicked"]).select(["impression", "page1", "page2"])
     passed = table.filter(pc.invert(table["clicked"])).select(["impression", "page2"])
     passed = passed.rename_columns(["impression", "passed"])
     joined = clicked.join(passed, "impression", join_type="inner")
+    if len(joined) == 0:
+        return _of_labels(labelled)
     counted = joined.group_by(["page1", "page2", "passed"]).aggregate([([], "count_all")])
     counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("passed", "ascending")])
     page, chosen, other = (np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed"))

@@ -27,12 +27,17 @@ Rubric = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
 def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> PagePairs:
     """Return different pairs, at most a quarter of `labels.judged` of each kind."""
     generator = np.random.default_rng(work.config.seed)
-    share = work.config.labels.judged // 4
+    share = of_each_kind(work)
     sources = (_from_log(work), _recalled(work), generator.choice(pages, (share, 2)))
     parts = [source[generator.permutation(len(source))[:share]] for source in sources]
     pairs = np.unique(np.concatenate([*parts, hard_pairs(work, rubric, share)]), axis=0)
     different: PagePairs = pairs[pairs[:, 0] != pairs[:, 1]]
     return different
+
+
+def of_each_kind(work: Work) -> int:
+    """Return how many pairs of each kind are asked for at most."""
+    return work.config.labels.judged // 4
 
 
 def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:

@@ -14,8 +14,9 @@ from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
 from corpus.pairs import TextPair
+from pipeline.events import OF_LOG, half_of, label_events
 from pipeline.pair_judge import PairJudge
-from pipeline.pairs_to_judge import Rubric, pairs_to_judge
+from pipeline.pairs_to_judge import PagePairs, Rubric, of_each_kind, pairs_to_judge
 from pipeline.work import Work
 from prompting.client import TRY_AGAIN
 from prompting.endpoint import Endpoint, read_endpoint
@@ -26,6 +27,7 @@ from prompting.prompt import load_prompt
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
 
+ENOUGH_TO_SHARE = 400  # judged pairs; of fewer the cross-encoder needs all, and stage 2 could learn nothing
 _ENOUGH_TO_CALIBRATE = 200  # given labels
 
 
@@ -38,16 +40,29 @@ def labels(work: Work) -> dict[str, object]:
     pairs = pairs[~_contains(human, pairs)]
     quality, source, figures = _judged(work, judge, pairs, given)
     scored = ~np.isnan(quality)  # a pair without a label is left out: nothing is guessed
-    if not scored.any() and not len(human):
+    if not scored.any() and not len(human) and (len(pairs) or not of_each_kind(work)):  # one page has no pair at all
         why = figures.get("unscored", "give labels, or let labels.judged be more")
         raise SettingsError(f"the judge labelled none of {len(pairs)} pairs: {why}")
     page1, page2 = np.concatenate([human, pairs[scored]]).T
     quality = np.concatenate([given["quality"].to_numpy(), quality[scored]]).astype(np.float32)
-    sources = ["input"] * len(human) + [source] * int(scored.sum())
-    table = pa.table({"page1": page1, "page2": page2, "quality": quality, "source": sources})
-    pq.write_table(table, work.directory / "labels.parquet")
+    sources = pa.array(["input"] * len(human) + [source] * int(scored.sum()), pa.string())
+    aside = np.concatenate([np.zeros(len(human), bool), _aside(work, pairs[scored])])
+    columns = {"page1": page1, "page2": page2, "quality": quality, "source": sources, "set_aside": aside}
+    pq.write_table(pa.table(columns), work.directory / "labels.parquet")
     mean = round(float(quality.mean()), 3) if len(quality) else None
-    return {"given": len(human), "judged": int(scored.sum()), "mean_quality": mean, "judge": source, **figures}
+    counted = {"given": len(human), "judged": int(scored.sum()), "set_aside": int(aside.sum())}
+    return {**counted, "mean_quality": mean, "judge": source, **figures}
+
+
+def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
+    """Return which judged pairs the cross-encoder must not learn from: half the pages', where no log teaches.
+
+    Stage 2 then learns from them, and the cross-encoder's quality is its feature: where both knew the label, stage 2
+    would learn to trust a score that serving never gives. What people labelled is the cross-encoder's, all of it.
+    """
+    if len(judged) < ENOUGH_TO_SHARE or label_events(work, 1, OF_LOG):
+        return np.zeros(len(judged), bool)
+    return half_of(judged[:, 0]) == 1
 
 
 def _judged(
@@ -55,7 +70,7 @@ def _judged(
 ) -> tuple[NDArray[np.float32], str, dict[str, object]]:
     """Return the quality of each pair (NaN: none), who says so, and what became of the pairs."""
     config = work.config.labels
-    if config.judge == "rubric":
+    if config.judge == "rubric" or not len(pairs):
         return calibrated(rubric, given)(rubric(pairs[:, 0], pairs[:, 1])), "rubric", {}
     judge = LlmJudge(endpoint_of(work.config), load_prompt(config.prompt))
     table = pq.read_table(work.of("read") / "pages.parquet", columns=["url", "title", "snippet"])

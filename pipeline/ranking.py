@@ -27,11 +27,6 @@ def collect_examples(
         asyncio.run(collect(past.candidates, events, names, writer, narrow, query_of, advance))
 
 
-def half_of(page: int) -> int:
-    """Return 0 or 1: the half of the pages that a page belongs to."""
-    return page & 1  # a PageId is a hash: its last bit is a fair coin
-
-
 def fit_ranker(
     work: Work,
     groups: lightgbm.Groups | None,
@@ -41,9 +36,13 @@ def fit_ranker(
     start: str | None = None,
     held_out: lightgbm.Groups | None = None,
 ) -> dict[str, object]:
-    """Train on the groups and write the model to `file`; return figures. Raises ValueError without a group."""
-    if groups is None:
-        raise ValueError("no example holds both a page to prefer and one to pass over: is the log longer than a day?")
+    """Train on the groups and write the model to `file`; return figures.
+
+    Groups that are too few teach nothing: the model then has no tree.
+    """
+    if groups is None or not lightgbm.teach(groups, config):
+        lightgbm.write_untrained(names, work.directory / file)
+        return {"groups": 0, "rows": 0, "positions": False, "trees": 0}
     with progress("training", config.trees) as advance:
         path, seed = work.directory / file, work.config.seed
         trees = lightgbm.train(groups, names, config, seed, path, advance, start, held_out)

@@ -27,7 +27,7 @@ from pipeline.student_judge import StudentJudge
 from pipeline.work import Work
 from recall.qprime.found import PageFacts
 from recall.qprime.row import HEAD, day_of
-from store.bundle import Bundle, bundle_name_after, publish
+from store.bundle import Bundle, Opens, bundle_name_after, publish
 from store.tables import LmdbTable, key_prefix, write_table
 from store.unknown_pages import UnknownPage
 
@@ -54,9 +54,11 @@ class Rows(Protocol):
 class BundleRows:
     """The rows of the current bundle: renewed ones make a new bundle, which shares every other file."""
 
-    def __init__(self, bundles: Path, bundle: Bundle) -> None:
+    def __init__(self, bundles: Path, bundle: Bundle, opens: Opens | None = None) -> None:
+        """Publish a new bundle only once `opens` has opened it."""
         self._bundles = bundles
         self._bundle = bundle
+        self._opens = opens
 
     def days(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the day of each page's row, -1 where there is none."""
@@ -81,8 +83,8 @@ class BundleRows:
         manifest.created = max(datetime.now(UTC).replace(microsecond=0), manifest.created + timedelta(seconds=1))
         manifest.name = bundle_name_after(self._bundle.name, manifest.created)
         manifest.rows[TABLE] = rows
-        _copy(building / _FILE, self._bundles / "work" / TABLE / f"{TABLE}.lmdb")
-        publish(building, self._bundles, manifest)
+        published = publish(building, self._bundles, manifest, self._opens)
+        _copy(published / _FILE, self._bundles / "work" / TABLE / f"{TABLE}.lmdb")
         return manifest.name
 
 

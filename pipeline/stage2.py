@@ -8,52 +8,74 @@ import numpy as np
 
 from cascade.types import Candidates, Query
 from pipeline import leak
-from pipeline.events import label_events
-from pipeline.ranking import collect_examples, fit_ranker, half_of
+from pipeline.events import half_of, label_events
+from pipeline.examples import page_ids
+from pipeline.learnt_from import for_stage2
+from pipeline.ranking import collect_examples, fit_ranker
 from pipeline.snapshot import Snapshot, snapshot
 from pipeline.student_files import EXPORTED
 from pipeline.work import Work
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
+from ranking.event import Event
 from ranking.examples import GroupWriter
-from ranking.features import STAGE1, STAGE2, STAGE2_START
+from ranking.features import STAGE1, STAGE2, STAGE2_START, Matrix, matrix
 from ranking.lightgbm.score import LightGbmScorer
 
 STAGE1_KEPT = 30
+HELD_OUT = "held_out.npy"
+
+Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
 
 
 def stage2(work: Work) -> dict[str, object]:
     """Train the stage 2 ranker on what stage 1 lets through, with both heads as features.
 
-    A fifth of the pages is kept out; over their candidates the blend takes its μ and σ.
+    A fifth of the pages is kept out; over all their candidates the blend takes its μ and σ.
     """
-    pages = _sampled_pages(work)
-    held_out = set(pages[: max(1, len(pages) // 5)])
-    wanted = set(pages)
-    events = [event for event in label_events(work, None) if event.page in wanted]
-    leak.check(work, events)
+    events = label_events(work, None, for_stage2(work)) or _that_teach_nothing(work)
+    pages = _sampled_pages(work, events)
+    chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
+    leak.check(work, [event for event in events if event.page in chosen])
     writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
+    seen: dict[bool, list[Matrix]] = {True: [], False: []}
     with snapshot(work) as past:
         narrow = _narrow(work, past)
-        for kept, writer in writers.items():
-            part = [event for event in events if (event.page not in held_out) == kept]
-            collect_examples(past, part, STAGE2, narrow, writer, "stage 2 examples" if kept else "held-out pages")
+        for kept, part in ((True, chosen - held_out), (False, held_out)):
+            of_part = [event for event in events if event.page in part]
+            title = "stage 2 examples" if kept else "held-out pages"
+            collect_examples(past, of_part, STAGE2, _noting(narrow, seen[kept]), writers[kept], title)
+    nothing = np.empty((0, len(STAGE2)), np.float32)
+    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(seen[False] or seen[True])]))
     held = writers[False].groups()
-    figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
-    held = held or writers[True].groups()
-    assert held is not None  # noqa: S101 - fit_ranker has refused it
-    np.save(work.directory / "held_out.npy", held.features)
-    return figures
+    return fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
 
 
-def _sampled_pages(work: Work) -> list[int]:
+def _that_teach_nothing(work: Work) -> list[Event]:
+    """Return events of pages drawn at random, without a choice: the blend needs scores where readers taught nothing."""
+    pages, none = page_ids(work), np.empty(0, np.uint64)
+    drawn = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
+    return [Event(page, none, np.empty(0, np.float32), None) for page in drawn.tolist()]
+
+
+def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
     """Return pages drawn as traffic draws them, each once."""
-    events = label_events(work, None)
     order = np.random.default_rng(work.config.seed).permutation(len(events))
     return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
 
 
-def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitable[Candidates]]:
+def _noting(narrow: Narrow, seen: list[Matrix]) -> Narrow:
+    """Return `narrow`, noting the features of all that it leaves: shown or not, as serving blends them."""
+
+    async def noting(query: Query, candidates: Candidates) -> Candidates:
+        left = await narrow(query, candidates)
+        seen.append(matrix(query, left, STAGE2))
+        return left
+
+    return noting
+
+
+def _narrow(work: Work, past: Snapshot) -> Narrow:
     """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
     rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)

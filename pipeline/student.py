@@ -60,11 +60,11 @@ def student(work: Work) -> dict[str, object]:
     found = _parity(model, tokens, labelled, out)
     shutil.rmtree(out / _FLOAT)
     (out / "student.checkpoint").unlink(missing_ok=True)
-    found.check(_taught(work.config.cross_encoder.click_share))
+    found.check(_taught(work.config.cross_encoder.click_share, figures))
     return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
 
 
-def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, object]]:
+def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, int]]:
     config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
     inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
     with progress("training cross-encoder", config.steps) as advance:
@@ -76,10 +76,11 @@ def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels
         return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
 
 
-def _taught(click_share: float) -> list[str]:
-    """Return the heads that learnt anything."""
-    shares = zip(parity.HEADS, (click_share, 1 - click_share), strict=True)
-    return [head for head, share in shares if share > 0]
+def _taught(click_share: float, figures: dict[str, int]) -> list[str]:
+    """Return the heads that learnt anything: from the pool, or else from triplets and labels."""
+    of_click, of_quality = (figures.get(name, figures.get("pool")) for name in ("triplets", "labels"))
+    lessons = zip(parity.HEADS, (click_share, 1 - click_share), (of_click, of_quality), strict=True)
+    return [head for head, share, count in lessons if share > 0 and count]
 
 
 def _warm_start(work: Work, model: CrossEncoder) -> str:
@@ -120,11 +121,22 @@ def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | No
     return lower
 
 
+def _compared(labelled: Labels, pages: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs that the models are compared on: labelled ones, or any where those are too few to rank."""
+    generator = np.random.default_rng(0)
+    rows = generator.permutation(len(labelled.page1))[:_PARITY_PAIRS]
+    if len(rows) >= parity.ENOUGH_TO_RANK:
+        return labelled.page1[rows], labelled.page2[rows]
+    any_two = generator.permutation(min(pages, parity.ENOUGH_TO_RANK) ** 2)[: parity.ENOUGH_TO_RANK]
+    page1, page2 = np.divmod(any_two, min(pages, parity.ENOUGH_TO_RANK))
+    return np.concatenate([labelled.page1[rows], page1]), np.concatenate([labelled.page2[rows], page2])
+
+
 def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path) -> parity.Parity:
-    rows = np.random.default_rng(0).permutation(len(labelled.page1))[:_PARITY_PAIRS]
+    page1, page2 = _compared(labelled, len(tokens))
     batches = [
-        ([tokens[row] for row in labelled.page1[part]], [tokens[row] for row in labelled.page2[part]])
-        for part in np.array_split(rows, max(1, len(rows) // _PARITY_BATCH))
+        ([tokens[row] for row in page1[part]], [tokens[row] for row in page2[part]])
+        for part in np.array_split(np.arange(len(page1)), max(1, len(page1) // _PARITY_BATCH))
     ]
     cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
     trained = Scores(model).eval()

@@ -44,7 +44,7 @@ def two_tower(work: Work) -> dict[str, object]:
     for name in ("embeddings.npy", "encoder.checkpoint"):
         (out / name).unlink(missing_ok=True)
     curves["heads"] = curve.thinned()
-    return {"pages": len(index), "dimension": index.dimension, "pairs": len(pairs.query), "curves": curves}
+    return {"pages": len(index), **index.figures(), "pairs": len(pairs.query), "curves": curves}
 
 
 def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:

@@ -8,6 +8,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from recall import ann_search
+from recall.ann_search import Search
+
 _FLAT_BELOW = 50_000
 _HNSW_BELOW = 5_000_000
 _HNSW_LINKS = 32
@@ -16,16 +19,27 @@ _HNSW_LINKS = 32
 class AnnIndex:
     """Vectors of pages: search for the nearest, or compare with given pages."""
 
-    def __init__(self, index: faiss.Index, pages: NDArray[np.uint64]) -> None:
+    def __init__(self, index: faiss.Index, pages: NDArray[np.uint64], search: Search | None = None) -> None:
         if index.ntotal != len(pages):
             raise ValueError(f"the index holds {index.ntotal} vectors for {len(pages)} pages")
         self._index = index
         self.pages = pages
+        self.measured = search  # None of an index that was loaded: its file holds the setting alone
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
         return int(self._index.d)
+
+    @property
+    def setting(self) -> str:
+        """How it searches, in FAISS's words; "" where it compares with every vector."""
+        return ann_search.setting_of(self._index)
+
+    def figures(self) -> dict[str, object]:
+        """Return what the manifest tells of it: what was built, which may differ from what was asked."""
+        measured = {} if self.measured is None else {"recall_at_50": self.measured.recall}
+        return {"dimension": self.dimension, "search": self.setting, **measured}
 
     def __len__(self) -> int:
         return len(self.pages)
@@ -81,10 +95,13 @@ class AnnIndex:
         np.save(f"{path}.pages.npy", self.pages)
 
 
-def build(pages: NDArray[np.uint64], vectors: NDArray[np.float32]) -> AnnIndex:
+def build(
+    pages: NDArray[np.uint64], vectors: NDArray[np.float32], queries: NDArray[np.float32] | None = None
+) -> AnnIndex:
     """Return an index of unit vectors (rows, dimension) float32; vectors of length 0 are left out.
 
-    Flat below 50,000 pages, HNSW to 5 million, IVF-PQ beyond.
+    Flat below 50,000 pages, HNSW to 5 million, IVF-PQ beyond. How hard those two search is chosen by what they find
+    for some of `queries` (unit vectors; the pages' own where none are given).
     """
     length = np.linalg.norm(vectors, axis=1)
     kept = np.flatnonzero(length > 1e-9)
@@ -94,7 +111,9 @@ def build(pages: NDArray[np.uint64], vectors: NDArray[np.float32]) -> AnnIndex:
     if not index.is_trained:
         index.train(unit)
     index.add(unit)
-    return AnnIndex(index, pages[kept])
+    exact = isinstance(index, faiss.IndexFlat)
+    search = Search() if exact else ann_search.tune(index, unit, unit if queries is None else queries)
+    return AnnIndex(index, pages[kept], search)
 
 
 def load(path: Path) -> AnnIndex:
@@ -126,8 +145,7 @@ def _new_index(rows: int, dimension: int) -> faiss.Index:
     if rows < _FLAT_BELOW:
         return faiss.IndexFlatIP(dimension)
     if rows < _HNSW_BELOW:
-        index = faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efSearch = 128
-        return index
+        return faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
     lists = 1 << int(np.log2(4 * np.sqrt(rows)))
-    return faiss.index_factory(dimension, f"IVF{lists},PQ{dimension // 2}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)
+    parts = dimension if dimension % 2 else dimension // 2  # each of as many numbers
+    return faiss.index_factory(dimension, f"IVF{lists},PQ{parts}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)

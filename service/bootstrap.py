@@ -173,12 +173,14 @@ def _check_sizes(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], r
     found |= {name: len(index) for name, index in recall.indexes.items()}
     _agree(bundle, "rows", found, manifest.rows)
     _agree(bundle, "dimension", {name: index.dimension for name, index in recall.indexes.items()}, manifest.dimensions)
+    if manifest.search:  # an older bundle does not say
+        _agree(bundle, "search", {name: index.setting for name, index in recall.indexes.items()}, manifest.search)
 
 
-def _agree(bundle: Bundle, what: str, found: dict[str, int], listed: dict[str, int]) -> None:
-    for name, number in found.items():
-        if listed.get(name) != number:
-            problem = f"{name}: {what} {number}, where the manifest says {listed.get(name)}"
+def _agree(bundle: Bundle, what: str, found: Mapping[str, int | str], listed: Mapping[str, int | str]) -> None:
+    for name, value in found.items():
+        if listed.get(name) != value:
+            problem = f"{name}: {what} {value}, where the manifest says {listed.get(name)}"
             raise BundleError(f"bundle {bundle.name}: {problem}: build it again")
 
 

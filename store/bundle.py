@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ class Manifest(BaseModel):
     data: dict[str, Any] = Field(description="input tables, rows read and rejected, time windows")
     features: dict[str, list[str]] = Field(description="model -> feature names in the model's order")
     dimensions: dict[str, int] = Field(description="index -> vector dimension")
+    search: dict[str, str] = Field(default_factory=dict, description="index -> setting of its search, '' where exact")
     rows: dict[str, int] = Field(description="table or index -> rows")
     metrics: dict[str, Any] = Field(default_factory=dict, description="offline figures")
     notes: list[str] = Field(default_factory=list, description="what a reader of the figures must know")
@@ -70,20 +73,33 @@ class Bundle:
         return name in self.manifest.files
 
 
-def publish(building: Path, bundles: Path, manifest: Manifest) -> Path:
+#: Returns when a gateway can serve the bundle of that name under the directory; raises BundleError when it cannot.
+Opens = Callable[[Path, str], None]
+
+
+def publish(building: Path, bundles: Path, manifest: Manifest, opens: Opens | None = None) -> Path:
     """Make the finished directory `building` the current bundle of `bundles`.
 
     Files are hashed and fsynced, the manifest is written last, the directory is renamed into place
-    and `current` is pointed at it: a kill at any moment leaves the old bundle live.
+    and `current` is pointed at it: a kill at any moment leaves the old bundle live. With `opens` that is asked first;
+    a bundle that does not open is removed, and its BundleError is raised.
     """
     manifest.files = {str(p.relative_to(building)): file_hash(p) for p in _files(building)}
     write_atomically(building / MANIFEST, manifest.model_dump_json(indent=1).encode())
     fsync_tree(building)
     target = bundles / manifest.name
-    building.rename(target)
+    if opens is None:
+        building.rename(target)
+    else:
+        _rename_opened(building, target, opens)
     _fsync(bundles)
     point_current(bundles, manifest.name)
     return target
+
+
+def opening(building: Path) -> Path:
+    """Return the directory in which `publish` opens what is in `building`; a kill may leave it behind."""
+    return building.with_name(f"{building.name}.opening")
 
 
 def point_current(bundles: Path, name: str) -> None:
@@ -203,6 +219,19 @@ def fsync_tree(directory: Path) -> None:
     """Write a directory, all below it and their names to the disk."""
     for path in (*directory.rglob("*"), directory):
         _fsync(path)
+
+
+def _rename_opened(building: Path, target: Path, opens: Opens) -> None:
+    """Rename a bundle into place once it has opened under its own name, where nobody else looks for one."""
+    aside = opening(building)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    building.rename(aside / target.name)
+    try:
+        opens(aside, target.name)
+        (aside / target.name).rename(target)
+    finally:
+        shutil.rmtree(aside)
 
 
 def _files(directory: Path) -> list[Path]:

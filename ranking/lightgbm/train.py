@@ -57,6 +57,17 @@ def joined(parts: Sequence[Groups | None]) -> Groups | None:
     )
 
 
+def teach(groups: Groups | None, config: LightGbmConfig) -> bool:
+    """Return whether there are rows for two leaves: with fewer, no tree can tell any two apart."""
+    return groups is not None and len(groups.gain) >= 2 * config.smallest_leaf
+
+
+def write_untrained(names: tuple[str, ...], path: Path) -> None:
+    """Write a ranker without trees, which scores all alike: rows keep their order, or that of the feature `start`."""
+    data = lightgbm.Dataset(np.zeros((1, len(names)), np.float32), [0], group=[1], feature_name=list(names))
+    lightgbm.Booster({"objective": "lambdarank", "verbosity": -1}, data).save_model(str(path))
+
+
 def train(
     groups: Groups,
     names: tuple[str, ...],

@@ -57,8 +57,9 @@ def write(
     out: Path, pages: NDArray[np.uint64], embeddings: NDArray[np.float32], query_head: Head, page_head: Head
 ) -> ann.AnnIndex:
     """Write `pages.faiss` (page tower) and `queries.npy` (query tower, float16, rows as the index's pages)."""
-    index = ann.build(pages, apply_head(page_head, embeddings))
+    queries = apply_head(query_head, embeddings)
+    index = ann.build(pages, apply_head(page_head, embeddings), queries)
     index.save(out / "pages")
     rows = np.searchsorted(pages, index.pages)
-    np.save(out / "queries.npy", apply_head(query_head, embeddings)[rows].astype(np.float16))
+    np.save(out / "queries.npy", queries[rows].astype(np.float16))
     return index

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.build import WORK, build
 from pipeline.config import BuildConfig
 from pipeline.work import Work
+from service.swap.opening import opens
 from store.bundle import Bundle
 
 #: Section of the build's settings -> what an arm changes there.
@@ -79,7 +80,7 @@ class Arms:
         directory = self._directory(name)
         if not directory.is_dir():
             self._begin(arm, directory)
-        return build(self.data, directory, self._config(arm), self.until, [arm.only] if arm.only else [])
+        return build(self.data, directory, self._config(arm), self.until, [arm.only] if arm.only else [], opens)
 
     def work(self, name: str) -> Work:
         """Return the finished steps of an arm."""

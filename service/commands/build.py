@@ -39,9 +39,10 @@ def build(
 ) -> None:
     """Build every part that is not built yet from these inputs, and publish the bundle."""
     from pipeline.build import build as run
+    from service.swap.opening import opens
 
     until = until.replace(tzinfo=UTC) if until else None
-    bundle = run(data, bundles, config_of(config, profile, overrides), until, [step] if step else [])
+    bundle = run(data, bundles, config_of(config, profile, overrides), until, [step] if step else [], opens)
     if bundle is not None:
         typer.echo(f"{bundle.path} is current: {bundle.manifest.rows['pages']:,} pages")
 

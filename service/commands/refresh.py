@@ -39,6 +39,7 @@ def qprime(
 
     from pipeline.qprime import today
     from pipeline.refresh import BundleRows, RedisRows, refresh_qprime
+    from service.swap.opening import opens
     from store.bundle import open_bundle
     from store.redis_client import connected
     from store.redis_url import parse
@@ -49,7 +50,7 @@ def qprime(
     bundle = open_bundle(bundles)
     with ExitStack() as stack:
         waiting: UnknownPages = SqliteUnknownPages(bundles / FILE)
-        rows: BundleRows | RedisRows = BundleRows(bundles, bundle)
+        rows: BundleRows | RedisRows = BundleRows(bundles, bundle, opens)
         if redis is not None:
             client = stack.enter_context(connected(parse(redis)))
             waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)

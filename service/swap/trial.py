@@ -50,6 +50,15 @@ async def run(order: Order) -> Verdict:
         process.kill()  # a caller that was cancelled leaves nothing behind; a process that ended does not mind
 
 
+def run_here(order: Order) -> Verdict:
+    """Check a bundle in a new process and wait for it, where no event loop runs. Raises Refused."""
+    process = _start()
+    try:
+        return _finish(process, order)
+    finally:
+        process.kill()
+
+
 def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "service.swap.check"]
     try:

@@ -210,21 +210,21 @@ async def test_heads_score_candidates_from_their_token_ids(model: CrossEncoder, 
 
 
 def test_parity_compares_scores_and_ranks() -> None:
-    trained = (np.arange(10, dtype=np.float32), np.ones(10, np.float32) * np.arange(10, dtype=np.float32))
+    trained = (np.arange(200, dtype=np.float32), np.ones(200, np.float32) * np.arange(200, dtype=np.float32))
     shifted = (trained[0] + np.float32(1e-5), trained[1])
     found = parity.measure(trained, shifted, (trained[0] * 2, trained[1] * 2))
     found.check()
-    assert found.float_difference == pytest.approx(1e-5, rel=0.1)
+    assert found.float_difference == pytest.approx(1e-5, abs=1e-5)
     assert found.int8_click == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (parity.Parity(10, 2e-4, 1.0, 1.0), r"ONNX differs from torch by 2\.0e-04"),
-        (parity.Parity(10, float("nan"), 1.0, 1.0), "ONNX differs from torch by nan"),
-        (parity.Parity(10, 0.0, 0.97, 1.0), r"int8 click scores correlate 0\.9700"),
-        (parity.Parity(10, 0.0, 1.0, float("nan")), "int8 quality scores correlate nan"),
+        (parity.Parity(200, 2e-4, 1.0, 1.0), r"ONNX differs from torch by 2\.0e-04"),
+        (parity.Parity(200, float("nan"), 1.0, 1.0), "ONNX differs from torch by nan"),
+        (parity.Parity(200, 0.0, 0.97, 1.0), r"int8 click scores correlate 0\.9700"),
+        (parity.Parity(200, 0.0, 1.0, float("nan")), "int8 quality scores correlate nan"),
     ],
 )
 def test_models_that_drifted_apart_are_refused(found: parity.Parity, message: str) -> None:
@@ -232,7 +232,27 @@ def test_models_that_drifted_apart_are_refused(found: parity.Parity, message: st
         found.check()
 
 
-def test_a_head_that_learnt_nothing_may_drift() -> None:
-    parity.Parity(10, 0.0, 1.0, 0.5).check(["click"])
+def test_a_handful_of_pairs_is_judged_by_the_scores_not_by_their_order() -> None:
+    exact = np.array([1.0, 1.01, 3.0, 2.0, 0.5, 4.0], np.float32)
+    swapped = exact + np.array([0.02, 0.0, 0.02, -0.02, 0.0, 0.02], np.float32)
+    found = parity.measure((exact, exact), (exact, exact), (swapped, swapped))
+    assert found.int8_click < parity.INT8_SPEARMAN
+    found.check()
+    other = exact[::-1].copy()
+    with pytest.raises(parity.ParityError, match=r"int8 click scores differ from float32 by \d"):
+        parity.measure((exact, exact), (exact, exact), (other, exact)).check()
+
+
+def test_pairs_that_are_all_alike_have_no_order() -> None:
+    alike = np.full(300, 2.0, np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.01, 300).astype(np.float32)
+    for exact, int8 in ((alike, alike), (alike, alike + noise), (alike + noise, alike + noise[::-1])):
+        parity.measure((exact, exact), (exact, exact), (int8, int8)).check()
     with pytest.raises(parity.ParityError, match="int8 click"):
-        parity.Parity(10, 0.0, 0.5, 1.0).check(["click"])
+        parity.measure((alike, alike), (alike, alike), (alike + 10 * noise, alike)).check()
+
+
+def test_a_head_that_learnt_nothing_may_drift() -> None:
+    parity.Parity(200, 0.0, 1.0, 0.5).check(["click"])
+    with pytest.raises(parity.ParityError, match="int8 click"):
+        parity.Parity(200, 0.0, 0.5, 1.0).check(["click"])

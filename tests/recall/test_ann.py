@@ -100,3 +100,79 @@ def test_an_index_that_does_not_fit_on_the_disk_is_an_error_and_not_a_shorter_fi
             index.save(tmp_path / "short")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def clustered(rows: int, dimension: int = 16, seed: int = 0) -> np.ndarray:
+    """Return unit vectors that lie in groups of twenty, as pages of one topic do."""
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(size=(rows // 20, dimension))
+    vectors = centres[generator.integers(len(centres), size=rows)] + 0.5 * generator.normal(size=(rows, dimension))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def recall_at_50(index: ann.AnnIndex, vectors: np.ndarray, asked: np.ndarray) -> float:
+    nearest = np.argsort(-asked @ vectors.T, axis=1)[:, :50]
+    found = [set(index.search(vector, 50)[0].tolist()) for vector in asked]
+    return float(np.mean([len(set(row.tolist()) & pages) / 50 for row, pages in zip(nearest, found, strict=True)]))
+
+
+@pytest.fixture(params=["flat", "hnsw", "ivf", "ivf of an odd dimension"], scope="module")
+def of_each_kind(request: pytest.FixtureRequest) -> tuple[ann.AnnIndex, np.ndarray]:
+    """An index of each kind that a corpus of some size gets, and its vectors; pages are 0, 1, 2 and so on."""
+    below = {"flat": (1 << 30, 1 << 30), "hnsw": (100, 1 << 30)}.get(request.param, (100, 200))
+    vectors = clustered(4_000, 15 if "odd" in request.param else 16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ann, "_FLAT_BELOW", below[0])
+        patch.setattr(ann, "_HNSW_BELOW", below[1])
+        return ann.build(np.arange(len(vectors), dtype=np.uint64), vectors), vectors
+
+
+def test_every_kind_of_index_finds_what_exact_search_finds(of_each_kind) -> None:
+    index, vectors = of_each_kind
+    asked = vectors[::40]
+    assert recall_at_50(index, vectors, asked) >= 0.94  # of other vectors than those it was measured on
+    assert index.measured.recall >= 0.95
+
+
+def test_every_kind_of_index_comes_back_with_its_setting(of_each_kind, tmp_path: Path) -> None:
+    index, vectors = of_each_kind
+    index.save(tmp_path / "pages")
+    loaded = ann.load(tmp_path / "pages")
+    assert loaded.setting == index.setting == index.measured.setting
+    for vector in vectors[:20]:
+        assert loaded.search(vector, 50)[0].tolist() == index.search(vector, 50)[0].tolist()
+
+
+def test_every_kind_of_index_compares_with_given_pages(of_each_kind) -> None:
+    index, vectors = of_each_kind
+    pages = np.array([3, 9_999, 77], np.uint64)
+    assert index.cosines(vectors[5], pages).tolist() == pytest.approx(
+        [vectors[5] @ vectors[3], np.nan, vectors[5] @ vectors[77]], abs=1e-6, nan_ok=True
+    )
+    assert index.vector(12).tolist() == pytest.approx(vectors[12].tolist(), abs=1e-6)
+    assert index.vectors(np.array([1, 2])).shape == (2, vectors.shape[1])
+
+
+def test_where_no_setting_finds_enough_the_best_is_taken_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
+    monkeypatch.setattr("recall.ann_search._EF_SEARCH", (1, 2))
+    vectors = np.random.default_rng(0).normal(size=(2_000, 32)).astype(np.float32)
+    index = ann.build(np.arange(2_000, dtype=np.uint64), vectors)
+    assert index.setting == "efSearch=2"
+    assert 0 < index.measured.recall < 0.95
+    assert not index.measured.enough
+
+
+def test_pages_of_one_text_are_as_near_as_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
+    vectors = np.repeat(clustered(40), 60, axis=0)
+    index = ann.build(np.arange(len(vectors), dtype=np.uint64), vectors)
+    assert index.measured.enough
+
+
+def test_an_index_is_measured_with_the_vectors_that_will_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
+    vectors, elsewhere = clustered(4_000), np.random.default_rng(5).normal(size=(200, 16)).astype(np.float32)
+    elsewhere /= np.linalg.norm(elsewhere, axis=1, keepdims=True)
+    index = ann.build(np.arange(4_000, dtype=np.uint64), vectors, elsewhere)
+    assert recall_at_50(index, vectors, elsewhere) == pytest.approx(index.measured.recall, abs=1e-3)

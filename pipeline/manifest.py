@@ -1,0 +1,83 @@
+"""What the manifest tells of a build: what was made of what, what the figures do not say, what to warm up with."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from cascade.types import Candidates, Query, Trigger
+from pipeline import learnt_from
+from pipeline.step import Runner
+from ranking.features import STAGE1, STAGE2
+from ranking.filters import standard
+from recall.ann_search import ENOUGH
+from recall.paths import TABLES
+from recall.popular.lookup import OVERALL
+from store.bundle import Manifest
+from store.page_row import FACTS, read_facts, read_text, read_tokens
+from store.tables import LmdbTable
+
+_INDEXES = ("cf", "two_tower")
+_WARMUP = 8
+
+
+def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:
+    """Return the manifest of the bundle that lies in `building`, without its files."""
+    figures = runner.figures
+    read = figures["read"]
+    tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
+    rows = {table: len(opened) for table, opened in tables.items()}
+    rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
+    warmup = list(islice(_answerable(tables["popular"], tables["pages"]), _WARMUP))
+    for table in tables.values():
+        table.close()
+    return Manifest(
+        name=name,
+        created=created,
+        git_commit=_git_commit(),
+        seed=runner.config.seed,
+        config=runner.config.model_dump(mode="json"),
+        data={"tables": read["tables"], **{key: read[key] for key in ("start", "labels_from", "end")}},
+        features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
+        dimensions={index: figures[index]["dimension"] for index in _INDEXES},
+        search={index: figures[index]["search"] for index in _INDEXES},
+        rows=rows,
+        metrics={step: values for step, values in figures.items() if step != "read"},
+        notes=[*learnt_from.notes(figures), *_searches(figures)],
+        warmup=warmup,
+        files={},
+    )
+
+
+def _searches(figures: dict[str, dict[str, float]]) -> Iterator[str]:
+    for index in _INDEXES:
+        if (recall := figures[index]["recall_at_50"]) < ENOUGH:
+            yield f"{index}: its index finds {recall:.2f} of the 50 nearest pages, where {ENOUGH:.2f} are asked for"
+
+
+def _answerable(popular: LmdbTable, pages: LmdbTable) -> Iterator[str]:
+    """Yield the URLs of popular pages beside which the filters leave another popular page, the most popular first.
+
+    A gateway takes an empty answer to a warm-up page for a broken bundle; the only page of its language has no other.
+    """
+    (row,) = popular.read(np.array([OVERALL], np.uint64))
+    rows = [row for row in pages.read(np.frombuffer(row or b"", "<u8")) if row]
+    facts = read_facts(rows)
+    others = Candidates(facts["page"], {name: facts[name] for name in FACTS.names or () if name != "page"})
+    for row, fact in zip(rows, facts, strict=True):
+        text = read_text(row)
+        query = Query(text.url, int(fact["page"]), trigger=Trigger(True, fact, read_tokens(row, fact)))
+        if np.all([rule.keep(query, others) for rule in standard()], axis=0).any():
+            yield text.url
+
+
+def _git_commit() -> str:
+    try:
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
+    except (OSError, subprocess.CalledProcessError):
+        return ""
