@@ -28,7 +28,7 @@ from corpus.pairs import TextPair
 from evaluation.pairwise_accuracy import pairwise_accuracy
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
-from pipeline.student import EXPORTED
+from pipeline.student_files import EXPORTED
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.text_pairs import TextPairScorer
 from ranking.quality.text_pairs import RubricTextJudge

@@ -26,7 +26,7 @@ from pipeline.build import build
 from pipeline.config import BuildConfig
 from pipeline.qprime import rows_of
 from pipeline.refresh import RedisRows
-from pipeline.step import Work
+from pipeline.work import Work
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge

@@ -1,4 +1,4 @@
-"""The build: the steps in order, and what publishing makes of them."""
+"""The build: runs the steps, and what publishing makes of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import numpy as np
 
 from configs.reading import SettingsError
 from corpus.sources import find
-from pipeline import log, page_states, qprime, quality, ranking, student, teachers, text, two_tower
+from pipeline import quality
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
 from pipeline.step import Runner, Step, hash_files
+from pipeline.steps import steps
+from pipeline.student_files import EXPORTED, WEIGHTS
 from ranking.features import STAGE1, STAGE2
 from recall.paths import TABLES
 from recall.popular.lookup import OVERALL
@@ -28,100 +30,6 @@ from store.tables import LmdbTable
 
 WORK, BUILDING = "work", ".building"
 _WARMUP = 8
-
-
-def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]:
-    """Return every step that makes an artifact, in an order in which each finds what it reads.
-
-    Distillation asks for teachers before the student; a student that judges Q' comes before Q'.
-    """
-    distil, student_first = config.cross_encoder.distil, config.qprime.judge == "student"
-    counted = ("read", "counts")
-    recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
-    judging = ("ranking.quality.likeness", "ranking.quality.pages", "ranking.quality.rubric")
-    examples = (
-        "ranking.features", "ranking.examples", "ranking.lightgbm.train", "pipeline.events", "pipeline.leak",
-        "pipeline.ranking", "pipeline.snapshot",
-    )  # fmt: skip
-    training = (
-        "pipeline.examples", "ranking.cross_encoder.examples", "ranking.cross_encoder.losses",
-        "ranking.cross_encoder.model", "pipeline.events", "text_model.base", "text_model.export",
-        "text_model.pair_encoder", "text_model.training",
-    )  # fmt: skip
-    teaching = tuple(f"ranking.teachers.{name}" for name in ("logits", "model", "stamp", "train"))
-    taught = Step(
-        "teachers", teachers.teachers,
-        after=(*counted, "text", "two_tower", "cf", *([] if student_first else ["qprime"]), "labels"),
-        config=("teachers", "text"), code=(*training, "pipeline.pool", "pipeline.teachers", *teaching), shared=True,
-    )  # fmt: skip
-    searched = Step(
-        "qprime", qprime.qprime, after=("read", "text", *(["student"] if student_first else [])),
-        config=("qprime", "text"),
-        code=(
-            "pipeline.qprime", "pipeline.quality", "pipeline.student_judge", "recall.qprime.build",
-            "recall.qprime.distinct", "recall.qprime.found", "recall.qprime.words", "recall.qprime.engines.embedded",
-            "recall.qprime.generic_queries", "recall.qprime.query_filters", "recall.qprime.query_language",
-            "recall.qprime.writers.information_need", "recall.qprime.writers.key_phrases", "recall.qprime.writers.llm",
-            "recall.qprime.written", "prompting.prompts", *judging,
-        ),
-        seeded=False,
-    )  # fmt: skip
-    return [
-        Step(
-            "read", log.reader(data, until), config=("examples", "fragment_hosts"),
-            code=("corpus.page_facts", "corpus.reader", "corpus.text", "corpus.url"), seeded=False,
-        ),
-        Step(
-            "text", text.text, after=("read",), config=("text",), code=(
-                "pipeline.text", "text_model.base", "text_model.export", "text_model.tokens",
-                "recall.two_tower.build", "recall.ann",
-            ),
-            seeded=False,
-        ),
-        Step(
-            "counts", log.count, after=("read",), config=("engine", "reach"),
-            code=("corpus.counts", "recall.coclick.build", "pipeline.log"), seeded=False,
-        ),
-        Step(
-            "pages", log.pages, after=(*counted, "text"), code=("store.page_row", "recall.popular.build"), seeded=False,
-        ),
-        Step(
-            "coclick", log.coclicks, after=(*counted, "text"), config=("coclick", "engine"),
-            code=("recall.coclick.build", "recall.coclick.row"), seeded=False,
-        ),
-        Step("cf", log.cf_embeddings, after=counted, config=("cf",), code=("recall.cf.build", "recall.ann")),
-        Step(
-            "two_tower", two_tower.two_tower, after=(*counted, "text"), config=("two_tower", "text"),
-            code=("pipeline.two_tower", "recall.two_tower.train", "recall.two_tower.build", "recall.ann",
-                  "text_model.base", "text_model.export", "text_model.training"),
-            shared=True,
-        ),
-        *([] if student_first else [searched]),
-        Step(
-            "labels", quality.labels, after=(*counted, "text", "two_tower"), config=("labels",),
-            code=("pipeline.quality", "pipeline.pairs_to_judge", "pipeline.events", *judging, "prompting.prompt",
-                  "prompting.prompts", "prompting.scores"),
-        ),
-        *([taught] if distil else []),
-        Step(
-            "student", student.student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
-            config=("cross_encoder", "text"),
-            code=(*training, "pipeline.student", "ranking.cross_encoder.train", "ranking.cross_encoder.weights",
-                  "ranking.cross_encoder.export"),
-            shared=True,
-        ),
-        Step(
-            "page_states", page_states.page_states, after=("text", "pages", "student"), config=("page_states",),
-            code=("pipeline.page_states", "ranking.cross_encoder.page_states"), seeded=False,
-        ),
-        *([searched] if student_first else []),
-        Step("stage1", ranking.stage1, after=(*recall, "labels"), config=("examples", "stage1"), code=examples),
-        Step(
-            "stage2", ranking.stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2"),
-            code=examples,
-        ),
-        Step("blend", ranking.fit_blend, after=("stage2",), config=("quality_weight",), code=("ranking.blend",)),
-    ]  # fmt: skip
 
 
 def build(
@@ -209,7 +117,7 @@ _FILES = {
     "two_tower/query.onnx": "two_tower/query.onnx",
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",
-    f"cross_encoder/{student.WEIGHTS}": f"student/{student.WEIGHTS}",
+    f"cross_encoder/{WEIGHTS}": f"student/{WEIGHTS}",
     "stage2/model.txt": "stage2/model.txt",
     "blend.json": "blend/blend.json",
 }
@@ -221,7 +129,7 @@ def _lay_out(root: Path, building: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / source, target)
     # One model or two, and what two of them have read.
-    for part in (*(root / "student" / student.EXPORTED).iterdir(), *(root / "page_states").glob("*.npy")):
+    for part in (*(root / "student" / EXPORTED).iterdir(), *(root / "page_states").glob("*.npy")):
         shutil.copyfile(part, building / "cross_encoder" / part.name)
 
 

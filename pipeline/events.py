@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from corpus.runs import runs
 from pipeline.log import split_of
-from pipeline.step import Work
-from ranking.examples import Event
+from pipeline.work import Work
+from ranking.event import Event
 
 
 def label_events(work: Work, limit: int | None) -> list[Event]:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.events import past_impressions
-from pipeline.step import Work
+from pipeline.work import Work
 from ranking.cross_encoder.examples import Labels, Triplets
 
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.log import PAST
-from pipeline.step import Work
-from ranking.examples import Event
+from pipeline.work import Work
+from ranking.event import Event
 
 _COUNTED = ("click_pairs", "impression_pairs", "page_clicks")  # each row says when it last counted something
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.log import ALL
-from pipeline.step import Work, progress
-from pipeline.student import EXPORTED
-from pipeline.text import page_tokens
+from pipeline.page_tokens import page_tokens
+from pipeline.progress import progress
+from pipeline.student_files import EXPORTED
+from pipeline.work import Work
 from ranking.cross_encoder import page_states as states
 from ranking.cross_encoder.pairs import PAGES
 from text_model.session import OnnxModel

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from pipeline.events import past_impressions
 from pipeline.log import PAST
-from pipeline.step import Work
+from pipeline.work import Work
 from recall import ann
 
 _NEIGHBOURS = 20

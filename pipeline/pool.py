@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.events import past_impressions
 from pipeline.log import PAST
-from pipeline.step import Work
+from pipeline.work import Work
 from recall import ann
 from recall.qprime import row as qprime_row
 from store.tables import LmdbTable

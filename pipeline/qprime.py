@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from configs.reading import SettingsError
-from pipeline.quality import PairJudge
-from pipeline.step import Work
+from pipeline.pair_judge import PairJudge
 from pipeline.student_judge import StudentJudge
+from pipeline.work import Work
 from prompting.endpoint import read_endpoint
 from prompting.prompt import template
 from prompting.query_prompt import QueryPrompt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,35 +14,19 @@ from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
 from corpus.pairs import TextPair
-from pipeline.config import BuildConfig
+from pipeline.pair_judge import PairJudge
 from pipeline.pairs_to_judge import Rubric, pairs_to_judge
-from pipeline.step import Work
+from pipeline.work import Work
 from prompting.client import TRY_AGAIN
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
 from prompting.progress import pair_progress
 from prompting.prompt import load_prompt
-from ranking.quality.likeness import TextVectors
-from ranking.quality.pages import JudgedPages, Pairs
-from ranking.quality.rubric import RubricJudge
+
+if TYPE_CHECKING:
+    from pipeline.config import BuildConfig
 
 _ENOUGH_TO_CALIBRATE = 200  # given labels
-
-
-class PairJudge:
-    """Judges pairs of PageIds by the rubric."""
-
-    def __init__(self, work: Work) -> None:
-        table = pq.read_table(work.of("read") / "pages.parquet")
-        self.pages: NDArray[np.uint64] = table["page"].to_numpy()
-        self._judged = JudgedPages.from_table(table)
-        self._vectors = TextVectors.load(work.of("text") / "judged.npy")
-        self._judge = RubricJudge()
-
-    def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
-        """Return the quality, 0 to 4, of each pair."""
-        left, right = np.searchsorted(self.pages, page1), np.searchsorted(self.pages, page2)
-        return self._judge.judge(Pairs(self._judged, left, right), self._vectors.likeness(left, right))
 
 
 def labels(work: Work) -> dict[str, object]:

@@ -21,10 +21,10 @@ from redis import Redis
 from configs.reading import SettingsError
 from corpus.page_facts import PAGES, describe
 from pipeline.config import BuildConfig
+from pipeline.page_tokens import page_tokens
 from pipeline.qprime import QUERIES, judge_of, rows_of
-from pipeline.step import Work
 from pipeline.student_judge import StudentJudge
-from pipeline.text import page_tokens
+from pipeline.work import Work
 from recall.qprime.found import PageFacts
 from recall.qprime.row import HEAD, day_of
 from store.bundle import Bundle, bundle_name_after, publish

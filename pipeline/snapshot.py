@@ -13,7 +13,7 @@ from cascade.run import Cascade, RecallStep
 from cascade.trace import Trace
 from cascade.types import Candidates, Hydrator, Query, RecallPath
 from pipeline.log import PAST
-from pipeline.step import Work
+from pipeline.work import Work
 from ranking.filters import standard
 from ranking.hydrate import PageFacts, PageLookup
 from ranking.select import Select

@@ -7,36 +7,21 @@ import importlib.util
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import xxhash
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pipeline.config import BuildConfig
+from pipeline.progress import console
+from pipeline.work import Work
 from store.bundle import fsync_tree
 from text_model.parallel import World, world
 
 DONE = "done.json"
 _BEGUN = "begun"  # holds the key of a run that has not finished
-console = Console(stderr=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a step is given: the configuration, a directory to fill, and the directories of the steps before it."""
-
-    config: BuildConfig
-    directory: Path
-    root: Path
-
-    def of(self, step: str) -> Path:
-        """Return the finished directory of an earlier step."""
-        return self.root / step
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +95,6 @@ class Runner:
             "code": [_source_hash(module) for module in step.code],
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar; yields a function to call with the work done so far."""
-    bar = Progress(
-        TextColumn(f"  {title:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not world().main,
-    )
-    with bar:
-        task = bar.add_task(title, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def hash_files(paths: Sequence[Path]) -> str:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.examples import labels, page_ids, triplets
-from pipeline.step import Work, progress
-from pipeline.teachers import stamped
-from pipeline.text import PageTokens, page_tokens
+from pipeline.page_tokens import PageTokens, page_tokens
+from pipeline.progress import progress
+from pipeline.stamped import stamped
+from pipeline.student_files import EXPORTED, WEIGHTS
+from pipeline.work import Work
 from ranking.cross_encoder import parity
 from ranking.cross_encoder.examples import Labels, PairInputs
 from ranking.cross_encoder.export import export_pair_model
@@ -32,8 +34,6 @@ from text_model.session import OnnxModel
 from text_model.tokens import pair_inputs
 from text_model.training import Curve
 
-WEIGHTS = "student.safetensors"
-EXPORTED = "exported"  # the files that serve
 PREVIOUS = "previous"
 _FLOAT = "float"
 _PARITY_PAIRS, _PARITY_BATCH = 1_000, 50

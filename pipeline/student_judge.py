@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.examples import page_ids
-from pipeline.step import Work
-from pipeline.student import EXPORTED
-from pipeline.text import page_tokens
+from pipeline.page_tokens import page_tokens
+from pipeline.student_files import EXPORTED
+from pipeline.work import Work
 from ranking.cross_encoder.pairs import open_pair_model
 
 _BATCH = 32

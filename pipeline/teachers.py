@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.examples import labels, page_ids, triplets
+from pipeline.page_tokens import PageTokens, page_tokens, tokenize
 from pipeline.pool import pool
-from pipeline.step import Work, progress
-from pipeline.text import PageTokens, page_tokens, tokenize
-from ranking.cross_encoder.examples import Stamped
+from pipeline.progress import progress
+from pipeline.work import Work
 from ranking.cross_encoder.model import QUALITY_CLASSES
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
@@ -48,16 +48,6 @@ def teachers(work: Work) -> dict[str, object]:
     for finished in out.glob("*.checkpoint") if world().main else ():
         finished.unlink()  # not sooner: a killed run knows by the first teacher's that it is done
     return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
-
-
-def stamped(work: Work) -> Stamped:
-    """Return the stamped pool, memory-mapped; click logits are brought to mean 0 and deviation 1 over the pool."""
-    here = work.of("teachers")
-    pairs = np.load(here / "pool.npy", mmap_mode="r")
-    click, quality = (np.load(here / f"{name}.npy", mmap_mode="r") for name in ("click", "quality"))
-    # A pairwise loss leaves their place and scale open; the student's two losses must weigh what they are told to.
-    click = ((click - click.mean()) / max(float(click.std()), 1e-6)).astype(np.float32)
-    return Stamped(pairs[0], pairs[1], click, quality)
 
 
 def teacher_tokens(work: Work) -> PageTokens:

@@ -12,8 +12,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.log import PAST
-from pipeline.step import Work, progress
-from pipeline.text import PageTokens, page_tokens
+from pipeline.page_tokens import PageTokens, page_tokens
+from pipeline.progress import progress
+from pipeline.work import Work
 from recall.two_tower import build as towers
 from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder

@@ -9,19 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
+from ranking.event import Event
 from ranking.features import Matrix, matrix
 from ranking.lightgbm.train import Groups
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One impression, or one step of a session: what was shown on a page and what was chosen."""
-
-    page: int
-    shown: NDArray[np.uint64]
-    gain: NDArray[np.float32]  # 1 for a click
-    position: NDArray[np.int32] | None  # None where nothing was shown: the event is a step of a session
-    time: np.datetime64 | None = None  # UTC; None for a judged pair, which has no time
 
 
 class LoggedPages:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from recall import ann
-from recall.two_tower.train import Head, Tower
+from recall.two_tower.model import Head, Tower
 from text_model.export import export, quantize
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.build import WORK, build
 from pipeline.config import BuildConfig
-from pipeline.step import Work
+from pipeline.work import Work
 from store.bundle import Bundle
 
 #: Section of the build's settings -> what an arm changes there.

@@ -9,8 +9,8 @@ from evaluation.ablations.answers import Asking
 from evaluation.answer_quality import ClickRules
 from evaluation.blends import SWEPT
 from evaluation.truth import Truth
-from pipeline.quality import PairJudge
-from pipeline.step import Work
+from pipeline.pair_judge import PairJudge
+from pipeline.work import Work
 from service.ablation.plan import Plan
 from service.commands.held_out import open_log
 from store.bundle import Bundle

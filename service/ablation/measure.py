@@ -13,7 +13,7 @@ from evaluation.ablations.answers import Answers, Asking, answers
 from evaluation.ablations.rerank import PageScorer, rerank
 from evaluation.ablations.sample import Sample
 from evaluation.answer_quality import RECO, AnswerQuality
-from pipeline.step import progress
+from pipeline.progress import progress
 from ranking.blend import Blend
 from service.ablation.arms import BASELINE, CE, CLICKS, DIRECT, DISTILLED, QPRIME, SCE, Arms
 from service.ablation.asking import open_asking

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from evaluation.ablations.rerank import PageScorer
 from pipeline.examples import page_ids
-from pipeline.step import Work
-from pipeline.student import EXPORTED
+from pipeline.page_tokens import page_tokens
+from pipeline.student_files import EXPORTED
 from pipeline.teachers import teacher_tokens
-from pipeline.text import page_tokens
+from pipeline.work import Work
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.parity import HEADS
 from store.bundle import BundleError

@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 
 from pipeline.config import BuildConfig
 from pipeline.events import label_events, past_impressions
-from pipeline.log import reader, split_of
-from pipeline.step import Runner, Step, Work
+from pipeline.log import split_of
+from pipeline.read import reader
+from pipeline.step import Runner, Step
+from pipeline.work import Work
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 URLS = [f"https://a.example/{number}" for number in range(8)]

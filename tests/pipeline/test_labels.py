@@ -14,7 +14,7 @@ from llm_endpoint import Server, scored, serving
 from configs.reading import SettingsError
 from pipeline.config import BuildConfig, LabelsConfig
 from pipeline.quality import calibrated, labels, with_model
-from pipeline.step import Work
+from pipeline.work import Work
 
 THREE = scored({"3": 0.96, "4": 0.02, "2": 0.01, "1": 0.005, "0": 0.005})
 

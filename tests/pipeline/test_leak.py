@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from corpus import counts
 from corpus.engine import connect, write
-from pipeline import leak, ranking
+from pipeline import leak, stage1, stage2
 from pipeline.config import BuildConfig
 from pipeline.events import label_events
 from pipeline.log import PAST, split_of
-from pipeline.step import Work
+from pipeline.work import Work
 from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows, pair_evidence
 from store.tables import LmdbTable
 
@@ -70,7 +70,7 @@ def test_counts_that_reach_into_the_label_window_are_caught(tiny, tmp_path: Path
         leak.check(work, label_events(work, None))
 
 
-@pytest.mark.parametrize("step", [ranking.stage1, ranking.stage2])
+@pytest.mark.parametrize("step", [stage1.stage1, stage2.stage2])
 def test_no_ranker_is_trained_on_a_leak(tiny, tmp_path: Path, step) -> None:
     work = work_of(tiny, tmp_path)
     recount(work, "impressions", split_of(work)["end"])

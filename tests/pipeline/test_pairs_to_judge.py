@@ -9,9 +9,9 @@ import numpy as np
 
 from pipeline.config import BuildConfig, LabelsConfig
 from pipeline.events import past_impressions
+from pipeline.pair_judge import PairJudge
 from pipeline.pairs_to_judge import hard_pairs, pairs_to_judge
-from pipeline.quality import PairJudge
-from pipeline.step import Work
+from pipeline.work import Work
 
 
 def work(tiny, tmp_path: Path, judged: int) -> Work:

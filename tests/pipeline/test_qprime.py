@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.build import build, steps
+from pipeline.build import build
 from pipeline.config import BuildConfig
-from pipeline.step import Work
-from pipeline.student import EXPORTED
+from pipeline.page_tokens import page_tokens
+from pipeline.steps import steps
+from pipeline.student_files import EXPORTED
 from pipeline.student_judge import StudentJudge
-from pipeline.text import page_tokens
+from pipeline.work import Work
 from ranking.cross_encoder.pairs import open_pair_model
 from recall.qprime.row import read
 from store.tables import LmdbTable

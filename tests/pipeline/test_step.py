@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import BuildConfig
-from pipeline.step import Runner, Step, Work, hash_files
+from pipeline.step import Runner, Step, hash_files
+from pipeline.work import Work
 
 
 class Kitchen:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from cascade.types import Candidates, Query
-from ranking.examples import Event, GroupWriter, LoggedPages, by_page
+from ranking.event import Event
+from ranking.examples import GroupWriter, LoggedPages, by_page
 
 SEEN = {"shown": np.full(5, 3, np.uint32), "clicks_all": np.zeros(5, np.uint32)}
 CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64), SEEN)

@@ -1,0 +1,21 @@
+"""The step that fits the blend."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+
+from pipeline.work import Work
+from ranking import blend
+from ranking.features import STAGE2, STAGE2_START
+from ranking.lightgbm.score import LightGbmScorer
+
+
+def fit_blend(work: Work) -> dict[str, object]:
+    """Take μ and σ of both scores over the candidates of pages that stage 2 did not learn from."""
+    features = np.load(work.of("stage2") / "held_out.npy")
+    ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2, STAGE2_START)
+    fitted = blend.fit(ranker.predict(features), features[:, STAGE2.index("quality")], work.config.quality_weight)
+    fitted.save(work.directory / "blend.json")
+    return asdict(fitted)

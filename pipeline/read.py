@@ -1,0 +1,44 @@
+"""The step that reads the input tables, checks them and splits time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.reader import read
+from pipeline.work import Work
+
+
+def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, object]]:
+    """Return the step that checks the input tables and splits time."""
+
+    def step(work: Work) -> dict[str, object]:
+        report = read(data, work.directory, until, frozenset(work.config.fragment_hosts)).as_dict()
+        split = _split(work.directory, work.config.examples.label_share)
+        (work.directory / "split.json").write_text(json.dumps(split))
+        rows = {f"{name}": table["kept"] for name, table in report.items()}
+        rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
+        return {**rows, "rejected": rejected, "tables": report, **split}
+
+    return step
+
+
+def _split(directory: Path, label_share: float) -> dict[str, str | None]:
+    clicks, impressions = (_times(directory / f"{name}.parquet") for name in ("clicks", "impressions"))
+    known = [span for span in (clicks, impressions) if span]
+    if not known:
+        return {"start": None, "labels_from": None, "end": None}
+    start, end = min(s[0] for s in known), max(s[1] for s in known) + timedelta(microseconds=1)
+    events_start, events_end = impressions or clicks or (start, end)
+    labels_from = events_end - (events_end - events_start) * label_share
+    return {"start": start.isoformat(), "labels_from": labels_from.isoformat(), "end": end.isoformat()}
+
+
+def _times(path: Path) -> tuple[datetime, datetime] | None:
+    span = pc.min_max(pq.read_table(path, columns=["time"])["time"]).as_py()
+    return None if span["min"] is None else (span["min"], span["max"])

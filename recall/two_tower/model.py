@@ -1,0 +1,42 @@
+"""A tower: the text encoder with a head of its own."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from text_model.base import hidden_states, mean_pooled
+
+
+class Head(nn.Module):
+    """A projection that starts as the embeddings' principal axes, plus a small correction that starts at 0."""
+
+    def __init__(self, axes: Tensor, hidden: int = 256) -> None:
+        super().__init__()
+        self.projection = nn.Linear(axes.shape[1], axes.shape[0], bias=False)
+        self.projection.weight.data.copy_(axes)
+        self.correction = nn.Sequential(
+            nn.Linear(axes.shape[1], hidden), nn.GELU(), nn.Dropout(0.1), nn.Linear(hidden, axes.shape[0])
+        )
+        nn.init.zeros_(self.correction[3].weight)
+        nn.init.zeros_(self.correction[3].bias)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Return unit vectors (rows, dimension)."""
+        return functional.normalize(self.projection(embeddings) + self.correction(embeddings), dim=-1)
+
+
+class Tower(nn.Module):
+    """Encoder, mean pooling and head: what is exported."""
+
+    def __init__(self, encoder: PreTrainedModel, head: Head | None) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return unit vectors (rows, dimension), or embeddings (rows, width) without a head."""
+        states = hidden_states(self.encoder, input_ids, token_type_ids, attention_mask)
+        pooled = functional.normalize(mean_pooled(states, attention_mask), dim=-1)
+        return pooled if self.head is None else self.head(pooled)
