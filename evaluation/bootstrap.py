@@ -61,7 +61,8 @@ def difference(
     """Return mean(treatment) - mean(control) over the same rows, and its paired interval.
 
     `relative`: 100 · (mean(treatment) / mean(control) - 1) instead, in percent. A row counts where both sides are
-    known: were it left out of one mean alone, the rows would differ, and not the rankings. Raises ValueError for arrays of different lengths.
+    known: were it left out of one mean alone, the rows would differ, and not the rankings. Raises ValueError for
+    arrays of different lengths.
     """
     if len(treatment) != len(control):
         raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs as many")

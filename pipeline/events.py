@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,25 +11,27 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.runs import runs
+from pipeline.label_days import LabelDay, day_of, label_days
 from pipeline.log import split_of
 from pipeline.work import Work
 from ranking.event import Event
 
 
 def label_events(work: Work, limit: int | None) -> list[Event]:
-    """Return at most `limit` events of the label window (None: all), drawn at random.
+    """Return at most `limit` events of the label window's days (None: all), drawn at random.
 
     Impressions with a click where the log has impressions; else steps of sessions; else, without any
     log, judged pairs, so that a cold start still has rankers.
     """
-    split = split_of(work)
-    if "labels_from" not in split:
+    days = label_days(work)
+    if not days:
         return _of_labels(work, limit)
-    since = pc.scalar(split["labels_from"])
-    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") >= since)
+    since = pc.field("time") >= pc.scalar(days[0].begin)
+    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=since)
+    impressions = impressions.filter(pa.array(day_of(days, impressions["time"].to_numpy()) >= 0))
     events = _of_impressions(impressions, limit, work.config.seed)
     if not events:
-        events = _of_sessions(work, since, limit)
+        events = _of_sessions(work, since, days, limit)
     return events or _of_labels(work, limit)
 
 
@@ -55,8 +59,10 @@ def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event
     return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b], time[a:b].min()) for a, b in runs(ids)]
 
 
-def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]:
-    steps, time = _steps(work, pc.field("time") >= since)
+def _of_sessions(work: Work, since: pc.Expression, days: Sequence[LabelDay], limit: int | None) -> list[Event]:
+    steps, time = _steps(work, since)
+    held = day_of(days, time) >= 0
+    steps, time = steps[held], time[held]
     chosen = np.random.default_rng(work.config.seed).permutation(len(steps))[:limit]
     one = np.ones(1, np.float32)
     return [Event(int(steps[i, 0]), steps[i, 1:], one, None, time[i]) for i in np.sort(chosen)]

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 
 from cascade.types import Candidates, Query
-from pipeline import leak
 from pipeline.events import label_events
 from pipeline.ranking import collect_examples, fit_ranker, half_of
 from pipeline.snapshot import Snapshot, snapshot
@@ -20,6 +19,7 @@ from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer
 
 STAGE1_KEPT = 30
+_KEPT_PAIRS = 1 << 20  # two scores a pair, which are the same on every day
 
 
 def stage2(work: Work) -> dict[str, object]:
@@ -31,13 +31,12 @@ def stage2(work: Work) -> dict[str, object]:
     held_out = set(pages[: max(1, len(pages) // 5)])
     wanted = set(pages)
     events = [event for event in label_events(work, None) if event.page in wanted]
-    leak.check(work, events)
     writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
     with snapshot(work) as past:
         narrow = _narrow(work, past)
-        for kept, writer in writers.items():
-            part = [event for event in events if (event.page not in held_out) == kept]
-            collect_examples(past, part, STAGE2, narrow, writer, "stage 2 examples" if kept else "held-out pages")
+        collect_examples(
+            work, past, events, STAGE2, narrow, lambda page: writers[page not in held_out], "stage 2 examples"
+        )
     held = writers[False].groups()
     figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
     held = held or writers[True].groups()
@@ -57,7 +56,7 @@ def _narrow(work: Work, past: Snapshot) -> Callable[[Query, Candidates], Awaitab
     """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
     rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
-    heads = CrossEncoderHeads(model, past.native)
+    heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
         score = rankers[half_of(query.page)].score(query, candidates)

@@ -35,7 +35,7 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
     judging = ("ranking.quality.likeness", "ranking.quality.pages", "ranking.quality.rubric")
     examples = (
         "ranking.features", "ranking.examples", "ranking.lightgbm.train", "pipeline.events", "pipeline.leak",
-        "pipeline.ranking", "pipeline.snapshot",
+        "pipeline.as_of", "pipeline.label_days", "pipeline.ranking", "pipeline.snapshot",
     )  # fmt: skip
     training = (
         "pipeline.examples", "ranking.cross_encoder.examples", "ranking.cross_encoder.losses",
@@ -73,8 +73,8 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
             seeded=False,
         ),
         Step(
-            "counts", count, after=("read",), config=("engine", "reach"),
-            code=("corpus.counts", "recall.coclick.build", "pipeline.counts"), seeded=False,
+            "counts", count, after=("read",), config=("engine", "examples", "reach"),
+            code=("corpus.counts", "recall.coclick.build", "pipeline.counts", "pipeline.label_days"), seeded=False,
         ),
         Step(
             "pages", pages, after=(*counted, "text"), code=("store.page_row", "recall.popular.build"), seeded=False,
