@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evaluation.bootstrap import Interval, difference, interval
 from evaluation.clicks import SATISFIED_S, SCALE, satisfied, worth_keeping
 from evaluation.held_out import HeldOut, Impression
-from evaluation.metrics import TOP, click_ndcg, ranks
+from evaluation.metrics import RECALL_AT, TOP, click_ndcg, ranks
 from evaluation.reco_dcg import PLACES, reco_dcg
 from evaluation.truth import Truth
 
@@ -84,7 +84,8 @@ class AnswerQuality:
             rows.quality.append(quality)
             rows.listed.append(min(len(answer), TOP))
             rows.ctr.append(self.truth.click_chance(page, answer[:TOP]))
-            rows.ndcg += [SCALE * click_ndcg(ranks(rankings[name], s.shown), clicked) for s, clicked in counted]
+            best = rankings[name][:RECALL_AT] if counted else answer
+            rows.ndcg += [SCALE * click_ndcg(ranks(best, shown.shown), clicked) for shown, clicked in counted]
 
     def figures(self, metrics: Sequence[str] | None = None) -> dict[str, dict[str, Interval]]:
         """Return the metrics (None: all) of every ranking, each with its bootstrap interval over pages."""

@@ -60,13 +60,16 @@ def difference(
 ) -> Interval:
     """Return mean(treatment) - mean(control) over the same rows, and its paired interval.
 
-    `relative`: 100 · (mean(treatment) / mean(control) - 1) instead, in percent. A row counts for each side where that
-    side is not NaN. Raises ValueError for arrays of different lengths.
+    `relative`: 100 · (mean(treatment) / mean(control) - 1) instead, in percent. A row counts where both sides are
+    known: were it left out of one mean alone, the rows would differ, and not the rankings. Raises ValueError for
+    arrays of different lengths.
     """
     if len(treatment) != len(control):
         raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs as many")
     statistic = _percent if relative else _difference
-    return _quantiles([treatment, control], queries, statistic, samples, confidence, seed)
+    unknown = np.isnan(treatment) | np.isnan(control)
+    paired = [np.where(unknown, np.nan, values) for values in (treatment, control)]
+    return _quantiles(paired, queries, statistic, samples, confidence, seed)
 
 
 def _quantiles(

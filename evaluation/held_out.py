@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -112,7 +113,8 @@ def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
 
 def _impressions(path: Path, since: datetime | None) -> tuple[dict[int, list[Impression]], Interval]:
     """Return the impressions with a click by page, and the click-through rate of all."""
-    table = pq.read_table(path, filters=None if since is None else [("time", ">=", since)])
+    table = pq.read_table(path, filters=None if since is None else pc.field("time") >= since)
+    table = table.filter(pc.not_equal(table["page1"], table["page2"]))  # no answer holds the page that it is for
     table = table.sort_by([("impression", "ascending"), ("position", "ascending")])
     names = ("impression", "page1", "page2", "clicked", "dwell_s", "random")
     impression, page1, page2, clicked, dwell, random = (table[name].to_numpy() for name in names)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 RECALL_AT = 30
 TOP = 5
-_UNLISTED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,19 @@ def next_page(ranks: NDArray[np.int64], click_ndcgs: Sequence[float]) -> NextPag
 
 
 def click_ndcg(ranks: NDArray[np.int64], clicked: NDArray[np.bool_]) -> float:
-    """Return NDCG@5 of one impression's pages in the order of `ranks`; those not listed (0) come last, as shown."""
-    order = np.argsort(np.where(ranks > 0, ranks, _UNLISTED), kind="stable")
-    discounts = 1.0 / np.log2(np.arange(2, 2 + min(TOP, len(clicked))))
-    ideal = discounts[: int(clicked.sum())].sum()
-    return float((clicked[order][:TOP] * discounts).sum() / ideal) if ideal else 0.0
+    """Return NDCG@5 of one impression's pages in the order of `ranks`; those not listed (0) earn nothing.
+
+    Pages of one rank share their places, so that the order in which the log has them decides nothing.
+    """
+    listed = ranks > 0
+    _, row, pages = np.unique(ranks[listed], return_inverse=True, return_counts=True)
+    of_place = _discounts(int(listed.sum()))
+    of_rank = np.add.reduceat(of_place, np.cumsum(pages) - pages) / pages if len(pages) else of_place
+    ideal = _discounts(int(clicked.sum())).sum()
+    return float((of_rank[row] * clicked[listed]).sum() / ideal) if ideal else 0.0
+
+
+def _discounts(places: int) -> NDArray[np.float64]:
+    """Return what each place is worth; those after the fifth nothing."""
+    place = np.arange(1, places + 1)
+    return np.where(place <= TOP, 1.0 / np.log2(1.0 + place), 0.0)

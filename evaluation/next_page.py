@@ -29,11 +29,12 @@ class Tally:
     click_ndcg: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, lists: Lists, wanted: NDArray[np.uint64], impressions: Sequence[Impression]) -> None:
-        """Count one page's lists."""
+        """Count one page's lists, of each as many pages as an answer may hold: a longer list is no better ranking."""
         for name, listed in lists.items():
-            self.ranks.setdefault(name, []).append(ranks(listed[:RECALL_AT], wanted))
+            best = listed[:RECALL_AT]
+            self.ranks.setdefault(name, []).append(ranks(best, wanted))
             gains = self.click_ndcg.setdefault(name, [])
-            gains += [click_ndcg(ranks(listed, shown.shown), shown.clicked) for shown in impressions]
+            gains += [click_ndcg(ranks(best, shown.shown), shown.clicked) for shown in impressions]
 
     def metrics(self) -> dict[str, NextPage]:
         """Return the metrics of every ranking over all pairs and impressions."""

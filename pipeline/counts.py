@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
 
 from corpus import counts
 from corpus.engine import connect, write
-from pipeline.log import ALL, PAST, split_of
+from pipeline.label_days import label_days
+from pipeline.log import ALL, PAST, SNAPSHOTS, split_of
 from pipeline.work import Work
 from recall.coclick import build as coclick
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
+
 
 def count(work: Work) -> dict[str, object]:
-    """Count pages and pairs before the label window and over the whole log."""
+    """Count pages and pairs before each day of the label window and over the whole log."""
     config, read_ = work.config, work.of("read")
-    split = split_of(work)
+    ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
+    ends[ALL] = split_of(work).get("end", _NEVER)
     engine = connect(config.engine.name, threads=config.engine.threads, memory=config.engine.memory)
     clicks = engine.read_parquet(str(read_ / "clicks.parquet"))
     impressions = engine.read_parquet(str(read_ / "impressions.parquet"))
     figures: dict[str, object] = {}
-    for name, end in ((PAST, split.get("labels_from")), (ALL, split.get("end"))):
+    for name, end in ends.items():
         out = work.directory / name
         out.mkdir()
-        end = end or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
         write(engine, counts.click_pairs(clicks, end, config.reach), out / "click_pairs.parquet")
         write(engine, counts.impression_pairs(impressions, end), out / "impression_pairs.parquet")
         pairs = engine.read_parquet(str(out / "click_pairs.parquet"))
@@ -35,5 +38,7 @@ def count(work: Work) -> dict[str, object]:
         # In an order of its own, which joins do not keep: the towers and the judge draw rows by their number.
         evidence = coclick.pair_evidence(pairs, shows).order_by("page1", "page2")
         write(engine, evidence, out / "evidence.parquet")
-        figures[f"{name}_pairs"] = pq.ParquetFile(out / "evidence.parquet").metadata.num_rows
-    return figures
+    for name in SNAPSHOTS:
+        evidence = work.directory / name / "evidence.parquet"
+        figures[f"{name}_pairs"] = pq.ParquetFile(evidence).metadata.num_rows
+    return {**figures, "times": len(ends)}

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.runs import runs
+from pipeline.label_days import LabelDay, day_of, label_days
 from pipeline.log import split_of
 from pipeline.work import Work
 from ranking.event import Event
@@ -31,7 +32,7 @@ _NO_IMPRESSIONS = pa.schema(
 def label_events(work: Work, limit: int | None, sources: Sequence[str] = SOURCES) -> list[Event]:
     """Return at most `limit` events (None: all), drawn at random, of the first of `sources` that has any.
 
-    Those of the log are of the label window.
+    Those of the log are of the label window's days.
     """
     return next((events for source in sources if (events := _events(work, source, limit))), [])
 
@@ -55,13 +56,14 @@ def past_impressions(work: Work) -> pa.Table:
 def _events(work: Work, source: str, limit: int | None) -> list[Event]:
     if source not in OF_LOG:
         return _of_labels(work, limit, source == SET_ASIDE)
-    split = split_of(work)
-    if "labels_from" not in split:
+    days = label_days(work)
+    if not days:
         return []
-    since = pc.scalar(split["labels_from"])
+    since = pc.field("time") >= pc.scalar(days[0].begin)
     if source == STEPS:
-        return _of_sessions(work, since, limit)
-    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") >= since)
+        return _of_sessions(work, since, days, limit)
+    impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=since)
+    impressions = impressions.filter(pa.array(day_of(days, impressions["time"].to_numpy()) >= 0))
     return _of_impressions(impressions, limit, work.config.seed)
 
 
@@ -78,8 +80,10 @@ def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event
     return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b], time[a:b].min()) for a, b in runs(ids)]
 
 
-def _of_sessions(work: Work, since: pa.Scalar, limit: int | None) -> list[Event]:
-    steps, time = _steps(work, pc.field("time") >= since)
+def _of_sessions(work: Work, since: pc.Expression, days: Sequence[LabelDay], limit: int | None) -> list[Event]:
+    steps, time = _steps(work, since)
+    held = day_of(days, time) >= 0
+    steps, time = steps[held], time[held]
     chosen = np.random.default_rng(work.config.seed).permutation(len(steps))[:limit]
     one = np.ones(1, np.float32)
     return [Event(int(steps[i, 0]), steps[i, 1:], one, None, time[i]) for i in np.sort(chosen)]

@@ -20,8 +20,8 @@ class LeakError(RuntimeError):
     """Features that have seen what their labels tell; the message says which table, and when."""
 
 
-def check(work: Work, events: Iterable[Event]) -> None:
-    """Raise LeakError unless the past counts end before the first of `events`.
+def check(work: Work, events: Iterable[Event], counted: str = PAST) -> None:
+    """Raise LeakError unless what features read, `counted` of the step `counts`, ends before the first of `events`.
 
     Both times are read from the rows that were really used, not from the configured split.
     """
@@ -30,10 +30,10 @@ def check(work: Work, events: Iterable[Event]) -> None:
         return
     first = min(times)
     for name in _COUNTED:
-        last = last_counted(work.of("counts") / PAST / f"{name}.parquet")
+        last = last_counted(work.of("counts") / counted / f"{name}.parquet")
         if last is not None and last >= first:
             raise LeakError(
-                f"{name} of the past snapshot counts rows up to {last}, but labels begin at {first}: "
+                f"{name} of {counted} counts rows up to {last}, but labels begin at {first}: "
                 "run the steps `read` and `counts` again"
             )
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.log import SNAPSHOTS
+from pipeline.page_counts import set_counts
 from pipeline.work import Work
 from recall.popular import build as popular
 from store.page_row import FACTS, PageText, language_code, pack
@@ -43,9 +44,5 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
         facts[name] = table[name].to_numpy()
     facts["spam"] = table["spam"].to_numpy()
     facts["language"] = [language_code(tag) for tag in table["language"].to_pylist()]
-    for part in ("page_clicks", "page_flow", "page_shows"):
-        counts_ = pq.read_table(counted / f"{part}.parquet")
-        rows = np.searchsorted(facts["page"], counts_["page"].to_numpy())
-        for name in set(counts_.column_names) - {"page", "last"}:
-            facts[name][rows] = counts_[name].to_numpy()
+    set_counts(facts, counted)
     return facts

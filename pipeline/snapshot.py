@@ -1,9 +1,9 @@
-"""A snapshot: the recall half as it stood before the label window, on the path that serving takes."""
+"""A snapshot: the recall half as it stood before a day of the label window, on the path that serving takes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from cascade.deadline import Deadline
 from cascade.run import Cascade, RecallStep
 from cascade.trace import Trace
 from cascade.types import Candidates, Hydrator, Query, RecallPath
+from pipeline.as_of import MovingTable, coclick_as_of, pages_as_of
+from pipeline.label_days import LabelDay
 from pipeline.log import PAST
 from pipeline.work import Work
 from ranking.filters import standard
@@ -20,7 +22,7 @@ from ranking.select import Select
 from recall import LIMITS
 from recall.merge import merge
 from recall.paths import open_recall
-from store.tables import LmdbTable
+from store.tables import LmdbTable, Table
 from text_model.tokens import PageTokenizer
 
 
@@ -32,6 +34,20 @@ class Snapshot:
     similarities: tuple[Hydrator, ...]
     native: ThreadPoolExecutor
     tokenizer: PageTokenizer
+    _work: Work
+    _past: Mapping[str, LmdbTable]
+    _moving: Mapping[str, MovingTable]
+
+    def move_to(self, day: LabelDay, pages: Iterable[int]) -> None:
+        """Let counts end where a day of the label window begins; `pages` are those that will be asked for.
+
+        CF, the towers and Q' stay as of the window's beginning: they draw on more than counts.
+        """
+        for name, moving in self._moving.items():
+            moving.table = self._past[name]
+        if day.name != PAST:
+            self._moving["pages"].table = pages_as_of(self._work, self._past["pages"], day)
+            self._moving["coclick"].table = coclick_as_of(self._work, day, pages)
 
     async def candidates(self, query: Query) -> tuple[Query, Candidates]:
         """Return a page's candidates with every column that the features read, in order of PageId."""
@@ -56,22 +72,24 @@ def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapsho
     tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", work.config.text.tokens_per_page)
     with ThreadPoolExecutor(2, "native") as native:
         directories = {"cf": work.of("cf") / PAST, "two_tower": work.of("two_tower")}
+        moving = {name: MovingTable(tables[name]) for name in ("pages", "coclick")}
+        read: dict[str, Table] = {**tables, **moving}
         recall = open_recall(
-            directories, tables.__getitem__, tokenizer, dict.fromkeys((*directories, "ranking"), native), threads=2
+            directories, read.__getitem__, tokenizer, dict.fromkeys((*directories, "ranking"), native), threads=2
         )
         steps = [RecallStep(path, LIMITS.get(path.name, 1 << 16), math.inf) for path in (*recall.paths, *extra)]
         cascade = Cascade(
-            trigger=PageLookup(tables["pages"], tokenizer),
+            trigger=PageLookup(read["pages"], tokenizer),
             recall=steps,
             fallback=RecallStep(recall.fallback, 0, math.inf),  # a page that recall knows nothing of teaches nothing
             merge=merge,
-            hydrate=PageFacts(tables["pages"]),
+            hydrate=PageFacts(read["pages"]),
             filters=standard(),
             stages=(),
             select=Select(),
             native=native,
         )
-        yield Snapshot(cascade, recall.similarities, native, tokenizer)
+        yield Snapshot(cascade, recall.similarities, native, tokenizer, work, tables, moving)
     for table in tables.values():
         table.close()
 

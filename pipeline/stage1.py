@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cascade.types import Candidates, Query
-from pipeline import leak
 from pipeline.events import SOURCES, half_of, label_events
 from pipeline.learnt_from import NOTHING, note
 from pipeline.ranking import collect_examples, fit_ranker
@@ -17,7 +16,7 @@ _Halves = list[lightgbm.Groups | None]
 
 
 def stage1(work: Work) -> dict[str, object]:
-    """Train the stage 1 ranker on the label window, with features from before it.
+    """Train the stage 1 ranker on the label window, with features from before each event's day.
 
     Beside the served model, each half of the pages gets one that did not learn from it: stage 2 reads
     stage 1's score as a feature, and must learn from scores as honest as those that serving gives it.
@@ -46,12 +45,19 @@ def _groups(work: Work, source: str) -> _Halves:
     events = label_events(work, work.config.examples.groups, [source])
     if not events:
         return [None, None]
-    leak.check(work, events)
     halves = [GroupWriter(work.config.examples.negatives, work.config.seed + half) for half in (0, 1)]
-    with snapshot(work, (LoggedPages(events),)) as past:
-        for half, writer in enumerate(halves):
-            part = [event for event in events if half_of(event.page) == half]
-            collect_examples(past, part, STAGE1, _all_of, writer, f"{source}, half {half + 1} of 2")
+    logged = LoggedPages([])
+    with snapshot(work, (logged,)) as past:
+        collect_examples(
+            work,
+            past,
+            events,
+            STAGE1,
+            _all_of,
+            lambda page: halves[half_of(page)],
+            f"examples of {source}",
+            logged.show,
+        )
     return [writer.groups() for writer in halves]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 
 from cascade.types import Candidates, Query
-from pipeline import leak
 from pipeline.events import half_of, label_events
 from pipeline.examples import page_ids
 from pipeline.learnt_from import for_stage2
@@ -24,6 +23,7 @@ from ranking.lightgbm.score import LightGbmScorer
 
 STAGE1_KEPT = 30
 HELD_OUT = "held_out.npy"
+_KEPT_PAIRS = 1 << 20  # two scores a pair, which are the same on every day
 
 Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
 
@@ -36,15 +36,18 @@ def stage2(work: Work) -> dict[str, object]:
     events = label_events(work, None, for_stage2(work)) or _that_teach_nothing(work)
     pages = _sampled_pages(work, events)
     chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
-    leak.check(work, [event for event in events if event.page in chosen])
     writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
     seen: dict[bool, list[Matrix]] = {True: [], False: []}
     with snapshot(work) as past:
-        narrow = _narrow(work, past)
-        for kept, part in ((True, chosen - held_out), (False, held_out)):
-            of_part = [event for event in events if event.page in part]
-            title = "stage 2 examples" if kept else "held-out pages"
-            collect_examples(past, of_part, STAGE2, _noting(narrow, seen[kept]), writers[kept], title)
+        collect_examples(
+            work,
+            past,
+            [event for event in events if event.page in chosen],
+            STAGE2,
+            _noting(_narrow(work, past), lambda page: seen[page not in held_out]),
+            lambda page: writers[page not in held_out],
+            "stage 2 examples",
+        )
     nothing = np.empty((0, len(STAGE2)), np.float32)
     np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(seen[False] or seen[True])]))
     held = writers[False].groups()
@@ -64,12 +67,12 @@ def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
     return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
 
 
-def _noting(narrow: Narrow, seen: list[Matrix]) -> Narrow:
+def _noting(narrow: Narrow, seen_of: Callable[[int], list[Matrix]]) -> Narrow:
     """Return `narrow`, noting the features of all that it leaves: shown or not, as serving blends them."""
 
     async def noting(query: Query, candidates: Candidates) -> Candidates:
         left = await narrow(query, candidates)
-        seen.append(matrix(query, left, STAGE2))
+        seen_of(query.page).append(matrix(query, left, STAGE2))
         return left
 
     return noting
@@ -79,7 +82,7 @@ def _narrow(work: Work, past: Snapshot) -> Narrow:
     """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
     rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
-    heads = CrossEncoderHeads(model, past.native)
+    heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
         score = rankers[half_of(query.page)].score(query, candidates)

@@ -45,7 +45,7 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
     return [
         Step("read", reader(data, until), config=("examples", "fragment_hosts"), seeded=False),
         Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False),
-        Step("counts", count, after=("read",), config=("engine", "reach"), seeded=False),
+        Step("counts", count, after=("read",), config=("engine", "examples", "reach"), seeded=False),
         Step("pages", pages, after=(*counted, "text"), seeded=False),
         Step("coclick", coclicks, after=(*counted, "text"), config=("coclick", "engine"), seeded=False),
         Step("cf", cf_embeddings, after=counted, config=("cf",)),

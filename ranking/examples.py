@@ -20,6 +20,10 @@ class LoggedPages:
     name = "logged"
 
     def __init__(self, events: list[Event]) -> None:
+        self.show(events)
+
+    def show(self, events: list[Event]) -> None:
+        """Know these events' pages, and no others."""
         shown: dict[int, list[NDArray[np.uint64]]] = {}
         for event in events:
             shown.setdefault(event.page, []).append(event.shown)
@@ -104,12 +108,12 @@ async def collect(
     candidates_of: Callable[[Query], Awaitable[tuple[Query, Candidates]]],
     events: list[Event],
     names: tuple[str, ...],
-    writer: GroupWriter,
+    writer_of: Callable[[int], GroupWriter],
     narrow: Callable[[Query, Candidates], Awaitable[Candidates]],
     query_of: Callable[[int], Query],
     progress: Callable[[int], None],
 ) -> None:
-    """Give `writer` the groups of all events; `narrow` may keep some of a page's candidates and add columns.
+    """Give each page's writer the groups of its events; `narrow` may keep some of a page's candidates and add columns.
 
     Candidates are in order of PageId, and must be so after `narrow`.
     """
@@ -119,5 +123,5 @@ async def collect(
             candidates = await narrow(query, candidates)
             features = matrix(query, candidates, names)
             for event in page_events:
-                writer.add(candidates, features, event)
+                writer_of(page).add(candidates, features, event)
         progress(done)

@@ -39,28 +39,38 @@ def pair_evidence(click_pairs: ir.Table, impression_pairs: ir.Table) -> ir.Table
     return _outer_sum([clicks, shows, turned_clicks, turned_shows], [*_CLICKS, *_SHOWS, *_BACK])
 
 
-def neighbour_rows(evidence: ir.Table, text_neighbours: ir.Table, config: CoclickConfig) -> ir.Table:
+def neighbour_rows(
+    evidence: ir.Table, text_neighbours: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
+) -> ir.Table:
     """Return the table's rows as (page1, page2, NEIGHBOUR's fields), at most `config.neighbours` a page.
 
     `text_neighbours` is (page, neighbour, weight) with each page its own neighbour of weight 1.
     A thin page borrows the rates of pages that read like it: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
+    With `pages` (a column `page`) only their rows are made; each is what it is among all.
     """
+
+    def wanted(rows: ir.Table, column: str) -> ir.Table:
+        return rows if pages is None else rows.semi_join(pages, rows[column] == pages.page)
+
     rates = _rates(evidence, config)
+    borrowers = wanted(text_neighbours, "page")
     borrowed = (
-        text_neighbours.join(rates, text_neighbours.neighbour == rates.page1)
+        borrowers.join(rates, borrowers.neighbour == rates.page1)
         .group_by(page1=_.page, page2=_.page2)
         .aggregate(**{f"borrowed_{name}": (_.weight * _[name]).sum() for name in _RATES})
     )
     to = text_neighbours.select(page2=_.neighbour, like=_.page, weight=_.weight)
     spread = (
-        rates.join(to, "page2")
+        wanted(rates, "page1")
+        .join(to, "page2")
         .group_by(page1=_.page1, page2=_.like)
         .aggregate(spread_next=(_.weight * _.next).sum(), spread_shown=(_.weight * _.shown).sum())
     )
     lent = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
-    rows = _outer_sum([evidence, borrowed, spread], [*_CLICKS, *_SHOWS, *_BACK, *lent]).filter(_.page1 != _.page2)
-    return _ranked(rows, config)
+    parts = [wanted(evidence, "page1"), borrowed, spread]
+    rows = _outer_sum(parts, [*_CLICKS, *_SHOWS, *_BACK, *lent]).filter(_.page1 != _.page2)
+    return _ranked(rows, evidence, config)
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
@@ -92,11 +102,11 @@ def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
     )
 
 
-def _ranked(rows: ir.Table, config: CoclickConfig) -> ir.Table:
-    of_page1, of_page2 = ibis.window(group_by="page1"), ibis.window(group_by="page2")
-    damped = rows.mutate(
-        pull=_.near / (1 + _.next_all.sum().over(of_page2)).pow(config.popularity_damping),
-    )
+def _ranked(rows: ir.Table, evidence: ir.Table, config: CoclickConfig) -> ir.Table:
+    of_page1 = ibis.window(group_by="page1")
+    entered = evidence.group_by("page2").aggregate(entered=_.next_all.sum())  # by readers of every page
+    damped = rows.left_join(entered, "page2").drop("page2_right")
+    damped = damped.mutate(pull=_.near / (1 + _.entered.coalesce(0)).pow(config.popularity_damping))
     affinity = (
         damped.borrowed_next
         + damped.spread_next
@@ -107,7 +117,7 @@ def _ranked(rows: ir.Table, config: CoclickConfig) -> ir.Table:
     )
     order = ibis.window(group_by="page1", order_by=[ibis.desc("affinity"), "page2"])
     best = damped.mutate(affinity=affinity).mutate(place=ibis.row_number().over(order))
-    return best.filter(_.place < config.neighbours).order_by("page1", "place").drop("place", "pull")
+    return best.filter(_.place < config.neighbours).order_by("page1", "place").drop("place", "pull", "entered")
 
 
 def _share(column: ir.NumericColumn, window: ir.Table) -> ir.NumericColumn:

@@ -4,6 +4,7 @@ import pytest
 from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, ClickRules
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, Impression
+from evaluation.metrics import RECALL_AT
 from evaluation.truth import JudgedPairs
 
 NAN = float("nan")
@@ -73,6 +74,16 @@ def test_a_click_of_unknown_quality_is_counted_and_left_out() -> None:
     assert measured.unknown == 1
     assert np.isnan(figures[FILTERED].mean)
     assert figures["judged_at_5"].mean == 0.5
+
+
+def test_a_list_that_is_longer_than_an_answer_may_be_is_no_better() -> None:
+    impressions = [shown("x.", [60, NAN])]
+    measured = AnswerQuality(truth(p11=4), ClickRules.of(log(*impressions)))
+    others = np.arange(100, 100 + RECALL_AT, dtype=np.uint64)
+    rankings = {"long": np.append(others, pages(11)), "short": np.append(others[1:], pages(11)), "none": pages()}
+    measured.add(1, dict.fromkeys(rankings, pages(11)), rankings, impressions)
+    found = {name: figures[FILTERED].mean for name, figures in measured.figures().items()}
+    assert found == {"long": 0, "short": 100, "none": 0}
 
 
 def test_rankings_are_compared_page_by_page() -> None:

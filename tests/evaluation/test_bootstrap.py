@@ -48,6 +48,12 @@ def test_a_paired_difference_is_surer_than_two_means() -> None:
     assert (found.mean, found.low, found.high) == pytest.approx((1, 1, 1))
 
 
+def test_a_row_that_one_side_does_not_know_is_in_neither_mean() -> None:
+    treatment, control = np.array([2.0, np.nan, 6.0]), np.array([1.0, 90.0, 5.0])
+    assert difference(treatment, control).mean == 1
+    assert difference(treatment, control, relative=True).mean == pytest.approx(100 / 3)
+
+
 def test_a_difference_needs_pairs() -> None:
     with pytest.raises(ValueError, match="2 values against 1"):
         difference(np.zeros(2), np.zeros(1))

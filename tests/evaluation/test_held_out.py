@@ -97,6 +97,18 @@ def test_impressions_keep_the_order_shown_and_those_without_a_click_are_left_out
     assert log.click_through_rate.mean == pytest.approx(2 / 3)  # i2 was shown and has no click
 
 
+def test_a_page_shown_after_itself_is_not_asked_of_any_ranking(pages: LmdbTable, clicks: Path, tmp_path: Path) -> None:
+    rows = [
+        ("i1", "2026-01-02 09:00", A, A, 1, 1),
+        ("i1", "2026-01-02 09:00", A, B, 2, 1),
+        ("i2", "2026-01-02", B, B, 1, 1),
+    ]
+    header = "impression,time,url1,url2,position,clicked"
+    log = read_held_out(pages, clicks, write(tmp_path / "itself.csv", header, rows), None, None)
+    assert log.impressions.keys() == {page_id(A)}
+    assert log.impressions[page_id(A)][0].shown.tolist() == [page_id(B)]
+
+
 def test_an_impression_counts_by_its_time(pages: LmdbTable, clicks: Path, impressions: Path) -> None:
     assert read_held_out(pages, clicks, impressions, None, None).impressions.keys() == {page_id(A), page_id(B)}
     assert read_held_out(pages, clicks, impressions, day(2), None).impressions.keys() == {page_id(A)}

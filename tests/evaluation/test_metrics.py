@@ -1,8 +1,9 @@
 import math
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evaluation.metrics import NextPage, click_ndcg, next_page, ranks
@@ -75,8 +76,25 @@ def test_the_gain_of_an_impression_by_hand(order: tuple[int, ...], clicked: str,
     assert click_ndcg(places(*order), mask(clicked)) == pytest.approx(expected)
 
 
-def test_pages_that_are_not_listed_come_last_in_the_order_shown() -> None:
-    assert click_ndcg(places(0, 0, 9), mask(".x.")) == pytest.approx(1 / 2)
+@pytest.mark.parametrize("clicked", ["x..", ".x.", "xxx"])
+def test_a_ranking_that_lists_nothing_earns_nothing(clicked: str) -> None:
+    assert click_ndcg(places(0, 0, 0), mask(clicked)) == 0
+
+
+def test_a_page_that_is_not_listed_takes_no_place_and_earns_nothing() -> None:
+    assert click_ndcg(places(0, 0, 9), mask("x.x")) == pytest.approx(1 / (1 + THIRD))
+
+
+def test_pages_of_one_rank_share_their_places_whatever_the_logged_order() -> None:
+    for clicked in ("x..", ".x.", "..x"):
+        assert click_ndcg(places(4, 4, 4), mask(clicked)) == pytest.approx((1 + THIRD + 1 / 2) / 3)
+
+
+def test_the_true_order_beats_a_ranking_that_lists_nothing_on_a_biased_log() -> None:
+    """Readers look at the first place alone: as biased as a log can be."""
+    attraction = np.array([0.1, 0.4, 0.2])
+    true_order = np.argsort(np.argsort(-attraction)) + 1
+    assert click_ndcg(true_order, mask("x..")) > click_ndcg(places(0, 0, 0), mask("x..")) == 0
 
 
 def test_places_may_have_gaps() -> None:
@@ -96,6 +114,28 @@ def impressions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @given(impressions())
 def test_a_gain_lies_between_0_and_1(impression: tuple[np.ndarray, np.ndarray]) -> None:
     assert 0 <= click_ndcg(*impression) <= 1 + 1e-12
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(impressions(), st.data())
+def test_one_more_clicked_page_in_a_list_never_lowers_its_gain(
+    impression: tuple[np.ndarray, np.ndarray], data: st.DataObject
+) -> None:
+    order, clicked = impression
+    missing = np.flatnonzero((order == 0) & clicked)
+    assume(len(missing))
+    more = np.where(order > 0, order * 2, 0)  # room between any two
+    more[data.draw(st.sampled_from(missing.tolist()))] = data.draw(st.integers(0, len(order))) * 2 + 1
+    assert click_ndcg(more, clicked) >= click_ndcg(order, clicked) - 1e-12
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(impressions(), st.randoms(use_true_random=False))
+def test_the_logged_order_decides_nothing(impression: tuple[np.ndarray, np.ndarray], random: Random) -> None:
+    order, clicked = impression
+    shuffled = list(range(len(order)))
+    random.shuffle(shuffled)
+    assert click_ndcg(order[shuffled], clicked[shuffled]) == pytest.approx(click_ndcg(order, clicked))
 
 
 @settings(deadline=None)  # the machine may be busy

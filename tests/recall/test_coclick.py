@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -223,3 +224,16 @@ def test_an_empty_batch_is_passed_over() -> None:
 
 def test_a_row_is_packed_without_gaps() -> None:
     assert NEIGHBOUR.itemsize == sum(NEIGHBOUR[name].itemsize for name in NEIGHBOUR.names)
+
+
+def test_rows_of_some_pages_are_what_they_are_among_all(log: Log) -> None:
+    like = pa.table({"page": [A, B, C, D, A], "neighbour": [A, B, C, D, C], "weight": [1.0, 1.0, 1.0, 1.0, 0.5]})
+    like = like.cast(pa.schema([("page", pa.uint64()), ("neighbour", pa.uint64()), ("weight", pa.float64())]))
+    evidence, config = pair_evidence(log.pairs, log.shown), CoclickConfig()
+    pq.write_table(like, log.directory / "like.parquet")
+    neighbours = log.engine.read_parquet(str(log.directory / "like.parquet"))
+    every = neighbour_rows(evidence, neighbours, config).to_pyarrow().to_pylist()
+    some = ibis.memtable(pa.table({"page": pa.array([A, C], pa.uint64())}))
+    found = neighbour_rows(evidence, neighbours, config, some).to_pyarrow().to_pylist()
+    assert found == [row for row in every if row["page1"] in (A, C)]
+    assert {row["page1"] for row in every} == {A, B, C, D}
