@@ -59,7 +59,7 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         config=("qprime", "text"),
         code=(
             "pipeline.qprime", "pipeline.quality", "pipeline.student_judge", "recall.qprime.build",
-            "recall.qprime.distinct", "recall.qprime.found", "recall.qprime.words", "recall.qprime.engines.embedded",
+            "recall.qprime.distinct", "recall.qprime.found", "corpus.words", "recall.qprime.engines.embedded",
             "recall.qprime.generic_queries", "recall.qprime.query_filters", "recall.qprime.query_language",
             "recall.qprime.writers.information_need", "recall.qprime.writers.key_phrases", "recall.qprime.writers.llm",
             "recall.qprime.written", "prompting.prompts", *judging,
