@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
+
+from corpus.words import words
 
 #: A text of fewer words has no fingerprint: two short captions are alike by chance.
 FEWEST_WORDS = 16
@@ -19,9 +23,6 @@ SURE = 0.5
 
 # Control characters, zero-width spaces, bidirectional overrides and lone surrogates; tab and line ends are spaces.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-# Scripts written without spaces give one word a character.
-_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _LINK = re.compile(r"https?://|www\.|</?a\b", re.IGNORECASE)
 _ADULT_LIST = """
 porn porno pornos porns pornhub pornographic xvideos xnxx xhamster redtube youporn hentai camgirl camgirls camsex sexcam
@@ -30,6 +31,7 @@ sexchat sextreffen fickkontakte порно порнуха pornô
 """
 _ADULT = frozenset(_ADULT_LIST.split())
 _ADULT_WORDS = 2  # different ones, in a text that names none in its title
+_FEWEST_STUFFED, _STRETCH, _LONG_STRETCH = 12, 50, 200  # words
 _AT_ONCE = 2048  # texts whose bits are counted together: bounds memory, not the result
 
 
@@ -46,20 +48,20 @@ def fingerprints(texts: Sequence[str]) -> NDArray[np.uint64]:
     vocabulary: dict[str, int] = {}
     result = np.zeros(len(texts), np.uint64)
     for start in range(0, len(texts), _AT_ONCE):
-        words = [_WORD.findall(text.lower()) for text in texts[start : start + _AT_ONCE]]
-        result[start : start + len(words)] = _simhash([_word_hashes(text, vocabulary) for text in words])
+        part = [_word_hashes(words(text), vocabulary) for text in texts[start : start + _AT_ONCE]]
+        result[start : start + len(part)] = _simhash(part)
     return result
 
 
-def _word_hashes(words: list[str], vocabulary: dict[str, int]) -> NDArray[np.uint64]:
-    for word in words:
+def _word_hashes(text: list[str], vocabulary: dict[str, int]) -> NDArray[np.uint64]:
+    for word in text:
         if word not in vocabulary:
             vocabulary[word] = xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
-    return np.array([vocabulary[word] for word in words], np.uint64)
+    return np.array([vocabulary[word] for word in text], np.uint64)
 
 
 def _simhash(texts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    long_enough = np.flatnonzero([len(words) >= FEWEST_WORDS for words in texts])
+    long_enough = np.flatnonzero([len(text) >= FEWEST_WORDS for text in texts])
     result = np.zeros(len(texts), np.uint64)
     if len(long_enough) == 0:
         return result
@@ -121,13 +123,12 @@ def _identifier() -> Any:
 def is_spam(title: str, snippet: str) -> bool:
     """Return whether a page looks made for search engines. Three rules, each on what a reader sees.
 
-    Keyword stuffing: of 20 words or more, one word of four letters or more makes up over a third; or of 12
-    words or more, fewer than a third are distinct. Shouting: of 30 letters or more in the title, 90 % are
-    capitals, or three exclamation marks run together. Link farm: five links or more, one for every eight words.
+    Keyword stuffing, see `_stuffed`. Shouting: of 30 letters or more in the title, 90 % are capitals, or three
+    exclamation marks run together. Link farm: five links or more, one for every eight words.
     """
     text = f"{title} {snippet}"
-    words = _WORD.findall(text.lower())
-    return _stuffed(words) or _shouts(title) or _farms_links(text, len(words))
+    found = words(text)
+    return _stuffed(found) or _shouts(title) or _farms_links(text, len(found))
 
 
 def is_adult(url: str, title: str, snippet: str) -> bool:
@@ -135,22 +136,35 @@ def is_adult(url: str, title: str, snippet: str) -> bool:
 
     The words hardly stand anywhere else; `sex` and the parts of the body are on pages of schools and doctors too.
     """
-    named = set(_WORD.findall(f"{url} {title}".lower())) & _ADULT
-    return bool(named) or len(set(_WORD.findall(snippet.lower())) & _ADULT) >= _ADULT_WORDS
+    named = _ADULT.intersection(words(f"{unquote(url)} {title}"))
+    return bool(named) or len(_ADULT.intersection(words(snippet))) >= _ADULT_WORDS
 
 
-def _stuffed(words: list[str]) -> bool:
-    if len(words) < 12:
+def _stuffed(text: list[str]) -> bool:
+    """Return whether a text of 12 words or more says the same again and again; figures are no words.
+
+    That is so where fewer than a third of its words are distinct, or fewer than a third of its runs of three words: a
+    sentence, over and over. Both are told of stretches of a text, and the mean counts: every long text comes back to
+    its words. Or, of 20 words or more, one makes up over a third: in no language does a `the` come near that.
+    """
+    said = [word for word in text if not word.isnumeric()]
+    if len(said) < _FEWEST_STUFFED:
         return False
-    counts = Counter(words)
-    most = max((count for word, count in counts.items() if len(word) >= 4), default=0)
-    return 3 * len(counts) < len(words) or (len(words) >= 20 and 3 * most > len(words))
+    runs = list(zip(said, said[1:], said[2:], strict=False))
+    most = max(Counter(said).values())
+    return _repeats(said, _STRETCH) or _repeats(runs, _LONG_STRETCH) or (len(said) >= 20 and 3 * most > len(said))
+
+
+def _repeats(said: Sequence[Any], stretch: int) -> bool:
+    distinct = sum(len(set(said[start : start + stretch])) for start in range(0, len(said), stretch))
+    return 3 * distinct < len(said)
 
 
 def _shouts(title: str) -> bool:
     letters = [letter for letter in title if letter.isalpha()]
     capitals = sum(letter.isupper() for letter in letters)
-    return (len(letters) >= 30 and capitals >= 0.9 * len(letters)) or "!!!" in title
+    marks = unicodedata.normalize("NFKC", title)  # `！` is one as well
+    return (len(letters) >= 30 and capitals >= 0.9 * len(letters)) or "!!!" in marks
 
 
 def _farms_links(text: str, words: int) -> bool:

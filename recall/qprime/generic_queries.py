@@ -11,7 +11,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from recall.qprime.words import words
+from corpus.words import words
 from recall.qprime.written import WrittenBatch, read_queries
 from recall.qprime.written_for import WrittenFor
 

@@ -8,16 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from corpus.words import words
 from recall.qprime.distinct import ALIKE, Distinct
 from recall.qprime.generic_queries import Generic, generic_queries, query_key
 from recall.qprime.query_language import in_another_language
-from recall.qprime.words import words
 from recall.qprime.writer import WrittenQuery
 from recall.qprime.written import WrittenBatch, read_queries, written_file
 from recall.qprime.written_for import WrittenFor
 
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-_A_WORD = 2  # letters of a script without spaces say about as much as one word
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class QueryFilters:
 
     relevance: float = 0.3  # 0 to 1: queries that their writer thinks less relevant are dropped
     shortest: int = 3  # letters and digits; one of a script without spaces counts twice
-    most_words: int = 24  # two letters of a script without spaces are a word
+    most_words: int = 24
     longest: int = 160  # characters
     language: bool = True  # whether a query's language is told and compared with its page's
     alike: float = ALIKE  # of two queries of a page whose words overlap more than this (Jaccard), the first stays
@@ -90,9 +89,5 @@ def _fault(query: WrittenQuery, language: str, generic: frozenset[int], config: 
 
 def _fits(text: str, config: QueryFilters) -> bool:
     """Return whether a query says enough to be searched, and no more than people type."""
-    unspaced = len(_UNSPACED.findall(text))
-    letters = sum(map(str.isalnum, text)) + unspaced
-    spaced = len(words(_UNSPACED.sub(" ", text)))
-    return (
-        letters >= config.shortest and spaced + unspaced / _A_WORD <= config.most_words and len(text) <= config.longest
-    )
+    letters = sum(map(str.isalnum, text)) + len(_UNSPACED.findall(text))
+    return letters >= config.shortest and len(words(text)) <= config.most_words and len(text) <= config.longest

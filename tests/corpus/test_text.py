@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paragraphs import PARAGRAPHS
 
 from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam, language_shares
 
@@ -124,3 +126,55 @@ def test_ordinary_pages_are_not_spam() -> None:
 )
 def test_adult_pages_are_told_by_words_that_stand_nowhere_else(url: str, title: str, snippet: str, adult: bool) -> None:
     assert is_adult(url, title, snippet) is adult
+
+
+@pytest.mark.parametrize("language", PARAGRAPHS)
+def test_an_ordinary_page_is_no_spam_in_any_language(language: str) -> None:
+    pages = PARAGRAPHS[language]
+    assert [title for title, snippet in pages if is_spam(title, snippet)] == []
+    assert not is_spam(pages.bread[0], " ".join(snippet for _, snippet in pages) * 2)
+
+
+def test_a_licence_is_no_spam_however_long_or_often_it_stands_there() -> None:
+    licence = (Path(__file__).parents[2] / "LICENSE").read_text()
+    assert not is_spam("License", licence)
+    assert not is_spam("Licenses", licence * 20)
+
+
+@pytest.mark.parametrize(
+    ("title", "phrase"),
+    [
+        ("Cheap shoes", "buy cheap shoes online now"),
+        ("รองเท้าราคาถูก", "ซื้อรองเท้าราคาถูกออนไลน์"),
+        ("सस्ते जूते", "सस्ते जूते ऑनलाइन खरीदें"),
+        ("Дешёвая обувь", "купить дешёвую обувь онлайн"),
+        ("便宜的鞋子", "网上购买便宜鞋子"),
+        ("안경 싸게", "안경 싸게 사는 곳 추천"),
+        ("أحذية رخيصة", "شراء أحذية رخيصة عبر الإنترنت"),
+        ("ርካሽ ጫማ", "ርካሽ ጫማ በኢንተርኔት ይግዙ"),
+        ("ស្បែកជើងថោក", "ទិញស្បែកជើងថោកតាមអ៊ីនធឺណិត"),
+    ],
+)
+def test_a_phrase_over_and_over_is_spam_in_any_language(title: str, phrase: str) -> None:
+    assert is_spam(title, " ".join([phrase] * 12))
+
+
+def test_a_sentence_over_and_over_is_spam() -> None:
+    assert is_spam("Foxes", LONG * 12)
+
+
+def test_a_table_of_figures_is_no_spam() -> None:
+    assert not is_spam("League table", "Home club played won drawn lost points " + "0 1 1 0 2 1 0 " * 20)
+
+
+def test_shouting_is_told_of_wide_marks_too() -> None:
+    assert is_spam("今すぐ登録！！！", "無料です")
+
+
+@pytest.mark.parametrize("language", ["th", "hi", "km", "zh"])
+def test_near_duplicates_are_told_in_scripts_without_spaces_and_with_vowel_signs(language: str) -> None:
+    (_, bread), (_, rye), (_, football), _ = PARAGRAPHS[language]
+    text = f"{bread} {rye}"
+    same, near, far = fingerprints([text, text + football[:9], football * 2])
+    assert bits(same, near) < bits(same, far)
+    assert same != 0

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers.models.llama import modeling_llama
 
 from configs.reading import SettingsError
-from recall.qprime.words import words
+from corpus.words import words
 from recall.qprime.writer import MAX_QUERIES
 from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
 from recall.qprime.writers.need_attention import Over, read_through

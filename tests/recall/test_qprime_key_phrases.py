@@ -1,4 +1,4 @@
-from recall.qprime.words import runs, words
+from corpus.words import runs, words
 from recall.qprime.writer import MAX_QUERIES
 from recall.qprime.writers.key_phrases import KeyPhrases, KeyPhraseWriter
 from store.page_row import PageText

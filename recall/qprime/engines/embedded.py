@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tantivy
 
+from corpus.words import words
 from recall.qprime.search_engine import Hits, SearchText
-from recall.qprime.words import words
 
 _HEAP = 128_000_000  # bytes that the index writer may hold before it writes a segment
 _FIELDS = ("title", "text")

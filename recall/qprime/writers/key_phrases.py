@@ -11,8 +11,8 @@ from itertools import groupby, islice
 from stop_words import safe_get_stop_words
 
 from corpus.url import url_words
+from corpus.words import runs, words
 from recall.qprime.distinct import ALIKE, Distinct
-from recall.qprime.words import runs, words
 from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
 
 _FEW_PAGES = 5  # on fewer pages than this, frequency tells nothing of a word

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from corpus.words import words
 from prompting.answer import Unanswered
 from prompting.asking import Progress, ask_each, silent
 from prompting.client import Client
@@ -16,7 +17,6 @@ from prompting.endpoint import Endpoint
 from prompting.queries import ScoredQuery, queries
 from prompting.query_prompt import ANSWER_TOKENS, QueryPrompt, load_query_prompt
 from recall.qprime.distinct import Distinct
-from recall.qprime.words import words
 from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
 
 
