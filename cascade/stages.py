@@ -102,6 +102,7 @@ class Ranking:
 
     async def _in_chunks(self, stage: Stage, hydrator: AnytimeHydrator, candidates: Candidates) -> Candidates:
         """Return the best rows that could be hydrated in time, with their new columns."""
+        self.trace.on_spare()
         done: list[Candidates] = []
         until = Deadline(min(self.deadline.at - stage.rest.expected(), time.monotonic() + stage.timeout_s))
         before = np.concatenate([[0], np.cumsum(hydrator.waiting(self.query, candidates))])
