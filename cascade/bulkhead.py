@@ -15,7 +15,11 @@ class Busy(RuntimeError):
 
 
 class Bulkhead(ThreadPoolExecutor):
-    """A few threads for native calls, which nothing can cancel; a full one refuses at once."""
+    """A few threads for native calls, which nothing can cancel; a full one refuses at once.
+
+    A call that nobody waits for any more keeps its place until a thread passes over it: threads that hang would
+    otherwise gather such calls without end, and each new one would wait in vain.
+    """
 
     def __init__(self, name: str, threads: int) -> None:
         super().__init__(threads, name)
@@ -26,10 +30,28 @@ class Bulkhead(ThreadPoolExecutor):
         """Run `call` on a thread. Raises Busy."""
         if not self._free.acquire(blocking=False):
             raise Busy(f"{self.name} has no thread free")
+        wanted: Future[Any] = Future()  # the caller may cancel it; the executor's own says when the place is free
+
+        def left(place: Future[None]) -> None:
+            self._free.release()
+            if place.cancelled():
+                wanted.cancel()
+
         try:
-            future = super().submit(call, *args, **kwargs)
+            place = super().submit(_run, wanted, call, args, kwargs)
         except BaseException:
             self._free.release()
             raise
-        future.add_done_callback(lambda _: self._free.release())
-        return future
+        place.add_done_callback(left)
+        return wanted
+
+
+def _run(wanted: Future[Any], call: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    if not wanted.set_running_or_notify_cancel():
+        return
+    try:
+        result = call(*args, **kwargs)
+    except BaseException as error:
+        wanted.set_exception(error)
+    else:
+        wanted.set_result(result)

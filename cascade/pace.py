@@ -20,12 +20,17 @@ class Pace:
         return 0.0 if self._mean is None else self._mean + _DEVIATIONS * self._deviation
 
     def took(self, seconds: float) -> None:
-        """Learn from a piece that was done, or given up after so long."""
+        """Learn from a piece that was done."""
         if self._mean is None:
             self._mean, self._deviation = seconds, seconds / 2
             return
         self._deviation += _DEVIATION_SHARE * (abs(seconds - self._mean) - self._deviation)
         self._mean += _MEAN_SHARE * (seconds - self._mean)
+
+    def gave_up(self, seconds: float) -> None:
+        """Note that a piece was not done after so long: it takes longer, which is all that this tells."""
+        if self._mean is not None and seconds > self._mean:
+            self.took(seconds)
 
     def skipped(self) -> None:
         """Note that a piece did not fit: what is never tried would never be found to have become fast again."""

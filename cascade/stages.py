@@ -65,6 +65,7 @@ class Ranking:
             with self.trace.timed(stage.name):
                 scored, unreached = await self._stage(stage, ranked)
             if scored is None:  # later stages build on this one: the order so far is the answer
+                self._unended.clear()  # what is left out tells nothing of how long it takes
                 return ranked.followed_by(left), number
             ranked, left = scored, unreached.followed_by(left)
             self.trace.stage(stage.name, ranked)
@@ -101,6 +102,7 @@ class Ranking:
 
     async def _in_chunks(self, stage: Stage, hydrator: AnytimeHydrator, candidates: Candidates) -> Candidates:
         """Return the best rows that could be hydrated in time, with their new columns."""
+        self.trace.on_spare()
         done: list[Candidates] = []
         until = Deadline(min(self.deadline.at - stage.rest.expected(), time.monotonic() + stage.timeout_s))
         before = np.concatenate([[0], np.cumsum(hydrator.waiting(self.query, candidates))])
@@ -118,9 +120,11 @@ class Ranking:
                 part = await attempt(hydrator.name, call, until.within(math.inf), self.trace)
             took = time.monotonic() - begun
             self.trace.spare_s += took
-            if waiting:
+            if waiting and part is not None:
                 stage.row.took(took / waiting)
             if part is None:
+                if waiting and until.remaining() == 0:
+                    stage.row.gave_up(took / waiting)
                 break
             done.append(part)
             start = end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ class Trace:
     recalled: dict[str, Candidates] = field(default_factory=dict)
     stages: dict[str, Candidates] = field(default_factory=dict)
     spare_s: float = 0.0  # spent on what could have been left out: it fills the time that there is
+    on_spare: Callable[[], None] = lambda: None  # told when that begins
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

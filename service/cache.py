@@ -123,7 +123,7 @@ class Cache(Generic[V]):
             if (error := task.exception()) is None:
                 if flight.wanted:
                     self._keep(key, task.result())
-            else:
+            elif not isinstance(error, Refusal):
                 log.warning("an answer could not be computed: %r", error)
 
         flight = _Flight(asyncio.ensure_future(compute()), (key, variant), waiters)

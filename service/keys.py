@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import logging
 import re
 import time
@@ -28,17 +27,13 @@ class Keys:
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
         self._seen, self._looked = _stamp(path), clock()
-        self._digests = _read(path)
+        self._names = _read(path)
 
     def name(self, key: str | None) -> str:
         """Return the name of a key. Raises Stranger."""
         self._look()
-        digest = hashlib.sha256((key or "").encode()).digest()
-        found = None
-        for name, known in self._digests:  # all of them: the time that it takes tells nothing
-            if hmac.compare_digest(digest, known):
-                found = name
-        if key is None or found is None:
+        found = None if key is None else self._names.get(_digest(key))
+        if found is None:
             raise Stranger
         return found
 
@@ -50,7 +45,7 @@ class Keys:
             return
         self._seen = seen
         try:
-            self._digests = _read(self._path)
+            self._names = _read(self._path)
         except SettingsError as error:
             log.warning("the former API keys hold: %s", error)
 
@@ -69,19 +64,25 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(path: Path) -> list[tuple[str, bytes]]:
+def _digest(key: str) -> bytes:
+    """Return what a key is looked up by: the time that a look-up takes tells of its digest, and nothing of the key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _read(path: Path) -> dict[bytes, str]:
+    """Return the names by the SHA-256 of their keys; of two names for one key the last one stands."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"keys.file: {path} cannot be read ({type(error).__name__})") from None
-    keys = []
+    names = {}
     for number, line in enumerate(lines, 1):
         if not (words := line.partition("#")[0].split()):
             continue
         if len(words) != 2:  # never the line itself: it holds a key
             raise SettingsError(f"keys.file: line {number} of {path} is no key: write `name key`")
         hashed = _HASHED.fullmatch(words[1])
-        keys.append((words[0], bytes.fromhex(hashed[1]) if hashed else hashlib.sha256(words[1].encode()).digest()))
-    if not keys:
+        names[bytes.fromhex(hashed[1]) if hashed else _digest(words[1])] = words[0]
+    if not names:
         raise SettingsError(f"keys.file: {path} holds no key: write `name key`, one a line")
-    return keys
+    return names

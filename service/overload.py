@@ -1,204 +1,133 @@
-"""How many answers are computed at a time: as many as help, and whoever would be answered late is told at once.
+"""How many answers are computed at a time: a fixed number. Others wait for a place, unless they would be late.
 
-What counts is the time of what an answer cannot do without. The cross-encoder fills whatever time is left, and reads
-fewer pairs where there is little: that is no overload.
-
-The limit follows the *gradient* of that time: how long it takes now against how long it takes an answer that has the
-machine to itself. While it takes less than `TOLERANCE` times as long the limit grows, beyond that it shrinks.
-
-Two nearer signals are not used, the share of degraded answers and time against the budget: both take a part that hangs
-for overload and would then refuse what can be answered without it. A hanging part makes the lone answer slow too, so
-the gradient stays 1. The budget only caps what counts as good time, for machines on which a lone answer nearly fills
-it: the ladder of degradation ends every answer near its budget, so time would look good however much is asked.
+A place is held for what an answer cannot do without, and the time of that alone is learnt. The cross-encoder fills
+whatever time is left, on a thread and in a queue of its own (`cascade/bulkhead.py`): who comes to it gives the place
+away. So a flood makes answers shorter before it makes refusals.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections import deque
+from bisect import bisect_right, insort
 from collections.abc import Callable
-from statistics import median
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
 
+from cascade.pace import Pace
+from service.cores import cores
 from service.metrics import Metrics
 from service.refusal import Overloaded
 from service.settings import OverloadSettings
 
-TOLERANCE = 3.0  # times the lone answer's time, from which on the limit shrinks
-_START = 8.0
-_STEP = 10  # answers, at least, between two changes of the limit
-_LONE = 5  # answers that had the machine to themselves: the median of the last ones is the measure
-_PROBES = 3  # lone answers of a probe: they outvote the older ones
-_SOON_S = 5.0  # between two probes that are made because times doubled, by load or by a part that hangs
-_CAP = 0.5  # of the budget: what takes longer is no good time, unless a lone answer takes as long
+_A_CORE = 4  # places: one computes, the others wait for a table, a thread or a time limit
+_BY_DEADLINE = attrgetter("until")
 
 
-class GradientLimit:
-    """The limit on computations that run at a time; pure but for the clock.
-
-    Under steady load no answer is alone: after `probe_s` without a moment's rest the limit is 1 for a few of them.
-    """
-
-    def __init__(self, most: int, budget_s: float, probe_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.running = 0
-        self._most, self._budget_s, self._probe_s, self._clock = float(most), budget_s, probe_s, clock
-        self._limit = min(_START, self._most)
-        self._begun = 0
-        self._recent: list[tuple[float, float]] = []  # without and with what could have been left out
-        self._lone: deque[float] = deque(maxlen=_LONE)
-        self._to_probe = 0
-        self._rested = self._changed = clock()
-        self._probed = -math.inf
-        self._typical = self._held = 0.0
-
-    @property
-    def limit(self) -> int:
-        """How many may run at a time now."""
-        return 1 if self._to_probe else int(self._limit)
-
-    @property
-    def usual(self) -> int:
-        """The limit without regard to a probe, which is over soon."""
-        return int(self._limit)
-
-    @property
-    def typical_s(self) -> float:
-        """How long what an answer cannot do without took lately; 0 while it is not known."""
-        return self._typical
-
-    @property
-    def held_s(self) -> float:
-        """How long a whole computation took lately; 0 while it is not known."""
-        return self._held
-
-    def begin(self) -> tuple[float, int, bool]:
-        """Note that a computation begins; give what it returns to `end`."""
-        now = self._clock()
-        if self.running == 0:
-            self._rested = now
-        elif now - self._rested > self._probe_s:
-            self._probe()
-        self.running += 1
-        self._begun += 1
-        return now, self._begun, self.running == 1
-
-    def end(self, began: tuple[float, int, bool], told: bool = True, spare_s: float = 0.0) -> None:
-        """Note that it is over, having spent `spare_s` on what it could have left out.
-
-        One that was cancelled tells nothing of the time it would have taken.
-        """
-        started, number, alone = began
-        crowded = self.running
-        self.running -= 1
-        alone = alone and number == self._begun  # nobody came along meanwhile
-        self._to_probe = max(0, self._to_probe - alone)
-        if not told:
-            return
-        held = self._clock() - started
-        seconds = max(0.0, held - spare_s)
-        if alone:
-            self._lone.append(seconds)
-        if started >= self._changed:  # what began under another limit tells of that one
-            self._recent.append((seconds, held))
-        if len(self._recent) >= max(_STEP, self._limit):
-            self._adapt(crowded)
-
-    def _adapt(self, crowded: int) -> None:
-        self._typical, self._held = (median(times) for times in zip(*self._recent, strict=True))
-        self._recent.clear()
-        self._changed = self._clock()
-        if self._to_probe:
-            return
-        if not self._lone:
-            self._probe()
-            return
-        lone = median(self._lone)
-        good = max(lone, min(TOLERANCE * lone, _CAP * self._budget_s))
-        gradient = max(0.5, min(1.0, good / max(self._typical, 1e-6)))
-        if gradient == 0.5 and self._changed - self._probed > _SOON_S:
-            self._probe()
-        room = math.sqrt(self._limit) * (1.0 if gradient == 1.0 else 0.5)  # always some: how else would it grow again
-        better = gradient * self._limit + room
-        if better > self._limit and crowded < self._limit / 2:
-            return  # nobody needs more: a limit that grows unused would let the next flood in
-        self._limit = max(1.0, min(self._most, better))
-
-    def _probe(self) -> None:
-        self._rested = self._probed = self._clock()
-        self._to_probe = _PROBES
-
-
+@dataclass(eq=False, slots=True)
 class Permit:
-    """The right to compute, now or soon; `close` gives it back, once is enough."""
+    """The right to compute, now or soon."""
 
-    def __init__(self, gate: Gate, turn: asyncio.Future[None] | None) -> None:
-        self._gate, self._turn = gate, turn
-        self._began: tuple[float, int, bool] | None = None
-        self._closed = False
-        self.spare_s = 0.0  # of its time, spent on what could have been left out
-        if turn is None:
-            self.start()
-
-    def start(self) -> None:
-        """Begin; the gate calls it when the turn has come."""
-        self._began = self._gate.limit.begin()
-        if self._turn is not None and not self._turn.done():
-            self._turn.set_result(None)
-
-    async def turn(self) -> None:
-        """Wait until the computation may begin."""
-        if self._turn is not None:
-            await self._turn
-
-    def close(self, told: bool = True) -> None:
-        """Give the permit back; `told` says whether its time tells something."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._began is not None:
-            self._gate.limit.end(self._began, told, self.spare_s)
-        self._gate.next(self)
+    until: float  # the moment up to which its caller has patience
+    turn: asyncio.Future[bool] | None = None  # of one that waits: a place, or that it is too late for one
+    began: float | None = None
+    holds: bool = False  # a place
+    spare_s: float = 0.0  # of its time, spent on what could have been left out
 
 
 class Gate:
-    """Lets computations in, in the order in which they came; for one event loop."""
+    """A fixed number of places, and a room where some wait for one, the nearest deadline first; for one event loop.
 
-    def __init__(self, settings: OverloadSettings, budget_s: float, metrics: Metrics) -> None:
-        self.limit = GradientLimit(settings.most, budget_s, settings.probe_s)
-        self._share, self._most = settings.budget_share, settings.most
-        self._waiting: dict[Permit, None] = {}
+    Nobody's patience is longer than `budget_s`, however long an answer may take: the patient would get all places.
+    """
+
+    def __init__(
+        self,
+        settings: OverloadSettings,
+        budget_s: float,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.places = settings.running or _A_CORE * cores()
+        self.running = 0
+        self.room: list[Permit] = []  # by deadline
+        self._most, self._budget_s, self._clock = settings.waiting, budget_s, clock
+        self._pace = Pace()
         self._refused = metrics.refused.labels("overloaded")
-        metrics.limit.set_function(lambda: self.limit.limit)
-        metrics.running.set_function(lambda: self.limit.running)
-        metrics.waiting.set_function(lambda: len(self._waiting))
+        metrics.limit.set(self.places)
+        metrics.running.set_function(lambda: self.running)
+        metrics.waiting.set_function(lambda: len(self.room))
+
+    def check(self, budget_s: float) -> None:
+        """Raise Overloaded where `enter` would: too many wait, or those ahead would leave no time."""
+        if self._open:
+            return
+        until = self._until(budget_s)
+        rounds = (bisect_right(self.room, until, key=_BY_DEADLINE) + 1) / self.places + 1
+        if len(self.room) >= self._most or self._clock() + rounds * self._pace.expected() > until:
+            raise self._refusal()
 
     def enter(self, budget_s: float) -> Permit:
         """Return a permit whose turn has come or will in time. Raises Overloaded at once otherwise."""
         self.check(budget_s)
+        permit = Permit(self._until(budget_s))
         if self._open:
-            return Permit(self, None)
-        permit = Permit(self, asyncio.get_running_loop().create_future())
-        self._waiting[permit] = None
+            self._start(permit)
+        else:
+            permit.turn = asyncio.get_running_loop().create_future()
+            insort(self.room, permit, key=_BY_DEADLINE)
         return permit
 
-    def check(self, budget_s: float) -> None:
-        """Raise Overloaded where `enter` would."""
-        ahead = len(self._waiting) + 1
-        wait_s = ahead / self.limit.usual * self.limit.held_s
-        late = wait_s + self.limit.typical_s > self._share * budget_s
-        if not self._open and (late or ahead > self._most):
-            self._refused.inc()
-            raise Overloaded
+    async def turn(self, permit: Permit) -> None:
+        """Wait for a place. Raises Overloaded when the time that is left is needed to compute."""
+        if permit.turn is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._left_s(permit)):
+                if await permit.turn:
+                    return
+        raise self._refusal()
+
+    def spare(self, permit: Permit) -> None:
+        """Give its place to who waits: what follows could be left out."""
+        if not permit.holds:
+            return
+        permit.holds = False
+        self.running -= 1
+        while self.room and self.running < self.places:
+            permit = self.room.pop(0)
+            if self._left_s(permit) >= 0:
+                self._start(permit)
+            elif permit.turn is not None and not permit.turn.done():
+                permit.turn.set_result(False)
+
+    def close(self, permit: Permit, told: bool = True) -> None:
+        """Take a permit back, once is enough; `told` says whether its time tells how long an answer takes."""
+        if told and permit.began is not None:
+            self._pace.took(max(0.0, self._clock() - permit.began - permit.spare_s))
+        permit.began = None
+        if permit in self.room:
+            self.room.remove(permit)
+        self.spare(permit)
+
+    def _start(self, permit: Permit) -> None:
+        permit.began, permit.holds = self._clock(), True
+        self.running += 1
+        if permit.turn is not None and not permit.turn.done():
+            permit.turn.set_result(True)
 
     @property
     def _open(self) -> bool:
-        return not self._waiting and self.limit.running < self.limit.limit
+        return self.running < self.places  # then nobody waits
 
-    def next(self, closed: Permit) -> None:
-        """Let in who waits, now that one is gone."""
-        self._waiting.pop(closed, None)
-        while self._waiting and self.limit.running < self.limit.limit:
-            permit = next(iter(self._waiting))
-            del self._waiting[permit]
-            permit.start()
+    def _left_s(self, permit: Permit) -> float:
+        """Return how much longer one may wait: it has to be computed too."""
+        return permit.until - self._pace.expected() - self._clock()
+
+    def _until(self, budget_s: float) -> float:
+        return self._clock() + min(budget_s, self._budget_s)
+
+    def _refusal(self) -> Overloaded:
+        self._refused.inc()
+        return Overloaded()

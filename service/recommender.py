@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
@@ -65,7 +66,7 @@ class Recommender:
             limits.stale_s,
             lambda result: self.metrics.cache.labels(result).inc(),
         )
-        self._gate = Gate(settings.overload, settings.budget_ms / 1e3, self.metrics)
+        self._gate = Gate(settings.overload, _seconds(settings.budget_ms), self.metrics)
         self.metrics.cache_bytes.set_function(lambda: self._cache.bytes)
 
     async def recommend(self, ask: Ask) -> Answer:
@@ -96,7 +97,7 @@ class Recommender:
         key = (query, ask.k, bundle.name)
         answer = self._cache.fresh(key)
         if answer is None and not self._cache.under_way(key, self._budget_ms(ask)):
-            self._gate.check(self._budget_ms(ask) / 1e3)
+            self._gate.check(_seconds(self._budget_ms(ask)))
         return answer
 
     def _budget_ms(self, ask: Ask) -> float:
@@ -123,34 +124,34 @@ class Recommender:
 
         Raises Overloaded.
         """
-        permit = self._gate.enter(budget_ms / 1e3)
+        permit = self._gate.enter(_seconds(budget_ms))
         lease = self.live.lease()
         task = asyncio.create_task(self._read_or_run(lease.bundle, query, k, budget_ms, permit))
 
         def ended(task: asyncio.Task[Answer]) -> None:  # not in the coroutine: it may be cancelled before it starts
-            permit.close(told=not task.cancelled())
+            self._gate.close(permit, told=not task.cancelled() and task.exception() is None)
             lease.release()
 
         task.add_done_callback(ended)
         return task
 
     async def _explained(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
-        permit = self._gate.enter(budget_ms / 1e3)
-        deadline = _deadline(budget_ms)
+        permit = self._gate.enter(_seconds(budget_ms))
+        deadline = Deadline.after(_seconds(budget_ms))
         try:
             return await self._run(bundle, query, k, deadline, permit, explained=True)
         finally:
-            permit.close(told=False)  # a record of every stage takes longer than an answer
+            self._gate.close(permit, told=False)  # a record of every stage takes longer than an answer
 
     async def _read_or_run(
         self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, permit: Permit
     ) -> Answer:
         """Return what another replica has computed, or compute it."""
-        deadline = _deadline(budget_ms)
+        deadline = Deadline.after(_seconds(budget_ms))
         if self._shared is None:
             return await self._run(bundle, query, k, deadline, permit)
         if (answer := await self._shared.get(bundle.name, query, k)) is not None:
-            permit.close(told=False)  # a read tells nothing of a computation's time
+            self._gate.close(permit, told=False)  # a read tells nothing of a computation's time
             return answer
         answer = await self._run(bundle, query, k, deadline, permit)
         self._shared.keep(query, k, answer)
@@ -159,8 +160,8 @@ class Recommender:
     async def _run(
         self, bundle: LoadedBundle, query: Query, k: int, deadline: Deadline, permit: Permit, explained: bool = False
     ) -> Answer:
-        trace = Trace(explain=explained)
-        await permit.turn()
+        trace = Trace(explain=explained, on_spare=partial(self._gate.spare, permit))
+        await self._gate.turn(permit)
         with tracing(trace):
             chosen = await bundle.cascade.run(query, k, deadline, trace)
         permit.spare_s = trace.spare_s
@@ -188,8 +189,9 @@ class Recommender:
             self.metrics.recalled.labels(path).observe(len(found))
 
 
-def _deadline(budget_ms: float) -> Deadline:
-    return Deadline.after((1 - _WAY_OUT) * budget_ms / 1e3)
+def _seconds(budget_ms: float) -> float:
+    """Return the seconds of a budget in which to compute."""
+    return (1 - _WAY_OUT) * budget_ms / 1e3
 
 
 def _canonical(field: str, url: str, fragment_hosts: frozenset[str]) -> str:

@@ -129,11 +129,10 @@ class KeySettings(Section):
 
 
 class OverloadSettings(Section):
-    """How many answers are computed at a time; the limit finds itself below `most`."""
+    """How many answers are computed at a time, and how many more may wait for their turn."""
 
-    most: int = Field(default=256, ge=1)
-    budget_share: float = Field(default=0.8, gt=0, le=1, description="of its budget, beyond which none waits")
-    probe_s: float = Field(default=30.0, gt=0)
+    running: int = Field(default=0, ge=0, description="0: four for each core")
+    waiting: int = Field(default=256, ge=0)
 
 
 class ServerSettings(Section):

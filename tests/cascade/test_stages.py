@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from cascade.bulkhead import Busy
 from cascade.deadline import Deadline
 from cascade.stages import Ranking, Stage, _at_once
 from cascade.trace import Trace
@@ -28,6 +29,7 @@ class Costly:
     known: tuple[int, ...] = ()
     hangs_at: int = -1
     fails_at: int = -1
+    error: Exception | None = None  # of every chunk
     chunks: list[list[int]] = field(default_factory=list)
 
     def waiting(self, query: Query, candidates: Candidates) -> np.ndarray:
@@ -39,6 +41,8 @@ class Costly:
             await asyncio.Event().wait()
         if len(self.chunks) - 1 == self.fails_at:
             raise ValueError("model")
+        if self.error is not None:
+            raise self.error
         return candidates.with_columns({"price": candidates.pages.astype(np.float32)})
 
 
@@ -65,6 +69,13 @@ class Where:
     def score(self, query: Query, candidates: Candidates) -> np.ndarray:
         self.thread = threading.get_ident()
         return candidates["score"]
+
+
+class Failing:
+    name = "failing"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        raise ValueError("model")
 
 
 class Backwards:
@@ -163,6 +174,36 @@ async def test_a_part_that_became_fast_again_is_found_out(native) -> None:
     for _ in range(60):
         await run(native, [stage], 10, Deadline.after(1.0))
     assert len(costly.chunks) > 10
+
+
+@pytest.mark.parametrize("error", [Busy("no thread"), ValueError("model")])
+async def test_only_work_that_was_done_teaches_the_pace(native, error) -> None:
+    costly = Costly()
+    stage = Stage((), ByPrice(), 30, 5.0, costly)
+    stage.row.took(0.1)
+    stage.rest.took(0.1)
+    before = stage.row.expected(), stage.rest.expected()
+    costly.error = error
+    for _ in range(25):
+        await run(native, [stage], 25, Deadline.after(10.0))
+    assert (stage.row.expected(), stage.rest.expected()) == before
+
+
+async def test_a_chunk_that_was_given_up_teaches_that_it_takes_longer_and_never_that_it_is_fast(native) -> None:
+    stage = Stage((), ByPrice(), 30, 0.05, Costly(hangs_at=0))
+    stage.row.took(0.001)
+    before = stage.row.expected()
+    await run(native, [stage], 10)
+    assert stage.row.expected() > before
+    stage = Stage((), ByPrice(), 30, 1e-6, Costly(hangs_at=0))
+    await run(native, [stage], 10)
+    assert stage.row.expected() == 0
+
+
+async def test_what_follows_a_stage_that_failed_teaches_nothing_of_what_follows_one(native) -> None:
+    stages = [Stage((), ByPrice(), 30, 5.0, Costly()), Stage((), Failing(), 30, 5.0)]
+    await run(native, stages, 10)
+    assert stages[0].rest.expected() == 0
 
 
 async def test_rows_that_are_known_already_cost_nothing_and_always_fit(native) -> None:

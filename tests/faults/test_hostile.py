@@ -85,7 +85,7 @@ def hostile_gateway(tiny, directory: Path) -> Iterator[tuple[GatewayProcess, Pat
     bundles = directory / "bundles"
     tiny.link(bundles)
     log = directory / "log"
-    cheap = ["stage1.keep_top=1", "unknown.most=0", "budget_ms=5000", "overload.budget_share=1"]
+    cheap = ["stage1.keep_top=1", "unknown.most=0", "budget_ms=5000"]
     with gateway(bundles, module=("-c", WATCHED, "serve"), settings=cheap, log=log) as running:
         yield running, log
 

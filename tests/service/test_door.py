@@ -51,6 +51,16 @@ def test_a_key_has_its_owners_name_plain_or_hashed(file) -> None:
             keys.name(strange)
 
 
+def test_of_many_keys_each_has_its_owners_name_and_of_two_owners_the_last_one_stands(tmp_path) -> None:
+    path = tmp_path / "keys.txt"
+    path.write_text("".join(f"name{number} key{number}\n" for number in range(1_000)) + "other key7\n")
+    keys = Keys(path)
+    assert [keys.name("key0"), keys.name("key999"), keys.name("key7")] == ["name0", "name999", "other"]
+    for strange in ("key1000", "\udcff"):
+        with pytest.raises(Stranger):
+            keys.name(strange)
+
+
 def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file, caplog) -> None:
     now = 0.0
     keys = Keys(file, lambda: now)

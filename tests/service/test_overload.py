@@ -1,155 +1,233 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import grpc
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from service.answer import Ask
 from service.metrics import Metrics
-from service.overload import Gate, GradientLimit
+from service.overload import Gate
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
 from service.refusal import Overloaded
 from service.settings import OverloadSettings
+from tests.service.virtual_time import run
 
 URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
+BUDGET_S = 0.1
+
+
+def gate(places: int = 1, waiting: int = 256) -> Gate:
+    """A gate on the clock of the running loop."""
+    chosen = OverloadSettings(running=places, waiting=waiting)
+    return Gate(chosen, BUDGET_S, Metrics(), asyncio.get_running_loop().time)
 
 
 @dataclass
-class Clock:
-    now: float = 0.0
+class Load:
+    """Callers of a gate; each answer takes `seconds` of a place."""
 
-    def __call__(self) -> float:
-        return self.now
+    gate: Gate
+    seconds: float = 0.01
+    ends: list[tuple[str, float, float]] = field(default_factory=list)  # how each ended: when, and after how long
+    most_running: int = 0
+    most_waiting: int = 0
 
+    async def ask(self, budget_s: float = BUDGET_S, kind: str = "") -> None:
+        clock = asyncio.get_running_loop().time
+        began, end, permit = clock(), "refused", None
+        try:
+            permit = self.gate.enter(budget_s)
+            self.most_waiting = max(self.most_waiting, len(self.gate.room))
+            await self.gate.turn(permit)
+            self.most_running = max(self.most_running, self.gate.running)
+            await asyncio.sleep(self.seconds)
+            end = "answered"
+        except Overloaded:
+            pass
+        finally:
+            if permit is not None:
+                self.gate.close(permit, told=end == "answered")
+        self.ends.append((f"{kind}{end}", clock(), clock() - began))
 
-class Machine:
-    """A machine that computes `servers` answers at a time, `seconds` each; the others wait in its own queue."""
+    async def flood(self, rate: float, seconds: float, budget_s: float = BUDGET_S, kind: str = "") -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(int(rate * seconds)):
+                tasks.create_task(self.ask(budget_s, kind))
+                await asyncio.sleep(1 / rate)
 
-    def __init__(self, limit: GradientLimit, clock: Clock, servers: int, seconds: float) -> None:
-        self.limit, self.clock, self.servers, self.seconds = limit, clock, servers, seconds
-        self.free = [0.0] * servers
-        self.under_way: list[tuple[float, int, object]] = []
-        self.done = self.refused = 0
+    def times(self, end: str) -> list[float]:
+        return [seconds for how, _, seconds in self.ends if how == end]
 
-    def arrive(self, at: float, number: int) -> None:
-        while self.under_way and self.under_way[0][0] <= at:
-            self._finish()
-        self.clock.now = at
-        if self.limit.running >= self.limit.limit:
-            self.refused += 1
-            return
-        began = self.limit.begin()
-        start = max(at, heapq.heappop(self.free))
-        heapq.heappush(self.free, start + self.seconds)
-        heapq.heappush(self.under_way, (start + self.seconds, number, began))
-
-    def run(self, rate: float, seconds: float) -> None:
-        start = self.clock.now
-        self.done = self.refused = 0
-        for number in range(int(rate * seconds)):
-            self.arrive(start + number / rate, number)
-
-    def _finish(self) -> None:
-        self.clock.now, _, began = heapq.heappop(self.under_way)
-        self.limit.end(began)
-        self.done += 1
-
-
-def machine(servers: int, seconds: float, budget_s: float = 0.5) -> Machine:
-    clock = Clock()
-    return Machine(GradientLimit(256, budget_s, 30.0, clock), clock, servers, seconds)
+    def counts(self) -> Counter[str]:
+        return Counter(how for how, _, _ in self.ends)
 
 
-@pytest.mark.parametrize("servers", [1, 4, 32])
-def test_a_flood_is_answered_at_full_capacity_and_in_good_time(servers) -> None:
-    made = machine(servers, 0.05)
-    capacity = servers / 0.05
-    made.run(capacity * 0.3, 20)
-    made.run(capacity * 10, 60)
-    assert made.done > 0.95 * capacity * 60
-    assert made.limit.typical_s < 0.25
+def test_a_flood_is_answered_at_full_capacity_in_time_and_the_rest_is_refused_at_once() -> None:
+    async def main() -> Load:
+        load = Load(gate(4))
+        await load.flood(10 * 4 / load.seconds, 5)
+        return load
+
+    load = run(main())
+    assert load.counts()["answered"] > 0.98 * 5 * 4 / load.seconds
+    assert max(load.times("answered")) <= BUDGET_S
+    assert load.most_running == 4
+    late = [seconds for seconds in load.times("refused") if seconds > 0]
+    assert len(late) < 0.01 * len(load.ends)
 
 
 def test_a_load_that_fits_is_never_refused() -> None:
-    made = machine(4, 0.05)
-    made.run(10, 10)
-    made.run(60, 60)
-    assert made.refused < 0.01 * 60 * 60  # while it probes; the gate lets them wait
+    async def main() -> Load:
+        load = Load(gate(2))
+        await load.flood(0.9 * 2 / load.seconds, 10)
+        return load
+
+    assert set(run(main()).counts()) == {"answered"}
 
 
-def test_a_part_that_hangs_is_not_taken_for_overload() -> None:
-    made = machine(64, 0.05)
-    made.run(10, 10)
-    made.seconds = 0.45  # every answer now waits for a part's time limit, whatever the load
-    made.run(100, 10)
-    made.run(100, 20)
-    assert made.refused < 0.05 * 100 * 20
+def test_after_a_stall_as_much_is_answered_as_before() -> None:
+    async def main() -> Counter[str]:
+        load = Load(gate(2), seconds=5.0)
+        for _ in range(5):
+            await load.ask()  # alone, and the machine stands still
+        load.seconds = 0.01
+        load.ends.clear()
+        await load.flood(1_000, 1)
+        load.ends.clear()
+        await load.flood(1_000, 1)
+        assert load.most_running <= 2
+        return load.counts()
+
+    assert run(main())["answered"] > 0.95 * 2 / 0.01
 
 
-def test_under_a_steady_flood_the_lone_time_is_measured_anew() -> None:
-    made = machine(1, 0.02)
-    made.run(10, 10)
-    made.seconds = 0.06  # another bundle, with a larger model
-    made.run(200, 120)
-    made.run(200, 60)
-    assert made.done > 0.95 * 60 / 0.06
+def test_callers_with_long_budgets_get_no_more_than_those_without() -> None:
+    async def main() -> Counter[str]:
+        load = Load(gate(2))
+        await asyncio.gather(load.flood(400, 10, 5.0, "patient "), load.flood(400, 10, BUDGET_S, "usual "))
+        return load.counts()
+
+    counts = run(main())
+    assert counts["usual answered"] == pytest.approx(counts["patient answered"], rel=0.1)
 
 
-def test_an_answer_that_nobody_waits_for_tells_nothing() -> None:
-    limit = GradientLimit(256, 0.5, 30.0, clock := Clock())
-    for _ in range(100):
-        began = limit.begin()
-        clock.now += 10
-        limit.end(began, told=False)
-    assert (limit.limit, limit.running) == (8, 0)
+def test_who_is_in_a_hurry_comes_first_and_nobody_waits_in_vain() -> None:
+    async def main() -> tuple[list[int], list[tuple[str, float, float]]]:
+        load, order = Load(gate(1), seconds=0.03), []
+
+        async def ask(number: int, budget_s: float) -> None:
+            await load.ask(budget_s)
+            order.append(number)
+
+        for _ in range(40):
+            await load.ask()
+        load.ends.clear()
+        async with asyncio.TaskGroup() as tasks:
+            for number, budget_s in enumerate((0.1, 0.1, 0.08, 0.095)):
+                tasks.create_task(ask(number, budget_s))
+        return order, load.ends
+
+    order, ends = run(main())
+    assert order == [0, 2, 1, 3]
+    assert [how for how, _, _ in ends] == ["answered", "answered", "refused", "answered"]
+    assert [seconds for _, _, seconds in ends] == pytest.approx([0.03, 0.06, 0.07, 0.09], abs=1e-3)
 
 
-def gate(most: int = 1) -> Gate:
-    return Gate(OverloadSettings(most=most), 0.5, Metrics())
+@settings(max_examples=60, deadline=None)
+@given(
+    asks=st.lists(
+        st.tuples(st.floats(0, 0.05), st.floats(0.001, 5), st.floats(0, 0.3), st.booleans()), min_size=1, max_size=60
+    ),
+    places=st.integers(1, 4),
+    waiting=st.integers(0, 5),
+)
+def test_whatever_comes_the_bounds_hold_and_all_is_given_back(asks, places: int, waiting: int) -> None:
+    async def main() -> None:
+        load = Load(gate(places, waiting))
+        callers = []
+
+        async def ask(budget_s: float, seconds: float) -> None:
+            load.seconds = seconds
+            await load.ask(budget_s)
+
+        for pause_s, budget_s, seconds, goes in asks:
+            callers.append(asyncio.create_task(ask(budget_s, seconds)))
+            await asyncio.sleep(pause_s)
+            if goes:
+                callers[len(callers) // 2].cancel()
+        await asyncio.gather(*callers, return_exceptions=True)
+        assert load.most_running <= places and load.most_waiting <= waiting
+        assert max(load.times("refused"), default=0) <= BUDGET_S + 1e-9
+        assert (load.gate.running, load.gate.room) == (0, [])
+
+    run(main())
 
 
-async def test_who_waits_is_let_in_in_turn_and_a_third_is_refused_at_once() -> None:
-    made = gate()
-    first, second = made.enter(0.5), made.enter(0.5)
-    with pytest.raises(Overloaded):
-        made.enter(0.5)
-    waiting = asyncio.create_task(second.turn())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    first.close()
-    await waiting
-    second.close()
-    second.close()
-    assert made.limit.running == 0
+def test_who_comes_to_what_could_be_left_out_gives_the_place_to_the_next_one() -> None:
+    async def main() -> None:
+        made = gate()
+        first, second, third = (made.enter(BUDGET_S) for _ in range(3))
+        made.spare(first)
+        made.spare(first)
+        await made.turn(second)
+        assert (made.running, made.room) == (1, [third])
+        made.close(first)
+        assert (made.running, made.room) == (1, [third])
+        made.close(second)
+        await made.turn(third)
+        made.close(third)
+        made.close(third)
+        assert made.running == 0
+
+    run(main())
 
 
-async def test_who_goes_while_waiting_leaves_no_trace() -> None:
-    made = gate()
-    first, second = made.enter(0.5), made.enter(0.5)
-    second.close()
-    third = made.enter(0.5)
-    first.close()
-    await third.turn()
-    third.close()
-    assert made.limit.running == 0
+def test_who_goes_while_waiting_leaves_no_trace() -> None:
+    async def main() -> None:
+        made = gate()
+        first, second, third = (made.enter(BUDGET_S) for _ in range(3))
+        made.close(second)
+        made.close(first)
+        await made.turn(third)
+        made.close(third)
+        assert (made.running, made.room) == (0, [])
+
+    run(main())
 
 
-async def test_who_would_be_late_is_refused_before_waiting() -> None:
-    made = gate(most=4)
-    for _ in range(20):
-        began = made.limit.begin()
-        made.limit._clock = lambda: began[0] + 0.4  # noqa: B023
-        made.limit.end(began)
-        made.limit._clock = lambda: began[0]  # noqa: B023
-    held = [made.enter(0.5) for _ in range(made.limit.limit)]
-    with pytest.raises(Overloaded):
-        made.enter(0.5)
-    assert made.enter(5.0)
-    assert held
+def test_an_answer_that_nobody_waits_for_or_that_failed_tells_nothing() -> None:
+    async def main() -> None:
+        made = gate()
+        for _ in range(100):
+            permit = made.enter(BUDGET_S)
+            await asyncio.sleep(10)
+            made.close(permit, told=False)
+        held = made.enter(BUDGET_S)
+        assert made.enter(BUDGET_S).turn is not None  # it is not thought to be late
+        made.close(held)
+
+    run(main())
+
+
+def test_time_that_could_have_been_left_out_is_no_overload() -> None:
+    async def main() -> None:
+        made = gate()
+        for _ in range(10):
+            permit = made.enter(BUDGET_S)
+            await asyncio.sleep(1.0)
+            permit.spare_s = 0.99
+            made.close(permit)
+        made.enter(BUDGET_S)
+        made.check(BUDGET_S)
+
+    run(main())
 
 
 async def seen(small, text: str) -> None:
@@ -161,7 +239,7 @@ async def seen(small, text: str) -> None:
 @pytest.fixture
 async def busy(make, served):
     """A gateway that computes one answer, which hangs, with another waiting."""
-    small = make("overload.most=1")
+    small = make("overload.running=1", "overload.waiting=1", "budget_ms=20000")
     small.coclick.gate = asyncio.Event()
     async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http, timeout=30) as client:
         hanging = [asyncio.create_task(client.get("/recommend", params={"url1": url})) for url in URLS[:2]]
@@ -208,11 +286,11 @@ async def test_a_refused_part_of_a_batch_gets_its_own_problem(busy) -> None:
     assert [result["problem"]["status"] for result in results] == [429, 422]
 
 
-@pytest.mark.parametrize("most", [1, 2, 256])
-async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, most) -> None:
+@pytest.mark.parametrize(("running", "waiting"), [(1, 0), (2, 1), (0, 256)])
+async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, running, waiting) -> None:
     asked = {"requests": [{"url1": url, "k": k} for url in URLS for k in range(1, 9)]}
     async with (
-        served(make(f"overload.most={most}").gateway) as server,
+        served(make(f"overload.running={running}", f"overload.waiting={waiting}").gateway) as server,
         httpx.AsyncClient(base_url=server.http, timeout=60) as client,
     ):
         results = (await client.post("/recommend/batch", json=asked)).json()["results"]
@@ -221,14 +299,13 @@ async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, most) 
 
 
 async def test_a_stale_answer_is_served_though_its_refresh_is_refused(make) -> None:
-    small = make("overload.most=1", "cache.ttl_s=1e-9")
-    from service.answer import Ask
-
+    small = make("overload.running=1", "overload.waiting=0", "cache.ttl_s=1e-9")
     recommender = small.recommender
     whole = await recommender.recommend(Ask(URLS[0]))
     small.coclick.gate = asyncio.Event()
-    hanging = [asyncio.create_task(recommender.recommend(Ask(url))) for url in URLS[1:3]]
-    await asyncio.sleep(0)
+    small.coclick.called.clear()
+    hanging = [asyncio.create_task(recommender.recommend(Ask(url))) for url in URLS[1:2]]
+    await small.coclick.called.wait()
     assert await recommender.recommend(Ask(URLS[0])) == whole
     small.coclick.gate.set()
     await asyncio.gather(*hanging)
