@@ -68,6 +68,7 @@ class CacheSettings(Section):
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    unknown_ttl_s: float = Field(default=30.0, gt=0, description="of pages that no table knows, under their words")
     shared: bool = Field(default=False, description="answers are kept in Redis too, for the other replicas")
     pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
     page_states_mb: float = Field(

@@ -71,7 +71,31 @@ def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint32]:
     return np.frombuffer(row, "<u4", int(facts["tokens"]), FACTS.itemsize)
 
 
+def text_of(row: bytes) -> bytes:
+    """Return the part of a row that `parse_text` reads."""
+    tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
+    return row[FACTS.itemsize + 4 * tokens :]
+
+
+def parse_text(text: bytes) -> PageText:
+    """Return what a reader sees of the page, from what `text_of` gave."""
+    return PageText(*orjson.loads(text))
+
+
 def read_text(row: bytes) -> PageText:
     """Return what a reader sees of the page."""
-    tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
-    return PageText(*orjson.loads(row[FACTS.itemsize + 4 * tokens :]))
+    return parse_text(text_of(row))
+
+
+def is_row(page: int, row: bytes) -> bool:
+    """Whether this is a whole row of the page, as `pack` makes it."""
+    if len(row) < FACTS.itemsize:
+        return False
+    facts = np.frombuffer(row, FACTS, 1)[0]
+    if facts["page"] != page or facts["title_tokens"] > facts["tokens"]:
+        return False
+    try:
+        text = orjson.loads(row[FACTS.itemsize + 4 * int(facts["tokens"]) :])
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(text, list) and len(text) == len(PageText._fields) and all(type(part) is str for part in text)

@@ -39,6 +39,10 @@ class RedisTable:
                 self._fell_back(True)
         return complete
 
+    def __contains__(self, key: int) -> bool:
+        """Whether the bundle has a row of this key; its own file knows."""
+        return key in self._own
+
     def close(self) -> None:
         """Release the bundle's file; the connections are others' too."""
         self._own.close()

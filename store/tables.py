@@ -24,6 +24,10 @@ class Table(Protocol):
         """Return the row of each key, in order; None where there is none."""
         ...
 
+    def __contains__(self, key: int) -> bool:
+        """Whether the bundle has a row of this key; a look into its own file."""
+        ...
+
 
 class LmdbTable:
     """A table in one LMDB file: microsecond reads from a memory map shared by all processes."""
@@ -41,6 +45,11 @@ class LmdbTable:
         """Return the same as `get_many`, for callers outside an event loop."""
         with self._env.begin() as transaction:
             return [transaction.get(key) for key in packed(keys)]
+
+    def __contains__(self, key: int) -> bool:
+        """Whether there is a row of this key."""
+        with self._env.begin() as transaction:
+            return transaction.get(key.to_bytes(8, "big")) is not None
 
     def items(self) -> Iterator[tuple[int, bytes]]:
         """Yield every (key, row), in ascending order of key."""
