@@ -54,6 +54,9 @@ class Metrics:
         self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
 
+        self.unknown_dropped = Counter(
+            "onward_unknown_dropped", "Unknown pages that will not wait for a refresh", ["why"], registry=registry
+        )
         self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
         self.refused_bundles = Counter(
             "onward_bundle_refused", "Bundles that were not let in", ["reason"], registry=registry

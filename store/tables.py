@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.lmdb_files import LmdbFile
+
+#: Whether bytes can be the row of a key.
+IsRow = Callable[[int, bytes], bool]
 
 _MAP_SIZE = 1 << 40  # address space, not disk: the file is compacted when it is closed
 

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import orjson
 import pytest
 
+from cascade.trace import Trace
+from cascade.types import Candidates
 from service.answer import Answer, Ask
+from service.explain import explain
 from service.recommender import ClientError, recommend_each
+from store.page_row import COUNTS
 
 URL1 = "https://site0.example/page/0"
 
@@ -192,6 +197,39 @@ async def test_explain_gives_the_query_behind_a_page(make) -> None:
     merged = answer.explain["stages"][0]["candidates"]
     assert {entry["because"] for entry in merged} == {"what comes next?", None}
     assert all((entry["because"] is None) == (entry["columns"]["rank_qprime"] is None) for entry in merged)
+
+
+async def test_explain_hides_counts_of_a_few_readers(make) -> None:
+    answer = await make().recommender.recommend(Ask(URL1, explain=True))
+    for stage in answer.explain["stages"]:
+        for entry in stage["candidates"]:
+            for name, value in entry["columns"].items():
+                if name.rpartition(".")[2] in COUNTS:
+                    assert value is None or value >= 5
+    merged = answer.explain["stages"][1]["candidates"]
+    assert {entry["columns"]["facts.clicks_all"] for entry in merged} & {99, 98}
+    assert {entry["columns"]["facts.left"] for entry in merged} == {None}
+
+
+async def test_explain_shows_the_best_of_many_candidates_and_how_many_more_there_were() -> None:
+    many = Candidates(np.arange(1000, dtype=np.uint64), {"next_all": np.arange(1000, dtype=np.float32)})
+    trace = Trace(explain=True, stages={"merge": many}, dropped=dict.fromkeys(range(1000), "spam"))
+    record = await explain(trace, Nothing())
+    (stage,) = record["stages"]
+    assert (len(stage["candidates"]), stage["left_out"], len(record["dropped"])) == (300, 700, 300)
+    assert [entry["columns"]["next_all"] for entry in stage["candidates"][:7]] == [None] * 5 + [5, 6]
+
+
+class Nothing:
+    """A table without rows."""
+
+    name = "pages"
+
+    async def get_many(self, keys: np.ndarray) -> list[bytes | None]:
+        return [None] * len(keys)
+
+    def __contains__(self, key: int) -> bool:
+        return False
 
 
 async def test_explained_answers_are_not_cached(make) -> None:
