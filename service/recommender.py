@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
@@ -18,11 +20,12 @@ from service.live import Live, LoadedBundle
 from service.metrics import Metrics
 from service.overload import Gate, Permit
 from service.ranked_list import RankedList, light
-from service.refusal import Refusal
+from service.refusal import Refusal, TooLate
 from service.settings import Settings
 from service.shared_answers import SharedAnswers
 from service.unknown_queue import UnknownQueue
 
+_LEAST_S = 0.005  # of a batch's time: with less left, nothing is begun
 _WAY_OUT = 0.05  # of the budget: an answer has to be written and sent too
 
 
@@ -91,8 +94,13 @@ class Recommender:
             self._gate.check(self._budget_ms(ask) / 1e3)
         return answer
 
+    @property
+    def budget_ms(self) -> float:
+        """The time for an answer whose caller names none."""
+        return self._settings.budget_ms
+
     def _budget_ms(self, ask: Ask) -> float:
-        return min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
+        return min(ask.budget_ms or self.budget_ms, self._settings.max_budget_ms)
 
     def close(self) -> None:
         """End what is being computed."""
@@ -202,9 +210,12 @@ def _excluded(urls: tuple[str, ...], fragment_hosts: frozenset[str]) -> list[int
 
 
 async def recommend_each(
-    recommender: Recommender, asks: list[Ask | ClientError], concurrency: int
+    recommender: Recommender, asks: list[Ask | ClientError], concurrency: int, until: float = math.inf
 ) -> list[Answer | ClientError | Refusal]:
-    """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order."""
+    """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order.
+
+    `until` is a moment of the monotonic clock: what is not answered by then is TooLate, and the rest is there.
+    """
     results: dict[int, Answer | ClientError | Refusal] = {}
     left = deque(enumerate(asks))
     workers = min(concurrency, len(asks))
@@ -214,15 +225,30 @@ async def recommend_each(
         while left:
             number, ask = left.popleft()
             try:
-                results[number] = ask if isinstance(ask, ClientError) else await recommender.recommend(ask)
+                results[number] = ask if isinstance(ask, ClientError) else await _answered(recommender, ask, until)
             except ClientError as error:
                 results[number] = error
             except Refusal as refusal:
-                if workers > 1:  # the others go on with it: a batch by itself is never too much
-                    left.appendleft((number, ask))
+                if workers > 1 and not isinstance(refusal, TooLate):
+                    left.appendleft((number, ask))  # the others go on with it: a batch by itself is never too much
                     break
                 results[number] = refusal
         workers -= 1
 
     await asyncio.gather(*(work() for _ in range(workers)))
     return [results[number] for number in range(len(asks))]
+
+
+async def _answered(recommender: Recommender, ask: Ask, until: float) -> Answer:
+    """Return the answer, within what is left of the time for all. Raises ClientError and Refusal."""
+    if math.isinf(until):
+        return await recommender.recommend(ask)
+    left_s = until - time.monotonic()
+    if left_s < _LEAST_S:
+        raise TooLate
+    budget_ms = min(1e3 * left_s, ask.budget_ms or recommender.budget_ms)
+    try:
+        async with asyncio.timeout(left_s):
+            return await recommender.recommend(replace(ask, budget_ms=budget_ms))
+    except TimeoutError:
+        raise TooLate from None
