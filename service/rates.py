@@ -22,7 +22,7 @@ from store.redis_url import RedisAddress, parse
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 8  # calls to Redis: more at a time take as long each as they would one after the other
+_AT_ONCE = 4  # calls to Redis: more at a time take as long each as they would one after the other
 _BREAKER = BreakerLimits(failures=3, window_s=2.0, open_s=1.0)
 _SOCKET = SocketLimits(silent_s=0.2, connect_s=0.5, connections=4 * _AT_ONCE)  # late calls hold theirs a little longer
 _FIRST_S = 0.5  # for the first call: it connects, finds the nodes of a cluster and loads the script
@@ -97,11 +97,14 @@ class _Shared:
         await redis_client.close(self._client)
 
     def _try_to_open(self, item: RateLimitItemPerMinute) -> asyncio.Task[float | None]:
-        """Connect and load the script by counting nothing, in the background; one try at a time."""
+        """Make the connections and load the script by counting nothing, in the background; one try at a time."""
         if self._opening is None or self._opening.done():
-            self._opening = asyncio.create_task(self._first.call(lambda: _hit(self._limiter, item, "", 0)))
+            self._opening = asyncio.create_task(self._first.call(lambda: self._count_nothing(item)))
             self._opening.add_done_callback(self._opened)
         return self._opening
+
+    async def _count_nothing(self, item: RateLimitItemPerMinute) -> float:
+        return max(await asyncio.gather(*(_hit(self._limiter, item, "", 0) for _ in range(_AT_ONCE))))
 
     def _opened(self, opening: asyncio.Task[float | None]) -> None:
         self._open = not opening.cancelled() and opening.result() is not None

@@ -126,7 +126,7 @@ class KeySettings(Section):
 
     file: str = Field(default="", description="lines of `name key` or `name sha256:<hex>`; read again when it changes")
     per_minute: int = Field(default=0, ge=0, description="requests; a part of a batch counts as one; 0 for no limit")
-    redis_timeout_ms: float = Field(default=25.0, gt=0)
+    redis_timeout_ms: float = Field(default=50.0, gt=0)
 
 
 class ExplainSettings(Section):
