@@ -24,10 +24,10 @@ class Keys:
     A file that changed is read again; while it cannot be read the former keys hold. Raises SettingsError at first.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path, self._clock = path, clock
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, setting: str = "keys.file") -> None:
+        self._path, self._clock, self._setting = path, clock, setting
         self._seen, self._looked = _stamp(path), clock()
-        self._names = _read(path)
+        self._names = _read(path, setting)
 
     def name(self, key: str | None) -> str:
         """Return the name of a key. Raises Stranger."""
@@ -45,7 +45,7 @@ class Keys:
             return
         self._seen = seen
         try:
-            self._names = _read(self._path)
+            self._names = _read(self._path, self._setting)
         except SettingsError as error:
             log.warning("the former API keys hold: %s", error)
 
@@ -69,20 +69,20 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def _read(path: Path) -> dict[bytes, str]:
+def _read(path: Path, setting: str) -> dict[bytes, str]:
     """Return the names by the SHA-256 of their keys; of two names for one key the last one stands."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"keys.file: {path} cannot be read ({type(error).__name__})") from None
+        raise SettingsError(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
     names = {}
     for number, line in enumerate(lines, 1):
         if not (words := line.partition("#")[0].split()):
             continue
         if len(words) != 2:  # never the line itself: it holds a key
-            raise SettingsError(f"keys.file: line {number} of {path} is no key: write `name key`")
+            raise SettingsError(f"{setting}: line {number} of {path} is no key: write `name key`")
         hashed = _HASHED.fullmatch(words[1])
         names[bytes.fromhex(hashed[1]) if hashed else _digest(words[1])] = words[0]
     if not names:
-        raise SettingsError(f"keys.file: {path} holds no key: write `name key`, one a line")
+        raise SettingsError(f"{setting}: {path} holds no key: write `name key`, one a line")
     return names
