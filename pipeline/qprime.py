@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.engines.opening import open_engine
 from recall.qprime.engines.remote import RemoteEngine
 from recall.qprime.found import PageFacts
+from recall.qprime.made import Counts, Made
 from recall.qprime.query_filters import filtered
 from recall.qprime.search_engine import SearchEngine
 from recall.qprime.writer import QueryWriter
@@ -33,19 +36,27 @@ from store.tables import write_table
 
 QUERIES = "queries.parquet"  # what the filters left of what was written
 _INDEX = "index"
+_ABOUT = "written.json"  # what became of the queries, while the pages are searched
+_PARTS = "rows.parts"
 _DAY_S = 86_400
 
 
 def qprime(work: Work) -> dict[str, object]:
-    """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out."""
+    """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out.
+
+    What a killed run has indexed, written, searched and judged is not done again.
+    """
+    out = work.directory
     if work.config.qprime.keep == 0:
-        return {"rows": write_table(work.directory / "qprime.lmdb", ())}
+        return {"rows": write_table(out / "qprime.lmdb", ())}
     pages = work.of("read") / "pages.parquet"
-    if work.config.qprime.engine == "tantivy":
-        TantivyEngine.build(work.directory / _INDEX, qprime_build.search_texts(pages))
+    if work.config.qprime.engine == "tantivy" and not (out / _INDEX).is_dir():
+        TantivyEngine.build(out / _INDEX, qprime_build.search_texts(pages))
     figures: dict[str, object] = {}
-    made = rows_of(work, pages, work.directory, judge_of(work), figures)
-    written = write_table(work.directory / "qprime.lmdb", ((one.page, one.row) for one in made))
+    made = rows_of(work, pages, out, judge_of(work), figures)
+    written = write_table(out / "qprime.lmdb", ((one.page, one.row) for one in made))
+    shutil.rmtree(out / _PARTS)
+    (out / _ABOUT).unlink()
     return {"rows": written, **figures}
 
 
@@ -56,15 +67,15 @@ def rows_of(
     judge: qprime_build.Quality,
     figures: dict[str, object],
     facts: PageFacts | None = None,
-) -> Iterator[qprime_build.Made]:
+) -> Iterator[Made]:
     """Write and filter the queries of the pages in a file, and yield their rows; fills `figures` by the end.
 
     The queries stay in `out`. `facts` are of all pages that may be found (None: of `pages`).
     """
-    config, counts = work.config.qprime, qprime_build.Counts()
+    config, counts = work.config.qprime, Counts()
     queries, about = _queries(work, pages, out)
     engine = _engine(work, out)
-    yield from qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts)
+    yield from qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts, out / _PARTS)
     figures |= {**counts.figures(), **about, **_of_engine(engine)}
 
 
@@ -79,6 +90,15 @@ def today() -> int:
 
 
 def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[str, object]]:
+    """Return the good queries of the pages, and what became of all: made here unless a killed run has done so."""
+    if not (out / _ABOUT).is_file():
+        beside = out / f"{_ABOUT}.writing"
+        beside.write_text(json.dumps(_write_queries(work, pages, out)))
+        beside.rename(out / _ABOUT)
+    return WrittenReader(out / QUERIES), json.loads((out / _ABOUT).read_text())
+
+
+def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
     config = work.config.qprime
     writer, name = _writer(work)
     written = out / "written.parquet"
@@ -91,7 +111,7 @@ def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[st
     for remark in ("failed", "left_out"):
         if counted := getattr(writer, remark, None):
             about[f"writer_{remark}"] = dict(counted)
-    return WrittenReader(out / QUERIES), about
+    return about
 
 
 def _writer(work: Work) -> tuple[QueryWriter, str]:

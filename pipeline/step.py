@@ -34,7 +34,8 @@ class Step:
     config: tuple[str, ...] = ()  # the parts of the configuration that it reads
     outside: Callable[[BuildConfig], object] | None = None  # what it reads besides: endpoints, models on disk
     seeded: bool = True  # it draws at random; another seed runs the others no more than once
-    shared: bool = False  # every process of torchrun runs it, and a killed run is gone on with in its directory
+    shared: bool = False  # every process of torchrun runs it
+    resumes: bool = False  # a killed run is gone on with in its directory
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Runner:
         start, working = time.perf_counter(), self.root / f".{step.name}"
         if self.world.main:
             _clear(target)
-            _begin(working, key, step.shared)
+            _begin(working, key, step.resumes)
         self.world.wait()
         taking_part = self.world.main or step.shared
         figures = step.run(Work(self.config, working, self.root)) if taking_part else {}

@@ -36,28 +36,31 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
     taught = Step(
         "teachers", teachers,
         after=(*counted, "text", "two_tower", "cf", *([] if student_first else ["qprime"]), "labels"),
-        config=("teachers", "text"), outside=outside.of_teachers, shared=True,
+        config=("teachers", "text"), outside=outside.of_teachers, shared=True, resumes=True,
     )  # fmt: skip
     searched = Step(
         "qprime", qprime, after=("read", "text", *(["student"] if student_first else [])),
-        config=("qprime", "text"), outside=outside.of_qprime, seeded=False,
+        config=("qprime", "text"), outside=outside.of_qprime, seeded=False, resumes=True,
     )  # fmt: skip
     return [
         Step("read", reader(data, until), config=("examples", "fragment_hosts"), seeded=False),
-        Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False),
+        Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False, resumes=True),
         Step("counts", count, after=("read",), config=("engine", "examples", "reach"), seeded=False),
         Step("pages", pages, after=(*counted, "text"), seeded=False),
         Step("coclick", coclicks, after=(*counted, "text"), config=("coclick", "engine"), seeded=False),
         Step("cf", cf_embeddings, after=counted, config=("cf",)),
-        Step("two_tower", two_tower, after=(*counted, "text"), config=("two_tower", "text"), shared=True),
+        Step("two_tower", two_tower, after=(*counted, "text"), config=("two_tower", "text"), shared=True, resumes=True),
         *([] if student_first else [searched]),
         Step("labels", labels, after=(*counted, "text", "two_tower"), config=("labels",), outside=outside.of_labels),
         *([taught] if distil else []),
         Step(
             "student", student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
-            config=("cross_encoder", "text"), outside=outside.of_student, shared=True,
+            config=("cross_encoder", "text"), outside=outside.of_student, shared=True, resumes=True,
         ),
-        Step("page_states", page_states, after=("text", "pages", "student"), config=("page_states",), seeded=False),
+        Step(
+            "page_states", page_states, after=("text", "pages", "student"), config=("page_states",),
+            seeded=False, resumes=True,
+        ),
         *([searched] if student_first else []),
         Step("stage1", stage1, after=(*recall, "labels"), config=("examples", "stage1")),
         Step("stage2", stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2")),

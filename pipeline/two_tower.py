@@ -18,6 +18,7 @@ from pipeline.work import Work
 from recall.two_tower import build as towers
 from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder
+from text_model.filled import clear
 from text_model.parallel import world
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
@@ -41,8 +42,8 @@ def two_tower(work: Work) -> dict[str, object]:
         return {}
     towers.export_tower(encoder, query_head, out / "query.onnx")
     index = towers.write(out, pages, embeddings, query_head, page_head)
-    for name in ("embeddings.npy", "encoder.checkpoint"):
-        (out / name).unlink(missing_ok=True)
+    clear(out / "embeddings.npy")
+    (out / "encoder.checkpoint").unlink(missing_ok=True)
     curves["heads"] = curve.thinned()
     return {"pages": len(index), **index.figures(), "pairs": len(pairs.query), "curves": curves}
 
@@ -59,7 +60,7 @@ def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> 
         ids = [tokens[row] for row in range(len(tokens))]
         with progress("embedding pages", len(tokens)) as advance:
             cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
-            np.save(out / "embeddings.npy", towers.embed(OnnxModel(out / "encoder.onnx"), ids, cls, sep, advance))
+            towers.embed(OnnxModel(out / "encoder.onnx"), ids, cls, sep, advance, out / "embeddings.npy")
         (out / "encoder.onnx").unlink()
     world().wait()
     return curve

@@ -9,11 +9,13 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from text_model.filled import fill
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
 
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
 _BATCH = 64
+_CHUNK = 16 * _BATCH  # pages between two notes of what is done
 
 
 class PageStates:
@@ -52,7 +54,7 @@ def write(
 ) -> int:
     """Write the states of `pages`, the most wanted first, as many as fit; return how many pages that are.
 
-    Half precision: it moves no score by more than 0.001 (`pairs.py`).
+    Half precision: it moves no score by more than 0.001 (`pairs.py`). What a killed run has read is not read again.
     """
     (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], cls, sep))
     width = probe.shape[2]
@@ -60,15 +62,18 @@ def write(
     keys = np.array(sorted(chosen), np.uint64)
     lengths = [len(chosen[key]) + 2 for key in keys.tolist()]
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-    states = np.empty((starts[-1], width), np.float16)
     by_length = np.argsort(lengths, kind="stable")
-    for first in range(0, len(keys), _BATCH):
-        rows = by_length[first : first + _BATCH].tolist()
-        (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], cls, sep))
-        for row, page in zip(rows, made, strict=True):
-            states[starts[row] : starts[row + 1]] = page[: lengths[row]]
-        progress(first + len(rows))
-    for name, array in ((STATES, states), (STARTS, starts), (KEYS, keys)):
+    chunks = [by_length[first : first + _CHUNK] for first in range(0, len(keys), _CHUNK)]
+
+    def read(states: NDArray[np.float16], chunk: NDArray[np.intp]) -> None:
+        for first in range(0, len(chunk), _BATCH):
+            rows = chunk[first : first + _BATCH].tolist()
+            (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], cls, sep))
+            for row, page in zip(rows, made, strict=True):
+                states[starts[row] : starts[row + 1]] = page[: lengths[row]]
+
+    fill(directory / STATES, (int(starts[-1]), width), np.float16, chunks, read, progress)
+    for name, array in ((STARTS, starts), (KEYS, keys)):
         np.save(directory / name, array)
     return len(keys)
 

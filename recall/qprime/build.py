@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from rich.progress import track
 
 from recall.qprime.engines.opening import EngineName
 from recall.qprime.found import Found, PageFacts, filtered, search
+from recall.qprime.made import Counts, Made, MadeBatch, Parts, digest
 from recall.qprime.query_filters import QueryFilters
 from recall.qprime.row import MAX_PAGES, pack
 from recall.qprime.search_engine import SearchEngine, SearchText
@@ -46,31 +47,6 @@ class QPrimeConfig:
     filters: QueryFilters = field(default_factory=QueryFilters)
 
 
-@dataclass(slots=True)
-class Counts:
-    """What the build did: pages, queries, hits, hits dropped by reason, pages kept."""
-
-    pages: int = 0
-    queries: int = 0
-    hits: int = 0
-    kept: int = 0
-    incomplete: int = 0  # pages with a query that could not be written or asked
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    def figures(self) -> dict[str, object]:
-        """Return the counts for a manifest."""
-        kept = {"queries": self.queries, "kept": self.kept, "incomplete": self.incomplete}
-        return {**kept, "dropped": dict(self.dropped)}
-
-
-class Made(NamedTuple):
-    """One page's row. An incomplete one lacks what a query that could not be asked would have found."""
-
-    page: int
-    row: bytes
-    complete: bool
-
-
 class QueryPage(NamedTuple):
     """A page as the query writer and the search engine read it; `snippet` goes on with the body."""
 
@@ -98,28 +74,26 @@ def build(
     config: QPrimeConfig = QPrimeConfig(),
     counts: Counts | None = None,
     facts: PageFacts | None = None,
+    parts: Path | None = None,
 ) -> Iterator[Made]:
     """Yield the row of every page, also of one whose queries found nothing; fills `counts` as it goes.
 
     `pages` has columns page, url, title, snippet, language, body, address, fingerprint and spam, sorted by page. A
     file is read in batches: in memory are one batch of text and 27 bytes of facts a page. `facts` are of all pages
     that may be found (None: of `pages`). `day`, since 1970, is written into complete rows; others are of day 0.
+    Batches whose queries could all be asked are kept in the folder `parts`: a killed run goes on after them. All but
+    pages and queries must be the same then.
     """
     counts = Counts() if counts is None else counts
     facts = PageFacts.of(pages) if facts is None else facts
-    total = math.ceil(_length(pages) / config.batch)
-    for batch in track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress):
+    total, kept = math.ceil(_length(pages) / config.batch), Parts(parts)
+    batches = track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress)
+    for number, batch in enumerate(batches):
         written = writer.write(batch)
-        queries = [own or [] for own in written]
-        found, missed = search(engine, queries, config.hits + 1)
-        complete = [own is not None and row not in missed for row, own in enumerate(written)]
-        counts.pages += len(batch)
-        counts.queries += sum(map(len, queries))
-        counts.hits += len(found)
-        counts.incomplete += len(batch) - sum(complete)
-        for row, found_row in enumerate(_ranked(batch, found, facts, quality, config, counts)):
-            texts = [query.text for query in queries[row]]
-            yield Made(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row])
+        make = partial(_made, batch, written, engine, quality, day, config, facts)
+        rows, made = kept.made(number, digest([page.page for page in batch], written), make)
+        counts.add(made)
+        yield from rows
 
 
 def query_pages(pages: pa.Table | Path, batch: int = 1_024) -> Iterator[list[QueryPage]]:
@@ -145,6 +119,28 @@ def search_texts(pages: pa.Table | Path) -> Iterator[SearchText]:
 
 def _length(pages: pa.Table | Path) -> int:
     return pq.read_metadata(pages).num_rows if isinstance(pages, Path) else len(pages)
+
+
+def _made(
+    batch: list[QueryPage],
+    written: Sequence[list[WrittenQuery] | None],
+    engine: SearchEngine,
+    quality: Quality,
+    day: int,
+    config: QPrimeConfig,
+    facts: PageFacts,
+) -> MadeBatch:
+    """Search, filter and judge the pages of one batch."""
+    queries = [own or [] for own in written]
+    found, missed = search(engine, queries, config.hits + 1)
+    complete = [own is not None and row not in missed for row, own in enumerate(written)]
+    incomplete = len(batch) - sum(complete)
+    counts = Counts(pages=len(batch), queries=sum(map(len, queries)), hits=len(found), incomplete=incomplete)
+    rows = []
+    for row, found_row in enumerate(_ranked(batch, found, facts, quality, config, counts)):
+        texts = [query.text for query in queries[row]]
+        rows.append(Made(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row]))
+    return MadeBatch(rows, counts)
 
 
 def _ranked(

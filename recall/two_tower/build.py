@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from recall import ann
 from recall.two_tower.model import Head, Tower
 from text_model.export import export, quantize
+from text_model.filled import fill
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
 
@@ -21,22 +22,38 @@ if TYPE_CHECKING:  # who embeds pages does not train
     from text_model.training import Progress
 
 _BATCH = 64
+_CHUNK = 16 * _BATCH  # pages between two notes of what is done
 
 
 def embed(
-    model: OnnxModel, tokens: Sequence[NDArray[np.uint32]], cls: int, sep: int, progress: Progress
+    model: OnnxModel,
+    tokens: Sequence[NDArray[np.uint32]],
+    cls: int,
+    sep: int,
+    progress: Progress,
+    path: Path | None = None,
 ) -> NDArray[np.float32]:
-    """Return one vector a page, (pages, width) float32; pages of like length share a batch."""
+    """Return one vector a page, (pages, width) float32; pages of like length share a batch.
+
+    With a `path` (.npy) they are written there as they come, and what a killed run has written is not made again.
+    """
     order = np.argsort([len(t) for t in tokens], kind="stable")
-    parts = []
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
-        parts.append(model.run(single_inputs([tokens[row] for row in rows], cls, sep))[0])
-        progress(start + len(rows))
-    vectors = np.concatenate(parts)
-    result = np.empty_like(vectors)
-    result[order] = vectors
-    return result
+    chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
+    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], cls, sep))
+    shape = (len(order), probe.shape[1])
+
+    def write(vectors: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
+        for start in range(0, len(chunk), _BATCH):
+            rows = chunk[start : start + _BATCH]
+            vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], cls, sep))[0]
+
+    if path is not None:
+        return fill(path, shape, np.float32, chunks, write, progress)
+    vectors = np.empty(shape, np.float32)
+    for number, chunk in enumerate(chunks, start=1):
+        write(vectors, chunk)
+        progress(min(number * _CHUNK, len(order)))
+    return vectors
 
 
 def export_tower(encoder: PreTrainedModel, head: Head | None, path: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_hash_of_files_knows_names_and_bytes(tmp_path: Path) -> None:
     assert hash_files([a, b]) != before
 
 
-def test_a_shared_step_goes_on_with_what_a_killed_run_left(tmp_path: Path) -> None:
+def test_a_step_that_resumes_goes_on_with_what_a_killed_run_left(tmp_path: Path) -> None:
     found: list[list[str]] = []
 
     def step(work: Work) -> dict[str, object]:
@@ -177,7 +177,7 @@ def test_a_shared_step_goes_on_with_what_a_killed_run_left(tmp_path: Path) -> No
         return {}
 
     def run(**config: object) -> None:
-        steps = [Step("train", step, config=("cf",), shared=True)]
+        steps = [Step("train", step, config=("cf",), resumes=True)]
         Runner(tmp_path, BuildConfig.model_validate(config), "").run(steps)
 
     with pytest.raises(KeyboardInterrupt):

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from recall.qprime.build import Counts, QPrimeConfig, build, search_texts
+from recall.qprime.build import QPrimeConfig, build, search_texts
 from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.made import Counts
 from recall.qprime.row import Row, read
 from recall.qprime.search_engine import Hits
 from recall.qprime.writer import PageWords, WrittenQuery
@@ -137,3 +138,56 @@ def test_a_file_read_in_small_batches_gives_the_same_rows(
 
 def test_no_pages_build_no_rows(pages: pa.Table, engine: TantivyEngine) -> None:
     assert built(pages.slice(0, 0), engine) == {}
+
+
+class Counted:
+    """The engine, which counts the queries of each call and dies at the call of number `dies_at`; may miss one."""
+
+    def __init__(self, engine: TantivyEngine, dies_at: int = -1, missed: str = "") -> None:
+        self.engine, self.dies_at, self.missed = engine, dies_at, missed
+        self.calls: list[list[str]] = []
+
+    def search(self, queries: Sequence[str], limit: int) -> list[Hits | None]:
+        if len(self.calls) == self.dies_at:
+            raise KeyboardInterrupt
+        self.calls.append(list(queries))
+        return [None if self.missed in query.split() else hits
+                for query, hits in zip(queries, self.engine.search(queries, limit), strict=True)]  # fmt: skip
+
+
+def in_parts(pages: pa.Table, engine: Counted, parts: Path | None) -> tuple[list[tuple[int, bytes]], Counts]:
+    counts, config = Counts(), QPrimeConfig(batch=3, progress=False)
+    made = build(pages, engine, TitleWriter(), quality, DAY, config, counts, parts=parts)
+    return [(one.page, one.row) for one in made], counts
+
+
+@pytest.mark.parametrize("dies_at", range(4))
+def test_a_killed_run_searches_and_judges_the_rest_alone(
+    pages: pa.Table, engine: TantivyEngine, tmp_path: Path, dies_at: int
+) -> None:
+    expected, again = in_parts(pages, Counted(engine), None), Counted(engine)
+    with pytest.raises(KeyboardInterrupt):
+        in_parts(pages, Counted(engine, dies_at), tmp_path / "parts")
+    assert in_parts(pages, again, tmp_path / "parts") == expected
+    assert len(again.calls) == 4 - dies_at
+
+
+def test_pages_with_a_query_that_could_not_be_asked_are_asked_again(
+    pages: pa.Table, engine: TantivyEngine, tmp_path: Path
+) -> None:
+    expected, again = in_parts(pages, Counted(engine), None), Counted(engine)
+    in_parts(pages, Counted(engine, missed="granite"), tmp_path / "parts")
+    assert in_parts(pages, again, tmp_path / "parts") == expected
+    assert [call for call in again.calls if "granite" in call] == again.calls
+    assert len(again.calls) == 1
+
+
+def test_other_queries_are_searched_anew(pages: pa.Table, engine: TantivyEngine, tmp_path: Path) -> None:
+    class Other(TitleWriter):
+        def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
+            return [[WrittenQuery("fox")] for _ in pages]
+
+    in_parts(pages, Counted(engine), tmp_path / "parts")
+    again = Counted(engine)
+    list(build(pages, again, Other(), quality, DAY, QPrimeConfig(batch=3, progress=False), parts=tmp_path / "parts"))
+    assert len(again.calls) == 4
