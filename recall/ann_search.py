@@ -56,7 +56,7 @@ def tune(index: faiss.Index, vectors: NDArray[np.float32], queries: NDArray[np.f
 def apply(index: faiss.Index, setting: str) -> None:
     """Let the index search with the setting from now on; FAISS writes it into the index's file, too."""
     if setting:
-        faiss.ParameterSpace().set_index_parameters(index, setting)
+        faiss.ParameterSpace().set_index_parameters(index, setting)  # type: ignore[arg-type] # its stubs know one of two
 
 
 def setting_of(index: faiss.Index) -> str:

@@ -64,8 +64,9 @@ def teach(groups: Groups | None, config: LightGbmConfig) -> bool:
 
 def write_untrained(names: tuple[str, ...], path: Path) -> None:
     """Write a ranker without trees, which scores all alike: rows keep their order, or that of the feature `start`."""
-    data = lightgbm.Dataset(np.zeros((1, len(names)), np.float32), [0], group=[1], feature_name=list(names))
-    lightgbm.Booster({"objective": "lambdarank", "verbosity": -1}, data).save_model(str(path))
+    quiet = {"verbosity": -1}
+    data = lightgbm.Dataset(np.zeros((1, len(names))), [0], group=[1], feature_name=list(names), params=quiet)
+    lightgbm.Booster({"objective": "lambdarank", **quiet}, data).save_model(str(path))
 
 
 def train(

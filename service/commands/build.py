@@ -44,6 +44,8 @@ def build(
     until = until.replace(tzinfo=UTC) if until else None
     bundle = run(data, bundles, config_of(config, profile, overrides), until, [step] if step else [], opens)
     if bundle is not None:
+        for note in bundle.manifest.notes:
+            typer.echo(f"  {note}", err=True)
         typer.echo(f"{bundle.path} is current: {bundle.manifest.rows['pages']:,} pages")
 
 

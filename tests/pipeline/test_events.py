@@ -10,17 +10,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import BuildConfig
-from pipeline.events import label_events, past_impressions
+from pipeline.events import (
+    IMPRESSIONS,
+    LABELS,
+    OF_LOG,
+    SET_ASIDE,
+    SOURCES,
+    STEPS,
+    half_of,
+    label_events,
+    past_impressions,
+)  # fmt: skip
+from pipeline.examples import triplets
 from pipeline.log import split_of
 from pipeline.read import reader
 from pipeline.step import Runner, Step
 from pipeline.work import Work
+from ranking.cross_encoder.examples import Labels
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 URLS = [f"https://a.example/{number}" for number in range(8)]
 
 
-def write(data: Path, sessions: bool, impressions: bool) -> None:
+def write(data: Path, sessions: bool, impressions: bool, clicked: bool = True) -> None:
     data.mkdir(exist_ok=True)
     pq.write_table(pa.table({"url": URLS, "title": URLS, "snippet": [""] * len(URLS)}), data / "pages.parquet")
     if sessions:
@@ -29,7 +41,14 @@ def write(data: Path, sessions: bool, impressions: bool) -> None:
         pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), data / "clicks.parquet")
     if impressions:
         rows = [
-            (f"i{n}", START + timedelta(days=n), URLS[n % 8], URLS[(n + 1 + p) % 8], p, p == n % 2 and n != 9)
+            (
+                f"i{n}",
+                START + timedelta(days=n),
+                URLS[n % 8],
+                URLS[(n + 1 + p) % 8],
+                p,
+                clicked and p == n % 2 and n != 9,
+            )
             for n in range(10)
             for p in range(3)
         ]
@@ -37,8 +56,8 @@ def write(data: Path, sessions: bool, impressions: bool) -> None:
         pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), data / "impressions.parquet")
 
 
-def work_of(root: Path, sessions: bool = False, impressions: bool = False) -> Work:
-    write(root / "data", sessions, impressions)
+def work_of(root: Path, sessions: bool = False, impressions: bool = False, clicked: bool = True) -> Work:
+    write(root / "data", sessions, impressions, clicked)
     config = BuildConfig()
     Runner(root, config, "").run([Step("read", reader(root / "data", None), config=("examples",))])
     return Work(config, root / "again", root)
@@ -96,8 +115,37 @@ def test_without_any_log_events_are_judged_pairs(tmp_path: Path) -> None:
         "page1": pa.array([2, 1, 1], pa.uint64()),
         "page2": pa.array([3, 2, 3], pa.uint64()),
         "quality": pa.array([0.2, 3.6, 1.0], pa.float32()),
+        "set_aside": [True, False, False],
     }
     pq.write_table(pa.table(labels), tmp_path / "labels/labels.parquet")
     events = label_events(work, None)
     assert [(event.page, event.gain.tolist()) for event in events] == [(1, [4.0, 1.0]), (2, [0.0])]
     assert {event.time for event in events} == {None}
+    (aside,) = label_events(work, None, (SET_ASIDE,))
+    assert (aside.page, aside.shown.tolist()) == (2, [3])
+    assert label_events(work, None, OF_LOG) == []
+
+
+def test_each_source_can_be_asked_for_alone(tmp_path: Path) -> None:
+    work = work_of(tmp_path, sessions=True, impressions=True)
+    assert SOURCES == (IMPRESSIONS, STEPS, LABELS)
+    assert [event.position is None for event in label_events(work, None, (IMPRESSIONS,))] == [False]
+    assert {event.position for event in label_events(work, None, (STEPS,))} == {None}
+    assert len(label_events(work, None)) == 1  # impressions come first
+
+
+def test_impressions_that_nobody_clicked_teach_nothing_where_sessions_do(tmp_path: Path) -> None:
+    work = work_of(tmp_path, sessions=True, impressions=True, clicked=False)
+    assert {event.position for event in label_events(work, None)} == {None}
+    assert past_impressions(work)["clicked"].to_numpy().any()
+
+
+def test_a_corpus_without_a_log_has_no_past_impressions_to_join(tmp_path: Path) -> None:
+    work = work_of(tmp_path)
+    nothing = Labels(*(np.empty(0, kind) for kind in (np.int64, np.int64, np.float32, np.bool_)))
+    assert len(triplets(work, np.empty(0, np.uint64), nothing).page) == 0
+
+
+def test_the_halves_of_pages_are_the_same_for_one_and_for_many() -> None:
+    pages = np.array([4, 7, 2**64 - 1], np.uint64)
+    assert half_of(pages).tolist() == [half_of(page) for page in pages.tolist()] == [0, 1, 1]

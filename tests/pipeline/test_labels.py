@@ -13,6 +13,9 @@ from llm_endpoint import Server, scored, serving
 
 from configs.reading import SettingsError
 from pipeline.config import BuildConfig, LabelsConfig
+from pipeline.events import SET_ASIDE, label_events
+from pipeline.examples import labels as learnt_labels
+from pipeline.examples import page_ids
 from pipeline.quality import calibrated, labels, with_model
 from pipeline.work import Work
 
@@ -116,3 +119,50 @@ def test_the_rubric_comes_to_the_scale_of_the_given_labels_and_keeps_its_order()
 def test_a_few_labels_set_no_scale() -> None:
     scores = np.array([0.5, 3.0], np.float32)
     assert calibrated(by_hash, given(50))(scores) is scores
+
+
+def cold(tiny, tmp_path: Path) -> Work:
+    """Return the tiny corpus without its log."""
+    root = tmp_path / "root"
+    for step in ("text", "two_tower", "counts"):
+        (root / step).parent.mkdir(exist_ok=True)
+        (root / step).symlink_to(tiny.work / step)
+    (root / "read").mkdir()
+    for table in ("pages", "clicks", "impressions", "labels"):
+        rows = pq.read_table(tiny.work / "read" / f"{table}.parquet")
+        pq.write_table(rows if table == "pages" else rows.slice(0, 0), root / "read" / f"{table}.parquet")
+    (root / "read/split.json").write_text('{"start": null, "labels_from": null, "end": null}')
+    (tmp_path / "labels").mkdir()
+    return Work(BuildConfig(labels=LabelsConfig(judged=800)), tmp_path / "labels", root)
+
+
+def test_without_a_log_half_the_judged_pages_are_kept_from_the_cross_encoder(tiny, tmp_path: Path) -> None:
+    given = cold(tiny, tmp_path)
+    figures = labels(given)
+    table = pq.read_table(tmp_path / "labels/labels.parquet")
+    aside, page1 = table["set_aside"].to_numpy(), table["page1"].to_numpy()
+    assert (aside == (page1 % 2 == 1)).all()
+    assert 0.4 < aside.mean() < 0.6
+    assert figures["set_aside"] == aside.sum()
+    (given.root / "labels").symlink_to(tmp_path / "labels")
+    pages = page_ids(given)
+    learnt = learnt_labels(given, pages)
+    ranked = label_events(given, None, (SET_ASIDE,))
+    taught = set(zip(pages[learnt.page1].tolist(), pages[learnt.page2].tolist(), strict=True))
+    assert taught.isdisjoint((event.page, page) for event in ranked for page in event.shown.tolist())
+    assert len(taught) + sum(len(event.shown) for event in ranked) == len(table)
+
+
+def test_with_a_log_or_with_few_pairs_the_cross_encoder_learns_all(tiny, tmp_path: Path) -> None:
+    assert labels(work(tiny, tmp_path, judged=800))["set_aside"] == 0
+    (tmp_path / "few").mkdir()
+    few = replace(cold(tiny, tmp_path / "few"), config=BuildConfig(labels=LabelsConfig(judged=100)))
+    assert labels(few)["set_aside"] == 0
+
+
+def test_one_page_has_no_pair_and_that_is_no_error(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = np.empty((0, 2), np.uint64)
+    monkeypatch.setattr("pipeline.quality.pairs_to_judge", lambda work, pages, rubric: none)
+    figures = labels(cold(tiny, tmp_path))
+    assert (figures["judged"], figures["mean_quality"]) == (0, None)
+    assert len(pq.read_table(tmp_path / "labels/labels.parquet")) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from cascade.types import Candidates, Query
 from ranking.lightgbm.score import LightGbmScorer
-from ranking.lightgbm.train import Groups, LightGbmConfig, train
+from ranking.lightgbm.train import Groups, LightGbmConfig, teach, train, write_untrained
 
 NAMES = ("signal", "noise")
 CONFIG = LightGbmConfig(trees=30, leaves=7, smallest_leaf=5)
@@ -72,3 +72,16 @@ def test_unknown_facts_do_not_make_a_score_unknown(tmp_path: Path) -> None:
 def test_no_candidates_have_no_scores(tmp_path: Path) -> None:
     scorer = fitted(tmp_path / "model.txt", groups())
     assert scorer.score(Query("https://a.example/", page=1), Candidates.empty()).shape == (0,)
+
+
+def test_a_ranker_without_trees_keeps_the_order_that_it_is_given(tmp_path: Path) -> None:
+    write_untrained(NAMES, tmp_path / "model.txt")
+    rows = np.random.default_rng(0).normal(size=(150, 2)).astype(np.float32)
+    assert LightGbmScorer("stage1", tmp_path / "model.txt", NAMES).predict(rows).tolist() == [0.0] * 150
+    started = LightGbmScorer("stage2", tmp_path / "model.txt", NAMES, start=NAMES[1])
+    assert started.predict(rows).tolist() == rows[:, 1].tolist()
+
+
+def test_rows_for_less_than_two_leaves_teach_nothing() -> None:
+    config = LightGbmConfig(smallest_leaf=16)
+    assert [teach(of, config) for of in (None, groups(3), groups(4))] == [False, False, True]

@@ -12,6 +12,7 @@ from store.bundle import (
     Bundle,
     BundleError,
     Manifest,
+    Opens,
     bundle_name,
     current_name,
     open_bundle,
@@ -40,12 +41,12 @@ def manifest(created: datetime = FIRST, **config: Any) -> Manifest:
     )
 
 
-def published(bundles: Path, created: datetime = FIRST) -> Path:
+def published(bundles: Path, created: datetime = FIRST, opens: Opens | None = None) -> Path:
     building = bundles / ".building"
     (building / "tables").mkdir(parents=True)
     (building / "tables/pages.lmdb").write_bytes(b"pages")
     (building / "blend.json").write_bytes(b"{}")
-    return publish(building, bundles, manifest(created))
+    return publish(building, bundles, manifest(created), opens)
 
 
 def refused(bundles: Path) -> str:
@@ -169,6 +170,31 @@ def test_a_publication_that_breaks_off_leaves_the_old_bundle_live(tmp_path: Path
     with pytest.raises(OSError):  # the name is taken by a directory that is not empty
         publish(building, tmp_path, manifest())
     assert open_bundle(tmp_path).file("blend.json").read_bytes() == b"{}"
+
+
+def test_a_bundle_is_opened_under_its_name_before_it_is_published(tmp_path: Path) -> None:
+    old = published(tmp_path).name
+    seen = []
+
+    def opens(bundles: Path, name: str) -> None:
+        seen.append((open_bundle(bundles, name).name, current_name(tmp_path), names(tmp_path)))
+
+    new = published(tmp_path, SECOND, opens).name
+    assert seen == [(new, old, [old])]
+    assert current_name(tmp_path) == new
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_bundle_that_does_not_open_leaves_the_old_one_current_and_nothing_behind(tmp_path: Path) -> None:
+    old = published(tmp_path).name
+
+    def opens(bundles: Path, name: str) -> None:
+        raise BundleError("cf: dimension 3")
+
+    with pytest.raises(BundleError, match="cf: dimension 3"):
+        published(tmp_path, SECOND, opens)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [old, "current"]
+    assert current_name(tmp_path) == old
 
 
 def test_the_bundle_before_the_current_one_is_the_previous_one(tmp_path: Path) -> None:
