@@ -149,7 +149,7 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
     facts = np.zeros(len(table), FACTS)
     for name in ("page", "host", "address", "fingerprint"):
         facts[name] = table[name].to_numpy()
-    facts["spam"] = table["spam"].to_numpy()
+    facts["spam"], facts["adult"] = table["spam"].to_numpy(), table["adult"].to_numpy()
     facts["language"] = [language_code(tag) for tag in table["language"].to_pylist()]
     for part in ("page_clicks", "page_flow", "page_shows"):
         counts_ = pq.read_table(counted / f"{part}.parquet")
