@@ -12,6 +12,7 @@ NOT_UNDERSTOOD = "answer not understood"
 _THOUGHT = "</think>"  # ends what some servers leave in the content
 _THOUGHTS = ("thinking", "reasoning")  # parts of a content that are no answer
 _TAIL = 24  # bytes by which the tokens' end is known
+_IMPOSSIBLE = -9999.0  # minus infinity, as JSON can keep it
 _NOISE = 1e-3  # of a logarithm above 0: rounding
 
 
@@ -97,10 +98,10 @@ def _classes(tokens: list[Any], text: bytes) -> Iterator[ClassToken]:
     start = _start(b"".join(data), text)
     offset = 0
     for token, piece in zip(tokens, data, strict=True):
-        if piece.strip().decode("ascii", "replace") in CLASSES and start is not None and offset >= start:
-            listed = {_storable(other.get("token")): other.get("logprob") for other in _others(token)}
-            usable = tuple((name, _log(value)) for name, value in listed.items())
-            yield ClassToken(offset - start + len(piece) - len(piece.lstrip()), usable)
+        if piece.strip().decode("ascii", "replace") in CLASSES:
+            listed = {_storable(other.get("token")): _log(other.get("logprob")) for other in _others(token)}
+            if start is not None and offset >= start:
+                yield ClassToken(offset - start + len(piece) - len(piece.lstrip()), tuple(listed.items()))
         offset += len(piece)
 
 
@@ -135,4 +136,4 @@ def _log(value: object) -> float | None:
     """Return a natural logarithm of a probability; None for anything else."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value <= _NOISE:
         return None
-    return min(float(value), 0.0)
+    return min(max(float(value), _IMPOSSIBLE), 0.0)
