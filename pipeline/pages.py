@@ -42,7 +42,7 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
     facts = np.zeros(len(table), FACTS)
     for name in ("page", "host", "address", "fingerprint"):
         facts[name] = table[name].to_numpy()
-    facts["spam"] = table["spam"].to_numpy()
+    facts["spam"], facts["adult"] = table["spam"].to_numpy(), table["adult"].to_numpy()
     facts["language"] = [language_code(tag) for tag in table["language"].to_pylist()]
     set_counts(facts, counted)
     return facts

@@ -22,7 +22,7 @@ class ClassToken:
     """One token that is a class, and the tokens that might have stood in its place."""
 
     offset: int  # of the digit, in bytes of the answer's UTF-8
-    logprobs: tuple[tuple[str, float], ...]  # natural logarithms
+    logprobs: tuple[tuple[str, float | None], ...]  # natural logarithms; None for what is none
 
 
 @dataclass(frozen=True, slots=True)

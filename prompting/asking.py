@@ -30,6 +30,7 @@ class Answers(Generic[Said]):
     said: list[Said | Unanswered]
     tokens: int  # paid for in this run
     from_cache: int  # answers that were not
+    remarks: dict[str, int]  # on the calls: what the endpoint refused to be told
 
 
 def ask_each(
@@ -76,4 +77,4 @@ async def _ask_each(
     async with Client(endpoint, cache) as client, asyncio.TaskGroup() as workers:
         for _ in range(min(endpoint.concurrency, len(rows))):
             workers.create_task(work(client, todo))
-    return Answers([said[thing] for thing in things], client.spending.spent, client.from_cache)
+    return Answers([said[thing] for thing in things], client.spending.spent, client.from_cache, client.remarks)

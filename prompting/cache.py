@@ -22,9 +22,12 @@ class AnswerCache:
         self._connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB) WITHOUT ROWID")
 
     def get(self, key: bytes) -> Answer | None:
-        """Return the answer kept under `key`."""
+        """Return the answer kept under `key`; one that cannot be read is none."""
         row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        return None if row is None else Answer.from_json(row[0])
+        try:
+            return None if row is None else Answer.from_json(row[0])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
 
     def put(self, key: bytes, answer: Answer) -> None:
         """Keep an answer."""

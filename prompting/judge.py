@@ -26,7 +26,7 @@ class Judged:
 
     quality: NDArray[np.float32]  # 0 to 4, NaN where there is none
     reasons: list[str]  # why there is none, '' where there is one
-    notes: dict[str, int]  # remarks on pairs that have a score
+    notes: dict[str, int]  # remarks on pairs that have a score, and on calls
     tokens: int = 0  # paid for in this run
     from_cache: int = 0  # answers that were not
 
@@ -52,11 +52,12 @@ class LlmJudge:
             else:
                 quality[row], incomplete = said
                 notes[MISSING_CLASS] += incomplete
+        notes.update(answers.remarks)
         return Judged(quality, reasons, +notes, answers.tokens, answers.from_cache)
 
     async def _score(self, client: Client, pair: TextPair) -> tuple[float, bool]:
         if reason := fault(pair):
             raise Unanswered(reason)
         prompt = self._prompt
-        answer = await client.ask(prompt.fill(pair), prompt.logprobs, prompt.answer_tokens)
-        return expected_class(answer) if prompt.logprobs else (mean_of_judges(answer), False)
+        read = expected_class if prompt.logprobs else lambda answer: (mean_of_judges(answer), False)
+        return await client.ask(prompt.fill(pair), prompt.logprobs, prompt.answer_tokens, read)

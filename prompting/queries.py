@@ -17,7 +17,8 @@ _NOT_AVAILABLE = "N/A among queries"
 _DECLINES = re.compile(r"(?:^\W*|\bqueries\W+)n/a\W*$", re.IGNORECASE)
 _OPENING = re.compile(r"[\[{]")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(%?)")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # line breaks inside a string are not JSON, and plain to read
+_TRAILING = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[\]}])')  # a comma before a bracket, outside strings
 
 
 class ScoredQuery(NamedTuple):
@@ -53,8 +54,8 @@ def _entries(text: str) -> list[object] | None:
     """Return the entries of the last list, or the objects that stand without one; None without either."""
     values = list(_values(text))
     for value in reversed(values):
-        if isinstance(value, dict) and isinstance(value.get("queries"), list):
-            value = value["queries"]
+        if isinstance(value, dict) and isinstance(listed := _plain(value).get("queries"), list):
+            value = listed
         if isinstance(value, list) and (not value or any(isinstance(entry, dict | str) for entry in value)):
             return value
     loose: list[object] = [value for value in values if isinstance(value, dict)]
@@ -68,16 +69,33 @@ def _values(text: str) -> Iterator[object]:
         if not (opening := _OPENING.search(text, place)):
             return
         try:
-            value, place = _DECODER.raw_decode(text, opening.start())
-            yield value
-        except ValueError:  # words in brackets, half a list, or a number of thousands of digits
-            place = opening.end()
+            found = _decoded(text, opening.start()) or _decoded(_TRAILING.sub(r"\1", text[opening.start() :]), 0)
         except RecursionError:  # a model that says nothing but brackets: each further try would take as long
             return
+        if found is None:  # words in brackets, half a list, or a number of thousands of digits
+            place = opening.end()
+        else:
+            value, text, place = found
+            yield value
+
+
+def _decoded(text: str, place: int) -> tuple[object, str, int] | None:
+    """Return the value of JSON that begins at a place of a text, the text, and where the value ends in it."""
+    try:
+        value, end = _DECODER.raw_decode(text, place)
+    except ValueError:
+        return None
+    return value, text, end
+
+
+def _plain(entry: dict[str, object]) -> dict[str, object]:
+    """Return an object with its keys in small letters, as they were asked for."""
+    return {key.strip().casefold(): value for key, value in entry.items()}
 
 
 def _query(entry: object, faults: Counter[str]) -> ScoredQuery | None:
     """Return an entry as a query, or None with the reason counted."""
+    entry = _plain(entry) if isinstance(entry, dict) else entry
     text = entry.get("query") if isinstance(entry, dict) else entry
     if not isinstance(text, str):
         faults["not a query"] += 1

@@ -11,6 +11,8 @@ from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
 JUDGES = 5
 #: The most probability that classes left out of the list may hold: it moves the score by 0.04 at most.
 MISSING = 0.01
+_WHOLE = 1.05  # more than this, summed up, and the shares are no probabilities
+_UNUSABLE = "unusable log-probabilities"
 
 # Before a score may stand a scale in brackets, a colon and emphasis; behind it no range and no sixth score. So the
 # 0 of `score (0-4): 3` is not read as a score.
@@ -42,7 +44,7 @@ def expected_class(answer: Answer) -> tuple[float, bool]:
     where they might, the pair is unscored rather than guessed.
     """
     answer.check()
-    offset = _score_offset(answer.text.encode())
+    offset = _score_offset(answer.text.encode("utf-8", "replace"))
     token = next((token for token in answer.classes if token.offset == offset), None)
     if token is None:
         raise Unanswered("no log-probabilities for the score")
@@ -69,6 +71,8 @@ def _by_class(token: ClassToken) -> Mapping[int, float]:
     listed: dict[int, float] = {}
     for text, logprob in token.logprobs:
         if text.strip() in CLASSES:
+            if logprob is None:
+                raise Unanswered(_UNUSABLE)
             value = int(text.strip())
             listed[value] = listed.get(value, 0.0) + math.exp(logprob)
     if not sum(listed.values()):
@@ -78,5 +82,7 @@ def _by_class(token: ClassToken) -> Mapping[int, float]:
 
 def _hidden(token: ClassToken, missing: int) -> float:
     """Return the most that `missing` unlisted classes can hold: each at most the least listed, all at most the rest."""
-    shares = [math.exp(logprob) for _, logprob in token.logprobs]
+    shares = [math.exp(logprob) for _, logprob in token.logprobs if logprob is not None]
+    if sum(shares) > _WHOLE:
+        raise Unanswered(_UNUSABLE)
     return min(missing * min(shares), max(0.0, 1.0 - sum(shares)))

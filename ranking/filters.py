@@ -67,6 +67,16 @@ class Spam:
         return clean
 
 
+class Adult:
+    """Drops pages that offer sexual content."""
+
+    name = "adult"
+
+    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
+        decent: NDArray[np.bool_] = candidates["adult"] == 0
+        return decent
+
+
 class Blocklist:
     """Drops pages and whole hosts that the operator named, by PageId and host id."""
 
@@ -92,9 +102,12 @@ class Excluded:
         return ~np.isin(candidates.pages, np.fromiter(query.exclude, np.uint64, len(query.exclude)))
 
 
-def standard(blocked_pages: Iterable[int] = (), blocked_hosts: Iterable[int] = ()) -> tuple[Filter, ...]:
-    """Return the filters of the served cascade, in the order in which a drop is blamed."""
-    return SamePage(), Excluded(), Blocklist(blocked_pages, blocked_hosts), Spam(), Language(), Duplicate()
+def standard(
+    blocked_pages: Iterable[int] = (), blocked_hosts: Iterable[int] = (), adult: bool = True
+) -> tuple[Filter, ...]:
+    """Return the filters of the served cascade, in the order in which a drop is blamed; `adult` pages go or stay."""
+    blocked = Blocklist(blocked_pages, blocked_hosts)
+    return SamePage(), Excluded(), blocked, Spam(), *([Adult()] if adult else []), Language(), Duplicate()
 
 
 def _all(candidates: Candidates) -> NDArray[np.bool_]:

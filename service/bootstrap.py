@@ -130,7 +130,7 @@ def _cascade(
         fallback=_recall_step(recall.fallback, settings),
         merge=merge,
         hydrate=PageFacts(tables["pages"]),
-        filters=standard(*_blocked(settings, opened.fragment_hosts)),
+        filters=standard(*_blocked(settings, opened.fragment_hosts), adult=settings.filters.adult),
         stages=_stages(opened, recall, tokenizer, shared, settings),
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,

@@ -114,6 +114,12 @@ class SwapSettings(Section):
     max_shift: float = Field(default=2.0, gt=0, description="of mean score and quality, in standard deviations")
 
 
+class FilterSettings(Section):
+    """Rules that may be turned off."""
+
+    adult: bool = Field(default=True, description="pages that offer sexual content are never recommended")
+
+
 class BlockSettings(Section):
     """Pages that are never recommended, by host or by URL."""
 
@@ -183,6 +189,7 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     unknown: UnknownSettings = UnknownSettings()
     swap: SwapSettings = SwapSettings()
+    filters: FilterSettings = FilterSettings()
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()

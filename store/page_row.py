@@ -22,7 +22,8 @@ FACTS = np.dtype(
         ("address", "<u8"),  # corpus.url.address_key: equal for spellings of one address
         ("fingerprint", "<u8"),  # simhash of the text, 0 without text; near-duplicates differ in few bits
         ("language", "<u2"),  # two ASCII letters, 0 when unknown
-        ("spam", "<u2"),  # 1 when the offline spam rules fired
+        ("spam", "u1"),  # 1 when the offline spam rules fired
+        ("adult", "u1"),  # 1 when the page offers sexual content
         ("clicks_1", "<u4"),
         ("clicks_7", "<u4"),
         ("clicks_28", "<u4"),

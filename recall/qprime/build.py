@@ -42,6 +42,7 @@ class QPrimeConfig:
     causal: str = ""  # of information_need: a path or a hub name
     engine: EngineName = "tantivy"  # or a remote one, of ONWARD_SEARCH_*
     judge: Literal["rubric", "student"] = "rubric"  # of what was found; the student must be trained before
+    adult: bool = False  # whether adult pages may be found; serving drops them too, unless told otherwise
     batch: int = 1_024  # pages in memory at once
     progress: bool = True
     filters: QueryFilters = field(default_factory=QueryFilters)
@@ -148,7 +149,7 @@ def _ranked(
 ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.intp]]]:
     """Yield the pages kept for each page of the batch, best first, with their quality and their query."""
     ids = np.array([page.page for page in batch], np.uint64)
-    found = filtered(ids, found, facts, config.relevance, counts.dropped)
+    found = filtered(ids, found, facts, config.relevance, counts.dropped, config.adult)
     judged = quality(ids[found.row], found.pages)
     counts.dropped["quality"] += int(np.count_nonzero(judged < config.min_quality))
     order = np.lexsort((found.pages, -judged, found.row))

@@ -115,14 +115,21 @@ def search(engine: SearchEngine, queries: Sequence[Sequence[WrittenQuery]], limi
 
 
 def filtered(
-    triggers: NDArray[np.uint64], found: Found, facts: PageFacts, relevance: float, dropped: Counter[str]
+    triggers: NDArray[np.uint64],
+    found: Found,
+    facts: PageFacts,
+    relevance: float,
+    dropped: Counter[str],
+    adult: bool = False,
 ) -> Found:
     """Keep what a judge should see, each page once a trigger, with the query that it answers best.
 
-    `triggers` are the PageIds of the batch; drops are added to `dropped` by reason.
+    `triggers` are the PageIds of the batch; drops are added to `dropped` by reason; `adult` pages go or stay.
     """
     keep = np.ones(len(found), np.bool_)
     for reason, bad in _faults(facts.rows(triggers)[found.row], facts.rows(found.pages), facts):
+        if adult and reason == "adult":
+            continue
         dropped[reason] += int(np.count_nonzero(keep & bad))
         keep &= ~bad
     found = found.take(keep)

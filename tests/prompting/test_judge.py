@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,234 @@ def test_calls_run_side_by_side(server: Server, tmp_path: Path) -> None:
     judged = judge(server.endpoint(tmp_path, concurrency=16), [pair(n) for n in range(100)])
     assert not np.isnan(judged.quality).any()
     assert math.isclose(judged.tokens, 12_000)
+
+
+def with_usage(usage: object) -> dict[str, object]:
+    return {**scored({"3": 1.0}), "usage": usage}
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"total_tokens": 120}, 120),
+        ({"prompt_tokens": 100, "completion_tokens": 20}, 120),
+        ({"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": None}, 120),
+        ({"total_tokens": 120.0}, 120),
+        (None, None),
+        ({}, None),
+        ({"total_tokens": None}, None),
+        ({"total_tokens": "many"}, None),
+        ({"total_tokens": -5}, None),
+        ({"completion_tokens": 20}, None),
+        ([120], None),
+        (120, None),
+    ],
+)
+def test_an_answer_that_does_not_say_its_cost_is_scored_and_cost_the_most(
+    server: Server, tmp_path: Path, usage: object, tokens: int | None
+) -> None:
+    server.reply = lambda body: (200, with_usage(usage))
+    judged = judge(server.endpoint(tmp_path), [pair()])
+    most = len(load_prompt("C").fill(pair()).encode()) + 64 + 900
+    assert (judged.quality.tolist(), judged.tokens) == ([3.0], tokens or most)
+
+
+def test_an_answer_without_the_field_usage_is_scored(server: Server, tmp_path: Path) -> None:
+    body = scored({"3": 1.0})
+    del body["usage"]
+    server.reply = lambda asked: (200, body)
+    assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [3.0]
+
+
+def listing(logprobs: dict[str, object]) -> dict[str, object]:
+    """Return an answer whose score lists log-probabilities as given."""
+    listed = [{"token": text, "logprob": value, "bytes": None} for text, value in logprobs.items()]
+    digit = {"token": "3", "logprob": 0.0, "bytes": None, "top_logprobs": listed}
+    return completion("Final score: 3", content=[token("Final score: "), digit])
+
+
+BAD_SHARES = [
+    listing({"3": None, "4": -1.0}),
+    listing({"3": math.nan, "4": -1.0}),
+    listing({"3": 2.0, "4": -1.0}),
+    listing({"3": math.inf}),
+    listing({"3": "high"}),
+    listing({"3": True}),
+    listing(dict.fromkeys("01234", -0.1)),
+]
+
+
+@pytest.mark.parametrize("body", BAD_SHARES)
+def test_log_probabilities_that_are_none_cost_one_pair_its_label(
+    server: Server, tmp_path: Path, body: dict[str, object]
+) -> None:
+    server.reply = lambda asked: (200, body) if "Foxes 0" in asked["messages"][0]["content"] else Server().reply(asked)
+    endpoint = server.endpoint(tmp_path)
+    judged = judge(endpoint, [pair(0), pair(1)])
+    assert judged.reasons == ["unusable log-probabilities", ""]
+    server.reply = Server().reply
+    assert judge(endpoint, [pair(0), pair(1)]).reasons == ["", ""]  # nothing of it was kept
+
+
+@pytest.mark.parametrize("least", [-math.inf, -9999.0, -1e300])
+def test_a_class_that_cannot_be_has_no_weight(server: Server, tmp_path: Path, least: float) -> None:
+    server.reply = lambda body: (200, listing({"3": 0.0, "4": least, "2": least, "1": least, "0": least}))
+    endpoint = server.endpoint(tmp_path)
+    assert judge(endpoint, [pair()]).quality.tolist() == [3.0]
+    assert judge(endpoint, [pair()]).quality.tolist() == [3.0]  # from the cache, which is JSON
+
+
+def test_a_logarithm_a_little_above_0_is_one_of_0(server: Server, tmp_path: Path) -> None:
+    server.reply = lambda body: (200, listing({"3": 1e-7}))
+    assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [3.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"logprobs": None},
+        {"logprobs": {}},
+        {"logprobs": {"content": None}},
+        {"logprobs": {"content": []}},
+        {"logprobs": {"content": [{**token("Final score: 3"), "top_logprobs": None}]}},
+    ],
+)
+def test_a_score_without_a_list_of_its_own_has_a_reason(
+    server: Server, tmp_path: Path, change: dict[str, object]
+) -> None:
+    body = completion("Final score: 3")
+    body["choices"][0] |= change
+    server.reply = lambda asked: (200, body)
+    assert judge(server.endpoint(tmp_path), [pair()]).reasons == ["no log-probabilities for the score"]
+
+
+THOUGHT = [token("<think>"), token("Final score: "), token("0", {"0": 0.98, "1": 0.02}), token("? no.</think>\n")]
+SCORE = [token("Final score: "), token("3", {"3": 1.0})]
+
+
+@pytest.mark.parametrize(
+    "text", ["Final score: 3", "<think>Final score: 0? no.</think>\nFinal score: 3", "\nFinal score: 3"]
+)
+def test_a_thoughts_digit_is_not_the_score(server: Server, tmp_path: Path, text: str) -> None:
+    server.reply = lambda body: (200, completion(text, content=[*THOUGHT, *SCORE]))
+    assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [3.0]
+
+
+def test_a_lone_digit_after_thoughts_is_the_score(server: Server, tmp_path: Path) -> None:
+    tokens = [token("0", {"0": 0.98, "3": 0.02}), token(" or 3"), token("3", {"3": 1.0}), token("<|end|>")]
+    server.reply = lambda body: (200, completion("3", content=tokens))
+    assert judge(server.endpoint(tmp_path), [pair()], "B").quality.tolist() == [3.0]
+
+
+def test_log_probabilities_of_thoughts_alone_are_none_of_the_score(server: Server, tmp_path: Path) -> None:
+    server.reply = lambda body: (200, completion("Final score: 3", content=[*THOUGHT]))
+    assert judge(server.endpoint(tmp_path), [pair()]).reasons == ["no log-probabilities for the score"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": "Final score: "}, {"type": "text", "text": "3"}],
+        [{"type": "thinking", "text": "Final score: 0"}, {"type": "output_text", "text": "Final score: 3"}],
+        ["Final score: 3"],
+    ],
+)
+def test_a_content_of_parts_is_read(server: Server, tmp_path: Path, content: object) -> None:
+    body = completion("", content=SCORE)
+    body["choices"][0]["message"]["content"] = content
+    server.reply = lambda asked: (200, body)
+    assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [3.0]
+
+
+ODD = [
+    ({"choices": None}, "answer not understood"),
+    ({"choices": [None]}, "answer not understood"),
+    ({"choices": [{"message": None}]}, "answer not understood"),
+    ({"choices": [{"message": {"content": 7}}]}, "answer not understood"),
+    ({"choices": [{"message": {"content": None}}]}, "no score in the answer"),
+    ({"choices": [{"message": {"content": [{"refusal": "no"}]}}]}, "refused by the model"),
+    ({"choices": [{"message": {"content": "\ud83d"}}]}, "no score in the answer"),
+    ({"error": {"message": "busy"}}, "answer not understood"),
+    (None, "answer not understood"),
+    ("busy", "answer not understood"),
+    ({"choices": [{"message": {"content": "3"}, "logprobs": {"content": 5}}]}, "answer not understood"),
+    ({"choices": [{"message": {"content": "3"}, "logprobs": {"content": [None]}}]}, "answer not understood"),
+    ({"choices": [{"message": {"content": "3"}, "logprobs": 7}]}, "answer not understood"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason"), ODD)
+def test_an_odd_answer_costs_one_pair_its_label_and_is_asked_for_again(
+    server: Server, tmp_path: Path, body: dict[str, object], reason: str
+) -> None:
+    server.reply = lambda asked: (200, body) if "Foxes 0" in asked["messages"][0]["content"] else Server().reply(asked)
+    endpoint = server.endpoint(tmp_path)
+    judged = judge(endpoint, [pair(0), pair(1)])
+    assert judged.reasons == [reason, ""]
+    server.reply = Server().reply
+    again = judge(endpoint, [pair(0), pair(1)])
+    assert (again.reasons, again.from_cache) == (["", ""], 1)
+
+
+def test_what_an_earlier_version_kept_without_use_is_asked_for_again(server: Server, tmp_path: Path) -> None:
+    endpoint = server.endpoint(tmp_path)
+    judge(endpoint, [pair()])
+    for rubbish in (b"{", b"null", b'{"text": "3", "classes": [{"offset": 0, "logprobs": [["3", null]]}]}'):
+        with sqlite3.connect(endpoint.cache) as kept:
+            kept.execute("UPDATE answers SET answer = ?", (rubbish,))
+        kept.close()
+        assert judge(endpoint, [pair()]).reasons == [""]
+
+
+def refusing(refused: dict[str, dict[str, object]], server: Server) -> None:
+    """Let the endpoint refuse parameters, each with its error."""
+    good = server.reply
+
+    def reply(body: dict[str, object]) -> tuple[int, dict[str, object]]:
+        name = next((name for name in refused if name in body), None)
+        return (400, {"error": refused[name]}) if name else good(body)
+
+    server.reply = reply
+
+
+MAX_TOKENS = {
+    "message": "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'.",
+    "type": "invalid_request_error", "param": "max_tokens", "code": "unsupported_parameter",
+}  # fmt: skip
+TEMPERATURE = {
+    "message": "Unsupported value: 'temperature' does not support 0 with this model.", "param": "temperature",
+    "code": "unsupported_value",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", ["by name", "by message"])
+def test_a_model_that_refuses_parameters_is_asked_without_them_and_refuses_once(
+    server: Server, tmp_path: Path, told: str
+) -> None:
+    errors = {"max_tokens": MAX_TOKENS, "temperature": TEMPERATURE}
+    if told == "by message":
+        errors = {name: {"message": error["message"]} for name, error in errors.items()}
+    refusing(errors, server)
+    judged = judge(server.endpoint(tmp_path, concurrency=8), [pair(n) for n in range(20)])
+    assert judged.unscored() == {}
+    assert len(server.asked) == 22
+    assert server.asked[-1]["max_completion_tokens"] == 900
+    assert judged.notes == {
+        "calls with max_completion_tokens in place of max_tokens, which the model refuses": 20,
+        "calls without temperature, which the model refuses": 20,
+    }
+    assert judge(server.endpoint(tmp_path), [pair(0)]).from_cache == 1  # under what was meant to be asked
+
+
+def test_a_parameter_that_nothing_can_replace_is_named_and_asked_once(server: Server, tmp_path: Path) -> None:
+    error = {"message": "unknown field", "param": "logprobs", "code": "unsupported_parameter"}
+    refusing({"logprobs": error}, server)
+    judged = judge(server.endpoint(tmp_path, concurrency=8), [pair(n) for n in range(20)])
+    assert judged.unscored() == {"call refused: the model does not take logprobs": 20}
+    assert len(server.asked) == 1
+
+
+def test_an_error_about_something_else_is_no_refused_parameter(server: Server, tmp_path: Path) -> None:
+    server.reply = lambda body: (400, {"error": {"message": "max_tokens: the prompt is too long"}})
+    assert judge(server.endpoint(tmp_path), [pair(0)]).unscored() == {"call refused (400)": 1}
+    assert len(server.asked) == 1

@@ -23,9 +23,27 @@ LIST = json.dumps([FOX, OWL])
         json.dumps({"about": "foxes", "queries": [FOX, OWL]}, indent=2),
         f"{json.dumps(FOX)}\n{json.dumps(OWL)}",
         f"[{json.dumps(FOX)}, {json.dumps(OWL)},]",
+        f'[{{"query": "red fox diet", "relevance": 0.9,}}, {json.dumps(OWL)},]',
+        LIST.replace("red fox diet", "red\nfox\tdiet"),
+        LIST.replace("query", "Query").replace("relevance", "RELEVANCE"),
+        f'{{"Queries": {LIST}}}',
+        f'Pages about "foxes": [1], and ```JSON\n{LIST[:-1]},\n]\n```',
         f"A first try: {json.dumps([OWL])}\nBetter: {LIST}",
     ],
-    ids=["bare", "after words", "fenced", "in an object", "lines", "trailing comma", "the last of two"],
+    ids=[
+        "bare",
+        "after words",
+        "fenced",
+        "in an object",
+        "lines",
+        "trailing comma",
+        "in objects",
+        "line breaks",
+        "capitals",
+        "a capital list",
+        "all of it",
+        "the last of two",
+    ],
 )
 def test_the_list_is_found_wherever_it_stands(text: str) -> None:
     assert queries(Answer(text)) == (READ, Counter())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cascade.types import Candidates, Filter, Query, Trigger
-from ranking.filters import Blocklist, Duplicate, Excluded, Language, SamePage, Spam, near_duplicate, standard
+from ranking.filters import Adult, Blocklist, Duplicate, Excluded, Language, SamePage, Spam, near_duplicate, standard
 from store.page_row import FACTS, language_code
 
 EN, FR = language_code("en"), language_code("fr")
@@ -58,6 +58,12 @@ def test_only_a_known_other_language_is_dropped() -> None:
 
 def test_spam_is_dropped() -> None:
     assert kept(Spam(), query(), candidates(spam=[0, 1])) == [True, False]
+
+
+def test_adult_pages_are_dropped_unless_told_otherwise() -> None:
+    assert kept(Adult(), query(), candidates(adult=[0, 1])) == [True, False]
+    assert "adult" in {rule.name for rule in standard()}
+    assert "adult" not in {rule.name for rule in standard(adult=False)}
 
 
 def test_blocked_pages_and_hosts_are_dropped() -> None:

@@ -60,8 +60,8 @@ def test_a_page_of_unknown_words_alone_has_no_query() -> None:
     assert written(PageText("https://a.example/", "Qwxz", "", "en")) == []
 
 
-def test_words_of_unspaced_scripts_are_characters() -> None:
-    assert words("北海道 Fox's") == ["北", "海", "道", "fox's"]
+def test_words_of_unspaced_scripts_are_words() -> None:
+    assert words("北海道 Fox's") == ["北海道", "fox's"]
 
 
 def test_punctuation_breaks_runs_and_hyphens_do_not() -> None:

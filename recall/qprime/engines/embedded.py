@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from recall.qprime.search_engine import Hits, SearchText
 
 _HEAP = 128_000_000  # bytes that the index writer may hold before it writes a segment
 _FIELDS = ("title", "text")
+# Chinese and Japanese words are short and their borders a matter of taste: there, a letter finds what a word does not.
+_IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 class TantivyEngine:
@@ -39,8 +42,8 @@ class TantivyEngine:
         for page in pages:
             document = tantivy.Document()
             document.add_unsigned("page", page.page)
-            document.add_text("title", " ".join(words(page.title)))
-            document.add_text("text", " ".join(words(page.text)))
+            document.add_text("title", " ".join(_terms(page.title)))
+            document.add_text("text", " ".join(_terms(page.text)))
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
@@ -60,13 +63,21 @@ class TantivyEngine:
 
     def _parsed(self, query: str) -> tantivy.Query:
         terms = [
-            (tantivy.Occur.Should, self._term(field, word)) for word in dict.fromkeys(words(query)) for field in _FIELDS
+            (tantivy.Occur.Should, self._term(field, word))
+            for word in dict.fromkeys(_terms(query))
+            for field in _FIELDS
         ]
         return tantivy.Query.boolean_query(terms) if terms else tantivy.Query.empty_query()
 
     def _term(self, field: str, word: str) -> tantivy.Query:
         term = tantivy.Query.term_query(self._schema, field, word)
         return tantivy.Query.boost_query(term, self._boost) if field == "title" else term
+
+
+def _terms(text: str) -> list[str]:
+    """Return what is indexed and searched: the words of a text, and the letters of Chinese and Japanese ones."""
+    found = words(text)
+    return [*found, *(letter for word in found if len(word) > 1 for letter in _IDEOGRAPHS.findall(word))]
 
 
 def _schema() -> tantivy.Schema:

@@ -70,8 +70,7 @@ class LlmQueryWriter:
     async def _ask(self, client: Client, page: _Page) -> tuple[list[ScoredQuery], Counter[str]]:
         if not (page.title.strip() or page.text.strip()):
             raise Unanswered("a page without text")
-        answer = await client.ask(self._prompt.fill(*page), logprobs=False, answer_tokens=ANSWER_TOKENS)
-        return queries(answer)
+        return await client.ask(self._prompt.fill(*page), False, ANSWER_TOKENS, queries)
 
     def _written(self, said: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
         if isinstance(said, Unanswered):
