@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.reading import SettingsError
-from corpus.sources import find
+from corpus.input_files import find
 from pipeline import log, page_states, qprime, quality, ranking, student, teachers, text, two_tower
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
@@ -68,8 +68,13 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
     )  # fmt: skip
     return [
         Step(
-            "read", log.reader(data, until), config=("examples", "fragment_hosts"),
-            code=("corpus.page_facts", "corpus.reader", "corpus.text", "corpus.url"), seeded=False,
+            "read", log.reader(data, until), config=("examples", "fragment_hosts", "read", "sessions"),
+            code=(
+                "corpus.casting", "corpus.entities", "corpus.input_files", "corpus.loading", "corpus.page_facts",
+                "corpus.reader", "corpus.scan", "corpus.sources", "corpus.staging", "corpus.stray_times", "corpus.text",
+                "corpus.text_lines", "corpus.times", "corpus.url", "corpus.visits",
+            ),
+            seeded=False,
         ),
         Step(
             "text", text.text, after=("read",), config=("text",), code=(
@@ -137,7 +142,7 @@ def build(
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
-    inputs = f"{hash_files(sorted(find(data).values()))} {until}"
+    inputs = " ".join(f"{table} {hash_files(parts)}" for table, parts in find(data).items()) + f" {until}"
     with room_on(bundles):
         root = bundles / WORK
         root.mkdir(exist_ok=True)

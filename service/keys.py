@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from configs.reading import SettingsError
+from configs.text_file import read_text
 from service.refusal import Stranger
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _read(path: Path) -> list[tuple[str, bytes]]:
     try:
-        lines = path.read_text().splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"keys.file: {path} cannot be read ({type(error).__name__})") from None
     keys = []
