@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from configs import plain_words
+from configs.text_file import read_text
 
 NESTED = "__"
 
@@ -57,7 +58,7 @@ def keys(model: type[BaseModel]) -> list[str]:
 def from_toml(path: Path) -> Iterator[Setting]:
     """Yield the settings of a TOML file. Raises SettingsError."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

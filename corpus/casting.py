@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from corpus.schema import Column, Kind, Table
+from corpus.times import finite, from_number, from_text
 
 _SPACE = "' ' || chr(9) || chr(10) || chr(13)"
 _TEXT_TYPES = ("VARCHAR", "ENUM", "UUID")
+
+# What databases, data frames, spreadsheets and analytics write where there is no value; in lower case.
+_NO_VALUE = (
+    r"\n", "null", "na", "n/a", "<na>", "#n/a", "none", "nan", "nat", "nil", "empty", "undefined", "<null>", "(null)",
+    "(none)", "(not set)", "-", "--", "0000-00-00", "0000-00-00 00:00:00",
+)  # fmt: skip
+_NO_ID = (r"\N", "NULL", "null", "None", "NaN", "nan", "<NA>", "undefined")
+_TRUE, _FALSE = ("true", "t", "yes", "1", "1.0"), ("false", "f", "no", "0", "0.0")
 
 #: SQL type of each kind after reading.
 SQL_TYPES = {
@@ -28,6 +37,9 @@ BAD = {
     Kind.BOOLEAN: "bad boolean",
 }
 
+#: Why rows are left out whose clock, or whose unit of time, was wrong.
+FUTURE = "time in the future"
+
 # Ranges that a type cannot say: column -> (condition that is wrong, reason).
 _RANGES = {
     "quality": ("quality NOT BETWEEN 0 AND 4", "quality out of 0 to 4"),
@@ -35,24 +47,28 @@ _RANGES = {
 }
 
 
-def value(column: Column, found: str) -> str:
-    """Return SQL for the column's value as SQL_TYPES[kind]; `found` is its DuckDB type in the file."""
+def value(column: Column, found: str, unit: str | None = None) -> str:
+    """Return SQL for the column's value as SQL_TYPES[kind]; `found` is its DuckDB type in the file.
+
+    `unit` is that of the numbers of a time column; without it each number is taken by its own size.
+    """
     name = f'"{column.name}"'
+    text = filled(column, found)
     match column.kind:
         case Kind.ID:
-            return f"md5_number_lower({_text(name)})"  # a 64-bit key that is the same on every run
+            return f"md5_number_lower({text})"  # a 64-bit key that is the same on every run
         case Kind.TIME:
-            return _time(name, found)
+            return _time(name, text, found, unit)
         case Kind.REAL:
-            number = _number(name, found)
+            number = number_of(column, found)
             return f"CASE WHEN isfinite({number}) THEN {number} END"
         case Kind.INTEGER:
-            number = _number(name, found)
+            number = number_of(column, found)
             return f"CASE WHEN {number} BETWEEN 0 AND 32767 AND {number} = floor({number}) THEN {number}::SMALLINT END"
         case Kind.BOOLEAN:
-            return _boolean(name, found)
+            return _boolean(name, text, found)
         case _:
-            return _text(name)
+            return text
 
 
 def blank(column: Column, found: str) -> str:
@@ -60,20 +76,47 @@ def blank(column: Column, found: str) -> str:
     name = f'"{column.name}"'
     if found in ("FLOAT", "DOUBLE"):
         return f"coalesce(isnan({name}), true)"
-    if found not in _TEXT_TYPES:
-        return f"{name} IS NULL"
-    numeric = column.kind in (Kind.REAL, Kind.INTEGER, Kind.BOOLEAN)
-    return f"({_text(name)} IS NULL" + (f" OR lower({_text(name)}) = 'nan')" if numeric else ")")
+    return f"{name if found not in _TEXT_TYPES else filled(column, found)} IS NULL"
 
 
-def problems(table: Table, found: Mapping[str, str], until: str | None) -> Iterator[tuple[str, str, str]]:
+def filled(column: Column, found: str) -> str:
+    """Return SQL for the column's text without white space around it, NULL where it says that there is no value."""
+    text = f"""nullif(trim("{column.name}"::VARCHAR, {_SPACE}), '')"""
+    if found not in _TEXT_TYPES or (nothing := _nothing(column)) is None:
+        return text
+    return f"CASE WHEN {nothing.format(text)} THEN NULL ELSE {text} END"
+
+
+def number_of(column: Column, found: str) -> str:
+    """Return SQL for the column as a number."""
+    return f'TRY_CAST({filled(column, found) if found in _TEXT_TYPES else chr(34) + column.name + chr(34)} AS DOUBLE)'
+
+
+def _nothing(column: Column) -> str | None:
+    """Return the condition under which a text says that there is none, None where every text is meant."""
+    if column.verbatim:
+        return None
+    if column.kind is Kind.ID:  # short ids may be spelt as any of the others
+        return f"{{}} IN ({_listed(_NO_ID)})"
+    if column.name == "language":  # `na` is Nauru's tag, `NA` none
+        return f"({{0}} <> 'na' AND lower({{0}}) IN ({_listed(_NO_VALUE)}))"
+    return f"lower({{}}) IN ({_listed(_NO_VALUE)})"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(f"'{text}'" for text in texts)
+
+
+def problems(table: Table, found: Mapping[str, str], until: str | None, latest: str) -> Iterator[tuple[str, str, str]]:
     """Yield (condition, reason, column) in the order of precedence; the first that holds rejects the row.
 
-    The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
+    A time after `latest` cannot have been logged. The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
     """
     yield "malformed", "malformed row", ""
     if until is not None and "time" in found:
         yield f"time >= {until}", "later", "time"
+    if "time" in found:
+        yield f"time > {latest}", FUTURE, "time"
     for column in table.columns:
         if column.required and not column.blank:
             yield f"{column.name}_blank", "missing required value", column.name
@@ -88,37 +131,19 @@ def problems(table: Table, found: Mapping[str, str], until: str | None) -> Itera
         yield f"NOT {column.name}_known", "unknown page", column.name
 
 
-def _text(name: str) -> str:
-    return f"nullif(trim({name}::VARCHAR, {_SPACE}), '')"
-
-
-def _number(name: str, found: str) -> str:
-    return f"TRY_CAST({_text(name) if found in _TEXT_TYPES else name} AS DOUBLE)"
-
-
-def _boolean(name: str, found: str) -> str:
+def _boolean(name: str, text: str, found: str) -> str:
     if found == "BOOLEAN":
         return name
     if found in _TEXT_TYPES:
-        text = f"lower({_text(name)})"
-        return f"CASE WHEN {text} IN ('true', '1', '1.0') THEN true WHEN {text} IN ('false', '0', '0.0') THEN false END"
+        lower = f"lower({text})"
+        return f"CASE WHEN {lower} IN ({_listed(_TRUE)}) THEN true WHEN {lower} IN ({_listed(_FALSE)}) THEN false END"
     return f"CASE WHEN {name} = 1 THEN true WHEN {name} = 0 THEN false END"
 
 
-def _time(name: str, found: str) -> str:
+def _time(name: str, text: str, found: str, unit: str | None) -> str:
     if found in _TEXT_TYPES:
-        text, number = _text(name), _number(name, found)
-        # The bare years, dates and milliseconds that some logs hold are numbers too, but no seconds since 1970.
-        return f"CASE WHEN {number} IS NULL THEN {_finite(text)} ELSE {_from_seconds(number)} END"
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        return f"CASE WHEN {number} IS NULL THEN {from_text(text)} ELSE {from_number(number, unit)} END"
     if found.startswith(("DATE", "TIMESTAMP")):
-        return _finite(name)
-    return _from_seconds(_number(name, found))
-
-
-def _finite(name: str) -> str:
-    time = f"TRY_CAST({name} AS TIMESTAMPTZ)"
-    return f"CASE WHEN {time} BETWEEN TIMESTAMPTZ '0001-01-01' AND TIMESTAMPTZ '9999-12-30' THEN {time} END"
-
-
-def _from_seconds(number: str) -> str:
-    return f"CASE WHEN {number} BETWEEN 1e8 AND 4.2e9 THEN to_timestamp({number}) END"  # years 1973 to 2103
+        return finite(name)
+    return from_number(f"TRY_CAST({name} AS DOUBLE)", unit)

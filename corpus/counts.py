@@ -23,7 +23,6 @@ class Reach:
 
     steps: int = 8  # pages further apart are no pair
     decay: float = 0.6  # a pair d steps apart weighs decay ** (d - 1)
-    longest_session: int = 200  # what follows in a longer session is left out: robots, not readers
 
 
 def before(table: ir.Table, end: datetime) -> ir.Table:
@@ -31,10 +30,9 @@ def before(table: ir.Table, end: datetime) -> ir.Table:
     return table.filter(_.time < ibis.literal(end, type=table.time.type()))
 
 
-def visits(clicks: ir.Table, reach: Reach) -> ir.Table:
+def visits(clicks: ir.Table) -> ir.Table:
     """Return clicks with `length`, the session's pages; `step` is the place in the session, from 0."""
-    session = ibis.window(group_by="session")
-    return clicks.filter(_.step < reach.longest_session).mutate(length=_.count().over(session))
+    return clicks.mutate(length=_.count().over(ibis.window(group_by="session")))
 
 
 def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
@@ -43,7 +41,7 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
     Columns: page1, page2, `next_<window>` (page2 came directly after page1) and `near`
     (all pairs, weighed by nearness and damped by 1 / log2(1 + session length)), and `last`, the latest time counted.
     """
-    first = visits(before(clicks, end), reach)
+    first = visits(before(clicks, end))
     second = first.select(_.session, page2=_.page, step2=_.step, time2=_.time)
     pairs = first.join(
         second,

@@ -6,6 +6,7 @@ import re
 
 import pyarrow as pa
 
+from corpus.entities import unescaped
 from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam
 from corpus.url import address_key, host_id
 
@@ -33,8 +34,8 @@ _LANGUAGE_TAG = re.compile(r"([A-Za-z]{2})(?:[-_].*)?", re.DOTALL)
 def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return rows with the columns of PAGES; `batch` has page, url, title, snippet, language, body, published."""
     urls = batch["url"].to_pylist()
-    titles = [clean(title) for title in batch["title"].to_pylist()]
-    snippets = [clean(snippet) for snippet in batch["snippet"].to_pylist()]
+    titles = [clean(unescaped(title)) for title in batch["title"].to_pylist()]
+    snippets = [clean(unescaped(snippet)) for snippet in batch["snippet"].to_pylist()]
     texts = [f"{title} {snippet}" for title, snippet in zip(titles, snippets, strict=True)]
     columns = {
         "page": batch["page"],
@@ -42,7 +43,7 @@ def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
         "title": titles,
         "snippet": snippets,
         "language": _languages(batch["language"].to_pylist(), texts),
-        "body": [clean(body) for body in batch["body"].to_pylist()],
+        "body": [clean(unescaped(body)) for body in batch["body"].to_pylist()],
         "published": batch["published"],
         "host": [host_id(url) for url in urls],
         "address": [address_key(url) for url in urls],

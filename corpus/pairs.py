@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.casting import value
-from corpus.scan import load
-from corpus.schema import Column, InputError, Kind, Table
-from corpus.sources import SUFFIXES, inspect
+from corpus.entities import unescaped
+from corpus.input_files import Parts, parts_of
+from corpus.schema import Column, Kind, Table
+from corpus.sources import open_table
 from corpus.text import clean
 from corpus.url import InvalidURL, canonical
 
@@ -27,10 +29,10 @@ PAIRS = Table(
     "pairs",
     (
         Column("url1", Kind.URL),
-        Column("title1", Kind.TEXT, blank=True),
+        Column("title1", Kind.TEXT, blank=True, verbatim=True),
         Column("snippet1", Kind.TEXT, blank=True),
         Column("url2", Kind.URL),
-        Column("title2", Kind.TEXT, blank=True),
+        Column("title2", Kind.TEXT, blank=True, verbatim=True),
         Column("snippet2", Kind.TEXT, blank=True),
         Column("good", Kind.BOOLEAN, required=False),  # whether the second page is a good recommendation
         Column("good_rate", Kind.REAL, required=False),  # share of people who say so
@@ -75,21 +77,17 @@ def fault(pair: TextPair) -> str:
 
 
 def read_pairs(path: Path) -> PairFile:
-    """Read a Parquet, CSV or JSON Lines file; a row that cannot be read stays, as a pair of empty fields.
+    """Read a Parquet, CSV or JSON file; a row that cannot be read stays, as a pair of empty fields.
 
     Raises InputError when the file or a column is missing or wrong.
     """
-    if not path.is_file():
-        raise InputError(f"{path} is no file: give an existing file of pairs")
-    if not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path} has an unknown ending: use one of {' '.join(SUFFIXES)}")
-    with closing(duckdb.connect(config={"threads": 1})) as connection:
-        try:
-            columns = _read(connection, path)
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path} could not be read: {reason}: write the file again") from error
-    texts = [[clean(text or "") for text in columns[name]] for name in TextPair._fields]
+    files = parts_of(path)
+    with (
+        tempfile.TemporaryDirectory(prefix="onward-pairs-") as working,
+        closing(duckdb.connect(config={"threads": 1})) as connection,
+    ):
+        columns = _read(connection, files, Path(working))
+    texts = [[clean(unescaped(text or "")) for text in columns[name]] for name in TextPair._fields]
     labels = {
         name: np.array([np.nan if label is None else float(label) for label in columns[name]], np.float64)
         for name in LABELS
@@ -98,9 +96,8 @@ def read_pairs(path: Path) -> PairFile:
     return PairFile([TextPair(*row) for row in zip(*texts, strict=True)], labels)
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, list[Any]]:
-    source = inspect(connection, PAIRS, path)
-    load(connection, source)
+def _read(connection: duckdb.DuckDBPyConnection, files: Parts, working: Path) -> dict[str, list[Any]]:
+    source = open_table(connection, PAIRS, files, working).source
     found = [column for column in PAIRS.columns if column.name in source.found]
     values = ", ".join(f'{value(column, source.found[column.name])} AS "{column.name}"' for column in found)
     rows = connection.execute(f"SELECT {values} FROM {source.view} ORDER BY abs(ordinal)").fetchall()

@@ -11,14 +11,17 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from corpus.input_files import Found, Parts, look, named_tables
 from corpus.page_facts import PAGES, describe
 from corpus.report import Report
-from corpus.scan import Source, load, quoted
+from corpus.scan import Source, quoted
 from corpus.schema import TABLES, InputError
-from corpus.sources import check_files, find, inspect
-from corpus.staging import forget_unknown_urls, number_urls, stage, stage_nothing
-from corpus.tally import tally, write_rejected
+from corpus.sources import Opened, inspect, loaded, unreadable
+from corpus.staging import forget_unknown_urls, number_urls, reject_repeats, stage, stage_nothing
+from corpus.stray_times import reject_strays
+from corpus.tally import collisions, tally, write_rejected
 from corpus.url import FRAGMENT_HOSTS
+from corpus.visits import Sessions, dates_alone, part_visits
 
 _PAGES_AT_ONCE = 8192
 
@@ -30,13 +33,13 @@ _PAGES = """
 #: What the other tables' rows become.
 _WRITTEN = {
     "clicks": """
-        SELECT session, url_page AS page, time, dwell_s::FLOAT AS dwell_s,
-            (row_number() OVER (PARTITION BY session ORDER BY time, ordinal) - 1)::INTEGER AS step
-        FROM kept_clicks ORDER BY session, time, ordinal""",
+        SELECT CASE WHEN visit = 0 THEN v.session ELSE xor(v.session, md5_number_lower(visit::VARCHAR)) END AS session,
+            url_page AS page, time, dwell_s::FLOAT AS dwell_s, step::INTEGER AS step
+        FROM kept_clicks JOIN visits AS v USING (ordinal) ORDER BY 1, time, ordinal""",
     "impressions": """
-        SELECT impression, time, url1_page AS page1, url2_page AS page2, position, clicked,
+        SELECT xor(impression, url1_page) AS impression, time, url1_page AS page1, url2_page AS page2, position, clicked,
             dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random
-        FROM kept_impressions ORDER BY time, impression, position, ordinal""",
+        FROM kept_impressions ORDER BY time, 1, position, ordinal""",
     "labels": """
         SELECT url1_page AS page1, url2_page AS page2, quality::FLOAT AS quality, coalesce(source, '') AS source
         FROM kept_labels ORDER BY page1, page2, ordinal""",
@@ -48,6 +51,7 @@ def read(
     out: Path,
     until: datetime | None = None,
     fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+    sessions: Sessions = Sessions(),  # noqa: B008 - frozen
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 
@@ -56,8 +60,7 @@ def read(
     rows. Every rejected row goes to `rejected.jsonl`.
     Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
     """
-    files = find(data) if isinstance(data, Path) else dict(data)
-    check_files(files)
+    found = look(data) if isinstance(data, Path) else Found(dict(named_tables(data)), ())
     out.mkdir(parents=True, exist_ok=True)
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -65,23 +68,43 @@ def read(
         tempfile.TemporaryDirectory(prefix=".reading-", dir=out) as working,
         closing(_connect(Path(working))) as connection,
     ):
-        sources = _opened(connection, files)
+        opened = _opened(connection, found.tables, Path(working))
+        sources = {name: table.source for name, table in opened.items()}
         number_urls(connection, sources.values(), fragment_hosts)
-        for table in TABLES:
-            if table.name not in sources:
-                stage_nothing(connection, table)
-                continue
-            with _named(files[table.name]):
-                stage(connection, sources[table.name], until)
-            if table.name == "pages":
-                forget_unknown_urls(connection)
-        report = tally(connection, sources.values())
-        _check_pages(report, files["pages"])
+        _stage(connection, sources, until, sessions)
+        notes = {name: table.notes for name, table in opened.items()}
+        if "impressions" in sources:
+            notes["impressions"] += tuple(collisions(connection, sources["impressions"]))
+        report = Report(tally(connection, sources.values(), notes), found.passed_over)
+        _check_pages(report, sources["pages"].path)
         _write_pages(connection, out / "pages.parquet")
         for name, rows in _WRITTEN.items():
             _copy(connection, rows, out / f"{name}.parquet")
         write_rejected(connection, sources.values(), out / "rejected.jsonl")
     return report
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], until: datetime | None, sessions: Sessions
+) -> None:
+    """Make `kept_<table>` of every table, and `visits`."""
+    for table in TABLES:
+        if table.name not in sources:
+            stage_nothing(connection, table)
+            continue
+        with _named(sources[table.name].path):
+            stage(connection, sources[table.name], until)
+        if table.name == "pages":
+            reject_repeats(connection, table)
+            forget_unknown_urls(connection)
+    reject_strays(connection, [name for name in ("clicks", "impressions") if name in sources])
+    for table in TABLES[1:]:
+        if table.name in sources:
+            reject_repeats(connection, table)
+    if (clicks := sources.get("clicks")) is None:
+        connection.execute("CREATE TABLE visits (ordinal BIGINT, session UBIGINT, visit BIGINT, step BIGINT)")
+    else:
+        part_visits(connection, sessions, dates_alone(connection, clicks.view, clicks.found.get("time", "DATE")))
 
 
 def _connect(working: Path, threads: int = 2, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
@@ -93,16 +116,11 @@ def _connect(working: Path, threads: int = 2, memory: str = "2GB") -> duckdb.Duc
     return connection
 
 
-def _opened(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> dict[str, Source]:
-    sources = {}
-    for table in TABLES:  # all are checked before the first is read
-        if table.name in files:
-            with _named(files[table.name]):
-                sources[table.name] = inspect(connection, table, files[table.name])
-    for source in sources.values():
-        with _named(source.path):
-            load(connection, source)
-    return sources
+def _opened(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Parts], working: Path) -> dict[str, Opened]:
+    sources = {  # all are checked before the first is read
+        table.name: inspect(connection, table, files[table.name], working) for table in TABLES if table.name in files
+    }
+    return {name: loaded(connection, source, working) for name, source in sources.items()}
 
 
 @contextmanager
@@ -111,8 +129,7 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} could not be read: {reason}: write the file again") from error
+        raise InputError(unreadable(path, error)) from error
 
 
 def _check_pages(report: Report, path: Path) -> None:

@@ -7,6 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from corpus.visits import TOO_LONG
+
+#: Reasons by which nothing is lost that a reader of the log should miss.
+HARMLESS = ("duplicate", TOO_LONG)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -28,6 +33,17 @@ class TableReport:
     rejected: Mapping[str, Rejected] = field(default_factory=dict)  # by reason
     first: datetime | None = None  # of the kept rows
     last: datetime | None = None
+    notes: tuple[str, ...] = ()  # what was assumed of the file, and what is odd about it
+
+    @property
+    def lost(self) -> int:
+        """Rows that should have been of use."""
+        return sum(rows.count for reason, rows in self.rejected.items() if reason not in HARMLESS)
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the rows, but for those that `until` leaves out, that should have been of use."""
+        return self.lost / max(1, self.read - self.later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +51,10 @@ class Report:
     """What became of the input; a table that was not given is not in `tables`."""
 
     tables: Mapping[str, TableReport]
+    passed_over: tuple[str, ...] = ()  # a line for each file that was not read
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values; times are ISO 8601 text."""
+        """Return the report on each table as plain JSON values; times are ISO 8601 text."""
         return {
             name: {
                 **asdict(table),
@@ -47,6 +64,7 @@ class Report:
                 },
                 "first": table.first.isoformat() if table.first else None,
                 "last": table.last.isoformat() if table.last else None,
+                "notes": list(table.notes),
             }
             for name, table in self.tables.items()
         }

@@ -1,109 +1,122 @@
-"""Opens one input file as a DuckDB view, whatever its format. Text files are read as text, to be cast row by row."""
+"""Opens the files of one table as a DuckDB view, whatever their format. Text files are read as text, row by row."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema; file names and headers are quoted
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
+from corpus.formats import Format, Kind, part_format
+from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.schema import Table
 
-_LONGEST_ROW = 16 << 20  # bytes
+LINE_LIMIT = 16 << 20  # bytes
+PART = 1 << 40  # an ordinal is part * PART + row; negative for a line that is no row
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a file."""
+
+    sql: str  # its name in a scan
+    title: str  # its name in the file
+    type: str  # of DuckDB
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a table, and where it holds the table's columns."""
+
+    path: Path
+    form: Format
+    fields: tuple[Field, ...]  # of JSON, those of the first rows
+    spelling: Mapping[str, Field]  # column of the schema -> where it is
+    text: Text | None = None  # None for Parquet
+    delimiter: str = ","
+    header_line: int = 1
+    layout: str = ""  # of JSON
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what was assumed of the file, where it is not the usual."""
+        usual = "\t" if ".tsv" in self.path.name.lower() else ","
+        separator = "" if self.delimiter == usual else f"its separator is {SEPARATORS[self.delimiter]}"
+        return tuple(filter(None, (self.text.note if self.text else "", separator)))
+
+    def value(self, column: str) -> str:
+        """Return SQL for a column of the schema in a scan of this file."""
+        if self.form.kind is not Kind.JSON:
+            return quoted_name(self.spelling[column].sql)
+        paths = ", ".join(quoted(f'$."{field.title}"') for field in self.spelling.values())
+        row = f"CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END"
+        return f"({row})[{list(self.spelling).index(column) + 1}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input file and what it holds of its table."""
+    """One table of the input: its files, and what they hold of it."""
 
     table: Table
-    path: Path
-    header: tuple[str, ...]  # every column of the file; of JSON Lines, those of the first rows
-    found: Mapping[str, str]  # column of the schema -> its DuckDB type in the file
-    spelling: Mapping[str, str]  # column of the schema -> its name in the file
+    path: Path  # the file, or the first of several
+    parts: tuple[Part, ...]
+    found: Mapping[str, str]  # column of the schema -> its DuckDB type in the files
+    units: Mapping[str, str]  # time column -> unit of its numbers, where they are not seconds
 
     @property
     def view(self) -> str:
         """Name of the view: ordinal, the found columns, `malformed`, `raw` (the whole row as JSON)."""
         return f"source_{self.table.name}"
 
-    def columns(self) -> str:
-        """Return SQL for the found columns of a scan, under the names of the schema."""
-        if not is_json(self.path):
-            return ", ".join(f'{quoted_name(name)} AS "{column}"' for column, name in self.spelling.items())
-        paths = ", ".join(quoted(f'$."{name}"') for name in self.spelling.values())
-        row = f"CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END"
-        return ", ".join(f'({row})[{i}] AS "{column}"' for i, column in enumerate(self.spelling, start=1))
+    def place(self, ordinal: int) -> str:
+        """Return where a row stands, in words; an ordinal is negative for a line that is no row."""
+        part, row = divmod(abs(ordinal), PART)
+        name = f"{self.parts[part].path.name} " if len(self.parts) > 1 else ""
+        return f"{name}{'line' if ordinal < 0 else 'row'} {row}"
 
 
-def load(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Make the source's view. Parquet is read in place; a text file is read once, into the working database."""
-    name = source.table.name
-    numbered = f"loaded_{name} AS SELECT row_number() OVER () AS ordinal, * FROM"
-    if source.path.name.endswith(".parquet"):
-        connection.execute(f"CREATE VIEW {numbered} {scan(source.path, source.header)}")
-    else:
-        rejects = f", store_rejects = true, rejects_table = 'broken_{name}', rejects_scan = 'scan_{name}'"
-        connection.execute(f"CREATE TABLE {numbered} {scan(source.path, source.header, rejects)}")
-    connection.execute(f"CREATE TEMP VIEW {source.view} AS {_rows(source)}")
+def look(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: Path, sample: int) -> Part:
+    """Return a file with all its columns, `spelling` still empty; of JSON, the keys of the first `sample` rows."""
+    form = part_format(path)
+    if form.kind is Kind.PARQUET:
+        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
+        titles = pq.read_schema(path).names  # DuckDB gives the second of two like names another one
+        titles = titles if len(titles) == len(described) else [row[0] for row in described]
+        fields = [Field(row[0], title, row[1]) for row, title in zip(described, titles, strict=True)]
+        return Part(path, form, tuple(fields), {})
+    text = opened_text(path, form.packing, copy)
+    if form.kind is Kind.CSV:
+        header = csv_header(text, [column.name for column in table.columns])
+        fields = [Field(f"c{i}", title, "VARCHAR") for i, title in enumerate(header.names)]
+        return Part(path, form, tuple(fields), {}, replace(text, head=""), header.delimiter, header.line)
+    part = Part(path, form, (), {}, replace(text, head=""), layout=json_layout(text))
+    rows = f"SELECT line FROM {scan(part)} WHERE json_valid(line) LIMIT {sample}"
+    keys = f"SELECT DISTINCT unnest(json_keys(line)) FROM ({rows}) WHERE json_type(line) = 'OBJECT'"
+    titles = [name for (name,) in sorted(connection.execute(keys).fetchall())]
+    return replace(part, fields=tuple(Field("line", title, "VARCHAR") for title in titles))
 
 
-def _rows(source: Source) -> str:
-    name, malformed = source.table.name, "false"
-    if is_json(source.path):
-        malformed = "CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END"
-        raw = "CASE WHEN json_valid(line) THEN line::JSON ELSE to_json(line) END"
-    else:
-        raw = "to_json({" + ", ".join(f"{quoted(n)}: {quoted_name(n)}" for n in source.header) + "})"
-    rows = f"SELECT ordinal, {source.columns()}, {malformed} AS malformed, {raw} AS raw FROM loaded_{name}"
-    if source.path.name.endswith(".parquet"):
-        return rows
-    nothing = ", ".join(["NULL"] * len(source.spelling))
-    # A line that is no row has no row number: its line number, negative, keeps it apart.
-    broken = f"SELECT DISTINCT ON (line) -line::BIGINT, {nothing}, true, to_json(csv_line) FROM broken_{name}"
-    return f"{rows} UNION ALL {broken}"
-
-
-def scan(path: Path, columns: Iterable[str], options: str = ", ignore_errors = true") -> str:
-    """Return SQL for the rows of a file with these `columns`, in order; JSON Lines have one column, `line`."""
-    if path.name.endswith(".parquet"):
-        return f"read_parquet({quoted(str(path))})"
-    if is_json(path):
-        return f"(SELECT line FROM {_lines(path, options)} WHERE trim(line) <> '')"
+def scan(part: Part, options: str = ", ignore_errors = true") -> str:
+    """Return SQL for the rows of a file, in order, under the names of its fields; JSON has one column, `line`."""
+    if part.text is None:
+        return f"read_parquet({quoted(str(part.path))})"
+    file, packing = quoted(str(part.text.path)), f"compression = '{part.text.packing}'"
+    if part.layout in ("array", "unstructured"):
+        form = f"format = '{part.layout}', maximum_object_size = {LINE_LIMIT}, {packing}"
+        return f"(SELECT json::VARCHAR AS line FROM read_json_objects({file}, {form}))"
     # Nothing is left to be guessed: a guess takes a longer row for the header, and drops what is above it.
-    names = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in columns)
-    form = f"auto_detect = false, header = true, columns = {{{names}}}, delim = ',', quote = '\"', escape = '\"'"
-    return f"read_csv({quoted(str(path))}, {form}, max_line_size = {_LONGEST_ROW}{options})"
-
-
-def header(connection: duckdb.DuckDBPyConnection, path: Path, sample: int) -> dict[str, str]:
-    """Return every column of a file with its DuckDB type; of JSON Lines, the keys of the first `sample` rows."""
-    if path.name.endswith(".parquet"):
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {scan(path, ())}").fetchall()
-        return {row[0]: row[1] for row in rows}
-    if is_json(path):
-        lines = f"SELECT line FROM {_lines(path)} WHERE json_valid(line) LIMIT {sample}"
-        keys = f"SELECT DISTINCT unnest(json_keys(line)) FROM ({lines}) WHERE json_type(line) = 'OBJECT'"
-        return {name: "VARCHAR" for (name,) in sorted(connection.execute(keys).fetchall())}
-    first = connection.execute(f"SELECT line FROM {_lines(path)} LIMIT 1").fetchall()
-    names = next(csv.reader([first[0][0].lstrip("\ufeff")])) if first and first[0][0] else []
-    return {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, start=1)}
-
-
-def _lines(path: Path, options: str = ", ignore_errors = true") -> str:
-    """Return SQL for the lines of a text file. chr(1), which no text holds, stands for a delimiter."""
-    form = "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
-    # Not strict: line ends of two kinds may be mixed.
-    return f"read_csv({quoted(str(path))}, {form}, strict_mode = false, max_line_size = {_LONGEST_ROW}{options})"
-
-
-def is_json(path: Path) -> bool:
-    """Return whether a file is JSON Lines."""
-    return ".jsonl" in path.suffixes
+    form = f"auto_detect = false, {packing}, max_line_size = {LINE_LIMIT}{options}"
+    if part.form.kind is Kind.JSON:
+        # chr(1), which no text holds, stands for a delimiter. Not strict: line ends of two kinds may be mixed.
+        whole = "header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
+        return f"(SELECT line FROM read_csv({file}, {whole}, strict_mode = false, {form}) WHERE trim(line) <> '')"
+    names = ", ".join(f"{quoted(field.sql)}: 'VARCHAR'" for field in part.fields)
+    row = f"header = true, columns = {{{names}}}, delim = {quoted(part.delimiter)}, quote = '\"', escape = '\"'"
+    return f"read_csv({file}, {row}, {form})"
 
 
 def quoted(text: str) -> str:

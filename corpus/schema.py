@@ -17,7 +17,7 @@ class Kind(StrEnum):
     URL = "an absolute http or https URL"
     TEXT = "text"
     ID = "text or a whole number"
-    TIME = "ISO 8601 text, a timestamp or seconds since 1970 (UTC where no zone is given)"
+    TIME = "ISO 8601 text, a timestamp, or seconds, milli-, micro- or nanoseconds since 1970 (UTC where no zone is given)"
     REAL = "a number"
     INTEGER = "a whole number from 0 to 32767"
     BOOLEAN = "true or false, or 1 or 0"
@@ -52,6 +52,7 @@ class Column:
     kind: Kind
     required: bool = True  # the file must have the column
     blank: bool = False  # a row may leave a required column empty
+    verbatim: bool = False  # `None` and `NA` are words in it, not the lack of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ PAGES = Table(
     "pages",
     (
         Column("url", Kind.URL),
-        Column("title", Kind.TEXT),
+        Column("title", Kind.TEXT, verbatim=True),
         Column("snippet", Kind.TEXT, blank=True),
         Column("language", Kind.TEXT, required=False),
         Column("published", Kind.TIME, required=False),

@@ -1,104 +1,173 @@
-"""Finds the input files and checks their columns, before any work starts."""
+"""Opens the files of a table and checks their columns, before any work starts."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema; file names and headers are quoted
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from corpus.casting import BAD, blank, value
-from corpus.scan import Source, header, is_json, scan
-from corpus.schema import TABLES, TYPES, InputError, Table
-
-SUFFIXES = (".parquet", ".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst")
+from corpus.casting import BAD, blank, number_of, value
+from corpus.formats import Kind as FileKind
+from corpus.loading import load
+from corpus.scan import Field, Part, Source, look, scan
+from corpus.schema import TYPES, Column, InputError, Kind, Table
+from corpus.times import UNITS, in_unit
 
 _SAMPLE = 1000  # rows looked at before any work starts
 _FEWEST = 10  # values that must all be unreadable before a whole column is called wrong
+_OTHER_UNIT = 0.05  # of a column's numbers; when more than this share are in another unit, neither is certain
 
 
-def find(data: Path) -> dict[str, Path]:
-    """Return table -> file in the directory `data`. Raises InputError when a table is there twice, or pages are not."""
-    if not data.is_dir():
-        raise InputError(f"{data} is no directory: give the directory that holds pages, clicks and impressions")
-    found: dict[str, Path] = {}
-    for table in TABLES:
-        files = [data / f"{table.name}{suffix}" for suffix in SUFFIXES if (data / f"{table.name}{suffix}").is_file()]
-        if len(files) > 1:
-            raise InputError(f"{data} holds both {files[0].name} and {files[1].name}: keep one of them")
-        if files:
-            found[table.name] = files[0]
-        elif table.required:
-            raise InputError(f"{data} holds no {table.name}: add {table.name}.parquet, .csv or .jsonl (.gz or .zst)")
-    return found
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A table whose view is made, and lines on what was assumed of its files."""
+
+    source: Source
+    notes: tuple[str, ...]
 
 
-def check_files(files: Mapping[str, Path]) -> None:
-    """Raise InputError unless every table is known, its file is there, and pages are among them."""
-    names = [table.name for table in TABLES]
-    for name, path in files.items():
-        if name not in names:
-            raise InputError(f"there is no table {name!r}: the tables are {', '.join(names)}")
-        if not path.is_file():
-            raise InputError(f"{path} is no file: give an existing file for {name}")
-        if not path.name.endswith(SUFFIXES):
-            raise InputError(f"{path} has an unknown ending: use one of {' '.join(SUFFIXES)}")
-    if "pages" not in files:
-        raise InputError("no file for pages was given: the other tables refer to it")
+def open_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], working: Path) -> Opened:
+    """Inspect and load the files of one table. Raises InputError, which names the file that could not be read."""
+    return loaded(connection, inspect(connection, table, files, working), working)
 
 
-def inspect(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> Source:
-    """Return the file as a source, its columns checked by header and first rows. Raises InputError."""
-    types = header(connection, path, _SAMPLE)
-    source = _matched(table, path, types)
+def inspect(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], working: Path) -> Source:
+    """Return the files as a source, their columns checked by header and first rows. Raises InputError.
+
+    `working` is a directory for copies of files that DuckDB cannot read.
+    """
+    parts = []
+    for i, path in enumerate(files):
+        try:
+            part = look(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE)
+            part = _matched(table, part)
+            _check_sample(connection, table, part)
+        except duckdb.Error as error:
+            raise InputError(unreadable(path, error)) from error
+        parts.append(part)
+    return Source(table, files[0], tuple(parts), _types(parts), {})
+
+
+def loaded(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -> Opened:
+    """Make the view of a source, and tell the unit of its times. Raises InputError."""
+    try:
+        broken = load(connection, source, working)
+        source = replace(source, units=dict(_units(connection, source)))
+    except duckdb.Error as error:
+        raise InputError(unreadable(source.path, error)) from error
+    return Opened(source, tuple(_notes(source, broken)))
+
+
+def unreadable(path: Path, error: duckdb.Error) -> str:
+    """Return the message for a file that DuckDB gave up on."""
+    return f"{path} could not be read: {str(error).splitlines()[0]}: write the file again"
+
+
+def _notes(source: Source, broken: Iterable[str]) -> Iterable[str]:
+    name = source.path.name if len(source.parts) == 1 else f"{source.path.name} and the other parts"
+    said = [*(note for part in source.parts[:1] for note in part.notes)]
+    for column in source.table.columns:
+        named = [f.title for f in source.parts[0].fields if _plain(f) == column.name]
+        if len(named) > 1:
+            kept = source.parts[0].spelling[column.name].title
+            said.append(f"the columns {' and '.join(map(repr, named))} are both {column.name!r}: {kept!r} is read")
+    said += [f"{column!r} is read as {unit} since 1970" for column, unit in source.units.items() if unit != "seconds"]
+    yield from (f"{name}: {note}" for note in [*said, *broken])
+
+
+def _plain(field: Field) -> str:
+    return field.title.strip().lower()
+
+
+def _matched(table: Table, part: Part) -> Part:
+    """Return the file with the place of each column of the table. Raises InputError for one that is missing or wrong."""
+    spelling: dict[str, Field] = {}
+    is_json = part.form.kind is FileKind.JSON
+    empty = is_json and not part.fields and part.path.stat().st_size == 0  # no rows, so no columns either
     for column in table.columns:
-        if column.name in source.found and source.found[column.name] not in TYPES[column.kind]:
+        named = sorted((f for f in part.fields if _plain(f) == column.name), key=lambda f: f.title != column.name)
+        if not named and column.required and not empty:
             raise InputError(
-                f"{path}: column {column.name!r} has type {source.found[column.name]} "
-                f"(found: {_listed(types)}): write {column.kind}"
+                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): add it; it holds {column.kind}"
             )
-    _check_sample(connection, source)
-    return source
+        if not named and is_json:
+            named = [Field("line", column.name, "VARCHAR")]  # later rows may have what the first have not
+        if named and (column.required or named[0].type != '"NULL"'):
+            spelling[column.name] = named[0]
+            if (found := named[0].type.partition("(")[0]) not in TYPES[column.kind]:
+                raise InputError(
+                    f"{part.path}: column {column.name!r} has type {found} "
+                    f"(found: {_listed(part)}): write {column.kind}"
+                )
+    return replace(part, spelling=spelling)
 
 
-def _matched(table: Table, path: Path, types: dict[str, str]) -> Source:
-    spelling = {}
-    empty = is_json(path) and path.stat().st_size == 0  # no rows, so no columns either
-    for column in table.columns:
-        name = next((name for name in types if name.strip().lower() == column.name), None)
-        if name is None and column.required and not empty:
-            raise InputError(
-                f"{path}: column {column.name!r} is missing (found: {_listed(types)}): add it; it holds {column.kind}"
-            )
-        if name is None and is_json(path):
-            name = column.name  # later rows may have what the first have not
-        if name is not None and (column.required or types.get(name) != '"NULL"'):
-            spelling[column.name] = name
-    found = {column: types.get(name, "VARCHAR").partition("(")[0] for column, name in spelling.items()}
-    return Source(table, path, tuple(types), found, spelling)
+def _types(parts: Sequence[Part]) -> dict[str, str]:
+    """Return column -> its type; where parts differ, the one that SQL makes of them in a union."""
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        for column, field in part.spelling.items():
+            found.setdefault(column, set()).add(field.type.partition("(")[0])
+    return {column: _common(types) for column, types in found.items()}
 
 
-def _listed(types: Mapping[str, str]) -> str:
-    return ", ".join(types) or "none"
+def _common(types: set[str]) -> str:
+    if len(types) == 1:
+        return next(iter(types))
+    return "VARCHAR" if types & {"VARCHAR", "ENUM", "UUID"} else "DOUBLE" if "DOUBLE" in types else max(types)
 
 
-def _check_sample(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+def _listed(part: Part) -> str:
+    return ", ".join(field.title for field in part.fields) or "none"
+
+
+def _check_sample(connection: duckdb.DuckDBPyConnection, table: Table, part: Part) -> None:
     """Raise InputError for a column of whose first values none can be read: it is another thing than it should be."""
-    typed = [column for column in source.table.columns if column.kind in BAD and column.name in source.found]
+    found = _types([part])
+    typed = [column for column in table.columns if column.kind in BAD and column.name in found]
     if not typed:
         return
     counts = ", ".join(
-        f"count(*) FILTER (NOT {blank(c, source.found[c.name])}), count({value(c, source.found[c.name])}), "
-        f'min("{c.name}"::VARCHAR)'
+        f"count(*) FILTER (NOT {blank(c, found[c.name])}), count({value(c, found[c.name])}), "
+        f'min("{c.name}"::VARCHAR) FILTER (NOT {blank(c, found[c.name])})'
         for c in typed
     )
-    sample = f"SELECT {source.columns()} FROM {scan(source.path, source.header)} LIMIT {_SAMPLE}"
-    [row] = connection.execute(f"SELECT {counts} FROM ({sample})").fetchall()
+    columns = ", ".join(f'{part.value(name)} AS "{name}"' for name in part.spelling)
+    [row] = connection.execute(f"SELECT {counts} FROM (SELECT {columns} FROM {scan(part)} LIMIT {_SAMPLE})").fetchall()
     for column, filled, read, example in zip(typed, row[::3], row[1::3], row[2::3], strict=True):
         if filled >= _FEWEST and read == 0:
             raise InputError(
-                f"{source.path}: column {column.name!r} holds values such as {example!r} "
-                f"(found: {', '.join(source.header)}): write {column.kind}"
+                f"{part.path}: column {column.name!r} holds values such as {example!r} "
+                f"(found: {_listed(part)}): write {column.kind}"
             )
+
+
+def _units(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterable[tuple[str, str]]:
+    """Yield each time column that may hold numbers, with their unit: told by their size, for the column as a whole.
+
+    Raises InputError where numbers of two units are mixed.
+    """
+    for column in source.table.of(Kind.TIME):
+        if source.found.get(column.name, "DATE").startswith(("DATE", "TIMESTAMP")):
+            continue
+        yield column.name, _unit(connection, source, column)
+
+
+def _unit(connection: duckdb.DuckDBPyConnection, source: Source, column: Column) -> str:
+    found = source.found[column.name]
+    counts = ", ".join(f"count(*) FILTER ({in_unit('number', unit)})" for unit in UNITS)
+    values = f"SELECT {number_of(column, found)} AS number, {blank(column, found)} AS empty FROM {source.view}"
+    [(filled, *row)] = connection.execute(f"SELECT count(*) FILTER (NOT empty), {counts} FROM ({values})").fetchall()
+    (most, unit), (second, other) = sorted(zip(row, UNITS, strict=True), key=lambda pair: -pair[0])[:2]
+    if most + second <= filled / 2:  # text, among which a lone number may be anything
+        return "seconds"
+    if second > _OTHER_UNIT * sum(row):
+        raise InputError(
+            f"{source.path}: column {column.name!r} holds {most:,} numbers that are {unit} since 1970 and "
+            f"{second:,} that are {other}: write one unit"
+        )
+    return unit

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
 
 from corpus.casting import SQL_TYPES, blank, problems, value
+from corpus.entities import unescaped
 from corpus.scan import Source
 from corpus.schema import Kind, Table
 from corpus.url import InvalidURL, canonical, page_id
@@ -20,8 +21,9 @@ _URLS_AT_ONCE = 50_000
 # Of two rows for one thing the first stays; but a click is never lost to its own impression.
 _SAME = {
     "pages": "PARTITION BY url_page ORDER BY ordinal",
-    "impressions": "PARTITION BY impression, url2_page ORDER BY clicked DESC, ordinal",
+    "impressions": "PARTITION BY impression, url1_page, url2_page ORDER BY clicked DESC, ordinal",
 }
+_SLACK = timedelta(days=1)  # for clocks and zones; what is dated later was never logged
 
 
 def number_urls(
@@ -29,14 +31,14 @@ def number_urls(
 ) -> None:
     """Make the table `urls`: each distinct spelling once, with its canonical URL and PageId (null when invalid)."""
     connection.execute("CREATE TABLE urls (raw VARCHAR, url VARCHAR, page UBIGINT, known BOOLEAN DEFAULT true)")
-    spellings = " UNION ".join(
+    spellings = " UNION ALL ".join(
         f"SELECT {value(column, source.found[column.name])} AS raw FROM {source.view}"
         for source in sources
         for column in source.table.of(Kind.URL)
         if column.name in source.found
     )
     writer = connection.cursor()
-    for batch in connection.sql(f"SELECT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(_URLS_AT_ONCE):
+    for batch in connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(_URLS_AT_ONCE):
         raw = batch["raw"].to_pylist()
         urls = [_canonical(url, fragment_hosts) for url in raw]
         pages = pa.array([None if url is None else page_id(url) for url in urls], pa.uint64())
@@ -48,7 +50,7 @@ def number_urls(
 
 def _canonical(url: str, fragment_hosts: frozenset[str]) -> str | None:
     try:
-        return canonical.__wrapped__(url, fragment_hosts)  # each spelling comes once: nothing to remember
+        return canonical.__wrapped__(unescaped(url), fragment_hosts)  # each spelling comes once: nothing to remember
     except InvalidURL:
         return None
 
@@ -57,9 +59,10 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, until: datetime
     """Make the tables `staged_<table>` and `wrong_<table>` (ordinal, reason, field) and the view `kept_<table>`."""
     name = source.table.name
     limit = None if until is None else f"TIMESTAMPTZ '{until.isoformat()}'"
+    latest = f"TIMESTAMPTZ '{(datetime.now(UTC) + _SLACK).isoformat()}'"
     cases = " ".join(
         f"WHEN {condition} THEN {{'reason': '{reason}', 'field': '{field}'}}"
-        for condition, reason, field in problems(source.table, source.found, limit)
+        for condition, reason, field in problems(source.table, source.found, limit, latest)
     )
     connection.execute(
         f"CREATE TABLE staged_{name} AS SELECT *, CASE {cases} END AS problem FROM ({_numbered(source)})"
@@ -68,15 +71,15 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, until: datetime
         f"CREATE TABLE wrong_{name} AS SELECT ordinal, problem.reason, problem.field FROM staged_{name} "
         "WHERE problem IS NOT NULL"
     )
-    if same := _SAME.get(name):
-        rank = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM staged_{name} WHERE problem IS NULL"
-        connection.execute(f"INSERT INTO wrong_{name} SELECT ordinal, 'duplicate', '' FROM ({rank}) WHERE nth > 1")
-    if name == "clicks":
-        order = "PARTITION BY session ORDER BY time, ordinal"
-        steps = f"SELECT ordinal, url_page, lag(url_page) OVER ({order}) AS before FROM staged_clicks"
-        reloads = f"SELECT ordinal, 'reload', '' FROM ({steps} WHERE problem IS NULL) WHERE url_page = before"
-        connection.execute(f"INSERT INTO wrong_clicks {reloads}")
     connection.execute(f"CREATE TEMP VIEW kept_{name} AS FROM staged_{name} ANTI JOIN wrong_{name} USING (ordinal)")
+
+
+def reject_repeats(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Reject all rows but one for one page, and for one page in one impression."""
+    if same := _SAME.get(table.name):
+        rank = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM kept_{table.name}"
+        repeats = f"SELECT ordinal, 'duplicate', '' FROM ({rank}) WHERE nth > 1"
+        connection.execute(f"INSERT INTO wrong_{table.name} {repeats}")
 
 
 def stage_nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -93,7 +96,7 @@ def forget_unknown_urls(connection: duckdb.DuckDBPyConnection) -> None:
 def _numbered(source: Source) -> str:
     """Return SQL for the source's rows with values cast, `<column>_blank`, and for URLs `_page`, `_known`, `_url`."""
     values = ", ".join(
-        f"{value(c, source.found[c.name])} AS {c.name}, {blank(c, source.found[c.name])} AS {c.name}_blank"
+        f"{value(c, source.found[c.name], source.units.get(c.name))} AS {c.name}, {blank(c, source.found[c.name])} AS {c.name}_blank"
         if c.name in source.found
         else f"NULL::{SQL_TYPES[c.kind]} AS {c.name}, true AS {c.name}_blank"
         for c in source.table.columns

@@ -4,26 +4,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from corpus.report import Rejected, Report, TableReport
-from corpus.scan import Source, quoted
+from corpus.report import Rejected, TableReport
+from corpus.scan import PART, Source, quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLES = 3
 _NOT_REJECTED = "('later', 'reload')"
 
 
-def tally(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]) -> Report:
-    """Return the report on every staged table."""
-    return Report({source.table.name: _tally(connection, source) for source in sources})
+def tally(
+    connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], notes: Mapping[str, tuple[str, ...]]
+) -> dict[str, TableReport]:
+    """Return the report on every staged table; `notes` are those of its files."""
+    return {source.table.name: _tally(connection, source, notes[source.table.name]) for source in sources}
 
 
-def _tally(connection: duckdb.DuckDBPyConnection, source: Source) -> TableReport:
+def _tally(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[str, ...]) -> TableReport:
     name = source.table.name
     [(read,)] = connection.execute(f"SELECT count(*) FROM staged_{name}").fetchall()
     wrong = dict(connection.execute(f"SELECT reason, count(*) FROM wrong_{name} GROUP BY reason ORDER BY 1").fetchall())
@@ -42,6 +44,7 @@ def _tally(connection: duckdb.DuckDBPyConnection, source: Source) -> TableReport
         rejected={reason: Rejected(count, tuple(examples.get(reason, ()))) for reason, count in wrong.items()},
         first=first,
         last=last,
+        notes=notes,
     )
 
 
@@ -55,22 +58,44 @@ def _examples(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str
     rows = f"SELECT reason, ordinal, field, raw::VARCHAR FROM {joined} ORDER BY abs(ordinal)"
     examples: dict[str, list[str]] = {}
     for reason, ordinal, field, raw in connection.execute(rows).fetchall():
-        where = f"line {-ordinal}" if ordinal < 0 else f"row {ordinal}"
+        where = source.place(ordinal)
         examples.setdefault(reason, []).append(f"{where}{f', {field}' if field else ''}: {raw[:300]}")
     return examples
 
 
 def write_rejected(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], path: Path) -> None:
-    """Write every rejected row as one JSON object a line: table, reason, field, row number, the whole row.
+    """Write every rejected row as one JSON object a line: table, file of several, reason, field, row number, whole row.
 
     A line that is no row at all has its line number, negative.
     """
     rows = " UNION ALL ".join(
-        f"SELECT '{source.table.name}' AS \"table\", reason, field, ordinal AS row_number, raw AS row "
+        f"SELECT '{source.table.name}' AS \"table\", reason, field, "
+        f"sign(ordinal) * (abs(ordinal) % {PART}) AS row_number, raw AS row{_file(source)} "
         f"FROM wrong_{source.table.name} JOIN {source.view} USING (ordinal) WHERE reason NOT IN {_NOT_REJECTED}"
         for source in sources
     )
     connection.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT json)")
+
+
+def _file(source: Source) -> str:
+    if len(source.parts) == 1:
+        return ", NULL AS file"
+    names = ", ".join(quoted(part.path.name) for part in source.parts)
+    return f", ([{names}])[abs(ordinal) // {PART} + 1] AS file"
+
+
+def collisions(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[str]:
+    """Yield a line when one id stands for several lists on one page: they have become one list."""
+    lists = (
+        "SELECT max(time) - min(time) > INTERVAL 30 MINUTE OR count(*) > max(position) - min(position) + 1 AS mixed"
+        " FROM kept_impressions GROUP BY impression, url1_page"
+    )
+    [(mixed, count)] = connection.execute(f"SELECT count(*) FILTER (mixed), count(*) FROM ({lists})").fetchall()
+    if mixed:
+        yield (
+            f"{source.path.name}: {mixed:,} of {count:,} lists have more pages than places, or rows half an hour apart:"
+            " an id stands for several lists of one page; give each list an id of its own"
+        )
 
 
 def _time(microseconds: int | None) -> datetime | None:

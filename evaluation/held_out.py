@@ -18,6 +18,7 @@ from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
 from corpus.url import FRAGMENT_HOSTS
+from corpus.visits import Sessions
 from evaluation.bootstrap import Interval
 from evaluation.clicks import click_through_rate
 from store.page_row import read_text
@@ -74,11 +75,12 @@ def read_held_out(
     since: datetime | None,
     until: datetime | None,
     fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+    sessions: Sessions = Sessions(),  # noqa: B008 - frozen
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 
     Sessions count that began at or after `since`, impressions at or after it; rows from `until` on do not.
-    `fragment_hosts` are those that the bundle was built with.
+    `fragment_hosts` and `sessions` are those that the bundle was built with.
     """
     with TemporaryDirectory(prefix="onward-held-out-") as name:
         directory = Path(name)
@@ -86,7 +88,7 @@ def read_held_out(
         files = {"pages": directory / "bundle.parquet", "clicks": clicks}
         if impressions is not None:
             files["impressions"] = impressions
-        report = read(files, directory, until, fragment_hosts)
+        report = read(files, directory, until, fragment_hosts, sessions)
         shown, rate = _impressions(directory / "impressions.parquet", since)
         return HeldOut(_steps(directory / "clicks.parquet", since), shown, report, rate)
 
@@ -100,12 +102,12 @@ def write_pages(pages: LmdbTable, path: Path) -> None:
 
 
 def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
-    table = pq.read_table(path, columns=["session", "page", "time"])
-    session, page, time = (table[name].to_numpy() for name in ("session", "page", "time"))
+    table = pq.read_table(path, columns=["session", "page", "time", "step"])
+    session, page, time, place = (table[name].to_numpy() for name in ("session", "page", "time", "step"))
     began = time.copy()
     for start, end in runs(session):
         began[start:end] = time[start]
-    step = (session[1:] == session[:-1]) & (page[1:] != page[:-1])
+    step = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
     if since is not None:
         step &= began[1:] >= np.datetime64(since.replace(tzinfo=None), "us")
     return _grouped(page[:-1][step], page[1:][step])

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from configs.reading import SettingsError
-from corpus.sources import find
+from corpus.input_files import find
 from pipeline import quality
 from pipeline.config import BuildConfig
 from pipeline.log import ALL
@@ -55,7 +55,7 @@ def build(
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
-    inputs = f"{hash_files(sorted(find(data).values()))} {until}"
+    inputs = " ".join(f"{table} {hash_files(parts)}" for table, parts in find(data).items()) + f" {until}"
     with room_on(bundles):
         root = bundles / WORK
         root.mkdir(exist_ok=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.counts import Reach
 from corpus.url import FRAGMENT_HOSTS
+from corpus.visits import Sessions
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from ranking.teachers.train import TeachersConfig
@@ -38,6 +39,13 @@ class EngineConfig:
     name: str = "duckdb"  # or spark
     threads: int = 2
     memory: str = "2GB"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """When the input is too bad to build on."""
+
+    most_rejected: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a table's rows; beyond it the build stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class BuildConfig(BaseModel):
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
     fragment_hosts: tuple[str, ...] = tuple(sorted(FRAGMENT_HOSTS))  # a tuple: a set has no order to hash or store
     engine: EngineConfig = EngineConfig()
+    read: ReadConfig = ReadConfig()
+    sessions: Sessions = Sessions()
     reach: Reach = Reach()
     text: TextConfig = TextConfig()
     coclick: CoclickConfig = CoclickConfig()

@@ -116,8 +116,9 @@ def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
 
 def _steps(work: Work, when: pc.Expression) -> tuple[NDArray[np.uint64], NDArray[np.datetime64]]:
     """Return (page, next page) of every step of every session, and when it began; both clicks lie in the window."""
-    columns = ["session", "page", "time"]
+    columns = ["session", "page", "time", "step"]
     clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=columns, filters=when)
-    session, page, time = (clicks[name].to_numpy() for name in columns)
-    step = (session[1:] == session[:-1]) & (page[1:] != page[:-1])
+    session, page, time, place = (clicks[name].to_numpy() for name in columns)
+    # Where a page in between is not known, the places are not next to each other.
+    step = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
     return np.stack([page[:-1][step], page[1:][step]], axis=1), time[:-1][step]

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.reader import read
+from corpus.report_screen import check, show
+from pipeline.progress import console
 from pipeline.work import Work
 
 
@@ -18,12 +20,16 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
     """Return the step that checks the input tables and splits time."""
 
     def step(work: Work) -> dict[str, object]:
-        report = read(data, work.directory, until, frozenset(work.config.fragment_hosts)).as_dict()
+        hosts = frozenset(work.config.fragment_hosts)
+        outcome = read(data, work.directory, until, hosts, work.config.sessions)
+        show(outcome, console, work.of("read") / "rejected.jsonl")
+        check(outcome, work.config.read.most_rejected)
+        report = outcome.as_dict()
         split = _split(work.directory, work.config.examples.label_share)
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}
         rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
-        return {**rows, "rejected": rejected, "tables": report, **split}
+        return {**rows, "rejected": rejected, "tables": report, "passed_over": list(outcome.passed_over), **split}
 
     return step
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from configs.reading import SettingsError
+from configs.text_file import read_text
 from service.refusal import Stranger
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def _digest(key: str) -> bytes:
 def _read(path: Path, setting: str) -> dict[bytes, str]:
     """Return the names by the SHA-256 of their keys; of two names for one key the last one stands."""
     try:
-        lines = path.read_text().splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
     names = {}

@@ -49,6 +49,9 @@ def evaluate(
     """Measure recall@30, HR@5 and NDCG@5 of every path, stage 1 and the whole cascade; with --truth RecoDCG@5 too."""
     import orjson
 
+    from rich.console import Console
+
+    from corpus.report_screen import show as show_rows
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.contributions import Contributions
     from evaluation.next_page import measure
@@ -59,6 +62,7 @@ def evaluate(
     settings = settings_of(config, [*patient(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
     held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
+    show_rows(held_out.report, Console(stderr=True))
     quality = AnswerQuality(known, ClickRules.of(held_out, satisfied_s)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
     contributions = Contributions() if paths else None

@@ -51,6 +51,7 @@ def open_log(
     truth: Path | None,
 ) -> Log:
     """Read the held-out log against the bundle's pages, and the truth. Raises InputError, and BadParameter for none."""
+    from corpus.visits import Sessions
     from evaluation.held_out import read_held_out
     from evaluation.truth import open_truth
     from store.tables import LmdbTable
@@ -58,7 +59,10 @@ def open_log(
     pages = LmdbTable(bundle.file("tables/pages.lmdb"))
     try:
         from_time = _utc(since) or _end(bundle)
-        held_out = read_held_out(pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts)
+        sessions = Sessions(**bundle.manifest.config.get("sessions", {}))
+        held_out = read_held_out(
+            pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts, sessions
+        )
         known = open_truth(truth, pages, bundle.fragment_hosts) if truth else None
     finally:
         pages.close()

@@ -35,11 +35,12 @@ def recommend(
     overrides: Overrides = None,
 ) -> None:
     """Recommend for every URL of a file; a URL that cannot be read gives a line with the error and its fix."""
+    from configs.text_file import read_text
     from service.answer import Ask
     from service.bootstrap import load
 
     settings = settings_of(config, [*patient(), *(overrides or ())])
-    lines = [line.strip() for line in urls.read_text(encoding="utf-8", errors="replace").splitlines()]
+    lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
     asks = [Ask(line, k, quality_weight=quality_weight) for line in lines if line]
 
     async def run() -> None:

@@ -131,11 +131,6 @@ def test_pages_too_far_apart_are_no_pair(tmp_path: Path) -> None:
     assert {*log.click_pairs()} == {(A, B), (B, C)}
 
 
-def test_the_tail_of_a_robots_session_is_left_out(tmp_path: Path) -> None:
-    log = Log(tmp_path, clicks({1: (1, [A, B, C, D])}), reach=counts.Reach(longest_session=2))
-    assert {*log.click_pairs()} == {(A, B)}
-
-
 def test_nothing_is_counted_at_or_after_the_end(tmp_path: Path) -> None:
     end = END - timedelta(days=5)  # the moment at which session 2 begins
     log = Log(tmp_path, clicks(), end)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import groupby
@@ -14,9 +15,10 @@ import duckdb
 import numpy as np
 
 from corpus.casting import value
-from corpus.scan import load
-from corpus.schema import Column, InputError, Kind, Table
-from corpus.sources import SUFFIXES, inspect
+from corpus.entities import unescaped
+from corpus.input_files import Parts, parts_of
+from corpus.schema import Column, Kind, Table
+from corpus.sources import open_table
 from corpus.url import FRAGMENT_HOSTS, InvalidURL, canonical, page_id
 from recall.qprime.row import read
 from store.tables import LmdbTable
@@ -63,25 +65,22 @@ def satisfied_pairs(
 ) -> set[tuple[int, int]]:
     """Return (PageId, PageId of a page that was clicked there with satisfaction).
 
-    The file is an impressions table, Parquet, CSV or JSON Lines: url1, url2, clicked and dwell_s in seconds. Rows
+    The file is an impressions table, Parquet, CSV or JSON: url1, url2, clicked and dwell_s in seconds. Rows
     that cannot be read are passed over. Raises InputError when the file or a column is missing or wrong.
     """
-    if not impressions.is_file():
-        raise InputError(f"{impressions} is no file: give an existing file of impressions")
-    if not impressions.name.endswith(SUFFIXES):
-        raise InputError(f"{impressions} has an unknown ending: use one of {' '.join(SUFFIXES)}")
-    with closing(duckdb.connect(config={"threads": 1})) as connection:
-        try:
-            rows = _clicked(connection, impressions, satisfied_s)
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{impressions} could not be read: {reason}: write the file again") from error
+    files = parts_of(impressions)
+    with (
+        tempfile.TemporaryDirectory(prefix="onward-impressions-") as working,
+        closing(duckdb.connect(config={"threads": 1})) as connection,
+    ):
+        rows = _clicked(connection, files, Path(working), satisfied_s)
     return set(_pairs(rows, fragment_hosts))
 
 
-def _clicked(connection: duckdb.DuckDBPyConnection, path: Path, satisfied_s: float) -> list[tuple[str, str]]:
-    source = inspect(connection, SHOWN, path)
-    load(connection, source)
+def _clicked(
+    connection: duckdb.DuckDBPyConnection, files: Parts, working: Path, satisfied_s: float
+) -> list[tuple[str, str]]:
+    source = open_table(connection, SHOWN, files, working).source
     columns: Mapping[str, str] = {
         c.name: value(c, source.found[c.name]) for c in SHOWN.columns if c.name in source.found
     }
@@ -97,6 +96,6 @@ def _clicked(connection: duckdb.DuckDBPyConnection, path: Path, satisfied_s: flo
 def _pairs(rows: list[tuple[str, str]], fragment_hosts: frozenset[str]) -> Iterator[tuple[int, int]]:
     for url1, url2 in rows:
         try:
-            yield page_id(canonical(url1, fragment_hosts)), page_id(canonical(url2, fragment_hosts))
+            yield page_id(canonical(unescaped(url1), fragment_hosts)), page_id(canonical(unescaped(url2), fragment_hosts))
         except InvalidURL:
             continue  # no page of any bundle has it
