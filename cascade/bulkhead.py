@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import Any
 
-_WAITING = 16  # calls a thread that may wait; beyond them a part is too busy to be of use
+_WAITING = 16  # beyond so many a part is too busy to be of use
 
 
 class Busy(RuntimeError):
@@ -21,10 +21,11 @@ class Bulkhead(ThreadPoolExecutor):
     otherwise gather such calls without end, and each new one would wait in vain.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, waiting: int = _WAITING) -> None:
+        """Start `threads` and let `waiting` calls a thread wait."""
         super().__init__(threads, name)
         self.name = name
-        self._free = BoundedSemaphore(threads * (1 + _WAITING))
+        self._free = BoundedSemaphore(threads * (1 + waiting))
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `call` on a thread. Raises Busy."""

@@ -42,6 +42,8 @@ from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer
 
+_CALL_MS = 80.0  # of the budget for each call that waits for the cross-encoder: in a longer queue all wait in vain
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -91,7 +93,7 @@ def share(settings: Settings, redis_url: str | None) -> Shared:
         cf=Bulkhead("cf", threads.native),
         two_tower=Bulkhead("two_tower", threads.native),
         ranking=Bulkhead("ranking", threads.native),
-        cross_encoder=Bulkhead("cross_encoder", threads.cross_encoder),
+        cross_encoder=Bulkhead("cross_encoder", threads.cross_encoder, 1 + int(settings.budget_ms / _CALL_MS)),
         redis=open_rows(redis_url, settings.redis, metrics) if redis_url else None,
         metrics=metrics,
     )

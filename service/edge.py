@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -12,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import Metrics
-from service.problems import INTERNAL, too_large
+from service.problems import CLOSE, INTERNAL, too_large, too_slow
 
 log = logging.getLogger(__name__)
 
@@ -84,16 +85,22 @@ class Edge:
 class BodyLimit:
     """Reads a body before the application does, so that one beyond `limit` bytes is refused with 413.
 
-    It counts what arrives: a chunked body has no length to trust.
+    It counts what arrives: a chunked body has no length to trust. One that takes longer than `receipt_s` gets 408.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, receipt_s: float, metrics: Metrics) -> None:
+        self._app, self._limit, self._receipt_s, self._metrics = app, limit, receipt_s, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in _METHODS_WITH_BODY:
             return await self._app(scope, receive, send)
-        body = await self._read(scope, receive)
+        try:
+            async with asyncio.timeout(self._receipt_s):
+                body = await self._read(scope, receive)
+        except TimeoutError:
+            late = too_slow(self._receipt_s)
+            self._metrics.refused.labels(late.kind).inc()
+            return await late.response(scope[REQUEST_ID], CLOSE)(scope, receive, send)
         if body is None:
             response = too_large(self._limit).response(scope[REQUEST_ID])
             return await response(scope, receive, send)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +73,9 @@ class Service:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._called = -math.inf  # when, last
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def moving_s(self) -> float:
         """Return the seconds until no connection of now is left: gRPC's core fails calls of those there are at a stop.
@@ -79,6 +84,21 @@ class Service:
         """
         moves_s = self._gateway.settings.server.grpc_moves_s
         return moves_s if time.monotonic() - self._called <= moves_s else 0.0
+
+    async def idle(self) -> None:
+        """Wait until no call is under way."""
+        await self._idle.wait()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if self._under_way == 0:
+                self._idle.set()
 
     def handlers(self) -> Any:
         """Return the methods as gRPC serves them."""
@@ -142,8 +162,12 @@ class Service:
             await context.abort(status, detail)
             raise AssertionError("abort does not return")
 
+        async def counted(request: Message | None, context: Any) -> Message:
+            with self._counted():
+                return await handle(request, context)
+
         return grpc.unary_unary_rpc_method_handler(
-            handle, request_deserializer=_reader(request_type), response_serializer=_written
+            counted, request_deserializer=_reader(request_type), response_serializer=_written
         )
 
 

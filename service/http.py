@@ -19,6 +19,7 @@ from service.gateway import Gateway
 from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
+from service.receipt import HeadLimit
 from service.recommender import ClientError, FieldError, recommend_each
 from service.refusal import Refusal
 from service.schema import (
@@ -68,10 +69,12 @@ def make_app(gateway: Gateway) -> FastAPI:
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    limits = gateway.settings.server
     app.add_middleware(EndsWithCaller)
-    app.add_middleware(BodyLimit, limit=gateway.settings.server.max_body_kb * 1024)
+    app.add_middleware(BodyLimit, limit=limits.max_body_kb * 1024, receipt_s=limits.receipt_s, metrics=gateway.metrics)
     app.add_middleware(AtOnce, recommender=gateway.recommender, caching=caching)
     app.add_middleware(Doorkeeper, door=gateway.door)
+    app.add_middleware(HeadLimit, limits=limits, metrics=gateway.metrics)
     app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
     return app
 

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 def leave_within(seconds: float) -> None:
     """End the process after `seconds`, whatever still runs; a process that has ended by then never notices."""
-    timer = threading.Timer(seconds, _leave, args=("it took too long to leave",))
+    timer = threading.Timer(seconds, leave_at_once, args=("it took too long to leave",))
     timer.daemon = True
     timer.start()
 
@@ -25,10 +25,11 @@ def leave_hanging_threads(seconds: float) -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():
-                _leave(f"thread {thread.name} hangs")
+                leave_at_once(f"thread {thread.name} hangs")
 
 
-def _leave(why: str) -> None:
+def leave_at_once(why: str) -> None:
+    """End the process now, whatever it does."""
     log.warning("leaving at once: %s", why)
     logging.shutdown()
     sys.stdout.flush()

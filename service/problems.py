@@ -14,6 +14,9 @@ from service.refusal import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 
+#: The headers of the last answer on a connection.
+CLOSE = {"Connection": "close"}
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -41,6 +44,13 @@ class Problem:
     def response(self, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
         """Return the problem as an HTTP response."""
         return Response(self.json(request_id), self.status, headers, media_type=MEDIA_TYPE)
+
+    def whole(self, request_id: str) -> bytes:
+        """Return the problem as all the bytes of an HTTP response, the last one on its connection."""
+        response = self.response(request_id, {"X-Request-Id": request_id, "Cache-Control": "no-store", **CLOSE})
+        head = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
+        line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
+        return b"%b%b\r\n%b" % (line.encode(), head, response.body)
 
 
 #: What `errors` names when a request could not be read at all.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import uvicorn
@@ -24,6 +25,7 @@ from service.settings import ServerSettings
 
 _BACKLOG = 2048
 _PING_MS = 30_000
+_SETTLE_S = 0.1  # for calls that the core has taken and not handed on
 
 
 class ServeError(RuntimeError):
@@ -90,7 +92,9 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
     await health_status.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     await grpc_server.start()
     try:
-        await gateway.warm_up()
+        await _unless(stop, gateway.warm_up())
+        if stop.asked.is_set():
+            return
         await health_status.set("", health_pb2.HealthCheckResponse.SERVING)
         await health_status.set(NAME, health_pb2.HealthCheckResponse.SERVING)
         port, admin_port = (each.getsockname()[1] for each in (listening, admin_listening))
@@ -102,10 +106,34 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
         if stop.asked.is_set():
             await stop.drained(gateway.settings.server.drain_s + service.moving_s())
         http_server.should_exit = True
-        await asyncio.gather(serving, grpc_server.stop(gateway.settings.server.grace_s))
+        await asyncio.gather(serving, _finish(grpc_server, service, gateway.settings.server.grace_s))
         admin_server.should_exit = True  # last: an operator may watch the others leave
         await administering
         await gateway.close()
+
+
+async def _unless(stop: Stop, work: Coroutine[Any, Any, None]) -> None:
+    """Do some work, or end it when the wish to leave comes first."""
+    working, asked = asyncio.create_task(work), asyncio.create_task(stop.asked.wait())
+    try:
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not working.done():
+            working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def _finish(server: grpc.aio.Server, service: Service, grace_s: float) -> None:
+    """End the calls under way in order, then those that never end by themselves: callers that watch our health."""
+    stopping = asyncio.create_task(server.stop(grace_s))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(grace_s):
+            await asyncio.sleep(_SETTLE_S)
+            await service.idle()
+    await server.stop(None)
+    await stopping
 
 
 def bind(address: Address, option: str = "--port") -> socket.socket:

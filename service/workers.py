@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
+import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from urllib.parse import quote
 
-from service.leaving import leave_hanging_threads, leave_within
+from service.greeting import greeting
+from service.leaving import leave_at_once, leave_hanging_threads, leave_within
 from service.log import start_log
 from service.server import Address, ServeError, Stop, bind, serve
 from service.settings import Settings
 
-_LINKS = 3
+log = logging.getLogger(__name__)
+
 _JOIN_S = 1.0  # for threads that end by themselves
+_PAUSE_S = 1.0  # before one is started anew: whatever ended it may end it again
 _LAST_PORT = 65_535
+_SPAWN = multiprocessing.get_context("spawn")  # a fork after native libraries started threads can hang
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,55 +39,27 @@ class Job:
     address: Address
 
 
-def run(job: Job, announces: bool = True) -> None:
-    """Serve in this process until a signal. Raises BundleError and ServeError."""
+def run(job: Job, announces: bool = True, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve in this process until a signal; `ready` is told once. Raises BundleError and ServeError."""
+    start_log(job.settings.server.log)
+    for number in (signal.SIGTERM, signal.SIGINT):  # until it serves there is nothing to finish
+        signal.signal(number, lambda *_: leave_at_once("a signal came while it loaded"))
     import uvloop
 
-    start_log(job.settings.server.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(job, announces))
+        runner.run(_serve(job, announces, ready))
     leave_hanging_threads(_JOIN_S)
 
 
-def run_many(job: Job, workers: int) -> int:
-    """Serve in `workers` processes until a signal; return the exit code.
-
-    When one dies, the others are told to leave and the code is 1: who started us decides on a restart.
-    Raises ServeError when a port is taken.
-    """
-    _probe(job.address, workers)
-    context = multiprocessing.get_context("spawn")  # a fork after native libraries started threads can hang
-    processes = [
-        context.Process(target=_worker, args=(_numbered(job, number), number == 0)) for number in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-        _terminate(processes)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    wait([process.sentinel for process in processes])
-    died = not stopping
-    if died:
-        _terminate(processes)
-    for process in processes:
-        process.join()
-    return int(died or any(process.exitcode for process in processes))
-
-
-async def _serve(job: Job, announces: bool) -> None:
+async def _serve(job: Job, announces: bool, ready: Callable[[], None]) -> None:
     from service.bootstrap import load
 
+    gateway = load(job.bundles, job.settings, redis_url=job.redis_url, bundle=job.bundle)
     stop = Stop()
     stop.on_signals()
-    gateway = load(job.bundles, job.settings, redis_url=job.redis_url, bundle=job.bundle)
 
     def announce(address: Address) -> None:
+        ready()
         if announces:
             sys.stdout.write(greeting(address, gateway.bundle, gateway.live.bundle.warmup))
             sys.stdout.flush()
@@ -98,40 +75,82 @@ async def _leave_in_time(stop: Stop, settings: Settings) -> None:
     leave_within(server.drain_s + server.grpc_moves_s + server.grace_s + _JOIN_S)
 
 
-def greeting(address: Address, bundle: str, urls: tuple[str, ...]) -> str:
-    """Return what a person reads when the gateway is ready: where it is, and three links to try."""
-    host = _reachable(address.host)
-    here = f"http://{host}:{address.port}"
-    links = "".join(f"  {here}/recommend?url1={quote(url, safe='')}\n" for url in urls[:_LINKS])
-    servers = f"HTTP {here} (try {here}/docs), gRPC {host}:{address.grpc_port}, admin {_admin_url(address)}"
-    return f"Onward serves {bundle}\n  {servers}\n{links}"
+def run_many(job: Job, workers: int) -> int:
+    """Serve in `workers` processes until a signal; return the exit code.
+
+    One that ends is started anew. Where one of the first ones never serves, all leave and the code is 1. Raises
+    ServeError when a port is taken.
+    """
+    _probe(job.address, workers)
+    start_log(job.settings.server.log)
+    stopping = threading.Event()
+    running = [_Worker(job, number) for number in range(workers)]
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        for worker in running:
+            worker.process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    failed = False
+    while not stopping.is_set():
+        wait([worker.process.sentinel for worker in running])
+        for number, worker in enumerate(running):
+            if stopping.is_set() or worker.process.is_alive():
+                continue
+            if not worker.served() and not worker.anew:
+                failed = True
+                stop()
+                break
+            log.warning("worker %d (process %d) ended: it is started anew", number, worker.process.pid)
+            stopping.wait(_PAUSE_S)
+            running[number] = _Worker(job, number, anew=True)
+    stop()  # one may have been started while the signal came
+    for worker in running:
+        worker.process.join()
+    return int(failed or any(worker.process.exitcode not in (0, -signal.SIGTERM) for worker in running))
 
 
-def _reachable(host: str) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"[{host}]" if ":" in host else host
+class _Worker:
+    """One of several processes."""
+
+    def __init__(self, job: Job, number: int, anew: bool = False) -> None:
+        """Start it, with an admin port of its own: what it counts and what is done to it is about it alone."""
+        own = replace(job, address=replace(job.address, admin_port=job.address.admin_port + number))
+        self.anew = anew
+        self._served, ready = _SPAWN.Pipe(duplex=False)
+        self.process = _SPAWN.Process(target=_work, args=(own, number == 0, ready))
+        self.process.start()
+        ready.close()
+
+    def served(self) -> bool:
+        """Return whether it was ready once, now that it has ended."""
+        try:
+            return bool(self._served.recv())
+        except EOFError:
+            return False
 
 
-def _admin_url(address: Address) -> str:
-    return f"http://{_reachable(address.admin_host)}:{address.admin_port}"
-
-
-def _numbered(job: Job, number: int) -> Job:
-    """Give each process an admin port of its own: what it counts and what is done to it is about it alone."""
-    return replace(job, address=replace(job.address, admin_port=job.address.admin_port + number))
-
-
-def _worker(job: Job, announces: bool) -> None:
+def _work(job: Job, announces: bool, ready: Connection) -> None:
     """Be one of several processes; an error that a user can mend is one line here too."""
     from service.commands.errors import one_line
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        run(job, announces)
+        run(job, announces, lambda: ready.send(True))
     except Exception as error:
         if (line := one_line(error)) is None:
             raise
         sys.stderr.write(f"{line}\n")
         sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 -- it was spawned
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _probe(address: Address, workers: int) -> None:
@@ -145,9 +164,3 @@ def _probe(address: Address, workers: int) -> None:
         raise ServeError(f"each worker takes a port from --admin-port on: choose one up to {_LAST_PORT + 1 - workers}")
     for option, host, port in [*public, *admin]:
         bind(replace(address, host=host, port=port, shared=False), option).close()
-
-
-def _terminate(processes: Sequence[BaseProcess]) -> None:
-    for process in processes:
-        if process.is_alive():
-            process.terminate()

@@ -50,6 +50,17 @@ async def test_threads_that_hang_hold_few_calls_and_all_others_are_refused() -> 
     assert refused >= 2_000 - 2 * 17
 
 
+async def test_a_part_may_have_a_short_queue() -> None:
+    go = threading.Event()
+    loop = asyncio.get_running_loop()
+    with Bulkhead("short", 2, waiting=1) as threads:
+        calls = [loop.run_in_executor(threads, go.wait, 10) for _ in range(4)]
+        with pytest.raises(Busy):
+            loop.run_in_executor(threads, go.wait, 10)
+        go.set()
+        await asyncio.gather(*calls)
+
+
 async def test_a_call_that_fails_frees_its_place() -> None:
     loop = asyncio.get_running_loop()
     with Bulkhead("failing", 1) as threads:

@@ -19,6 +19,9 @@ spec.loader.exec_module(small)
 
 def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
     """Build the small gateway from the pages table in `bundles`."""
+    if os.environ.get("SMALL_LOADS"):
+        sys.stderr.write("loading\n")
+        time.sleep(3600)
     gateway = small.small_gateway(bundles, warmup=tuple(small.URLS[:4])).gateway
     gateway.settings = settings
     if os.environ.get("SMALL_HANGS"):

@@ -171,6 +171,52 @@ async def test_what_is_no_http_is_refused_with_400(make, served, caplog) -> None
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"CONNECT a.b:443", b"CONNECT [::1]:443", b"GET http://host", b"GET http://host?a=b", b"GET http://", b"GET *",
+        b"GET http://[::1/", b"OPTIONS http://host", b"GET host:80", b"GET //", b"POST http://host",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
+async def test_a_request_for_another_server_gets_an_answer_and_no_traceback(make, served, caplog, line, before) -> None:
+    async with served(make().gateway) as server:
+        async with connected(server) as (reader, writer):
+            if before:
+                writer.write(before)
+                assert await reader.readuntil(b'alive"}')
+            writer.write(line + b" HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), 20)
+    refused(answer, int(answer[9:12]))
+    assert answer[9:12] in (b"400", b"404")
+    assert caplog.text == ""
+
+
+async def test_a_broken_body_is_refused_with_400(make, served, caplog) -> None:
+    broken = b"POST /recommend HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+    async with served(make().gateway) as server:
+        refused(await raw(server, broken), 400)
+    assert caplog.text == ""
+
+
+async def test_a_body_that_nobody_reads_does_not_keep_a_connection(quick) -> None:
+    async with connected(quick) as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        answered = asyncio.create_task(reader.read())
+        while not answered.done():
+            writer.write(b"a")
+            await asyncio.wait([answered], timeout=0.05)
+    assert answered.result().startswith(b"HTTP/1.1 200")
+
+
+async def test_whoever_fills_the_public_port_the_admin_port_is_ready(make, served) -> None:
+    small = make("server.max_connections=3")
+    async with served(small.gateway) as server, connected(server), connected(server), connected(server):
+        assert refused(await raw(server), 503)
+        async with httpx.AsyncClient(base_url=server.admin) as client:
+            assert (await client.get("/readyz")).status_code == 200
+
+
 async def test_pipelined_requests_are_answered_in_order(make, served) -> None:
     asks = b"".join(b"GET /healthz?%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(40))
     async with served(make().gateway) as server:

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from service.greeting import greeting
 from service.server import Address, ServeError, Stop, serve
 from service.settings import Settings
-from service.workers import Job, greeting, run_many
+from service.workers import Job, run_many
+from tests.service.ports import free_port, free_ports
 
 URL1 = "https://site0.example/page/0"
 ONWARD = [sys.executable, str(Path(__file__).with_name("small_onward.py"))]
@@ -26,28 +30,6 @@ def taken():
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         yield listening.getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` free ports in a row, below those that the kernel gives out by itself."""
-    for first in range(20_000 + os.getpid() % 10_000, 32_000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
 
 
 def command(bundles: Path, *options: object) -> list[str]:
@@ -112,6 +94,70 @@ def test_a_taken_port_is_one_line_and_exit_code_1(make, tmp_path, taken, workers
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"cannot listen on 127.0.0.1:{taken}" in done.stderr
+
+
+@pytest.fixture
+def two_workers(make, tmp_path):
+    """A gateway of two processes that is ready; whatever is left of it is killed."""
+    first = free_ports(4)
+    ports = ("--port", first, "--grpc-port", first + 1, "--admin-port", first + 2)
+    process = psutil.Popen(
+        command(tmp_path, *ports, "--workers", 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline().startswith("Onward serves")
+        for admin in (first + 2, first + 3):
+            until_ready(f"http://127.0.0.1:{admin}")
+        yield process, first
+    finally:
+        for left in [*process.children(recursive=True), process] if process.is_running() else []:
+            left.kill()
+        process.communicate()
+
+
+def until_ready(admin: str) -> None:
+    for _ in range(600):
+        with suppress(httpx.TransportError):
+            if httpx.get(f"{admin}/readyz").status_code == 200:
+                return
+        select.select([], [], [], 0.05)
+    raise AssertionError(f"{admin} is not ready")
+
+
+def listens_on(process: psutil.Process, port: int) -> bool:
+    return any(found.laddr.port == port for found in process.net_connections() if found.status == "LISTEN")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_ends_is_started_anew(two_workers, number) -> None:
+    process, first = two_workers
+    ended = next(child for child in process.children() if listens_on(child, first + 3))
+    ended.send_signal(number)
+    ended.wait(30)
+    until_ready(f"http://127.0.0.1:{first + 3}")
+    assert process.is_running()
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"worker 1 (process {ended.pid}) ended" in error
+
+
+def test_workers_end_with_their_parent(two_workers) -> None:
+    process, _ = two_workers
+    workers = process.children(recursive=True)
+    process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == []
+
+
+def test_workers_that_never_were_ready_end_it_all(make, tmp_path) -> None:
+    (tmp_path / "pages.lmdb").unlink()
+    first = free_ports(4)
+    ports = ("--port", first, "--grpc-port", first + 1, "--admin-port", first + 2)
+    done = subprocess.run(
+        command(tmp_path, *ports, "--workers", 2), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
 
 
 async def test_metrics_are_on_the_admin_port_alone_and_health_on_both(make, served) -> None:
