@@ -17,9 +17,9 @@ from store.breaker import Breaker, BreakerLimits, State
 from store.guard import Ended, Guard
 from store.redis_client import SocketLimits, connect, connect_blocking
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import Lack, RedisTable
+from store.redis_table import Lack, RedisTable, uncut
 from store.redis_url import parse
-from store.tables import LmdbTable
+from store.tables import IsRow, LmdbTable
 from store.unknown_pages import RedisUnknownPages
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,12 @@ def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics:
             told = True
             log.warning("Redis lacks rows of %s, its own tables serve: run `onward push`", bundle)
 
-    return {table.name: RedisTable(rows, bundle, table, fell_back, IS_ROW.get(table.name)) for table in own}
+    return {table.name: RedisTable(rows, bundle, table, fell_back, _is_row(table)) for table in own}
+
+
+def _is_row(table: LmdbTable) -> IsRow | None:
+    is_row = IS_ROW.get(table.name)
+    return uncut(is_row, table) if is_row is not None and table.name == "qprime" else is_row
 
 
 def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownPages:

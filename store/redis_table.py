@@ -77,6 +77,18 @@ class RedisTable:
         return self._own.read(np.array([key], np.uint64)) == [row]
 
 
+def uncut(is_row: IsRow, own: LmdbTable) -> IsRow:
+    """Return a stricter `is_row`, for rows whose end tells nothing: what is the beginning of the own one is damaged."""
+
+    def is_uncut(key: int, row: bytes) -> bool:
+        (whole,) = own.read(np.array([key], np.uint64))
+        return is_row(key, row) and (
+            whole is None or row == whole or not (whole.startswith(row) or row.startswith(whole))
+        )
+
+    return is_uncut
+
+
 def _lack(row: Row) -> Lack:
     if row is None:
         return Lack.NOT_HELD

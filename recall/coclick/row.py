@@ -46,7 +46,7 @@ def read(row: bytes) -> NDArray[np.void]:
 
 def is_row(page: int, row: bytes) -> bool:
     """Whether these can be neighbours of a page: whole ones, each once, best first, with numbers that are some."""
-    if len(row) % NEIGHBOUR.itemsize:
+    if len(row) % NEIGHBOUR.itemsize or not row:
         return False
     neighbours = read(row)
     rates = np.stack([neighbours[name].astype(np.float32) for name in _RATES])
