@@ -33,7 +33,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
     tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
     rows = {table: len(opened) for table, opened in tables.items()}
     rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
-    warmup = list(islice(_answerable(tables["popular"], tables["pages"]), _WARMUP))
+    warmup = list(islice(answerable(tables["popular"], tables["pages"]), _WARMUP))
     for table in tables.values():
         table.close()
     return Manifest(
@@ -60,7 +60,7 @@ def _searches(figures: dict[str, dict[str, float]]) -> Iterator[str]:
             yield f"{index}: its index finds {recall:.2f} of the 50 nearest pages, where {ENOUGH:.2f} are asked for"
 
 
-def _answerable(popular: LmdbTable, pages: LmdbTable) -> Iterator[str]:
+def answerable(popular: LmdbTable, pages: LmdbTable) -> Iterator[str]:
     """Yield the URLs of popular pages beside which the filters leave another popular page, the most popular first.
 
     A gateway takes an empty answer to a warm-up page for a broken bundle; the only page of its language has no other.

@@ -10,9 +10,14 @@ import pytest
 
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
+from pipeline.manifest import answerable
 from ranking.features import STAGE1, STAGE2
-from store.bundle import current_name, open_bundle
-from store.tables import LmdbTable
+from ranking.lightgbm.train import write_untrained
+from recall.popular import build as popular
+from service.swap.opening import opens
+from store.bundle import BundleError, current_name, open_bundle
+from store.page_row import FACTS, PageText, language_code, pack
+from store.tables import LmdbTable, write_table
 
 
 def test_the_bundle_is_published_and_whole(tiny) -> None:
@@ -24,6 +29,7 @@ def test_the_manifest_says_what_was_built(tiny) -> None:
     assert manifest.features == {"stage1": list(STAGE1), "stage2": list(STAGE2)}
     assert manifest.rows["pages"] == manifest.rows["two_tower"] == 300
     assert manifest.dimensions == {"cf": 16, "two_tower": 32}
+    assert manifest.search == {"cf": "", "two_tower": ""}  # exact, as below 50,000 pages
     assert manifest.data["start"] < manifest.data["labels_from"] < manifest.data["end"]
     assert manifest.notes == []
     assert set(manifest.warmup) <= set(tiny.urls)
@@ -97,3 +103,45 @@ def test_a_bundle_that_a_kill_kept_from_being_current_is_made_current(tiny, tmp_
     assert bundle is not None
     assert bundle.name == tiny.bundle.name == current_name(bundles)
     assert [path.name for path in bundles.glob("[0-9]*")] == [bundle.name]
+
+
+def test_a_bundle_that_no_gateway_opens_is_not_published(tiny, tmp_path: Path) -> None:
+    bundles = tiny.link(tmp_path / "bundles", work=True)
+    model = bundles / "work/stage1/model.txt"
+    model.unlink()  # a link to the file that other tests read
+    write_untrained(("another", "feature"), model)
+    config = BuildConfig.model_validate(tiny.bundle.manifest.config).model_copy(update={"quality_weight": 0.4})
+    with pytest.raises(BundleError, match=r"nothing was published: .* other features"):
+        build(tiny.data, bundles, config, opens=opens)
+    assert sorted(path.name for path in bundles.iterdir()) == [tiny.bundle.name, "current", "work"]
+    assert current_name(bundles) == tiny.bundle.name
+
+
+def test_a_current_bundle_that_does_not_open_is_built_anew(tiny, tmp_path: Path) -> None:
+    config = BuildConfig.model_validate(tiny.bundle.manifest.config)
+    bundles = tiny.link(tmp_path / "bundles", work=True)
+
+    def refused(directory: Path, name: str) -> None:
+        if name == tiny.bundle.name:
+            raise BundleError("made by an older version")
+
+    bundle = build(tiny.data, bundles, config, opens=refused)
+    assert bundle is not None
+    assert bundle.name == current_name(bundles) != tiny.bundle.name
+    opens(bundles, bundle.name)
+
+
+def test_only_pages_that_can_be_answered_warm_a_gateway_up(tmp_path: Path) -> None:
+    facts = np.zeros(4, FACTS)
+    facts["page"], facts["address"] = (1, 2, 3, 4), (1, 2, 3, 4)
+    facts["language"] = [language_code(tag) for tag in ("th", "en", "en", "en")]
+    facts["spam"][3] = 1
+    texts = [PageText(f"https://a.example/{page}", "", "", "") for page in facts["page"]]
+    rows = [pack(fact, np.empty(0, np.uint32), text) for fact, text in zip(facts, texts, strict=True)]
+    write_table(tmp_path / "pages.lmdb", zip(facts["page"].tolist(), rows, strict=True))
+    write_table(tmp_path / "popular.lmdb", popular.build(facts["page"], facts["host"], facts["clicks_all"]))
+    tables = [LmdbTable(tmp_path / f"{name}.lmdb") for name in ("popular", "pages")]
+    found = list(answerable(*tables))
+    for table in tables:
+        table.close()
+    assert found == [f"https://a.example/{page}" for page in (2, 3, 4)]  # the only Thai page has no other

@@ -1,4 +1,4 @@
-"""What the rankers learn from, and that the blend's scale is of all candidates; over the tiny corpus's finished steps."""
+"""What the rankers learn from, and that the blend's scale is of all candidates; over the tiny corpus's steps."""
 
 from __future__ import annotations
 

@@ -83,5 +83,7 @@ def test_a_ranker_without_trees_keeps_the_order_that_it_is_given(tmp_path: Path)
 
 
 def test_rows_for_less_than_two_leaves_teach_nothing() -> None:
-    config = LightGbmConfig(smallest_leaf=16)
-    assert [teach(of, config) for of in (None, groups(3), groups(4))] == [False, False, True]
+    of = groups()
+    half = len(of.gain) // 2
+    assert [teach(of, LightGbmConfig(smallest_leaf=leaf)) for leaf in (half, half + 1)] == [True, False]
+    assert not teach(None, LightGbmConfig())
