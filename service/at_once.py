@@ -1,4 +1,4 @@
-"""Answers a plain GET /recommend before FastAPI sees it where nothing is to be computed: FastAPI alone takes longer.
+"""Answers a GET /recommend before FastAPI sees it where nothing is to be computed: FastAPI alone takes longer.
 
 That is an answer that is kept, and the refusal of one that could not be computed in time: a flood must cost little.
 """
@@ -8,17 +8,18 @@ from __future__ import annotations
 import time
 from urllib.parse import parse_qsl
 
+from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import problems
-from service.answer import MAX_K, Answer, Ask
+from service.answer import Answer, Ask
 from service.edge import REQUEST_ID, STARTED
 from service.http_caching import HttpCaching
 from service.recommender import Recommender
 from service.refusal import Overloaded
+from service.schema import RecommendQuery
 
 _JSON = (b"content-type", b"application/json")
-_PLAIN = ({"url1"}, {"url1", "k"})
 
 
 class AtOnce:
@@ -29,9 +30,8 @@ class AtOnce:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/recommend" and scope["method"] == "GET":
-            ask = None if _asks_for_changes(scope) else plain_ask(scope["query_string"])
             try:
-                answer = None if ask is None else self._recommender.at_once(ask)
+                answer = None if (ask := _ask(scope)) is None else self._recommender.at_once(ask)
             except Overloaded as refusal:
                 response = problems.of_error(refusal).response(scope[REQUEST_ID], refusal.headers)
                 return await response(scope, receive, send)
@@ -48,20 +48,14 @@ class AtOnce:
         await send({"type": "http.response.body", "body": body})
 
 
-def plain_ask(query_string: bytes) -> Ask | None:
-    """Return what a query of `url1` and perhaps `k` asks, None for any other and for one that is not well formed."""
+def _ask(scope: Scope) -> Ask | None:
+    """Return what is asked, read as the route reads it; None where only the route can answer."""
+    if any(name == b"if-none-match" for name, _ in scope["headers"]):
+        return None
     try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
-    except ValueError:
+        query = RecommendQuery.model_validate(  # the last of several values counts, as for Starlette
+            dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        )
+    except ValidationError:
         return None
-    values = dict(pairs)
-    if values.keys() not in _PLAIN or len(values) != len(pairs):
-        return None
-    if "k" not in values:
-        return Ask(values["url1"])
-    k = values["k"]
-    return Ask(values["url1"], int(k)) if k.isascii() and k.isdigit() and len(k) < 3 and 1 <= int(k) <= MAX_K else None
-
-
-def _asks_for_changes(scope: Scope) -> bool:
-    return any(name == b"if-none-match" for name, _ in scope["headers"])
+    return None if query.explain else query.ask()

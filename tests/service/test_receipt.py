@@ -180,13 +180,12 @@ async def test_what_is_no_http_is_refused_with_400(make, served, caplog) -> None
 )  # fmt: skip
 @pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
 async def test_a_request_for_another_server_gets_an_answer_and_no_traceback(make, served, caplog, line, before) -> None:
-    async with served(make().gateway) as server:
-        async with connected(server) as (reader, writer):
-            if before:
-                writer.write(before)
-                assert await reader.readuntil(b'alive"}')
-            writer.write(line + b" HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            answer = await asyncio.wait_for(reader.read(), 20)
+    async with served(make().gateway) as server, connected(server) as (reader, writer):
+        if before:
+            writer.write(before)
+            assert await reader.readuntil(b'alive"}')
+        writer.write(line + b" HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 20)
     refused(answer, int(answer[9:12]))
     assert answer[9:12] in (b"400", b"404")
     assert caplog.text == ""
