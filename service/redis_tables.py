@@ -60,7 +60,9 @@ def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics:
 
 def _is_row(table: LmdbTable) -> IsRow | None:
     is_row = IS_ROW.get(table.name)
-    return uncut(is_row, table) if is_row is not None and table.name == "qprime" else is_row
+    if is_row is None or table.name == "pages":  # a page's row ends with its text, and hundreds are read at a time
+        return is_row
+    return uncut(is_row, table)
 
 
 def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownPages:
