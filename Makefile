@@ -16,10 +16,10 @@ SOURCES := $(wildcard configs/*.py corpus/*.py store/*.py text_model/*.py pipeli
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test faults loadtest bench proto clean
+.PHONY: help install demo check test test-spark faults loadtest bench proto clean
 
 help: ## List what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 install: $(INSTALLED) ## Make .venv with the pinned dependencies
 
@@ -49,6 +49,9 @@ check: $(INSTALLED) ## Lint, formatting, types and the arrows between packages
 
 test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no network
 	$(BIN)/pytest -n 2 --dist loadfile  # two files at a time: fault tests mostly wait
+
+test-spark: $(INSTALLED) ## The steps that run on Spark, on Spark itself; needs Java 17
+	env -u SPARK_REMOTE $(BIN)/pytest tests/pipeline/test_spark.py --spark
 
 faults: $(INSTALLED) ## Break parts on purpose, at full length; writes docs/reliability.md
 	$(BIN)/pytest tests/faults --long -s

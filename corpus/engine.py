@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import ibis
 import ibis.expr.types as ir
-from ibis.backends import BaseBackend
 
 
-def connect(engine: str = "duckdb", *, threads: int = 2, memory: str = "2GB") -> BaseBackend:
-    """Return an Ibis backend.
+class Engine(Protocol):
+    """What the steps ask of an Ibis backend."""
 
-    `engine` is `duckdb` or `spark`; for Spark the session's own configuration says which cluster.
+    def read_parquet(self, path: str) -> ir.Table:
+        """Return a table of a file."""
+        ...
+
+    def to_parquet(self, table: ir.Table, path: str) -> None:
+        """Compute an expression into one file."""
+        ...
+
+
+@contextmanager
+def running(name: str, threads: int, memory: str, directory: Path) -> Iterator[Engine]:
+    """Yield the engine `duckdb` or `spark`; what Spark needs on disk meanwhile lies in `directory`.
+
+    Raises InputError where Spark is not installed.
     """
-    if engine == "duckdb":
-        return ibis.duckdb.connect(threads=threads, memory_limit=memory, preserve_insertion_order=False)
-    if engine == "spark":
-        from pyspark.sql import SparkSession
+    if name == "duckdb":
+        yield connect(threads=threads, memory=memory)
+        return
+    from corpus.spark import SparkEngine
 
-        return ibis.pyspark.connect(SparkSession.builder.appName("onward").getOrCreate())
-    raise ValueError(f"engine is {engine!r}: set it to 'duckdb' or 'spark'")
+    spark = SparkEngine(directory, threads, memory)
+    try:
+        yield spark
+    finally:
+        spark.close()
 
 
-def write(backend: BaseBackend, table: ir.Table, path: Path) -> None:
+def connect(*, threads: int = 2, memory: str = "2GB") -> Engine:
+    """Return embedded DuckDB as an Ibis backend."""
+    return ibis.duckdb.connect(threads=threads, memory_limit=memory, preserve_insertion_order=False)
+
+
+def write(engine: Engine, table: ir.Table, path: Path) -> None:
     """Compute an expression into one Parquet file; written beside and renamed."""
     working = path.with_suffix(".writing")
-    backend.to_parquet(table, str(working))
+    engine.to_parquet(table, str(working))
     working.replace(path)

@@ -79,7 +79,8 @@ def coclick_as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
 
 def _coclick_rows(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
     config, path = work.config, work.directory / "coclick_rows.parquet"
-    engine = connect(config.engine.name, threads=config.engine.threads, memory=config.engine.memory)
+    # A few pages a day, which DuckDB makes as Spark does: a session of Spark a day would take longer to start.
+    engine = connect(threads=config.engine.threads, memory=config.engine.memory)
     evidence = engine.read_parquet(str(work.of("counts") / day.name / "evidence.parquet"))
     neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
     wanted = ibis.memtable(pa.table({"page": pages}))

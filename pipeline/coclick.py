@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 
-from corpus.engine import connect, write
+from corpus.engine import running, write
 from pipeline.log import SNAPSHOTS
 from pipeline.work import Work
 from recall.coclick import build as coclick
@@ -13,16 +13,16 @@ from store.tables import write_table
 
 def coclicks(work: Work) -> dict[str, object]:
     """Write the `coclick` table."""
-    config = work.config
+    config = work.config.engine
     figures: dict[str, object] = {}
     for name in SNAPSHOTS:
-        engine = connect(config.engine.name, threads=config.engine.threads, memory=config.engine.memory)
         out = work.directory / name
         out.mkdir()
-        evidence = engine.read_parquet(str(work.of("counts") / name / "evidence.parquet"))
-        neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
         rows = out / "rows.parquet"
-        write(engine, coclick.neighbour_rows(evidence, neighbours, config.coclick), rows)
+        with running(config.name, config.threads, config.memory, out) as engine:
+            evidence = engine.read_parquet(str(work.of("counts") / name / "evidence.parquet"))
+            neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
+            write(engine, coclick.neighbour_rows(evidence, neighbours, work.config.coclick), rows)
         batches = pq.ParquetFile(rows).iter_batches()
         figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", coclick.pack_rows(batches))
         rows.unlink()

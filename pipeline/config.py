@@ -36,7 +36,7 @@ class TextConfig:
 class EngineConfig:
     """Where log work runs."""
 
-    name: str = "duckdb"  # or spark
+    name: Literal["duckdb", "spark"] = "duckdb"
     threads: int = 2
     memory: str = "2GB"
 

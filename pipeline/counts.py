@@ -1,13 +1,15 @@
-"""The step that counts the log: pages, and pairs of pages."""
+"""The step that counts the log."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
+import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
 from corpus import counts
-from corpus.engine import connect, write
+from corpus.engine import Engine, running, write
 from pipeline.label_days import label_days
 from pipeline.log import ALL, PAST, SNAPSHOTS, split_of
 from pipeline.work import Work
@@ -18,27 +20,35 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
 
 def count(work: Work) -> dict[str, object]:
     """Count pages and pairs before each day of the label window and over the whole log."""
-    config, read_ = work.config, work.of("read")
+    config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
     ends[ALL] = split_of(work).get("end", _NEVER)
-    engine = connect(config.engine.name, threads=config.engine.threads, memory=config.engine.memory)
-    clicks = engine.read_parquet(str(read_ / "clicks.parquet"))
-    impressions = engine.read_parquet(str(read_ / "impressions.parquet"))
+    with running(config.name, config.threads, config.memory, work.directory) as engine:
+        clicks, impressions = (
+            engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
+        )
+        for name, end in ends.items():
+            out = work.directory / name
+            out.mkdir()
+            _count(engine, clicks, impressions, end, work.config.reach, out)
     figures: dict[str, object] = {}
-    for name, end in ends.items():
-        out = work.directory / name
-        out.mkdir()
-        write(engine, counts.click_pairs(clicks, end, config.reach), out / "click_pairs.parquet")
-        write(engine, counts.impression_pairs(impressions, end), out / "impression_pairs.parquet")
-        pairs = engine.read_parquet(str(out / "click_pairs.parquet"))
-        shows = engine.read_parquet(str(out / "impression_pairs.parquet"))
-        write(engine, counts.page_clicks(clicks, end), out / "page_clicks.parquet")
-        write(engine, counts.page_flow(pairs), out / "page_flow.parquet")
-        write(engine, counts.page_shows(shows), out / "page_shows.parquet")
-        # In an order of its own, which joins do not keep: the towers and the judge draw rows by their number.
-        evidence = coclick.pair_evidence(pairs, shows).order_by("page1", "page2")
-        write(engine, evidence, out / "evidence.parquet")
     for name in SNAPSHOTS:
         evidence = work.directory / name / "evidence.parquet"
         figures[f"{name}_pairs"] = pq.ParquetFile(evidence).metadata.num_rows
     return {**figures, "times": len(ends)}
+
+
+def _count(
+    engine: Engine, clicks: ir.Table, impressions: ir.Table, end: datetime, reach: counts.Reach, out: Path
+) -> None:
+    """Write the counts of what came before `end`."""
+    write(engine, counts.click_pairs(clicks, end, reach), out / "click_pairs.parquet")
+    write(engine, counts.impression_pairs(impressions, end), out / "impression_pairs.parquet")
+    pairs = engine.read_parquet(str(out / "click_pairs.parquet"))
+    shows = engine.read_parquet(str(out / "impression_pairs.parquet"))
+    write(engine, counts.page_clicks(clicks, end), out / "page_clicks.parquet")
+    write(engine, counts.page_flow(pairs), out / "page_flow.parquet")
+    write(engine, counts.page_shows(shows), out / "page_shows.parquet")
+    # In an order of its own, which joins do not keep: the towers and the judge draw rows by their number.
+    evidence = coclick.pair_evidence(pairs, shows).order_by("page1", "page2")
+    write(engine, evidence, out / "evidence.parquet")

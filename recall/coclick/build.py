@@ -115,9 +115,10 @@ def _ranked(rows: ir.Table, evidence: ir.Table, config: CoclickConfig) -> ir.Tab
         + 0.2 * _share(damped.near_back, of_page1)
         + 0.1 * _share(damped.borrowed_back + damped.borrowed_shown_back, of_page1)
     )
-    order = ibis.window(group_by="page1", order_by=[ibis.desc("affinity"), "page2"])
-    best = damped.mutate(affinity=affinity).mutate(place=ibis.row_number().over(order))
-    return best.filter(_.place < config.neighbours).order_by("page1", "place").drop("place", "pull", "entered")
+    order = [ibis.desc("affinity"), "page2"]
+    place = ibis.row_number().over(ibis.window(group_by="page1", order_by=order))
+    best = damped.mutate(affinity=affinity).mutate(place=place).filter(_.place < config.neighbours)
+    return best.drop("place", "pull", "entered").order_by("page1", *order)
 
 
 def _share(column: ir.NumericColumn, window: ir.Table) -> ir.NumericColumn:
@@ -126,11 +127,12 @@ def _share(column: ir.NumericColumn, window: ir.Table) -> ir.NumericColumn:
 
 def _outer_sum(parts: list[ir.Table], names: list[str]) -> ir.Table:
     """Join by (page1, page2), every absent count 0: a union and a sum, which no engine does badly."""
+    zero = ibis.literal(0).cast("float64")  # to Spark, a literal 0.0 is a decimal
     filled = [
         part.select(
             "page1",
             "page2",
-            **{n: part[n].cast("float64") if n in part.columns else ibis.literal(0.0) for n in names},
+            **{n: part[n].cast("float64") if n in part.columns else zero for n in names},
         )
         for part in parts
     ]

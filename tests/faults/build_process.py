@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,13 +43,24 @@ class BuildCommand:
         sets = [f"--set={key}={json.dumps(value)}" for key, value in leaves(self.config)]
         return ["build", "--data", str(self.data), "--bundles", str(bundles), *sets]
 
-    def run(self, bundles: Path, kill_after_s: float | None = None, largest_file: int | None = None) -> Built:
+    def run(
+        self,
+        bundles: Path,
+        kill_after_s: float | None = None,
+        largest_file: int | None = None,
+        step: str = "",
+        touches: int = 0,
+    ) -> Built:
         """Run to the end, or until it is killed (SIGKILL); `largest_file` limits the bytes of a file.
+
+        With a `step` it runs that step and what it needs; it is killed at so many `touches` of the step's files.
 
         A server process that has imported everything forks each build, so that what is killed is work, not imports.
         """
         with tempfile.NamedTemporaryFile("r") as log:  # on another disk than the one that is full
-            process = _server().Process(target=_onward, args=(self.arguments(bundles), log.name, largest_file))
+            arguments = [*self.arguments(bundles), *([step] if step else [])]
+            watched = (str(bundles / "work" / f".{step}"), touches)
+            process = _server().Process(target=_onward, args=(arguments, log.name, largest_file, watched))
             start = time.monotonic()
             process.start()
             process.join(kill_after_s)
@@ -73,8 +85,8 @@ def _server() -> ForkServerContext:
     return context
 
 
-def _onward(arguments: list[str], log: str, largest_file: int | None) -> None:
-    """Be the command, in a process of its own."""
+def _onward(arguments: list[str], log: str, largest_file: int | None, watched: tuple[str, int]) -> None:
+    """Be the command, in a process of its own; killed at the n-th touch of a directory, where n is not 0."""
     from service.cli import main
 
     descriptor = os.open(log, os.O_WRONLY)
@@ -83,7 +95,20 @@ def _onward(arguments: list[str], log: str, largest_file: int | None) -> None:
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     sys.argv = ["onward", *arguments]
+    if watched[1]:
+        _die_at(*watched)
     main()
+
+
+def _die_at(directory: str, left: int) -> None:
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event.startswith(("open", "os.")) and arguments and str(arguments[0]).startswith(directory):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,87 @@
+"""Spark for log work: reads and writes the Parquet files that DuckDB would.
+
+Spark knows no unsigned numbers, writes folders, and leaves the zone of a time to its session. So DuckDB stages what it
+reads, with PageIds as int64, and gathers what it wrote: one file, PageIds unsigned, times in UTC, rows in order.
+"""
+
+# ruff: noqa: S608 - file names are quoted by corpus.scan, column names are those of our own tables
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+
+from corpus.scan import quoted, quoted_name
+from corpus.schema import InputError
+
+_PAGE_IDS = frozenset({"page", "page1", "page2", "neighbour"})
+_MIDDLE = 1 << 63  # taken from a PageId: int64 then, in the same order
+
+
+class SparkEngine:
+    """What the steps ask of an Ibis backend, by a Spark session; `close` it.
+
+    The session is the one that `SPARK_REMOTE` or Spark's own configuration names. It must see the files of `directory`.
+    """
+
+    def __init__(self, directory: Path, threads: int, memory: str) -> None:
+        """Connect. Raises InputError where PySpark is not installed."""
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError:
+            raise InputError("engine.name is spark and PySpark is not installed: pip install 'onward[spark]'") from None
+        self._backend = ibis.pyspark.connect(SparkSession.builder.appName("onward").getOrCreate())
+        self._backend._session.conf.set("spark.sql.session.timeZone", "UTC")
+        self._staging = Path(tempfile.mkdtemp(prefix=".spark-", dir=directory.resolve()))
+        self._numbers = count()
+        self._duckdb = duckdb.connect(config={"threads": threads, "memory_limit": memory})
+        self._duckdb.execute("SET TimeZone = 'UTC'")
+
+    def read_parquet(self, path: str) -> ir.Table:
+        """Return a table of a file; its PageIds are int64."""
+        staged = self._staging / f"{next(self._numbers)}.parquet"
+        source = f"read_parquet({quoted(path)})"
+        names = [name for name, kind in self._columns(source) if kind == "UBIGINT"]
+        self._copy(source, {name: f"({name}::HUGEINT - {_MIDDLE})::BIGINT" for name in names}, (), staged)
+        return self._backend.read_parquet(str(staged))
+
+    def to_parquet(self, table: ir.Table, path: str) -> None:
+        """Compute an expression into one file, sorted as the expression is."""
+        order, operation = (), table.op()
+        if isinstance(operation, ops.Sort):  # as unsigned numbers, and by whom the files are gathered
+            order = tuple(f"{quoted_name(key.name)} {'' if key.ascending else 'DESC'}" for key in operation.keys)
+            table = operation.parent.to_expr()
+        folder = self._staging / str(next(self._numbers))
+        self._backend.to_parquet(table, str(folder))
+        source = f"read_parquet({quoted(str(folder / '*.parquet'))})"
+        casts = {}
+        for name, kind in self._columns(source):
+            if name in _PAGE_IDS:
+                casts[name] = f"({name}::HUGEINT + {_MIDDLE})::UBIGINT"
+            elif kind.startswith("TIMESTAMP"):
+                casts[name] = f"{name}::TIMESTAMPTZ"
+        self._copy(source, casts, order, Path(path))
+        shutil.rmtree(folder)
+
+    def close(self) -> None:
+        """Remove what was staged; the session goes on."""
+        self._duckdb.close()
+        shutil.rmtree(self._staging, ignore_errors=True)
+
+    def _columns(self, source: str) -> list[tuple[str, str]]:
+        return [(name, kind) for name, kind, *_ in self._duckdb.execute(f"DESCRIBE FROM {source}").fetchall()]
+
+    def _copy(self, source: str, columns: dict[str, str], order: Iterable[str], path: Path) -> None:
+        """Write a file of the rows of `source`, with other values of some columns."""
+        changed = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+        rows = f"SELECT *{f' REPLACE ({changed})' if changed else ''} FROM {source}"
+        sorting = f" ORDER BY {', '.join(order)}" if order else ""
+        self._duckdb.execute(f"COPY ({rows}{sorting}) TO {quoted(str(path))} (FORMAT parquet)")
