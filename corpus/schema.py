@@ -108,6 +108,7 @@ LABELS = Table(
         Column("url2", Kind.URL),
         Column("quality", Kind.REAL),
         Column("source", Kind.TEXT, required=False),
+        Column("time", Kind.TIME, required=False),
     ),
 )
 

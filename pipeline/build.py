@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,11 +38,14 @@ def build(
 ) -> Bundle | None:
     """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
 
-    Under torchrun every process calls this: the first one builds, the others come along where models train.
-    Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
-    Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
-    tables that cannot be read; DiskFullError when there is no room, with the live bundle as it was.
+    A build from rows before `until` is one to be `measured`. Under torchrun every process calls this: the first one
+    builds, the others come along where models train. Nothing is built again, and nothing published, when the current
+    bundle was made from the same inputs. Raises SettingsError for an unknown step, or a language model that is to judge
+    and is not set; InputError for tables that cannot be read; DiskFullError when there is no room, with the live bundle
+    as it was.
     """
+    if until is not None:
+        config = config.model_copy(update={"measured": True})
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
@@ -151,16 +155,20 @@ def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> M
         dimensions={"cf": runner.config.cf.dimension, "two_tower": runner.config.two_tower.dimension},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
-        notes=_notes(split),
+        notes=_notes(read, runner.config.measured),
         warmup=[text.url for text in _popular_pages(tables["popular"], tables["pages"])],
         files={},
     )
 
 
-def _notes(split: dict[str, object]) -> list[str]:
-    if split["end"] is None:
-        return ["cold start: no clicks, so only the text paths recall, and the rankers learnt the judge's labels"]
-    return []
+def _notes(read: dict[str, Any], measured: bool) -> list[str]:
+    notes = []
+    if read["end"] is None:
+        notes.append("cold start: no clicks, so only the text paths recall, and the rankers learnt the judge's labels")
+    labels = read["tables"].get("labels")
+    if measured and labels and labels["kept"] and labels["first"] is None:
+        notes.append("the labels have no column `time`, so --until could not leave out the later ones")
+    return notes
 
 
 def _popular_pages(popular: LmdbTable, pages: LmdbTable) -> list[PageText]:

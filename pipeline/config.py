@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,6 +51,9 @@ class ExamplesConfig:
     negatives: int = 20  # recalled pages beside those that were shown, a group
 
 
+HeldOutShare = Annotated[float, Field(ge=0, lt=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class LabelsConfig:
     """Pairs that the judge labels."""
@@ -59,6 +62,7 @@ class LabelsConfig:
     prompt: Literal["A", "B", "C"] = "C"  # of the llm
     model: str = ""  # of the llm; ONWARD_LLM_MODEL if left empty
     judged: int = 30_000  # a quarter each from the log, from the towers, hard ones, at random
+    held_out_share: HeldOutShare = 0.5  # of the pages: their labels teach nothing where the build is `measured`
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class BuildConfig(BaseModel):
 
     seed: int = 0
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
+    measured: bool = False  # whether labels are held out to measure by, `labels.held_out_share`; with `until` they are
     fragment_hosts: tuple[str, ...] = tuple(sorted(FRAGMENT_HOSTS))  # a tuple: a set has no order to hash or store
     engine: EngineConfig = EngineConfig()
     reach: Reach = Reach()
@@ -90,6 +95,11 @@ class BuildConfig(BaseModel):
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
+
+    @property
+    def held_out_share(self) -> float:
+        """The share of the pages whose labels teach nothing."""
+        return self.labels.held_out_share if self.measured else 0.0
 
 
 #: What `--profile` changes; everything else keeps its default. All fine-tune the student directly: two teachers and

@@ -92,9 +92,9 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         ),
         *([] if student_first else [searched]),
         Step(
-            "labels", labels, after=(*counted, "text", "two_tower"), config=("labels",),
-            code=("pipeline.quality", "pipeline.pairs_to_judge", "pipeline.events", *judging, "prompting.prompt",
-                  "prompting.prompts", "prompting.scores"),
+            "labels", labels, after=(*counted, "text", "two_tower"), config=("labels", "measured"),
+            code=("corpus.label_roles", "pipeline.quality", "pipeline.pairs_to_judge", "pipeline.events", *judging,
+                  "prompting.prompt", "prompting.prompts", "prompting.scores"),
         ),
         *([taught] if distil else []),
         Step(

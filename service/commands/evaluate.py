@@ -59,7 +59,10 @@ def evaluate(
     settings = settings_of(config, [*patient(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
     held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
-    quality = AnswerQuality(known, ClickRules.of(held_out, satisfied_s)) if known else None
+    reporting = held_out.reporting(opened.held_out_share)
+    if known and not reporting.pages:
+        raise typer.BadParameter("no page that was asked for reports quality: ask for more with --most-pages")
+    quality = AnswerQuality(known, ClickRules.of(reporting, satisfied_s), frozenset(reporting.pages)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
     contributions = Contributions() if paths else None
     popular = _popular(opened)
