@@ -89,7 +89,7 @@ def filled(column: Column, found: str) -> str:
 
 def number_of(column: Column, found: str) -> str:
     """Return SQL for the column as a number."""
-    return f'TRY_CAST({filled(column, found) if found in _TEXT_TYPES else chr(34) + column.name + chr(34)} AS DOUBLE)'
+    return f"TRY_CAST({filled(column, found) if found in _TEXT_TYPES else chr(34) + column.name + chr(34)} AS DOUBLE)"
 
 
 def _nothing(column: Column) -> str | None:

@@ -38,7 +38,9 @@ def number_urls(
         if column.name in source.found
     )
     writer = connection.cursor()
-    for batch in connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(_URLS_AT_ONCE):
+    for batch in connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(
+        _URLS_AT_ONCE
+    ):
         raw = batch["raw"].to_pylist()
         urls = [_canonical(url, fragment_hosts) for url in raw]
         pages = pa.array([None if url is None else page_id(url) for url in urls], pa.uint64())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -62,6 +62,7 @@ class AnswerQuality:
 
     truth: Truth
     rules: ClickRules
+    pages: Collection[int] | None = None  # of which quality is measured; None: of every page that is added
     _rows: dict[str, _Rows] = field(default_factory=dict)
     _asked: list[int] = field(default_factory=list)
     _page: list[int] = field(default_factory=list)  # of each impression that counts
@@ -70,6 +71,8 @@ class AnswerQuality:
 
     def add(self, page: int, answers: Lists, rankings: Lists, impressions: Sequence[Impression]) -> None:
         """Count one page: what each ranking answers (at most five), and in which order it puts what was shown."""
+        if self.pages is not None and page not in self.pages:
+            return
         self._asked.append(page)
         counted = [(shown, clicked) for shown in impressions if (clicked := self.rules.clicked(shown)) is not None]
         for shown, clicked in counted:
@@ -101,6 +104,7 @@ class AnswerQuality:
         """Return what the figures rest on."""
         return {
             "source": self.truth.name,
+            "measured_pages": len(self._asked),
             "impressions": len(self._page),
             "kept_impressions": sum(self._kept),
             "unknown_impressions": self.unknown,

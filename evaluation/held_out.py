@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from corpus.label_roles import Role, roles, teaches
 from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
@@ -57,6 +58,28 @@ class HeldOut:
         """Return the log of one half of the pages, drawn at random, and of the other: no page is in both."""
         chosen = self._shuffled(seed)
         return self.only(chosen[::2]), self.only(chosen[1::2])
+
+    def of_role(self, role: Role, held_out_share: float, seed: int) -> HeldOut:
+        """Return the log of the pages that choose, or of those that report.
+
+        Where labels taught of every page (`held_out_share` is 0) the pages are halved at random: what is chosen is
+        measured on other pages all the same.
+        """
+        if not held_out_share:
+            return self.halves(seed)[role == Role.REPORTS]
+        pages = np.array(self.pages, np.uint64)
+        chosen: list[int] = pages[roles(pages, held_out_share) == role].tolist()
+        return self.only(chosen)
+
+    def reporting(self, held_out_share: float) -> HeldOut:
+        """Return the log of the pages that report; all of it where labels taught of every page."""
+        return self.of_role(Role.REPORTS, held_out_share, 0) if held_out_share else self
+
+    def untaught(self, held_out_share: float) -> HeldOut:
+        """Return the log of the pages whose labels taught nothing; all of it where none were held out."""
+        pages = np.array(self.pages, np.uint64)
+        chosen: list[int] = pages[~teaches(pages, held_out_share)].tolist()
+        return self.only(chosen) if held_out_share else self
 
     def only(self, chosen: Sequence[int]) -> HeldOut:
         """Return the log of these pages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from corpus.reader import read
 from corpus.schema import InputError
+from corpus.simulated_web import judge
 from corpus.simulated_web import truth as simulated
 from corpus.simulated_web.pages import Web
 from corpus.simulated_web.quality import click_chance, pair_quality
 from corpus.url import page_ids
 from evaluation.held_out import write_pages
 from store.tables import LmdbTable
+
+#: (web, page numbers, page numbers) -> quality, 0 to 4.
+_OfPairs = Callable[[Web, NDArray[np.int64], NDArray[np.int64]], NDArray[np.floating]]
 
 
 class Truth(Protocol):
@@ -70,9 +75,7 @@ class SimulatedTruth:
 
     def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the true quality of each pair; NaN for a page of another web."""
-        trigger, pages = self._numbers(np.array([page1], np.uint64)), self._numbers(page2)
-        quality = pair_quality(self._web, np.broadcast_to(trigger, pages.shape), pages)
-        return np.where((trigger >= 0) & (pages >= 0), quality, np.nan)
+        return self._of_pairs(pair_quality, page1, page2)
 
     def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
         """Return the chance of at least one click; NaN for a trigger of another web."""
@@ -81,9 +84,40 @@ class SimulatedTruth:
             return float("nan")
         return float(click_chance(self._web, trigger, self._numbers(answer)[None, :])[0])
 
+    def judged(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return what the web's judge says of each pair; NaN for a page of another web."""
+        return self._of_pairs(judge.says, page1, page2)
+
+    def _of_pairs(self, of: _OfPairs, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
+        trigger, pages = self._numbers(np.array([page1], np.uint64)), self._numbers(page2)
+        quality = of(self._web, np.broadcast_to(trigger, pages.shape), pages)
+        return np.where((trigger >= 0) & (pages >= 0), quality, np.nan)
+
     def _numbers(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
         row = np.minimum(np.searchsorted(self._ids, pages), len(self._ids) - 1)
         return np.where(self._ids[row] == pages, self._number[row], -1)
+
+
+class SimulatedJudge:
+    """What a site of a simulated web could know: what the judge says, and nothing of how readers will click."""
+
+    name = "the simulated web's judge"
+
+    def __init__(self, truth: SimulatedTruth) -> None:
+        self._truth = truth
+
+    def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return what the judge says of each pair."""
+        return self._truth.judged(page1, page2)
+
+    def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
+        """Return NaN: a judge says nothing of clicks."""
+        return float("nan")
+
+
+def observable(truth: Truth) -> Truth:
+    """Return what a site could know of a truth, to choose by; what measures is the truth itself."""
+    return SimulatedJudge(truth) if isinstance(truth, SimulatedTruth) else truth
 
 
 def open_truth(path: Path, pages: LmdbTable, fragment_hosts: frozenset[str]) -> Truth:

@@ -25,19 +25,15 @@ from store.tables import Table
 class MovingTable:
     """A table in whose place another can be put while the cascade that reads it stands."""
 
+    name: str
     table: Table
-
-    @property
-    def name(self) -> str:
-        """The name of the table that stands here now."""
-        return self.table.name
 
     async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
         """Return the row of each key, in order; None where there is none."""
         return await self.table.get_many(keys)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _PagesAsOf:
     """The `pages` table with other facts at the head of its rows."""
 
@@ -54,7 +50,7 @@ class _PagesAsOf:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Rows:
     """A table in memory."""
 

@@ -46,12 +46,15 @@ def build(
 
     `opens` is asked of a bundle before it becomes current: the gateway's own loader, where there is one.
 
-    Under torchrun every process calls this: the first one builds, the others come along where models train.
+    A build from rows before `until` is one to be `measured`. Under torchrun every process calls this: the first one
+    builds, the others come along where models train.
     Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
     Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
     tables that cannot be read; BundleError for a bundle that does not open and DiskFullError when there is no room,
     with the live bundle as it was.
     """
+    if until is not None:
+        config = config.model_copy(update={"measured": True})
     chosen, config = steps(data, until, config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)

@@ -53,10 +53,15 @@ class ExamplesConfig:
     """Training rows of the rankers."""
 
     label_share: float = 0.2  # the last part of the log: labels come from it, features from before their day
-    days: int = 100  # of that part that labels come from, spread evenly: each has counts of its own
+    days: Annotated[int, Field(ge=1)] = (
+        100  # of that part that labels come from, spread evenly: each has counts of its own
+    )
     groups: int = 20_000  # impressions (or clicks, where there are no impressions) that stage 1 learns from
     stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from: the cross-encoder reads 30 pairs of each
     negatives: int = 20  # recalled pages beside those that were shown, a group
+
+
+HeldOutShare = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class LabelsConfig:
     prompt: Literal["A", "B", "C"] = "C"  # of the llm
     model: str = ""  # of the llm; ONWARD_LLM_MODEL if left empty
     judged: int = 30_000  # a quarter each from the log, from the towers, hard ones, at random
+    held_out_share: HeldOutShare = 0.5  # of the pages: their labels teach nothing where the build is `measured`
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class BuildConfig(BaseModel):
 
     seed: int = 0
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
+    measured: bool = False  # whether labels are held out to measure by, `labels.held_out_share`; with `until` they are
     fragment_hosts: tuple[str, ...] = tuple(sorted(FRAGMENT_HOSTS))  # a tuple: a set has no order to hash or store
     engine: EngineConfig = EngineConfig()
     read: ReadConfig = ReadConfig()
@@ -100,6 +107,11 @@ class BuildConfig(BaseModel):
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
+
+    @property
+    def held_out_share(self) -> float:
+        """The share of the pages whose labels teach nothing."""
+        return self.labels.held_out_share if self.measured else 0.0
 
 
 #: What `--profile` changes; everything else keeps its default. All fine-tune the student directly: two teachers and

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,10 +49,16 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         search={index: figures[index]["search"] for index in _INDEXES},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
-        notes=[*learnt_from.notes(figures), *_searches(figures)],
+        notes=[*learnt_from.notes(figures), *_labels(read, runner.config.measured), *_searches(figures)],
         warmup=warmup,
         files={},
     )
+
+
+def _labels(read: dict[str, Any], measured: bool) -> Iterator[str]:
+    labels = read["tables"].get("labels")
+    if measured and labels and labels["kept"] and labels["first"] is None:
+        yield "the labels have no column `time`, so --until could not leave out the later ones"
 
 
 def _searches(figures: dict[str, dict[str, float]]) -> Iterator[str]:

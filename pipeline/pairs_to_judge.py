@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from corpus.label_roles import teaches
 from pipeline.events import past_impressions
 from pipeline.log import PAST
 from pipeline.work import Work
@@ -19,16 +21,19 @@ _PRIOR = 5.0  # impressions at the mean click rate that every pair is given: wha
 
 #: (pairs, 2) PageIds.
 PagePairs = NDArray[np.uint64]
+_NONE: PagePairs = np.empty((0, 2), np.uint64)
 
 #: (first pages, second pages) -> quality, 0 to 4.
 Rubric = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
 
 
 def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> PagePairs:
-    """Return different pairs, at most a quarter of `labels.judged` of each kind."""
+    """Return different pairs of pages whose labels teach, at most a quarter of `labels.judged` of each kind."""
     generator = np.random.default_rng(work.config.seed)
     share = of_each_kind(work)
-    sources = (_from_log(work), _recalled(work), generator.choice(pages, (share, 2)))
+    taught = pages[teaches(pages, work.config.held_out_share)]
+    strangers = np.stack([generator.choice(of, share) for of in (taught, pages)], axis=1) if len(taught) else _NONE
+    sources = (_teaching(work, _from_log(work)), _teaching(work, _recalled(work)), strangers)
     parts = [source[generator.permutation(len(source))[:share]] for source in sources]
     pairs = np.unique(np.concatenate([*parts, hard_pairs(work, rubric, share)]), axis=0)
     different: PagePairs = pairs[pairs[:, 0] != pairs[:, 1]]
@@ -43,16 +48,27 @@ def of_each_kind(work: Work) -> int:
 def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:
     """Return the shown pairs on whose rank click rate and rubric disagree most, the furthest apart first."""
     shown = past_impressions(work)
+    shown = shown.filter(pa.array(teaches(_ids(shown, "page1"), work.config.held_out_share)))
     if len(shown) == 0:
-        return np.empty((0, 2), np.uint64)
+        return _NONE
     counted = shown.group_by(["page1", "page2"]).aggregate([("clicked", "sum"), ([], "count_all")])
-    page1, page2 = (counted[name].to_numpy().astype(np.uint64) for name in ("page1", "page2"))
+    page1, page2 = (_ids(counted, name) for name in ("page1", "page2"))
     clicks, times = counted["clicked_sum"].to_numpy(), counted["count_all"].to_numpy()
     mean = clicks.sum() / times.sum()
     rate = (clicks + _PRIOR * mean) / (times + _PRIOR)
     apart = np.abs(rankdata(rate) - rankdata(rubric(page1, page2)))
     chosen = np.lexsort((page2, page1, -apart))[:most]
     return np.stack([page1[chosen], page2[chosen]], axis=1)
+
+
+def _teaching(work: Work, pairs: PagePairs) -> PagePairs:
+    chosen: PagePairs = pairs[teaches(pairs[:, 0], work.config.held_out_share)]
+    return chosen
+
+
+def _ids(table: pa.Table, name: str) -> NDArray[np.uint64]:
+    ids: NDArray[np.uint64] = table[name].to_numpy().astype(np.uint64)
+    return ids
 
 
 def _from_log(work: Work) -> PagePairs:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
+from corpus.label_roles import teaches
 from corpus.pairs import TextPair
 from pipeline.events import OF_LOG, half_of, label_events
 from pipeline.pair_judge import PairJudge
@@ -32,10 +33,14 @@ _ENOUGH_TO_CALIBRATE = 200  # given labels
 
 
 def labels(work: Work) -> dict[str, object]:
-    """Judge pairs of the log, of recall, hard ones and strangers; labels in the input win over the judge's."""
+    """Judge pairs of the log, of recall, hard ones and strangers; labels in the input win over the judge's.
+
+    Neither holds a pair whose first page is held out: its labels measure.
+    """
     judge = PairJudge(work)
     pairs = pairs_to_judge(work, judge.pages, judge)
-    given = pq.read_table(work.of("read") / "labels.parquet")
+    every = pq.read_table(work.of("read") / "labels.parquet")
+    given = every.filter(pa.array(teaches(every["page1"].to_numpy(), work.config.held_out_share)))
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
     quality, source, figures = _judged(work, judge, pairs, given)
@@ -50,7 +55,8 @@ def labels(work: Work) -> dict[str, object]:
     columns = {"page1": page1, "page2": page2, "quality": quality, "source": sources, "set_aside": aside}
     pq.write_table(pa.table(columns), work.directory / "labels.parquet")
     mean = round(float(quality.mean()), 3) if len(quality) else None
-    counted = {"given": len(human), "judged": int(scored.sum()), "set_aside": int(aside.sum())}
+    counted = {"given": len(human), "held_out": len(every) - len(human), "judged": int(scored.sum())}
+    counted["set_aside"] = int(aside.sum())
     return {**counted, "mean_quality": mean, "judge": source, **figures}
 
 

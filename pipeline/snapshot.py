@@ -72,8 +72,8 @@ def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapsho
     tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", work.config.text.tokens_per_page)
     with ThreadPoolExecutor(2, "native") as native:
         directories = {"cf": work.of("cf") / PAST, "two_tower": work.of("two_tower")}
-        moving = {name: MovingTable(tables[name]) for name in ("pages", "coclick")}
-        read: dict[str, Table] = {**tables, **moving}
+        moving = {name: MovingTable(name, tables[name]) for name in ("pages", "coclick")}
+        read: Mapping[str, Table] = dict[str, Table](tables) | moving
         recall = open_recall(
             directories, read.__getitem__, tokenizer, dict.fromkeys((*directories, "ranking"), native), threads=2
         )

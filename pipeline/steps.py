@@ -51,7 +51,7 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         Step("cf", cf_embeddings, after=counted, config=("cf",)),
         Step("two_tower", two_tower, after=(*counted, "text"), config=("two_tower", "text"), shared=True, resumes=True),
         *([] if student_first else [searched]),
-        Step("labels", labels, after=(*counted, "text", "two_tower"), config=("labels",), outside=outside.of_labels),
+        Step("labels", labels, after=(*counted, "text", "two_tower"), config=("labels", "measured"), outside=outside.of_labels),
         *([taught] if distil else []),
         Step(
             "student", student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),

@@ -63,6 +63,12 @@ class Bundle:
         """The hosts whose fragments were pages of their own when the tables were made."""
         return frozenset(self.manifest.config.get("fragment_hosts", FRAGMENT_HOSTS))
 
+    @property
+    def held_out_share(self) -> float:
+        """The share of the pages whose labels taught nothing; see corpus.label_roles."""
+        config = self.manifest.config
+        return float(config["labels"].get("held_out_share", 0.0)) if config.get("measured") else 0.0
+
     def file(self, name: str) -> Path:
         """Return the path of a file that the manifest lists. Raises BundleError for any other."""
         if name not in self.manifest.files:

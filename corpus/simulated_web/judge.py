@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
+from corpus.simulated_web import draw
 from corpus.simulated_web.pages import Index, Web
 from corpus.simulated_web.quality import TOP_QUALITY, pair_quality
 from corpus.simulated_web.readers import Readers
@@ -40,6 +42,15 @@ def to_judge(web: Web, shown: Index, pages: Index, rng: np.random.Generator) -> 
     first, second = np.concatenate([drawn, others]).T
     page1, page2 = np.divmod(np.unique(first * len(web) + second), len(web))
     return np.stack([page1, page2], axis=1)
+
+
+def says(web: Web, page1: Index, page2: Index) -> NDArray[np.float64]:
+    """Return what the judge says of each pair of page numbers: the truth with the same noise, the same at any time."""
+    model = web.model
+    error, slip, slipped = (draw.uniform(web.seed, stream, page1, page2) for stream in (40, 41, 42))
+    told = pair_quality(web, page1, page2) + model.judge_noise * ndtri(np.maximum(error, 1e-12))
+    told = np.where(slip < model.judge_slips, slipped * TOP_QUALITY, told)
+    return np.clip(told, 0.0, TOP_QUALITY)
 
 
 def labels(web: Web, urls: Urls, pairs: Index, rng: np.random.Generator) -> pa.Table:

@@ -57,7 +57,8 @@ class Asking:
     """Whom to ask, and by what the answers are measured: the same for every arm and seed."""
 
     parts: Mapping[str, HeldOut]  # name of a part -> its pages; no page is in two
-    truth: Truth
+    truths: Mapping[str, Truth]  # name of a part -> by what its answers are judged
+    truth: Truth  # of the models
     rules: ClickRules
     swept: Swept
 
@@ -71,7 +72,7 @@ async def answers(
     cascade: Cascade, blend: Blend, asking: Asking, progress: Callable[[int], None]
 ) -> dict[str, Answers]:
     """Return each part's answers."""
-    found = {name: Answers(AnswerQuality(asking.truth, asking.rules)) for name in asking.parts}
+    found = {name: Answers(AnswerQuality(asking.truths[name], asking.rules)) for name in asking.parts}
     done = 0
     for name, held_out in asking.parts.items():
         for page in held_out.pages:

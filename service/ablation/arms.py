@@ -103,7 +103,7 @@ class Arms:
 
     def _config(self, arm: Arm) -> BuildConfig:
         changed = {name: replace(getattr(self.config, name), **values) for name, values in arm.changes.items()}
-        return self.config.model_copy(update=changed)
+        return self.config.model_copy(update={**changed, "measured": True})
 
     def _directory(self, name: str) -> Path:
         return self.root / f"seed{self.config.seed}" / name

@@ -1,14 +1,15 @@
-"""Opens what every arm is measured by: the held-out pages, in two halves where λ is to be chosen, and the truth."""
+"""Opens what every arm is measured by: pages whose labels taught nothing, in two parts to choose λ, and truth."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corpus.label_roles import Role
 from evaluation.ablations.answers import Asking
 from evaluation.answer_quality import ClickRules
 from evaluation.blends import SWEPT
-from evaluation.truth import Truth
+from evaluation.truth import Truth, observable
 from pipeline.pair_judge import PairJudge
 from pipeline.work import Work
 from service.ablation.plan import Plan
@@ -17,6 +18,7 @@ from store.bundle import Bundle
 
 #: The part of the pages that λ is chosen on, and the part that reports.
 CHOOSING, REPORTING = "choosing", "reporting"
+_ROLES = {CHOOSING: Role.CHOOSES, REPORTING: Role.REPORTS}
 
 
 class RubricTruth:
@@ -37,14 +39,18 @@ class RubricTruth:
 
 
 def open_asking(plan: Plan, bundle: Bundle, work: Work) -> Asking:
-    """Read the held-out log against a bundle's pages; all arms have the same. Raises InputError, BadParameter."""
-    log = open_log(bundle, plan.clicks, plan.impressions, None, None, plan.most_pages, plan.truth)
+    """Read the held-out log against a bundle's pages; all arms have the same. Raises InputError, BadParameter.
+
+    λ is chosen by what a site can observe, on other pages than report by the truth.
+    """
+    share = bundle.held_out_share
+    log = open_log(bundle, plan.clicks, plan.impressions, None, None, plan.most_pages, plan.truth, share)
     truth: Truth = log.truth or RubricTruth(work)
-    parts = {REPORTING: log.held_out}
+    parts, rules = {REPORTING: log.held_out}, ClickRules.of(log.held_out, plan.satisfied_s)
     if plan.quality_weight is None and log.held_out.impressions:
-        choosing, reporting = log.held_out.halves(plan.config.seed)
-        parts = {CHOOSING: choosing, REPORTING: reporting}
+        parts = {name: log.held_out.of_role(role, share, plan.config.seed) for name, role in _ROLES.items()}
+        rules = ClickRules.of(parts[CHOOSING], plan.satisfied_s)
     strategy, numbers = SWEPT["linear"]
     given = {plan.config.quality_weight, *([] if plan.quality_weight is None else [plan.quality_weight])}
     swept = {**SWEPT, "linear": (strategy, tuple(sorted({*numbers, *given})))}
-    return Asking(parts, truth, ClickRules.of(log.held_out, plan.satisfied_s), swept)
+    return Asking(parts, {CHOOSING: observable(truth), REPORTING: truth}, truth, rules, swept)

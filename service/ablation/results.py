@@ -13,7 +13,7 @@ from evaluation.ablations.sample import Sample
 from evaluation.ablations.tables import PAPER, Compared, Table, absolute, compared
 from evaluation.answer_quality import CTR, FILTERED, RECO
 from evaluation.bootstrap import difference
-from evaluation.tradeoff import SERVED, Point, choose, named, points
+from evaluation.tradeoff import SERVED, Point, choose, named, points, rule
 from service.ablation.arms import BASELINE, QPRIME
 from service.ablation.asking import CHOOSING, REPORTING
 from service.ablation.judges import judge_table
@@ -111,7 +111,14 @@ def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
     sample, asking = measured.sample, _asking(measured)
 
     def curve(arm: str, part: str) -> list[Point]:
-        return points(lambda name, metric: sample.interval(f"{arm}/{part}: {name}", metric), asking.swept)
+        def of(name: str) -> str:
+            return f"{arm}/{part}: {name}"
+
+        return points(
+            lambda name, metric: sample.interval(of(name), metric),
+            lambda name, control, metric: sample.against(of(name), of(control), metric),
+            asking.swept,
+        )
 
     found.weights, found.rule = _choice(plan, {arm: curve(arm, CHOOSING) for arm in _ARMS})
     found.curve = curve(QPRIME, REPORTING)
@@ -131,8 +138,8 @@ def _choice(plan: Plan, curves: Mapping[str, Sequence[Point]]) -> tuple[dict[str
             f"λ = {own:g} is the build's own: without held-out impressions that have a satisfied click of known"
             " quality, and answers of known quality, there is nothing to choose it by."
         )
-    weights = {arm: choose(curve, plan.bound).parameter for arm, curve in curves.items()}
-    return weights, _rule(plan, weights)
+    chosen = {arm: choose(curve, plan.bound).parameter for arm, curve in curves.items()}
+    return {arm: weight or plan.config.quality_weight for arm, weight in chosen.items()}, _rule(plan, chosen)
 
 
 def _asking(measured: Measured) -> Asking:
@@ -144,10 +151,10 @@ def _blind(curve: Sequence[Point]) -> bool:
     return bool(np.isnan(curve[0].clicks.mean) or np.isnan(curve[0].reco_dcg.mean))
 
 
-def _rule(plan: Plan, weights: dict[str, float]) -> str:
-    chosen = ", ".join(f"λ = {weights[arm]:g} {words}" for arm, words in _ARMS.items())
+def _rule(plan: Plan, chosen: dict[str, float]) -> str:
+    own = f"the build's own λ = {plan.config.quality_weight:g}, since no λ's change cleared its interval,"
+    each = ", ".join(f"{f'λ = {chosen[arm]:g}' if chosen[arm] else own} {words}" for arm, words in _ARMS.items())
     return (
-        f"{chosen}: the most RecoDCG@5 among those that cost at most {plan.bound:.1%} of quality-filtered ClickNDCG@5,"
-        " and of expected CTR where it is known, against λ = 0; chosen for each bundle on one half of the held-out"
-        " pages over all seeds; the figures are of the other half."
+        f"{each}: {rule(plan.bound)}; chosen for each bundle on one half of the held-out pages over all seeds, by what"
+        " a site can observe; the figures are of the other half. No label of either half taught anything."
     )

@@ -35,7 +35,7 @@ def ablate(
     tables: Annotated[str, typer.Option(help="Which tables.")] = "1,2,3,5",
     most_pages: MostPages = None,
     quality_weight: Annotated[float | None, typer.Option(min=0, max=1, help="λ; chosen by rule if left out.")] = None,
-    bound: Annotated[float, typer.Option(min=0, max=1, help="The share of clicks that quality may cost.")] = 0.005,
+    bound: Annotated[float, typer.Option(min=0, max=1, help="Share of clicks that quality may cost at worst.")] = 0.005,
     satisfied_s: SatisfiedS = SATISFIED_S,
     work: Annotated[Path | None, typer.Option("--work", help="Where the arms are built; beside --out.")] = None,
 ) -> None:

@@ -48,7 +48,6 @@ def evaluate(
 ) -> None:
     """Measure recall@30, HR@5 and NDCG@5 of every path, stage 1 and the whole cascade; with --truth RecoDCG@5 too."""
     import orjson
-
     from rich.console import Console
 
     from corpus.report_screen import show as show_rows
@@ -63,7 +62,10 @@ def evaluate(
     opened = open_bundle(bundles, bundle)
     held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
     show_rows(held_out.report, Console(stderr=True))
-    quality = AnswerQuality(known, ClickRules.of(held_out, satisfied_s)) if known else None
+    reporting = held_out.reporting(opened.held_out_share)
+    if known and not reporting.pages:
+        raise typer.BadParameter("no page that was asked for reports quality: ask for more with --most-pages")
+    quality = AnswerQuality(known, ClickRules.of(reporting, satisfied_s), frozenset(reporting.pages)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
     contributions = Contributions() if paths else None
     popular = _popular(opened)

@@ -49,8 +49,12 @@ def open_log(
     until: datetime | None,
     most_pages: int | None,
     truth: Path | None,
+    held_out_share: float = 0.0,
 ) -> Log:
-    """Read the held-out log against the bundle's pages, and the truth. Raises InputError, and BadParameter for none."""
+    """Read the held-out log against the bundle's pages, and the truth. Raises InputError, and BadParameter for none.
+
+    With `held_out_share` the log is that of pages whose labels taught nothing.
+    """
     from corpus.visits import Sessions
     from evaluation.held_out import read_held_out
     from evaluation.truth import open_truth
@@ -60,12 +64,11 @@ def open_log(
     try:
         from_time = _utc(since) or _end(bundle)
         sessions = Sessions(**bundle.manifest.config.get("sessions", {}))
-        held_out = read_held_out(
-            pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts, sessions
-        )
+        held_out = read_held_out(pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts, sessions)
         known = open_truth(truth, pages, bundle.fragment_hosts) if truth else None
     finally:
         pages.close()
+    held_out = held_out.untaught(held_out_share)
     if most_pages is not None:
         held_out = held_out.sample(most_pages, bundle.manifest.seed)
     if not held_out.pages:

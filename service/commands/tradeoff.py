@@ -21,6 +21,9 @@ from service.commands.options import BundleName, Bundles, Config, Overrides, set
 from service.commands.recommend import patient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cascade.run import Cascade
     from evaluation.tradeoff import Point
 
 
@@ -31,7 +34,7 @@ def tradeoff(
     truth: Annotated[Path, typer.Option("--truth", help="Pairs with quality, or a simulated web's web.parquet.")],
     out: Annotated[Path, typer.Option("--out", help="The report: one HTML file.")],
     json: Annotated[Path | None, typer.Option("--json", help="Write the curve as JSON.")] = None,
-    bound: Annotated[float, typer.Option(min=0, max=1, help="The share of clicks that quality may cost.")] = 0.005,
+    bound: Annotated[float, typer.Option(min=0, max=1, help="Share of clicks that quality may cost at worst.")] = 0.005,
     since: Since = None,
     until: Until = None,
     most_pages: MostPages = None,
@@ -43,40 +46,49 @@ def tradeoff(
     """Sweep λ from clicks alone to quality alone, beside other blends, and choose by a stated rule."""
     import orjson
 
+    from corpus.label_roles import Role
     from evaluation.answer_quality import AnswerQuality, ClickRules
-    from evaluation.tradeoff import choose, sweep
+    from evaluation.tradeoff import SERVED, choose, rule, sweep
     from evaluation.tradeoff_report import html
+    from evaluation.truth import observable
     from ranking.blend import Blend
     from store.bundle import open_bundle
 
     settings = settings_of(config, [*patient(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
-    held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
+    share = opened.held_out_share
+    held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth, share)
     assert known is not None  # noqa: S101 - --truth is required
-    quality = AnswerQuality(known, ClickRules.of(held_out, satisfied_s))
+    choosing, reporting = (held_out.of_role(role, share, opened.manifest.seed) for role in (Role.CHOOSES, Role.REPORTS))
+    rules = ClickRules.of(choosing, satisfied_s)
+    judged, measured = AnswerQuality(observable(known), rules), AnswerQuality(known, rules)
     blend = Blend.load(opened.file("blend.json"))
-    points = over_pages(
-        "tradeoff",
-        bundles,
-        opened,
-        settings,
-        len(held_out.pages),
-        lambda cascade, progress: sweep(cascade, blend, held_out, quality, progress),
-    )
-    chosen = choose(points, bound)
-    facts = {"bundle": opened.name, "pages": len(held_out.pages), **quality.summary()}
-    out.write_text(html(f"Quality against clicks: {opened.name}", points, chosen, _rule(bound), facts))
+
+    async def swept(cascade: Cascade, progress: Callable[[int], None]) -> tuple[list[Point], list[Point]]:
+        first = await sweep(cascade, blend, choosing, judged, progress)
+        return first, await sweep(
+            cascade, blend, reporting, measured, lambda done: progress(len(choosing.pages) + done)
+        )
+
+    candidates, points = over_pages("tradeoff", bundles, opened, settings, len(held_out.pages), swept)
+    weight = choose(candidates, bound).parameter
+    chosen = next(point for point in points if point.strategy == SERVED and point.parameter == weight)
+    facts = {
+        "bundle": opened.name,
+        "pages": len(reporting.pages),
+        **measured.summary(),
+        "labels of these pages": "held out of training" if share else "may have taught: build with --until",
+        **{f"{name}, of the pages that chose λ": value for name, value in judged.summary().items()},
+    }
+    said = f"{rule(bound)}; chosen on {len(choosing.pages)} pages, and shown of {len(reporting.pages)} others"
+    if not weight:
+        said = f"no λ above 0 is {rule(bound).partition(': ')[2]}: more impressions may show one"
+    out.write_text(html(f"Quality against clicks: {opened.name}", points, chosen, said, facts))
     if json is not None:
-        curve = {**facts, "bound": bound, "chosen": chosen.as_dict(), "points": [point.as_dict() for point in points]}
+        curve: dict[str, object] = {**facts, "bound": bound, "rule": said, "chosen": chosen.as_dict()}
+        curve |= {"points": [p.as_dict() for p in points], "choosing": [p.as_dict() for p in candidates]}
         json.write_bytes(orjson.dumps(curve, option=orjson.OPT_INDENT_2))
-    _show(points, chosen, _rule(bound))
-
-
-def _rule(bound: float) -> str:
-    return (
-        f"the most RecoDCG@5 among the λ of the linear blend that cost at most {bound:.1%} of quality-filtered"
-        " ClickNDCG@5, and of expected CTR where it is known, against λ = 0"
-    )
+    _show(points, chosen, said)
 
 
 def _show(points: list[Point], chosen: Point, rule: str) -> None:

@@ -167,6 +167,13 @@ def test_rows_from_until_on_are_later_and_not_rejected(data: Path, out: Path) ->
     assert report.last == START
 
 
+def test_labels_that_have_a_time_are_cut_by_until(data: Path, out: Path) -> None:
+    rows = [{"url1": A, "url2": B, "quality": 3, "time": time} for time in ("2026-05-01", "2026-07-01", "")]
+    write(data / "labels.csv", rows)
+    report = read(data, out, until=datetime(2026, 6, 1, tzinfo=UTC)).tables["labels"]
+    assert (report.kept, report.later, report.rejected) == (2, 1, {})
+
+
 def test_a_naive_until_is_utc(data: Path, out: Path) -> None:
     write(data / "clicks.csv", [click(A, 0), click(B, 10)])
     assert read(data, out, until=datetime(2026, 6, 1, 0, 0, 5)).tables["clicks"].kept == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from corpus.label_roles import Role, teaches
 from corpus.report import Report
 from corpus.url import canonical, host_id, page_id
 from evaluation.bootstrap import Interval
@@ -154,3 +155,23 @@ def test_halves_share_no_page_and_lose_none() -> None:
     assert (len(first.pages), len(second.pages)) == (4, 3)
     assert sorted([*first.pages, *second.pages]) == list(pages)
     assert log.halves(seed=0)[0].pages == first.pages
+
+
+def numbered(pages: range) -> HeldOut:
+    steps = {page: np.array([page + 1], np.uint64) for page in pages}
+    return HeldOut(steps, {}, Report({}), Interval(0.0, 0.0, 0.0))
+
+
+def test_pages_that_choose_and_pages_that_report_are_apart_and_taught_nothing() -> None:
+    log = numbered(range(1, 400))
+    choosing, reporting = (set(log.of_role(role, 0.5, 0).pages) for role in (Role.CHOOSES, Role.REPORTS))
+    assert not choosing & reporting
+    assert choosing | reporting == set(log.untaught(0.5).pages)
+    assert not teaches(np.array(sorted(choosing | reporting), np.uint64), 0.5).any()
+    assert set(log.reporting(0.5).pages) == reporting
+
+
+def test_where_every_label_taught_all_pages_are_measured_and_others_choose() -> None:
+    log = numbered(range(1, 9))
+    assert log.untaught(0.0).pages == log.reporting(0.0).pages == log.pages
+    assert [len(log.of_role(role, 0.0, 0).pages) for role in (Role.CHOOSES, Role.REPORTS)] == [4, 4]

@@ -7,12 +7,16 @@ from evaluation.plot import Curve, Mark, plot
 from evaluation.tradeoff import Point, choose
 from evaluation.tradeoff_report import html
 
-NOWHERE = Interval(float("nan"), float("nan"), float("nan"))
+NAN = float("nan")
 
 
-def point(parameter: float, reco: float, clicks: float, strategy: str = "linear", ctr: float | None = None) -> Point:
-    expected = NOWHERE if ctr is None else Interval(ctr, ctr, ctr)
-    return Point(strategy, parameter, *(Interval(v, v - 1, v + 1) for v in (reco, clicks)), expected)
+def point(
+    parameter: float, reco: float, clicks: float, strategy: str = "linear", ctr: float = NAN, wide: float = 0.01
+) -> Point:
+    """Return a point against λ = 0 of 50 RecoDCG@5 and 60 of clicks; differences are known to `wide` either way."""
+    expected = Interval(ctr, ctr, ctr)
+    changes = (Interval(v, v - wide, v + wide) for v in (reco - 50, clicks - 60))
+    return Point(strategy, parameter, *(Interval(v, v - 1, v + 1) for v in (reco, clicks)), expected, *changes)
 
 
 CURVE = [point(0, 50, 60), point(0.1, 55, 61), point(0.3, 60, 59.8), point(0.5, 65, 58), point(1, 70, 40)]
@@ -24,14 +28,27 @@ def test_the_most_quality_within_the_bound_is_chosen() -> None:
     assert choose(CURVE, 1.0).parameter == 1
 
 
-def test_where_the_ctr_is_known_it_is_within_the_bound_too() -> None:
-    curve = [point(0, 50, 60, ctr=0.5), point(0.3, 55, 60, ctr=0.499), point(0.5, 60, 60, ctr=0.49)]
-    assert choose(curve, 0.005).parameter == 0.3
-    assert choose(curve, 0.05).parameter == 0.5
+def test_what_only_a_simulation_knows_chooses_nothing() -> None:
+    curve = [point(0, 50, 60, ctr=0.5), point(0.3, 55, 60, ctr=0.4), point(0.5, 60, 60, ctr=0.1)]
+    assert choose(curve, 0.005).parameter == 0.5
+
+
+def test_a_price_that_may_be_higher_than_the_bound_is_not_paid() -> None:
+    """Few impressions: the mean costs nothing, and its interval reaches a tenth of the clicks."""
+    assert choose([CURVE[0], point(0.3, 60, 60, wide=6)], 0.005).parameter == 0
+    assert choose([CURVE[0], point(0.1, 55, 60), point(0.3, 60, 61, wide=6)], 0.005).parameter == 0.1
+
+
+def test_quality_that_may_be_no_gain_is_no_reason_to_change() -> None:
+    assert choose([CURVE[0], point(0.3, 50.5, 61, wide=1)], 0.5).parameter == 0
+
+
+def test_what_was_not_measured_is_not_chosen() -> None:
+    assert choose([CURVE[0], point(0.3, NAN, 61), point(0.4, 60, NAN)], 0.5).parameter == 0
 
 
 def test_of_equal_points_the_smallest_weight_is_chosen() -> None:
-    assert choose([point(0.2, 50, 60), point(0, 50, 60), point(0.1, 50, 60)]).parameter == 0
+    assert choose([point(0.2, 52, 60), point(0, 50, 60), point(0.1, 52, 60)]).parameter == 0.1
 
 
 def test_other_strategies_are_shown_but_never_served() -> None:
@@ -63,3 +80,4 @@ def test_a_point_is_plain_json() -> None:
     stored = point(0.2, 50.12345, 60).as_dict()
     assert stored["reco_dcg"] == pytest.approx({"mean": 50.1234, "low": 49.1234, "high": 51.1235}, abs=1e-3)
     assert stored["ctr"] == {"mean": None, "low": None, "high": None}
+    assert stored["gain"] == pytest.approx({"mean": 0.1234, "low": 0.1134, "high": 0.1335}, abs=1e-3)

@@ -7,7 +7,7 @@ import pytest
 from corpus.schema import InputError
 from corpus.simulated_web.write import write
 from corpus.url import FRAGMENT_HOSTS, host_id, page_id, page_ids
-from evaluation.truth import JudgedPairs, SimulatedTruth, open_truth
+from evaluation.truth import JudgedPairs, SimulatedTruth, observable, open_truth
 from store.page_row import FACTS, PageText, pack
 from store.tables import LmdbTable, write_table
 
@@ -69,6 +69,24 @@ def test_a_simulated_web_knows_every_pair_and_agrees_with_what_it_wrote(table: L
     first, second = page_id(told[0]["url1"]), page_ids([told[0]["url2"]])
     assert 0 < truth.click_chance(first, second) < 1
     assert truth.click_chance(first, pages()) == 0
+
+
+def test_a_site_of_a_simulated_web_knows_its_judge_alone(table: LmdbTable, tmp_path: Path) -> None:
+    write(tmp_path / "web", 1_000, 200, seed=0)
+    truth = open_truth(tmp_path / "web/web.parquet", table, FRAGMENT_HOSTS)
+    judge = observable(truth)
+    told = pq.read_table(tmp_path / "web/truth.parquet").to_pandas().groupby("url1").first().reset_index()[:400]
+    asked = [(page_id(url1), page_ids([url2])) for url1, url2 in zip(told["url1"], told["url2"], strict=True)]
+    error = np.array([judge.quality(*pair)[0] - truth.quality(*pair)[0] for pair in asked])
+    assert 0.1 < np.abs(error).mean() < 0.5  # the noise of the model, cut at 0 and 4
+    assert [judge.quality(*pair)[0] for pair in asked[:9]] == [judge.quality(*pair)[0] for pair in asked[:9]]
+    assert np.isnan(judge.click_chance(*asked[0]))
+    assert np.isnan(judge.quality(page_id(A), page_ids([B]))).all()
+
+
+def test_what_people_judged_is_what_a_site_knows() -> None:
+    truth = JudgedPairs(pages(5), pages(7), np.array([1.0]))
+    assert observable(truth) is truth
 
 
 def test_a_simulated_web_says_that_it_does_not_know_other_pages(table: LmdbTable, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from llm_endpoint import Server, scored, serving
 
 from configs.reading import SettingsError
+from corpus.label_roles import Role, roles
 from pipeline.config import BuildConfig, LabelsConfig
 from pipeline.events import SET_ASIDE, label_events
 from pipeline.examples import labels as learnt_labels
@@ -37,6 +39,27 @@ def work(tiny, tmp_path: Path, **changes: object) -> Work:
     directory = tmp_path / "labels"
     directory.mkdir()
     return Work(with_model(BuildConfig(labels=chosen)), directory, tiny.work)
+
+
+def test_no_label_of_a_page_that_is_measured_teaches(tiny, tmp_path: Path) -> None:
+    held_out = work(tiny, tmp_path, judged=400)
+    held_out = replace(held_out, config=held_out.config.model_copy(update={"measured": True}), root=tmp_path / "root")
+    shutil.copytree(tiny.work, held_out.root, symlinks=True)
+    pages = pq.read_table(held_out.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    given = {"page1": pages, "page2": pages[::-1], "quality": np.full(len(pages), 2.0, np.float32)}
+    pq.write_table(pa.table({**given, "source": ["people"] * len(pages)}), held_out.of("read") / "labels.parquet")
+    figures = labels(held_out)
+    table = pq.read_table(tmp_path / "labels/labels.parquet")
+    taught = roles(pages, 0.5) == Role.TEACHES
+    assert (roles(table["page1"].to_numpy(), 0.5) == Role.TEACHES).all()
+    assert (figures["given"], figures["held_out"]) == (int(taught.sum()), int((~taught).sum()))
+    assert {*table["source"].to_pylist()} == {"input", "rubric"}
+    assert figures["judged"] > 200  # held-out pages do not use up the judge's budget
+
+
+def test_a_build_that_serves_learns_from_every_label(tiny) -> None:
+    assert not tiny.bundle.manifest.config["measured"]
+    assert tiny.bundle.held_out_share == 0
 
 
 def test_the_rubric_labels_unless_told_otherwise(tiny, tmp_path: Path, endpoint: Server) -> None:

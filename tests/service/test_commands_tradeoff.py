@@ -55,6 +55,16 @@ def test_tradeoff_writes_the_curve_and_chooses_a_weight(tiny, truth: Path, tmp_p
     assert "<svg" in page.read_text()
 
 
+def test_tradeoff_chooses_on_other_pages_than_it_shows(tiny, truth: Path, tmp_path: Path) -> None:
+    done = measured(tiny, "tradeoff", tmp_path / "curve.json", "--truth", truth, "--out", tmp_path / "report.html")
+    assert done.exit_code == 0, done.output
+    curve = orjson.loads((tmp_path / "curve.json").read_bytes())
+    assert curve["measured_pages"] == curve["pages"] == 15
+    assert curve["measured_pages, of the pages that chose λ"] == 15
+    assert curve["points"] != curve["choosing"]
+    assert curve["labels of these pages"] == "may have taught: build with --until"
+
+
 def test_a_curve_without_impressions_is_one_clear_line(tiny, truth: Path, tmp_path: Path) -> None:
     nothing = tmp_path / "impressions.csv"
     nothing.write_text("impression,time,url1,url2,position,clicked\n")
