@@ -11,14 +11,15 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from corpus.identity import merge_spellings, number_urls, settle
 from corpus.page_facts import PAGES, describe
 from corpus.report import Report
 from corpus.scan import Source, load, quoted
 from corpus.schema import TABLES, InputError
 from corpus.sources import check_files, find, inspect
-from corpus.staging import forget_unknown_urls, number_urls, stage, stage_nothing
+from corpus.staging import stage, stage_nothing
 from corpus.tally import tally, write_rejected
-from corpus.url import FRAGMENT_HOSTS
+from corpus.url_rules import RULES, UrlRules
 
 _PAGES_AT_ONCE = 8192
 
@@ -47,13 +48,13 @@ def read(
     data: Path | Mapping[str, Path],
     out: Path,
     until: datetime | None = None,
-    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+    rules: UrlRules = RULES,
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 
     `data` is a directory, or a file for each table. Rows whose time is not before `until` (UTC when naive) are
-    left out. On `fragment_hosts` a fragment is part of a page's URL. A table that was not given is written without
-    rows. Every rejected row goes to `rejected.jsonl`.
+    left out. URLs are spelt by `rules`; one that no page has is the only page at its address. A table that was not
+    given is written without rows. Every rejected row goes to `rejected.jsonl`.
     Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
     """
     files = find(data) if isinstance(data, Path) else dict(data)
@@ -66,7 +67,7 @@ def read(
         closing(_connect(Path(working))) as connection,
     ):
         sources = _opened(connection, files)
-        number_urls(connection, sources.values(), fragment_hosts)
+        number_urls(connection, sources.values(), rules)
         for table in TABLES:
             if table.name not in sources:
                 stage_nothing(connection, table)
@@ -74,7 +75,8 @@ def read(
             with _named(files[table.name]):
                 stage(connection, sources[table.name], until)
             if table.name == "pages":
-                forget_unknown_urls(connection)
+                merge_spellings(connection)
+                settle(connection)
         report = tally(connection, sources.values())
         _check_pages(report, files["pages"])
         _write_pages(connection, out / "pages.parquet")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
-from corpus.url import FRAGMENT_HOSTS
+from corpus.url_rules import RULES, UrlRules
 from evaluation.bootstrap import Interval
 from evaluation.clicks import click_through_rate
 from store.page_row import read_text
@@ -72,12 +72,12 @@ def read_held_out(
     impressions: Path | None,
     since: datetime | None,
     until: datetime | None,
-    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+    rules: UrlRules = RULES,
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 
     Sessions count that began at or after `since`, impressions at or after it; rows from `until` on do not.
-    `fragment_hosts` are those that the bundle was built with.
+    `rules` are those that the bundle was built with.
     """
     with TemporaryDirectory(prefix="onward-held-out-") as name:
         directory = Path(name)
@@ -85,7 +85,7 @@ def read_held_out(
         files = {"pages": directory / "bundle.parquet", "clicks": clicks}
         if impressions is not None:
             files["impressions"] = impressions
-        report = read(files, directory, until, fragment_hosts)
+        report = read(files, directory, until, rules)
         shown, rate = _impressions(directory / "impressions.parquet", since)
         return HeldOut(_steps(directory / "clicks.parquet", since), shown, report, rate)
 

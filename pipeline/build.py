@@ -21,9 +21,11 @@ from pipeline.step import Runner, Step, hash_files
 from ranking.features import STAGE1, STAGE2
 from recall.paths import TABLES
 from recall.popular.lookup import OVERALL
+from store.addresses import FILE as ADDRESSES
 from store.bundle import Bundle, BundleError, Manifest, bundle_name, current_name, open_bundle, point_current, publish
 from store.page_row import PageText, read_text
 from store.room import room_on
+from store.sites import FILE as SITES
 from store.tables import LmdbTable
 
 WORK, BUILDING = "work", ".building"
@@ -68,8 +70,12 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
     )  # fmt: skip
     return [
         Step(
-            "read", log.reader(data, until), config=("examples", "fragment_hosts"),
-            code=("corpus.page_facts", "corpus.reader", "corpus.text", "corpus.url"), seeded=False,
+            "read", log.reader(data, until), config=("examples", "fragment_hosts", "tracking_parameters"),
+            code=(
+                "corpus.identity", "corpus.language_tags", "corpus.page_facts", "corpus.reader", "corpus.text", "corpus.url",
+                "corpus.url_rules", "corpus.tracking_parameters",
+            ),
+            seeded=False,
         ),
         Step(
             "text", text.text, after=("read",), config=("text",), code=(
@@ -83,7 +89,8 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
             code=("corpus.counts", "recall.coclick.build", "pipeline.log"), seeded=False,
         ),
         Step(
-            "pages", log.pages, after=(*counted, "text"), code=("store.page_row", "recall.popular.build"), seeded=False,
+            "pages", log.pages, after=(*counted, "text"), code=("store.addresses", "store.page_row", "store.sites", "recall.popular.build"),
+            seeded=False,
         ),
         Step(
             "coclick", log.coclicks, after=(*counted, "text"), config=("coclick", "engine"),
@@ -197,6 +204,8 @@ def _publish(bundles: Path, runner: Runner) -> Bundle:
 
 #: Path in the bundle -> path under the work directory.
 _FILES = {
+    ADDRESSES: "pages/addresses.lmdb",
+    SITES: "pages/sites.txt",
     "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
     "tables/popular.lmdb": f"pages/{ALL}/popular.lmdb",
     "tables/coclick.lmdb": f"coclick/{ALL}/coclick.lmdb",
@@ -232,12 +241,14 @@ def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> M
     tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
     rows = {table: len(opened) for table, opened in tables.items()}
     rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
+    rows["addresses"] = figures["pages"]["addresses"]
     return Manifest(
         name=name,
         created=created,
         git_commit=_git_commit(),
         seed=runner.config.seed,
         config=runner.config.model_dump(mode="json"),
+        url_rules=runner.config.url_rules,
         data={"tables": read["tables"], **split},
         features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
         dimensions={"cf": runner.config.cf.dimension, "two_tower": runner.config.two_tower.dimension},

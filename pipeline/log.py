@@ -22,7 +22,9 @@ from pipeline.step import Work
 from recall.cf import build as cf
 from recall.coclick import build as coclick
 from recall.popular import build as popular
+from store.addresses import write_addresses
 from store.page_row import FACTS, PageText, language_code, pack
+from store.sites import write_sites
 from store.tables import write_table
 
 PAST, ALL = "past", "all"
@@ -33,7 +35,7 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
     """Return the step that checks the input tables and splits time."""
 
     def step(work: Work) -> dict[str, object]:
-        report = read(data, work.directory, until, frozenset(work.config.fragment_hosts)).as_dict()
+        report = read(data, work.directory, until, work.config.url_rules).as_dict()
         split = _split(work.directory, work.config.examples.label_share)
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}
@@ -94,7 +96,9 @@ def pages(work: Work) -> dict[str, object]:
         write_table(out / "pages.lmdb", rows)
         write_table(out / "popular.lmdb", popular.build(facts["page"], facts["host"], facts["clicks_all"]))
         np.save(out / "facts.npy", facts)
-    return {"pages": len(table)}
+    written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
+    write_sites(work.directory / "sites.txt", table["url"].to_pylist())
+    return {"pages": len(table), "addresses": written}
 
 
 def coclicks(work: Work) -> dict[str, object]:

@@ -9,7 +9,8 @@ from service.answer import Ask
 from service.door import Door
 from service.live import Live
 from service.metrics import Metrics
-from service.recommender import ClientError, Recommender
+from service.asking import ClientError
+from service.recommender import Recommender
 from service.settings import Settings
 from service.swap.swaps import Refusal, Swaps
 

@@ -18,7 +18,8 @@ from service.answer import MAX_BATCH, Answer, Ask
 from service.edge import request_id
 from service.gateway import Gateway
 from service.pb import recommender_pb2 as pb
-from service.recommender import ClientError, FieldError, recommend_each
+from service.asking import ClientError, FieldError
+from service.recommender import recommend_each
 from service.refusal import Refusal
 from service.schema import read_ask
 

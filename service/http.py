@@ -18,7 +18,8 @@ from service.gateway import Gateway
 from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
-from service.recommender import ClientError, recommend_each
+from service.asking import ClientError
+from service.recommender import recommend_each
 from service.refusal import Refusal
 from service.schema import (
     AnswerBody,

@@ -13,6 +13,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from corpus.language_tags import LanguageTagError, language_of
+
 #: Facts of a page. Counts are of the log up to the bundle's date; 1, 7 and 28 are days.
 FACTS = np.dtype(
     [
@@ -20,7 +22,7 @@ FACTS = np.dtype(
         ("host", "<u8"),  # corpus.url.host_id
         ("address", "<u8"),  # corpus.url.address_key: equal for spellings of one address
         ("fingerprint", "<u8"),  # simhash of the text, 0 without text; near-duplicates differ in few bits
-        ("language", "<u2"),  # two ASCII letters, 0 when unknown
+        ("language", "<u2"),  # language_code, 0 when unknown
         ("spam", "<u2"),  # 1 when the offline spam rules fired
         ("clicks_1", "<u4"),
         ("clicks_7", "<u4"),
@@ -38,6 +40,9 @@ FACTS = np.dtype(
 )
 
 
+_BEFORE_A = ord("a") - 1
+
+
 class PageText(NamedTuple):
     """What a reader sees of a page."""
 
@@ -48,11 +53,18 @@ class PageText(NamedTuple):
 
 
 def language_code(language: str) -> int:
-    """Return a language tag's first two letters as a number, 0 for anything else: `en-GB` and `en` are one."""
-    letters = language[:2].lower()
-    if len(letters) != 2 or not letters.isascii() or not letters.isalpha():
+    """Return the code of a tag's language (`corpus.language_tags`) as a 16-bit number, 0 when it has none.
+
+    Its two or three letters are the digits of a number to the base of 27, `a` being 1.
+    """
+    try:
+        letters = language_of(language)
+    except LanguageTagError:
         return 0
-    return int.from_bytes(letters.encode(), "little")
+    number = 0
+    for letter in letters:
+        number = 27 * number + ord(letter) - _BEFORE_A
+    return number
 
 
 def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:

@@ -58,8 +58,8 @@ def open_log(
     pages = LmdbTable(bundle.file("tables/pages.lmdb"))
     try:
         from_time = _utc(since) or _end(bundle)
-        held_out = read_held_out(pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts)
-        known = open_truth(truth, pages, bundle.fragment_hosts) if truth else None
+        held_out = read_held_out(pages, clicks, impressions, from_time, _utc(until), bundle.url_rules)
+        known = open_truth(truth, pages, bundle.url_rules) if truth else None
     finally:
         pages.close()
     if most_pages is not None:
