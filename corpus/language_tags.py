@@ -9,7 +9,7 @@ from langcodes import standardize_tag
 from langcodes.data_dicts import MACROLANGUAGES
 
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*")
-_NONE = frozenset("und mul zxx mis root".split())  # unknown, several, none, not coded
+_NONE = frozenset({"und", "mul", "zxx", "mis"})  # unknown, several, none, not coded
 # Both written forms of Norwegian are read by all; Filipino is the standard form of Tagalog.
 _READ_AS = {"nb": "no", "nn": "no", "fil": "tl"}
 

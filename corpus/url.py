@@ -32,13 +32,14 @@ _DEFAULT_DOCUMENT = re.compile(
 )
 _PATH_SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/]*")
 #: Parameters that are passed over where addresses are compared: they name a page on some sites only.
-_PASSED_OVER = frozenset("ref ref_ referer referrer source via phpsessid jsessionid".split())
+_PASSED_OVER = frozenset({"ref", "ref_", "referer", "referrer", "source", "via", "phpsessid", "jsessionid"})
 
 # What a page's sub-pages add to its address: its further pages, its comments, its print and AMP views.
-_SUB_PAGES = frozenset("comment comments amp print all".split())
+_SUB_PAGES = frozenset({"comment", "comments", "amp", "print", "all"})
 _NUMBERED = re.compile(r"(?:page|seite|p)\d+")
-_NUMBERED_BELOW = frozenset("page seite p".split())
-_VIEWS = frozenset("page paged p start offset view print amp sort order replytocom comment comments".split())
+_NUMBERED_BELOW = frozenset({"page", "seite", "p"})
+_VIEW_LIST = "page paged p start offset view print amp sort order replytocom comment comments"
+_VIEWS = frozenset(_VIEW_LIST.split())
 
 
 class InvalidURL(ValueError):

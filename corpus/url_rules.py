@@ -13,7 +13,7 @@ FRAGMENT_HOSTS = ("docs.python.org",)
 
 @dataclass(frozen=True)
 class UrlRules:
-    """The rules by which the tables of a bundle spell URLs; serving follows them. `corpus.url.rules_of` makes others."""
+    """How the tables of a bundle spell URLs, and so serving too; `corpus.url.rules_of` makes a site's own."""
 
     fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # as `site` spells them
     tracking_parameters: tuple[str, ...] = TRACKING_PARAMETERS  # as the list spells them

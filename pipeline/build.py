@@ -72,8 +72,8 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         Step(
             "read", log.reader(data, until), config=("examples", "fragment_hosts", "tracking_parameters"),
             code=(
-                "corpus.identity", "corpus.language_tags", "corpus.page_facts", "corpus.reader", "corpus.text", "corpus.url",
-                "corpus.url_rules", "corpus.tracking_parameters",
+                "corpus.identity", "corpus.language_tags", "corpus.page_facts", "corpus.reader", "corpus.text",
+                "corpus.tracking_parameters", "corpus.url", "corpus.url_rules",
             ),
             seeded=False,
         ),
@@ -89,8 +89,8 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
             code=("corpus.counts", "recall.coclick.build", "pipeline.log"), seeded=False,
         ),
         Step(
-            "pages", log.pages, after=(*counted, "text"), code=("store.addresses", "store.page_row", "store.sites", "recall.popular.build"),
-            seeded=False,
+            "pages", log.pages, after=(*counted, "text"),
+            code=("store.addresses", "store.page_row", "store.sites", "recall.popular.build"), seeded=False,
         ),
         Step(
             "coclick", log.coclicks, after=(*counted, "text"), config=("coclick", "engine"),

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from service import problems
 from service.answer import Answer, Ask
+from service.asking import ClientError
 from service.at_once import AtOnce
 from service.door import CALLER, Doorkeeper
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
@@ -18,7 +19,6 @@ from service.gateway import Gateway
 from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
-from service.asking import ClientError
 from service.recommender import recommend_each
 from service.refusal import Refusal
 from service.schema import (

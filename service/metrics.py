@@ -49,6 +49,7 @@ class Metrics:
         self.tasks = Gauge("onward_tasks", "Tasks of the event loop", registry=registry)
         self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
+        self.address_bytes = Gauge("onward_address_bytes", "Bytes held by URLs and their pages", registry=registry)
 
         self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
         self.refused_bundles = Counter(

@@ -49,6 +49,7 @@ class Recommender:
         )
         self._gate = Gate(settings.overload, settings.budget_ms / 1e3, self.metrics)
         self.metrics.cache_bytes.set_function(lambda: self._cache.bytes)
+        self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
 
     async def recommend(self, ask: Ask) -> Answer:
         """Return the pages worth reading after `ask.url1`: whole or degraded. Raises ClientError and Refusal."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from corpus.url import address_key, canonical, page_id
@@ -16,6 +17,11 @@ from store.tables import LmdbTable, write_table
 
 #: Where a bundle has its addresses: beside its tables, which are read from Redis too.
 FILE = "identity/addresses.lmdb"
+
+
+_KEPT_BYTES = 4_000_000  # of URLs that were located lately, a process: some thousands
+_LONGEST_KEPT = 512  # characters; longer ones are hardly asked for twice
+_OBJECTS = 400  # bytes of the objects that an entry is made of, without their letters
 
 
 class Located(NamedTuple):
@@ -32,9 +38,27 @@ class Addresses:
         self._addresses = addresses  # address key -> PageId, of addresses with one page
         self._pages = pages
         self._rules = rules
+        self._kept: LRUCache[str, Located] = LRUCache(_KEPT_BYTES, _entry_bytes)
 
     def locate(self, url: str) -> Located:
         """Return the page that a URL names. Raises InvalidURL."""
+        located = self._kept.get(url)
+        if located is None:
+            located = self._find(url)
+            if len(url) <= _LONGEST_KEPT and url.isascii():
+                self._kept[url] = located
+        return located
+
+    def page(self, url: str) -> int:
+        """Return the PageId of the page that a URL names. Raises InvalidURL."""
+        return self.locate(url).page
+
+    @property
+    def kept_bytes(self) -> int:
+        """The memory that URLs and their pages are kept in, at most."""
+        return int(self._kept.currsize)
+
+    def _find(self, url: str) -> Located:
         spelt = canonical(url, self._rules)
         exact, sole = page_id(spelt), self._addresses.get(address_key(spelt))
         page = exact if sole is None else int.from_bytes(sole, "little")
@@ -43,12 +67,6 @@ class Addresses:
         row = self._pages.get(page)
         return Located(spelt, exact) if row is None else Located(read_text(row).url, page)
 
-    def page(self, url: str) -> int:
-        """Return the PageId of the page that a URL names; cheaper than `locate`. Raises InvalidURL."""
-        spelt = canonical(url, self._rules)
-        sole = self._addresses.get(address_key(spelt))
-        return page_id(spelt) if sole is None else int.from_bytes(sole, "little")
-
     def __len__(self) -> int:
         return len(self._addresses)
 
@@ -56,6 +74,10 @@ class Addresses:
         """Release the memory maps."""
         self._addresses.close()
         self._pages.close()
+
+
+def _entry_bytes(located: Located) -> int:
+    return _OBJECTS + _LONGEST_KEPT + len(located.url)
 
 
 def open_addresses(bundle: Bundle) -> Addresses:

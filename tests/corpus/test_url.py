@@ -228,9 +228,12 @@ def test_what_advertisers_and_newsletters_add_is_dropped(name: str) -> None:
     assert canonical(f"https://example.org/a?{name.upper()}") == "https://example.org/a"
 
 
+_KEPT = "id p page q ref source src s v cid sid tag from lang sc_lang mc hs pk at spm_id trk mbid igs gadget utm"
+
+
 @pytest.mark.parametrize(
     "name",
-    "id p page q ref source src s v cid sid tag from lang sc_lang mc hs pk at spm_id trk mbid igs gadget utm".split(),
+    _KEPT.split(),
 )
 def test_parameters_that_may_name_a_page_are_kept(name: str) -> None:
     assert canonical(f"https://example.org/a?{name}=1") == f"https://example.org/a?{name}=1"

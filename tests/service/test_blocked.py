@@ -15,6 +15,7 @@ from corpus.url_rules import RULES
 from service.blocked import Blocked, blocked
 from service.settings import read_settings
 from store.addresses import Addresses, write_addresses
+from store.page_row import FACTS, PageText, pack
 from store.sites import write_sites
 from store.tables import LmdbTable, write_table
 
@@ -29,7 +30,10 @@ def what(tmp_path: Path, **entries: list[str]) -> Blocked:
     settings = read_settings(None, overrides, {})
     keys = np.array([address_key(url) for url in PAGES], np.uint64)
     write_addresses(tmp_path / "addresses.lmdb", keys, page_ids(PAGES))
-    write_table(tmp_path / "pages.lmdb", [])
+    rows = [
+        (page_id(url), pack(np.zeros(1, FACTS)[0], np.empty(0, np.uint32), PageText(url, "", "", ""))) for url in PAGES
+    ]
+    write_table(tmp_path / "pages.lmdb", rows)
     write_sites(tmp_path / "sites.txt", PAGES)
     addresses = Addresses(LmdbTable(tmp_path / "addresses.lmdb"), LmdbTable(tmp_path / "pages.lmdb"), RULES)
     try:

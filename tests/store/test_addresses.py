@@ -70,6 +70,18 @@ def test_urls_are_spelt_by_the_bundles_rules(addresses) -> None:
     assert addresses([A], "partner*").page(f"{A}&partner_id=2") == page_id(A)
 
 
+def test_what_is_kept_of_urls_is_bounded_in_bytes(addresses) -> None:
+    known = addresses([A])
+    for number in range(6000):
+        known.locate(f"{A}&ref={number:0>460}")  # all of them spellings of one page
+    assert 3_000_000 < known.kept_bytes <= 4_000_000
+    before = known.kept_bytes
+    known.locate(f"{A}&ref={'x' * 1500}")
+    known.locate(f"{A}&ref={'ü' * 300}")
+    assert known.kept_bytes == before
+    assert known.locate(A) == Located(A, page_id(A))
+
+
 def test_what_names_no_page_is_an_error(addresses) -> None:
     known = addresses([A])
     for read in (known.locate, known.page):
