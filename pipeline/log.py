@@ -40,7 +40,8 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}
         rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
-        return {**rows, "rejected": rejected, "tables": report, **split}
+        respelt = sum(table["respelt"] for table in report.values())
+        return {**rows, "respelt": respelt, "rejected": rejected, "tables": report, **split}
 
     return step
 

@@ -58,6 +58,17 @@ async def test_every_spelling_of_a_pages_address_shares_its_answer(make, spellin
     assert (first.url1, first.degraded, small.coclick.calls) == (URL1, (), 1)
 
 
+async def test_the_memory_of_urls_is_in_the_figures(make) -> None:
+    small = make()
+    await small.recommender.recommend(Ask(URL1))
+    (line,) = [
+        line
+        for line in small.recommender.metrics.text().decode().splitlines()
+        if line.startswith("onward_address_bytes ")
+    ]
+    assert 0 < float(line.split()[1]) == small.recommender.live.bundle.addresses.kept_bytes
+
+
 async def test_spellings_of_a_language_share_an_answer_and_a_bad_tag_is_named(make) -> None:
     small = make()
     first = await small.recommender.recommend(Ask(URL1, language="nb-NO"))
