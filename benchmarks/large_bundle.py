@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.url import address_key, canonical, host_id, page_id
+from corpus.url import address_key, canonical, host_id, page_id, page_ids
 from ranking.cross_encoder import page_states
 from ranking.cross_encoder.pairs import PAGES
 from recall import ann
@@ -27,7 +27,11 @@ from recall.coclick import row as coclick_row
 from recall.popular import build as popular
 from recall.qprime import row as qprime_row
 from store import page_row
+from store.addresses import FILE as ADDRESSES
+from store.addresses import write_addresses
 from store.bundle import MANIFEST, Bundle, bundle_name, open_bundle, publish
+from store.sites import FILE as SITES
+from store.sites import write_sites
 from store.tables import LmdbTable, write_table
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
@@ -68,6 +72,7 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
         "coclick": write_table(building / "tables/coclick.lmdb", _coclick(rows["coclick"], copies)),
         "qprime": write_table(building / "tables/qprime.lmdb", _qprime(rows["qprime"], copies)),
         "popular": write_table(building / "tables/popular.lmdb", _popular(building)),
+        "addresses": _addresses(building, [url for copy in copies for url in copy.urls]),
         **{path: len(index) for path, index in indexes.items()},
     }
     _page_states(building, source.manifest.config)
@@ -113,6 +118,12 @@ def _popular(building: Path) -> Iterator[tuple[int, bytes]]:
     facts = page_row.read_facts([row for _, row in pages.items()])
     pages.close()
     yield from popular.build(facts["page"], facts["host"], facts["clicks_all"])
+
+
+def _addresses(building: Path, urls: list[str]) -> int:
+    write_sites(building / SITES, urls)
+    keys = np.array([address_key(url) for url in urls], np.uint64)
+    return write_addresses(building / ADDRESSES, keys, page_ids(urls))
 
 
 def _page_states(building: Path, config: dict[str, Any]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pyarrow as pa
 
 from corpus.entities import unescaped
+from corpus.language_tags import LanguageTagError, language_of
 from corpus.text import clean, detect_languages, fingerprints, is_adult, is_spam
 from corpus.url import address_key, host_id
 
@@ -17,7 +16,7 @@ PAGES = pa.schema(
         ("url", pa.string()),  # canonical
         ("title", pa.string()),
         ("snippet", pa.string()),
-        ("language", pa.string()),  # two letters, '' when unknown
+        ("language", pa.string()),  # corpus.language_tags.language_of, '' when unknown
         ("body", pa.string()),
         ("published", pa.timestamp("us", "UTC")),  # may be null
         ("host", pa.uint64()),  # corpus.url.host_id
@@ -27,8 +26,6 @@ PAGES = pa.schema(
         ("adult", pa.bool_()),
     ]
 )
-
-_LANGUAGE_TAG = re.compile(r"([A-Za-z]{2})(?:[-_].*)?", re.DOTALL)
 
 
 def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -55,10 +52,16 @@ def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _languages(given: list[str], texts: list[str]) -> list[str]:
-    """Return each page's language in two letters: `en-GB` is `en`; what is no such tag is told by the text."""
-    tags = [_LANGUAGE_TAG.fullmatch(tag) for tag in given]
-    unknown = [row for row, tag in enumerate(tags) if tag is None]
-    languages = [tag[1].lower() if tag else "" for tag in tags]
+    """Return the code of each page's language; where the tag names none, it is told by the text."""
+    languages = [_language(tag) for tag in given]
+    unknown = [row for row, language in enumerate(languages) if not language]
     for row, language in zip(unknown, detect_languages([texts[row] for row in unknown]), strict=True):
-        languages[row] = language
+        languages[row] = _language(language)
     return languages
+
+
+def _language(tag: str) -> str:
+    try:
+        return language_of(tag)
+    except LanguageTagError:
+        return ""

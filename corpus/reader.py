@@ -11,16 +11,17 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from corpus.identity import merge_spellings, number_urls, settle
 from corpus.input_files import Found, Parts, look, named_tables
 from corpus.page_facts import PAGES, describe
 from corpus.report import Report
 from corpus.scan import Source, quoted
 from corpus.schema import TABLES, InputError
 from corpus.sources import Opened, inspect, loaded, unreadable
-from corpus.staging import forget_unknown_urls, number_urls, reject_repeats, stage, stage_nothing
+from corpus.staging import reject_repeats, stage, stage_nothing
 from corpus.stray_times import reject_strays
 from corpus.tally import collisions, tally, write_rejected
-from corpus.url import FRAGMENT_HOSTS
+from corpus.url_rules import RULES, UrlRules
 from corpus.visits import Sessions, dates_alone, part_visits
 
 _PAGES_AT_ONCE = 8192
@@ -50,14 +51,14 @@ def read(
     data: Path | Mapping[str, Path],
     out: Path,
     until: datetime | None = None,
-    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+    rules: UrlRules = RULES,
     sessions: Sessions = Sessions(),  # noqa: B008 - frozen
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 
     `data` is a directory, or a file for each table. Rows whose time is not before `until` (UTC when naive) are
-    left out. On `fragment_hosts` a fragment is part of a page's URL. A table that was not given is written without
-    rows. Every rejected row goes to `rejected.jsonl`.
+    left out. URLs are spelt by `rules`; one that no page has is the only page at its address. A table that was not
+    given is written without rows. Every rejected row goes to `rejected.jsonl`.
     Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
     """
     found = look(data) if isinstance(data, Path) else Found(dict(named_tables(data)), ())
@@ -70,7 +71,7 @@ def read(
     ):
         opened = _opened(connection, found.tables, Path(working))
         sources = {name: table.source for name, table in opened.items()}
-        number_urls(connection, sources.values(), fragment_hosts)
+        number_urls(connection, sources.values(), rules)
         _stage(connection, sources, until, sessions)
         notes = {name: table.notes for name, table in opened.items()}
         if "impressions" in sources:
@@ -96,7 +97,8 @@ def _stage(
             stage(connection, sources[table.name], until)
         if table.name == "pages":
             reject_repeats(connection, table)
-            forget_unknown_urls(connection)
+            merge_spellings(connection)
+            settle(connection)
     reject_strays(connection, [name for name in ("clicks", "impressions") if name in sources])
     for table in TABLES[1:]:
         if table.name in sources:

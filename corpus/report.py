@@ -30,6 +30,7 @@ class TableReport:
     kept: int
     later: int = 0  # left out by `until`
     reloads: int = 0  # one page twice in a row within a session
+    respelt: int = 0  # of the kept: rows with a URL that is another spelling of its page's
     rejected: Mapping[str, Rejected] = field(default_factory=dict)  # by reason
     first: datetime | None = None  # of the kept rows
     last: datetime | None = None

@@ -1,22 +1,16 @@
-"""Stages a source in the working database: values cast, URLs numbered, and what is wrong with each row."""
+"""Stages a source in the working database: values cast, URLs joined to their pages, and what is wrong with each row."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import duckdb
-import pyarrow as pa
 
 from corpus.casting import SQL_TYPES, blank, problems, value
-from corpus.entities import unescaped
 from corpus.scan import Source
 from corpus.schema import Kind, Table
-from corpus.url import InvalidURL, canonical, page_id
-
-_URLS_AT_ONCE = 50_000
 
 # Of two rows for one thing the first stays; but a click is never lost to its own impression.
 _SAME = {
@@ -24,37 +18,6 @@ _SAME = {
     "impressions": "PARTITION BY impression, url1_page, url2_page ORDER BY clicked DESC, ordinal",
 }
 _SLACK = timedelta(days=1)  # for clocks and zones; what is dated later was never logged
-
-
-def number_urls(
-    connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], fragment_hosts: frozenset[str]
-) -> None:
-    """Make the table `urls`: each distinct spelling once, with its canonical URL and PageId (null when invalid)."""
-    connection.execute("CREATE TABLE urls (raw VARCHAR, url VARCHAR, page UBIGINT, known BOOLEAN DEFAULT true)")
-    spellings = " UNION ALL ".join(
-        f"SELECT {value(column, source.found[column.name])} AS raw FROM {source.view}"
-        for source in sources
-        for column in source.table.of(Kind.URL)
-        if column.name in source.found
-    )
-    writer = connection.cursor()
-    for batch in connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(
-        _URLS_AT_ONCE
-    ):
-        raw = batch["raw"].to_pylist()
-        urls = [_canonical(url, fragment_hosts) for url in raw]
-        pages = pa.array([None if url is None else page_id(url) for url in urls], pa.uint64())
-        writer.register("numbered", pa.table({"raw": raw, "url": pa.array(urls, pa.string()), "page": pages}))
-        writer.execute("INSERT INTO urls (raw, url, page) FROM numbered")
-        writer.unregister("numbered")
-    writer.close()
-
-
-def _canonical(url: str, fragment_hosts: frozenset[str]) -> str | None:
-    try:
-        return canonical.__wrapped__(unescaped(url), fragment_hosts)  # each spelling comes once: nothing to remember
-    except InvalidURL:
-        return None
 
 
 def stage(connection: duckdb.DuckDBPyConnection, source: Source, until: datetime | None) -> None:
@@ -90,13 +53,8 @@ def stage_nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     connection.execute(f"CREATE TEMP VIEW kept_{table.name} AS SELECT 0 AS ordinal, {columns} WHERE false")
 
 
-def forget_unknown_urls(connection: duckdb.DuckDBPyConnection) -> None:
-    """Mark the URLs that no kept page has: what comes after the pages speaks of those alone."""
-    connection.execute("UPDATE urls SET known = false WHERE page NOT IN (SELECT url_page FROM kept_pages)")
-
-
 def _numbered(source: Source) -> str:
-    """Return SQL for the source's rows with values cast, `<column>_blank`, and for URLs `_page`, `_known`, `_url`."""
+    """Return SQL for the source's rows with values cast, `<column>_blank`, and for URLs what `urls` has of them."""
     values = ", ".join(
         f"{value(c, source.found[c.name], source.units.get(c.name))} AS {c.name}, {blank(c, source.found[c.name])} AS {c.name}_blank"
         if c.name in source.found
@@ -106,10 +64,8 @@ def _numbered(source: Source) -> str:
     joined = source.table.of(Kind.URL)
     kept = ", ".join(c.name for c in source.table.columns if c.kind is not Kind.URL)
     flags = ", ".join(f"{c.name}_blank" for c in source.table.columns)
-    pages = ", ".join(
-        f"{c.name}_urls.page AS {c.name}_page, {c.name}_urls.known AS {c.name}_known, {c.name}_urls.url AS {c.name}_url"
-        for c in joined
-    )
+    told = ("page", "known", "url", "address", "respelt")
+    pages = ", ".join(f"{c.name}_urls.{name} AS {c.name}_{name}" for c in joined for name in told)
     joins = " ".join(f"LEFT JOIN urls AS {c.name}_urls ON rows.{c.name} = {c.name}_urls.raw" for c in joined)
     rows = f"SELECT ordinal, malformed, {values} FROM {source.view}"
     return f"SELECT ordinal, malformed, {kept}, {flags}, {pages} FROM ({rows}) AS rows {joins}"

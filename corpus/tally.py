@@ -12,6 +12,7 @@ import duckdb
 
 from corpus.report import Rejected, TableReport
 from corpus.scan import PART, Source, quoted
+from corpus.schema import Kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLES = 3
@@ -41,11 +42,18 @@ def _tally(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[s
         kept=read - later - reloads - sum(wrong.values()),
         later=later,
         reloads=reloads,
+        respelt=_respelt(connection, source),
         rejected={reason: Rejected(count, tuple(examples.get(reason, ()))) for reason, count in wrong.items()},
         first=first,
         last=last,
         notes=notes,
     )
+
+
+def _respelt(connection: duckdb.DuckDBPyConnection, source: Source) -> int:
+    anew = " OR ".join(f"{column.name}_respelt" for column in source.table.of(Kind.URL))
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM kept_{source.table.name} WHERE {anew}").fetchall()
+    return int(rows)
 
 
 def _examples(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, list[str]]:

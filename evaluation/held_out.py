@@ -18,7 +18,7 @@ from corpus.label_roles import Role, roles, teaches
 from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
-from corpus.url import FRAGMENT_HOSTS
+from corpus.url_rules import RULES, UrlRules
 from corpus.visits import Sessions
 from evaluation.bootstrap import Interval
 from evaluation.clicks import click_through_rate
@@ -97,13 +97,13 @@ def read_held_out(
     impressions: Path | None,
     since: datetime | None,
     until: datetime | None,
-    fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
+    rules: UrlRules = RULES,
     sessions: Sessions = Sessions(),  # noqa: B008 - frozen
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 
     Sessions count that began at or after `since`, impressions at or after it; rows from `until` on do not.
-    `fragment_hosts` and `sessions` are those that the bundle was built with.
+    `rules` and `sessions` are those that the bundle was built with.
     """
     with TemporaryDirectory(prefix="onward-held-out-") as name:
         directory = Path(name)
@@ -111,7 +111,7 @@ def read_held_out(
         files = {"pages": directory / "bundle.parquet", "clicks": clicks}
         if impressions is not None:
             files["impressions"] = impressions
-        report = read(files, directory, until, fragment_hosts, sessions)
+        report = read(files, directory, until, rules, sessions)
         shown, rate = _impressions(directory / "impressions.parquet", since)
         return HeldOut(_steps(directory / "clicks.parquet", since), shown, report, rate)
 

@@ -18,6 +18,7 @@ from corpus.simulated_web import truth as simulated
 from corpus.simulated_web.pages import Web
 from corpus.simulated_web.quality import click_chance, pair_quality
 from corpus.url import page_ids
+from corpus.url_rules import UrlRules
 from evaluation.held_out import write_pages
 from store.tables import LmdbTable
 
@@ -120,7 +121,7 @@ def observable(truth: Truth) -> Truth:
     return SimulatedJudge(truth) if isinstance(truth, SimulatedTruth) else truth
 
 
-def open_truth(path: Path, pages: LmdbTable, fragment_hosts: frozenset[str]) -> Truth:
+def open_truth(path: Path, pages: LmdbTable, rules: UrlRules) -> Truth:
     """Open a table of judged pairs (url1, url2, quality) or the `web.parquet` of a simulated web.
 
     Pairs of pages that the bundle does not have are left out. Raises InputError when no pair is left.
@@ -131,7 +132,7 @@ def open_truth(path: Path, pages: LmdbTable, fragment_hosts: frozenset[str]) -> 
         directory = Path(name)
         write_pages(pages, directory / "bundle.parquet")
         files = {"pages": directory / "bundle.parquet", "labels": path}
-        read(files, directory, None, fragment_hosts)
+        read(files, directory, None, rules)
         table = pq.read_table(directory / "labels.parquet")
     if len(table) == 0:
         raise InputError(f"{path} judges no pair of this bundle's pages: give url1, url2 and quality of its own pages")

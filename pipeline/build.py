@@ -18,6 +18,7 @@ from pipeline.manifest import manifest
 from pipeline.step import Runner, Step, hash_files
 from pipeline.steps import steps
 from pipeline.student_files import EXPORTED, WEIGHTS
+from store.addresses import FILE as ADDRESSES
 from store.bundle import (
     Bundle,
     BundleError,
@@ -30,6 +31,7 @@ from store.bundle import (
     publish,
 )  # fmt: skip
 from store.room import room_on
+from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
 
@@ -129,6 +131,8 @@ def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
 
 #: Path in the bundle -> path under the work directory.
 _FILES = {
+    ADDRESSES: "pages/addresses.lmdb",
+    SITES: "pages/sites.txt",
     "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
     "tables/popular.lmdb": f"pages/{ALL}/popular.lmdb",
     "tables/coclick.lmdb": f"coclick/{ALL}/coclick.lmdb",

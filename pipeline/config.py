@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from corpus.counts import Reach
-from corpus.url import FRAGMENT_HOSTS
+from corpus.url import RuleError, rules_of
+from corpus.url_rules import FRAGMENT_HOSTS, UrlRules
 from corpus.visits import Sessions
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
@@ -90,7 +93,8 @@ class BuildConfig(BaseModel):
     seed: int = 0
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
     measured: bool = False  # whether labels are held out to measure by, `labels.held_out_share`; with `until` they are
-    fragment_hosts: tuple[str, ...] = tuple(sorted(FRAGMENT_HOSTS))  # a tuple: a set has no order to hash or store
+    fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # a tuple: a set has no order to hash or store
+    tracking_parameters: tuple[str, ...] = ()  # beside those of corpus.tracking_parameters
     engine: EngineConfig = EngineConfig()
     read: ReadConfig = ReadConfig()
     sessions: Sessions = Sessions()
@@ -112,6 +116,29 @@ class BuildConfig(BaseModel):
     def held_out_share(self) -> float:
         """The share of the pages whose labels teach nothing."""
         return self.labels.held_out_share if self.measured else 0.0
+
+    @field_validator("fragment_hosts")
+    @classmethod
+    def _hosts_of_pages(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return _usable(entries, lambda: rules_of(entries, ()))
+
+    @field_validator("tracking_parameters")
+    @classmethod
+    def _names_of_parameters(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return _usable(entries, lambda: rules_of((), entries))
+
+    @property
+    def url_rules(self) -> UrlRules:
+        """How URLs are spelt."""
+        return rules_of(self.fragment_hosts, self.tracking_parameters)
+
+
+def _usable(entries: tuple[str, ...], rules: Callable[[], UrlRules]) -> tuple[str, ...]:
+    try:
+        rules()
+    except RuleError as error:
+        raise PydanticCustomError("url_rule", "{problem}", {"problem": str(error)}) from None
+    return entries
 
 
 #: What `--profile` changes; everything else keeps its default. All fine-tune the student directly: two teachers and

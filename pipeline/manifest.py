@@ -34,6 +34,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
     tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
     rows = {table: len(opened) for table, opened in tables.items()}
     rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
+    rows["addresses"] = figures["pages"]["addresses"]
     warmup = list(islice(answerable(tables["popular"], tables["pages"]), _WARMUP))
     for table in tables.values():
         table.close()
@@ -43,6 +44,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         git_commit=_git_commit(),
         seed=runner.config.seed,
         config=runner.config.model_dump(mode="json"),
+        url_rules=runner.config.url_rules,
         data={"tables": read["tables"], **{key: read[key] for key in ("start", "labels_from", "end")}},
         features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
         dimensions={index: figures[index]["dimension"] for index in _INDEXES},

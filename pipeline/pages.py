@@ -12,7 +12,9 @@ from pipeline.log import SNAPSHOTS
 from pipeline.page_counts import set_counts
 from pipeline.work import Work
 from recall.popular import build as popular
+from store.addresses import write_addresses
 from store.page_row import FACTS, PageText, language_code, pack
+from store.sites import write_sites
 from store.tables import write_table
 
 
@@ -35,7 +37,9 @@ def pages(work: Work) -> dict[str, object]:
         write_table(out / "pages.lmdb", rows)
         write_table(out / "popular.lmdb", popular.build(facts["page"], facts["host"], facts["clicks_all"]))
         np.save(out / "facts.npy", facts)
-    return {"pages": len(table)}
+    written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
+    write_sites(work.directory / "sites.txt", table["url"].to_pylist())
+    return {"pages": len(table), "addresses": written}
 
 
 def _facts(table: pa.Table, counted: Path) -> np.ndarray:

@@ -20,8 +20,7 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
     """Return the step that checks the input tables and splits time."""
 
     def step(work: Work) -> dict[str, object]:
-        hosts = frozenset(work.config.fragment_hosts)
-        outcome = read(data, work.directory, until, hosts, work.config.sessions)
+        outcome = read(data, work.directory, until, work.config.url_rules, work.config.sessions)
         show(outcome, console, work.of("read") / "rejected.jsonl")
         check(outcome, work.config.read.most_rejected)
         report = outcome.as_dict()
@@ -29,7 +28,15 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}
         rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
-        return {**rows, "rejected": rejected, "tables": report, "passed_over": list(outcome.passed_over), **split}
+        respelt = sum(table["respelt"] for table in report.values())
+        return {
+            **rows,
+            "respelt": respelt,
+            "rejected": rejected,
+            "tables": report,
+            "passed_over": list(outcome.passed_over),
+            **split,
+        }
 
     return step
 

@@ -27,6 +27,7 @@ from pipeline.student_judge import StudentJudge
 from pipeline.work import Work
 from recall.qprime.found import PageFacts
 from recall.qprime.row import HEAD, day_of
+from store.addresses import open_addresses
 from store.bundle import Bundle, Opens, bundle_name_after, publish
 from store.tables import LmdbTable, key_prefix, write_table
 from store.unknown_pages import UnknownPage
@@ -140,10 +141,10 @@ def refresh_qprime(
     Reads the finished steps under `bundles`/work. A page of which anything failed keeps its row, if it has one.
     Raises SettingsError where the bundle was not built there.
     """
-    work = _work_of(bundles, bundle)
+    work, unknown = _work_of(bundles, bundle), _still_unknown(bundle, unknown or {})
     with tempfile.TemporaryDirectory(dir=bundles, prefix=".refresh-") as directory:
         due_file = Path(directory) / "due.parquet"
-        days, strangers = _write_due(work, rows, oldest, unknown or {}, due_file)
+        days, strangers = _write_due(work, rows, oldest, unknown, due_file)
         figures: dict[str, object] = {}
         facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(strangers))
         made = rows_of(work, due_file, Path(directory), _Judge(work, strangers), figures, facts)
@@ -159,6 +160,15 @@ def refresh_qprime(
     waits = frozenset(strangers["page"].to_pylist()) - answered
     settled = frozenset(unknown or ()) - waits
     return Refreshed(name, due, answered, settled, renewed, due - renewed, figures)
+
+
+def _still_unknown(bundle: Bundle, unknown: Mapping[int, UnknownPage]) -> dict[int, UnknownPage]:
+    """Return the pages that the gateway still asks for by these ids: the others' addresses are known pages by now."""
+    addresses = open_addresses(bundle)
+    try:
+        return {page: words for page, words in unknown.items() if addresses.page(words.url) == page}
+    finally:
+        addresses.close()
 
 
 def _work_of(bundles: Path, bundle: Bundle) -> Work:

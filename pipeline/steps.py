@@ -43,7 +43,7 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         config=("qprime", "text"), outside=outside.of_qprime, seeded=False, resumes=True,
     )  # fmt: skip
     return [
-        Step("read", reader(data, until), config=("examples", "fragment_hosts", "read", "sessions"), seeded=False),
+        Step("read", reader(data, until), config=("examples", "fragment_hosts", "tracking_parameters", "read", "sessions"), seeded=False),
         Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False, resumes=True),
         Step("counts", count, after=("read",), config=("engine", "examples", "reach"), seeded=False),
         Step("pages", pages, after=(*counted, "text"), seeded=False),

@@ -17,7 +17,7 @@ _LONGEST = {"url": 500, "title": 300, "text": 3_000}  # characters
 _MARKUP = 4  # a field is read to this many times its length: what is beyond was hardly going to be text
 _UNSEEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
-_FENCE = re.compile(r"<(?=\s*/?\s*page\b)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=\s*(?:/\s*)?page\b)", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 

@@ -12,7 +12,6 @@ from cascade.run import Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.types import RecallPath
 from configs.reading import SettingsError
-from corpus.url import InvalidURL, canonical, host_id, page_id
 from ranking.blend import Blend
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
@@ -23,6 +22,7 @@ from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
+from service.blocked import blocked
 from service.door import Door
 from service.gateway import Gateway
 from service.keys import Keys
@@ -35,6 +35,7 @@ from service.settings import Settings
 from service.shared_answers import SharedAnswers
 from service.swap.swaps import Swaps
 from service.unknown_queue import UnknownQueue
+from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
 from store.redis_rows import RedisRows
 from store.redis_table import RedisTable
@@ -102,37 +103,40 @@ def share(settings: Settings, redis_url: str | None) -> Shared:
 def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBundle:
     """Open a verified bundle's tables, indexes and models. Raises BundleError."""
     _check_features(opened)
+    addresses = open_addresses(opened)
     tables = _tables(opened, shared)
 
     def close() -> None:
-        for table in tables.values():
+        for table in (*tables.values(), addresses):
             table.close()
 
     try:
-        cascade = _cascade(opened, tables, settings, shared)
+        cascade = _cascade(opened, tables, addresses, settings, shared)
     except BaseException:
         close()
         raise
-    return LoadedBundle(
-        opened.name, cascade, tables["pages"], opened.fragment_hosts, close, tuple(opened.manifest.warmup)
-    )
+    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, tuple(opened.manifest.warmup))
 
 
 def _cascade(
-    opened: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings, shared: Shared
+    opened: Bundle,
+    tables: Mapping[str, LmdbTable | RedisTable],
+    addresses: Addresses,
+    settings: Settings,
+    shared: Shared,
 ) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
     directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
     threads = {"cf": shared.cf, "two_tower": shared.two_tower, "ranking": shared.ranking}
     recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
-    _check_sizes(opened, tables, recall)
+    _check_sizes(opened, tables, addresses, recall)
     return Cascade(
         trigger=PageLookup(tables["pages"], tokenizer),
         recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
         fallback=_recall_step(recall.fallback, settings),
         merge=merge,
         hydrate=PageFacts(tables["pages"]),
-        filters=standard(*_blocked(settings, opened.fragment_hosts), adult=settings.filters.adult),
+        filters=standard(*blocked(settings.block, opened, addresses), adult=settings.filters.adult),
         stages=_stages(opened, recall, tokenizer, shared, settings),
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
@@ -168,11 +172,14 @@ def _check_features(bundle: Bundle) -> None:
             raise BundleError(f"bundle {bundle.name}: {model} was trained on other features: build it again")
 
 
-def _check_sizes(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], recall: Recall) -> None:
+def _check_sizes(
+    bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], addresses: Addresses, recall: Recall
+) -> None:
     """Refuse files that are whole and do not belong together."""
     manifest = bundle.manifest
     found: dict[str, int] = {name: len(table) for name, table in tables.items() if isinstance(table, LmdbTable)}
     found |= {name: len(index) for name, index in recall.indexes.items()}
+    found["addresses"] = len(addresses)
     _agree(bundle, "rows", found, manifest.rows)
     _agree(bundle, "dimension", {name: index.dimension for name, index in recall.indexes.items()}, manifest.dimensions)
     if manifest.search:  # an older bundle does not say
@@ -220,16 +227,3 @@ def _door(settings: Settings, redis_url: str | None, metrics: Metrics) -> Door:
     rates = Rates(keys, redis_url) if asked and keys.per_minute else None
     explain_keys = Keys(Path(explain.file), setting="explain.file") if explain.file else None
     return Door(asked, rates, metrics, explain.allowed, explain_keys)
-
-
-def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:
-    return [_blocked_page(url, fragment_hosts) for url in settings.block.urls], [
-        host_id(f"https://{host.lower()}/") for host in settings.block.hosts
-    ]
-
-
-def _blocked_page(url: str, fragment_hosts: frozenset[str]) -> int:
-    try:
-        return page_id(canonical(url, fragment_hosts))
-    except InvalidURL as error:
-        raise SettingsError(f"setting block.urls: {url!r}: {error}") from None

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from service.answer import Ask
+from service.asking import ClientError
 from service.door import Door
 from service.live import Live
 from service.metrics import Metrics
-from service.recommender import ClientError, Recommender
+from service.recommender import Recommender
 from service.settings import Settings
 from service.swap.swaps import Refusal, Swaps
 

@@ -17,10 +17,11 @@ from google.protobuf.message import DecodeError, Message  # type: ignore[import-
 
 from service import problems
 from service.answer import MAX_BATCH, Answer, Ask
+from service.asking import ClientError, FieldError
 from service.edge import request_id
 from service.gateway import Gateway
 from service.pb import recommender_pb2 as pb
-from service.recommender import ClientError, FieldError, recommend_each
+from service.recommender import recommend_each
 from service.refusal import Refusal
 from service.schema import read_ask
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from service import problems
 from service.answer import Answer, Ask
+from service.asking import ClientError, FieldError
 from service.at_once import AtOnce
 from service.door import CALLER, Doorkeeper
 from service.edge import REQUEST_ID, STARTED, BodyLimit, Edge
@@ -20,7 +21,7 @@ from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
 from service.receipt import HeadLimit
-from service.recommender import ClientError, FieldError, recommend_each
+from service.recommender import recommend_each
 from service.refusal import Refusal
 from service.schema import (
     AnswerBody,

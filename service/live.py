@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cascade.run import Cascade
+from store.addresses import Addresses
 from store.tables import Table
 
 
@@ -18,7 +19,7 @@ class LoadedBundle:
     name: str
     cascade: Cascade
     pages: Table
-    fragment_hosts: frozenset[str]  # as the tables were made, or no key would agree with theirs
+    addresses: Addresses  # which page a URL is
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
 

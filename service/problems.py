@@ -9,7 +9,7 @@ from http import HTTPStatus
 import orjson
 from fastapi.responses import Response
 
-from service.recommender import ClientError, FieldError
+from service.asking import ClientError, FieldError
 from service.refusal import Refusal
 
 MEDIA_TYPE = "application/problem+json"

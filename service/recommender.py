@@ -6,16 +6,16 @@ import asyncio
 import math
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
 from cascade.trace import Trace, tracing
 from cascade.types import Query
-from corpus.url import InvalidURL, canonical, page_id
 from service.answer import Answer, Ask, recommendations
 from service.answers import Answers
+from service.asking import ClientError, query_of
 from service.explain import explain
 from service.live import Live, LoadedBundle
 from service.metrics import Metrics
@@ -28,23 +28,6 @@ from service.unknown_queue import UnknownQueue
 
 _LEAST_S = 0.005  # of a batch's time: with less left, nothing is begun
 _WAY_OUT = 0.05  # of the budget: an answer has to be written and sent too
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field of a request, and how to mend it."""
-
-    field: str
-    problem: str
-    fix: str
-
-
-class ClientError(ValueError):
-    """A request that cannot be answered as it stands."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.problem}" for error in errors))
-        self.errors = errors
 
 
 class Recommender:
@@ -66,11 +49,12 @@ class Recommender:
         self._answers = Answers(settings, self.metrics)
         self._gate = Gate(settings.overload, _seconds(settings.budget_ms), self.metrics)
         self.metrics.cache_bytes.set_function(lambda: self._answers.bytes)
+        self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
 
     async def recommend(self, ask: Ask) -> Answer:
         """Return the pages worth reading after `ask.url1`: whole or degraded. Raises ClientError and Refusal."""
         with self.live.leased() as bundle:
-            query = self._query(ask, bundle.fragment_hosts)
+            query = query_of(ask, bundle.addresses)
             budget_ms = self._budget_ms(ask)
             if ask.explain:
                 return await self._explained(bundle, query, ask.k, budget_ms)
@@ -87,7 +71,7 @@ class Recommender:
         """
         bundle = self.live.bundle
         try:
-            query = self._query(ask, bundle.fragment_hosts)
+            query = query_of(ask, bundle.addresses)
         except ClientError:
             return None
         answer = self._answers.at_once(bundle, query, ask.k)
@@ -106,18 +90,6 @@ class Recommender:
     def close(self) -> None:
         """End what is being computed."""
         self._answers.close()
-
-    def _query(self, ask: Ask, fragment_hosts: frozenset[str]) -> Query:
-        url = _canonical("url1", ask.url1, fragment_hosts)
-        return Query(
-            url=url,
-            page=page_id(url),
-            title=ask.title,
-            snippet=ask.snippet,
-            language=ask.language,
-            exclude=frozenset(_excluded(ask.exclude, fragment_hosts)),
-            quality_weight=ask.quality_weight,
-        )
 
     def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
         """Rank a page in a task with a lease and a permit of its own: it may outlive the request that began it.
@@ -191,25 +163,6 @@ class Recommender:
 def _seconds(budget_ms: float) -> float:
     """Return the seconds of a budget in which to compute."""
     return (1 - _WAY_OUT) * budget_ms / 1e3
-
-
-def _canonical(field: str, url: str, fragment_hosts: frozenset[str]) -> str:
-    try:
-        return canonical(url, fragment_hosts)
-    except InvalidURL as error:
-        problem, _, fix = str(error).rpartition(": ")
-        raise ClientError([FieldError(field, problem, fix)]) from None
-
-
-def _excluded(urls: tuple[str, ...], fragment_hosts: frozenset[str]) -> list[int]:
-    """Return the PageIds to leave out; an address that names no page excludes nothing."""
-    pages = []
-    for url in urls:
-        try:
-            pages.append(page_id(canonical(url, fragment_hosts)))
-        except InvalidURL:
-            continue
-    return pages
 
 
 async def recommend_each(

@@ -6,10 +6,11 @@ from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 
 from configs import plain_words
 from service.answer import DEFAULT_K, MAX_BATCH, MAX_K, Ask, Recommendation
-from service.recommender import ClientError, FieldError
+from service.asking import ClientError, FieldError
 
 EXAMPLE_URL = "https://docs.python.org/3/library/heapq.html#heapq.heappush"
 
@@ -27,6 +28,8 @@ _FIX = {
     "requests": f"send a list of 1 to {MAX_BATCH} requests",
 }
 _SHORT = 100  # characters of a name that a caller chose
+#: What a language tag looks like; `service.asking` reads it.
+_LANGUAGE_TAG: JsonDict = {"pattern": "^([A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*)?$"}
 _ELSE = "send a JSON object as the documentation at /docs shows"
 
 
@@ -49,9 +52,11 @@ class RecommendRequest(RecommendQuery):
 
     title: Annotated[str, Field(max_length=500, description="read only when the page is not known")] = ""
     snippet: Annotated[str, Field(max_length=5000, description="read only when the page is not known")] = ""
-    language: Annotated[str, Field(max_length=35, description="of the page, such as `en`")] = ""
+    language: Annotated[
+        str, Field(max_length=35, description="of the page: a BCP 47 tag such as `en`", json_schema_extra=_LANGUAGE_TAG)
+    ] = ""
     exclude: Annotated[
-        list[str], Field(max_length=500, description="URLs not to recommend; what is no URL excludes nothing")
+        list[str], Field(max_length=500, description="pages not to recommend, by their URLs in any spelling")
     ] = []
     quality_weight: Annotated[
         float | None, Field(ge=0, le=1, description="0 ranks by clicks alone, 1 by quality; null takes the bundle's")

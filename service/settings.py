@@ -8,10 +8,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
 from recall import LIMITS
+from service.blocked import unreadable
 
 PREFIX = "ONWARD_"
 
@@ -123,8 +125,15 @@ class FilterSettings(Section):
 class BlockSettings(Section):
     """Pages that are never recommended, by host or by URL."""
 
-    hosts: frozenset[str] = frozenset()
+    hosts: frozenset[str] = Field(default=frozenset(), description="`*.host` is the host and all below it")
     urls: frozenset[str] = frozenset()
+
+    @field_validator("hosts", "urls")
+    @classmethod
+    def _readable(cls, entries: frozenset[str], field: ValidationInfo) -> frozenset[str]:
+        if problem := unreadable(str(field.field_name), entries):
+            raise PydanticCustomError("unreadable", "{problem}", {"problem": problem})
+        return entries
 
 
 class KeySettings(Section):

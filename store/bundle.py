@@ -15,9 +15,9 @@ from blake3 import blake3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import plain_words
-from corpus.url import FRAGMENT_HOSTS
+from corpus.url_rules import RULES, UrlRules
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 CURRENT = "current"
 _PART = 1 << 20  # bytes of a file that are read and hashed at a time
@@ -39,6 +39,7 @@ class Manifest(BaseModel):
     git_commit: str = ""
     seed: int
     config: dict[str, Any] = Field(description="the whole build configuration")
+    url_rules: UrlRules = Field(default=RULES, description="by which the tables spell URLs; serving follows them")
     data: dict[str, Any] = Field(description="input tables, rows read and rejected, time windows")
     features: dict[str, list[str]] = Field(description="model -> feature names in the model's order")
     dimensions: dict[str, int] = Field(description="index -> vector dimension")
@@ -59,9 +60,9 @@ class Bundle:
         self.name = manifest.name
 
     @property
-    def fragment_hosts(self) -> frozenset[str]:
-        """The hosts whose fragments were pages of their own when the tables were made."""
-        return frozenset(self.manifest.config.get("fragment_hosts", FRAGMENT_HOSTS))
+    def url_rules(self) -> UrlRules:
+        """The rules by which URLs were spelt when the tables were made, or no key would agree with theirs."""
+        return self.manifest.url_rules
 
     @property
     def held_out_share(self) -> float:

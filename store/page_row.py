@@ -14,6 +14,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from corpus.language_tags import LanguageTagError, language_of
+
 #: Facts of a page. Counts are of the log up to the bundle's date; 1, 7 and 28 are days.
 FACTS = np.dtype(
     [
@@ -21,7 +23,7 @@ FACTS = np.dtype(
         ("host", "<u8"),  # corpus.url.host_id
         ("address", "<u8"),  # corpus.url.address_key: equal for spellings of one address
         ("fingerprint", "<u8"),  # simhash of the text, 0 without text; near-duplicates differ in few bits
-        ("language", "<u2"),  # two ASCII letters, 0 when unknown
+        ("language", "<u2"),  # language_code, 0 when unknown
         ("spam", "u1"),  # 1 when the offline spam rules fired
         ("adult", "u1"),  # 1 when the page offers sexual content
         ("clicks_1", "<u4"),
@@ -49,6 +51,7 @@ COUNTS = frozenset(
 )  # fmt: skip
 _U2 = Struct("<H")
 _TITLE_AT, _TOKENS_AT = ((FACTS.fields or {})[name][1] for name in ("title_tokens", "tokens"))  # bytes into a row
+_BEFORE_A = ord("a") - 1
 
 
 class PageText(NamedTuple):
@@ -64,11 +67,18 @@ _TEXT_TYPES = [str] * len(PageText._fields)
 
 
 def language_code(language: str) -> int:
-    """Return a language tag's first two letters as a number, 0 for anything else: `en-GB` and `en` are one."""
-    letters = language[:2].lower()
-    if len(letters) != 2 or not letters.isascii() or not letters.isalpha():
+    """Return the code of a tag's language (`corpus.language_tags`) as a 16-bit number, 0 when it has none.
+
+    Its two or three letters are the digits of a number to the base of 27, `a` being 1.
+    """
+    try:
+        letters = language_of(language)
+    except LanguageTagError:
         return 0
-    return int.from_bytes(letters.encode(), "little")
+    number = 0
+    for letter in letters:
+        number = 27 * number + ord(letter) - _BEFORE_A
+    return number
 
 
 def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:

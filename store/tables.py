@@ -54,6 +54,12 @@ class LmdbTable:
         with self._env.begin() as transaction:
             return transaction.get(key.to_bytes(8, "big")) is not None
 
+    def get(self, key: int) -> bytes | None:
+        """Return one row, None where there is none; the quickest read."""
+        with self._env.begin() as transaction:
+            row: bytes | None = transaction.get(key.to_bytes(8, "big"))
+            return row
+
     def items(self) -> Iterator[tuple[int, bytes]]:
         """Yield every (key, row), in ascending order of key."""
         with self._env.begin() as transaction:

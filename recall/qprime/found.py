@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.url import trunk_key
+from corpus.url import main_page_key
 from recall.qprime.search_engine import NO_HITS, SearchEngine
 from recall.qprime.writer import WrittenQuery
 from store.page_row import language_code
@@ -31,7 +31,7 @@ class PageFacts:
     language: NDArray[np.uint16]
     spam: NDArray[np.bool_]
     adult: NDArray[np.bool_]
-    trunk: NDArray[np.uint64]  # corpus.url.trunk_key
+    main: NDArray[np.uint64]  # corpus.url.main_page_key
 
     @classmethod
     def of(cls, pages: pa.Table | Path) -> PageFacts:
@@ -48,7 +48,7 @@ class PageFacts:
             language=codes[tags.indices.to_numpy(zero_copy_only=False)][order],
             spam=table["spam"].to_numpy().astype(np.bool_)[order],
             adult=table["adult"].to_numpy().astype(np.bool_)[order],
-            trunk=np.fromiter(map(trunk_key, _each(table["url"])), np.uint64, len(table))[order],
+            main=np.fromiter(map(main_page_key, _each(table["url"])), np.uint64, len(table))[order],
         )
 
     def joined(self, other: PageFacts) -> PageFacts:
@@ -153,6 +153,6 @@ def _faults(one: NDArray[np.intp], two: NDArray[np.intp], facts: PageFacts) -> I
     alike = np.bitwise_count(prints[0] ^ prints[1]) <= NEAR_DUPLICATE_BITS
     yield "duplicate", alike & (prints[0] != 0) & (prints[1] != 0)
     yield "language", (tongues[0] != tongues[1]) & (tongues[0] != 0) & (tongues[1] != 0)
-    yield "sub-page", facts.trunk[one] == facts.trunk[two]
+    yield "sub-page", facts.main[one] == facts.main[two]
     yield "spam", facts.spam[two]
     yield "adult", facts.adult[two]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect
-from collections import Counter
+from collections import Counter, defaultdict
 
+from corpus.language_tags import language_of
 from corpus.text import language_shares
 
 # The first code point of each block of letters that a language below is written in, and of what lies between.
@@ -46,7 +47,6 @@ _KIN = [
         "bg mk sr", "ru uk be", "cs sk", "it lij vec", "zh wuu yue",
     )
 ]  # fmt: skip
-_SAME = {"nb": "no", "iw": "he", "in": "id"}  # as the identifier calls them
 
 _WORDS, _LETTERS, _UNSPACED_LETTERS = 4, 18, 6  # of a query whose language can be told by its words
 _SURE = 0.8  # of the likeliest language, or of it and its kin ...
@@ -60,7 +60,7 @@ def in_another_language(query: str, language: str) -> bool:
     a language told with confidence, in a query long enough that is not mostly names: names and numbers are words that
     begin with a capital or hold a digit. All else passes, and so does a query of a page of unknown language.
     """
-    language = language.partition("-")[0].lower()
+    language = language_of(language)
     query = unicodedata.normalize("NFKC", query)
     scripts = Counter(map(_script, filter(str.isalpha, query)))
     letters = sum(scripts.values())
@@ -69,7 +69,7 @@ def in_another_language(query: str, language: str) -> bool:
         return False
     if sum(count for script, count in scripts.items() if script and script not in {"Latin", *expected}) > letters / 2:
         return True
-    return _enough(query, scripts) and _told_apart(query, _SAME.get(language, language))
+    return _enough(query, scripts) and _told_apart(query, language)
 
 
 def _script(letter: str) -> str:
@@ -87,7 +87,9 @@ def _enough(query: str, scripts: Counter[str]) -> bool:
 
 
 def _told_apart(query: str, language: str) -> bool:
-    shares = language_shares(query)
+    shares: defaultdict[str, float] = defaultdict(float)
+    for told, share in language_shares(query).items():  # by the code that pages have: all of Norwegian is one
+        shares[language_of(told)] += share
     if shares.get(language, 1.0) >= _RULED_OUT:
         return False
     groups = [*_KIN, {max(shares, key=lambda other: shares[other])}]

@@ -67,11 +67,13 @@ def _manifest(bundle: Bundle) -> Table:
 def _show_page(bundle: Bundle, url: str, console: Console) -> None:
     import numpy as np
 
-    from corpus.url import canonical, page_id
+    from store.addresses import open_addresses
     from store.tables import LmdbTable
 
-    address = canonical(url, bundle.fragment_hosts)
-    key = np.array([page_id(address)], np.uint64)
+    addresses = open_addresses(bundle)
+    address, page = addresses.locate(url)
+    addresses.close()
+    key = np.array([page], np.uint64)
     tables = {path.stem: LmdbTable(path) for path in table_files(bundle)}
     console.print(f"\n[bold]{address}[/bold]  PageId {key[0]:016x}")
     for name, table in tables.items():

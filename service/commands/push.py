@@ -43,8 +43,9 @@ def push(
 
 
 def table_files(bundle: Bundle) -> list[Path]:
-    """Return the LMDB files of a bundle."""
-    return [bundle.file(name) for name in sorted(bundle.manifest.files) if name.endswith(".lmdb")]
+    """Return the LMDB files of a bundle's tables; what else it has of the kind is never read from Redis."""
+    names = (name for name in sorted(bundle.manifest.files) if name.startswith("tables/"))
+    return [bundle.file(name) for name in names if name.endswith(".lmdb")]
 
 
 def load(client: Redis, bundle: str, path: Path) -> Iterator[tuple[int, int]]:

@@ -96,15 +96,17 @@ def train_writer(
 
 def _satisfied(bundles: Path, name: str | None, impressions: Path, satisfied_s: float) -> dict[int, frozenset[str]]:
     from recall.qprime.small_writer.satisfied import satisfied_queries
+    from store.addresses import open_addresses
     from store.bundle import open_bundle
     from store.tables import LmdbTable
 
     bundle = open_bundle(bundles, name)
-    table = LmdbTable(bundle.file("tables/qprime.lmdb"))
+    table, addresses = LmdbTable(bundle.file("tables/qprime.lmdb")), open_addresses(bundle)
     try:
-        return satisfied_queries(table, impressions, satisfied_s, bundle.fragment_hosts)
+        return satisfied_queries(table, impressions, satisfied_s, addresses.page)
     finally:
         table.close()
+        addresses.close()
 
 
 def _tell(out: Path, counts: Counts) -> None:

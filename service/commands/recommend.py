@@ -88,7 +88,7 @@ async def answer_lines(recommender: Recommender, asks: Iterable[Ask], concurrenc
 async def _line(recommender: Recommender, ask: Ask) -> bytes:
     import orjson
 
-    from service.recommender import ClientError
+    from service.asking import ClientError
 
     try:
         return (await recommender.recommend(ask)).body + b"\n"

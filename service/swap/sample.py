@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cascade.deadline import Deadline
 from cascade.trace import Trace
 from cascade.types import Query
-from corpus.url import InvalidURL, canonical, page_id
+from corpus.url import InvalidURL
 from service.answer import DEFAULT_K, recommendations
 from service.live import LoadedBundle
 from service.swap.verdict import Sample, Sampled, Shown
@@ -17,7 +17,7 @@ STRANGER = "https://nobody-knows-this-page.invalid/"  # its words go through the
 
 async def take(bundle: LoadedBundle, urls: Iterable[str], budget_s: float) -> Sample:
     """Return the bundle's answer to every URL that can be read."""
-    return {url: await _ask(bundle, url, budget_s, "") for url in urls if _readable(url, bundle.fragment_hosts)}
+    return {url: await _ask(bundle, url, budget_s, "") for url in urls if _readable(url, bundle)}
 
 
 async def take_stranger(bundle: LoadedBundle, words: str, budget_s: float) -> Sampled:
@@ -26,17 +26,16 @@ async def take_stranger(bundle: LoadedBundle, words: str, budget_s: float) -> Sa
 
 
 async def _ask(bundle: LoadedBundle, url: str, budget_s: float, words: str) -> Sampled:
-    address = canonical(url, bundle.fragment_hosts)
     trace = Trace()
-    query = Query(address, page_id(address), title=words)
+    query = Query(*bundle.addresses.locate(url), title=words)
     chosen = await bundle.cascade.run(query, DEFAULT_K, Deadline.after(budget_s), trace)
     pages = [Shown(page.url, page.score, page.quality) for page in recommendations(chosen)]
     return Sampled(shown=pages, degraded=trace.degraded)
 
 
-def _readable(url: str, fragment_hosts: frozenset[str]) -> bool:
+def _readable(url: str, bundle: LoadedBundle) -> bool:
     try:
-        canonical(url, fragment_hosts)
+        bundle.addresses.page(url)
     except InvalidURL:
         return False
     return True

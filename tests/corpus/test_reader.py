@@ -14,7 +14,7 @@ import pytest
 
 from corpus.reader import read
 from corpus.schema import InputError
-from corpus.url import address_key, canonical, host_id, page_id
+from corpus.url import address_key, canonical, host_id, page_id, rules_of
 
 Row = Mapping[str, Any]
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -125,7 +125,7 @@ def test_pages_carry_what_their_url_and_words_say(data: Path, out: Path) -> None
 def test_a_fragment_names_a_page_on_the_given_hosts_alone(data: Path, out: Path) -> None:
     rows = [{**PAGES[0], "url": f"https://{name}.example/x#part"} for name in ("one", "two")]
     write(data / "pages.parquet", rows)
-    read(data, out, fragment_hosts=frozenset({"two.example"}))
+    read(data, out, rules=rules_of(["two.example"], []))
     assert {row["url"] for row in table(out, "pages")} == {"https://one.example/x", "https://two.example/x#part"}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from corpus.label_roles import Role, teaches
 from corpus.report import Report
-from corpus.url import canonical, host_id, page_id
+from corpus.url import canonical, host_id, page_id, rules_of
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, read_held_out
 from store.page_row import FACTS, PageText, pack
@@ -125,8 +125,8 @@ def test_rows_of_pages_that_the_bundle_lacks_are_counted(pages: LmdbTable, tmp_p
 def test_fragments_are_read_as_the_bundle_read_them(pages: LmdbTable, tmp_path: Path) -> None:
     rows = [("s", A, "2026-01-01"), ("s", f"{B}#part", "2026-01-02")]
     clicks = write(tmp_path / "clicks.csv", "session,url,time", rows)
-    assert steps(read_held_out(pages, clicks, None, None, None, frozenset())) == {page_id(A): sorted_ids(B)}
-    assert steps(read_held_out(pages, clicks, None, None, None, frozenset({"site.example"}))) == {}
+    assert steps(read_held_out(pages, clicks, None, None, None, rules_of([], []))) == {page_id(A): sorted_ids(B)}
+    assert steps(read_held_out(pages, clicks, None, None, None, rules_of(["site.example"], []))) == {}
 
 
 def test_every_page_with_a_step_or_an_impression_is_asked_for(

@@ -6,7 +6,8 @@ import pytest
 
 from corpus.schema import InputError
 from corpus.simulated_web.write import write
-from corpus.url import FRAGMENT_HOSTS, host_id, page_id, page_ids
+from corpus.url import host_id, page_id, page_ids
+from corpus.url_rules import RULES
 from evaluation.truth import JudgedPairs, SimulatedTruth, observable, open_truth
 from store.page_row import FACTS, PageText, pack
 from store.tables import LmdbTable, write_table
@@ -45,7 +46,7 @@ def test_what_was_judged_twice_is_the_mean() -> None:
 def test_pairs_are_read_by_their_urls(table: LmdbTable, tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text(f"url1,url2,quality\n{A}?utm_source=x,{B},3.5\n{A},https://elsewhere.example/,4\n")
-    truth = open_truth(path, table, FRAGMENT_HOSTS)
+    truth = open_truth(path, table, RULES)
     assert truth.name == "1 judged pairs"
     assert truth.quality(page_id(A), page_ids([B, C])).tolist() == pytest.approx([3.5, np.nan], nan_ok=True)
     assert np.isnan(truth.click_chance(page_id(A), page_ids([B])))
@@ -55,12 +56,12 @@ def test_a_truth_of_other_pages_is_one_clear_error(table: LmdbTable, tmp_path: P
     path = tmp_path / "pairs.csv"
     path.write_text("url1,url2,quality\nhttps://other.example/,https://other.example/b,4\n")
     with pytest.raises(InputError, match="judges no pair of this bundle's pages"):
-        open_truth(path, table, FRAGMENT_HOSTS)
+        open_truth(path, table, RULES)
 
 
 def test_a_simulated_web_knows_every_pair_and_agrees_with_what_it_wrote(table: LmdbTable, tmp_path: Path) -> None:
     write(tmp_path / "web", 1_000, 200, seed=0)
-    truth = open_truth(tmp_path / "web/web.parquet", table, FRAGMENT_HOSTS)
+    truth = open_truth(tmp_path / "web/web.parquet", table, RULES)
     assert isinstance(truth, SimulatedTruth)
     told = pq.read_table(tmp_path / "web/truth.parquet").slice(0, 200).to_pylist()
     for pair in told:
@@ -73,7 +74,7 @@ def test_a_simulated_web_knows_every_pair_and_agrees_with_what_it_wrote(table: L
 
 def test_a_site_of_a_simulated_web_knows_its_judge_alone(table: LmdbTable, tmp_path: Path) -> None:
     write(tmp_path / "web", 1_000, 200, seed=0)
-    truth = open_truth(tmp_path / "web/web.parquet", table, FRAGMENT_HOSTS)
+    truth = open_truth(tmp_path / "web/web.parquet", table, RULES)
     judge = observable(truth)
     told = pq.read_table(tmp_path / "web/truth.parquet").to_pandas().groupby("url1").first().reset_index()[:400]
     asked = [(page_id(url1), page_ids([url2])) for url1, url2 in zip(told["url1"], told["url2"], strict=True)]
@@ -91,6 +92,6 @@ def test_what_people_judged_is_what_a_site_knows() -> None:
 
 def test_a_simulated_web_says_that_it_does_not_know_other_pages(table: LmdbTable, tmp_path: Path) -> None:
     write(tmp_path / "web", 1_000, 200, seed=0)
-    truth = open_truth(tmp_path / "web/web.parquet", table, FRAGMENT_HOSTS)
+    truth = open_truth(tmp_path / "web/web.parquet", table, RULES)
     assert np.isnan(truth.quality(page_id(A), page_ids([B]))).all()
     assert np.isnan(truth.click_chance(page_id(A), page_ids([B])))

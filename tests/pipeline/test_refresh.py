@@ -133,6 +133,12 @@ def test_a_page_that_is_known_by_now_is_no_stranger(site: Site, tiny) -> None:
     assert (done.unknown, done.settled) == (frozenset(), {known})
 
 
+def test_another_spelling_of_a_page_that_is_known_by_now_is_no_stranger(site: Site, tiny) -> None:
+    spelling = f"{tiny.urls[0]}?ref=x"
+    done = site.refresh(LAST_WEEK, {page_id(spelling): UnknownPage(spelling, "rose bloom", "petal thorn prune", "en")})
+    assert (done.due, done.unknown) == (0, frozenset())
+
+
 @pytest.fixture
 def redis(site: Site, tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(str(tmp_path / "redis.db"))

@@ -17,7 +17,7 @@ from cascade.run import Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
-from corpus.url import canonical, page_id, page_ids
+from corpus.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
 from service.answer import RANK
 from service.gateway import Gateway
@@ -27,6 +27,7 @@ from service.server import Address, Stop, serve
 from service.settings import read_settings
 from service.shared_answers import SharedAnswers
 from store import page_row
+from store.addresses import Addresses, write_addresses
 from store.tables import LmdbTable, write_table
 
 BUNDLE = "20250101T000000Z-0123abcd"
@@ -42,6 +43,8 @@ def write_pages(path: Path) -> None:
         return page_row.pack(facts, np.empty(0, np.uint32), text)
 
     write_table(path, [(page_id(url), row(url, i)) for i, url in enumerate(URLS)])
+    keys = np.array([address_key(url) for url in URLS], np.uint64)
+    write_addresses(path.with_name("addresses.lmdb"), keys, page_ids(URLS))
 
 
 @dataclass
@@ -175,7 +178,14 @@ def small_gateway(
         native.shutdown()
         released.append(True)
 
-    bundle = LoadedBundle(BUNDLE, cascade, pages, frozenset(fragment_hosts), pages.close, warmup)
+    table = LmdbTable(directory / "addresses.lmdb")
+    addresses = Addresses(table, LmdbTable(directory / "pages.lmdb"), rules_of(fragment_hosts, ()))
+
+    def close() -> None:
+        pages.close()
+        addresses.close()
+
+    bundle = LoadedBundle(BUNDLE, cascade, pages, addresses, close, warmup)
     gateway = Gateway(Recommender(Live(bundle), settings, shared=shared), settings, release)
     return Small(gateway, coclick, qprime, popular, released)
 

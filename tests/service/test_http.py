@@ -236,6 +236,24 @@ async def test_a_bad_parameter_is_named_with_its_fix(client, params, field) -> N
     assert error["fix"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "named"), [("exclude", [URL1, "nonsense"], "exclude[1]"), ("language", "no tag", "language")]
+)
+async def test_what_names_no_page_or_language_is_named(client, field, value, named) -> None:
+    response = await client.post("/recommend", json={"url1": URL1, field: value})
+    (error,) = problem(response, 422)["errors"]
+    assert error["field"] == named
+    assert error["fix"]
+
+
+async def test_a_get_of_another_spelling_is_a_get_of_the_page(client) -> None:
+    known = (await client.get("/recommend", params={"url1": URL1})).json()
+    for spelling in (URL1.replace("https", "http"), f"{URL1}/", URL1.replace(".example", ".example."), f"{URL1}?ref=x"):
+        answer = (await client.get("/recommend", params={"url1": spelling})).json()
+        assert (answer["url1"], answer["degraded"]) == (URL1, [])
+        assert answer["recommendations"] == known["recommendations"]
+
+
 async def test_malformed_json_is_a_400(client) -> None:
     problem(await client.post("/recommend", content=b"{", headers={"content-type": "application/json"}), 400)
 

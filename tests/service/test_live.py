@@ -8,7 +8,7 @@ from service.live import Live, LoadedBundle
 
 
 def bundle(name: str, closed: list[str]) -> LoadedBundle:
-    return LoadedBundle(name, None, None, frozenset(), lambda: closed.append(name))
+    return LoadedBundle(name, None, None, None, lambda: closed.append(name))
 
 
 def test_a_swapped_bundle_is_closed_when_its_last_lease_is_released() -> None:

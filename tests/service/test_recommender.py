@@ -9,8 +9,9 @@ import pytest
 from cascade.trace import Trace
 from cascade.types import Candidates
 from service.answer import Answer, Ask
+from service.asking import ClientError
 from service.explain import explain
-from service.recommender import ClientError, recommend_each
+from service.recommender import recommend_each
 from store.page_row import COUNTS
 
 URL1 = "https://site0.example/page/0"
@@ -41,6 +42,47 @@ async def test_the_url_is_made_canonical(make) -> None:
     assert answer.url1 == URL1
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://site0.example/page/0",
+        "https://www.site0.example/page/0",
+        "https://site0.example./page/0",
+        "https://site0.example/page/0/",
+        "https://site0.example//page//0",
+        "https://site0.example/page/0/index.html",
+        "https://site0.example/page/0?ref=x",
+        "https://site0.example/%70age/0?gad_source=1",
+    ],
+)
+async def test_every_spelling_of_a_pages_address_shares_its_answer(make, spelling: str) -> None:
+    small = make()
+    first = await small.recommender.recommend(Ask(URL1))
+    assert await small.recommender.recommend(Ask(spelling)) is first
+    assert small.recommender.at_once(Ask(spelling)) is first
+    assert (first.url1, first.degraded, small.coclick.calls) == (URL1, (), 1)
+
+
+async def test_the_memory_of_urls_is_in_the_figures(make) -> None:
+    small = make()
+    await small.recommender.recommend(Ask(URL1))
+    (line,) = [
+        line
+        for line in small.recommender.metrics.text().decode().splitlines()
+        if line.startswith("onward_address_bytes ")
+    ]
+    assert 0 < float(line.split()[1]) == small.recommender.live.bundle.addresses.kept_bytes
+
+
+async def test_spellings_of_a_language_share_an_answer_and_a_bad_tag_is_named(make) -> None:
+    small = make()
+    first = await small.recommender.recommend(Ask(URL1, language="nb-NO"))
+    assert await small.recommender.recommend(Ask(URL1, language="no")) is first
+    with pytest.raises(ClientError) as caught:
+        await small.recommender.recommend(Ask(URL1, language="norsk bokmål"))
+    assert [error.field for error in caught.value.errors] == ["language"]
+
+
 async def test_a_fragment_is_dropped_on_other_hosts(make) -> None:
     ask = Ask(f"{URL1}#part")
     assert (await make().recommender.recommend(ask)).url1 == URL1
@@ -63,9 +105,17 @@ async def test_without_the_cross_encoder_click_and_quality_are_null(make) -> Non
 
 
 async def test_excluded_pages_are_left_out_however_they_are_spelt(make) -> None:
-    unwanted = "https://SITE1.example/page/1#here"
-    answer = await make().recommender.recommend(Ask(URL1, k=30, exclude=(unwanted, "no url at all")))
-    assert "https://site1.example/page/1" not in urls(answer)
+    unwanted = ("https://SITE1.example/page/1#here", "http://www.site2.example//page/2/index.html?ref=x")
+    answer = await make().recommender.recommend(Ask(URL1, k=30, exclude=unwanted))
+    assert not {"https://site1.example/page/1", "https://site2.example/page/2"} & set(urls(answer))
+    assert "https://site1.example/page/4" in urls(answer)
+
+
+async def test_what_is_to_be_excluded_and_is_no_url_is_named(make) -> None:
+    with pytest.raises(ClientError) as caught:
+        await make().recommender.recommend(Ask(URL1, exclude=(URL1, "no url at all", URL1, "ftp://a.example/")))
+    assert [error.field for error in caught.value.errors] == ["exclude[1]", "exclude[3]"]
+    assert all(error.fix for error in caught.value.errors)
 
 
 async def test_a_bad_url_names_the_field_and_the_fix(make) -> None:

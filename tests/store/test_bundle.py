@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from corpus.url import rules_of
+from corpus.url_rules import RULES, UrlRules
 from store.bundle import (
     FORMAT,
-    Bundle,
     BundleError,
     Manifest,
     Opens,
@@ -26,12 +27,13 @@ FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 SECOND = datetime(2025, 1, 2, tzinfo=UTC)
 
 
-def manifest(created: datetime = FIRST, **config: Any) -> Manifest:
+def manifest(created: datetime = FIRST, rules: UrlRules = RULES, **config: Any) -> Manifest:
     return Manifest(
         name=bundle_name(created, "inputs"),
         created=created,
         seed=3,
         config={"text": {"base": "minilm"}, **config},
+        url_rules=rules,
         data={"start": None},
         features={"stage1": ["a", "b"]},
         dimensions={"cf": 16},
@@ -70,9 +72,12 @@ def test_the_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert sorted(read.files) == ["blend.json", "tables/pages.lmdb"]
 
 
-def test_a_bundle_says_on_which_hosts_fragments_are_pages(tmp_path: Path) -> None:
-    assert Bundle(tmp_path, manifest(fragment_hosts=["a.example"])).fragment_hosts == {"a.example"}
-    assert Bundle(tmp_path, manifest(fragment_hosts=[])).fragment_hosts == frozenset()
+def test_a_bundle_says_how_its_urls_are_spelt(tmp_path: Path) -> None:
+    rules = rules_of(["a.example"], ["click*"])
+    building = tmp_path / ".building"
+    building.mkdir()
+    publish(building, tmp_path, manifest(rules=rules))
+    assert open_bundle(tmp_path).url_rules == rules
 
 
 def test_a_bundle_is_named_by_its_time_and_inputs() -> None:
@@ -82,7 +87,7 @@ def test_a_bundle_is_named_by_its_time_and_inputs() -> None:
 
 
 def test_a_file_that_no_manifest_lists_cannot_be_asked_for(tmp_path: Path) -> None:
-    bundle: Bundle = published(tmp_path) and open_bundle(tmp_path)
+    bundle = published(tmp_path) and open_bundle(tmp_path)
     assert not bundle.has("stage3.txt")
     with pytest.raises(BundleError, match=r"holds no stage3\.txt: build it again"):
         bundle.file("stage3.txt")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
@@ -19,7 +19,7 @@ from corpus.entities import unescaped
 from corpus.input_files import Parts, parts_of
 from corpus.schema import Column, Kind, Table
 from corpus.sources import open_table
-from corpus.url import FRAGMENT_HOSTS, InvalidURL, canonical, page_id
+from corpus.url import InvalidURL, canonical, page_id
 from recall.qprime.row import read
 from store.tables import LmdbTable
 
@@ -34,17 +34,23 @@ SHOWN = Table(
 )
 
 
+def exactly(url: str) -> int:
+    """Return the PageId of the page with exactly this URL. Raises InvalidURL."""
+    return page_id(canonical(url))
+
+
 def satisfied_queries(
-    table: LmdbTable, impressions: Path, satisfied_s: float, fragment_hosts: frozenset[str] = FRAGMENT_HOSTS
+    table: LmdbTable, impressions: Path, satisfied_s: float, page_of: Callable[[str], int] = exactly
 ) -> dict[int, frozenset[str]]:
     """Return page -> its queries that found a page which, from this page, got a satisfied click.
 
     `table` is the `qprime` table of the bundle whose recommendations were shown; a page that several queries found
     stands there under one of them. A click is satisfied whose reader stayed `satisfied_s` seconds or longer; an
-    unknown time does not count. Queries are spelt as `spelt` spells them. Raises InputError.
+    unknown time does not count. `page_of` gives a URL its page; queries are spelt as `spelt` spells them. Raises
+    InputError.
     """
     kept: dict[int, frozenset[str]] = {}
-    for page, group in groupby(sorted(satisfied_pairs(impressions, satisfied_s, fragment_hosts)), itemgetter(0)):
+    for page, group in groupby(sorted(satisfied_pairs(impressions, satisfied_s, page_of)), itemgetter(0)):
         (row,) = table.read(np.array([page], np.uint64))
         if row is None:
             continue
@@ -61,7 +67,7 @@ def spelt(query: str) -> str:
 
 
 def satisfied_pairs(
-    impressions: Path, satisfied_s: float, fragment_hosts: frozenset[str] = FRAGMENT_HOSTS
+    impressions: Path, satisfied_s: float, page_of: Callable[[str], int] = exactly
 ) -> set[tuple[int, int]]:
     """Return (PageId, PageId of a page that was clicked there with satisfaction).
 
@@ -74,7 +80,7 @@ def satisfied_pairs(
         closing(duckdb.connect(config={"threads": 1})) as connection,
     ):
         rows = _clicked(connection, files, Path(working), satisfied_s)
-    return set(_pairs(rows, fragment_hosts))
+    return set(_pairs(rows, page_of))
 
 
 def _clicked(
@@ -93,12 +99,9 @@ def _clicked(
     ).fetchall()
 
 
-def _pairs(rows: list[tuple[str, str]], fragment_hosts: frozenset[str]) -> Iterator[tuple[int, int]]:
+def _pairs(rows: list[tuple[str, str]], page_of: Callable[[str], int]) -> Iterator[tuple[int, int]]:
     for url1, url2 in rows:
         try:
-            yield (
-                page_id(canonical(unescaped(url1), fragment_hosts)),
-                page_id(canonical(unescaped(url2), fragment_hosts)),
-            )
+            yield page_of(unescaped(url1)), page_of(unescaped(url2))
         except InvalidURL:
             continue  # no page of any bundle has it

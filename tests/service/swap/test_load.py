@@ -18,7 +18,7 @@ def bundles(tiny, tmp_path: Path) -> Path:
 
 
 def loaded(bundle: Bundle, closed: list[str]) -> LoadedBundle:
-    return LoadedBundle(bundle.name, None, None, frozenset(), lambda: closed.append(bundle.name))
+    return LoadedBundle(bundle.name, None, None, None, lambda: closed.append(bundle.name))
 
 
 def test_a_bundle_with_the_manifest_that_was_checked_is_loaded(bundles, tiny) -> None:
