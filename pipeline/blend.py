@@ -18,7 +18,9 @@ def fit_blend(work: Work) -> dict[str, object]:
     """Take μ and σ of both scores over all candidates of pages that stage 2 did not learn from."""
     features = np.load(work.of("stage2") / "held_out.npy")
     ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2, STAGE2_START)
-    scores = (ranker.predict(features), features[:, STAGE2.index("quality")]) if len(features) else _NO_CANDIDATE
-    fitted = blend.fit(*scores, work.config.quality_weight)
+    stage2, quality = _NO_CANDIDATE
+    if len(features):
+        stage2, quality = ranker.predict(features), features[:, STAGE2.index("quality")]
+    fitted = blend.fit(stage2, quality, work.config.quality_weight)
     fitted.save(work.directory / "blend.json")
     return asdict(fitted)

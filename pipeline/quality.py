@@ -68,7 +68,8 @@ def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
     """
     if len(judged) < ENOUGH_TO_SHARE or label_events(work, 1, OF_LOG):
         return np.zeros(len(judged), bool)
-    return half_of(judged[:, 0]) == 1
+    aside: NDArray[np.bool_] = half_of(judged[:, 0]) == 1
+    return aside
 
 
 def _judged(

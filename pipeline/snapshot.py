@@ -73,7 +73,7 @@ def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapsho
     with ThreadPoolExecutor(2, "native") as native:
         directories = {"cf": work.of("cf") / PAST, "two_tower": work.of("two_tower")}
         moving = {name: MovingTable(name, tables[name]) for name in ("pages", "coclick")}
-        read: Mapping[str, Table] = dict[str, Table](tables) | moving
+        read: dict[str, Table] = {**dict[str, Table](tables), **dict[str, Table](moving)}
         recall = open_recall(
             directories, read.__getitem__, tokenizer, dict.fromkeys((*directories, "ranking"), native), threads=2
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cascade.run import Cascade
 from store.addresses import Addresses
-from store.tables import Table
+from store.tables import LocalTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class LoadedBundle:
 
     name: str
     cascade: Cascade
-    pages: Table
+    pages: LocalTable
     addresses: Addresses  # which page a URL is
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()

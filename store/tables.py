@@ -27,6 +27,10 @@ class Table(Protocol):
         """Return the row of each key, in order; None where there is none."""
         ...
 
+
+class LocalTable(Table, Protocol):
+    """A table of which at least a copy lies in the bundle."""
+
     def __contains__(self, key: int) -> bool:
         """Whether the bundle has a row of this key; a look into its own file."""
         ...
