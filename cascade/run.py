@@ -71,6 +71,10 @@ class Cascade:
             ranked = await self._popular(query, deadline, trace)
         with trace.timed("select"):
             chosen = self.select(query, ranked, k, trace)
+        if len(candidates) and len(chosen) < k and UNKNOWN_PAGE in trace.degraded:
+            filled = await self._filled_up(query, ranked, deadline, trace)
+            with trace.timed("select"):
+                chosen = self.select(query, filled, k, trace)
         ranking.ended()
         if len(chosen) == 0:
             trace.degrade("empty")
@@ -90,6 +94,14 @@ class Cascade:
         found = await self._recall_one(self.fallback, query, deadline, trace)
         merged = self.merge({self.fallback.path.name: found})
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
+
+    async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return the ranked pages, and popular ones behind: a page that has a few of its own has no fewer than without."""
+        popular = await self._popular(query, deadline, trace)
+        more = popular.take(~np.isin(popular.pages, ranked.pages))
+        if len(ranked) and len(more):
+            more = more.with_columns({"score": ranked["score"].min() - 1.0 + more["score"]})  # theirs begin at 0
+        return ranked.followed_by(more)
 
     async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger:
         timeout_s = deadline.within(self.read_timeout_s)

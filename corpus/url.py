@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote
@@ -24,6 +25,7 @@ _SUB_PAGE = re.compile(r"(/(page|seite|p)/?\d+|/(comments?|amp|print|all))+/*$",
 _VIEW = re.compile(r"^(page|paged|p|start|offset|view|print|amp|sort|order|replytocom|comments?)(=|$)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_IN_WORDS = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Mn", "Mc", "Cf"])  # categories of Unicode
 
 
 class InvalidURL(ValueError):
@@ -118,4 +120,7 @@ def trunk_key(canonical_url: str) -> int:
 def url_words(canonical_url: str) -> str:
     """Return the words of path, query and fragment, for text models: `/wiki/Red_fox` gives `wiki red fox`."""
     tail = unquote(canonical_url.split("/", 3)[3]) if canonical_url.count("/") > 2 else ""
+    if not tail.isascii():  # signs of vowels and the like belong to the letter before
+        tail = "".join(sign if unicodedata.category(sign) in _IN_WORDS else " " for sign in tail)
+        return " ".join(tail.split()).lower()
     return " ".join(_WORD.findall(tail)).lower()

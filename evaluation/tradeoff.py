@@ -12,7 +12,7 @@ from cascade.run import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from corpus.schema import InputError
-from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, Lists
+from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, Lists
 from evaluation.blends import SWEPT, Strategy
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut
@@ -21,6 +21,8 @@ from ranking.blend import Blend
 
 #: The share of clicks that a λ may cost, against λ = 0.
 BOUND = 0.005
+#: Pages of which fewer tell no difference in RecoDCG.
+LEAST_JUDGED = 100
 SERVED = "linear"
 
 
@@ -94,6 +96,19 @@ def choose(points: Sequence[Point], bound: float = BOUND) -> Point:
     """
     curve = sorted((p for p in points if p.strategy == SERVED), key=lambda p: p.parameter)
     return max((p for p in curve if _cheap(p, curve[0], bound)), key=lambda p: p.reco_dcg.mean)
+
+
+def too_few(kept_impressions: int, judged_pages: int) -> str:
+    """Return why a chosen λ is a draw of lots, '' where the figures that it rests on are enough to tell."""
+    lacking = [
+        f"{has:,} {what} ({least:,} are needed)"
+        for has, least, what in (
+            (kept_impressions, LEAST_RANDOM, "impressions with a satisfied click on a good page"),
+            (judged_pages, LEAST_JUDGED, "pages with a judged answer"),
+        )
+        if has < least
+    ]
+    return f"λ rests on {' and '.join(lacking)}: do not serve it, but collect more first" if lacking else ""
 
 
 def _cheap(point: Point, alone: Point, bound: float) -> bool:

@@ -243,7 +243,7 @@ def _manifest(runner: Runner, building: Path, name: str, created: datetime) -> M
         dimensions={"cf": runner.config.cf.dimension, "two_tower": runner.config.two_tower.dimension},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
-        notes=_notes(split),
+        notes=[*_notes(split), *_unread(figures["text"])],
         warmup=[text.url for text in _popular_pages(tables["popular"], tables["pages"])],
         files={},
     )
@@ -253,6 +253,12 @@ def _notes(split: dict[str, object]) -> list[str]:
     if split["end"] is None:
         return ["cold start: no clicks, so only the text paths recall, and the rankers learnt the judge's labels"]
     return []
+
+
+def _unread(figures: dict[str, dict[str, float]]) -> list[str]:
+    """Say in which languages the encoder cannot tell most pages apart: there, shared words do."""
+    lost = ", ".join(sorted(tag for tag, share in figures["no_likeness"].items() if share > 0.5))
+    return [f"text.base does not understand most pages in {lost}: words that pages share stand in"] if lost else []
 
 
 def _popular_pages(popular: LmdbTable, pages: LmdbTable) -> list[PageText]:

@@ -23,7 +23,7 @@ _BATCH = 64
 def embed(
     model: OnnxModel, tokens: Sequence[NDArray[np.uint32]], cls: int, sep: int, progress: Progress
 ) -> NDArray[np.float32]:
-    """Return one vector a page, (pages, width) float32; pages of like length share a batch."""
+    """Return one vector a page, (pages, width) float32, zeros for one without tokens; like lengths share a batch."""
     order = np.argsort([len(t) for t in tokens], kind="stable")
     parts = []
     for start in range(0, len(order), _BATCH):
@@ -33,6 +33,7 @@ def embed(
     vectors = np.concatenate(parts)
     result = np.empty_like(vectors)
     result[order] = vectors
+    result[[len(t) == 0 for t in tokens]] = 0.0  # to an encoder all such pages would be alike
     return result
 
 
@@ -54,7 +55,8 @@ def write(
     out: Path, pages: NDArray[np.uint64], embeddings: NDArray[np.float32], query_head: Head, page_head: Head
 ) -> ann.AnnIndex:
     """Write `pages.faiss` (page tower) and `queries.npy` (query tower, float16, rows as the index's pages)."""
-    index = ann.build(pages, apply_head(page_head, embeddings))
+    read = np.abs(embeddings).max(axis=1, keepdims=True) > 0  # a head makes a vector of nothing too
+    index = ann.build(pages, apply_head(page_head, embeddings) * read)
     index.save(out / "pages")
     rows = np.searchsorted(pages, index.pages)
     np.save(out / "queries.npy", apply_head(query_head, embeddings)[rows].astype(np.float16))

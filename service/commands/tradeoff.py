@@ -44,7 +44,7 @@ def tradeoff(
     import orjson
 
     from evaluation.answer_quality import AnswerQuality, ClickRules
-    from evaluation.tradeoff import choose, sweep
+    from evaluation.tradeoff import choose, sweep, too_few
     from evaluation.tradeoff_report import html
     from ranking.blend import Blend
     from store.bundle import open_bundle
@@ -65,11 +65,15 @@ def tradeoff(
     )
     chosen = choose(points, bound)
     facts = {"bundle": opened.name, "pages": len(held_out.pages), **quality.summary()}
+    if warning := too_few(int(facts["kept_impressions"]), int(facts["judged_pages"])):
+        facts["warning"] = warning
     out.write_text(html(f"Quality against clicks: {opened.name}", points, chosen, _rule(bound), facts))
     if json is not None:
         curve = {**facts, "bound": bound, "chosen": chosen.as_dict(), "points": [point.as_dict() for point in points]}
         json.write_bytes(orjson.dumps(curve, option=orjson.OPT_INDENT_2))
     _show(points, chosen, _rule(bound))
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _rule(bound: float) -> str:

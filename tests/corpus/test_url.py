@@ -131,3 +131,9 @@ def test_a_page_and_its_sub_pages_share_a_trunk(sub_page: str) -> None:
 @pytest.mark.parametrize("other", ["/fox/diet", "/fox?id=2", "/page/fox", "/foxes", "/", "/fox#tail"])
 def test_a_path_that_only_goes_on_is_a_page_of_its_own(other: str) -> None:
     assert trunk_key(f"https://a.example{other}") != trunk_key("https://a.example/fox")
+
+
+def test_words_of_an_address_keep_their_vowel_signs() -> None:
+    assert url_words("https://a.example/%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80-%C3%89t%C3%A9_1") == (
+        "हिन्दी été 1"
+    )
