@@ -21,6 +21,9 @@ from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigg
 #: The reason of an answer for a page that is in no table.
 UNKNOWN_PAGE = "unknown_page"
 
+#: Pages that a list must have, or popular ones are added where nobody knows the page: as many as a caller may ask for.
+ENOUGH = 30
+
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
 
@@ -73,6 +76,8 @@ class Cascade:
             return await self._popular(query, deadline, trace)
         ranking = Ranking(self.native, query, deadline, trace)
         ranked = await self._rank(ranking, candidates)
+        if len(ranked) < ENOUGH and UNKNOWN_PAGE in trace.degraded:
+            ranked = await self._filled_up(query, ranked, deadline, trace)
         ranking.ended()
         trace.cut = len(ranked) < len(candidates)
         return ranked
@@ -111,6 +116,11 @@ class Cascade:
         found = await self._recall_one(self.fallback, query, deadline, trace)
         merged = self.merge({self.fallback.path.name: found})
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
+
+    async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return the ranked pages, and popular ones behind: a page that has a few of its own has no fewer than without."""
+        popular = await self._popular(query, deadline, trace)
+        return below(ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
 
     async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger:
         timeout_s = deadline.within(self.read_timeout_s)

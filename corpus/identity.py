@@ -1,5 +1,7 @@
 """Gives URLs of the input tables their page: the one that has the URL, or the only one at its address."""
 
+# ruff: noqa: S608 - names in the SQL come from the schema
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -28,7 +30,7 @@ def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]
         " respelt BOOLEAN DEFAULT false)"
     )
     spellings = " UNION ALL ".join(
-        f"SELECT {value(column, source.found[column.name])} AS raw FROM {source.view}"  # noqa: S608 - of the schema
+        f"SELECT {value(column, source.found[column.name])} AS raw FROM {source.view}"
         for source in sources
         for column in source.table.of(Kind.URL)
         if column.name in source.found
@@ -36,7 +38,7 @@ def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]
     writer = connection.cursor()
     reader = connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(
         _URLS_AT_ONCE
-    )  # noqa: S608
+    )
     for batch in reader:
         writer.register("numbered", _numbered(batch["raw"].to_pylist(), rules))
         writer.execute("INSERT INTO urls (raw, url, page, address) FROM numbered")
@@ -65,8 +67,8 @@ def merge_spellings(connection: duckdb.DuckDBPyConnection) -> None:
     The first row stays. Pages of one address that differ in their words are pages of their own.
     """
     same = "PARTITION BY url_address, title, coalesce(snippet, '') ORDER BY ordinal"
-    ranked = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM kept_pages"  # noqa: S608
-    rows = f"SELECT ordinal, '{RESPELT}', 'url' FROM ({ranked}) WHERE nth > 1"  # noqa: S608
+    ranked = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM kept_pages"
+    rows = f"SELECT ordinal, '{RESPELT}', 'url' FROM ({ranked}) WHERE nth > 1"
     connection.execute(f"CREATE TEMP TABLE respelt_pages AS {rows}")  # first: the view reads what is written to
     connection.execute("INSERT INTO wrong_pages FROM respelt_pages")
 

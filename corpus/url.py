@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ MAX_URL_LENGTH = 2048
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_IN_WORDS = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Mn", "Mc", "Cf"])  # categories of Unicode
 
 # An escape; or a percent sign that begins none, with the escape whose decoding could make it begin one.
 _ESCAPE = re.compile(r"%(?:[0-9A-Fa-f]{2}|[0-9A-Fa-f]?(?:%[0-9A-Fa-f]{2})?)")
@@ -237,4 +239,7 @@ def _key(name: str, path: list[str], query: list[str], fragment: str) -> int:
 def url_words(canonical_url: str) -> str:
     """Return the words of path, query and fragment, for text models: `/wiki/Red_fox` gives `wiki red fox`."""
     tail = unquote(canonical_url.split("/", 3)[3]) if canonical_url.count("/") > 2 else ""
+    if not tail.isascii():  # signs of vowels and the like belong to the letter before
+        tail = "".join(sign if unicodedata.category(sign) in _IN_WORDS else " " for sign in tail)
+        return " ".join(tail.split()).lower()
     return " ".join(_WORD.findall(tail)).lower()

@@ -67,6 +67,7 @@ class AnswerQuality:
     _asked: list[int] = field(default_factory=list)
     _page: list[int] = field(default_factory=list)  # of each impression that counts
     _kept: list[bool] = field(default_factory=list)  # by the quality filter
+    judged: int = 0  # pages of which the truth knows a page of an answer
     unknown: int = 0  # impressions left out of the filtered metric: a clicked page has no known quality
 
     def add(self, page: int, answers: Lists, rankings: Lists, impressions: Sequence[Impression]) -> None:
@@ -74,6 +75,7 @@ class AnswerQuality:
         if self.pages is not None and page not in self.pages:
             return
         self._asked.append(page)
+        self.judged += any((~np.isnan(self.truth.quality(page, answer[:TOP]))).any() for answer in answers.values())
         counted = [(shown, clicked) for shown in impressions if (clicked := self.rules.clicked(shown)) is not None]
         for shown, clicked in counted:
             kept = worth_keeping(clicked, self.truth.quality(page, shown.shown))
@@ -105,6 +107,7 @@ class AnswerQuality:
         return {
             "source": self.truth.name,
             "measured_pages": len(self._asked),
+            "judged_pages": self.judged,
             "impressions": len(self._page),
             "kept_impressions": sum(self._kept),
             "unknown_impressions": self.unknown,

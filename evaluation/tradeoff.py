@@ -12,7 +12,7 @@ from cascade.run import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from corpus.schema import InputError
-from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, Lists
+from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, Lists
 from evaluation.blends import SWEPT, Strategy
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut
@@ -21,6 +21,8 @@ from ranking.blend import Blend
 
 #: The share of clicks that a λ may cost at worst, against λ = 0.
 BOUND = 0.005
+#: Pages of which fewer tell no difference in RecoDCG.
+LEAST_JUDGED = 100
 SERVED = "linear"
 
 
@@ -109,6 +111,19 @@ def rule(bound: float) -> str:
         "the most RecoDCG@5 among the λ of the linear blend whose change against λ = 0 clears its interval: certain to"
         f" gain RecoDCG@5, and to cost at most {bound:.1%} of quality-filtered ClickNDCG@5"
     )
+
+
+def too_few(kept_impressions: int, judged_pages: int) -> str:
+    """Return why a chosen λ is a draw of lots, '' where the figures that it rests on are enough to tell."""
+    lacking = [
+        f"{has:,} {what} ({least:,} are needed)"
+        for has, least, what in (
+            (kept_impressions, LEAST_RANDOM, "impressions with a satisfied click on a good page"),
+            (judged_pages, LEAST_JUDGED, "pages with a judged answer"),
+        )
+        if has < least
+    ]
+    return f"λ rests on {' and '.join(lacking)}: do not serve it, but collect more first" if lacking else ""
 
 
 def _blended(blend: Blend, scored: Candidates, swept: Swept) -> Iterator[tuple[tuple[str, float], Candidates]]:

@@ -51,7 +51,12 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         search={index: figures[index]["search"] for index in _INDEXES},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
-        notes=[*learnt_from.notes(figures), *_labels(read, runner.config.measured), *_searches(figures)],
+        notes=[
+            *learnt_from.notes(figures),
+            *_labels(read, runner.config.measured),
+            *_unread(figures["text"]),
+            *_searches(figures),
+        ],
         warmup=warmup,
         files={},
     )
@@ -61,6 +66,12 @@ def _labels(read: dict[str, Any], measured: bool) -> Iterator[str]:
     labels = read["tables"].get("labels")
     if measured and labels and labels["kept"] and labels["first"] is None:
         yield "the labels have no column `time`, so --until could not leave out the later ones"
+
+
+def _unread(figures: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Say in which languages the encoder cannot tell most pages apart: there, shared words do."""
+    if lost := ", ".join(sorted(tag for tag, share in figures["no_likeness"].items() if share > 0.5)):
+        yield f"text.base does not understand most pages in {lost}: words that pages share stand in"
 
 
 def _searches(figures: dict[str, dict[str, float]]) -> Iterator[str]:

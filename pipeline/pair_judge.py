@@ -18,11 +18,12 @@ class PairJudge:
     def __init__(self, work: Work) -> None:
         table = pq.read_table(work.of("read") / "pages.parquet")
         self.pages: NDArray[np.uint64] = table["page"].to_numpy()
-        self._judged = JudgedPages.from_table(table)
         self._vectors = TextVectors.load(work.of("text") / "judged.npy")
+        self._judged = JudgedPages.from_table(table, self._vectors.understood)
         self._judge = RubricJudge()
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the quality, 0 to 4, of each pair."""
         left, right = np.searchsorted(self.pages, page1), np.searchsorted(self.pages, page2)
-        return self._judge.judge(Pairs(self._judged, left, right), self._vectors.likeness(left, right))
+        likeness, weight = self._vectors.likeness(left, right), self._vectors.weight(left, right)
+        return self._judge.judge(Pairs(self._judged, left, right), likeness, weight)

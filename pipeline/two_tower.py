@@ -29,7 +29,7 @@ def two_tower(work: Work) -> dict[str, object]:
     """Train the towers on what readers did before the label window, and embed every page with them."""
     config, out, seed = work.config.two_tower, work.directory, work.config.seed
     pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
-    pairs = _training_pairs(work, pages)
+    pairs = _training_pairs(work, pages, np.load(work.of("text") / "lengths.npy")[:, 0] > 0)
     encoder = load_encoder(work.config.text.base)
     stored, curves = work.of("text") / "embeddings.npy", {}
     if config.encoder_steps and len(pairs.query):
@@ -66,12 +66,15 @@ def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> 
     return curve
 
 
-def _training_pairs(work: Work, pages: NDArray[np.uint64]) -> Pairs:
+def _training_pairs(work: Work, pages: NDArray[np.uint64], read: NDArray[np.bool_]) -> Pairs:
+    """Return the pairs of the log of which the tokenizer could read both pages."""
     evidence = pq.read_table(
         work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2", "near"], filters=[("near", ">", 0)]
     )
     query, page = (np.searchsorted(pages, evidence[name].to_numpy()) for name in ("page1", "page2"))
-    return Pairs(query, page, evidence["near"].to_numpy() ** 0.75)  # the power keeps a few busy pairs from ruling
+    both = read[query] & read[page]
+    query, page, near = query[both], page[both], evidence["near"].to_numpy()[both]
+    return Pairs(query, page, near**0.75)  # the power keeps a few busy pairs from ruling
 
 
 def _inputs(tokens: PageTokens) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from text_model.base import hidden_states, load_encoder, mean_pooled, write_tokenizer
-from text_model.tokens import PageTokenizer, single_inputs, title_and_rest
+from text_model.tokens import PageTokenizer, single_inputs, title_and_rest, understood
 
 _BATCH = 32
 
@@ -28,20 +28,26 @@ class TextEmbedder:
             self._tokenizer = PageTokenizer(path, tokens_per_page)
 
     def whole(self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]) -> NDArray[np.float32]:
-        """Return one unit vector a page, (pages, width) float32."""
+        """Return one unit vector a page, (pages, width) float32; zeros for a page that the tokenizer cannot read."""
         return self._embed(self._tokenizer.encode(urls, titles, snippets)[0])
+
+    def understood(self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]) -> NDArray[np.float32]:
+        """Return how far the encoder can have learnt each page's words, 0 to 1."""
+        return understood(self._tokenizer, urls, titles, snippets)
 
     def parts(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return unit vectors of the titles and of the rest, (pages, width) float32 each."""
+        """Return unit vectors of the titles and of the rest, (pages, width) float32 each; zeros as in `whole`."""
         first, rest = title_and_rest(*self._tokenizer.encode(urls, titles, snippets))
         return self._embed(first), self._embed(rest)
 
     @torch.inference_mode()
     def _embed(self, tokens: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
-        result = np.empty((len(tokens), self._encoder.config.hidden_size), np.float32)
-        order = np.argsort([len(row) for row in tokens], kind="stable")  # pages of like length share a batch
+        result = np.zeros((len(tokens), self._encoder.config.hidden_size), np.float32)
+        lengths = np.array([len(row) for row in tokens])
+        order = np.argsort(lengths, kind="stable")  # pages of like length share a batch
+        order = order[lengths[order] > 0]
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
             inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.cls, self._tokenizer.sep)

@@ -12,6 +12,7 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from corpus.url import url_words
+from text_model.vocabulary import Vocabulary
 
 #: Padded lengths; few shapes keep the ONNX Runtime arena small.
 LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
@@ -19,6 +20,9 @@ LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
 #: A setting: two pages and their four special tokens must fit the longest padded length.
 TokensPerPage = Annotated[int, Field(ge=1, le=(LENGTHS[-1] - 4) // 2)]
 
+#: A page of which less than this share of the letters is known has no tokens: what is left would speak for all.
+READABLE = 0.5
+_READ = 2000  # characters of a snippet
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
 
 
@@ -29,6 +33,7 @@ class PageTokenizer:
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self.vocabulary = Vocabulary(self._tokenizer)
         self.tokens_per_page = tokens_per_page
         self.cls = _required_id(self._tokenizer, "[CLS]", "<s>")
         self.sep = _required_id(self._tokenizer, "[SEP]", "</s>")
@@ -36,20 +41,47 @@ class PageTokenizer:
     def encode(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
     ) -> tuple[list[NDArray[np.uint32]], NDArray[np.uint16]]:
-        """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are its title's."""
+        """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are its title's.
+
+        Letters that the vocabulary does not have become nothing, and so does a page of which they are the most: the
+        token that stands for them would make all pages of a script alike.
+        """
         heads = [title or url_words(url) for url, title in zip(urls, titles, strict=True)]
-        head_ids = self._ids(heads)
-        tails = [_tail(*texts) for texts in zip(urls, heads, snippets, strict=True)]
-        tail_ids = self._ids(tails)
+        beside = [_url_words_beside(url, head) for url, head in zip(urls, heads, strict=True)]
+        read = [snippet[:_READ] for snippet in snippets]
+        parts = zip(self._ids(heads), self._ids(beside), self._ids(read), strict=True)
+        texts = (f"{head} {snippet}" for head, snippet in zip(heads, read, strict=True))
+        kept = [self._kept(part, text) for part, text in zip(parts, texts, strict=True)]
         limit = self.tokens_per_page
-        ids = [
-            np.array((head[:limit] + tail)[:limit], dtype=np.uint32)
-            for head, tail in zip(head_ids, tail_ids, strict=True)
-        ]
-        return ids, np.array([min(len(head), limit) for head in head_ids], dtype=np.uint16)
+        ids = [np.array([*head, *words, *rest][:limit], dtype=np.uint32) for head, words, rest in kept]
+        return ids, np.array([min(len(head), limit) for head, _, _ in kept], dtype=np.uint16)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def _kept(self, parts: tuple[list[int], list[int], list[int]], text: str) -> tuple[list[int], ...]:
+        """Return the ids of title, URL and snippet without the unknown one; none where most of the text is unknown."""
+        unknown = self.vocabulary.unknown
+        head, words, rest = parts
+        if unknown not in head and unknown not in rest and unknown not in words:
+            return parts
+        if self.vocabulary.known(head + rest, text) < READABLE:
+            return [], [], []
+        return tuple([id_ for id_ in ids if id_ != unknown] for ids in parts)
+
+
+def understood(
+    tokenizer: PageTokenizer, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+) -> NDArray[np.float32]:
+    """Return how far an encoder can have learnt each page's words, 0 to 1.
+
+    Words of the URL tell nothing of those that a page has itself.
+    """
+    alone = [
+        "" if title.strip() or snippet.strip() else url
+        for url, title, snippet in zip(urls, titles, snippets, strict=True)
+    ]
+    return tokenizer.vocabulary.understood(tokenizer.encode(alone, titles, snippets)[0])
 
 
 def title_and_rest(
@@ -62,10 +94,9 @@ def title_and_rest(
     return first, rest
 
 
-def _tail(url: str, head: str, snippet: str) -> str:
+def _url_words_beside(url: str, head: str) -> str:
     seen = set(head.lower().split())
-    words = [w for w in url_words(url).split() if w not in seen and w not in _URL_NOISE and not w.isdigit()]
-    return f"{' '.join(words)} {snippet[:2000]}"
+    return " ".join(w for w in url_words(url).split() if w not in seen and w not in _URL_NOISE and not w.isdigit())
 
 
 def _required_id(tokenizer: Tokenizer, *names: str) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from stop_words import safe_get_stop_words
 
+from corpus.words import words as words_of
 from store.page_row import language_code
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ TITLE_WEIGHT = 3  # a title word counts as three of the snippet: the best of 1, 
 SANE_URL_LENGTH = 200
 SANE_URL_PARAMETERS = 4
 _CHUNK = 100_000  # pairs
-_WORD = re.compile(r"[^\W_]+")
+_SAYS_ALL = 5  # letters of a word from which on it says as much as any, where words alone tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,20 @@ class JudgedPages:
     sane_url: NDArray[np.bool_]
 
     @classmethod
-    def from_table(cls, pages: pa.Table) -> JudgedPages:
-        """Read columns url, title, snippet, language, fingerprint, address and spam of the pages table."""
+    def from_table(cls, pages: pa.Table, understood: NDArray[np.float32] | None = None) -> JudgedPages:
+        """Read columns url, title, snippet, language, fingerprint, address and spam of the pages table.
+
+        Of pages that the encoder does not understand well (`understood` below 1) words alone must tell: their
+        language's stop words are left out, and short words, which are the commonest in most languages, weigh less.
+        """
         urls = pages["url"].to_pylist()
-        words, word_count = _word_vectors(zip(pages["title"].to_pylist(), pages["snippet"].to_pylist(), strict=True))
+        texts = list(zip(*(pages[name].to_pylist() for name in ("title", "snippet", "language")), strict=True))
+        alone = np.zeros(len(pages), np.bool_) if understood is None else understood < 1.0
+        words, word_count = _word_vectors(texts, alone)
         return cls(
             words=words,
             word_count=word_count,
-            language=np.array([language_code(tag or "") for tag in pages["language"].to_pylist()], np.uint16),
+            language=np.array([language_code(tag or "") for *_, tag in texts], np.uint16),
             fingerprint=pages["fingerprint"].to_numpy().astype(np.uint64),
             address=pages["address"].to_numpy().astype(np.uint64),
             spam=pages["spam"].to_numpy().astype(np.bool_),
@@ -90,35 +98,50 @@ def _sane(urls: Sequence[str]) -> NDArray[np.bool_]:
     return np.fromiter(sane, np.bool_, len(urls))
 
 
-def _word_vectors(texts: Iterable[tuple[str, str]]) -> tuple[sparse.csr_array, NDArray[np.int32]]:
-    counts, word_count = _count(texts)
+def _word_vectors(
+    texts: Sequence[tuple[str, str, str | None]], alone: NDArray[np.bool_]
+) -> tuple[sparse.csr_array, NDArray[np.int32]]:
+    counts, lengths, word_count = _count(texts, alone)
     seen_on = np.bincount(counts.indices, minlength=counts.shape[1])
     rarity = np.log((counts.shape[0] + 1) / np.maximum(seen_on, 1)).astype(
         np.float32
     )  # + 1: a lone page keeps its words
-    weights = (1.0 + np.log(counts.data)) * rarity[counts.indices]
+    says = np.where(np.repeat(alone, np.diff(counts.indptr)), np.minimum(lengths, _SAYS_ALL)[counts.indices], 1)
+    weights = (1.0 + np.log(counts.data)) * rarity[counts.indices] * says
     words = sparse.csr_array((weights, counts.indices, counts.indptr), shape=counts.shape)
     norm = np.sqrt(np.asarray(words.multiply(words).sum(axis=1)).ravel())
     words.data /= np.repeat(np.maximum(norm, 1e-9), np.diff(words.indptr)).astype(np.float32)
     return words, word_count
 
 
-def _count(texts: Iterable[tuple[str, str]]) -> tuple[sparse.csr_array, NDArray[np.int32]]:
-    """Return weighted word counts, pages x vocabulary, and the number of words of each page."""
+def _count(
+    texts: Sequence[tuple[str, str, str | None]], alone: NDArray[np.bool_]
+) -> tuple[sparse.csr_array, NDArray[np.float32], NDArray[np.int32]]:
+    """Return weighted word counts, pages x vocabulary, the letters of each word, and the words of each page."""
     vocabulary: dict[str, int] = {}
     indices, data, ends, totals = array("i"), array("f"), array("q", [0]), array("i")
-    for weights, total in _weighted(texts):
+    for weights, total in _weighted(texts, alone):
         indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in weights)
         data.extend(weights.values())
         ends.append(len(indices))
         totals.append(total)
     shape = (len(totals), max(1, len(vocabulary)))
     columns = (np.array(data, np.float32), np.array(indices, np.int32), np.array(ends, np.int64))
-    return sparse.csr_array(columns, shape=shape), np.array(totals, np.int32)
+    lengths = np.array([len(word) for word in vocabulary] or [1], np.float32)
+    return sparse.csr_array(columns, shape=shape), lengths, np.array(totals, np.int32)
 
 
-def _weighted(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[Counter[str], int]]:
-    for title, snippet in texts:
-        of_title = _WORD.findall(title.casefold())
-        of_snippet = _WORD.findall(snippet.casefold())
-        yield Counter(of_snippet + of_title * TITLE_WEIGHT), len(of_title) + len(of_snippet)
+def _weighted(
+    texts: Sequence[tuple[str, str, str | None]], alone: NDArray[np.bool_]
+) -> Iterator[tuple[Counter[str], int]]:
+    for (title, snippet, language), by_words in zip(texts, alone.tolist(), strict=True):
+        of_title, of_snippet = words_of(title), words_of(snippet)
+        weights = Counter(of_snippet + of_title * TITLE_WEIGHT)
+        if by_words:
+            weights = Counter({word: count for word, count in weights.items() if word not in _stops(language or "")})
+        yield weights, len(of_title) + len(of_snippet)
+
+
+@cache
+def _stops(language: str) -> frozenset[str]:
+    return frozenset(safe_get_stop_words(language))

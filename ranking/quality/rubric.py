@@ -3,6 +3,7 @@
 | rule | effect |
 |---|---|
 | topicality: 0.7 · likeness of titles and snippets + 0.3 · √word overlap, through a logistic curve | 0 to 4 |
+| where the encoder does not understand a page, the word overlap takes the likeness's part | |
 | repetition: a page that says nearly the same adds little | up to 1 point off |
 | authority of the second page: no https, an odd URL, hardly any text | a tenth off for each |
 | duplicate (same address, fingerprints alike), another language, spam | 0 |
@@ -29,8 +30,10 @@ NEAR_DUPLICATE_BITS = 3
 class Judge(Protocol):
     """Labels pairs of pages."""
 
-    def judge(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return quality, 0 to 4, one a pair; `likeness` is that of `TextVectors`."""
+    def judge(
+        self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return quality, 0 to 4, one a pair; `likeness` and `weight` are those of `TextVectors`."""
         ...
 
 
@@ -53,19 +56,27 @@ class RubricJudge:
 
     rubric: Rubric = Rubric()
 
-    def judge(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+    def judge(
+        self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Return quality, 0 to 4, one a pair. Raises ValueError when `likeness` is not one a pair."""
         if len(likeness) != len(pairs):
             raise ValueError(f"{len(likeness)} likenesses for {len(pairs)} pairs")
-        topicality = self.topicality(pairs, likeness)
+        topicality = self.topicality(pairs, likeness, weight)
         quality = (self._worth(topicality) - self._repetition(topicality)) * self._authority(pairs)
         return np.where(_useless(pairs), 0.0, np.clip(quality, 0.0, TOP_QUALITY)).astype(np.float32)
 
-    def topicality(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how near the two pages' topics are: about 0 for strangers, 1 for the same text."""
-        share = self.rubric.overlap_share
+    def topicality(
+        self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return how near the two pages' topics are: about 0 for strangers, 1 for the same text.
+
+        A likeness counts by its weight, and one that is NaN not at all; the word overlap counts for the rest.
+        """
+        known = np.isfinite(likeness)
+        share = (1.0 - self.rubric.overlap_share) * known * (1.0 if weight is None else weight)
         overlap = np.sqrt(np.clip(pairs.word_overlap(), 0.0, 1.0))
-        return ((1.0 - share) * likeness + share * overlap).astype(np.float32)
+        return (share * np.where(known, likeness, 0.0) + (1.0 - share) * overlap).astype(np.float32)
 
     def _worth(self, topicality: NDArray[np.float32]) -> NDArray[np.float32]:
         worth: NDArray[np.float32] = TOP_QUALITY / (1.0 + np.exp((self.rubric.middle - topicality) / self.rubric.slope))

@@ -40,22 +40,25 @@ class RubricTextJudge:
         if len(rows):
             pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
             vectors = self.vectors(pages)
-            judged = Pairs(JudgedPages.from_table(pages), left, right)
-            quality[rows] = RubricJudge().judge(judged, vectors.likeness(left, right))
+            judged = Pairs(JudgedPages.from_table(pages, vectors.understood), left, right)
+            quality[rows] = RubricJudge().judge(judged, vectors.likeness(left, right), vectors.weight(left, right))
         return Judged(quality, reasons, {})
 
     def vectors(self, pages: pa.Table) -> TextVectors:
         """Return the vectors of pages as `pages_of` gives them."""
-        return TextVectors(*self._embedder.parts(*_texts(pages)))
+        texts = _texts(pages)
+        return TextVectors(*self._embedder.parts(*texts), self._embedder.understood(*texts))
 
     def cosine(self, pairs: Sequence[TextPair]) -> NDArray[np.float32]:
-        """Return the plain cosine of the two pages' texts, to measure judges by; NaN where there is no text."""
+        """Return the plain cosine of the two pages' texts, to measure judges by; NaN where there is none to read."""
         rows = np.flatnonzero([not fault(pair) for pair in pairs])
         cosine = np.full(len(pairs), np.nan, np.float32)
         if len(rows):
             pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
             vectors = self._embedder.whole(*_texts(pages))
-            cosine[rows] = np.einsum("ij,ij->i", vectors[left], vectors[right])
+            read = vectors.any(axis=1)
+            cosines = np.einsum("ij,ij->i", vectors[left], vectors[right])
+            cosine[rows] = np.where(read[left] & read[right], cosines, np.nan)
         return cosine
 
 

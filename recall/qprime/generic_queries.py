@@ -41,10 +41,10 @@ def generic_queries(path: Path, facts: WrittenFor, config: Generic) -> frozenset
     """Return the keys of the generic queries of a file, which is read twice.
 
     The pages of a query are unrelated when the mean cosine of pairs of them is low; without vectors, when titles and
-    beginnings of their texts have few words in common. Where words are single letters (Chinese, Japanese) strangers
-    share many: there, only vectors tell generic queries. Either is measured on the first pages of the file that have
-    the query: PageIds are hashes, so that in a file sorted by them the first are a fair sample. Memory holds 16 bytes
-    a query, 8 for each that is common, and the texts of the samples.
+    beginnings of their texts have few words in common; so where half of them have no vector, which the encoder gives to
+    no text that it cannot read. Either is measured on the first pages of the file that have the query: PageIds are
+    hashes, so that in a file sorted by them the first are a fair sample. Memory holds 16 bytes a query, 8 for each that
+    is common, and the texts of the samples.
     """
     common = _common(path, config.pages)
     if not len(common):
@@ -52,7 +52,14 @@ def generic_queries(path: Path, facts: WrittenFor, config: Generic) -> frozenset
     samples = [(key, rows) for key, rows in _samples(path, common, facts, config.sample) if len(rows) > 1]
     if facts.vectors is None:
         return frozenset(_unlike_texts(samples, facts, config))
-    return frozenset(key for key, rows in samples if mean_cosine(facts.vectors(rows)) < config.cosine)
+    generic, unread = set(), []
+    for key, rows in samples:
+        vectors = facts.vectors(rows)
+        if 2 * np.count_nonzero(vectors.any(axis=1)) < len(rows):
+            unread.append((key, rows))
+        elif mean_cosine(vectors) < config.cosine:
+            generic.add(key)
+    return frozenset(generic.union(_unlike_texts(unread, facts, config)))
 
 
 def _common(path: Path, pages: int) -> NDArray[np.uint64]:

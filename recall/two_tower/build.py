@@ -33,7 +33,7 @@ def embed(
     progress: Progress,
     path: Path | None = None,
 ) -> NDArray[np.float32]:
-    """Return one vector a page, (pages, width) float32; pages of like length share a batch.
+    """Return one vector a page, (pages, width) float32, zeros for one without tokens; like lengths share a batch.
 
     With a `path` (.npy) they are written there as they come, and what a killed run has written is not made again.
     """
@@ -46,6 +46,7 @@ def embed(
         for start in range(0, len(chunk), _BATCH):
             rows = chunk[start : start + _BATCH]
             vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], cls, sep))[0]
+        vectors[[row for row in chunk if len(tokens[row]) == 0]] = 0.0  # to an encoder all such pages would be alike
 
     if path is not None:
         return fill(path, shape, np.float32, chunks, write, progress)
@@ -74,8 +75,9 @@ def write(
     out: Path, pages: NDArray[np.uint64], embeddings: NDArray[np.float32], query_head: Head, page_head: Head
 ) -> ann.AnnIndex:
     """Write `pages.faiss` (page tower) and `queries.npy` (query tower, float16, rows as the index's pages)."""
+    read = np.abs(embeddings).max(axis=1, keepdims=True) > 0  # a head makes a vector of nothing too
     queries = apply_head(query_head, embeddings)
-    index = ann.build(pages, apply_head(page_head, embeddings), queries)
+    index = ann.build(pages, apply_head(page_head, embeddings) * read, queries)
     index.save(out / "pages")
     rows = np.searchsorted(pages, index.pages)
     np.save(out / "queries.npy", queries[rows].astype(np.float16))

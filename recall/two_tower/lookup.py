@@ -36,7 +36,10 @@ class QueryVectors:
         return int(self._stored.shape[1])
 
     def vector(self, query: Query) -> NDArray[np.float32] | None:
-        """Return a unit vector, None for an unknown page without words; to embed words takes milliseconds."""
+        """Return a unit vector, None for an unknown page without words that the tokenizer can read.
+
+        To embed words takes milliseconds.
+        """
         stored = self.stored(query)
         return self._embed(query) if stored is None and query.has_text else stored
 
@@ -48,11 +51,13 @@ class QueryVectors:
         vector: NDArray[np.float32] = self._stored[row].astype(np.float32)
         return vector
 
-    def _embed(self, query: Query) -> NDArray[np.float32]:
+    def _embed(self, query: Query) -> NDArray[np.float32] | None:
         key = (query.url, query.title, query.snippet)
         vector = self._embedded.get(key)
         if vector is None:
             tokens, _ = self._tokenizer.encode([query.url], [query.title], [query.snippet])
+            if len(tokens[0]) == 0:
+                return None
             inputs = single_inputs(tokens, self._tokenizer.cls, self._tokenizer.sep)
             vector = self._tower.run(inputs)[0][0]
             self._embedded[key] = vector

@@ -48,7 +48,7 @@ def tradeoff(
 
     from corpus.label_roles import Role
     from evaluation.answer_quality import AnswerQuality, ClickRules
-    from evaluation.tradeoff import SERVED, choose, rule, sweep
+    from evaluation.tradeoff import SERVED, choose, rule, sweep, too_few
     from evaluation.tradeoff_report import html
     from evaluation.truth import observable
     from ranking.blend import Blend
@@ -80,6 +80,8 @@ def tradeoff(
         "labels of these pages": "held out of training" if share else "may have taught: build with --until",
         **{f"{name}, of the pages that chose λ": value for name, value in judged.summary().items()},
     }
+    if warning := too_few(int(judged.summary()["kept_impressions"]), int(judged.summary()["judged_pages"])):
+        facts["warning"] = warning
     said = f"{rule(bound)}; chosen on {len(choosing.pages)} pages, and shown of {len(reporting.pages)} others"
     if not weight:
         said = f"no λ above 0 is {rule(bound).partition(': ')[2]}: more impressions may show one"
@@ -89,6 +91,8 @@ def tradeoff(
         curve |= {"points": [p.as_dict() for p in points], "choosing": [p.as_dict() for p in candidates]}
         json.write_bytes(orjson.dumps(curve, option=orjson.OPT_INDENT_2))
     _show(points, chosen, said)
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _show(points: list[Point], chosen: Point, rule: str) -> None:

@@ -224,7 +224,7 @@ async def test_a_scorer_with_too_few_scores_is_a_failed_stage(cascade: Cascade) 
 
 
 async def test_an_unknown_page_is_flagged_and_answered(cascade: Cascade) -> None:
-    pages, trace = await answer(replace(cascade, trigger=Lookup(known=False)))
+    pages, trace = await answer(replace(cascade, trigger=Lookup(known=False)), k=2)
     assert pages == [4, 6]
     assert trace.degraded == ["unknown_page"]
 
@@ -308,3 +308,13 @@ async def test_a_cancelled_request_is_not_taken_for_a_failed_part(cascade: Casca
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_page_of_no_table_with_a_few_pages_of_its_own_has_popular_ones_behind_them(cascade: Cascade) -> None:
+    stranger = replace(cascade, trigger=Lookup(known=False))
+    chosen = await stranger.run(QUERY, 5, Deadline.never(), trace := Trace())
+    assert chosen.pages.tolist() == [4, 6, 8, 10]
+    assert trace.degraded == ["unknown_page", "fallback:popular"]
+    assert np.all(np.diff(chosen["score"]) < 0)
+    pages, trace = await answer(stranger, k=2)
+    assert (pages, trace.degraded) == ([4, 6], ["unknown_page"])

@@ -360,3 +360,9 @@ def test_a_host_may_be_named_in_any_way(entry: str, expected: str) -> None:
 def test_what_names_no_host_is_an_error(entry: str) -> None:
     with pytest.raises(InvalidURL):
         site_named(entry)
+
+
+def test_words_of_an_address_keep_their_vowel_signs() -> None:
+    assert url_words("https://a.example/%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80-%C3%89t%C3%A9_1") == (
+        "हिन्दी été 1"
+    )

@@ -4,7 +4,7 @@ import pytest
 
 from evaluation.bootstrap import Interval
 from evaluation.plot import Curve, Mark, plot
-from evaluation.tradeoff import Point, choose
+from evaluation.tradeoff import Point, choose, too_few
 from evaluation.tradeoff_report import html
 
 NAN = float("nan")
@@ -81,3 +81,10 @@ def test_a_point_is_plain_json() -> None:
     assert stored["reco_dcg"] == pytest.approx({"mean": 50.1234, "low": 49.1234, "high": 51.1235}, abs=1e-3)
     assert stored["ctr"] == {"mean": None, "low": None, "high": None}
     assert stored["gain"] == pytest.approx({"mean": 0.1234, "low": 0.1134, "high": 0.1335}, abs=1e-3)
+
+
+def test_a_choice_that_rests_on_little_says_so() -> None:
+    assert too_few(6, 3).startswith("λ rests on 6 impressions")
+    assert "3 pages with a judged answer (100 are needed)" in too_few(6, 3)
+    assert "pages" not in too_few(6, 500).partition("good page")[2]
+    assert too_few(1_000, 100) == ""

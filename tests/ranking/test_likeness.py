@@ -48,3 +48,12 @@ def test_vectors_come_back_from_disk(tmp_path: Path) -> None:
 def test_no_pairs_have_no_likeness() -> None:
     none = np.empty(0, np.intp)
     assert len(VECTORS.likeness(none, none)) == 0
+
+
+def test_a_page_that_is_not_understood_is_like_none(tmp_path: Path) -> None:
+    vectors = TextVectors(VECTORS.title, VECTORS.snippet, np.array([1.0, 0.5, 0.0], np.float32))
+    vectors.save(tmp_path / "judged.npy")
+    left, right = np.array([0, 0, 1]), np.array([1, 2, 2])
+    for one in (vectors, TextVectors.load(tmp_path / "judged.npy")):
+        assert one.weight(left, right).tolist() == [0.5, 0, 0]
+        assert np.isnan(one.likeness(left, right)).tolist() == [False, True, True]

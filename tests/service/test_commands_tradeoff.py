@@ -53,6 +53,9 @@ def test_tradeoff_writes_the_curve_and_chooses_a_weight(tiny, truth: Path, tmp_p
     assert strategies == {"linear", "dynamic", "piecewise"}
     assert curve["chosen"]["strategy"] == "linear"
     assert "<svg" in page.read_text()
+    assert "do not serve it" in curve["warning"]  # thirty pages tell nothing
+    assert curve["warning"] in done.output
+    assert curve["warning"] in page.read_text()
 
 
 def test_tradeoff_chooses_on_other_pages_than_it_shows(tiny, truth: Path, tmp_path: Path) -> None:

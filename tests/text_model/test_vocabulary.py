@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from paragraphs import PARAGRAPHS
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from text_model.base import PACKAGED, write_tokenizer
+from text_model.tokens import PageTokenizer, understood
+from text_model.vocabulary import Vocabulary
+
+LOST = ["am", "km", "th", "zh"]  # most letters are not in the packaged vocabulary
+CRUMBS = ["ar", "bn", "fi", "he", "hi", "ja", "ko", "ru", "ta", "tr"]  # they are, and hardly a word is
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> PageTokenizer:
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    write_tokenizer(PACKAGED, path)
+    return PageTokenizer(path, 48)
+
+
+def of(tokenizer: PageTokenizer, language: str) -> list[float]:
+    titles, snippets = zip(*PARAGRAPHS[language], strict=True)
+    return understood(tokenizer, [""] * 4, titles, snippets).tolist()
+
+
+@pytest.mark.parametrize("language", [*LOST, *CRUMBS])
+def test_a_language_that_the_encoder_cannot_have_learnt_is_not_understood(
+    tokenizer: PageTokenizer, language: str
+) -> None:
+    assert of(tokenizer, language) == [0.0] * 4
+
+
+def test_english_is_understood_also_where_it_is_short(tokenizer: PageTokenizer) -> None:
+    assert of(tokenizer, "en") == [1.0] * 4
+    titles = ["Red fox", "Cats and dogs", "os.path.join", "How priority queues work"]
+    assert understood(tokenizer, [""] * 4, titles, [""] * 4).tolist() == [1.0] * 4
+
+
+def test_words_of_the_url_do_not_speak_for_the_page(tokenizer: PageTokenizer) -> None:
+    url = "https://a.example/how-to-bake-good-bread-at-home"
+    assert understood(tokenizer, [url] * 2, ["Как испечь хлеб", ""], ["", ""]).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("language", LOST)
+def test_a_page_that_cannot_be_read_has_no_tokens(tokenizer: PageTokenizer, language: str) -> None:
+    title, snippet = PARAGRAPHS[language].bread
+    ids, titles = tokenizer.encode(["https://a.example/bread"], [title], [snippet])
+    assert (ids[0].tolist(), titles.tolist()) == ([], [0])
+
+
+def test_a_letter_that_is_not_known_becomes_nothing(tokenizer: PageTokenizer) -> None:
+    (with_it, without), _ = tokenizer.encode([""] * 2, ["Bread 😀 ሀ", "Bread"], ["Flour 🍞", "Flour"])
+    assert with_it.tolist() == without.tolist()
+
+
+def test_pages_without_tokens_are_not_understood(tokenizer: PageTokenizer) -> None:
+    some = tokenizer.encode([""], ["Red fox"], [""])[0][0]
+    none = np.empty(0, np.uint32)
+    assert tokenizer.vocabulary.understood([none, some, none, some, none]).tolist() == [0, 1, 0, 1, 0]
+    assert tokenizer.vocabulary.understood([none]).tolist() == [0]
+    assert tokenizer.vocabulary.understood([]).tolist() == []
+
+
+def test_a_vocabulary_that_marks_the_beginnings_of_words_is_measured_alike(tmp_path: Path) -> None:
+    pieces = ["<unk>", "▁хлеб", "▁пе", "чь", "▁面包", "▁x", "y"]
+    built = Tokenizer(models.WordLevel({piece: place for place, piece in enumerate(pieces)}, unk_token="<unk>"))
+    built.pre_tokenizer, built.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    measured = Vocabulary(built).understood([np.array(ids, np.uint32) for ids in ([1], [2, 3], [4], [5, 6], [0])])
+    assert measured.tolist() == [1, 0, 1, 0, 0]
