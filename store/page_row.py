@@ -6,9 +6,9 @@ five; the layout lets each be read without touching the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -50,8 +50,9 @@ COUNTS = frozenset(
     )
 )  # fmt: skip
 _U2 = Struct("<H")
-_TITLE_AT, _TOKENS_AT = ((FACTS.fields or {})[name][1] for name in ("title_tokens", "tokens"))  # bytes into a row
+_OFFSETS: Mapping[str, Any] = FACTS.fields or {}
 _BEFORE_A = ord("a") - 1
+_TITLE_AT, _TOKENS_AT = (_OFFSETS[name][1] for name in ("title_tokens", "tokens"))  # bytes into a row
 
 
 class PageText(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import orjson
 from redis import Redis
@@ -106,8 +106,8 @@ class RedisUnknownPages:
         there = [(key, row) for key, row in zip(keys, found, strict=True) if row is not None]
         kept, dropped = _kept(pages, _read(there), room)
         if kept:
-            rows = {cast("str", _key(page)): cast("str", orjson.dumps(tuple(words))) for page, words in kept.items()}
-            client.hset(_REDIS_KEY, mapping=rows)
+            rows = {_key(page): orjson.dumps(tuple(words)) for page, words in kept.items()}
+            client.hset(_REDIS_KEY, mapping=cast("Any", rows))
         return dropped
 
     def waiting(self) -> dict[int, UnknownPage]:
