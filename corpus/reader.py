@@ -25,6 +25,9 @@ from corpus.visits import Sessions, dates_alone, part_visits
 
 _PAGES_AT_ONCE = 8192
 
+#: Every rejected row, one JSON object a line.
+REJECTED = "rejected.jsonl"
+
 _PAGES = """
     SELECT url_page AS page, url_url AS url, title, coalesce(snippet, '') AS snippet,
         coalesce(language, '') AS language, coalesce(body, '') AS body, published
@@ -80,7 +83,7 @@ def read(
         _write_pages(connection, out / "pages.parquet")
         for name, rows in _WRITTEN.items():
             _copy(connection, rows, out / f"{name}.parquet")
-        write_rejected(connection, sources.values(), out / "rejected.jsonl")
+        write_rejected(connection, sources.values(), out / REJECTED)
     return report
 
 
@@ -137,7 +140,8 @@ def _check_pages(report: Report, path: Path) -> None:
     if pages.kept == 0:
         reasons = ", ".join(f"{reason}: {rows.count}" for reason, rows in pages.rejected.items())
         first = next((rows.examples[0] for rows in pages.rejected.values()), "the file holds no rows")
-        raise InputError(f"{path}: no page is left of {pages.read} ({reasons or 'empty'}): {first}")
+        notes = "".join(f"; {note}" for note in pages.notes)
+        raise InputError(f"{path}: no page is left of {pages.read} ({reasons or 'empty'}): {first}{notes}")
 
 
 def _write_pages(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from corpus import counts
 from corpus.engine import connect, write
-from corpus.reader import read
+from corpus.reader import REJECTED, read
 from corpus.report_screen import check, show
 from pipeline.step import Work, console
 from recall.cf import build as cf
@@ -36,13 +36,15 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
     def step(work: Work) -> dict[str, object]:
         hosts = frozenset(work.config.fragment_hosts)
         outcome = read(data, work.directory, until, hosts, work.config.sessions)
-        show(outcome, console, work.of("read") / "rejected.jsonl")
-        check(outcome, work.config.read.most_rejected)
+        show(outcome, console)
+        check(outcome, work.config.read.most_rejected, work.directory / REJECTED)
         report = outcome.as_dict()
         split = _split(work.directory, work.config.examples.label_share)
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}
         rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
+        if rejected:
+            console.print(f"  every rejected row: {work.of('read') / REJECTED}", soft_wrap=True, highlight=False)
         return {**rows, "rejected": rejected, "tables": report, "passed_over": list(outcome.passed_over), **split}
 
     return step
