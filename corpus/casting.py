@@ -89,7 +89,7 @@ def filled(column: Column, found: str) -> str:
 
 def number_of(column: Column, found: str) -> str:
     """Return SQL for the column as a number."""
-    return f'TRY_CAST({filled(column, found) if found in _TEXT_TYPES else chr(34) + column.name + chr(34)} AS DOUBLE)'
+    return f"TRY_CAST({filled(column, found) if found in _TEXT_TYPES else chr(34) + column.name + chr(34)} AS DOUBLE)"
 
 
 def _nothing(column: Column) -> str | None:
@@ -110,7 +110,8 @@ def _listed(texts: Iterable[str]) -> str:
 def problems(table: Table, found: Mapping[str, str], until: str | None, latest: str) -> Iterator[tuple[str, str, str]]:
     """Yield (condition, reason, column) in the order of precedence; the first that holds rejects the row.
 
-    A time after `latest` cannot have been logged. The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
+    A time after `latest` cannot have been logged.
+    The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
     """
     yield "malformed", "malformed row", ""
     if until is not None and "time" in found:

@@ -166,9 +166,7 @@ def csv_rows(part: Part, one_line: frozenset[int]) -> Iterable[list[str] | Broke
     """Return the rows of a CSV file below its header, and its lines that are no rows."""
     text = part.text
     assert text is not None, part  # noqa: S101 - it is CSV
-    return CsvRows(
-        text.path, text.packing, text.newline, part.delimiter, len(part.fields), one_line, part.header_line
-    )
+    return CsvRows(text.path, text.packing, text.newline, part.delimiter, len(part.fields), one_line, part.header_line)
 
 
 def as_table(rows: Sequence[Sequence[str]], part: Part) -> pa.Table:

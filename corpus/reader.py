@@ -21,7 +21,7 @@ from corpus.staging import forget_unknown_urls, number_urls, reject_repeats, sta
 from corpus.stray_times import reject_strays
 from corpus.tally import collisions, tally, write_rejected
 from corpus.url import FRAGMENT_HOSTS
-from corpus.visits import Sessions, dates_alone, part_visits
+from corpus.visits import SESSIONS, Sessions, dates_alone, part_visits
 
 _PAGES_AT_ONCE = 8192
 
@@ -40,8 +40,8 @@ _WRITTEN = {
             url_page AS page, time, dwell_s::FLOAT AS dwell_s, step::INTEGER AS step
         FROM kept_clicks JOIN visits AS v USING (ordinal) ORDER BY 1, time, ordinal""",
     "impressions": """
-        SELECT xor(impression, url1_page) AS impression, time, url1_page AS page1, url2_page AS page2, position, clicked,
-            dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random
+        SELECT xor(impression, url1_page) AS impression, time, url1_page AS page1, url2_page AS page2, position,
+            clicked, dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random
         FROM kept_impressions ORDER BY time, 1, position, ordinal""",
     "labels": """
         SELECT url1_page AS page1, url2_page AS page2, quality::FLOAT AS quality, coalesce(source, '') AS source
@@ -54,7 +54,7 @@ def read(
     out: Path,
     until: datetime | None = None,
     fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
-    sessions: Sessions = Sessions(),  # noqa: B008 - frozen
+    sessions: Sessions = SESSIONS,
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 

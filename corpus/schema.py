@@ -17,7 +17,9 @@ class Kind(StrEnum):
     URL = "an absolute http or https URL"
     TEXT = "text"
     ID = "text or a whole number"
-    TIME = "ISO 8601 text, a timestamp, or seconds, milli-, micro- or nanoseconds since 1970 (UTC where no zone is given)"
+    TIME = (
+        "ISO 8601 text, a timestamp, or seconds, milli-, micro- or nanoseconds since 1970 (UTC where no zone is given)"
+    )
     REAL = "a number"
     INTEGER = "a whole number from 0 to 32767"
     BOOLEAN = "true or false, or 1 or 0"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -85,7 +85,7 @@ def _plain(field: Field) -> str:
 
 
 def _matched(table: Table, part: Part) -> Part:
-    """Return the file with the place of each column of the table. Raises InputError for one that is missing or wrong."""
+    """Return the file with the place of each column of the table. Raises InputError for one missing or wrong."""
     spelling: dict[str, Field] = {}
     is_json = part.form.kind is FileKind.JSON
     empty = is_json and not part.fields and part.path.stat().st_size == 0  # no rows, so no columns either
@@ -93,7 +93,8 @@ def _matched(table: Table, part: Part) -> Part:
         named = sorted((f for f in part.fields if _plain(f) == column.name), key=lambda f: f.title != column.name)
         if not named and column.required and not empty:
             raise InputError(
-                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): add it; it holds {column.kind}"
+                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): "
+                f"add it; it holds {column.kind}"
             )
         if not named and is_json:
             named = [Field("line", column.name, "VARCHAR")]  # later rows may have what the first have not

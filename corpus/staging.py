@@ -38,7 +38,9 @@ def number_urls(
         if column.name in source.found
     )
     writer = connection.cursor()
-    for batch in connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(_URLS_AT_ONCE):
+    for batch in connection.sql(f"SELECT DISTINCT raw FROM ({spellings}) WHERE raw IS NOT NULL").to_arrow_reader(
+        _URLS_AT_ONCE
+    ):
         raw = batch["raw"].to_pylist()
         urls = [_canonical(url, fragment_hosts) for url in raw]
         pages = pa.array([None if url is None else page_id(url) for url in urls], pa.uint64())
@@ -96,7 +98,8 @@ def forget_unknown_urls(connection: duckdb.DuckDBPyConnection) -> None:
 def _numbered(source: Source) -> str:
     """Return SQL for the source's rows with values cast, `<column>_blank`, and for URLs `_page`, `_known`, `_url`."""
     values = ", ".join(
-        f"{value(c, source.found[c.name], source.units.get(c.name))} AS {c.name}, {blank(c, source.found[c.name])} AS {c.name}_blank"
+        f"{value(c, source.found[c.name], source.units.get(c.name))} AS {c.name}, "
+        f"{blank(c, source.found[c.name])} AS {c.name}_blank"
         if c.name in source.found
         else f"NULL::{SQL_TYPES[c.kind]} AS {c.name}, true AS {c.name}_blank"
         for c in source.table.columns

@@ -46,7 +46,7 @@ def from_number(number: str, unit: str | None) -> str:
 
 
 def from_text(text: str) -> str:
-    """Return SQL for text as a time: ISO 8601, extended or basic, decimals after a comma too, or with a month's name."""
+    """Return SQL for text as a time: ISO 8601, extended or basic, with a comma too, or a month's name."""
     tidy = f"regexp_replace(upper({text}), '\\s*(UTC|GMT)$', 'Z')"
     tidy = f"regexp_replace({tidy}, '\\s+([+-]\\d{{2}}(:?\\d{{2}})?|Z)$', '\\1')"
     tidy = f"regexp_replace({tidy}, '(:\\d{{2}}|\\d{{6}}),(\\d)', '\\1.\\2')"

@@ -20,9 +20,10 @@ def directory(tmp_path: Path, *names: str) -> Path:
     "name",
     [
         "clicks.csv", "clicks.tsv", "clicks.json", "clicks.jsonl", "clicks.ndjson", "clicks.parquet", "clicks.parq",
-        "clicks.csv.gz", "clicks.ndjson.zst", "clicks.tsv.bz2", "Clicks.csv", "CLICKS.CSV.GZ", "click.csv", "Click.Json",
-        "clicks-000.parquet", "clicks_0001.csv", "clicks-2026-05-01.csv", "clicks_0_0_0.csv.gz", "clicks-part-00001.csv",
-        "clicks.parquet/part-0000.parquet", "clicks/part-0.csv", "clicks.csv/part-00000", "Click/a/b=1/x.parquet",
+        "clicks.csv.gz", "clicks.ndjson.zst", "clicks.tsv.bz2", "Clicks.csv", "CLICKS.CSV.GZ", "click.csv",
+        "Click.Json", "clicks-000.parquet", "clicks_0001.csv", "clicks-2026-05-01.csv", "clicks_0_0_0.csv.gz",
+        "clicks-part-00001.csv", "clicks.parquet/part-0000.parquet",
+        "clicks/part-0.csv", "clicks.csv/part-00000", "Click/a/b=1/x.parquet",
     ],
 )  # fmt: skip
 def test_a_table_may_be_named_as_exports_name_it(name: str, tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_what_is_not_read_gets_a_line_with_the_name_it_should_have(name: str, wo
     ],
 )
 def test_two_candidates_for_one_table_are_an_error(names: tuple[str, str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds both .* and .*: keep one"):
+    with pytest.raises(InputError, match=r"holds both .* and .*: keep one"):
         look(directory(tmp_path, *names))
 
 

@@ -121,7 +121,7 @@ def test_numbers_in_a_parquet_file_are_read_in_their_unit_too(tmp_path: Path) ->
 
 def test_a_column_of_two_units_is_an_error_that_names_them(tmp_path: Path) -> None:
     seconds, thousandths = export(lambda t: int(t.timestamp())), export(lambda t: int(t.timestamp() * 1000))
-    with pytest.raises(InputError, match="'time' holds 10 numbers that are seconds .* 10 that are milliseconds"):
+    with pytest.raises(InputError, match=r"'time' holds 10 numbers that are seconds .* 10 that are milliseconds"):
         read_clicks(tmp_path, content=seconds + thousandths.partition("\n")[2])
 
 
@@ -170,12 +170,12 @@ def test_a_body_may_hold_line_ends_and_quotes(tmp_path: Path) -> None:
 
 def test_another_encoding_is_named(tmp_path: Path) -> None:
     lines = PAGES.replace("Page", "Straße").encode("latin-1")
-    with pytest.raises(InputError, match="line 2 is not UTF-8 .*Windows-1252"):
+    with pytest.raises(InputError, match=r"line 2 is not UTF-8 .*Windows-1252"):
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / "pages.csv").write_bytes(lines)
         read(tmp_path / "data", tmp_path / "out")
     (tmp_path / "data" / "pages.csv").write_bytes("url,title,Straße,snippet\n".encode("latin-1"))
-    with pytest.raises(InputError, match="first line is not UTF-8 .*Windows-1252"):
+    with pytest.raises(InputError, match=r"first line is not UTF-8 .*Windows-1252"):
         read(tmp_path / "data", tmp_path / "out")
 
 
@@ -251,7 +251,9 @@ def test_impressions_whose_ids_begin_anew_on_each_page_stay_apart(tmp_path: Path
     written = table(tmp_path, "impressions")
     assert (part.kept, part.notes) == (30, ())
     assert len({row["impression"] for row in written}) == 15
-    assert all(len({row["page1"] for row in written if row["impression"] == i}) == 1 for i in {written[0]["impression"]})
+    assert all(
+        len({row["page1"] for row in written if row["impression"] == i}) == 1 for i in {written[0]["impression"]}
+    )
 
 
 def test_lists_that_share_an_id_and_a_page_are_reported(tmp_path: Path) -> None:
@@ -268,7 +270,10 @@ def test_stray_times_do_not_move_the_ends_of_the_log(tmp_path: Path) -> None:
     shown = f"{IMPRESSIONS}\n1,2099-01-01,{URLS[0]},{URLS[1]},1,1\n"
     report = outcome(tmp_path, {"clicks.csv": CSV + strays, "impressions.csv": shown})
     clicks, impressions = report.tables["clicks"], report.tables["impressions"]
-    assert {reason: rows.count for reason, rows in clicks.rejected.items()} == {"stray time": 1, "time in the future": 2}
+    assert {reason: rows.count for reason, rows in clicks.rejected.items()} == {
+        "stray time": 1,
+        "time in the future": 2,
+    }
     assert impressions.rejected["time in the future"].count == 1
     assert (clicks.first, clicks.last) == (CLICKS[0][2], CLICKS[-1][2])
 

@@ -12,7 +12,9 @@ from corpus.schema import InputError
 
 
 def report(rejected: dict[str, int], read: int = 100, notes: tuple[str, ...] = ()) -> Report:
-    reasons = {reason: Rejected(count, (f'row 1, url: {{"url":"[x] {reason}"}}',)) for reason, count in rejected.items()}
+    reasons = {
+        reason: Rejected(count, (f'row 1, url: {{"url":"[x] {reason}"}}',)) for reason, count in rejected.items()
+    }
     table = TableReport("clicks.csv", read, read - sum(rejected.values()), rejected=reasons, notes=notes)
     return Report({"clicks": table}, ("clicks.xlsx is not read",))
 

@@ -77,7 +77,9 @@ def _line(row: tuple[str, ...]) -> str:
     return out.getvalue()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(LINE, max_size=12))
 def test_every_line_is_of_a_row_or_is_broken(tmp_path: Path, lines: list[str]) -> None:
     text = HEADER + "".join(lines)

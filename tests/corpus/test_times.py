@@ -53,9 +53,7 @@ def test_what_is_uncertain_is_no_time(text: str, connection: duckdb.DuckDBPyConn
 @pytest.mark.parametrize(
     ("unit", "scale"), [("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)]
 )
-def test_numbers_are_times_in_their_unit_alone(
-    unit: str, scale: int, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_numbers_are_times_in_their_unit_alone(unit: str, scale: int, connection: duckdb.DuckDBPyConnection) -> None:
     number = float(int(NINE.timestamp()) * scale)
     assert value(connection, from_number("x", unit), number) == NINE
     assert value(connection, from_number("x", None), number) == NINE
@@ -64,9 +62,7 @@ def test_numbers_are_times_in_their_unit_alone(
 
 
 @pytest.mark.parametrize(("number", "hour"), [(20260501.0, 0), (20260501090000.0, 9)])
-def test_digits_that_are_a_date_are_no_count(
-    number: float, hour: int, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_digits_that_are_a_date_are_no_count(number: float, hour: int, connection: duckdb.DuckDBPyConnection) -> None:
     assert value(connection, from_number("x", "seconds"), number) == datetime(2026, 5, 1, hour, tzinfo=UTC)
 
 

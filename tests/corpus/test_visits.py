@@ -13,7 +13,7 @@ import pytest
 from corpus.reader import read
 from corpus.report import TableReport
 from corpus.url import page_id
-from corpus.visits import Sessions
+from corpus.visits import SESSIONS, Sessions
 
 A, B, C = (f"https://e.example/{name}" for name in "abc")
 NAMES = {page_id(url): url[-1] for url in (A, B, C)}
@@ -24,7 +24,7 @@ Click = tuple[str, float]  # URL, minutes
 
 
 def visits(
-    tmp_path: Path, clicks: Sequence[Click], sessions: Sessions = Sessions(), times: Sequence[Any] = ()
+    tmp_path: Path, clicks: Sequence[Click], sessions: Sessions = SESSIONS, times: Sequence[Any] = ()
 ) -> tuple[list[list[tuple[str, int]]], TableReport]:
     """Return (page, step) of each visit of one session, by their times, and the report."""
     data = tmp_path / "data"
