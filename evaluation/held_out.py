@@ -17,7 +17,7 @@ from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
 from corpus.url import FRAGMENT_HOSTS
-from corpus.visits import Sessions
+from corpus.visits import SESSIONS, Sessions
 from evaluation.bootstrap import Interval
 from evaluation.clicks import click_through_rate
 from store.page_row import read_text
@@ -74,7 +74,7 @@ def read_held_out(
     since: datetime | None,
     until: datetime | None,
     fragment_hosts: frozenset[str] = FRAGMENT_HOSTS,
-    sessions: Sessions = Sessions(),  # noqa: B008 - frozen
+    sessions: Sessions = SESSIONS,
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 

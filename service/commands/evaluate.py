@@ -48,7 +48,6 @@ def evaluate(
 ) -> None:
     """Measure recall@30, HR@5 and NDCG@5 of every path, stage 1 and the whole cascade; with --truth RecoDCG@5 too."""
     import orjson
-
     from rich.console import Console
 
     from corpus.report_screen import show as show_rows

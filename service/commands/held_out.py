@@ -60,9 +60,7 @@ def open_log(
     try:
         from_time = _utc(since) or _end(bundle)
         sessions = Sessions(**bundle.manifest.config.get("sessions", {}))
-        held_out = read_held_out(
-            pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts, sessions
-        )
+        held_out = read_held_out(pages, clicks, impressions, from_time, _utc(until), bundle.fragment_hosts, sessions)
         known = open_truth(truth, pages, bundle.fragment_hosts) if truth else None
     finally:
         pages.close()

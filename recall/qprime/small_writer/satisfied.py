@@ -96,6 +96,9 @@ def _clicked(
 def _pairs(rows: list[tuple[str, str]], fragment_hosts: frozenset[str]) -> Iterator[tuple[int, int]]:
     for url1, url2 in rows:
         try:
-            yield page_id(canonical(unescaped(url1), fragment_hosts)), page_id(canonical(unescaped(url2), fragment_hosts))
+            yield (
+                page_id(canonical(unescaped(url1), fragment_hosts)),
+                page_id(canonical(unescaped(url2), fragment_hosts)),
+            )
         except InvalidURL:
             continue  # no page of any bundle has it
