@@ -110,7 +110,8 @@ def _listed(texts: Iterable[str]) -> str:
 def problems(table: Table, found: Mapping[str, str], until: str | None, latest: str) -> Iterator[tuple[str, str, str]]:
     """Yield (condition, reason, column) in the order of precedence; the first that holds rejects the row.
 
-    A time after `latest` cannot have been logged. The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
+    A time after `latest` cannot have been logged.
+    The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
     """
     yield "malformed", "malformed row", ""
     if until is not None and "time" in found:

@@ -29,7 +29,7 @@ class Found:
 
 
 def find(data: Path) -> dict[str, Parts]:
-    """Return table -> files in the directory `data`. Raises InputError when a table is there twice, or pages are not."""
+    """Return table -> files in the directory `data`. Raises InputError when one is there twice, or pages are not."""
     return dict(look(data).tables)
 
 

@@ -7,19 +7,20 @@ DuckDB reads the files; what it cannot read, or may have lost rows of, is parsed
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from corpus import schema
-from corpus.formats import Kind, Packing
+from corpus.formats import Kind
 from corpus.scan import PART, Part, Source, quoted, quoted_name, scan
-from corpus.schema import InputError
-from corpus.text_lines import Broken, CsvRows, Survey, json_rows, survey
+from corpus.text_lines import LONGEST_ROW, Broken, CsvRows, Survey, json_rows, survey
 
+_AT_ONCE = 20_000  # rows
 _FIELD_COUNTS = ("TOO MANY COLUMNS", "MISSING COLUMNS")  # what DuckDB may say of a line and be believed
 
 
@@ -101,33 +102,26 @@ class _Loaded:
 
     def _mend(self) -> None:
         """Parse the file row by row into one that DuckDB reads whole, and load that."""
-        text, copy = self.part.text, self.working / f"{self.name}.mended"
+        text, copy = self.part.text, self.working / f"{self.name}.parquet"
         assert text is not None, self.part  # noqa: S101 - the caller looked
-        rows: Iterable[list[str] | str | Broken]
+        rows: Iterable[list[str] | Broken]
         if self.part.form.kind is Kind.JSON:
-            rows = json_rows(text.path, text.packing, text.newline)
+            lines = json_rows(text.path, text.packing, text.newline)
+            rows = ([line] if isinstance(line, str) else line for line in lines)
         else:
-            rows = CsvRows(
-                text.path, text.packing, text.newline, self.part.delimiter, len(self.part.fields),
-                self._one_line(), self.part.header_line,
-            )  # fmt: skip
-        broken = self.working / f"{self.name}.broken"
-        header = [] if self.part.form.kind is Kind.JSON else [field.sql for field in self.part.fields]
-        written = _write(rows, header, copy, broken)
-        self.part = replace(
-            self.part, text=replace(text, path=copy, packing=Packing.NONE), delimiter=",", header_line=1
-        )
+            rows = csv_rows(self.part, self._one_line())
+        broken = self.working / f"{self.name}.broken.parquet"
+        _write(rows, self.part, copy, broken)
         self.connection.execute(f"DROP TABLE IF EXISTS loaded_{self.name}")
-        self._load("")
-        self._break(f"FROM {_BROKEN.format(quoted(str(broken)))}")
-        [(read,)] = self.connection.execute(f"SELECT count(*) FROM loaded_{self.name}").fetchall()
-        if read != written:
-            raise InputError(f"{self.part.path}: {written:,} rows, of which {read:,} could be read: write it again")
+        self._number(f"read_parquet({quoted(str(copy))})")
+        self._break(f"FROM read_parquet({quoted(str(broken))})")
 
     def _load(self, options: str) -> None:
+        self._number(scan(self.part, options))
+
+    def _number(self, rows: str) -> None:
         self.connection.execute(
-            f"CREATE TABLE loaded_{self.name} AS SELECT row_number() OVER () AS ordinal, * FROM "
-            f"{scan(self.part, options)}"
+            f"CREATE TABLE loaded_{self.name} AS SELECT row_number() OVER () AS ordinal, * FROM {rows}"
         )
 
     def _break(self, rows: str) -> None:
@@ -168,26 +162,41 @@ class _Loaded:
         return "to_json({" + ", ".join(f"{quoted(t)}: {quoted_name(sql)}" for t, sql in titles.items()) + "})"
 
 
-_BROKEN = (
-    "read_csv({}, auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"',"
-    " columns = {{'number': 'BIGINT', 'text': 'VARCHAR', 'why': 'VARCHAR'}}, max_line_size = 33554432)"
-)
+def csv_rows(part: Part, one_line: frozenset[int]) -> Iterable[list[str] | Broken]:
+    """Return the rows of a CSV file below its header, and its lines that are no rows."""
+    text = part.text
+    assert text is not None, part  # noqa: S101 - it is CSV
+    return CsvRows(text.path, text.packing, text.newline, part.delimiter, len(part.fields), one_line, part.header_line)
 
 
-def _write(rows: Iterable[list[str] | str | Broken], header: list[str], copy: Path, broken: Path) -> int:
-    """Write the rows, below a header if there is one, and the broken lines beside; return how many rows there are."""
-    written = 0
-    with copy.open("w", encoding="utf-8", newline="") as good, broken.open("w", encoding="utf-8", newline="") as bad:
-        good_rows, bad_rows = (csv.writer(f, lineterminator="\n", quoting=csv.QUOTE_ALL) for f in (good, bad))
-        if header:
-            good_rows.writerow(header)
-        for row in rows:
-            if isinstance(row, Broken):
-                bad_rows.writerow(row)
-                continue
-            written += 1
-            if isinstance(row, str):
-                good.write(f"{row}\n")
-            else:
-                good_rows.writerow(row)
-    return written
+def as_table(rows: Sequence[Sequence[str]], part: Part) -> pa.Table:
+    """Return rows as text, under the names that a scan of the file has; JSON has one column, `line`."""
+    names = ["line"] if part.form.kind is Kind.JSON else [field.sql for field in part.fields]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
+
+
+def _write(rows: Iterable[list[str] | Broken], part: Part, copy: Path, broken: Path) -> None:
+    """Write the rows, and the broken lines beside."""
+    with pq.ParquetWriter(copy, as_table([], part).schema) as good, pq.ParquetWriter(broken, _BROKEN) as bad:
+        for some in _some(rows):
+            good.write_table(as_table([row for row in some if isinstance(row, list)], part))
+            lines = [row._asdict() for row in some if isinstance(row, Broken)]
+            bad.write_table(pa.Table.from_pylist(lines, _BROKEN))
+
+
+def _some(rows: Iterable[list[str] | Broken]) -> Iterator[list[list[str] | Broken]]:
+    """Yield rows many at a time; long ones, fewer."""
+    some: list[list[str] | Broken] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row.text) if isinstance(row, Broken) else sum(map(len, row))
+        if len(some) >= _AT_ONCE or size > LONGEST_ROW:
+            yield some
+            some, size = [], 0
+    yield some
+
+
+_BROKEN = pa.schema([("number", pa.int64()), ("text", pa.string()), ("why", pa.string())])

@@ -22,9 +22,12 @@ from corpus.staging import reject_repeats, stage, stage_nothing
 from corpus.stray_times import reject_strays
 from corpus.tally import collisions, tally, write_rejected
 from corpus.url_rules import RULES, UrlRules
-from corpus.visits import Sessions, dates_alone, part_visits
+from corpus.visits import SESSIONS, Sessions, dates_alone, part_visits
 
 _PAGES_AT_ONCE = 8192
+
+#: Every rejected row, one JSON object a line.
+REJECTED = "rejected.jsonl"
 
 _PAGES = """
     SELECT url_page AS page, url_url AS url, title, coalesce(snippet, '') AS snippet,
@@ -38,8 +41,8 @@ _WRITTEN = {
             url_page AS page, time, dwell_s::FLOAT AS dwell_s, step::INTEGER AS step
         FROM kept_clicks JOIN visits AS v USING (ordinal) ORDER BY 1, time, ordinal""",
     "impressions": """
-        SELECT xor(impression, url1_page) AS impression, time, url1_page AS page1, url2_page AS page2, position, clicked,
-            dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random
+        SELECT xor(impression, url1_page) AS impression, time, url1_page AS page1, url2_page AS page2, position,
+            clicked, dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random
         FROM kept_impressions ORDER BY time, 1, position, ordinal""",
     "labels": """
         SELECT url1_page AS page1, url2_page AS page2, quality::FLOAT AS quality, coalesce(source, '') AS source
@@ -52,7 +55,7 @@ def read(
     out: Path,
     until: datetime | None = None,
     rules: UrlRules = RULES,
-    sessions: Sessions = Sessions(),  # noqa: B008 - frozen
+    sessions: Sessions = SESSIONS,
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 
@@ -81,7 +84,7 @@ def read(
         _write_pages(connection, out / "pages.parquet")
         for name, rows in _WRITTEN.items():
             _copy(connection, rows, out / f"{name}.parquet")
-        write_rejected(connection, sources.values(), out / "rejected.jsonl")
+        write_rejected(connection, sources.values(), out / REJECTED)
     return report
 
 
@@ -139,7 +142,8 @@ def _check_pages(report: Report, path: Path) -> None:
     if pages.kept == 0:
         reasons = ", ".join(f"{reason}: {rows.count}" for reason, rows in pages.rejected.items())
         first = next((rows.examples[0] for rows in pages.rejected.values()), "the file holds no rows")
-        raise InputError(f"{path}: no page is left of {pages.read} ({reasons or 'empty'}): {first}")
+        notes = "".join(f"; {note}" for note in pages.notes)
+        raise InputError(f"{path}: no page is left of {pages.read} ({reasons or 'empty'}): {first}{notes}")
 
 
 def _write_pages(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

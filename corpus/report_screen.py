@@ -32,8 +32,8 @@ _HINTS = {
 }
 
 
-def show(report: Report, console: Console, rejected: Path | None = None) -> None:
-    """Print what was not read, what was assumed, and a table of what was rejected; `rejected` holds all those rows."""
+def show(report: Report, console: Console) -> None:
+    """Print what was not read, what was assumed, and a table of what was rejected, with hints."""
     for line in (*report.passed_over, *(note for table in report.tables.values() for note in table.notes)):
         console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True, highlight=False)
     if not any(table.rejected for table in report.tables.values()):
@@ -45,8 +45,6 @@ def show(report: Report, console: Console, rejected: Path | None = None) -> None
     for name, table in report.tables.items():
         if table.lost_share > WARNED:
             console.print(f"[yellow]![/] {escape(_lost(name, table))}", soft_wrap=True, highlight=False)
-    if rejected is not None:
-        console.print(f"  [dim]every rejected row: {escape(str(rejected))}", soft_wrap=True, highlight=False)
 
 
 def _rejected(report: Report) -> Table:
@@ -66,10 +64,13 @@ def _lost(name: str, table: TableReport) -> str:
     return f"{name}: {table.lost:,} of {table.read - table.later:,} rows ({100 * table.lost_share:.1f} %) are rejected"
 
 
-def check(report: Report, most_rejected: float) -> None:
-    """Raise InputError when more than this share of a table's rows was rejected: something is wrong with the file."""
+def check(report: Report, most_rejected: float, rejected: Path) -> None:
+    """Raise InputError when more than this share of a table's rows was rejected: something is wrong with the file.
+
+    `rejected` is the file of all those rows.
+    """
     if wrong := list(_too_bad(report, most_rejected)):
-        raise InputError("; ".join(wrong))
+        raise InputError(f"{'; '.join(wrong)}; every rejected row is in {rejected}")
 
 
 def _too_bad(report: Report, most_rejected: float) -> Iterator[str]:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from corpus.formats import Format, Kind, part_format
 from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.schema import Table
+from corpus.text_lines import LONGEST_ROW
 
-LINE_LIMIT = 16 << 20  # bytes
 PART = 1 << 40  # an ordinal is part * PART + row; negative for a line that is no row
 
 
@@ -106,10 +106,10 @@ def scan(part: Part, options: str = ", ignore_errors = true") -> str:
         return f"read_parquet({quoted(str(part.path))})"
     file, packing = quoted(str(part.text.path)), f"compression = '{part.text.packing}'"
     if part.layout in ("array", "unstructured"):
-        form = f"format = '{part.layout}', maximum_object_size = {LINE_LIMIT}, {packing}"
+        form = f"format = '{part.layout}', maximum_object_size = {LONGEST_ROW}, {packing}"
         return f"(SELECT json::VARCHAR AS line FROM read_json_objects({file}, {form}))"
     # Nothing is left to be guessed: a guess takes a longer row for the header, and drops what is above it.
-    form = f"auto_detect = false, {packing}, max_line_size = {LINE_LIMIT}{options}"
+    form = f"auto_detect = false, {packing}, max_line_size = {LONGEST_ROW}{options}"
     if part.form.kind is Kind.JSON:
         # chr(1), which no text holds, stands for a delimiter. Not strict: line ends of two kinds may be mixed.
         whole = "header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 
 from corpus.casting import BAD, blank, number_of, value
 from corpus.formats import Kind as FileKind
-from corpus.loading import load
+from corpus.loading import as_table, csv_rows, load
 from corpus.scan import Field, Part, Source, look, scan
 from corpus.schema import TYPES, Column, InputError, Kind, Table
 from corpus.times import UNITS, in_unit
@@ -84,7 +85,7 @@ def _plain(field: Field) -> str:
 
 
 def _matched(table: Table, part: Part) -> Part:
-    """Return the file with the place of each column of the table. Raises InputError for one that is missing or wrong."""
+    """Return the file with the place of each column of the table. Raises InputError for one missing or wrong."""
     spelling: dict[str, Field] = {}
     is_json = part.form.kind is FileKind.JSON
     empty = is_json and not part.fields and part.path.stat().st_size == 0  # no rows, so no columns either
@@ -92,7 +93,8 @@ def _matched(table: Table, part: Part) -> Part:
         named = sorted((f for f in part.fields if _plain(f) == column.name), key=lambda f: f.title != column.name)
         if not named and column.required and not empty:
             raise InputError(
-                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): add it; it holds {column.kind}"
+                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): "
+                f"add it; it holds {column.kind}"
             )
         if not named and is_json:
             named = [Field("line", column.name, "VARCHAR")]  # later rows may have what the first have not
@@ -137,13 +139,24 @@ def _check_sample(connection: duckdb.DuckDBPyConnection, table: Table, part: Par
         for c in typed
     )
     columns = ", ".join(f'{part.value(name)} AS "{name}"' for name in part.spelling)
-    [row] = connection.execute(f"SELECT {counts} FROM (SELECT {columns} FROM {scan(part)} LIMIT {_SAMPLE})").fetchall()
+    [row] = connection.execute(
+        f"SELECT {counts} FROM (SELECT {columns} FROM {_first_rows(connection, part)} LIMIT {_SAMPLE})"
+    ).fetchall()
     for column, filled, read, example in zip(typed, row[::3], row[1::3], row[2::3], strict=True):
         if filled >= _FEWEST and read == 0:
             raise InputError(
                 f"{part.path}: column {column.name!r} holds values such as {example!r} "
                 f"(found: {_listed(part)}): write {column.kind}"
             )
+
+
+def _first_rows(connection: duckdb.DuckDBPyConnection, part: Part) -> str:
+    """Return SQL for the first rows of a file; those of CSV are parsed here, since DuckDB stumbles over odd quotes."""
+    if part.form.kind is not FileKind.CSV:
+        return scan(part)
+    rows = [row for row in islice(csv_rows(part, frozenset()), _SAMPLE) if isinstance(row, list)]
+    connection.register("first_rows", as_table(rows, part))
+    return "first_rows"
 
 
 def _units(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterable[tuple[str, str]]:

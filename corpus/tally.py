@@ -72,7 +72,7 @@ def _examples(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str
 
 
 def write_rejected(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], path: Path) -> None:
-    """Write every rejected row as one JSON object a line: table, file of several, reason, field, row number, whole row.
+    """Write every rejected row as one JSON object a line: table, file, reason, field, row number, the row.
 
     A line that is no row at all has its line number, negative.
     """
@@ -86,8 +86,6 @@ def write_rejected(connection: duckdb.DuckDBPyConnection, sources: Iterable[Sour
 
 
 def _file(source: Source) -> str:
-    if len(source.parts) == 1:
-        return ", NULL AS file"
     names = ", ".join(quoted(part.path.name) for part in source.parts)
     return f", ([{names}])[abs(ordinal) // {PART} + 1] AS file"
 

@@ -105,7 +105,7 @@ class CsvRows:
         one_line: frozenset[int],
         after: int = 0,
     ) -> None:
-        """`one_line` are the fields that never go over a line end, as addresses; the first `after` lines are no rows."""
+        """`one_line` are the fields that never go over a line end; the first `after` lines are no rows."""
         self._source, self._after = (path, packing, newline), after
         self._delimiter, self._width, self._one_line = delimiter, width, one_line
         self._waiting: deque[tuple[int, bytes]] = deque()

@@ -18,6 +18,7 @@ _COMPACT = rf"^(\d{{4}})(\d{{2}})(\d{{2}})[T ]?(\d{{2}})(\d{{2}})(\d{{2}}(?:\.\d
 _NAMED = (  # as Matomo and web servers write them; without a zone they are UTC
     "%b %d, %Y %H:%M:%S", "%B %d, %Y %H:%M:%S", "%A, %B %d, %Y %H:%M:%S", "%A, %B %d, %Y", "%B %d, %Y", "%b %d, %Y",
     "%d %b %Y %H:%M:%S", "%d %B %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S",
+    "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S",
 )  # fmt: skip
 
 
@@ -45,18 +46,19 @@ def from_number(number: str, unit: str | None) -> str:
 
 
 def from_text(text: str) -> str:
-    """Return SQL for text as a time: ISO 8601, extended or basic, decimals after a comma too, or with a month's name."""
+    """Return SQL for text as a time: ISO 8601, extended or basic, with a comma too, or a month's name."""
     tidy = f"regexp_replace(upper({text}), '\\s*(UTC|GMT)$', 'Z')"
-    tidy = f"regexp_replace({tidy}, '\\s+([+-]\\d{{2}}:?\\d{{2}}|Z)$', '\\1')"
+    tidy = f"regexp_replace({tidy}, '\\s+([+-]\\d{{2}}(:?\\d{{2}})?|Z)$', '\\1')"
     tidy = f"regexp_replace({tidy}, '(:\\d{{2}}|\\d{{6}}),(\\d)', '\\1.\\2')"
     spread = f"regexp_replace({tidy}, '{_COMPACT}', '\\1-\\2-\\3 \\4:\\5:\\6\\7')"
     spread = f"regexp_replace({spread}, ':(Z|[+-].*)?$', ':00\\1')"  # a compact time without seconds
     hours = f"regexp_replace({tidy}, '^(\\d{{4}}-\\d{{2}}-\\d{{2}}[T ]\\d{{2}})(Z|[+-].*)?$', '\\1:00\\2')"
     named = ", ".join(f"'{form}'" for form in _NAMED)
+    bare = f"regexp_replace({text}, '\\s*(UTC|GMT)$', '')"
     zoned = f"try_strptime({text}, ['%a, %d %b %Y %H:%M:%S %z', '%d/%b/%Y:%H:%M:%S %z', '%d %b %Y %H:%M:%S %z'])"
     return finite(
         f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({tidy} AS TIMESTAMPTZ), TRY_CAST({spread} AS TIMESTAMPTZ),"
-        f" TRY_CAST({hours} AS TIMESTAMPTZ), {zoned}, try_strptime({text}, [{named}])::TIMESTAMPTZ)"
+        f" TRY_CAST({hours} AS TIMESTAMPTZ), {zoned}, try_strptime({bare}, [{named}])::TIMESTAMPTZ)"
     )
 
 

@@ -27,6 +27,10 @@ class Sessions:
     longest: Annotated[int, Field(ge=1)] = 200  # pages; what follows in a longer visit is rejected: robots, not readers
 
 
+#: As they are unless a build says otherwise.
+SESSIONS = Sessions()
+
+
 def part_visits(connection: duckdb.DuckDBPyConnection, sessions: Sessions, dates_alone: bool) -> None:
     """Make the table `visits` (ordinal, visit, step), and reject reloads and what a robot read.
 

@@ -19,7 +19,7 @@ from corpus.reader import read
 from corpus.report import Report
 from corpus.runs import runs
 from corpus.url_rules import RULES, UrlRules
-from corpus.visits import Sessions
+from corpus.visits import SESSIONS, Sessions
 from evaluation.bootstrap import Interval
 from evaluation.clicks import click_through_rate
 from store.page_row import read_text
@@ -98,7 +98,7 @@ def read_held_out(
     since: datetime | None,
     until: datetime | None,
     rules: UrlRules = RULES,
-    sessions: Sessions = Sessions(),  # noqa: B008 - frozen
+    sessions: Sessions = SESSIONS,
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 

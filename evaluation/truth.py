@@ -126,7 +126,7 @@ def open_truth(path: Path, pages: LmdbTable, rules: UrlRules) -> Truth:
 
     Pairs of pages that the bundle does not have are left out. Raises InputError when no pair is left.
     """
-    if path.name.endswith(".parquet") and simulated.is_web(path):
+    if path.is_file() and path.name.endswith(".parquet") and simulated.is_web(path):
         return SimulatedTruth(*simulated.read(path))
     with TemporaryDirectory(prefix="onward-truth-") as name:
         directory = Path(name)

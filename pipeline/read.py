@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.reader import read
+from corpus.reader import REJECTED, read
 from corpus.report_screen import check, show
 from pipeline.progress import console
 from pipeline.work import Work
@@ -21,13 +21,15 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
 
     def step(work: Work) -> dict[str, object]:
         outcome = read(data, work.directory, until, work.config.url_rules, work.config.sessions)
-        show(outcome, console, work.of("read") / "rejected.jsonl")
-        check(outcome, work.config.read.most_rejected)
+        show(outcome, console)
+        check(outcome, work.config.read.most_rejected, work.directory / REJECTED)
         report = outcome.as_dict()
         split = _split(work.directory, work.config.examples.label_share)
         (work.directory / "split.json").write_text(json.dumps(split))
         rows = {f"{name}": table["kept"] for name, table in report.items()}
         rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
+        if rejected:
+            console.print(f"  every rejected row: {work.of('read') / REJECTED}", soft_wrap=True, highlight=False)
         respelt = sum(table["respelt"] for table in report.values())
         return {
             **rows,

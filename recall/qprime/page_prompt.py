@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from configs.reading import SettingsError
+from configs.text_file import read_text
 from prompting.query_prompt import QueryPrompt
 from recall.qprime.writer import PageWords
 
@@ -33,7 +34,7 @@ def packaged_prompt(name: str) -> PagePrompt:
 
 def read_prompt(path: Path) -> PagePrompt:
     """Return the prompt in a file. Raises SettingsError for a hole that no page fills, or where $text is missing."""
-    template = Template(path.read_text(encoding="utf-8"))
+    template = Template(read_text(path))
     known = ", ".join(f"${hole}" for hole in HOLES)
     if not template.is_valid() or (unknown := set(template.get_identifiers()) - set(HOLES)):
         what = "a $ that begins no hole" if not template.is_valid() else f"${min(unknown)}"

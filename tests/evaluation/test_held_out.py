@@ -8,6 +8,7 @@ import pytest
 from corpus.label_roles import Role, teaches
 from corpus.report import Report
 from corpus.url import canonical, host_id, page_id, rules_of
+from corpus.visits import Sessions
 from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, read_held_out
 from store.page_row import FACTS, PageText, pack
@@ -119,7 +120,15 @@ def test_rows_of_pages_that_the_bundle_lacks_are_counted(pages: LmdbTable, tmp_p
     rows = [("s", A, "2026-01-01"), ("s", "https://site.example/new", "2026-01-02"), ("s", C, "2026-01-03")]
     log = read_held_out(pages, write(tmp_path / "clicks.csv", "session,url,time", rows), None, None, None)
     assert log.report.tables["clicks"].rejected["unknown page"].count == 1
-    assert steps(log) == {page_id(A): sorted_ids(C)}
+    assert steps(log) == {}  # nobody went from A to C
+
+
+def test_a_pause_ends_a_session_as_it_did_in_the_build(pages: LmdbTable, tmp_path: Path) -> None:
+    rows = [("s", A, "2026-01-01T08:00"), ("s", B, "2026-01-01T08:20"), ("s", C, "2026-01-01T09:10")]
+    clicks = write(tmp_path / "clicks.csv", "session,url,time", rows)
+    assert steps(read_held_out(pages, clicks, None, None, None)) == {page_id(A): sorted_ids(B)}
+    short = read_held_out(pages, clicks, None, None, None, sessions=Sessions(gap_minutes=10))
+    assert steps(short) == {}
 
 
 def test_fragments_are_read_as_the_bundle_read_them(pages: LmdbTable, tmp_path: Path) -> None:

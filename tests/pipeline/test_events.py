@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.reading import read
+from corpus.url import page_id
 from pipeline.config import BuildConfig
 from pipeline.events import (
     IMPRESSIONS,
@@ -149,3 +151,17 @@ def test_a_corpus_without_a_log_has_no_past_impressions_to_join(tmp_path: Path) 
 def test_the_halves_of_pages_are_the_same_for_one_and_for_many() -> None:
     pages = np.array([4, 7, 2**64 - 1], np.uint64)
     assert half_of(pages).tolist() == [half_of(page) for page in pages.tolist()] == [0, 1, 1]
+
+
+def test_a_step_over_a_page_that_is_not_known_is_no_event(tmp_path: Path) -> None:
+    urls = [*URLS[:2], "https://a.example/unknown", *URLS[2:4]]
+    columns = {"session": ["s"] * 5, "url": urls, "time": [START + timedelta(minutes=i) for i in range(5)]}
+    write(tmp_path / "data", sessions=False, impressions=False)
+    pq.write_table(pa.table(columns), tmp_path / "data" / "clicks.parquet")
+    config = read(BuildConfig, [("examples.label_share", 1.0)], "")
+    Runner(tmp_path, config, "").run([Step("read", reader(tmp_path / "data", None), config=("examples",))])
+    events = label_events(Work(config, tmp_path / "again", tmp_path), None)
+    assert {(event.page, *event.shown.tolist()) for event in events} == {
+        (page_id(URLS[0]), page_id(URLS[1])),
+        (page_id(URLS[2]), page_id(URLS[3])),
+    }

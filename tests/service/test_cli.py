@@ -230,7 +230,8 @@ def test_inspect_says_so_when_a_page_has_no_row(bundles) -> None:
 
 
 def test_recommend_writes_a_line_for_every_url(make, tmp_path) -> None:
-    (tmp_path / "urls.txt").write_text("\n".join([URLS[0], "nonsense", "", URLS[1], "ftp://a.example/"]))
+    # With the byte order mark that some editors write.
+    (tmp_path / "urls.txt").write_text("\ufeff" + "\n".join([URLS[0], "nonsense", "", URLS[1], "ftp://a.example/"]))
     out = tmp_path / "out.jsonl"
     done = subprocess.run(
         [*ONWARD, "recommend", "--bundles", tmp_path, "--urls", tmp_path / "urls.txt", "--k", "4", "--out", out],

@@ -64,6 +64,12 @@ def test_of_many_keys_each_has_its_owners_name_and_of_two_owners_the_last_one_st
             keys.name(strange)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_the_first_key_of_a_file_with_a_byte_order_mark_has_its_name(encoding: str, tmp_path) -> None:
+    (tmp_path / "marked").write_text("anna open-key\n", encoding=encoding)
+    assert Keys(tmp_path / "marked").name("open-key") == "anna"
+
+
 def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file, caplog) -> None:
     now = 0.0
     keys = Keys(file, lambda: now)

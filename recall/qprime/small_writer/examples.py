@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ def read_conversations(path: Path) -> list[list[Message]]:
 
     Raises InputError for a line that is none, and for a file without any.
     """
-    found = [_conversation(path, number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1) if line]
+    lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines()
+    found = [_conversation(path, number, line) for number, line in enumerate(lines, 1) if line]
     if not found:
         raise InputError(f"{path} holds no conversation: write it with `onward qprime export-sft`")
     return found
