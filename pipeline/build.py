@@ -64,7 +64,7 @@ def build(
     with room_on(bundles):
         root = bundles / WORK
         root.mkdir(exist_ok=True)
-        runner = Runner(root, config, inputs)
+        runner = Runner(root, config, inputs, publishing=(__name__, "store.bundle"))
         if only:
             runner.run(_needed(chosen, set(only)))
             return None

@@ -50,6 +50,12 @@ def code_of(run: Callable[..., Any]) -> dict[str, str]:
     return found
 
 
+def source_of(module: str) -> str:
+    """Return a hash of one module of ours, without what it imports."""
+    name, path = _modules(module)[-1]
+    return _source(name, path, path.stat().st_mtime_ns).digest
+
+
 @cache
 def _libraries(package: str) -> dict[str, str]:
     """Return the installed distributions, other than our own, that hold a top-level package; and their versions."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import xxhash
 
-from pipeline.code import code_of
+from pipeline.code import code_of, source_of
 from pipeline.config import BuildConfig
 from pipeline.progress import console
 from pipeline.work import Work
@@ -45,6 +45,7 @@ class Runner:
     root: Path
     config: BuildConfig
     inputs: str  # hash of the input files and of everything that is no step's configuration
+    publishing: tuple[str, ...] = ()  # the modules that make a bundle of the finished steps
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     world: World = field(default_factory=world)
     _keys: dict[str, str] = field(default_factory=dict)
@@ -61,8 +62,9 @@ class Runner:
             self.figures[step.name] = done["figures"]
 
     def identity(self) -> str:
-        """Return a hash of everything that the finished steps were made from."""
-        return hashlib.sha256(json.dumps(self._keys, sort_keys=True).encode()).hexdigest()
+        """Return a hash of everything that the finished steps, and a bundle of them, are made from."""
+        parts = [self._keys, [source_of(module) for module in self.publishing]]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _run(self, step: Step, key: str, target: Path) -> dict[str, Any]:
         start, working = time.perf_counter(), self.root / f".{step.name}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import DTypeLike, NDArray
 
-from text_model.parallel import World
+if TYPE_CHECKING:  # serving reads what was filled, and has no torch
+    from text_model.parallel import World
 
-ALONE = World(0, 1, torch.device("cpu"))
 _ZEROS = 1 << 24  # bytes
 
 #: Writes the rows of a chunk into the array.
@@ -20,26 +20,28 @@ Write = Callable[[NDArray, NDArray[np.intp]], None]
 
 def fill(
     path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Sequence[NDArray[np.intp]], write: Write,
-    progress: Callable[[int], object], here: World = ALONE,
+    progress: Callable[[int], object], here: World | None = None,
 ) -> NDArray:  # fmt: skip
     """Have `write` fill an array of `shape` at `path` (.npy) with every chunk; return it memory-mapped.
 
-    Each process of `here` fills a part. What a killed run has filled is not filled again: the chunks must be the same.
-    `progress` is called with the rows done so far. Beside the array stays an empty file, which says that it is whole.
+    Each process of `here` fills a part (None: this one fills all). What a killed run has filled is not filled again:
+    the chunks must be the same. `progress` is called with the rows done so far. Beside the array stays an empty file,
+    which says that it is whole.
     """
-    finished = path.with_suffix(".done")
+    rank, size = (0, 1) if here is None else (here.rank, here.size)
+    finished, wait = path.with_suffix(".done"), _go_on if here is None else here.wait
     if not finished.is_file():
-        if here.main and not path.is_file():
+        if rank == 0 and not path.is_file():
             _create(path, shape, np.dtype(dtype))
-        here.wait()
-        _fill(path, chunks, write, progress, here)
-        here.wait()
-        if here.main:
+        wait()
+        _fill(path, chunks, range(rank, len(chunks), size), write, progress)
+        wait()
+        if rank == 0:
             finished.touch()
-    if here.main:
+    if rank == 0:
         for done in path.parent.glob(f"{path.stem}.*.done"):
             done.unlink()
-    here.wait()
+    wait()
     return np.lib.format.open_memmap(path, mode="r")
 
 
@@ -49,12 +51,16 @@ def clear(path: Path) -> None:
         name.unlink(missing_ok=True)
 
 
+def _go_on() -> None:
+    """Wait for nobody."""
+
+
 def _fill(
-    path: Path, chunks: Sequence[NDArray[np.intp]], write: Write, progress: Callable[[int], object], here: World
+    path: Path, chunks: Sequence[NDArray[np.intp]], own: range, write: Write, progress: Callable[[int], object]
 ) -> None:
     array = np.lib.format.open_memmap(path, mode="r+")
     ends = np.cumsum([len(chunk) for chunk in chunks])
-    for number in range(here.rank, len(chunks), here.size):
+    for number in own:
         done = path.with_suffix(f".{number}.done")
         if not done.is_file():
             write(array, chunks[number])

@@ -200,3 +200,12 @@ def test_what_a_step_reads_from_outside_runs_it_again(tmp_path: Path) -> None:
         asks = Step("ask", step, outside=lambda config, endpoint=endpoint: endpoint)
         Runner(tmp_path, BuildConfig(), "").run([asks])
     assert len(ran) == 2
+
+
+def test_a_bundle_is_another_when_other_code_publishes_it(kitchen: Kitchen) -> None:
+    def identity(*publishing: str) -> str:
+        runner = Runner(kitchen.root, BuildConfig(), "", publishing=publishing)
+        runner.run(kitchen.steps())
+        return runner.identity()
+
+    assert identity("pipeline.build") == identity("pipeline.build") != identity("store.bundle")
