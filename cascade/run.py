@@ -21,7 +21,7 @@ from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigg
 #: The reason of an answer for a page that is in no table.
 UNKNOWN_PAGE = "unknown_page"
 
-#: Pages that a list must have, or popular ones are added where nobody knows the page: as many as a caller may ask for.
+#: Popular pages are added to a shorter list where the page is unknown: as many as a caller may ask for.
 ENOUGH = 30
 
 #: Rank of a candidate that a recall path did not find.
@@ -118,7 +118,7 @@ class Cascade:
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
 
     async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
-        """Return the ranked pages, and popular ones behind: a page that has a few of its own has no fewer than without."""
+        """Return the ranked pages and popular ones below, so that a few of its own never make an answer shorter."""
         popular = await self._popular(query, deadline, trace)
         return below(ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
 

@@ -106,7 +106,7 @@ def _only(data: Path, entries: Sequence[Path]) -> Parts:
 
 
 def _alike(directory: Path, parts: Sequence[Path]) -> Parts:
-    kinds = {}
+    kinds: dict[str, Path] = {}
     for part in parts:
         form = format_of(part) or format_of(directory)
         if form is not None:

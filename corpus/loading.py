@@ -29,7 +29,8 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -
 
     Parquet is read in place; a text file is read once, into the working database.
     """
-    selects, notes = [], []
+    selects: list[str] = []
+    notes: list[str] = []
     for number, part in enumerate(source.parts):
         loaded = _Loaded(connection, source, part, f"{source.table.name}_{number}", working)
         if part.text is not None:

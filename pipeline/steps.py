@@ -43,7 +43,10 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         config=("qprime", "text"), outside=outside.of_qprime, seeded=False, resumes=True,
     )  # fmt: skip
     return [
-        Step("read", reader(data, until), config=("examples", "fragment_hosts", "tracking_parameters", "read", "sessions"), seeded=False),
+        Step(
+            "read", reader(data, until),
+            config=("examples", "fragment_hosts", "tracking_parameters", "read", "sessions"), seeded=False,
+        ),
         Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False, resumes=True),
         Step("counts", count, after=("read",), config=("engine", "examples", "reach"), seeded=False),
         Step("pages", pages, after=(*counted, "text"), seeded=False),
@@ -51,7 +54,10 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
         Step("cf", cf_embeddings, after=counted, config=("cf",)),
         Step("two_tower", two_tower, after=(*counted, "text"), config=("two_tower", "text"), shared=True, resumes=True),
         *([] if student_first else [searched]),
-        Step("labels", labels, after=(*counted, "text", "two_tower"), config=("labels", "measured"), outside=outside.of_labels),
+        Step(
+            "labels", labels, after=(*counted, "text", "two_tower"), config=("labels", "measured"),
+            outside=outside.of_labels,
+        ),
         *([taught] if distil else []),
         Step(
             "student", student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),

@@ -50,7 +50,9 @@ class Vocabulary:
         telling = np.where((of >= _LONG) | (begins[ids] & begins_next & (of >= _WORD)), of, 0)
         sums = (np.diff(np.concatenate([[0], np.cumsum(part)])[np.append(0, ends)]) for part in (telling, of))
         told, all_letters = sums
-        return np.clip((told / np.maximum(all_letters, 1) - _LITTLE) / (_ENOUGH - _LITTLE), 0, 1).astype(np.float32)
+        share = told / np.maximum(all_letters, 1)
+        known: NDArray[np.float32] = np.clip((share - _LITTLE) / (_ENOUGH - _LITTLE), 0, 1).astype(np.float32)
+        return known
 
     @cached_property
     def _pieces(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -56,7 +56,7 @@ class RubricTextJudge:
         if len(rows):
             pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
             vectors = self._embedder.whole(*_texts(pages))
-            read = vectors.any(axis=1)
+            read = np.abs(vectors).max(axis=1, initial=0) > 0
             cosines = np.einsum("ij,ij->i", vectors[left], vectors[right])
             cosine[rows] = np.where(read[left] & read[right], cosines, np.nan)
         return cosine

@@ -80,7 +80,9 @@ class Parts:
 
 def digest(pages: Sequence[int], queries: Sequence[Sequence[WrittenQuery] | None]) -> bytes:
     """Return a digest of what a batch's rows are made from."""
-    asked = [[page, own and [query.text for query in own]] for page, own in zip(pages, queries, strict=True)]
+    asked = [
+        [page, None if own is None else [query.text for query in own]] for page, own in zip(pages, queries, strict=True)
+    ]
     return xxhash.xxh3_128_hexdigest(json.dumps(asked).encode()).encode()
 
 
