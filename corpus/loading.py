@@ -29,7 +29,8 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -
 
     Parquet is read in place; a text file is read once, into the working database.
     """
-    selects, notes = [], []
+    selects: list[str] = []
+    notes: list[str] = []
     for number, part in enumerate(source.parts):
         loaded = _Loaded(connection, source, part, f"{source.table.name}_{number}", working)
         if part.text is not None:
@@ -130,17 +131,13 @@ class _Loaded:
     def selects(self, base: int) -> Iterator[str]:
         """Yield SQL for the rows of the file, and for the lines that are none."""
         columns = self.source.found
-        values = [
-            f'{self.part.value(name)} AS "{name}"' if name in self.part.spelling else f'NULL AS "{name}"'
-            for name in columns
-        ]
         malformed, raw = "false", self._raw()
         if self.part.form.kind is Kind.JSON:
             malformed = "CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END"
         ordinal, rows = f"{base} + ordinal", f"loaded_{self.name}"
         if self.part.text is None:
             rows, ordinal = self._parquet(base)
-        listed = ", ".join(values)
+        listed = ", ".join(self.part.columns(self.source.table, columns))
         yield f"SELECT {ordinal} AS ordinal, {listed}, {malformed} AS malformed, {raw} AS raw FROM {rows}"
         if self.part.text is not None:  # its line number, negative, keeps it apart
             nothing = ", ".join(["NULL"] * len(columns))

@@ -44,7 +44,7 @@ def _open(path: Path, packing: Packing) -> BinaryIO:
         case Packing.GZIP:
             return gzip.open(path)  # type: ignore[return-value]
         case Packing.BZ2:
-            return bz2.open(path)
+            return bz2.open(path)  # type: ignore[return-value]
         case Packing.ZSTD:
             return pa.input_stream(str(path), compression="zstd")  # type: ignore[no-any-return]
         case _:

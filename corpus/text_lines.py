@@ -131,7 +131,8 @@ class CsvRows:
 
     def _over_lines(self, first: str, numbered: Iterator[tuple[int, bytes]]) -> list[str] | str:
         """Parse a row whose quote is open at the line's end; the lines that turn out not to be its own wait."""
-        taken, texts, size = [], [first], len(first)
+        taken: list[tuple[int, bytes]] = []
+        texts, size = [first], len(first)
         quotes = first.count('"')
         while quotes & 1 and len(taken) < _MOST_LINES and size < LONGEST_ROW:
             if (line := self._next(numbered)) is None:
