@@ -53,17 +53,17 @@ def value(column: Column, found: str, unit: str | None = None) -> str:
     `unit` is that of the numbers of a time column; without it each number is taken by its own size.
     """
     name = f'"{column.name}"'
-    text = filled(column, found)
+    text = name if found in _TEXT_TYPES else f"{name}::VARCHAR"
     match column.kind:
         case Kind.ID:
             return f"md5_number_lower({text})"  # a 64-bit key that is the same on every run
         case Kind.TIME:
             return _time(name, text, found, unit)
         case Kind.REAL:
-            number = number_of(column, found)
+            number = number_of(column)
             return f"CASE WHEN isfinite({number}) THEN {number} END"
         case Kind.INTEGER:
-            number = number_of(column, found)
+            number = number_of(column)
             return f"CASE WHEN {number} BETWEEN 0 AND 32767 AND {number} = floor({number}) THEN {number}::SMALLINT END"
         case Kind.BOOLEAN:
             return _boolean(name, text, found)
@@ -76,20 +76,25 @@ def blank(column: Column, found: str) -> str:
     name = f'"{column.name}"'
     if found in ("FLOAT", "DOUBLE"):
         return f"coalesce(isnan({name}), true)"
-    return f"{name if found not in _TEXT_TYPES else filled(column, found)} IS NULL"
+    return f"{name} IS NULL"
 
 
-def filled(column: Column, found: str) -> str:
-    """Return SQL for the column's text without white space around it, NULL where it says that there is no value."""
-    text = f"""nullif(trim("{column.name}"::VARCHAR, {_SPACE}), '')"""
-    if found not in _TEXT_TYPES or (nothing := _nothing(column)) is None:
-        return text
-    return f"CASE WHEN {nothing.format(text)} THEN NULL ELSE {text} END"
+def filled(column: Column, found: str, name: str) -> str:
+    """Return SQL for a column as it is in the file: text without white space around, NULL where it says there is none.
+
+    The other functions here are for columns that have gone through this one: that it is done once is what makes
+    reading fast.
+    """
+    if found not in _TEXT_TYPES:
+        return name
+    text = f"nullif(trim({name}::VARCHAR, {_SPACE}), '')"
+    nothing = _nothing(column)
+    return text if nothing is None else f"CASE WHEN {nothing.format(text)} THEN NULL ELSE {text} END"
 
 
-def number_of(column: Column, found: str) -> str:
+def number_of(column: Column) -> str:
     """Return SQL for the column as a number."""
-    return f"TRY_CAST({filled(column, found) if found in _TEXT_TYPES else chr(34) + column.name + chr(34)} AS DOUBLE)"
+    return f'TRY_CAST("{column.name}" AS DOUBLE)'
 
 
 def _nothing(column: Column) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from corpus.formats import ENDINGS, format_of, split
+from corpus.formats import ENDINGS, Kind, format_of, split
 from corpus.schema import TABLES, InputError
 
 #: The files of one table, in order: one, or the parts of it.
@@ -106,7 +106,7 @@ def _only(data: Path, entries: Sequence[Path]) -> Parts:
 
 
 def _alike(directory: Path, parts: Sequence[Path]) -> Parts:
-    kinds: dict[str, Path] = {}
+    kinds: dict[Kind, Path] = {}
     for part in parts:
         form = format_of(part) or format_of(directory)
         if form is not None:

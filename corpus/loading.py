@@ -131,17 +131,13 @@ class _Loaded:
     def selects(self, base: int) -> Iterator[str]:
         """Yield SQL for the rows of the file, and for the lines that are none."""
         columns = self.source.found
-        values = [
-            f'{self.part.value(name)} AS "{name}"' if name in self.part.spelling else f'NULL AS "{name}"'
-            for name in columns
-        ]
         malformed, raw = "false", self._raw()
         if self.part.form.kind is Kind.JSON:
             malformed = "CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END"
         ordinal, rows = f"{base} + ordinal", f"loaded_{self.name}"
         if self.part.text is None:
             rows, ordinal = self._parquet(base)
-        listed = ", ".join(values)
+        listed = ", ".join(self.part.columns(self.source.table, columns))
         yield f"SELECT {ordinal} AS ordinal, {listed}, {malformed} AS malformed, {raw} AS raw FROM {rows}"
         if self.part.text is not None:  # its line number, negative, keeps it apart
             nothing = ", ".join(["NULL"] * len(columns))

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
+from corpus.casting import filled
 from corpus.formats import Format, Kind, part_format
 from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.schema import Table
@@ -48,8 +49,16 @@ class Part:
         separator = "" if self.delimiter == usual else f"its separator is {SEPARATORS[self.delimiter]}"
         return tuple(filter(None, (self.text.note if self.text else "", separator)))
 
-    def value(self, column: str) -> str:
-        """Return SQL for a column of the schema in a scan of this file."""
+    def columns(self, table: Table, names: Iterable[str]) -> Iterator[str]:
+        """Yield SQL for these columns of the table in a scan of this file, NULL for those that it has not."""
+        kinds = {column.name: column for column in table.columns}
+        for name in names:
+            value = "NULL"
+            if name in self.spelling:
+                value = filled(kinds[name], self.spelling[name].type.partition("(")[0], self._value(name))
+            yield f'{value} AS "{name}"'
+
+    def _value(self, column: str) -> str:
         if self.form.kind is not Kind.JSON:
             return quoted_name(self.spelling[column].sql)
         paths = ", ".join(quoted(f'$."{field.title}"') for field in self.spelling.values())

@@ -138,7 +138,7 @@ def _check_sample(connection: duckdb.DuckDBPyConnection, table: Table, part: Par
         f'min("{c.name}"::VARCHAR) FILTER (NOT {blank(c, found[c.name])})'
         for c in typed
     )
-    columns = ", ".join(f'{part.value(name)} AS "{name}"' for name in part.spelling)
+    columns = ", ".join(part.columns(table, part.spelling))
     [row] = connection.execute(
         f"SELECT {counts} FROM (SELECT {columns} FROM {_first_rows(connection, part)} LIMIT {_SAMPLE})"
     ).fetchall()
@@ -173,7 +173,7 @@ def _units(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterable[tu
 def _unit(connection: duckdb.DuckDBPyConnection, source: Source, column: Column) -> str:
     found = source.found[column.name]
     counts = ", ".join(f"count(*) FILTER ({in_unit('number', unit)})" for unit in UNITS)
-    values = f"SELECT {number_of(column, found)} AS number, {blank(column, found)} AS empty FROM {source.view}"
+    values = f"SELECT {number_of(column)} AS number, {blank(column, found)} AS empty FROM {source.view}"
     [(filled, *row)] = connection.execute(f"SELECT count(*) FILTER (NOT empty), {counts} FROM ({values})").fetchall()
     (most, unit), (second, other) = sorted(zip(row, UNITS, strict=True), key=lambda pair: -pair[0])[:2]
     if most + second <= filled / 2:  # text, among which a lone number may be anything
