@@ -19,9 +19,9 @@ from store.tables import LmdbTable, write_table
 FILE = "identity/addresses.lmdb"
 
 
-_KEPT_BYTES = 4_000_000  # of URLs that were located lately, a process: some thousands
+_KEPT_BYTES = 8_000_000  # of URLs that were located lately, a process: some thousands
 _LONGEST_KEPT = 512  # characters; longer ones are hardly asked for twice
-_OBJECTS = 400  # bytes of the objects that an entry is made of, without their letters
+_OBJECTS = 512  # bytes of the objects that an entry is made of, without their letters
 
 
 class Located(NamedTuple):

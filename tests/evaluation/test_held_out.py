@@ -138,6 +138,13 @@ def test_fragments_are_read_as_the_bundle_read_them(pages: LmdbTable, tmp_path: 
     assert steps(read_held_out(pages, clicks, None, None, None, rules_of(["site.example"], []))) == {}
 
 
+def test_a_page_may_be_spelt_in_any_way(pages: LmdbTable, tmp_path: Path) -> None:
+    rows = [("s", "http://www.site.example/a/?ref=x", "2026-01-01"), ("s", "https://site.example//B", "2026-01-02")]
+    log = read_held_out(pages, write(tmp_path / "clicks.csv", "session,url,time", rows), None, None, None)
+    assert steps(log) == {page_id(A): sorted_ids(B)}
+    assert log.report.tables["clicks"].respelt == 2
+
+
 def test_every_page_with_a_step_or_an_impression_is_asked_for(
     pages: LmdbTable, tmp_path: Path, impressions: Path
 ) -> None:
