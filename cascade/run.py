@@ -96,7 +96,7 @@ class Cascade:
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
 
     async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
-        """Return the ranked pages, and popular ones behind: a page that has a few of its own has no fewer than without."""
+        """Return the ranked pages, and popular ones behind: who has a few of his own has no fewer than without."""
         popular = await self._popular(query, deadline, trace)
         more = popular.take(~np.isin(popular.pages, ranked.pages))
         if len(ranked) and len(more):

@@ -53,7 +53,7 @@ def billed(body: Any, most: int) -> int:
 
 def _count(value: object) -> int | None:
     known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    return int(value) if known else None  # type: ignore[call-overload, no-any-return]
+    return int(value) if known else None  # type: ignore[call-overload]
 
 
 def _first(choices: object) -> Mapping[str, Any]:
