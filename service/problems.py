@@ -50,7 +50,7 @@ class Problem:
         response = self.response(request_id, {"X-Request-Id": request_id, "Cache-Control": "no-store", **CLOSE})
         head = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
         line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
-        return b"%b%b\r\n%b" % (line.encode(), head, response.body)
+        return b"%b%b\r\n%b" % (line.encode(), head, bytes(response.body))
 
 
 def invalid(errors: Sequence[FieldError]) -> Problem:

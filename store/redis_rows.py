@@ -154,7 +154,7 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
     connection = node.acquire_connection()
     try:
         await node.disconnect_if_needed(connection)
-        await connection.send_packed_command([hiredis.pack_command((b"GET", key)) for key in keys])
+        await connection.send_packed_command([_packed(b"GET", key) for key in keys])
         async with asyncio.timeout(connection.socket_timeout):
             replies = [await _reply(connection) for _ in keys]
         if all(isinstance(reply, ResponseError) for reply in replies):
@@ -166,6 +166,10 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
     finally:
         node.release(connection)
     return [NOT_ANSWERED if isinstance(reply, ResponseError) else cast("Row", reply) for reply in replies]
+
+
+def _packed(*command: bytes) -> bytes:
+    return hiredis.pack_command(command)  # type: ignore[arg-type] -- its stub knows commands of one word alone
 
 
 async def _reply(connection: Connection) -> object:
