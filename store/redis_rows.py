@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import hiredis
 from redis.asyncio import Redis
@@ -169,7 +169,8 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
 
 
 def _packed(*command: bytes) -> bytes:
-    return hiredis.pack_command(command)  # type: ignore[arg-type] -- its stub knows commands of one word alone
+    words: Any = command  # hiredis's stub knows commands of one word alone
+    return bytes(hiredis.pack_command(words))
 
 
 async def _reply(connection: Connection) -> object:
