@@ -18,9 +18,10 @@ def below(above: Candidates, left: Candidates) -> Candidates:
     if len(above) == 0 or len(left) == 0 or "score" not in above.columns or "score" not in left.columns:
         return above.followed_by(left)
     lowest, highest = _finite(above["score"]).min(initial=np.inf), _finite(left["score"]).max(initial=-np.inf)
-    if not lowest - _STEP < highest:
+    top = min(lowest - _STEP, np.nextafter(lowest, -np.inf))  # of the rows below
+    if highest <= top:
         return above.followed_by(left)
-    moved = (left["score"] + (lowest - _STEP - highest)).astype(np.float32)
+    moved = (float(top) + (left["score"].astype(np.float64) - highest)).astype(np.float32)
     return above.followed_by(left.with_columns({"score": moved}))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from cascade.trace import Trace
 from cascade.types import Query
@@ -22,6 +22,17 @@ _WORTHWHILE = 0.2  # of the budget: with less left, another computation finds no
 
 #: Ranks a page within so many milliseconds, in a task. Raises Overloaded.
 Rank = Callable[[Query, float], asyncio.Task[RankedList]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of which bundle, and where its list is kept."""
+
+    bundle: LoadedBundle
+    query: Query
+    k: int
+    cache: Cache[RankedList]
+    key: tuple[str, ...]
 
 
 class Answers:
@@ -49,7 +60,7 @@ class Answers:
         key = _key(bundle, query)
         for cache in (self._known, self._strange):
             if (ranked := cache.fresh(key)) is not None:
-                return self._answer(bundle, query, ranked, k, cache, key)
+                return self._answer(_Question(bundle, query, k, cache, key), ranked)
         return None
 
     def under_way(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> bool:
@@ -64,17 +75,15 @@ class Answers:
         asked = replace(query, exclude=frozenset(), quality_weight=None)
         if known:
             asked = replace(asked, title="", snippet="", language="")
-        cache, key = self._known if known else self._strange, _key(bundle, asked)
-        ranked = await cache.get(
-            key, lambda: rank(asked, budget_ms), budget_ms / 1e3, lambda: rank(asked, self._budget_ms)
+        question = _Question(bundle, query, k, self._known if known else self._strange, _key(bundle, asked))
+        ranked = await question.cache.get(
+            question.key, lambda: rank(asked, budget_ms), budget_ms / 1e3, lambda: rank(asked, self._budget_ms)
         )
-        answer = self._answer(bundle, query, ranked, k, cache, key)
+        answer = self._answer(question, ranked)
         left_ms = budget_ms - 1e3 * (time.monotonic() - began)
-        if len(answer.recommendations) >= k or not ranked.cut or left_ms < _WORTHWHILE * budget_ms:
+        if left_ms < _WORTHWHILE * budget_ms or not _has_more(question, ranked, answer):
             return answer
-        if query.exclude.isdisjoint(ranked.rows.pages.tolist()):
-            return answer
-        return await self._further(bundle, query, k, left_ms, rank, cache, key, answer)
+        return await self._further(question, answer, left_ms, rank)
 
     def forget_other_bundles(self, name: str) -> None:
         """Drop the lists of bundles that are not live any more: nobody asks for them again."""
@@ -86,37 +95,39 @@ class Answers:
         for cache in (self._known, self._strange):
             cache.close()
 
-    async def _further(
-        self, bundle: LoadedBundle, query: Query, k: int, left_ms: float, rank: Rank,
-        cache: Cache[RankedList], key: tuple[str, ...], so_far: Answer,
-    ) -> Answer:  # fmt: skip
+    async def _further(self, question: _Question, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
         """Return what ranks below the list that was cut: whoever has seen it all gets the next pages. Never kept."""
-        narrow = replace(query, quality_weight=None)
+        narrow = replace(question.query, quality_weight=None)
+        key = (*question.key, narrow.exclude)
         try:
-            ranked = await cache.get((*key, query.exclude), lambda: rank(narrow, left_ms), left_ms / 1e3)
+            ranked = await question.cache.get(key, lambda: rank(narrow, left_ms), left_ms / 1e3)
         except Overloaded:
             return so_far
-        further = self._chosen(bundle, query, ranked, k)
+        further = self._chosen(question, ranked)
         return further if len(further.recommendations) > len(so_far.recommendations) else so_far
 
-    def _answer(
-        self, bundle: LoadedBundle, query: Query, ranked: RankedList, k: int, cache: Cache[RankedList], key: Hashable
-    ) -> Answer:
-        if query.exclude or query.quality_weight is not None:
-            return self._chosen(bundle, query, ranked, k)
-        answer = ranked.answers.get(k)
+    def _answer(self, question: _Question, ranked: RankedList) -> Answer:
+        if question.query.exclude or question.query.quality_weight is not None:
+            return self._chosen(question, ranked)
+        answer = ranked.answers.get(question.k)
         if answer is None:
-            answer = ranked.answers[k] = self._chosen(bundle, query, ranked, k)
-            cache.weigh(key)
+            answer = ranked.answers[question.k] = self._chosen(question, ranked)
+            question.cache.weigh(question.key)
         return answer
 
-    def _chosen(self, bundle: LoadedBundle, query: Query, ranked: RankedList, k: int) -> Answer:
+    def _chosen(self, question: _Question, ranked: RankedList) -> Answer:
         trace = Trace()
-        shown = recommendations(bundle.cascade.choose(query, ranked.rows, k, trace))
+        shown = recommendations(question.bundle.cascade.choose(question.query, ranked.rows, question.k, trace))
         for reason in trace.degraded:
             self._metrics.degraded.labels(reason).inc()
         self._metrics.count_shown(shown)
         return Answer(ranked.url1, shown, (*ranked.degraded, *trace.degraded), ranked.bundle)
+
+
+def _has_more(question: _Question, ranked: RankedList, answer: Answer) -> bool:
+    """Whether exclusions took places that rows below a list that was cut could fill."""
+    short = len(answer.recommendations) < question.k and ranked.cut
+    return short and not question.query.exclude.isdisjoint(ranked.rows.pages.tolist())
 
 
 def _key(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:

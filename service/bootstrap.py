@@ -43,7 +43,7 @@ from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer
 
-_CALL_MS = 80.0  # of the budget for each call that waits for the cross-encoder: in a longer queue all wait in vain
+_CALL_MS = 200.0  # of the budget for each call that waits for the cross-encoder: in a longer queue all wait in vain
 
 
 @dataclass(frozen=True, slots=True)

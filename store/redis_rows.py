@@ -7,8 +7,9 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+import hiredis
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import Connection
@@ -153,7 +154,7 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
     connection = node.acquire_connection()
     try:
         await node.disconnect_if_needed(connection)
-        await connection.send_packed_command([b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in keys])
+        await connection.send_packed_command([_packed(b"GET", key) for key in keys])
         async with asyncio.timeout(connection.socket_timeout):
             replies = [await _reply(connection) for _ in keys]
         if all(isinstance(reply, ResponseError) for reply in replies):
@@ -165,6 +166,11 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
     finally:
         node.release(connection)
     return [NOT_ANSWERED if isinstance(reply, ResponseError) else cast("Row", reply) for reply in replies]
+
+
+def _packed(*command: bytes) -> bytes:
+    words: Any = command  # hiredis's stub knows commands of one word alone
+    return bytes(hiredis.pack_command(words))
 
 
 async def _reply(connection: Connection) -> object:
