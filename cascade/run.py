@@ -13,6 +13,7 @@ import numpy as np
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
+from cascade.scale import below, by_place
 from cascade.stages import Ranking, Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigger, TriggerLookup
@@ -63,18 +64,38 @@ class Cascade:
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
+        return self.choose(query, await self.ranked(query, deadline, trace), k, trace)
+
+    async def ranked(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return the whole ranked list, from which `choose` answers any k, exclusions and λ; sets `trace.cut`."""
         query, candidates = await self.candidates(query, deadline, trace)
+        if len(candidates) == 0:
+            return await self._popular(query, deadline, trace)
         ranking = Ranking(self.native, query, deadline, trace)
-        if len(candidates):
-            ranked = await self._rank(ranking, candidates)
-        else:
-            ranked = await self._popular(query, deadline, trace)
-        with trace.timed("select"):
-            chosen = self.select(query, ranked, k, trace)
+        ranked = await self._rank(ranking, candidates)
         ranking.ended()
+        trace.cut = len(ranked) < len(candidates)
+        return ranked
+
+    def choose(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
+        """Return at most `k` rows of a ranked list, as the query's exclusions and its λ would have it."""
+        with trace.timed("select"):
+            welcome = without(ranked, query.exclude)
+            chosen = self.select(query, self._weighed(query, welcome), k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
         return chosen
+
+    def _weighed(self, query: Query, ranked: Candidates) -> Candidates:
+        """Return the list as the last stage orders it by the query's own λ; rows it never ranked stay below."""
+        last = self.stages[-1] if self.stages else None
+        if query.quality_weight is None or last is None or not last.on_loop or last.name not in ranked.columns:
+            return ranked
+        reached = ~np.isnan(ranked[last.name])
+        rows = ranked.take(reached)
+        score = last.scorer.score(query, rows)
+        weighed = rows.with_columns({last.name: score, "score": score}).take(np.argsort(-score, kind="stable"))
+        return below(weighed, ranked.take(~reached))
 
     async def candidates(self, query: Query, deadline: Deadline, trace: Trace) -> tuple[Query, Candidates]:
         """Return the query with its trigger, and what recall, merge and filters leave: what ranking begins with."""
@@ -145,9 +166,16 @@ class Cascade:
         if stages == 0:
             stored = f"rank_{self.stored}"
             trace.degrade(f"fallback:{self.stored if stored in ranked.columns else 'recall'}")
-            return _in_order_of(ranked, stored)
+            return by_place(_in_order_of(ranked, stored))
         trace.degrade(f"fallback:{self.stages[stages - 1].name}")
         return ranked
+
+
+def without(ranked: Candidates, pages: frozenset[int]) -> Candidates:
+    """Return the rows of other pages than these."""
+    if not pages:
+        return ranked
+    return ranked.take(~np.isin(ranked.pages, np.fromiter(pages, np.uint64, len(pages))))
 
 
 def _in_order_of(candidates: Candidates, rank: str) -> Candidates:

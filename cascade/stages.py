@@ -15,6 +15,7 @@ import numpy as np
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
 from cascade.pace import Pace
+from cascade.scale import below
 from cascade.trace import Trace
 from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
 
@@ -58,17 +59,17 @@ class Ranking:
     async def run(self, stages: Sequence[Stage], candidates: Candidates) -> tuple[Candidates, int]:
         """Return the candidates, best first, and how many stages ranked them.
 
-        Rows that a stage did not reach keep their order below those that it did.
+        Rows that a stage did not reach keep their order below those that it did, on one falling scale of scores.
         """
         ranked, left = candidates, Candidates.empty()
         for number, stage in enumerate(stages):
             with self.trace.timed(stage.name):
                 scored, unreached = await self._stage(stage, ranked)
             if scored is None:  # later stages build on this one: the order so far is the answer
-                return ranked.followed_by(left), number
-            ranked, left = scored, unreached.followed_by(left)
+                return below(ranked, left), number
+            ranked, left = scored, below(unreached, left)
             self.trace.stage(stage.name, ranked)
-        return ranked.followed_by(left), len(stages)
+        return below(ranked, left), len(stages)
 
     def ended(self) -> None:
         """Learn what came after the chunks, now that the answer is there."""

@@ -26,6 +26,7 @@ class Trace:
     dropped: dict[int, str] = field(default_factory=dict)  # PageId -> the filter that dropped it
     recalled: dict[str, Candidates] = field(default_factory=dict)
     stages: dict[str, Candidates] = field(default_factory=dict)
+    cut: bool = False  # whether stages left out rows that lower ranks could still show
     spare_s: float = 0.0  # spent on what could have been left out: it fills the time that there is
 
     @contextmanager

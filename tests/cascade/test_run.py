@@ -244,9 +244,41 @@ async def test_without_the_pages_table_the_answer_is_empty_and_says_so(cascade: 
 async def test_where_no_stage_ranks_the_stored_list_comes_first_in_its_order(cascade: Cascade) -> None:
     stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0)]
     recall = [cascade.recall[0], RecallStep(Path("qprime", [8, 6]), 10, SOON)]
-    pages, trace = await answer(replace(cascade, stages=stages, recall=recall))
-    assert pages == [8, 6, 2, 4]
+    trace = Trace()
+    chosen = await replace(cascade, stages=stages, recall=recall).run(QUERY, 5, Deadline.never(), trace)
+    assert chosen.pages.tolist() == [8, 6, 2, 4]
+    assert (np.diff(chosen["score"]) < 0).all()
     assert trace.degraded == ["first:error", "fallback:qprime"]
+
+
+@dataclass
+class Weighed:
+    """Ranks high PageIds first, or low ones where the query's weight is above a half."""
+
+    name: str = "blend"
+
+    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
+        sign = -1.0 if (query.quality_weight or 0.0) > 0.5 else 1.0
+        return (sign * candidates.pages.astype(np.float64)).astype(np.float32)
+
+
+async def test_a_ranked_list_answers_every_weight_and_exclusion_as_a_run_of_its_own(cascade: Cascade) -> None:
+    cascade = replace(cascade, stages=[Stage((), ByPage("first"), 9, 1.0), Stage((), Weighed(), 9, 1.0, on_loop=True)])
+    ranked = await cascade.ranked(QUERY, Deadline.never(), Trace())
+    for weight in (None, 0.0, 0.9):
+        for exclude in (frozenset[int](), frozenset([4]), frozenset([2, 4, 6])):
+            query = replace(QUERY, quality_weight=weight, exclude=exclude)
+            chosen = cascade.choose(query, ranked, 2, Trace())
+            expected = await cascade.run(query, 2, Deadline.never(), Trace())
+            assert chosen.pages.tolist() == expected.pages.tolist()
+            assert chosen["score"].tolist() == expected["score"].tolist()
+
+
+@pytest.mark.parametrize(("keep", "cut"), [(2, True), (9, False)])
+async def test_a_list_says_whether_stages_left_rows_out(cascade: Cascade, keep: int, cut: bool) -> None:
+    trace = Trace()
+    await replace(cascade, stages=[Stage((), ByPage("first"), keep, 1.0)]).ranked(QUERY, Deadline.never(), trace)
+    assert trace.cut is cut
 
 
 async def test_a_part_without_a_free_thread_is_left_out_at_once(cascade: Cascade) -> None:

@@ -133,6 +133,8 @@ async def test_rows_that_were_not_reached_keep_their_order_below_those_that_were
     assert ranked.pages.tolist() == list(range(25))
     assert np.isnan(ranked["price"][10:]).all() and not np.isnan(ranked["price"][:10]).any()
     assert (number, degraded) == (2, ["costly:timeout", "costly:partial"])
+    assert (np.diff(ranked["score"]) <= 0).all()
+    assert ranked["score"][10] < ranked["score"][9]
 
 
 async def test_a_chunk_that_fails_leaves_those_before_it(native) -> None:
