@@ -11,15 +11,21 @@ from cascade.types import Hydrator, RecallPath
 from recall import ann
 from recall.cf.lookup import CfCosine, CfRecall
 from recall.coclick.lookup import CoclickRecall
+from recall.coclick.row import is_row as is_coclick_row
 from recall.popular.lookup import PopularRecall
 from recall.qprime.lookup import QPrimeRecall
+from recall.qprime.row import is_row as is_qprime_row
 from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
-from store.tables import Table
+from store import page_row
+from store.tables import IsRow, Table
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
 #: The tables that recall and ranking read.
 TABLES = ("pages", "coclick", "qprime", "popular")
+
+#: Whether bytes from elsewhere can be a table's row of a key; those of `popular` have no form that could be told.
+IS_ROW: Mapping[str, IsRow] = {"pages": page_row.is_row, "coclick": is_coclick_row, "qprime": is_qprime_row}
 
 
 @dataclass(frozen=True, slots=True)

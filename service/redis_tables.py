@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import partial
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from cascade.trace import degrade
+from recall.paths import IS_ROW
 from service.metrics import Metrics
 from service.settings import RedisSettings
 from store.breaker import Breaker, BreakerLimits, State
 from store.guard import Ended, Guard
 from store.redis_client import SocketLimits, connect, connect_blocking
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import RedisTable
+from store.redis_table import Lack, RedisTable, uncut
 from store.redis_url import parse
-from store.tables import LmdbTable
+from store.tables import IsRow, LmdbTable
 from store.unknown_pages import RedisUnknownPages
 
 log = logging.getLogger(__name__)
@@ -37,19 +39,30 @@ def open_rows(url: str, settings: RedisSettings, metrics: Metrics) -> RedisRows:
     return ServerRows(client, guard(str(address)))
 
 
-def open_table(rows: RedisRows, bundle: str, own: LmdbTable, metrics: Metrics) -> RedisTable:
-    """Return a bundle's table in Redis; what Redis does not give comes from `own`, and is flagged."""
+def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics: Metrics) -> dict[str, RedisTable]:
+    """Return a bundle's tables in Redis; what Redis does not give comes from `own`.
+
+    That is flagged, unless Redis holds nothing: the bundle's own rows are the whole truth then, and it is told once.
+    """
     told = False
 
-    def fell_back(lacks: bool) -> None:
+    def fell_back(lack: Lack) -> None:
         nonlocal told
-        degrade(LOCAL)
-        metrics.redis_local.labels("not_held" if lacks else "not_answered").inc()
-        if lacks and not told:
+        metrics.redis_local.labels(lack.value).inc()
+        if lack is not Lack.NOT_HELD:
+            degrade(LOCAL)
+        elif not told:
             told = True
-            log.warning("Redis lacks rows of %s, table %s: run `onward push` again", bundle, own.name)
+            log.warning("Redis lacks rows of %s, its own tables serve: run `onward push`", bundle)
 
-    return RedisTable(rows, bundle, own, fell_back)
+    return {table.name: RedisTable(rows, bundle, table, fell_back, _is_row(table)) for table in own}
+
+
+def _is_row(table: LmdbTable) -> IsRow | None:
+    is_row = IS_ROW.get(table.name)
+    if is_row is None or table.name == "pages":  # a page's row ends with its text, and hundreds are read at a time
+        return is_row
+    return uncut(is_row, table)
 
 
 def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownPages:

@@ -6,8 +6,9 @@ five; the layout lets each be read without touching the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -38,6 +39,18 @@ FACTS = np.dtype(
 )
 
 
+#: Facts that count what readers did.
+COUNTS = frozenset(
+    (
+        "clicks_1", "clicks_7", "clicks_28", "clicks_all", "left", "entered", "shown_on", "shown", "chosen",
+        "shown_beside",
+    )
+)  # fmt: skip
+_U2 = Struct("<H")
+_OFFSETS: Mapping[str, Any] = FACTS.fields or {}
+_TITLE_AT, _TOKENS_AT = (_OFFSETS[name][1] for name in ("title_tokens", "tokens"))  # bytes into a row
+
+
 class PageText(NamedTuple):
     """What a reader sees of a page."""
 
@@ -45,6 +58,9 @@ class PageText(NamedTuple):
     title: str
     snippet: str
     language: str
+
+
+_TEXT_TYPES = [str] * len(PageText._fields)
 
 
 def language_code(language: str) -> int:
@@ -71,7 +87,31 @@ def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint32]:
     return np.frombuffer(row, "<u4", int(facts["tokens"]), FACTS.itemsize)
 
 
+def text_of(row: bytes) -> bytes:
+    """Return the part of a row that `parse_text` reads."""
+    tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
+    return row[FACTS.itemsize + 4 * tokens :]
+
+
+def parse_text(text: bytes) -> PageText:
+    """Return what a reader sees of the page, from what `text_of` gave."""
+    return PageText(*orjson.loads(text))
+
+
 def read_text(row: bytes) -> PageText:
     """Return what a reader sees of the page."""
-    tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
-    return PageText(*orjson.loads(row[FACTS.itemsize + 4 * tokens :]))
+    return parse_text(text_of(row))
+
+
+def is_row(page: int, row: bytes) -> bool:
+    """Whether this is a whole row of the page; it takes a microsecond, since a request asks it of hundreds."""
+    if len(row) < FACTS.itemsize or int.from_bytes(row[:8], "little") != page:
+        return False
+    tokens = _U2.unpack_from(row, _TOKENS_AT)[0]
+    if _U2.unpack_from(row, _TITLE_AT)[0] > tokens:
+        return False
+    try:
+        text = orjson.loads(row[FACTS.itemsize + 4 * tokens :])
+    except orjson.JSONDecodeError:
+        return False
+    return type(text) is list and [type(part) for part in text] == _TEXT_TYPES

@@ -61,6 +61,7 @@ def connect(address: RedisAddress, limits: SocketLimits) -> AsyncClient:
 async def close(client: AsyncClient) -> None:
     """Close every connection, those to Sentinels and to the nodes of a cluster too, which redis-py would leave open."""
     if isinstance(client, RedisCluster):
+        await client.aclose()  # does nothing where its nodes alone were used
         await client.nodes_manager.aclose()
         await client.nodes_manager.aclose("startup_nodes")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.lmdb_files import LmdbFile
+
+#: Whether bytes can be the row of a key.
+IsRow = Callable[[int, bytes], bool]
 
 _MAP_SIZE = 1 << 40  # address space, not disk: the file is compacted when it is closed
 
@@ -22,6 +25,10 @@ class Table(Protocol):
 
     async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
         """Return the row of each key, in order; None where there is none."""
+        ...
+
+    def __contains__(self, key: int) -> bool:
+        """Whether the bundle has a row of this key; a look into its own file."""
         ...
 
 
@@ -41,6 +48,11 @@ class LmdbTable:
         """Return the same as `get_many`, for callers outside an event loop."""
         with self._env.begin() as transaction:
             return [transaction.get(key) for key in packed(keys)]
+
+    def __contains__(self, key: int) -> bool:
+        """Whether there is a row of this key."""
+        with self._env.begin() as transaction:
+            return transaction.get(key.to_bytes(8, "big")) is not None
 
     def items(self) -> Iterator[tuple[int, bytes]]:
         """Yield every (key, row), in ascending order of key."""

@@ -79,3 +79,19 @@ def read(row: bytes) -> Row:
 def day_of(row: bytes) -> int:
     """Return the day a row was made, without reading the rest."""
     return int.from_bytes(row[2:HEAD], "little")
+
+
+def is_row(page: int, row: bytes) -> bool:
+    """Whether this can be a row that `pack` made; of any page."""
+    if len(row) < HEAD:
+        return False
+    count, queries = row[0], row[1]
+    text_at = HEAD + _BYTES_A_PAGE * count
+    if count > MAX_PAGES or queries > count or bool(count) != bool(queries) or len(row) < text_at:
+        return False
+    try:
+        lines = row[text_at:].decode().split("\n") if queries else []
+    except UnicodeDecodeError:
+        return False
+    found_by = row[text_at - count : text_at]
+    return len(lines) == queries and max(found_by, default=-1) < queries and (queries > 0 or len(row) == HEAD)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from recall.qprime.row import MAX_PAGES, day_of, pack, read
+from recall.qprime.row import MAX_PAGES, day_of, is_row, pack, read
 
 QUERIES = ["red fox", "arctic fox fur", "fennec"]
 
@@ -47,3 +49,21 @@ def test_thirty_pages_and_six_queries_fit_in_450_bytes() -> None:
     queries = [f"a query of words {i}" for i in range(6)]
     row = pack(np.arange(30, dtype=np.uint64), np.ones(30, np.float32), np.arange(30) % 6, queries)
     assert len(row) < 450
+
+
+def test_what_was_packed_is_a_row_and_what_was_cut_is_none() -> None:
+    nothing = pack(np.empty(0, np.uint64), np.empty(0, np.float32), np.empty(0, np.intp), QUERIES)
+    whole = pack(np.array([1, 2], np.uint64), np.ones(2, np.float32), np.array([0, 2]), QUERIES)
+    assert is_row(5, nothing) and is_row(5, whole)
+    for end in range(whole.index(b"fennec")):
+        assert not is_row(5, whole[:end])
+    assert not is_row(5, nothing + b"fox")
+    assert not is_row(5, whole + b"\nfox")
+    assert not is_row(5, whole + b"\xff")
+
+
+@given(st.binary(max_size=300))
+def test_bytes_of_any_kind_are_told_from_rows(noise: bytes) -> None:
+    if is_row(5, noise):
+        row = read(noise)
+        assert len([row.queries[number] for number in row.query]) == len(row.pages)

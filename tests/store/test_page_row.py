@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.page_row import FACTS, PageText, language_code, pack, read_facts, read_text, read_tokens
+from store.page_row import FACTS, PageText, is_row, language_code, pack, read_facts, read_text, read_tokens
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TEXT = st.builds(PageText, WORDS, WORDS, WORDS, WORDS)
@@ -51,3 +51,34 @@ def test_what_is_no_language_tag_is_unknown(tag: str) -> None:
 
 def test_languages_differ() -> None:
     assert len({language_code(tag) for tag in ("en", "de", "fr", "ne")}) == 4
+
+
+@given(FACT, TOKENS, TEXT)
+def test_what_was_packed_is_a_row_of_its_page_and_of_no_other(values: dict[str, int], tokens: list[int], text) -> None:
+    packed, facts = row({**values, "title_tokens": 0}, tokens, text)
+    assert is_row(int(facts["page"]), packed)
+    assert not is_row(int(facts["page"]) ^ 1, packed)
+
+
+@given(FACT, TOKENS, TEXT, st.data())
+def test_a_row_that_was_cut_or_goes_on_is_none(values: dict[str, int], tokens: list[int], text, data) -> None:
+    packed, facts = row({**values, "title_tokens": 0}, tokens, text)
+    page = int(facts["page"])
+    assert not is_row(page, packed[: data.draw(st.integers(0, len(packed) - 1))])
+    assert not is_row(page, packed + data.draw(st.binary(min_size=1, max_size=20).filter(bytes.strip)))
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_bytes_of_any_kind_are_told_from_rows(noise: bytes, of_the_page: bool) -> None:
+    packed = (7).to_bytes(8, "little") + noise if of_the_page else noise
+    if is_row(7, packed):
+        assert len(read_text(packed)) == 4
+        read_tokens(packed, read_facts([packed])[0])
+
+
+@pytest.mark.parametrize(
+    "text", [b"[]", b"{}", b"1", b'["u","t","s"]', b'["u","t","s",null]', b'["u","t","s",1]', b"\xff"]
+)
+def test_a_row_without_its_four_texts_is_none(text: bytes) -> None:
+    packed, _ = row({"page": 7}, [1, 2], PageText("u", "t", "s", "en"))
+    assert not is_row(7, packed[: FACTS.itemsize + 8] + text)
