@@ -124,6 +124,7 @@ class Refreshed:
     bundle: str  # that holds the rows now
     due: int  # pages whose row was old, incomplete or missing
     unknown: frozenset[int]  # pages of no table that have a row now
+    settled: frozenset[int]  # of those that waited, which need not any more: they have a row, or a table knows them now
     renewed: int
     kept: int  # pages that keep their old row: a query could not be written or asked
     figures: Mapping[str, object]
@@ -153,7 +154,9 @@ def refresh_qprime(
         table.close()
     answered = frozenset(strangers["page"].to_numpy()[has_row].tolist())
     due = len(days) + len(strangers)
-    return Refreshed(name, due, answered, renewed, due - renewed, figures)
+    waits = frozenset(strangers["page"].to_pylist()) - answered
+    settled = frozenset(unknown or ()) - waits
+    return Refreshed(name, due, answered, settled, renewed, due - renewed, figures)
 
 
 def _work_of(bundles: Path, bundle: Bundle) -> Work:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 
 from cascade.types import Query
 from store.unknown_pages import UnknownPage, UnknownPages
@@ -17,22 +18,30 @@ _EVERY_S = 1.0
 
 
 class UnknownQueue:
-    """Collects unknown pages and writes them every second; for one event loop. A store that fails loses them."""
+    """Collects unknown pages and writes them every second; for one event loop. A store that fails loses them.
 
-    def __init__(self, store: UnknownPages) -> None:
-        self._store = store
-        self._recent: OrderedDict[int, None] = OrderedDict()
+    `dropped` hears why (`busy`, `full`, `failed`) and how many pages were lost.
+    """
+
+    def __init__(self, store: UnknownPages, dropped: Callable[[str, int], None] = lambda why, pages: None) -> None:
+        self._store, self._dropped = store, dropped
+        self._recent: OrderedDict[int, int] = OrderedDict()  # PageId -> how much was told of it
         self._pending: dict[int, UnknownPage] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._full = False
 
     def note(self, query: Query) -> None:
-        """Remember the query's page, unless it is full or was just here."""
-        if query.page in self._recent or len(self._pending) >= _PENDING:
+        """Remember the query's page, unless it was just here and no more is told of it now."""
+        page = UnknownPage(query.url, query.title, query.snippet, query.language)
+        if page.told <= self._recent.get(query.page, -1):
             return
-        self._recent[query.page] = None
+        if len(self._pending) >= _PENDING and query.page not in self._pending:
+            self._dropped("busy", 1)
+            return
+        self._recent[query.page] = page.told
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
-        self._pending[query.page] = UnknownPage(query.url, query.title, query.snippet, query.language)
+        self._pending[query.page] = page
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
 
@@ -53,6 +62,17 @@ class UnknownQueue:
         if not pages:
             return
         try:
-            await asyncio.to_thread(self._store.add, pages)
+            lost = await asyncio.to_thread(self._store.add, pages)
         except Exception as error:
             log.warning("%d unknown pages are lost: %s", len(pages), type(error).__name__)
+            self._dropped("failed", len(pages))
+            return
+        self._tell_full(lost)
+
+    def _tell_full(self, lost: int) -> None:
+        """Count what found no room, and say so when that begins."""
+        if lost:
+            self._dropped("full", lost)
+        if lost and not self._full:
+            log.warning("no more unknown pages are kept: run `onward refresh qprime`, or raise unknown.most")
+        self._full = bool(lost)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import orjson
 from redis import Redis
@@ -25,12 +25,17 @@ class UnknownPage(NamedTuple):
     snippet: str = ""
     language: str = ""
 
+    @property
+    def told(self) -> int:
+        """How much of the page was told: how many of title, snippet and language."""
+        return sum(bool(words.strip()) for words in self[1:])
+
 
 class UnknownPages(Protocol):
     """A place where unknown pages wait, by PageId. Calls block: make them outside an event loop."""
 
-    def add(self, pages: Mapping[int, UnknownPage]) -> None:
-        """Keep pages that do not wait yet, as long as there is room."""
+    def add(self, pages: Mapping[int, UnknownPage]) -> int:
+        """Keep pages that do not wait yet, or of which more is told now; return how many found no room."""
         ...
 
     def waiting(self) -> dict[int, UnknownPage]:
@@ -49,11 +54,19 @@ class SqliteUnknownPages:
         self._path = path
         self._most = most
 
-    def add(self, pages: Mapping[int, UnknownPage]) -> None:
-        """Keep pages that do not wait yet, as long as there is room. Raises sqlite3.Error."""
-        rows = [(_key(page), orjson.dumps(tuple(words)), self._most) for page, words in pages.items()]
+    def add(self, pages: Mapping[int, UnknownPage]) -> int:
+        """Keep pages that do not wait yet, or of which more is told now; return how many found no room.
+
+        Raises sqlite3.Error.
+        """
         with closing(self._open()) as file, file:
-            file.executemany("INSERT OR IGNORE INTO pages SELECT ?, ? WHERE (SELECT count(*) FROM pages) < ?", rows)
+            file.execute("BEGIN IMMEDIATE")  # what is read here is what is there when it is written
+            room = self._most - file.execute("SELECT count(*) FROM pages").fetchone()[0]
+            found = (file.execute("SELECT page, words FROM pages WHERE page = ?", [_key(page)]) for page in pages)
+            kept, dropped = _kept(pages, _read([row for one in found for row in one]), room)
+            rows = [(_key(page), orjson.dumps(tuple(words))) for page, words in kept.items()]
+            file.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?)", rows)
+        return dropped
 
     def waiting(self) -> dict[int, UnknownPage]:
         """Return all that wait; none where no file is."""
@@ -81,14 +94,21 @@ class RedisUnknownPages:
         self._connected = cache(connect)  # at the first use: a cluster's client needs the cluster to be made
         self._most = most
 
-    def add(self, pages: Mapping[int, UnknownPage]) -> None:
-        """Keep pages that do not wait yet, as long as there is room. Raises RedisError."""
+    def add(self, pages: Mapping[int, UnknownPage]) -> int:
+        """Keep pages that do not wait yet, or of which more is told now; return how many found no room.
+
+        Other gateways add meanwhile: a few more than `most` may wait. Raises RedisError.
+        """
         client = self._connected()
         room = self._most - client.hlen(_REDIS_KEY)
-        pipeline = client.pipeline(transaction=False)
-        for page, words in list(pages.items())[: max(0, room)]:
-            pipeline.hsetnx(_REDIS_KEY, cast("str", _key(page)), cast("str", orjson.dumps(tuple(words))))
-        pipeline.execute()
+        keys = [_key(page) for page in pages]
+        found = cast("list[bytes | None]", client.hmget(_REDIS_KEY, cast("list[str]", keys)))
+        there = [(key, row) for key, row in zip(keys, found, strict=True) if row is not None]
+        kept, dropped = _kept(pages, _read(there), room)
+        if kept:
+            rows = {_key(page): orjson.dumps(tuple(words)) for page, words in kept.items()}
+            client.hset(_REDIS_KEY, mapping=cast("Any", rows))
+        return dropped
 
     def waiting(self) -> dict[int, UnknownPage]:
         """Return all that wait."""
@@ -105,5 +125,24 @@ def _key(page: int) -> bytes:
     return page.to_bytes(8, "big")
 
 
+def _kept(
+    pages: Mapping[int, UnknownPage], there: Mapping[int, UnknownPage], room: int
+) -> tuple[dict[int, UnknownPage], int]:
+    """Return the pages to write, and how many found no room: those that tell more than `there`, then new ones."""
+    better = {page: words for page, words in pages.items() if page in there and words.told > there[page].told}
+    new = [(page, words) for page, words in pages.items() if page not in there]
+    room = max(0, room)
+    return {**better, **dict(new[:room])}, len(new[room:])
+
+
 def _read(rows: Sequence[tuple[bytes, bytes]]) -> dict[int, UnknownPage]:
-    return {int.from_bytes(key, "big"): UnknownPage(*orjson.loads(words)) for key, words in rows}
+    """Return the rows that are some; others may write in the same place."""
+    pages = {}
+    for key, words in rows:
+        try:
+            page, told = int.from_bytes(key, "big"), orjson.loads(words)
+            if len(key) == 8 and all(isinstance(part, str) for part in told):
+                pages[page] = UnknownPage(*told)
+        except (orjson.JSONDecodeError, TypeError):  # no JSON, no list, or one of another length
+            continue
+    return pages

@@ -55,7 +55,7 @@ def qprime(
             waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)
         with room_on(bundles):
             done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
-        waiting.remove(done.unknown)
+        waiting.remove(done.settled)
     _show(done)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,9 +33,39 @@ def test_a_page_waits_once_as_it_came_first(pages: UnknownPages) -> None:
     assert pages.waiting() == {1: FOX}
 
 
+def test_the_words_that_tell_most_win_whenever_they_come(pages: UnknownPages) -> None:
+    pages.add({1: OWL, 2: FOX._replace(snippet="")})
+    pages.add({1: FOX, 2: FOX})
+    pages.add({1: OWL, 2: FOX._replace(title="Hare", language="")})
+    assert pages.waiting() == {1: FOX, 2: FOX}
+
+
+def test_better_words_need_no_room(pages: UnknownPages) -> None:
+    pages.add(dict.fromkeys(range(3), OWL))
+    assert pages.add({0: FOX, 1: FOX, 9: FOX}) == 1
+    assert pages.waiting() == {0: FOX, 1: FOX, 2: OWL}
+
+
+def test_what_others_wrote_in_its_place_is_passed_over(pages: UnknownPages) -> None:
+    pages.add({1: FOX})
+    rows = [
+        (b"eight by", b"no JSON"),
+        (b"eight bz", b"[1, 2, 3, 4]"),
+        (b"short", b"{}"),
+        (b"eight bx", b'["a","b","c","d","e"]'),
+    ]
+    if isinstance(pages, SqliteUnknownPages):
+        with closing(sqlite3.connect(pages._path)) as file, file:
+            file.executemany("INSERT INTO pages VALUES (?, ?)", rows)
+    else:
+        for key, row in rows:
+            pages._connected().hset("onward:unknown", key, row)
+    assert pages.waiting() == {1: FOX}
+
+
 def test_what_has_no_room_does_not_wait(pages: UnknownPages) -> None:
-    pages.add(dict.fromkeys(range(5), FOX))
-    pages.add({9: FOX})
+    assert pages.add(dict.fromkeys(range(5), FOX)) == 2
+    assert pages.add({9: FOX}) == 1
     assert sorted(pages.waiting()) == [0, 1, 2]
 
 
