@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from configs import plain_words
+
 NESTED = "__"
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,9 +35,18 @@ def read(model: type[M], sources: Iterable[Setting], file: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {key}: {first['msg']}") from None
+        raise SettingsError(_told(error, model().model_dump())) from None
+
+
+def _told(error: ValidationError, defaults: Mapping[str, Any]) -> str:
+    """Return which setting is wrong, how, and a value that would do."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    default: Any = defaults
+    for part in first["loc"]:
+        default = default.get(part) if isinstance(default, dict) else default
+    known = default is not None and default != "" and not isinstance(default, dict)
+    such_as = f", such as {plain_words.example(default)}" if known else ""
+    return f"setting {plain_words.place(first['loc'])}: {plain_words.problem(first)}{such_as}"
 
 
 def keys(model: type[BaseModel]) -> list[str]:

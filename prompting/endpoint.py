@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from configs import plain_words
 from configs.reading import SettingsError
 
 PREFIX = "ONWARD_LLM_"
@@ -50,7 +51,7 @@ def read_endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint | None:
         return Endpoint.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from None
+        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {plain_words.problem(first)}") from None
 
 
 def _names() -> str:

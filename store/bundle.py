@@ -12,6 +12,7 @@ from typing import Any
 from blake3 import blake3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from configs import plain_words
 from corpus.url import FRAGMENT_HOSTS
 
 FORMAT = 2
@@ -135,7 +136,10 @@ def open_bundle(bundles: Path, name: str | None = None) -> Bundle:
     except OSError as error:
         raise BundleError(f"{path / MANIFEST} cannot be read ({error.strerror}): copy the bundle again") from None
     except ValidationError as error:
-        raise BundleError(f"{path / MANIFEST} is not a manifest: {error.errors()[0]['msg']}") from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = plain_words.place(first["loc"])
+        said = f"{where}: {plain_words.problem(first)}" if where else plain_words.problem(first)
+        raise BundleError(f"{path / MANIFEST} is not a manifest: {said}") from None
     if manifest.format != FORMAT:
         raise BundleError(f"bundle {name} has format {manifest.format}; this version reads {FORMAT}: build it again")
     if manifest.name != name:

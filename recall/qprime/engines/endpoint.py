@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from configs import plain_words
 from configs.reading import SettingsError
 from recall.qprime.engines import brave, tavily
 
@@ -80,10 +81,8 @@ def read_search_endpoint(engine: RemoteName, environ: Mapping[str, str] = os.env
     try:
         return SearchEndpoint.model_validate({**_DEFAULTS[engine], **given})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise SettingsError(
-            f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {plain_words.problem(first)}") from None
 
 
 def _check(engine: RemoteName, given: Mapping[str, str]) -> None:
