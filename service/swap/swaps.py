@@ -17,8 +17,8 @@ from service.swap.load import load_checked
 from service.swap.memory import give_back
 from service.swap.trial import Trials
 from service.swap.verdict import Order, Refused, Sample
-from service.swap.watch import watch
-from store.bundle import Bundle, is_name
+from service.swap.watch import names, watch
+from store.bundle import CURRENT, Bundle, is_name
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,10 @@ class Refusal:
     bundle: str
     reason: str
     message: str
+
+
+class _Unwanted(Exception):
+    """A bundle that `current` does not name any more."""
 
 
 class Swaps:
@@ -68,11 +72,17 @@ class Swaps:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def to(self, name: str, force: bool = False) -> None:
-        """Make the named bundle the live one; `force` skips the comparison of answers. Raises Refused."""
+    async def to(self, name: str, force: bool = False, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Make the named bundle the live one; `force` skips the comparison of answers. Raises Refused.
+
+        `wanted` is asked on a thread, last of all: loading takes seconds, in which another bundle may be called for.
+        """
         async with self._lock:
             try:
-                await self._swap(name, force)
+                await self._swap(name, force, wanted)
+            except _Unwanted:
+                log.warning("bundle %s is let go: %s names another one by now", name, CURRENT)
+                return
             except Refused as refused:
                 self._note(Refusal(name, refused.reason, str(refused)))
                 raise
@@ -84,16 +94,18 @@ class Swaps:
 
     async def _follow(self, name: str) -> None:
         with suppress(Refused):  # it is noted, and tried again when `current` is written again
-            await self.to(name)
+            await self.to(name, wanted=lambda: names(self._bundles, name))
 
-    async def _swap(self, name: str, force: bool) -> None:
+    async def _swap(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
         if not is_name(name):
             raise Refused("name", f"{name!r} names no bundle: give a bundle's directory name")
         live = self._recommender.live
         if name == live.bundle.name:
             return
+        if not await asyncio.to_thread(wanted):
+            raise _Unwanted
         if not live.take_back(name):
-            await self._let_in(name, force)
+            await self._let_in(name, force, wanted)
         self._recommender.forget_other_bundles()
         self._recommender.metrics.swaps.inc()
         self._recommender.metrics.serves(name)
@@ -101,7 +113,7 @@ class Swaps:
         if self._giving_back is None or self._giving_back.done():
             self._giving_back = asyncio.create_task(give_back(live))
 
-    async def _let_in(self, name: str, force: bool) -> None:
+    async def _let_in(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
         before = await self._live_sample()
         swap = self._settings.swap
         order = Order(
@@ -118,6 +130,8 @@ class Swaps:
         bundle = await asyncio.to_thread(load_checked, self._bundles, name, verdict.manifest, self._load)
         try:
             await self._warm_up(bundle)
+            if not await asyncio.to_thread(wanted):
+                raise _Unwanted
         except BaseException:
             bundle.close()
             raise

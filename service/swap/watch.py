@@ -28,6 +28,12 @@ def look(bundles: Path) -> Look | None:
         return None
 
 
+def names(bundles: Path, name: str) -> bool:
+    """Whether the file names this bundle, as far as can be told: one that cannot be read changes nothing."""
+    found = look(bundles)
+    return found is None or found.text == name
+
+
 async def watch(bundles: Path, every_s: float, changed: Callable[[str], Awaitable[None]]) -> None:
     """Tell `changed` what the file says, at once and whenever it was written again; never ends."""
     seen: Look | None = None

@@ -18,6 +18,7 @@ from service.answer import Ask
 from service.bootstrap import load
 from service.gateway import Gateway
 from service.http import make_app
+from service.live import LoadedBundle
 from service.settings import Settings, read_settings
 from service.swap.verdict import Refused
 from store.bundle import open_bundle, point_current, publish
@@ -135,6 +136,26 @@ async def test_a_refused_bundle_is_tried_again_when_current_is_written_again_and
         point_current(bundles, name)
         await until(lambda: running.refused is None)
         assert running.bundle == name
+
+
+async def test_a_bundle_that_current_named_for_a_moment_does_not_go_live(bundles: Path, monkeypatch, caplog) -> None:
+    first = open_bundle(bundles).name
+    add(bundles)
+    async with gateway(bundles, "swap.watch_s=0.01") as running:
+        loaded: list[str] = []
+        warm_up = running.swaps._warm_up
+
+        async def rolled_back_meanwhile(bundle: LoadedBundle) -> None:
+            await warm_up(bundle)
+            loaded.append(bundle.name)
+            point_current(bundles, first)
+
+        monkeypatch.setattr(running.swaps, "_warm_up", rolled_back_meanwhile)
+        point_current(bundles, OTHER)
+        await running.warm_up()
+        await until(lambda: "is let go" in caplog.text)
+        assert (loaded, running.bundle, running.refused) == ([OTHER], first, None)
+        assert b"onward_swaps_total 0.0" in running.metrics.text()
 
 
 async def test_two_swaps_at_once_happen_one_after_the_other(bundles: Path) -> None:
