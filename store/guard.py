@@ -40,8 +40,16 @@ class Guard:
     the next one.
     """
 
-    def __init__(self, name: str, wait_s: float, breaker: Breaker, count: Callable[[Ended], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        wait_s: float,
+        breaker: Breaker,
+        count: Callable[[Ended], None],
+        instead: str = "rows come from the bundle",
+    ) -> None:
         self.name = name
+        self._instead = instead
         self._wait_s, self._breaker, self._count = wait_s, breaker, count
         self._error = ""
         self._running: set[asyncio.Task[tuple[Ended, object]]] = set()
@@ -87,7 +95,7 @@ class Guard:
         attempt.ended(_FAILED.get(ended))
         if before is State.CLOSED and self._breaker.state is State.OPEN:
             why = self._error if ended is Ended.FAILED else "it does not answer in time"
-            log.warning("Redis %s is left alone, rows come from the bundle: %s", self.name, why)
+            log.warning("Redis %s is left alone, %s: %s", self.name, self._instead, why)
         elif attempt.trial and self._breaker.state is State.CLOSED:
             log.warning("Redis %s is back", self.name)
 

