@@ -11,7 +11,6 @@ import numpy as np
 import orjson
 import xxhash
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from cascade.run import NOT_RECALLED
 from cascade.types import Candidates
@@ -21,6 +20,7 @@ MAX_K = 30
 DEFAULT_K = 5
 MAX_BATCH = 100
 RANK = "rank_"  # what the name of a path's rank column begins with
+TEXT = "text"  # the column of what readers see of a page, as store.page_row.parse_text reads it
 _OVERHEAD = 4  # Python objects hold about four times the bytes of their JSON
 
 
@@ -101,35 +101,34 @@ class Answer:
         return not self.degraded and self.explain is None
 
 
-_READER = TypeAdapter(Answer)
-
-
-def read_answer(body: bytes) -> Answer | None:
-    """Return the answer whose `body` this is, None where it is none."""
-    try:
-        answer = _READER.validate_json(body)
-    except ValidationError:
-        return None
-    answer.__dict__["body"] = body  # the same bytes, so that the tag is the same too
-    return answer
-
-
 def recommendations(chosen: Candidates) -> tuple[Recommendation, ...]:
-    """Return the chosen candidates as a reader sees them; they carry `row`, `score` and `rank_<path>` columns."""
+    """Return the chosen candidates as a reader sees them.
+
+    They carry `score`, `rank_<path>` and either `text` or the `row` that it is part of.
+    """
     if len(chosen) == 0:
         return ()
     nothing: NDArray[np.float32] = np.full(len(chosen), np.nan, np.float32)
     click, quality = (chosen.columns.get(name, nothing) for name in ("click", "quality"))
     ranks = {name.removeprefix(RANK): column for name, column in chosen.columns.items() if name.startswith(RANK)}
     found = []
-    for i, row in enumerate(chosen["row"]):
-        text = page_row.read_text(row)
+    for i, row in enumerate(with_text(chosen)[TEXT]):
+        text = page_row.parse_text(row)
         recalled_by = tuple(
             RecalledBy(path, int(rank[i]) + 1) for path, rank in ranks.items() if rank[i] != NOT_RECALLED
         )
         score, clicked, good = (finite(column[i]) for column in (chosen["score"], click, quality))
         found.append(Recommendation(text.url, text.title, text.snippet, score, clicked, good, recalled_by))
     return tuple(found)
+
+
+def with_text(rows: Candidates) -> Candidates:
+    """Return the rows with the column `text`, cut out of their `row` where they lack it."""
+    if TEXT in rows.columns or "row" not in rows.columns:
+        return rows
+    text = np.empty(len(rows), object)
+    text[:] = [page_row.text_of(row) for row in rows["row"]]
+    return rows.with_columns({TEXT: text})
 
 
 def finite(value: Any) -> float | None:

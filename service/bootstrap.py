@@ -12,7 +12,7 @@ from cascade.run import Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.types import RecallPath
 from configs.reading import SettingsError
-from corpus.url import canonical, host_id, page_id
+from corpus.url import InvalidURL, canonical, host_id, page_id
 from ranking.blend import Blend
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
@@ -30,8 +30,8 @@ from service.live import Live, LoadedBundle
 from service.metrics import Metrics
 from service.rates import Rates
 from service.recommender import Recommender
-from service.redis_tables import open_rows, open_table, unknown_pages
-from service.settings import KeySettings, Settings
+from service.redis_tables import open_rows, open_tables, unknown_pages
+from service.settings import Settings
 from service.shared_answers import SharedAnswers
 from service.swap.swaps import Swaps
 from service.unknown_queue import UnknownQueue
@@ -70,7 +70,7 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
-    unknown = _unknown(bundles, settings, redis_url)
+    unknown = _unknown(bundles, settings, redis_url, shared.metrics)
     loading = partial(load_bundle, settings=settings, shared=shared)
     recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown, _answers(settings, shared))
     swaps = Swaps(bundles, recommender, settings, loading, follows=bundle is None)
@@ -80,7 +80,7 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
             await unknown.close()
         await shared.close()
 
-    door = _door(settings.keys, redis_url, recommender.metrics)
+    door = _door(settings, redis_url, recommender.metrics)
     return Gateway(recommender, settings, release, door, swaps)
 
 
@@ -100,7 +100,7 @@ def share(settings: Settings, redis_url: str | None) -> Shared:
 def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBundle:
     """Open a verified bundle's tables, indexes and models. Raises BundleError."""
     _check_features(opened)
-    tables = {name: _table(opened, name, shared) for name in TABLES}
+    tables = _tables(opened, shared)
 
     def close() -> None:
         for table in tables.values():
@@ -182,17 +182,23 @@ def _agree(bundle: Bundle, what: str, found: dict[str, int], listed: dict[str, i
             raise BundleError(f"bundle {bundle.name}: {problem}: build it again")
 
 
-def _table(bundle: Bundle, name: str, shared: Shared) -> LmdbTable | RedisTable:
-    own = LmdbTable(bundle.file(f"tables/{name}.lmdb"))
-    return own if shared.redis is None else open_table(shared.redis, bundle.name, own, shared.metrics)
+def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTable]:
+    own = [LmdbTable(bundle.file(f"tables/{name}.lmdb")) for name in TABLES]
+    if shared.redis is None:
+        return {table.name: table for table in own}
+    return open_tables(shared.redis, bundle.name, own, shared.metrics)
 
 
-def _unknown(bundles: Path, settings: Settings, redis_url: str | None) -> UnknownQueue | None:
+def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics) -> UnknownQueue | None:
     if settings.unknown.most == 0:
         return None
+
+    def dropped(why: str, pages: int) -> None:
+        metrics.unknown_dropped.labels(why).inc(pages)
+
     if redis_url is None:
-        return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most))
-    return UnknownQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most))
+        return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most), dropped)
+    return UnknownQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
 
 
 def _answers(settings: Settings, shared: Shared) -> SharedAnswers | None:
@@ -204,11 +210,22 @@ def _answers(settings: Settings, shared: Shared) -> SharedAnswers | None:
     return SharedAnswers(shared.redis, settings, lambda result: lookups.labels(result).inc())
 
 
-def _door(settings: KeySettings, redis_url: str | None, metrics: Metrics) -> Door:
-    keys = Keys(Path(settings.file)) if settings.file else None
-    return Door(keys, Rates(settings, redis_url) if keys and settings.per_minute else None, metrics)
+def _door(settings: Settings, redis_url: str | None, metrics: Metrics) -> Door:
+    keys, explain = settings.keys, settings.explain
+    asked = Keys(Path(keys.file)) if keys.file else None
+    rates = Rates(keys, redis_url) if asked and keys.per_minute else None
+    explain_keys = Keys(Path(explain.file), setting="explain.file") if explain.file else None
+    return Door(asked, rates, metrics, explain.allowed, explain_keys)
 
 
 def _blocked(settings: Settings, fragment_hosts: frozenset[str]) -> tuple[list[int], list[int]]:
-    pages = [page_id(canonical(url, fragment_hosts)) for url in settings.block.urls]
-    return pages, [host_id(f"https://{host.lower()}/") for host in settings.block.hosts]
+    return [_blocked_page(url, fragment_hosts) for url in settings.block.urls], [
+        host_id(f"https://{host.lower()}/") for host in settings.block.hosts
+    ]
+
+
+def _blocked_page(url: str, fragment_hosts: frozenset[str]) -> int:
+    try:
+        return page_id(canonical(url, fragment_hosts))
+    except InvalidURL as error:
+        raise SettingsError(f"setting block.urls: {url!r}: {error}") from None

@@ -13,7 +13,7 @@ from service.edge import REQUEST_ID
 from service.keys import Keys, offered
 from service.metrics import Metrics
 from service.rates import Rates
-from service.refusal import Refusal
+from service.refusal import NotExplained, Refusal
 
 CALLER = "onward.caller"
 _OPEN = frozenset({"/healthz", "/readyz"})
@@ -22,8 +22,16 @@ _OPEN = frozenset({"/healthz", "/readyz"})
 class Door:
     """Asks for a key and counts what its owner asks."""
 
-    def __init__(self, keys: Keys | None = None, rates: Rates | None = None, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        keys: Keys | None = None,
+        rates: Rates | None = None,
+        metrics: Metrics | None = None,
+        explains: bool = True,
+        explain_keys: Keys | None = None,
+    ) -> None:
         self._keys, self._rates, self._metrics = keys, rates, metrics or Metrics()
+        self._explains, self._explain_keys = explains, explain_keys
 
     @property
     def closed(self) -> bool:
@@ -35,11 +43,19 @@ class Door:
         with self._counted():
             return None if self._keys is None else self._keys.name(offered(authorization, x_api_key))
 
-    async def spend(self, caller: str | None, requests: int) -> None:
-        """Count requests of a caller. Raises TooMany."""
+    async def spend(self, caller: str | None, requests: int, batch: int = 1) -> None:
+        """Count requests of a caller, which belong to a batch of so many. Raises TooMany and TooLarge."""
         if caller is not None and self._rates is not None and requests > 0:
             with self._counted():
-                await self._rates.spend(caller, requests)
+                await self._rates.spend(caller, requests, batch)
+
+    def explain(self, authorization: str | None, x_api_key: str | None) -> None:
+        """Let through who may ask for a record of every stage. Raises NotExplained and Stranger."""
+        with self._counted():
+            if not self._explains:
+                raise NotExplained
+            if self._explain_keys is not None:
+                self._explain_keys.name(offered(authorization, x_api_key))
 
     async def close(self) -> None:
         """Free what was opened."""

@@ -34,7 +34,10 @@ def _offered(scope: Scope) -> str | None:
 
 
 class Edge:
-    """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem."""
+    """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem.
+
+    HEAD is GET without the body, on every path.
+    """
 
     def __init__(
         self, app: ASGIApp, metrics: Metrics, routes: Iterable[str], leaving: Callable[[], bool], protocol: str = "http"
@@ -45,6 +48,8 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        if bare := scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # a copy: the server goes by its own
         scope[STARTED] = time.perf_counter()
         identity = scope[REQUEST_ID] = request_id(_offered(scope))
         status = 0
@@ -57,6 +62,8 @@ class Edge:
                     message["headers"].append(_NO_STORE)  # problems, POST, health: each is for one caller at one time
                 closing = [(b"connection", b"close")] if self._leaving() else []  # or a balancer sends more of them
                 message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
+            elif bare:
+                message = {**message, "body": b""}
             await send(message)
 
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from cascade.run import NOT_RECALLED
 from cascade.trace import Trace
 from cascade.types import Candidates, Column
+from recall.coclick import row as coclick_row
 from service.answer import RANK, finite
 from store import page_row
 from store.tables import Table
@@ -19,20 +22,30 @@ from store.tables import Table
 log = logging.getLogger(__name__)
 
 _BECAUSE = "qprime_query"  # the query by which the Q' path found a page
+_MOST = 300  # candidates of one stage, and dropped ones, that are shown
+_FEW = 5  # what fewer readers did is not told: a count of 1 is one reader's step
+_COUNTS = page_row.COUNTS | coclick_row.COUNTS
 
 
 async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
     """Return milliseconds a stage, what was dropped and why, and every stage's candidates with their columns.
 
-    URLs are read from the `pages` table; a page that it does not give has the URL null.
+    URLs are read from the `pages` table; a page that it does not give has the URL null. Counts below 5 are null, and of
+    a stage with more than 300 candidates the best are shown.
     """
-    seen = {page for stage in trace.stages.values() for page in stage.pages.tolist()} | trace.dropped.keys()
-    urls = await _urls(seen, pages)
+    stages = {name: candidates.take(slice(0, _MOST)) for name, candidates in trace.stages.items()}
+    dropped = dict(islice(trace.dropped.items(), _MOST))
+    urls = await _urls({page for stage in stages.values() for page in stage.pages.tolist()} | dropped.keys(), pages)
     return {
         "ms": {name: finite(ms) for name, ms in trace.ms.items()},
-        "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in trace.dropped.items()],
+        "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in dropped.items()],
         "stages": [
-            {"stage": name, "candidates": _candidates(candidates, urls)} for name, candidates in trace.stages.items()
+            {
+                "stage": name,
+                "candidates": await asyncio.to_thread(_candidates, candidates, urls),
+                "left_out": len(trace.stages[name]) - len(candidates),
+            }
+            for name, candidates in stages.items()
         ],
     }
 
@@ -64,8 +77,14 @@ def _candidates(candidates: Candidates, urls: dict[int, str]) -> list[dict[str, 
 def _columns(name: str, column: Column) -> dict[str, list[Any]]:
     """Return a column as JSON values: structured ones field by field, raw bytes not at all."""
     if column.dtype.names:
-        return {f"{name}.{part}": _values(name, column[part]) for part in column.dtype.names}
-    return {} if column.dtype.kind == "O" else {name: _values(name, column)}
+        return {f"{name}.{part}": _told(part, column[part]) for part in column.dtype.names}
+    return {} if column.dtype.kind == "O" else {name: _told(name, column)}
+
+
+def _told(name: str, column: NDArray[Any]) -> list[Any]:
+    """Return the values of a column, without counts of too few readers."""
+    values = _values(name, column)
+    return values if name not in _COUNTS else [None if value is None or value < _FEW else value for value in values]
 
 
 def _values(name: str, column: NDArray[Any]) -> list[Any]:

@@ -25,7 +25,11 @@ from service.schema import read_ask
 log = logging.getLogger(__name__)
 
 NAME: str = pb.DESCRIPTOR.services_by_name["Recommender"].full_name
-_STATUS = {401: grpc.StatusCode.UNAUTHENTICATED, 429: grpc.StatusCode.RESOURCE_EXHAUSTED}  # UNAVAILABLE is retried
+_STATUS = {
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,  # UNAVAILABLE is retried
+}
 _REPLY = 0.1  # of what is left until the caller's deadline is kept for sending the answer
 _UNREADABLE = ClientError([FieldError("request", "it is no valid message", "send text fields in UTF-8")])
 
@@ -45,6 +49,13 @@ class Call:
     def seconds(self) -> float:
         """Return the seconds since the call began."""
         return time.perf_counter() - self._started
+
+    @property
+    def until(self) -> float:
+        """When, on the monotonic clock, the parts of a batch must be there; infinity without a deadline."""
+        if self._left_s is None:
+            return math.inf
+        return time.monotonic() - self.seconds() + self._left_s * (1 - _REPLY)
 
     def within_deadline(self, ask: Ask, budget_ms: float) -> Ask:
         """Return the ask with the caller's deadline as its budget, when that is the shorter one."""
@@ -80,21 +91,26 @@ class Service:
     async def recommend(self, call: Call, request: pb.RecommendRequest) -> pb.RecommendResponse:
         """Answer one request. Raises ClientError."""
         ask = call.within_deadline(read_ask(_plain(request)), self._gateway.settings.budget_ms)
+        if ask.explain:
+            self._gateway.door.explain(*call.offered)
         return _response(await self._gateway.recommender.recommend(ask), call)
 
     async def recommend_batch(self, call: Call, request: pb.RecommendBatchRequest) -> pb.RecommendBatchResponse:
-        """Answer at most 100 requests, each with its own answer or its own problem. Raises ClientError."""
+        """Answer at most 100 requests, each with its own answer or its own problem. Raises ClientError.
+
+        What the caller's deadline leaves no time for has a problem that says so: the rest is worth having.
+        """
         if not 1 <= len(request.requests) <= MAX_BATCH:
             problem = f"there are {len(request.requests)} requests"
             raise ClientError([FieldError("requests", problem, f"send 1 to {MAX_BATCH} requests")])
-        settings = self._gateway.settings
         asks: list[Ask | ClientError] = []
         for part in request.requests:
             try:
-                asks.append(call.within_deadline(read_ask(_plain(part)), settings.budget_ms))
+                asks.append(read_ask(_plain(part), in_batch=True))
             except ClientError as error:
                 asks.append(error)
-        results = await recommend_each(self._gateway.recommender, asks, settings.server.batch_concurrency)
+        concurrency = self._gateway.settings.server.batch_concurrency
+        results = await recommend_each(self._gateway.recommender, asks, concurrency, call.until)
         return pb.RecommendBatchResponse(results=[_result(result, call) for result in results])
 
     def _method(self, name: str, method: Method, request_type: type[Message]) -> Any:
@@ -107,7 +123,7 @@ class Service:
                 if not isinstance(request, request_type):
                     raise _UNREADABLE
                 caller = self._gateway.door.caller(*call.offered)
-                await self._gateway.door.spend(caller, _parts(request))
+                await self._gateway.door.spend(caller, _parts(request), _parts(request))
                 response = await method(call, request)
                 status = grpc.StatusCode.OK
                 return response

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from service import problems
 from service.answer import Answer, Ask
@@ -18,7 +19,7 @@ from service.gateway import Gateway
 from service.gone import EndsWithCaller
 from service.health import add_health
 from service.http_caching import HttpCaching, matches
-from service.recommender import ClientError, recommend_each
+from service.recommender import ClientError, FieldError, recommend_each
 from service.refusal import Refusal
 from service.schema import (
     AnswerBody,
@@ -29,6 +30,7 @@ from service.schema import (
     RecommendRequest,
     field_errors,
     read_ask,
+    unread,
 )
 
 _JSON = "application/json"
@@ -36,6 +38,7 @@ _PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The body is not JSON"},
     401: {**_PROBLEM, "description": "A key is needed, where the gateway asks for keys"},
+    403: {**_PROBLEM, "description": "`explain` is asked for where nobody may have it"},
     413: {**_PROBLEM, "description": "The body is too large"},
     422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
     429: {
@@ -46,7 +49,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 _GET_REFUSED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The caller has this answer: its `ETag` was in `If-None-Match`"},
-    **{status: _REFUSED[status] for status in (401, 422, 429)},
+    **{status: _REFUSED[status] for status in (401, 403, 422, 429)},
 }
 
 
@@ -57,6 +60,7 @@ def make_app(gateway: Gateway) -> FastAPI:
         summary="Web pages worth reading next",
         version="1",
         redirect_slashes=False,
+        strict_content_type=False,  # JSON without a word about its type is JSON
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
@@ -78,30 +82,48 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
     @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
     async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
         """At most k pages worth reading after `url1`, best first."""
-        answer = await recommender.recommend(query.ask())
+        ask = _let_in(request, query.ask())
+        answer = await recommender.recommend(ask)
         headers = caching.headers(answer)
         if matches(request.headers.get("if-none-match"), answer):
             return Response(status_code=304, headers=headers)
         return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)
 
-    @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"])
+    bodied = [Depends(_nothing_in_the_address)]
+
+    @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"], dependencies=bodied)
     async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
         """The same, with the words of a page that may not be known, pages to leave out, and weights."""
-        return Response(_answer_json(request, await recommender.recommend(body.ask())), media_type=_JSON)
+        ask = _let_in(request, body.ask())
+        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
 
-    @app.post("/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"])
+    @app.post(
+        "/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"], dependencies=bodied
+    )
     async def recommend_batch(request: Request, body: BatchRequest) -> Response:
         """At most 100 requests; each gets its own answer or its own problem, in order."""
         asks = [_ask_or_error(value) for value in body.requests]
-        await gateway.door.spend(request.scope[CALLER], len(asks) - 1)  # one was counted at the door
+        await gateway.door.spend(request.scope[CALLER], len(asks) - 1, len(asks))  # one was counted at the door
         results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
 
+    def _let_in(request: Request, ask: Ask) -> Ask:
+        """Return the ask, where its caller may have it explained. Raises Refusal."""
+        if ask.explain:
+            gateway.door.explain(request.headers.get("authorization"), request.headers.get("x-api-key"))
+        return ask
+
+
+def _nothing_in_the_address(request: Request) -> None:
+    """Refuse parameters that nobody would read. Raises ClientError."""
+    if request.query_params:
+        raise ClientError([unread(name) for name in request.query_params])
+
 
 def _ask_or_error(value: Any) -> Ask | ClientError:
     try:
-        return read_ask(value)
+        return read_ask(value, in_batch=True)
     except ClientError as error:
         return error
 
@@ -119,7 +141,12 @@ def _result_json(request: Request, result: Answer | ClientError | Refusal) -> by
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- FastAPI's signature is wider than its calls
-    return problems.invalid(field_errors(error.errors())).response(request.scope[REQUEST_ID])
+    kind = request.headers.get("content-type", "")
+    if any(each["loc"] == ("body",) for each in error.errors()) and kind and "json" not in kind.lower():
+        errors = [FieldError("Content-Type", "it does not say that the body is JSON", f"send {_JSON}, or leave it out")]
+    else:
+        errors = field_errors(error.errors())
+    return problems.invalid(errors).response(request.scope[REQUEST_ID])
 
 
 async def _on_client_error(request: Request, error: Exception) -> Response:
@@ -134,7 +161,15 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], error.headers)
+    headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
+    return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], headers)
+
+
+def _methods(request: Request) -> str:
+    """Return the methods of all routes of a path: each route by itself knows its own alone."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == request.url.path]
+    methods = {method for route in routes for method in route.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 #: What answers an error of any route, as a problem.

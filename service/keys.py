@@ -25,10 +25,10 @@ class Keys:
     A file that changed is read again; while it cannot be read the former keys hold. Raises SettingsError at first.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path, self._clock = path, clock
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, setting: str = "keys.file") -> None:
+        self._path, self._clock, self._setting = path, clock, setting
         self._seen, self._looked = _stamp(path), clock()
-        self._digests = _read(path)
+        self._digests = _read(path, setting)
 
     def name(self, key: str | None) -> str:
         """Return the name of a key. Raises Stranger."""
@@ -50,7 +50,7 @@ class Keys:
             return
         self._seen = seen
         try:
-            self._digests = _read(self._path)
+            self._digests = _read(self._path, self._setting)
         except SettingsError as error:
             log.warning("the former API keys hold: %s", error)
 
@@ -69,19 +69,19 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(path: Path) -> list[tuple[str, bytes]]:
+def _read(path: Path, setting: str) -> list[tuple[str, bytes]]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"keys.file: {path} cannot be read ({type(error).__name__})") from None
+        raise SettingsError(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
     keys = []
     for number, line in enumerate(lines, 1):
         if not (words := line.partition("#")[0].split()):
             continue
         if len(words) != 2:  # never the line itself: it holds a key
-            raise SettingsError(f"keys.file: line {number} of {path} is no key: write `name key`")
+            raise SettingsError(f"{setting}: line {number} of {path} is no key: write `name key`")
         hashed = _HASHED.fullmatch(words[1])
         keys.append((words[0], bytes.fromhex(hashed[1]) if hashed else hashlib.sha256(words[1].encode()).digest()))
     if not keys:
-        raise SettingsError(f"keys.file: {path} holds no key: write `name key`, one a line")
+        raise SettingsError(f"{setting}: {path} holds no key: write `name key`, one a line")
     return keys

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from service.answer import Recommendation
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -50,6 +54,9 @@ class Metrics:
         self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
 
+        self.unknown_dropped = Counter(
+            "onward_unknown_dropped", "Unknown pages that will not wait for a refresh", ["why"], registry=registry
+        )
         self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
         self.refused_bundles = Counter(
             "onward_bundle_refused", "Bundles that were not let in", ["reason"], registry=registry
@@ -60,6 +67,12 @@ class Metrics:
         """Name the live bundle; the one before is not listed any more."""
         self._bundle.clear()
         self._bundle.labels(bundle).set(1)
+
+    def count_shown(self, pages: Iterable[Recommendation]) -> None:
+        """Count the pages of an answer by the paths that found them."""
+        for page in pages:
+            for found in page.recalled_by:
+                self.shown.labels(found.path).inc()
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

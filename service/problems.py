@@ -43,10 +43,14 @@ class Problem:
         return Response(self.json(request_id), self.status, headers, media_type=MEDIA_TYPE)
 
 
+#: What `errors` names when a request could not be read at all.
+UNREADABLE_PARTS = ("body", "Content-Type")
+
+
 def invalid(errors: Sequence[FieldError]) -> Problem:
     """Return the problem of a request with bad fields: 422, or 400 when the body is no JSON at all."""
     detail = "; ".join(f"{error.field}: {error.problem}" for error in errors[:5])
-    status = 400 if any(error.field == "body" for error in errors) else 422
+    status = 400 if any(error.field in UNREADABLE_PARTS for error in errors) else 422
     return Problem(status, "invalid-request", "The request cannot be answered as it stands", detail, tuple(errors))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cascade.deadline import Deadline
 from cascade.run import UNKNOWN_PAGE
@@ -12,16 +14,18 @@ from cascade.trace import Trace, tracing
 from cascade.types import Query
 from corpus.url import InvalidURL, canonical, page_id
 from service.answer import Answer, Ask, recommendations
-from service.cache import Cache
+from service.answers import Answers
 from service.explain import explain
 from service.live import Live, LoadedBundle
 from service.metrics import Metrics
 from service.overload import Gate, Permit
-from service.refusal import Refusal
+from service.ranked_list import RankedList, light
+from service.refusal import Refusal, TooLate
 from service.settings import Settings
 from service.shared_answers import SharedAnswers
 from service.unknown_queue import UnknownQueue
 
+_LEAST_S = 0.005  # of a batch's time: with less left, nothing is begun
 _WAY_OUT = 0.05  # of the budget: an answer has to be written and sent too
 
 
@@ -58,15 +62,9 @@ class Recommender:
         self.metrics = metrics or Metrics()
         self._unknown = unknown
         self._settings = settings
-        limits = settings.cache
-        self._cache: Cache[Answer] = Cache(
-            int(limits.max_mb * 1e6),
-            limits.ttl_s,
-            limits.stale_s,
-            lambda result: self.metrics.cache.labels(result).inc(),
-        )
+        self._answers = Answers(settings, self.metrics)
         self._gate = Gate(settings.overload, settings.budget_ms / 1e3, self.metrics)
-        self.metrics.cache_bytes.set_function(lambda: self._cache.bytes)
+        self.metrics.cache_bytes.set_function(lambda: self._answers.bytes)
 
     async def recommend(self, ask: Ask) -> Answer:
         """Return the pages worth reading after `ask.url1`: whole or degraded. Raises ClientError and Refusal."""
@@ -75,13 +73,11 @@ class Recommender:
             budget_ms = self._budget_ms(ask)
             if ask.explain:
                 return await self._explained(bundle, query, ask.k, budget_ms)
-            return await self._cache.get(
-                (query, ask.k, bundle.name), lambda: self._start(query, ask.k, budget_ms), variant=budget_ms
-            )
+            return await self._answers.get(bundle, query, ask.k, budget_ms, self._start)
 
     def forget_other_bundles(self) -> None:
         """Drop the answers of bundles that are not live any more: nobody asks for them again."""
-        self._cache.forget(lambda key: bool(key[-1] != self.live.bundle.name))
+        self._answers.forget_other_bundles(self.live.bundle.name)
 
     def at_once(self, ask: Ask) -> Answer | None:
         """Return the answer where it is kept and fresh; None where `recommend` has to be awaited, also for a bad URL.
@@ -93,18 +89,22 @@ class Recommender:
             query = self._query(ask, bundle.fragment_hosts)
         except ClientError:
             return None
-        key = (query, ask.k, bundle.name)
-        answer = self._cache.fresh(key)
-        if answer is None and not self._cache.under_way(key, self._budget_ms(ask)):
+        answer = self._answers.at_once(bundle, query, ask.k)
+        if answer is None and not self._answers.under_way(bundle, query, self._budget_ms(ask)):
             self._gate.check(self._budget_ms(ask) / 1e3)
         return answer
 
+    @property
+    def budget_ms(self) -> float:
+        """The time for an answer whose caller names none."""
+        return self._settings.budget_ms
+
     def _budget_ms(self, ask: Ask) -> float:
-        return min(ask.budget_ms or self._settings.budget_ms, self._settings.max_budget_ms)
+        return min(ask.budget_ms or self.budget_ms, self._settings.max_budget_ms)
 
     def close(self) -> None:
         """End what is being computed."""
-        self._cache.close()
+        self._answers.close()
 
     def _query(self, ask: Ask, fragment_hosts: frozenset[str]) -> Query:
         url = _canonical("url1", ask.url1, fragment_hosts)
@@ -118,16 +118,16 @@ class Recommender:
             quality_weight=ask.quality_weight,
         )
 
-    def _start(self, query: Query, k: int, budget_ms: float) -> asyncio.Task[Answer]:
-        """Compute an answer in a task with a lease and a permit of its own: it may outlive the request that began it.
+    def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
+        """Rank a page in a task with a lease and a permit of its own: it may outlive the request that began it.
 
         Raises Overloaded.
         """
         permit = self._gate.enter(budget_ms / 1e3)
         lease = self.live.lease()
-        task = asyncio.create_task(self._read_or_run(lease.bundle, query, k, budget_ms, permit))
+        task = asyncio.create_task(self._read_or_run(lease.bundle, query, budget_ms, permit))
 
-        def ended(task: asyncio.Task[Answer]) -> None:  # not in the coroutine: it may be cancelled before it starts
+        def ended(task: asyncio.Task[RankedList]) -> None:  # not in the coroutine: it may be cancelled before it starts
             permit.close(told=not task.cancelled())
             lease.release()
 
@@ -136,48 +136,46 @@ class Recommender:
 
     async def _explained(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
         permit = self._gate.enter(budget_ms / 1e3)
-        deadline = _deadline(budget_ms)
+        deadline, trace = _deadline(budget_ms), Trace(explain=True)
         try:
-            return await self._run(bundle, query, k, deadline, permit, explained=True)
+            await permit.turn()
+            with tracing(trace):
+                chosen = await bundle.cascade.run(query, k, deadline, trace)
+            self._note(query, trace)
+            record = await explain(trace, bundle.pages)
         finally:
             permit.close(told=False)  # a record of every stage takes longer than an answer
+        shown = recommendations(chosen)
+        self.metrics.count_shown(shown)
+        return Answer(query.url, shown, tuple(trace.degraded), bundle.name, record)
 
-    async def _read_or_run(
-        self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, permit: Permit
-    ) -> Answer:
-        """Return what another replica has computed, or compute it."""
+    async def _read_or_run(self, bundle: LoadedBundle, query: Query, budget_ms: float, permit: Permit) -> RankedList:
+        """Return what another replica has ranked, or rank it."""
         deadline = _deadline(budget_ms)
-        if self._shared is None:
-            return await self._run(bundle, query, k, deadline, permit)
-        if (answer := await self._shared.get(bundle.name, query, k)) is not None:
+        if self._shared is None or query.exclude:
+            return await self._run(bundle, query, deadline, permit)
+        if (ranked := await self._shared.get(bundle.name, query)) is not None:
             permit.close(told=False)  # a read tells nothing of a computation's time
-            return answer
-        answer = await self._run(bundle, query, k, deadline, permit)
-        self._shared.keep(query, k, answer)
-        return answer
+            return ranked
+        ranked = await self._run(bundle, query, deadline, permit)
+        self._shared.keep(query, ranked)
+        return ranked
 
-    async def _run(
-        self, bundle: LoadedBundle, query: Query, k: int, deadline: Deadline, permit: Permit, explained: bool = False
-    ) -> Answer:
-        trace = Trace(explain=explained)
+    async def _run(self, bundle: LoadedBundle, query: Query, deadline: Deadline, permit: Permit) -> RankedList:
+        trace = Trace()
         await permit.turn()
         with tracing(trace):
-            chosen = await bundle.cascade.run(query, k, deadline, trace)
+            ranked = await bundle.cascade.ranked(query, deadline, trace)
         permit.spare_s = trace.spare_s
+        self._note(query, trace)
+        degraded, narrowed = tuple(trace.degraded), bool(query.exclude)
+        return RankedList(query.url, bundle.name, light(ranked), degraded, trace.cut, narrowed)
+
+    def _note(self, query: Query, trace: Trace) -> None:
+        """Count what a computation took and lacked, and hand an unknown page to the next refresh."""
         self._count(trace)
         if self._unknown is not None and UNKNOWN_PAGE in trace.degraded:
             self._unknown.note(query)
-        answer = Answer(
-            url1=query.url,
-            recommendations=recommendations(chosen),
-            degraded=tuple(trace.degraded),
-            bundle=bundle.name,
-            explain=await explain(trace, bundle.pages) if explained else None,
-        )
-        for page in answer.recommendations:
-            for found in page.recalled_by:
-                self.metrics.shown.labels(found.path).inc()
-        return answer
 
     def _count(self, trace: Trace) -> None:
         for stage, ms in trace.ms.items():
@@ -212,9 +210,12 @@ def _excluded(urls: tuple[str, ...], fragment_hosts: frozenset[str]) -> list[int
 
 
 async def recommend_each(
-    recommender: Recommender, asks: list[Ask | ClientError], concurrency: int
+    recommender: Recommender, asks: list[Ask | ClientError], concurrency: int, until: float = math.inf
 ) -> list[Answer | ClientError | Refusal]:
-    """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order."""
+    """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order.
+
+    `until` is a moment of the monotonic clock: what is not answered by then is TooLate, and the rest is there.
+    """
     results: dict[int, Answer | ClientError | Refusal] = {}
     left = deque(enumerate(asks))
     workers = min(concurrency, len(asks))
@@ -224,15 +225,30 @@ async def recommend_each(
         while left:
             number, ask = left.popleft()
             try:
-                results[number] = ask if isinstance(ask, ClientError) else await recommender.recommend(ask)
+                results[number] = ask if isinstance(ask, ClientError) else await _answered(recommender, ask, until)
             except ClientError as error:
                 results[number] = error
             except Refusal as refusal:
-                if workers > 1:  # the others go on with it: a batch by itself is never too much
-                    left.appendleft((number, ask))
+                if workers > 1 and not isinstance(refusal, TooLate):
+                    left.appendleft((number, ask))  # the others go on with it: a batch by itself is never too much
                     break
                 results[number] = refusal
         workers -= 1
 
     await asyncio.gather(*(work() for _ in range(workers)))
     return [results[number] for number in range(len(asks))]
+
+
+async def _answered(recommender: Recommender, ask: Ask, until: float) -> Answer:
+    """Return the answer, within what is left of the time for all. Raises ClientError and Refusal."""
+    if math.isinf(until):
+        return await recommender.recommend(ask)
+    left_s = until - time.monotonic()
+    if left_s < _LEAST_S:
+        raise TooLate
+    budget_ms = min(1e3 * left_s, ask.budget_ms or recommender.budget_ms)
+    try:
+        async with asyncio.timeout(left_s):
+            return await recommender.recommend(replace(ask, budget_ms=budget_ms))
+    except TimeoutError:
+        raise TooLate from None

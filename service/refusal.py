@@ -47,6 +47,17 @@ class Stranger(Refusal):
         return {"WWW-Authenticate": "Bearer"}
 
 
+class NotExplained(Refusal):
+    """A request for a record of every stage where nobody may ask for one."""
+
+    status = 403
+    kind = "explain-off"
+    title = "Answers are not explained here"
+
+    def __init__(self) -> None:
+        super().__init__("This gateway explains no answers (`explain.allowed`): leave `explain` out.")
+
+
 class TooMany(Refusal):
     """More requests than a key may make."""
 
@@ -55,3 +66,27 @@ class TooMany(Refusal):
 
     def __init__(self, per_minute: int, retry_s: int) -> None:
         super().__init__(f"This key may ask {per_minute} times a minute: ask again after {retry_s} seconds.", retry_s)
+
+
+class TooLarge(Refusal):
+    """A batch that is larger than what its key may ever ask at once."""
+
+    kind = "rate-limited"
+    title = "The batch is larger than the key's limit"
+
+    def __init__(self, requests: int, per_minute: int) -> None:
+        super().__init__(
+            f"The batch holds {requests} requests and this key may ask {per_minute} a minute: "
+            f"send at most {per_minute} at a time."
+        )
+
+
+class TooLate(Refusal):
+    """A part of a batch that the caller's deadline came before."""
+
+    status = 504
+    kind = "too-late"
+    title = "The caller's deadline came first"
+
+    def __init__(self) -> None:
+        super().__init__("The deadline came before this request was answered: send fewer at a time, or allow more.")

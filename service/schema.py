@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from configs import plain_words
 from service.answer import DEFAULT_K, MAX_BATCH, MAX_K, Ask, Recommendation
 from service.recommender import ClientError, FieldError
 
@@ -24,13 +26,14 @@ _FIX = {
     "budget_ms": "send a number of milliseconds above 0, or leave it out",
     "requests": f"send a list of 1 to {MAX_BATCH} requests",
 }
+_SHORT = 100  # characters of a name that a caller chose
 _ELSE = "send a JSON object as the documentation at /docs shows"
 
 
 class RecommendQuery(BaseModel):
     """What GET /recommend takes."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     url1: Annotated[str, Field(description="the page that the reader is on: http or https", examples=[EXAMPLE_URL])]
     k: Annotated[int, Field(ge=1, le=MAX_K, description="the most pages to recommend")] = DEFAULT_K
@@ -63,6 +66,8 @@ class RecommendRequest(RecommendQuery):
 class BatchRequest(BaseModel):
     """What POST /recommend/batch takes."""
 
+    model_config = ConfigDict(extra="forbid")
+
     requests: Annotated[
         list[Any],
         Field(
@@ -90,10 +95,11 @@ class StageCandidate(BaseModel):
 
 
 class StageRecord(BaseModel):
-    """What one stage left, best first."""
+    """What one stage left, best first, and how many more it had; counts below 5 are null."""
 
     stage: str
     candidates: list[StageCandidate]
+    left_out: int = 0
 
 
 class Explanation(BaseModel):
@@ -140,24 +146,47 @@ class BatchAnswer(BaseModel):
     results: list[BatchResult]
 
 
-def read_ask(value: Any) -> Ask:
+def read_ask(value: Any, in_batch: bool = False) -> Ask:
     """Check one request, from JSON or from gRPC. Raises ClientError that names the fields."""
     try:
-        return RecommendRequest.model_validate(value).ask()
+        ask = RecommendRequest.model_validate(value).ask()
     except ValidationError as error:
         raise ClientError(field_errors(error.errors(include_url=False, include_input=False))) from None
+    if in_batch and ask.explain:
+        raise ClientError([FieldError("explain", "answers of a batch are not explained", "send the request by itself")])
+    return ask
 
 
 def field_errors(errors: Any) -> list[FieldError]:
-    """Return pydantic's errors as ours; never with what was sent, which may hold anything."""
-    return [_field_error(error["loc"], error["type"], error["msg"]) for error in errors]
+    """Return pydantic's errors as ours; never with the values that were sent, which may hold anything."""
+    return [_field_error(error) for error in errors]
 
 
-def _field_error(loc: tuple[str | int, ...], kind: str, message: str) -> FieldError:
+def unread(name: str) -> FieldError:
+    """Return what is wrong with a parameter in the address of a POST."""
+    return FieldError(_short(name), "it is not read in the address of a POST", "send it in the body")
+
+
+def _field_error(error: Any) -> FieldError:
+    loc, kind = error["loc"], error["type"]
     parts = loc[1:] if loc and loc[0] in ("body", "query") else loc
     if kind == "json_invalid":
         return FieldError("body", "the body is not JSON", "send valid JSON in UTF-8")
     name = str(parts[0]) if parts else "body"
+    if kind == "extra_forbidden":
+        return FieldError(_short(name), "it is no field of this request", _instead(name, loc[0]))
     field = name + "".join(f"[{part}]" for part in parts[1:])
-    problem = "it is missing" if kind == "missing" else message[:1].lower() + message[1:]
-    return FieldError(field, problem, _FIX.get(name, _ELSE))
+    return FieldError(field, plain_words.problem(error), _FIX.get(name, _ELSE))
+
+
+def _instead(name: str, where: str | int) -> str:
+    """Return what to do with a field that is not known."""
+    if where == "query" and name in RecommendRequest.model_fields:
+        return f"send {name} in the body of a POST"
+    known = [*(RecommendQuery if where == "query" else RecommendRequest).model_fields]
+    close = get_close_matches(name[:_SHORT], known, n=1)
+    return f"did you mean {close[0]}?" if close else f"leave it out; known are {', '.join(known)}"
+
+
+def _short(name: str) -> str:
+    return name[:_SHORT]

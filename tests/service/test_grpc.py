@@ -15,8 +15,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from service import stubs
+from service.answer import Answer, Ask
+from service.door import Door
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
+from service.recommender import ClientError, recommend_each
+from service.refusal import TooLate
 
 URL1 = "https://site0.example/page/0"
 
@@ -135,6 +139,69 @@ async def test_the_callers_deadline_is_the_budget(make, served) -> None:
     async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
         answer = await RecommenderStub(channel).Recommend(pb.RecommendRequest(url1=URL1), timeout=1.0)
     assert "recall:coclick:timeout" in answer.degraded
+
+
+async def test_a_batch_gives_what_is_ready_by_the_callers_deadline_and_says_why_of_the_rest(make, served) -> None:
+    small = make("budget_ms=60000", "max_budget_ms=60000", "server.batch_concurrency=2")
+    hanging = [pb.RecommendRequest(url1=f"https://site{n % 3}.example/page/{n}") for n in range(1, 9)]
+    async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
+        stub = RecommenderStub(channel)
+        await stub.Recommend(pb.RecommendRequest(url1=URL1))  # is kept
+        small.coclick.gate = asyncio.Event()
+        batch = pb.RecommendBatchRequest(requests=[pb.RecommendRequest(url1=URL1), *hanging])
+        response = await stub.RecommendBatch(batch, timeout=2.0)
+    assert response.results[0].answer.recommendations
+    assert len(response.results) == len(hanging) + 1
+    late = [result.problem for result in response.results if result.WhichOneof("result") == "problem"]
+    assert response.results[-1].problem in late
+    assert {(problem.status, "deadline" in problem.detail) for problem in late} == {(504, True)}
+
+
+async def test_a_batch_that_has_no_time_is_all_late(make) -> None:
+    results = await recommend_each(make().recommender, [Ask(URL1), ClientError([])], 2, until=0.0)
+    assert isinstance(results[0], TooLate) and isinstance(results[1], ClientError)
+
+
+async def test_what_hangs_is_late_and_the_rest_is_there(make) -> None:
+    small = make("budget_ms=60000", "max_budget_ms=60000")
+    await small.recommender.recommend(Ask(URL1))
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    small.recommender._run = never
+    asks = [Ask("https://site1.example/page/1"), *[Ask(URL1)] * 9]
+    results = await recommend_each(small.recommender, asks, 2, until=time.monotonic() + 0.3)
+    assert isinstance(results[0], TooLate)
+    assert all(isinstance(result, Answer) for result in results[1:])
+
+
+async def test_calls_with_deadlines_of_their_own_share_one_computation(make, served) -> None:
+    small = make("budget_ms=60000", "max_budget_ms=60000")
+    small.coclick.gate = asyncio.Event()
+    async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
+        stub = RecommenderStub(channel)
+        calls = [stub.Recommend(pb.RecommendRequest(url1=URL1), timeout=20.0 + number / 1e3) for number in range(40)]
+        waiting = asyncio.gather(*calls)
+        while 'onward_cache_total{result="joined"} 39.0' not in small.gateway.metrics.text().decode():  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.001)
+        small.coclick.gate.set()
+        assert len(await waiting) == 40
+    assert small.coclick.calls == 1
+
+
+async def test_answers_of_a_batch_are_not_explained(stub) -> None:
+    asked = pb.RecommendRequest(url1=URL1, explain=True)
+    response = await stub.RecommendBatch(pb.RecommendBatchRequest(requests=[asked]))
+    assert response.results[0].problem.errors[0].field == "explain"
+
+
+async def test_explain_can_be_turned_off(make, served) -> None:
+    small = make()
+    small.gateway.door = Door(explains=False)
+    async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
+        error = await refused(RecommenderStub(channel).Recommend(pb.RecommendRequest(url1=URL1, explain=True)))
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_the_request_id_comes_back_in_the_trailing_metadata(stub) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import httpx
 import orjson
 import pytest
+
+from service.door import Door
+from service.keys import Keys
 
 URL1 = "https://site0.example/page/0"
 
@@ -93,9 +97,127 @@ async def test_a_recommendation_has_the_promised_fields(client) -> None:
     assert page["recalled_by"][0].keys() == {"path", "rank"}
 
 
-async def test_k_defaults_to_five_and_unknown_parameters_are_ignored(client) -> None:
-    answer = (await client.get("/recommend", params={"url1": URL1, "utm_source": "x"})).json()
-    assert len(answer["recommendations"]) == 5
+async def test_k_defaults_to_five(client) -> None:
+    assert len((await client.get("/recommend", params={"url1": URL1})).json()["recommendations"]) == 5
+
+
+@pytest.mark.parametrize("name", ["utm_source", "excludes", "exclude", "quality_weight", "URL1", "x" * 5000, "é"])
+async def test_a_parameter_that_is_none_is_named_with_its_fix(client, name) -> None:
+    for _ in range(2):  # the second time the answer to url1 is kept
+        body = problem(await client.get("/recommend", params={"url1": URL1, name: "7"}), 422)
+        (error,) = body["errors"]
+        assert error["field"] == name[:100]
+        await client.get("/recommend", params={"url1": URL1})
+    if name in ("exclude", "quality_weight"):
+        assert error["fix"] == f"send {name} in the body of a POST"
+
+
+@pytest.mark.parametrize("name", ["excludes", "quality-weight", "K", "", "x" * 5000, "request"])
+async def test_a_field_that_is_none_is_named_with_its_fix(client, name) -> None:
+    (error,) = problem(await client.post("/recommend", json={"url1": URL1, name: 7}), 422)["errors"]
+    assert error["field"] == name[:100]
+    assert error["fix"].startswith(("did you mean", "leave it out"))
+    batch = {"requests": [{"url1": URL1, name: 7}, {"url1": URL1}]}
+    results = (await client.post("/recommend/batch", json=batch)).json()["results"]
+    assert results[0]["problem"]["errors"][0]["field"] == name[:100]
+    assert "answer" in results[1]
+    (error,) = problem(await client.post("/recommend/batch", json={**batch, name: 7}), 422)["errors"]
+    assert error["field"] == name[:100]
+
+
+@pytest.mark.parametrize("path", ["/recommend", "/recommend/batch"])
+async def test_a_parameter_in_the_address_of_a_post_is_named(client, path) -> None:
+    body = {"url1": URL1} if path == "/recommend" else {"requests": [{"url1": URL1}]}
+    (error,) = problem(await client.post(path, params={"k": 3}, json=body), 422)["errors"]
+    assert (error["field"], error["fix"]) == ("k", "send it in the body")
+
+
+async def test_json_needs_no_content_type_and_another_one_is_named(client) -> None:
+    content = orjson.dumps({"url1": URL1})
+    for headers in ({}, {"content-type": "application/json; charset=utf-8"}, {"content-type": "application/ld+json"}):
+        assert (await client.post("/recommend", content=content, headers=headers)).status_code == 200
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
+        refused = await client.post("/recommend", content=content, headers={"content-type": kind})
+        (error,) = problem(refused, 400)["errors"]
+        assert (error["field"], error["fix"]) == ("Content-Type", "send application/json, or leave it out")
+
+
+@pytest.mark.parametrize("path", ["/recommend", "/healthz", "/readyz", "/docs", "/openapi.json", "/nothing"])
+async def test_head_is_get_without_a_body(client, path) -> None:
+    params = {"url1": URL1} if path == "/recommend" else {}
+    for _ in range(2):  # the second answer is a kept one
+        got, head = await client.get(path, params=params), await client.head(path, params=params)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        names = ("content-type", "cache-control", "etag")
+        assert [head.headers.get(name) for name in names] == [got.headers.get(name) for name in names]
+        assert abs(int(head.headers["content-length"]) - len(got.content)) < 10  # took_ms differs in its digits
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/recommend", "GET, HEAD, POST"),
+        ("/recommend/batch", "POST"),
+        ("/healthz", "GET, HEAD"),
+        ("/readyz", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_is_not_taken_is_told_which_are(client, path, allowed) -> None:
+    for method in ("DELETE", "PUT", "OPTIONS", *(() if "GET" in allowed else ("GET", "HEAD"))):
+        refused = await client.request(method, path)
+        assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+
+
+PYTHONS = re.compile(
+    r"Input should|dictionary|frozenset|\bset\b|\btuple|NoneType|\bint\b|\bstr\b|\bfloat\b|\bbool\b|instance|attribute"
+)
+WRONG = ["x", "", -1, 1.5, 10**30, True, None, [], [[]], [None], {}, {"a": 1}]
+
+
+async def test_no_bad_value_is_told_in_words_of_python(client) -> None:
+    fields = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms")
+    bodies = [{"url1": URL1, field: value} for field in fields for value in WRONG] + WRONG
+    results = (await client.post("/recommend/batch", json={"requests": bodies[:100]})).json()["results"]
+    results += (await client.post("/recommend/batch", json={"requests": bodies[100:]})).json()["results"]
+    told = [error for result in results for error in result.get("problem", {"errors": []})["errors"]]
+    for value in WRONG:
+        answer = await client.post("/recommend/batch", content=orjson.dumps(value) if value != 10**30 else b"1e30")
+        told += answer.json()["errors"]
+    assert len(told) > 60
+    assert [error for error in told if PYTHONS.search(error["problem"] + error["fix"])] == []
+
+
+async def test_answers_of_a_batch_are_not_explained(client) -> None:
+    asked = [{"url1": URL1, "explain": True}, {"url1": URL1, "explain": False}, {"url1": URL1, "explain": "yes"}]
+    batch = await client.post("/recommend/batch", json={"requests": asked * 30})
+    results = batch.json()["results"]
+    assert ["answer" in result for result in results] == [False, True, False] * 30
+    assert {result["problem"]["status"] for result in results[::3]} == {422}
+    assert results[0]["problem"]["errors"][0]["field"] == "explain"
+    assert len(batch.content) < 300_000
+
+
+async def test_explain_can_be_turned_off_or_ask_for_a_key(make, served, tmp_path) -> None:
+    (tmp_path / "keys").write_text("anna open-key\n")
+    keyed, asked = Door(explain_keys=Keys(tmp_path / "keys")), {"url1": URL1, "explain": True}
+    for door, sent, status in (
+        (Door(explains=False), "open-key", 403),
+        (keyed, "", 401),
+        (keyed, "other", 401),
+        (keyed, "open-key", 200),
+    ):
+        small = make()
+        small.gateway.door = door
+        async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+            headers = {"x-api-key": sent} if sent else {}
+            for answer in (
+                await client.get("/recommend", params=asked, headers=headers),
+                await client.post("/recommend", json=asked, headers=headers),
+            ):
+                assert answer.status_code == status
+                if status != 200:
+                    problem(answer, status)
+            assert (await client.get("/recommend", params={"url1": URL1})).status_code == 200
 
 
 async def test_explain_is_added_when_asked(client) -> None:
@@ -270,7 +392,7 @@ async def test_what_is_for_one_caller_is_not_to_be_kept(make, served) -> None:
         refused = await client.get("/recommend", params={"url1": "nonsense"})
         posted = await client.post("/recommend", json={"url1": URL1})
         small.coclick.error = ValueError("broken")
-        degraded = await client.get("/recommend", params={"url1": URL1, "k": 7}, headers={"if-none-match": "*"})
+        degraded = await client.get("/recommend", params={"url1": f"{URL1[:-1]}3"}, headers={"if-none-match": "*"})
     assert degraded.json()["degraded"]
     for response in (explained, refused, posted, degraded):
         assert response.headers["cache-control"] == "no-store"

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import orjson
 import pytest
 
+from cascade.trace import Trace
+from cascade.types import Candidates
 from service.answer import Answer, Ask
+from service.explain import explain
 from service.recommender import ClientError, recommend_each
+from store.page_row import COUNTS
 
 URL1 = "https://site0.example/page/0"
 
@@ -78,11 +83,67 @@ async def test_one_computation_for_spellings_of_one_page(make) -> None:
     assert small.coclick.calls == 1
 
 
-async def test_options_have_answers_of_their_own(make) -> None:
+async def test_one_kept_list_answers_every_k_every_exclusion_and_every_weight(make) -> None:
     small = make()
-    for ask in (Ask(URL1), Ask(URL1, k=6), Ask(URL1, quality_weight=0.0), Ask(URL1, exclude=("https://a.example/",))):
+    shown = urls(await small.recommender.recommend(Ask(URL1, k=5)))
+    assert urls(await small.recommender.recommend(Ask(URL1, k=3))) == shown[:3]
+    assert urls(await small.recommender.recommend(Ask(URL1, k=4, exclude=(shown[0],)))) == shown[1:]
+    await small.recommender.recommend(Ask(URL1, quality_weight=0.25))
+    assert small.coclick.calls == 1
+
+
+async def test_what_callers_say_of_a_known_page_is_no_other_question(make) -> None:
+    small = make()
+    for number in range(20):
+        ask = Ask(
+            URL1, title=f"{number}", snippet="word " * number, language="de", exclude=(f"https://a.example/{number}",)
+        )
         await small.recommender.recommend(ask)
-    assert small.coclick.calls == 4
+    assert small.coclick.calls == 1
+    assert 'onward_cache_total{result="hit"} 19.0' in small.gateway.metrics.text().decode()
+
+
+async def test_who_has_seen_the_whole_list_gets_what_ranks_below_it(make) -> None:
+    small = make(keep_top=4)
+    seen = urls(await small.recommender.recommend(Ask(URL1, k=30)))
+    assert len(seen) == 4
+    further = urls(await small.recommender.recommend(Ask(URL1, k=3, exclude=tuple(seen))))
+    assert (len(further), set(further) & set(seen), small.coclick.calls) == (3, set(), 2)
+    assert urls(await small.recommender.recommend(Ask(URL1, k=30))) == seen
+
+
+async def test_exclusions_of_nothing_that_was_found_compute_nothing(make) -> None:
+    small = make(keep_top=4)
+    for number in range(5):
+        await small.recommender.recommend(Ask(URL1, k=30, exclude=(f"https://a.example/{number}",)))
+    assert small.coclick.calls == 1
+
+
+async def test_a_page_of_no_table_is_kept_briefly_under_its_words(make) -> None:
+    small = make()
+    new = "https://elsewhere.example/new"
+    for ask in (Ask(new), Ask(new, title="Heaps"), Ask(new), Ask(new, title="Heaps", k=3), Ask(new, title="Rakes")):
+        assert "unknown_page" in (await small.recommender.recommend(ask)).degraded
+    assert small.coclick.calls == 3
+
+
+async def test_pages_of_no_table_leave_room_for_the_others(make) -> None:
+    small = make("cache.max_mb=0.4")
+    await small.recommender.recommend(Ask(URL1))
+    for number in range(100):
+        await small.recommender.recommend(Ask(f"https://elsewhere.example/{number}", title="a" * 500))
+    assert small.recommender._answers.bytes < 400_000
+    calls = small.coclick.calls
+    await small.recommender.recommend(Ask(URL1))
+    assert small.coclick.calls == calls
+
+
+async def test_an_unknown_page_with_a_part_missing_is_not_kept(make) -> None:
+    small = make()
+    small.qprime.error = OSError("gone")
+    for _ in range(2):
+        await small.recommender.recommend(Ask("https://elsewhere.example/new"))
+    assert small.coclick.calls == 2
 
 
 async def test_concurrent_requests_for_a_cold_page_make_one_computation(make) -> None:
@@ -138,6 +199,39 @@ async def test_explain_gives_the_query_behind_a_page(make) -> None:
     assert all((entry["because"] is None) == (entry["columns"]["rank_qprime"] is None) for entry in merged)
 
 
+async def test_explain_hides_counts_of_a_few_readers(make) -> None:
+    answer = await make().recommender.recommend(Ask(URL1, explain=True))
+    for stage in answer.explain["stages"]:
+        for entry in stage["candidates"]:
+            for name, value in entry["columns"].items():
+                if name.rpartition(".")[2] in COUNTS:
+                    assert value is None or value >= 5
+    merged = answer.explain["stages"][1]["candidates"]
+    assert {entry["columns"]["facts.clicks_all"] for entry in merged} & {99, 98}
+    assert {entry["columns"]["facts.left"] for entry in merged} == {None}
+
+
+async def test_explain_shows_the_best_of_many_candidates_and_how_many_more_there_were() -> None:
+    many = Candidates(np.arange(1000, dtype=np.uint64), {"next_all": np.arange(1000, dtype=np.float32)})
+    trace = Trace(explain=True, stages={"merge": many}, dropped=dict.fromkeys(range(1000), "spam"))
+    record = await explain(trace, Nothing())
+    (stage,) = record["stages"]
+    assert (len(stage["candidates"]), stage["left_out"], len(record["dropped"])) == (300, 700, 300)
+    assert [entry["columns"]["next_all"] for entry in stage["candidates"][:7]] == [None] * 5 + [5, 6]
+
+
+class Nothing:
+    """A table without rows."""
+
+    name = "pages"
+
+    async def get_many(self, keys: np.ndarray) -> list[bytes | None]:
+        return [None] * len(keys)
+
+    def __contains__(self, key: int) -> bool:
+        return False
+
+
 async def test_explained_answers_are_not_cached(make) -> None:
     small = make()
     for _ in range(2):
@@ -165,10 +259,3 @@ async def test_counts_cache_results_and_missing_parts(make) -> None:
     assert 'onward_cache_total{result="hit"} 1.0' in text
     assert 'onward_degraded_total{reason="recall:qprime:error"} 1.0' in text
     assert 'onward_stage_milliseconds_count{stage="stage1"} 2.0' in text
-
-
-async def test_every_option_of_a_query_is_part_of_the_cache_key(make) -> None:
-    small = make()
-    for ask in (Ask(URL1), Ask(URL1), Ask(URL1, language="de"), Ask(URL1, k=4), Ask(URL1, quality_weight=0.5)):
-        await small.recommender.recommend(ask)
-    assert 'onward_cache_total{result="miss"} 4.0' in small.gateway.metrics.text().decode()

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from configs.reading import SettingsError, keys
+from configs.reading import SettingsError, keys, read
+from pipeline.config import BuildConfig
+from service.bootstrap import _blocked
 from service.settings import Settings, read_settings
 
 SERVE_TOML = Path(__file__).parents[2] / "configs/serve.toml"
@@ -78,3 +82,37 @@ def test_a_file_that_is_missing_or_no_toml_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("a = = b")
     with pytest.raises(SettingsError, match="is not TOML"):
         read_settings(tmp_path / "bad.toml")
+
+
+PYTHONS = re.compile(
+    r"Input should|dictionary|frozenset|\bset\b|tuple|None|\bint\b|\bstr\b|\bfloat\b|\bbool\b|instance"
+)
+WRONG: list[object] = [{"a": 1}, [[1]], [{}], "x y", -1, 1.5, float("nan"), float("inf"), 10**40, "", True, ["a", 1]]
+
+
+@pytest.mark.parametrize(("model", "file"), [(Settings, "serve"), (BuildConfig, "build")])
+def test_every_bad_value_names_its_setting_in_plain_words(model: type[BaseModel], file: str) -> None:
+    told = []
+    for key in keys(model):
+        for value in WRONG:
+            try:
+                read(model, [(key, value)], f"configs/{file}.toml")
+            except SettingsError as error:
+                told.append(str(error))
+                assert str(error).startswith(f"setting {key}")
+    assert len(told) > 4 * len(keys(model))
+    assert [each for each in told if PYTHONS.search(each)] == []
+
+
+def test_what_to_write_is_shown() -> None:
+    with pytest.raises(SettingsError, match=r"^setting block.urls: it must be a list, such as \[\"one\", \"two\"\]$"):
+        read_settings(overrides=["block.urls=5"], environ={})
+    with pytest.raises(SettingsError, match=r"^setting server.log: it must be 'text' or 'json', such as \"text\"$"):
+        read_settings(overrides=["server.log=5"], environ={})
+
+
+@pytest.mark.parametrize("url", ["nonsense", "javascript:alert(1)", "https://", ""])
+def test_a_bad_entry_of_the_blocklist_is_named(url: str) -> None:
+    settings = read_settings(overrides=[f"block.urls={['https://a.example/', url]}"], environ={})
+    with pytest.raises(SettingsError, match=f"^setting block.urls: {re.escape(repr(url))}: "):
+        _blocked(settings, frozenset())

@@ -5,24 +5,37 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import orjson
 import pytest
 from redis_servers import RedisServer, one_server
 
-from cascade.types import Query
+from cascade.types import Candidates, Query
 from configs.reading import SettingsError
 from corpus.url import page_id
-from service.answer import Answer, Ask, RecalledBy, Recommendation
+from service.answer import Ask
 from service.bootstrap import load
 from service.metrics import Metrics
+from service.ranked_list import RankedList, to_json
 from service.redis_tables import open_rows
 from service.settings import Settings, read_settings
 from service.shared_answers import SharedAnswers
 from store.redis_rows import RedisRows
 
 URL1 = "https://site0.example/page/0"
-PAGE = Recommendation("https://site1.example/page/1", "Page 1", "About “1”", 1.5, None, 2.5, (RecalledBy("cf", 3),))
 HOSTS = [f"site{number}.example" for number in range(40)]
-ANSWER = Answer(URL1, (PAGE,), (), "20250101T000000Z-0123abcd")
+TEXTS = np.array([orjson.dumps((f"https://site1.example/{n}", f"Page {n}", "About “1”", "en")) for n in (1, 2)], object)
+ROWS = Candidates(
+    np.array([2**64 - 1, 7], np.uint64),
+    {
+        "host": np.array([2**64 - 2, 1], np.uint64),
+        "score": np.array([1.5, -0.1], np.float32),
+        "click": np.array([np.nan, 1e-30], np.float32),
+        "rank_cf": np.array([3, 65_535], np.uint16),
+        "text": TEXTS,
+    },
+)
+LIST = RankedList(URL1, "20250101T000000Z-0123abcd", ROWS, cut=True)
 
 
 @pytest.fixture(scope="module")
@@ -54,61 +67,80 @@ def query(**changes: object) -> Query:
     return replace(Query(url=URL1, page=page_id(URL1)), **changes)  # type: ignore[arg-type]
 
 
-async def kept(shared: SharedAnswers, answer: Answer = ANSWER) -> None:
-    shared.keep(query(), 5, answer)
+async def kept(shared: SharedAnswers, ranked: RankedList = LIST) -> None:
+    shared.keep(query(), ranked)
     await shared.written()
 
 
 async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedAnswers) -> None:
     await kept(shared)
-    found = await shared.get(ANSWER.bundle, query(), 5)
-    assert found == ANSWER
-    assert found is not None and (found.body, found.tag) == (ANSWER.body, ANSWER.tag)
+    found = await shared.get(LIST.bundle, query())
+    assert found is not None and (found.cut, found.whole) == (True, True)
+    assert found.rows.pages.tolist() == ROWS.pages.tolist()
+    for name, column in ROWS.columns.items():
+        np.testing.assert_array_equal(found.rows[name], column)
+        assert found.rows[name].dtype == column.dtype
+    assert to_json(found) == to_json(LIST)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"title": "x"}, {"snippet": "x"}, {"language": "de"}, {"exclude": frozenset([1])}, {"quality_weight": 0.5}],
+    [{"title": "x"}, {"snippet": "x"}, {"language": "de"}, {"url": "https://site0.example/page/1"}],
 )
 async def test_who_asks_something_else_gets_something_else(shared: SharedAnswers, changes: dict[str, object]) -> None:
     await kept(shared)
-    assert await shared.get(ANSWER.bundle, query(**changes), 5) is None
-    assert await shared.get(ANSWER.bundle, query(), 4) is None
+    assert await shared.get(LIST.bundle, query(**changes)) is None
 
 
 async def test_gateways_with_other_settings_share_nothing(rows: RedisRows, shared: SharedAnswers) -> None:
     await kept(shared)
-    assert await SharedAnswers(rows, settings("block.hosts=[]")).get(ANSWER.bundle, query(), 5) is None
+    assert await SharedAnswers(rows, settings("block.hosts=[]")).get(LIST.bundle, query()) is None
 
 
 async def test_the_order_of_a_set_is_no_other_setting(rows: RedisRows, shared: SharedAnswers) -> None:
     await kept(shared)
     again = settings(f"block.hosts={json.dumps(HOSTS[::-1])}")
-    assert await SharedAnswers(rows, again).get(ANSWER.bundle, query(), 5) == ANSWER
+    assert await SharedAnswers(rows, again).get(LIST.bundle, query()) is not None
 
 
 async def test_words_that_are_no_unicode_have_a_key_too(shared: SharedAnswers) -> None:
-    assert await shared.get(ANSWER.bundle, query(title="\udc80", snippet="\ud800"), 5) is None
+    assert await shared.get(LIST.bundle, query(title="\udc80", snippet="\ud800")) is None
 
 
 async def test_another_bundles_answer_is_none(shared: SharedAnswers) -> None:
     await kept(shared)
-    assert await shared.get("20250101T000001Z-0123abcd", query(), 5) is None
+    assert await shared.get("20250101T000001Z-0123abcd", query()) is None
 
 
 @pytest.mark.parametrize(
-    "row", [b"", b"{}", b"\xff\x00", b"[]", ANSWER.body[:-2], ANSWER.body.replace(b"page/0", b"page/9")]
+    "row",
+    [
+        b"",
+        b"{}",
+        b"\xff\x00",
+        b"[]",
+        to_json(LIST)[:-2],
+        to_json(LIST).replace(b"page/0", b"page/9"),
+        to_json(LIST).replace(b"65535", b"65536"),
+        to_json(LIST).replace(b"65535", b"-1"),
+        to_json(LIST).replace(b"65535", b"0.5"),
+        to_json(LIST).replace(b",65535", b""),
+        to_json(LIST).replace(b",65535", b",null"),
+        to_json(LIST).replace(b"rank_cf", b"unheard"),
+        to_json(LIST).replace(b"18446744073709551615", b"18446744073709551616"),
+        to_json(LIST).replace(b'"text":[[', b'"text":[['.replace(b"[[", b'["x"],[')),
+    ],
 )
 async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, shared: SharedAnswers, row: bytes) -> None:
     await kept(shared)
     with server.client() as client:
         (key,) = client.keys()
         client.set(key, row)
-    assert await shared.get(ANSWER.bundle, query(), 5) is None
+    assert await shared.get(LIST.bundle, query()) is None
 
 
 async def test_a_degraded_answer_is_not_kept(server: RedisServer, shared: SharedAnswers) -> None:
-    await kept(shared, replace(ANSWER, degraded=("cf:timeout",)))
+    await kept(shared, RankedList(URL1, LIST.bundle, ROWS, ("cf:timeout",)))
     with server.client() as client:
         assert client.keys() == []
 
