@@ -141,9 +141,8 @@ def _result_json(request: Request, result: Answer | ClientError | Refusal) -> by
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- FastAPI's signature is wider than its calls
-    kind = request.headers.get("content-type", "")
-    if any(each["loc"] == ("body",) for each in error.errors()) and kind and "json" not in kind.lower():
-        errors = [FieldError("Content-Type", "it does not say that the body is JSON", f"send {_JSON}, or leave it out")]
+    if any(each["loc"] == ("body",) and isinstance(each.get("input"), bytes) for each in error.errors()):
+        errors = [FieldError("Content-Type", "it does not say that the body is JSON", f"send {_JSON}")]
     else:
         errors = field_errors(error.errors())
     return problems.invalid(errors).response(request.scope[REQUEST_ID])

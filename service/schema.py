@@ -183,9 +183,9 @@ def _instead(name: str, where: str | int) -> str:
     """Return what to do with a field that is not known."""
     if where == "query" and name in RecommendRequest.model_fields:
         return f"send {name} in the body of a POST"
-    known = [*(RecommendQuery if where == "query" else RecommendRequest).model_fields]
+    known = RecommendQuery.model_fields if where == "query" else _FIX
     close = get_close_matches(name[:_SHORT], known, n=1)
-    return f"did you mean {close[0]}?" if close else f"leave it out; known are {', '.join(known)}"
+    return f"did you mean {close[0]}?" if close else "leave it out: /docs lists the fields"
 
 
 def _short(name: str) -> str:
