@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.build import build
+from pipeline.build import _notes, build
 from pipeline.config import PROFILES, BuildConfig
 from ranking.features import STAGE1, STAGE2
 from store.bundle import current_name, open_bundle
@@ -97,3 +97,10 @@ def test_a_bundle_that_a_kill_kept_from_being_current_is_made_current(tiny, tmp_
     assert bundle is not None
     assert bundle.name == tiny.bundle.name == current_name(bundles)
     assert [path.name for path in bundles.glob("[0-9]*")] == [bundle.name]
+
+
+def test_labels_that_until_could_not_cut_are_told() -> None:
+    undated = {"end": "2026-01-01", "tables": {"labels": {"kept": 3, "first": None}}}
+    assert any("column `time`" in note for note in _notes(undated, measured=True))
+    assert _notes(undated, measured=False) == []
+    assert _notes({"end": "2026-01-01", "tables": {}}, measured=True) == []
