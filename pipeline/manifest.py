@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -53,7 +53,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         metrics={step: values for step, values in figures.items() if step != "read"},
         notes=[
             *learnt_from.notes(figures),
-            *_labels(read, runner.config.measured),
+            *undated_labels(read, runner.config.measured),
             *_unread(figures["text"]),
             *_searches(figures),
         ],
@@ -62,7 +62,8 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
     )
 
 
-def _labels(read: dict[str, Any], measured: bool) -> Iterator[str]:
+def undated_labels(read: Mapping[str, Any], measured: bool) -> Iterator[str]:
+    """Say that labels of a build to be measured could not be cut by time."""
     labels = read["tables"].get("labels")
     if measured and labels and labels["kept"] and labels["first"] is None:
         yield "the labels have no column `time`, so --until could not leave out the later ones"

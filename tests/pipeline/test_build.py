@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
-from pipeline.manifest import answerable
+from pipeline.manifest import answerable, undated_labels
 from ranking.features import STAGE1, STAGE2
 from ranking.lightgbm.train import write_untrained
 from recall.popular import build as popular
@@ -145,3 +145,10 @@ def test_only_pages_that_can_be_answered_warm_a_gateway_up(tmp_path: Path) -> No
     for table in tables:
         table.close()
     assert found == [f"https://a.example/{page}" for page in (2, 3, 4)]  # the only Thai page has no other
+
+
+def test_labels_that_until_could_not_cut_are_told() -> None:
+    undated = {"end": "2026-01-01", "tables": {"labels": {"kept": 3, "first": None}}}
+    assert any("column `time`" in note for note in undated_labels(undated, measured=True))
+    assert list(undated_labels(undated, measured=False)) == []
+    assert list(undated_labels({"end": "2026-01-01", "tables": {}}, measured=True)) == []
