@@ -55,10 +55,10 @@ class SparkEngine:
 
     def to_parquet(self, table: ir.Table, path: str) -> None:
         """Compute an expression into one file, sorted as the expression is."""
-        order: tuple[str, ...] = ()
+        order: list[str] = []
         operation = table.op()
         if isinstance(operation, ops.Sort):  # as unsigned numbers, and by whom the files are gathered
-            order = tuple(f"{quoted_name(key.name)} {'' if key.ascending else 'DESC'}" for key in operation.keys)
+            order = [f"{quoted_name(key.name)} {'' if key.ascending else 'DESC'}" for key in operation.keys]
             table = operation.parent.to_expr()
         folder = self._staging / str(next(self._numbers))
         self._backend.to_parquet(table, str(folder))

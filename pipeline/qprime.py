@@ -37,7 +37,7 @@ from store.tables import write_table
 QUERIES = "queries.parquet"  # what the filters left of what was written
 _INDEX = "index"
 _ABOUT = "written.json"  # what became of the queries, while the pages are searched
-_PARTS = "rows.parts"
+_WRITTEN, _PARTS = "written.parts", "rows.parts"
 _DAY_S = 86_400
 
 
@@ -55,7 +55,8 @@ def qprime(work: Work) -> dict[str, object]:
     figures: dict[str, object] = {}
     made = rows_of(work, pages, out, judge_of(work), figures)
     written = write_table(out / "qprime.lmdb", ((one.page, one.row) for one in made))
-    shutil.rmtree(out / _PARTS)
+    for parts in (_WRITTEN, _PARTS):
+        shutil.rmtree(out / parts, ignore_errors=True)
     (out / _ABOUT).unlink()
     return {"rows": written, **figures}
 
@@ -102,7 +103,7 @@ def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
     config = work.config.qprime
     writer, name = _writer(work)
     written = out / "written.parquet"
-    outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name)
+    outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name, out / _WRITTEN)
     dropped: Counter[str] = Counter()
     # Key phrases are the page's own words: telling their language would cost a millisecond a page, for nothing.
     filters = replace(config.filters, language=config.filters.language and config.writer != "key_phrases")

@@ -80,9 +80,8 @@ class Parts:
 
 def digest(pages: Sequence[int], queries: Sequence[Sequence[WrittenQuery] | None]) -> bytes:
     """Return a digest of what a batch's rows are made from."""
-    asked = [
-        [page, None if own is None else [query.text for query in own]] for page, own in zip(pages, queries, strict=True)
-    ]
+    texts = [None if own is None else [query.text for query in own] for own in queries]
+    asked = list(zip(pages, texts, strict=True))
     return xxhash.xxh3_128_hexdigest(json.dumps(asked).encode()).encode()
 
 

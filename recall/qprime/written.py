@@ -68,25 +68,31 @@ class WrittenBatch:
 
 
 def write_queries(
-    batches: Iterable[Sequence[NumberedPage]], writer: QueryWriter, path: Path, made_by: str = ""
+    batches: Iterable[Sequence[NumberedPage]],
+    writer: QueryWriter,
+    path: Path,
+    made_by: str = "",
+    parts: Path | None = None,
 ) -> Counter[str]:
     """Write the queries of every page to `path` and return the number of pages by outcome, and of `queries`.
 
-    Memory holds one batch. Each batch is a part in a folder beside `path` until all are done: a run that was killed
+    Memory holds one batch. Each batch is a part in a folder beside `path` until all are done, or in the folder `parts`,
+    which stays: a run that was killed
     goes on after them, and asks again only for pages that failed. A part is used when it was written of the same
     pages with the same words, by the same `made_by` (a name that changes with the writer's model and prompt). A
     file at `path` is replaced: whoever wants to keep it does not call.
     """
-    parts = path.with_name(f"{path.name}.parts")
-    parts.mkdir(parents=True, exist_ok=True)
+    folder = parts or path.with_name(f"{path.name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
     with written_file(path) as file:
         for number, pages in enumerate(batches):
-            written = _part(parts / f"{number:08}.parquet", pages, writer, made_by)
+            written = _part(folder / f"{number:08}.parquet", pages, writer, made_by)
             file.write_table(written.to_arrow())
             counts.update(written.outcomes)
             counts["queries"] += sum(map(len, written.queries))
-    shutil.rmtree(parts)
+    if parts is None:
+        shutil.rmtree(folder)
     return counts
 
 

@@ -126,3 +126,10 @@ def test_what_was_written_is_read(said: list[Queries]) -> None:
         write_queries(batches(len(said)), Asked(lambda page: said[int(page.title[4:])]), path)
         read = [row for batch in read_queries(path) for row in zip(batch.outcomes, batch.queries, strict=True)]
     assert [None if outcome == "failed" else own for outcome, own in read] == said
+
+
+def test_parts_in_a_folder_of_the_callers_stay_and_nothing_is_asked_again(tmp_path: Path) -> None:
+    again = Asked()
+    for writer in (Asked(), again):
+        write_queries(batches(3), writer, tmp_path / "q.parquet", parts=tmp_path / "parts")
+    assert again.titles == []
