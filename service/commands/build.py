@@ -28,7 +28,9 @@ class Profile(StrEnum):
 
 def build(
     bundles: Bundles,
-    data: Annotated[Path, typer.Option("--data", help="Directory with pages, clicks, impressions, labels; in parts too.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Directory with pages, clicks, impressions, labels; in parts too.")
+    ],
     step: Annotated[str | None, typer.Argument(help="One step and what it needs; nothing is published.")] = None,
     profile: Annotated[
         Profile, typer.Option(help="quick: minutes, for a look; full: for serving; labels: to score pairs.")
