@@ -64,5 +64,9 @@ def from_text(text: str) -> str:
 
 def finite(time: str) -> str:
     """Return SQL for a time that a calendar has: no infinity, which some readers make of text."""
+    # Written so that `time`, which may be long, comes once.
     cast = f"TRY_CAST({time} AS TIMESTAMPTZ)"
-    return f"CASE WHEN {cast} BETWEEN TIMESTAMPTZ '0001-01-01' AND TIMESTAMPTZ '9999-12-30' THEN {cast} END"
+    return f"nullif(least(nullif(greatest({cast}, {_EARLIEST}), {_EARLIEST}), {_LATEST}), {_LATEST})"
+
+
+_EARLIEST, _LATEST = "TIMESTAMPTZ '0001-01-01'", "TIMESTAMPTZ '9999-12-30'"
