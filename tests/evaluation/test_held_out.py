@@ -16,8 +16,8 @@ from store.tables import LmdbTable, write_table
 
 A, B, C, D = (canonical(f"https://site.example/{name}") for name in "abcd")
 CLICKS = [
-    ("early", A, "2026-01-01 10:00"),
-    ("early", B, "2026-01-02 10:00"),
+    ("early", A, "2026-01-01 23:50"),
+    ("early", B, "2026-01-02 00:10"),
     ("late", A, "2026-01-02 08:00"),
     ("late", B, "2026-01-02 08:01"),
     ("late", C, "2026-01-02 08:02"),
