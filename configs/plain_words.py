@@ -19,10 +19,10 @@ _WORDS = {
     "string_unicode": "it must be text in UTF-8",
     "string_too_long": "it must have at most {max_length} characters",
     "string_too_short": "it must have at least {min_length} characters",
-    "int_type": "it must be a whole number",
-    "int_parsing": "it must be a whole number",
-    "int_from_float": "it must be a whole number",
-    "int_parsing_size": "it must be a whole number of fewer digits",
+    "int_type": "it must be an integer",
+    "int_parsing": "it must be an integer",
+    "int_from_float": "it must be an integer",
+    "int_parsing_size": "it must be an integer of fewer digits",
     "float_type": "it must be a number",
     "float_parsing": "it must be a number",
     "finite_number": "it must be a number that is not infinite",
@@ -52,7 +52,7 @@ _WORDS = {
 
 
 def problem(error: Mapping[str, Any]) -> str:
-    """Return what one of pydantic's errors says, as `it must be a whole number`; never what was given."""
+    """Return what one of pydantic's errors says, as `it must be an integer`; never what was given."""
     if (words := _WORDS.get(error["type"])) is not None:
         return words.format_map(error.get("ctx", {}))
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
