@@ -73,7 +73,7 @@ def sorted_ids(*urls: str) -> list[int]:
 
 
 def test_every_step_of_every_session_is_a_pair(pages: LmdbTable, clicks: Path) -> None:
-    log = read_held_out(pages, clicks, None, None, None)
+    log = read_held_out(pages, clicks, None, None, None, sessions=Sessions(gap_minutes=0))
     assert steps(log) == {page_id(A): sorted_ids(B, B, B), page_id(B): sorted_ids(C)}
     assert log.impressions == {}
 
