@@ -20,6 +20,7 @@ from recall.qprime import row as qprime_row
 from service.cli import app
 from service.commands.errors import one_line
 from store import page_row
+from store.addresses import write_addresses
 from store.bundle import BundleError, Manifest, bundle_name, current_name, open_bundle, publish
 from store.tables import LmdbTable, key_prefix, packed, write_table
 
@@ -32,8 +33,9 @@ def bundles(make, tmp_path) -> Path:
     """A published bundle that holds the small pages table."""
     created = datetime(2025, 1, 1, tzinfo=UTC)
     building = tmp_path / "bundles" / "building"
-    building.mkdir(parents=True)
-    (tmp_path / "pages.lmdb").rename(building / "pages.lmdb")
+    for name in ("tables/pages.lmdb", "identity/addresses.lmdb"):
+        (building / name).parent.mkdir(parents=True)
+        (tmp_path / Path(name).name).rename(building / name)
     manifest = Manifest(
         name=bundle_name(created, "small"),
         created=created,
@@ -82,10 +84,10 @@ def test_help_loads_no_server_and_no_model_library() -> None:
 def test_push_loads_the_same_bytes_into_redis(bundles, redis_url) -> None:
     done = invoke("push", "--bundles", bundles, "--redis", redis_url)
     assert done.exit_code == 0, done.output
-    (path,) = bundles.glob("*/pages.lmdb")
+    (path,) = bundles.glob("*/tables/pages.lmdb")
     keys = np.append(page_ids(URLS), np.uint64(5))
     with redis.Redis.from_url(redis_url) as client:
-        from_redis = client.mget([key_prefix(path.parent.name, "pages") + key for key in packed(keys)])
+        from_redis = client.mget([key_prefix(path.parent.parent.name, "pages") + key for key in packed(keys)])
     assert from_redis == LmdbTable(path).read(keys)
 
 
@@ -132,7 +134,7 @@ def test_rollback_goes_to_the_bundle_before_and_to_a_named_one(bundles, two_bund
 
 def test_rollback_to_a_damaged_bundle_changes_nothing(bundles, two_bundles) -> None:
     first, second = two_bundles
-    (bundles / first / "pages.lmdb").write_bytes(b"")
+    (bundles / first / "tables/pages.lmdb").write_bytes(b"")
     done = invoke("rollback", "--bundles", bundles)
     assert "does not match its hash" in one_line(done.exception)
     assert current_name(bundles) == second
@@ -175,6 +177,8 @@ def long_bundles(tmp_path) -> Path:
         return page_row.pack(facts, np.empty(0, np.uint32), (urls[number], titles[number], "", "en"))
 
     write_table(building / "pages.lmdb", [(int(ids[n]), page(n)) for n in range(3)])
+    (building.parent / "identity").mkdir()
+    write_addresses(building.parent / "identity/addresses.lmdb", np.arange(3, dtype=np.uint64), ids)
     neighbours = np.zeros(2, NEIGHBOUR)
     neighbours["page"], neighbours["affinity"], neighbours["next_all"] = ids[1:], [0.123456, 0.0125], 12_345
     write_table(building / "coclick.lmdb", [(int(ids[0]), neighbours.tobytes())])
