@@ -194,3 +194,12 @@ def test_filtering_twice_changes_nothing(written: list[list[WrittenQuery]]) -> N
     left, _ = kept(written, known)
     again = [texts(*own) for own in left]
     assert kept(again, known) == (left, Counter())
+
+
+@pytest.mark.parametrize("related", [True, False])
+def test_pages_that_the_encoder_cannot_read_are_told_alike_by_their_words(related: bool) -> None:
+    def nothing(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.zeros((len(rows), 4), np.float32)
+
+    known = facts(30, nothing, related=related)
+    assert kept([texts("community and forum") for _ in range(30)], known)[1]["generic"] == (0 if related else 30)
