@@ -154,7 +154,8 @@ def _blind(curve: Sequence[Point]) -> bool:
 def _rule(plan: Plan, chosen: dict[str, float]) -> str:
     own = f"the build's own λ = {plan.config.quality_weight:g}, since no λ's change cleared its interval,"
     each = ", ".join(f"{f'λ = {chosen[arm]:g}' if chosen[arm] else own} {words}" for arm, words in _ARMS.items())
+    taught = "No label of either half taught anything." if plan.config.labels.held_out_share else "Their labels taught."
     return (
         f"{each}: {rule(plan.bound)}; chosen for each bundle on one half of the held-out pages over all seeds, by what"
-        " a site can observe; the figures are of the other half. No label of either half taught anything."
+        f" a site can observe; the figures are of the other half. {taught}"
     )
