@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -20,8 +19,7 @@ MAX_K = 30
 DEFAULT_K = 5
 MAX_BATCH = 100
 RANK = "rank_"  # what the name of a path's rank column begins with
-TEXT = "text"  # the column of what readers see of a page, as store.page_row.parse_text reads it
-_OVERHEAD = 4  # Python objects hold about four times the bytes of their JSON
+_OBJECT = 120  # bytes that Python takes for an answer beside its JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +58,68 @@ class Recommendation:
     recalled_by: tuple[RecalledBy, ...]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the cascade answered; the same for every caller that asks the same."""
+class Contents(NamedTuple):
+    """What an answer says."""
 
     url1: str
     recommendations: tuple[Recommendation, ...]
-    degraded: tuple[str, ...]
     bundle: str
-    explain: dict[str, Any] | None = field(default=None, compare=False)
+    explain: dict[str, Any] | None
 
-    @cached_property
-    def body(self) -> bytes:
-        """The JSON object without what belongs to one request; made once, since answers are cached."""
-        shared = {
-            "url1": self.url1,
-            "recommendations": self.recommendations,
-            "degraded": self.degraded,
-            "bundle": self.bundle,
-        }
-        return orjson.dumps(shared if self.explain is None else {**shared, "explain": self.explain})
 
-    @cached_property
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the cascade answered, as JSON without what belongs to one request; the same for all who ask the same.
+
+    It is kept and sent so: as objects it would take several times the bytes.
+    """
+
+    body: bytes
+    degraded: tuple[str, ...]
+    explained: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        url1: str,
+        shown: tuple[Recommendation, ...],
+        degraded: tuple[str, ...],
+        bundle: str,
+        explain: dict[str, Any] | None = None,
+    ) -> Answer:
+        """Return the answer that says this."""
+        said: dict[str, Any] = {"url1": url1, "recommendations": shown, "degraded": degraded, "bundle": bundle}
+        said |= {} if explain is None else {"explain": explain}
+        body = bytes(memoryview(orjson.dumps(said)))  # orjson's own has up to as much unused room behind it
+        return cls(body, degraded, explain is not None)
+
+    def read(self) -> Contents:
+        """Return what the answer says."""
+        said = orjson.loads(self.body)
+        shown = tuple(map(_recommendation, said["recommendations"]))
+        return Contents(said["url1"], shown, said["bundle"], said.get("explain"))
+
+    @property
+    def url1(self) -> str:
+        """The page that was asked for, canonical."""
+        return self.read().url1
+
+    @property
+    def recommendations(self) -> tuple[Recommendation, ...]:
+        """The pages, best first."""
+        return self.read().recommendations
+
+    @property
+    def bundle(self) -> str:
+        """The bundle that answered."""
+        return self.read().bundle
+
+    @property
+    def explain(self) -> dict[str, Any] | None:
+        """The record of every stage, where it was asked for."""
+        return self.read().explain
+
+    @property
     def tag(self) -> str:
         """What the answer goes by in caches: the same for the same pages of the same bundle."""
         return xxhash.xxh3_128_hexdigest(self.body)
@@ -93,42 +131,35 @@ class Answer:
     @property
     def size(self) -> int:
         """Bytes that keeping the answer takes, about."""
-        return _OVERHEAD * len(self.body)
+        return _OBJECT + len(self.body)
 
     @property
     def cacheable(self) -> bool:
         """Whether the answer may be served again: whole, and not a record of one run."""
-        return not self.degraded and self.explain is None
+        return not self.degraded and not self.explained
+
+
+def _recommendation(said: dict[str, Any]) -> Recommendation:
+    found = tuple(RecalledBy(**each) for each in said["recalled_by"])
+    return Recommendation(**{**said, "recalled_by": found})
 
 
 def recommendations(chosen: Candidates) -> tuple[Recommendation, ...]:
-    """Return the chosen candidates as a reader sees them.
-
-    They carry `score`, `rank_<path>` and either `text` or the `row` that it is part of.
-    """
+    """Return the chosen candidates as a reader sees them; they carry `score`, `rank_<path>` and their `row`."""
     if len(chosen) == 0:
         return ()
     nothing: NDArray[np.float32] = np.full(len(chosen), np.nan, np.float32)
     click, quality = (chosen.columns.get(name, nothing) for name in ("click", "quality"))
     ranks = {name.removeprefix(RANK): column for name, column in chosen.columns.items() if name.startswith(RANK)}
     found = []
-    for i, row in enumerate(with_text(chosen)[TEXT]):
-        text = page_row.parse_text(row)
+    for i, row in enumerate(chosen["row"]):
+        text = page_row.read_text(row)
         recalled_by = tuple(
             RecalledBy(path, int(rank[i]) + 1) for path, rank in ranks.items() if rank[i] != NOT_RECALLED
         )
         score, clicked, good = (finite(column[i]) for column in (chosen["score"], click, quality))
         found.append(Recommendation(text.url, text.title, text.snippet, score, clicked, good, recalled_by))
     return tuple(found)
-
-
-def with_text(rows: Candidates) -> Candidates:
-    """Return the rows with the column `text`, cut out of their `row` where they lack it."""
-    if TEXT in rows.columns or "row" not in rows.columns:
-        return rows
-    text = np.empty(len(rows), object)
-    text[:] = [page_row.text_of(row) for row in rows["row"]]
-    return rows.with_columns({TEXT: text})
 
 
 def finite(value: Any) -> float | None:

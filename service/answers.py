@@ -117,17 +117,18 @@ class Answers:
 
     def _chosen(self, question: _Question, ranked: RankedList) -> Answer:
         trace = Trace()
-        shown = recommendations(question.bundle.cascade.choose(question.query, ranked.rows, question.k, trace))
+        rows = ranked.candidates(question.bundle.pages)
+        shown = recommendations(question.bundle.cascade.choose(question.query, rows, question.k, trace))
         for reason in trace.degraded:
             self._metrics.degraded.labels(reason).inc()
         self._metrics.count_shown(shown)
-        return Answer(ranked.url1, shown, (*ranked.degraded, *trace.degraded), ranked.bundle)
+        return Answer.of(ranked.url1, shown, (*ranked.degraded, *trace.degraded), ranked.bundle)
 
 
 def _has_more(question: _Question, ranked: RankedList, answer: Answer) -> bool:
     """Whether exclusions took places that rows below a list that was cut could fill."""
     short = len(answer.recommendations) < question.k and ranked.cut
-    return short and not question.query.exclude.isdisjoint(ranked.rows.pages.tolist())
+    return short and not question.query.exclude.isdisjoint(ranked.rows["page"].tolist())
 
 
 def _key(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:

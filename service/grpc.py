@@ -199,8 +199,9 @@ def _detail(error: ClientError) -> str:
 
 
 def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
+    said = answer.read()
     return pb.RecommendResponse(
-        url1=answer.url1,
+        url1=said.url1,
         recommendations=[
             pb.Recommendation(
                 url=page.url,
@@ -211,13 +212,13 @@ def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
                 quality=page.quality,
                 recalled_by=[pb.RecalledBy(path=found.path, rank=found.rank) for found in page.recalled_by],
             )
-            for page in answer.recommendations
+            for page in said.recommendations
         ],
         degraded=answer.degraded,
-        bundle=answer.bundle,
+        bundle=said.bundle,
         request_id=call.request_id,
         took_ms=round(call.seconds() * 1e3, 3),
-        explain=None if answer.explain is None else orjson.dumps(answer.explain).decode(),
+        explain=None if said.explain is None else orjson.dumps(said.explain).decode(),
     )
 
 

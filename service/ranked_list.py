@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cascade.run import UNKNOWN_PAGE
-from cascade.types import Candidates, Column
-from service.answer import RANK, TEXT, Answer, with_text
-from store.page_row import FACTS, parse_text
+from cascade.types import Candidates
+from service.answer import RANK, Answer
+from store.page_row import read_facts
+from store.tables import LocalTable
 
-_ID, _SCORE, _PLACE = np.dtype("<u8"), np.dtype("<f4"), np.dtype("<u2")
-#: What the last stage, selection and an answer read of a row, beside the paths' ranks and its text.
-_COLUMNS = {
-    **{name: FACTS[name] for name in ("host", "address", "fingerprint")},
-    **dict.fromkeys(("score", "click", "quality", "stage2", "blend"), _SCORE),
-}
-_ARRAY, _TEXT, _LIST = 120, 41, 1_500  # bytes that Python takes for an array, a text and the rest of a list
+_SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # that the last stage and an answer read
+_FACTS = ("host", "address", "fingerprint")  # that selection reads
+_LIST = 500  # bytes that Python takes for a list without its rows
 
 #: Flags of an answer that will be the same when it is asked again: nothing failed, and nothing was late.
 _SETTLED = {UNKNOWN_PAGE, "fallback:popular"}
@@ -29,11 +27,14 @@ _SETTLED = {UNKNOWN_PAGE, "fallback:popular"}
 
 @dataclass(slots=True, eq=False)
 class RankedList:
-    """What ranking found for one page, best first, and the answers that were chosen from it so far."""
+    """What ranking found for one page, best first, and the answers that were chosen from it so far.
+
+    A row is a page with its scores and its places in the paths; all else stands in the bundle's own table.
+    """
 
     url1: str
     bundle: str
-    rows: Candidates  # light: no tokens, no features
+    rows: NDArray[np.void]
     degraded: tuple[str, ...] = ()
     cut: bool = False  # whether stages left out rows that exclusions could bring back
     narrowed: bool = False  # whether it was ranked without some caller's exclusions
@@ -42,10 +43,7 @@ class RankedList:
     @property
     def size(self) -> int:
         """Bytes that keeping the list takes, about."""
-        columns = self.rows.columns
-        arrays = self.rows.pages.nbytes + sum(column.nbytes + _ARRAY for column in columns.values())
-        texts = sum(len(text) + _TEXT for text in columns[TEXT]) if TEXT in columns else 0
-        return _LIST + arrays + texts + sum(answer.size for answer in self.answers.values())
+        return _LIST + self.rows.nbytes + sum(answer.size for answer in self.answers.values())
 
     @property
     def whole(self) -> bool:
@@ -57,15 +55,31 @@ class RankedList:
         """Whether it would be the same if it were made again now."""
         return not self.narrowed and _SETTLED.issuperset(self.degraded)
 
+    def candidates(self, pages: LocalTable) -> Candidates:
+        """Return the rows as candidates, with what choosing and showing them needs of their pages."""
+        held = pages.read(self.rows["page"])
+        rows = self.rows[[row is not None for row in held]] if None in held else self.rows
+        text = np.empty(len(rows), object)
+        text[:] = [row for row in held if row is not None]
+        facts = read_facts(text.tolist())
+        columns = {name: rows[name] for name in rows.dtype.names or () if name != "page"}
+        return Candidates(rows["page"], {**columns, **{name: facts[name] for name in _FACTS}, "row": text})
 
-def light(ranked: Candidates) -> Candidates:
-    """Return the rows with the columns alone that choosing and showing them needs, in memory of their own."""
-    ranked = with_text(ranked)
-    names = [name for name in ranked.columns if name in _COLUMNS or name == TEXT or name.startswith(RANK)]
-    return Candidates(ranked.pages.copy(), {name: ranked[name].copy() for name in names})
+
+def light(ranked: Candidates) -> NDArray[np.void]:
+    """Return the rows of a `RankedList`."""
+    names = [name for name in ranked.columns if name in _SCORES or name.startswith(RANK)]
+    rows = np.empty(len(ranked), _row_type("page", *names))
+    rows["page"] = ranked.pages
+    for name in names:
+        rows[name] = ranked[name]
+    return rows
 
 
-_Number = int | float | None
+@lru_cache(64)
+def _row_type(*names: str) -> np.dtype[np.void]:
+    """Return the type of a row; one for all lists, since it takes as much memory as a list's rows."""
+    return np.dtype([(name, "<u8" if name == "page" else "<u2" if name.startswith(RANK) else "<f4") for name in names])
 
 
 class _Stored(BaseModel):
@@ -74,9 +88,7 @@ class _Stored(BaseModel):
     url1: str
     bundle: str
     cut: bool
-    pages: list[int]
-    text: list[tuple[str, str, str, str]]
-    columns: dict[str, list[_Number]]
+    columns: dict[str, list[int | float | None]]
 
 
 _READER = TypeAdapter(_Stored)
@@ -84,38 +96,40 @@ _READER = TypeAdapter(_Stored)
 
 def to_json(ranked: RankedList) -> bytes:
     """Return a whole list as JSON, for `from_json`."""
-    columns = {name: _plain(column) for name, column in ranked.rows.columns.items() if name != TEXT}
-    text = [tuple(parse_text(row)) for row in ranked.rows.columns.get(TEXT, ())]
-    stored = {"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "columns": columns}
-    return orjson.dumps({**stored, "pages": ranked.rows.pages.tolist(), "text": text})
+    columns = {name: _plain(ranked.rows[name]) for name in ranked.rows.dtype.names or ()}
+    return orjson.dumps({"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "columns": columns})
 
 
 def from_json(body: bytes) -> RankedList | None:
     """Return the list that `to_json` wrote; None where the bytes are none."""
     try:
         stored = _READER.validate_json(body, strict=True)
-        rows = Candidates(np.array(stored.pages, np.uint64), dict(_read_columns(stored.columns)))
-        text = np.empty(len(rows), object)
-        text[:] = [orjson.dumps(page) for page in stored.text]
-        return RankedList(stored.url1, stored.bundle, rows.with_columns({TEXT: text}), cut=stored.cut)
-    except (ValidationError, ValueError, OverflowError, KeyError):  # other lengths, numbers or columns than ours
+        return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut)
+    except (ValidationError, ValueError, OverflowError):  # other lengths, numbers or columns than ours
         return None
 
 
-def _plain(column: Column) -> list[Any]:
+def _plain(column: NDArray[Any]) -> list[Any]:
     values = column.tolist()
     return [value if np.isfinite(value) else None for value in values] if column.dtype.kind == "f" else values
 
 
-def _read_columns(columns: Mapping[str, list[_Number]]) -> dict[str, Column]:
-    read = {}
+def _read_rows(columns: dict[str, list[int | float | None]]) -> NDArray[np.void]:
+    needed = {"page", *(_SCORES if "blend" in columns else {"score"})}  # a λ of the caller's needs all that are blended
+    if not needed <= columns.keys() or not all(name in needed | _SCORES or name.startswith(RANK) for name in columns):
+        raise ValueError("these are no columns of a list")
+    rows = np.empty(len(columns["page"]), _row_type(*columns))
     for name, values in columns.items():
-        dtype = _PLACE if name.startswith(RANK) else _COLUMNS[name]
-        if dtype.kind == "u":
-            if not all(type(value) is int for value in values):
-                raise ValueError(f"{name} holds something else than whole numbers")
-            read[name] = np.array(values, dtype)
-        else:
-            with np.errstate(over="ignore"):
-                read[name] = np.array([np.nan if value is None else value for value in values], dtype)
-    return read
+        rows[name] = _read_column(name, values, rows.dtype[name], len(rows))
+    return rows
+
+
+def _read_column(name: str, values: list[int | float | None], dtype: np.dtype[Any], rows: int) -> NDArray[Any]:
+    if len(values) != rows:
+        raise ValueError(f"{name} has {len(values)} values")
+    if dtype.kind == "u":
+        if not all(type(value) is int for value in values):
+            raise ValueError(f"{name} holds something else than whole numbers")
+        return np.array(values, dtype)
+    with np.errstate(over="ignore"):
+        return np.array([np.nan if value is None else value for value in values], dtype)

@@ -121,7 +121,7 @@ class Recommender:
             self._gate.close(permit, told=False)  # a record of every stage takes longer than an answer
         shown = recommendations(chosen)
         self.metrics.count_shown(shown)
-        return Answer(query.url, shown, tuple(trace.degraded), bundle.name, record)
+        return Answer.of(query.url, shown, tuple(trace.degraded), bundle.name, record)
 
     async def _read_or_run(self, bundle: LoadedBundle, query: Query, budget_ms: float, permit: Permit) -> RankedList:
         """Return what another replica has ranked, or rank it."""

@@ -14,7 +14,7 @@ from service.settings import Settings
 from store.redis_rows import RedisRows
 from store.tables import key_prefix
 
-_TABLE = "lists:1"  # the number changes with what a list holds
+_TABLE = "lists:2"  # the number changes with what a list holds
 _MOST_WRITES = 64  # under way; further answers are not written: a slow Redis shall not pile them up
 
 

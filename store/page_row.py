@@ -98,20 +98,10 @@ def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint32]:
     return np.frombuffer(row, "<u4", int(facts["tokens"]), FACTS.itemsize)
 
 
-def text_of(row: bytes) -> bytes:
-    """Return the part of a row that `parse_text` reads."""
-    tokens = int(np.frombuffer(row, FACTS, 1)["tokens"][0])
-    return row[FACTS.itemsize + 4 * tokens :]
-
-
-def parse_text(text: bytes) -> PageText:
-    """Return what a reader sees of the page, from what `text_of` gave."""
-    return PageText(*orjson.loads(text))
-
-
 def read_text(row: bytes) -> PageText:
     """Return what a reader sees of the page."""
-    return parse_text(text_of(row))
+    tokens = _U2.unpack_from(row, _TOKENS_AT)[0]
+    return PageText(*orjson.loads(row[FACTS.itemsize + 4 * tokens :]))
 
 
 def is_row(page: int, row: bytes) -> bool:

@@ -60,6 +60,10 @@ class RedisTable:
         """Whether the bundle has a row of this key; its own file knows."""
         return key in self._own
 
+    def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the bundle's own row of each key, in order; None where there is none."""
+        return self._own.read(keys)
+
     def close(self) -> None:
         """Release the bundle's file; the connections are others' too."""
         self._own.close()

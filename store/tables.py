@@ -35,6 +35,10 @@ class LocalTable(Table, Protocol):
         """Whether the bundle has a row of this key; a look into its own file."""
         ...
 
+    def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the bundle's own row of each key, in order; None where there is none."""
+        ...
+
 
 class LmdbTable:
     """A table in one LMDB file: microsecond reads from a memory map shared by all processes."""

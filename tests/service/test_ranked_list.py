@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
-import orjson
 
 from cascade.types import Candidates
 from service.answer import Answer, recommendations
 from service.ranked_list import RankedList, light
 from store import page_row
+from store.tables import LmdbTable, write_table
 
 WORDS = "a page of an ordinary length says about as much of itself as this and then a little more of it " * 2
 
@@ -35,18 +36,41 @@ def test_no_more_is_held_than_is_counted() -> None:
     for rows in found:
         kept = RankedList("https://site.example/", "bundle", light(rows))
         for k in (5, 30):
-            kept.answers[k] = Answer(kept.url1, recommendations(kept.rows.take(slice(0, k))), (), kept.bundle)
-            assert kept.answers[k].body
+            shown = recommendations(rows.take(slice(0, k)))
+            kept.answers[k] = Answer.of(kept.url1, shown, (), kept.bundle)
+            assert kept.answers[k].recommendations == shown
         lists.append(kept)
+    del shown
     gc.collect()
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     counted = sum(kept.size for kept in lists)
-    assert 0.4 * counted < held < 1.1 * counted
+    assert 0.8 * counted < held < 1.05 * counted
 
 
-def test_a_light_list_shows_what_the_heavy_one_does() -> None:
+def test_a_page_with_an_answer_takes_few_bytes() -> None:
+    rows = ranked(1)
+    kept = RankedList("https://site.example/", "bundle", light(rows))
+    kept.answers[5] = Answer.of(kept.url1, recommendations(rows.take(slice(0, 5))), (), kept.bundle)
+    assert kept.size < 5_000
+
+
+def test_a_light_list_shows_what_the_heavy_one_does(tmp_path: Path) -> None:
     rows = ranked(7)
-    assert recommendations(light(rows)) == recommendations(rows)
-    assert {"left", "near", "row"}.isdisjoint(light(rows).columns)
-    assert orjson.loads(light(rows)["text"][3])[0] == "https://site.example/7/3"
+    write_table(tmp_path / "pages.lmdb", zip(rows.pages.tolist(), rows["row"], strict=True))
+    pages = LmdbTable(tmp_path / "pages.lmdb")
+    found = RankedList("", "", light(rows)).candidates(pages)
+    pages.close()
+    assert recommendations(found) == recommendations(rows)
+    assert {"left", "near"}.isdisjoint(found.columns)
+
+
+def test_a_page_that_the_bundle_does_not_hold_is_left_out(tmp_path: Path) -> None:
+    rows = ranked(7)
+    write_table(tmp_path / "pages.lmdb", [(3, rows["row"][3])])
+    pages = LmdbTable(tmp_path / "pages.lmdb")
+    found = RankedList("", "", light(rows)).candidates(pages)
+    none = RankedList("", "", light(rows.take(slice(0, 3)))).candidates(pages)
+    pages.close()
+    assert [page.url for page in recommendations(found)] == ["https://site.example/7/3"]
+    assert len(none) == 0
