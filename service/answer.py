@@ -19,7 +19,7 @@ MAX_K = 30
 DEFAULT_K = 5
 MAX_BATCH = 100
 RANK = "rank_"  # what the name of a path's rank column begins with
-_OBJECT = 120  # bytes that Python takes for an answer beside its JSON
+_OBJECT = 200  # bytes that Python takes for an answer beside its JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ class Answer:
     """
 
     body: bytes
+    tag: str  # what it goes by in caches: the same for the same pages of the same bundle
     degraded: tuple[str, ...]
-    explained: bool = False
+    explained: bool
 
     @classmethod
     def of(
@@ -91,7 +92,7 @@ class Answer:
         said: dict[str, Any] = {"url1": url1, "recommendations": shown, "degraded": degraded, "bundle": bundle}
         said |= {} if explain is None else {"explain": explain}
         body = bytes(memoryview(orjson.dumps(said)))  # orjson's own has up to as much unused room behind it
-        return cls(body, degraded, explain is not None)
+        return cls(body, xxhash.xxh3_128_hexdigest(body), degraded, explain is not None)
 
     def read(self) -> Contents:
         """Return what the answer says."""
@@ -118,11 +119,6 @@ class Answer:
     def explain(self) -> dict[str, Any] | None:
         """The record of every stage, where it was asked for."""
         return self.read().explain
-
-    @property
-    def tag(self) -> str:
-        """What the answer goes by in caches: the same for the same pages of the same bundle."""
-        return xxhash.xxh3_128_hexdigest(self.body)
 
     def json(self, request_id: str, took_ms: float) -> bytes:
         """Return the whole JSON answer of one request; `request_id` is plain ASCII without quotes."""
