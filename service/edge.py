@@ -22,7 +22,6 @@ STARTED = "onward.started"
 _HEADER = b"x-request-id"
 _NO_STORE = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def request_id(offered: str | None) -> str:
@@ -85,14 +84,15 @@ class Edge:
 class BodyLimit:
     """Reads a body before the application does, so that one beyond `limit` bytes is refused with 413.
 
-    It counts what arrives: a chunked body has no length to trust. One that takes longer than `receipt_s` gets 408.
+    It counts what arrives, by any method: a chunked body has no length to trust, and GET may bring one too. A body that
+    takes longer than `receipt_s` gets 408.
     """
 
     def __init__(self, app: ASGIApp, limit: int, receipt_s: float, metrics: Metrics) -> None:
         self._app, self._limit, self._receipt_s, self._metrics = app, limit, receipt_s, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _METHODS_WITH_BODY:
+        if scope["type"] != "http":
             return await self._app(scope, receive, send)
         try:
             async with asyncio.timeout(self._receipt_s):

@@ -30,8 +30,8 @@ _COUNTS = page_row.COUNTS | coclick_row.COUNTS
 async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
     """Return milliseconds a stage, what was dropped and why, and every stage's candidates with their columns.
 
-    URLs are read from the `pages` table; a page that it does not give has the URL null. Counts below 5 are null, and of
-    a stage with more than 300 candidates the best are shown.
+    URLs are read from the `pages` table; a page that it does not give has the URL null. Counts below 5 are null, and so
+    are rates that such may stand behind. Of a stage with more than 300 candidates the best are shown.
     """
     stages = {name: candidates.take(slice(0, _MOST)) for name, candidates in trace.stages.items()}
     dropped = dict(islice(trace.dropped.items(), _MOST))
@@ -82,7 +82,9 @@ def _columns(name: str, column: Column) -> dict[str, list[Any]]:
 
 
 def _told(name: str, column: NDArray[Any]) -> list[Any]:
-    """Return the values of a column, without counts of too few readers."""
+    """Return the values of a column, without what too few readers did."""
+    if name in coclick_row.RATES:
+        return [None] * len(column)
     values = _values(name, column)
     return values if name not in _COUNTS else [None if value is None or value < _FEW else value for value in values]
 

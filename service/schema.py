@@ -100,7 +100,7 @@ class StageCandidate(BaseModel):
 
 
 class StageRecord(BaseModel):
-    """What one stage left, best first, and how many more it had; counts below 5 are null."""
+    """What one stage left, best first, and how many more it had; counts below 5, and rates of readers, are null."""
 
     stage: str
     candidates: list[StageCandidate]

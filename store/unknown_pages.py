@@ -82,8 +82,12 @@ class SqliteUnknownPages:
 
     def _open(self) -> sqlite3.Connection:
         file = sqlite3.connect(self._path, timeout=5.0)
-        file.execute("PRAGMA journal_mode = WAL")
-        file.execute("CREATE TABLE IF NOT EXISTS pages (page BLOB PRIMARY KEY, words BLOB) WITHOUT ROWID")
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+            file.execute("CREATE TABLE IF NOT EXISTS pages (page BLOB PRIMARY KEY, words BLOB) WITHOUT ROWID")
+        except sqlite3.Error as error:
+            file.close()
+            raise sqlite3.DatabaseError(f"{self._path}: {error}: mend it or move it away") from error
         return file
 
 
@@ -141,8 +145,8 @@ def _read(rows: Sequence[tuple[bytes, bytes]]) -> dict[int, UnknownPage]:
     for key, words in rows:
         try:
             page, told = int.from_bytes(key, "big"), orjson.loads(words)
-            if len(key) == 8 and all(isinstance(part, str) for part in told):
+            if len(key) == 8 and isinstance(told, list) and all(isinstance(part, str) for part in told):
                 pages[page] = UnknownPage(*told)
-        except (orjson.JSONDecodeError, TypeError):  # no JSON, no list, or one of another length
+        except (orjson.JSONDecodeError, TypeError):  # no JSON, or a list of another length
             continue
     return pages

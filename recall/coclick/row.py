@@ -36,7 +36,9 @@ NEIGHBOUR = np.dtype(
 FIELDS = tuple(name for name in NEIGHBOUR.names or () if name != "page")
 #: Fields that count what readers did, also where they weigh it.
 COUNTS = frozenset(name for name in FIELDS if NEIGHBOUR[name].kind == "u") | {"near", "near_back"}
-_RATES = tuple(name for name in FIELDS if NEIGHBOUR[name].kind == "f")
+#: Fields made of counts, of other pages' too: one reader's step may be told from them.
+RATES = frozenset(FIELDS) - COUNTS
+_WEIGHED = tuple(name for name in FIELDS if NEIGHBOUR[name].kind == "f")
 
 
 def read(row: bytes) -> NDArray[np.void]:
@@ -49,7 +51,7 @@ def is_row(page: int, row: bytes) -> bool:
     if len(row) % NEIGHBOUR.itemsize or not row:
         return False
     neighbours = read(row)
-    rates = np.stack([neighbours[name].astype(np.float32) for name in _RATES])
+    rates = np.stack([neighbours[name].astype(np.float32) for name in _WEIGHED])
     in_order = np.all(neighbours["affinity"][1:] <= neighbours["affinity"][:-1])
     each_once = len(np.unique(neighbours["page"])) == len(neighbours)
     return bool(np.isfinite(rates).all() and (rates >= 0).all() and in_order and each_once)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 
 
 def one_line(error: Exception) -> str | None:
@@ -18,7 +19,7 @@ def one_line(error: Exception) -> str | None:
     from store.room import DiskFullError
 
     mendable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
-    if isinstance(error, mendable):
+    if isinstance(error, mendable | sqlite3.Error):
         return f"onward: {error}"
     if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"

@@ -269,6 +269,12 @@ async def test_a_body_too_large_is_a_413(client, chunked) -> None:
     problem(response, 413)
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_body_that_nobody_reads_has_the_limit_too(client, method) -> None:
+    response = await client.request(method, "/recommend", params={"url1": URL1}, content=b" " * 300 * 1024)
+    problem(response, 413)
+
+
 async def test_a_body_below_the_limit_is_read_in_chunks(client) -> None:
     async def chunks():
         for byte in orjson.dumps({"url1": URL1}):

@@ -270,6 +270,16 @@ async def test_explain_shows_the_best_of_many_candidates_and_how_many_more_there
     assert [entry["columns"]["next_all"] for entry in stage["candidates"][:7]] == [None] * 5 + [5, 6]
 
 
+async def test_explain_hides_rates_behind_which_one_reader_may_stand() -> None:
+    columns = {
+        name: np.full(3, 0.25, np.float32) for name in ("borrowed_next", "spread_shown", "affinity", "cf_cosine")
+    }
+    trace = Trace(explain=True, stages={"merge": Candidates(np.arange(3, dtype=np.uint64), columns)})
+    (stage,) = (await explain(trace, Nothing()))["stages"]
+    told = {"borrowed_next": None, "spread_shown": None, "affinity": None, "cf_cosine": 0.25}
+    assert [entry["columns"] for entry in stage["candidates"]] == [told] * 3
+
+
 class Nothing:
     """A table without rows."""
 

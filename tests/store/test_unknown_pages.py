@@ -53,6 +53,8 @@ def test_what_others_wrote_in_its_place_is_passed_over(pages: UnknownPages) -> N
         (b"eight bz", b"[1, 2, 3, 4]"),
         (b"short", b"{}"),
         (b"eight bx", b'["a","b","c","d","e"]'),
+        (b"eight bw", b'"abc"'),
+        (b"eight bv", b'{"https://a.example/": 1}'),
     ]
     if isinstance(pages, SqliteUnknownPages):
         with closing(sqlite3.connect(pages._path)) as file, file:
@@ -79,3 +81,12 @@ def test_what_is_taken_makes_room(pages: UnknownPages) -> None:
 def test_nothing_waits_where_no_file_is(tmp_path: Path) -> None:
     assert SqliteUnknownPages(tmp_path / "unknown.sqlite").waiting() == {}
     assert not (tmp_path / "unknown.sqlite").exists()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "unknown.sqlite"
+    path.write_bytes(b"garbage" * 1000)
+    with pytest.raises(
+        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: mend it or move it away"
+    ):
+        SqliteUnknownPages(path).waiting()
