@@ -159,7 +159,7 @@ class Swaps:
         for url, answer in answers.items():
             if lacking := answer.broken():  # what is late or busy is the load's doing
                 message = f"the answer to its warm-up page {url} lacks {', '.join(lacking)}"
-                raise Refused("warmup", f"bundle {bundle.name}: {message}; with Redis, `onward push` it first")
+                raise Refused("warmup", f"bundle {bundle.name}: {message}")
 
     def _note(self, refusal: Refusal) -> None:
         self._trials.forget(refusal.bundle)
