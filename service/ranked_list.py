@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cascade.run import UNKNOWN_PAGE
+from cascade.run import POPULAR, UNKNOWN_PAGE
 from cascade.types import Candidates, Column
 from service.answer import RANK, TEXT, Answer, with_text
 from store.page_row import FACTS, parse_text
@@ -24,7 +24,7 @@ _COLUMNS = {
 _ARRAY, _TEXT, _LIST = 120, 41, 1_500  # bytes that Python takes for an array, a text and the rest of a list
 
 #: Flags of an answer that will be the same when it is asked again: nothing failed, and nothing was late.
-_SETTLED = {UNKNOWN_PAGE, "fallback:popular"}
+_SETTLED = {UNKNOWN_PAGE, POPULAR}
 
 
 @dataclass(slots=True, eq=False)
