@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,11 +21,15 @@ from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigg
 #: The reason of an answer for a page that is in no table.
 UNKNOWN_PAGE = "unknown_page"
 
+#: The reason of an answer that holds pages for their popularity alone.
+POPULAR = "fallback:popular"
+
 #: Popular pages are added to a shorter list where the page is unknown: as many as a caller may ask for.
 ENOUGH = 30
 
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
+_RANK = "rank_"  # what the name of a path's rank column begins with
 
 
 class Merge(Protocol):
@@ -73,6 +77,7 @@ class Cascade:
         """Return the whole ranked list, from which `choose` answers any k, exclusions and λ; sets `trace.cut`."""
         query, candidates = await self.candidates(query, deadline, trace)
         if len(candidates) == 0:
+            trace.degrade(POPULAR)
             return await self._popular(query, deadline, trace)
         ranking = Ranking(self.native, query, deadline, trace)
         ranked = await self._rank(ranking, candidates)
@@ -89,6 +94,8 @@ class Cascade:
             chosen = self.select(query, self._weighed(query, welcome), k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
+        if np.any(chosen.columns.get(f"{_RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
+            trace.degrade(POPULAR)
         return chosen
 
     def _weighed(self, query: Query, ranked: Candidates) -> Candidates:
@@ -112,7 +119,6 @@ class Cascade:
 
     async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         """Return popular pages, most popular first: ranking knows nothing of a page that recall knows nothing of."""
-        trace.degrade("fallback:popular")
         found = await self._recall_one(self.fallback, query, deadline, trace)
         merged = self.merge({self.fallback.path.name: found})
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
@@ -120,7 +126,9 @@ class Cascade:
     async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
         """Return the ranked pages and popular ones below, so that a few of its own never make an answer shorter."""
         popular = await self._popular(query, deadline, trace)
-        return below(ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
+        parts = (ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
+        ranks = {name for part in parts for name in part.columns if name.startswith(_RANK)}
+        return below(*(_with_ranks(part, ranks) for part in parts))
 
     async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger:
         timeout_s = deadline.within(self.read_timeout_s)
@@ -174,7 +182,7 @@ class Cascade:
             return ranked
         trace = ranking.trace
         if stages == 0:
-            stored = f"rank_{self.stored}"
+            stored = f"{_RANK}{self.stored}"
             trace.degrade(f"fallback:{self.stored if stored in ranked.columns else 'recall'}")
             return by_place(_in_order_of(ranked, stored))
         trace.degrade(f"fallback:{self.stages[stages - 1].name}")
@@ -188,6 +196,12 @@ def without(ranked: Candidates, pages: frozenset[int]) -> Candidates:
     return ranked.take(~np.isin(ranked.pages, np.fromiter(pages, np.uint64, len(pages))))
 
 
+def _with_ranks(candidates: Candidates, ranks: Iterable[str]) -> Candidates:
+    """Return the rows with all these columns; a path that did not run for them found none of them."""
+    absent = np.full(len(candidates), NOT_RECALLED)
+    return candidates.with_columns({name: absent for name in ranks if name not in candidates.columns})
+
+
 def _in_order_of(candidates: Candidates, rank: str) -> Candidates:
     """Return the candidates with those of one path first, in its order; all others, and all without it, as they are."""
     return candidates.take(np.argsort(candidates[rank], kind="stable")) if rank in candidates.columns else candidates
@@ -195,7 +209,7 @@ def _in_order_of(candidates: Candidates, rank: str) -> Candidates:
 
 def _by_recall_rank(candidates: Candidates) -> Candidates:
     """Return the candidates in the order of their best rank in any path: the answer when no stage can rank."""
-    ranks = [column for name, column in candidates.columns.items() if name.startswith("rank_")]
+    ranks = [column for name, column in candidates.columns.items() if name.startswith(_RANK)]
     best = np.min(ranks, axis=0) if ranks else np.zeros(len(candidates), np.uint16)
     scored = candidates.with_columns({"score": -best.astype(np.float32)})
     return scored.take(np.argsort(best, kind="stable"))

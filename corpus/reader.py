@@ -15,9 +15,10 @@ from corpus.identity import merge_spellings, number_urls, settle
 from corpus.input_files import Found, Parts, look, named_tables
 from corpus.page_facts import PAGES, describe
 from corpus.report import Report
-from corpus.scan import Source, quoted
+from corpus.scan import Source
 from corpus.schema import TABLES, InputError
 from corpus.sources import Opened, inspect, loaded, unreadable
+from corpus.sql import quoted
 from corpus.staging import reject_repeats, stage, stage_nothing
 from corpus.stray_times import reject_strays
 from corpus.tally import collisions, tally, write_rejected

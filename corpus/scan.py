@@ -15,6 +15,7 @@ from corpus.casting import filled
 from corpus.formats import Format, Kind, part_format
 from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.schema import Table
+from corpus.sql import quoted, quoted_name
 from corpus.text_lines import LONGEST_ROW
 
 PART = 1 << 40  # an ordinal is part * PART + row; negative for a line that is no row
@@ -126,13 +127,3 @@ def scan(part: Part, options: str = ", ignore_errors = true") -> str:
     names = ", ".join(f"{quoted(field.sql)}: 'VARCHAR'" for field in part.fields)
     row = f"header = true, columns = {{{names}}}, delim = {quoted(part.delimiter)}, quote = '\"', escape = '\"'"
     return f"read_csv({file}, {row}, {form})"
-
-
-def quoted(text: str) -> str:
-    """Return an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted_name(text: str) -> str:
-    """Return an SQL name."""
-    return '"' + text.replace('"', '""') + '"'

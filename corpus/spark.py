@@ -19,8 +19,8 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from corpus.scan import quoted, quoted_name
 from corpus.schema import InputError
+from corpus.sql import quoted, quoted_name
 
 _PAGE_IDS = frozenset({"page", "page1", "page2", "neighbour"})
 _MIDDLE = 1 << 63  # taken from a PageId: int64 then, in the same order

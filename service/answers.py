@@ -122,7 +122,7 @@ class Answers:
         for reason in trace.degraded:
             self._metrics.degraded.labels(reason).inc()
         self._metrics.count_shown(shown)
-        return Answer.of(ranked.url1, shown, (*ranked.degraded, *trace.degraded), ranked.bundle)
+        return Answer.of(ranked.url1, shown, tuple(dict.fromkeys((*ranked.degraded, *trace.degraded))), ranked.bundle)
 
 
 def _has_more(question: _Question, ranked: RankedList, answer: Answer) -> bool:

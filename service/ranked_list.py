@@ -11,7 +11,7 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cascade.run import UNKNOWN_PAGE
+from cascade.run import POPULAR, UNKNOWN_PAGE
 from cascade.types import Candidates
 from service.answer import RANK, Answer
 from store.page_row import read_facts
@@ -22,7 +22,7 @@ _FACTS = ("host", "address", "fingerprint")  # that selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
 #: Flags of an answer that will be the same when it is asked again: nothing failed, and nothing was late.
-_SETTLED = {UNKNOWN_PAGE, "fallback:popular"}
+_SETTLED = {UNKNOWN_PAGE, POPULAR}
 
 
 @dataclass(slots=True, eq=False)

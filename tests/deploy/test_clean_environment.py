@@ -30,7 +30,8 @@ def test_the_image_serves_http_and_grpc(clean, tiny, tmp_path) -> None:
     with gateway(
         tmp_path / "bundles", program=("env", "-u", "PYTHONPATH", str(clean.onward)), module=("serve",)
     ) as running:
-        answer = httpx.get(f"{running.http}/recommend", params={"url1": url, "budget_ms": 5000}).raise_for_status()
+        asked = {"url1": url, "budget_ms": 5000}
+        answer = httpx.post(f"{running.http}/recommend", json=asked).raise_for_status()
         assert len(answer.json()["recommendations"]) == 5
         with grpc.insecure_channel(running.grpc) as channel:
             response = RecommenderStub(channel).Recommend(pb.RecommendRequest(url1=url, budget_ms=5000), timeout=10)

@@ -152,7 +152,7 @@ async def test_headers_below_the_limit_pass_in_any_cut(make, served) -> None:
 
 
 async def test_a_large_body_in_one_piece_is_no_large_head(make, served) -> None:
-    body = orjson.dumps({"url1": URL1, "exclude": ["a" * 100] * 400})
+    body = orjson.dumps({"url1": URL1, "exclude": [f"https://a.example/{'a' * 80}"] * 400})
     head = b"POST /recommend HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     async with served(make().gateway) as server, connected(server) as (reader, writer):
         for _ in range(20):

@@ -1,0 +1,13 @@
+"""Writes text and names as SQL."""
+
+from __future__ import annotations
+
+
+def quoted(text: str) -> str:
+    """Return an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_name(text: str) -> str:
+    """Return an SQL name."""
+    return '"' + text.replace('"', '""') + '"'
