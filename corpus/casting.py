@@ -71,20 +71,21 @@ def value(column: Column, found: str, unit: str | None = None) -> str:
             return text
 
 
-def blank(column: Column, found: str) -> str:
-    """Return SQL that is true where a row leaves the column empty; NaN is an empty number."""
-    name = f'"{column.name}"'
-    if found in ("FLOAT", "DOUBLE"):
-        return f"coalesce(isnan({name}), true)"
-    return f"{name} IS NULL"
+def blank(column: Column) -> str:
+    """Return SQL that is true where a row leaves the column empty."""
+    return f'"{column.name}" IS NULL'
 
 
 def filled(column: Column, found: str, name: str) -> str:
     """Return SQL for a column as it is in the file: text without white space around, NULL where it says there is none.
 
+    NaN is an empty number.
+
     The other functions here are for columns that have gone through this one: that it is done once is what makes
     reading fast.
     """
+    if found in ("FLOAT", "DOUBLE"):
+        return f"CASE WHEN NOT isnan({name}) THEN {name} END"
     if found not in _TEXT_TYPES:
         return name
     text = f"nullif(trim({name}::VARCHAR, {_SPACE}), '')"
