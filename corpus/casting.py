@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from corpus.schema import Column, Kind, Table
@@ -103,10 +104,15 @@ def _nothing(column: Column) -> str | None:
     if column.verbatim:
         return None
     if column.kind is Kind.ID:  # short ids may be spelt as any of the others
-        return f"{{}} IN ({_listed(_NO_ID)})"
+        return _one_of(_NO_ID, "")
     if column.name == "language":  # `na` is Nauru's tag, `NA` none
-        return f"({{0}} <> 'na' AND lower({{0}}) IN ({_listed(_NO_VALUE)}))"
-    return f"lower({{}}) IN ({_listed(_NO_VALUE)})"
+        return f"({{0}} <> 'na' AND {_one_of(_NO_VALUE, '(?i)')})"
+    return _one_of(_NO_VALUE, "(?i)")
+
+
+def _one_of(words: Iterable[str], flags: str) -> str:
+    # Not IN, of which DuckDB makes a join: it takes three times as long.
+    return f"regexp_full_match({{0}}, '{flags}(?:{'|'.join(map(re.escape, words))})')"
 
 
 def _listed(texts: Iterable[str]) -> str:

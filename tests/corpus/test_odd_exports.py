@@ -242,6 +242,29 @@ def test_a_damaged_text_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 NOTHING = ["\\N", "NULL", "null", "NA", "None", "NaN", "nan", "nil", "n/a", "empty", "-", " "]
 
 
+def test_half_a_character_loses_no_row(tmp_path: Path) -> None:
+    cut = json.dumps("\U0001f600")[:7]
+    rows = [f'{{"url": "{URLS[0]}", "title": "whole", "snippet": ""}}']
+    rows += [f'{{"url": "{url}", "title": {cut} cut", "snippet": "\\ud83d\\ude00"}}' for url in URLS[1:]]
+    clicks = {"clicks.jsonl": JSON}
+    (tmp_path / "data").mkdir()
+    for name, content in {"pages.jsonl": "\n".join(rows), **clicks}.items():
+        (tmp_path / "data" / name).write_text(content)
+    assert read(tmp_path / "data", tmp_path / "out").tables["pages"].kept == 5
+    titles = {(row["title"], row["snippet"]) for row in table(tmp_path, "pages")}
+    assert titles == {("whole", ""), ("\ufffd cut", "\U0001f600")}
+
+
+def test_ids_may_be_decimals(tmp_path: Path) -> None:
+    ids = pa.array([1, 1, 2], pa.decimal128(38, 0))
+    (tmp_path / "data").mkdir()
+    pq.write_table(
+        pa.table({"session": ids, "url": URLS[:3], "time": [NINE] * 3}), tmp_path / "data" / "clicks.parquet"
+    )
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 3
+    assert len({row["session"] for row in table(tmp_path, "clicks")}) == 2
+
+
 def test_nothing_in_an_optional_column_is_nothing(tmp_path: Path) -> None:
     clicks = "session,url,time,dwell_s\n" + "".join(f"s,{URLS[0]},{NINE.isoformat()},{n}\n" for n in NOTHING)
     pages = "url,title,snippet,language,published\n" + "".join(
