@@ -17,7 +17,7 @@ _NO_VALUE = (
     "(none)", "(not set)", "-", "--", "0000-00-00", "0000-00-00 00:00:00",
 )  # fmt: skip
 _NO_ID = (r"\N", "NULL", "null", "None", "NaN", "nan", "<NA>", "undefined")
-_TRUE, _FALSE = ("true", "t", "yes", "1", "1.0"), ("false", "f", "no", "0", "0.0")
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
 #: SQL type of each kind after reading.
 SQL_TYPES = {
