@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from corpus.schema import Column, Kind, Table
@@ -16,7 +17,7 @@ _NO_VALUE = (
     "(none)", "(not set)", "-", "--", "0000-00-00", "0000-00-00 00:00:00",
 )  # fmt: skip
 _NO_ID = (r"\N", "NULL", "null", "None", "NaN", "nan", "<NA>", "undefined")
-_TRUE, _FALSE = ("true", "t", "yes", "1", "1.0"), ("false", "f", "no", "0", "0.0")
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
 #: SQL type of each kind after reading.
 SQL_TYPES = {
@@ -71,20 +72,21 @@ def value(column: Column, found: str, unit: str | None = None) -> str:
             return text
 
 
-def blank(column: Column, found: str) -> str:
-    """Return SQL that is true where a row leaves the column empty; NaN is an empty number."""
-    name = f'"{column.name}"'
-    if found in ("FLOAT", "DOUBLE"):
-        return f"coalesce(isnan({name}), true)"
-    return f"{name} IS NULL"
+def blank(column: Column) -> str:
+    """Return SQL that is true where a row leaves the column empty."""
+    return f'"{column.name}" IS NULL'
 
 
 def filled(column: Column, found: str, name: str) -> str:
     """Return SQL for a column as it is in the file: text without white space around, NULL where it says there is none.
 
+    NaN is an empty number.
+
     The other functions here are for columns that have gone through this one: that it is done once is what makes
     reading fast.
     """
+    if found in ("FLOAT", "DOUBLE"):
+        return f"CASE WHEN NOT isnan({name}) THEN {name} END"
     if found not in _TEXT_TYPES:
         return name
     text = f"nullif(trim({name}::VARCHAR, {_SPACE}), '')"
@@ -102,10 +104,15 @@ def _nothing(column: Column) -> str | None:
     if column.verbatim:
         return None
     if column.kind is Kind.ID:  # short ids may be spelt as any of the others
-        return f"{{}} IN ({_listed(_NO_ID)})"
+        return _one_of(_NO_ID, "")
     if column.name == "language":  # `na` is Nauru's tag, `NA` none
-        return f"({{0}} <> 'na' AND lower({{0}}) IN ({_listed(_NO_VALUE)}))"
-    return f"lower({{}}) IN ({_listed(_NO_VALUE)})"
+        return f"({{0}} <> 'na' AND {_one_of(_NO_VALUE, '(?i)')})"
+    return _one_of(_NO_VALUE, "(?i)")
+
+
+def _one_of(words: Iterable[str], flags: str) -> str:
+    # Not IN, of which DuckDB makes a join: it takes three times as long.
+    return f"regexp_full_match({{0}}, '{flags}(?:{'|'.join(map(re.escape, words))})')"
 
 
 def _listed(texts: Iterable[str]) -> str:

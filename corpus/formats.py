@@ -34,6 +34,7 @@ _KINDS = {
     ".parq": Kind.PARQUET,
 }
 _PACKINGS = {".gz": Packing.GZIP, ".zst": Packing.ZSTD, ".bz2": Packing.BZ2}
+_CODECS = frozenset({".snappy", ".gz", ".gzip", ".zst", ".zstd", ".lz4", ".brotli"})  # `clicks.snappy.parquet`: inside
 
 #: For error messages.
 ENDINGS = f"{' '.join(_KINDS)}, text files also {' '.join(_PACKINGS)}"
@@ -53,14 +54,20 @@ def format_of(path: Path) -> Format | None:
 
 
 def split(path: Path) -> tuple[str, Format | None]:
-    """Return a name's stem and its format: `clicks.csv.gz` is `clicks`, a CSV file in gzip."""
+    """Return a name's stem and its format: `clicks.csv.gz` is `clicks`, a CSV file in gzip.
+
+    A Parquet file may name the codec that it holds: `clicks.snappy.parquet` is `clicks`.
+    """
     stem, packing = Path(path.name), Packing.NONE
     if stem.suffix.lower() in _PACKINGS:
         packing, stem = _PACKINGS[stem.suffix.lower()], stem.with_suffix("")
     kind = _KINDS.get(stem.suffix.lower())
     if kind is None or (kind is Kind.PARQUET and packing is not Packing.NONE):
         return path.name.partition(".")[0], None
-    return stem.stem, Format(kind, packing)
+    stem = stem.with_suffix("")
+    if kind is Kind.PARQUET and stem.suffix.lower() in _CODECS:
+        stem = stem.with_suffix("")
+    return stem.name, Format(kind, packing)
 
 
 def part_format(path: Path) -> Format:

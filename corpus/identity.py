@@ -64,11 +64,13 @@ def _canonical(url: str, rules: UrlRules) -> str | None:
 def merge_spellings(connection: duckdb.DuckDBPyConnection) -> None:
     """Leave out rows of `pages` that name a page again under another spelling: one address, one title, one snippet.
 
-    The first row stays. Pages of one address that differ in their words are pages of their own.
+    The first row stays. Where two pages of one address differ in their words, each is a page of its own: an address
+    of several pages names none of them.
     """
-    same = "PARTITION BY url_address, title, coalesce(snippet, '') ORDER BY ordinal"
-    ranked = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM kept_pages"
-    rows = f"SELECT ordinal, '{RESPELT}', 'url' FROM ({ranked}) WHERE nth > 1"
+    words = "count(DISTINCT {'title': title, 'snippet': coalesce(snippet, '')}) OVER (PARTITION BY url_address)"
+    nth = "row_number() OVER (PARTITION BY url_address ORDER BY ordinal)"
+    ranked = f"SELECT ordinal, {nth} AS nth, {words} AS words FROM kept_pages"
+    rows = f"SELECT ordinal, '{RESPELT}', 'url' FROM ({ranked}) WHERE nth > 1 AND words = 1"
     connection.execute(f"CREATE TEMP TABLE respelt_pages AS {rows}")  # first: the view reads what is written to
     connection.execute("INSERT INTO wrong_pages FROM respelt_pages")
 

@@ -16,7 +16,8 @@ from corpus.schema import TABLES, InputError
 Parts = tuple[Path, ...]
 
 _NAMES = {name: table.name for table in TABLES for name in (table.name, table.name.removesuffix("s"))}
-_PART = re.compile(r"(?P<name>[a-z]+?)(?:[-_. ]?part)?(?:[-_.]?\d+)*")
+# Numbers, dates and hours: `clicks-00001-of-00010`, `clicks_2026-05-01`, `clicks_20260501T090000Z`.
+_PART = re.compile(r"(?P<name>[a-z]+?)(?:[-_. ]?part)?(?:(?:[-_.t]|[-_]of[-_])?\d+)*z?")
 _LINES = 20  # files that are named one by one
 
 
@@ -52,6 +53,7 @@ def look(data: Path) -> Found:
             passed_over.append(_why_not(entry, table))
         else:
             candidates[table].append(entry)
+            passed_over += _not_parts(entry)
     tables = {table.name: _only(data, candidates[table.name]) for table in TABLES if candidates[table.name]}
     if "pages" not in tables:
         hint = f" ({'; '.join(passed_over[:3])})" if passed_over else ""
@@ -77,11 +79,23 @@ def parts_in(directory: Path) -> Parts:
 
     In `clicks.csv/` they may go without an ending. Raises InputError when they are of several kinds.
     """
-    files = [path for path in sorted(directory.rglob("*")) if path.is_file() and not _is_within_mark(path, directory)]
-    parts = [path for path in files if format_of(path) is not None]
-    if format_of(directory) is not None:
-        parts = [path for path in files if format_of(path) is not None or not path.suffix]
-    return _alike(directory, parts)
+    return _alike(directory, [path for path in _files_in(directory) if _is_part(path, directory)])
+
+
+def _files_in(directory: Path) -> list[Path]:
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return [path for path in files if not any(_is_mark(Path(name)) for name in path.relative_to(directory).parts)]
+
+
+def _is_part(path: Path, directory: Path) -> bool:
+    return format_of(path) is not None or (format_of(directory) is not None and not path.suffix)
+
+
+def _not_parts(entry: Path) -> Iterator[str]:
+    """Yield a line for each file in a table's directory that is no part of it."""
+    for path in _files_in(entry) if entry.is_dir() else ():
+        if not _is_part(path, entry):
+            yield f"{path.relative_to(entry.parent)} is not read, its ending is unknown: {ENDINGS} are read"
 
 
 def _table_of(entry: Path) -> str | None:
@@ -130,8 +144,8 @@ def _why_not(entry: Path, table: str | None) -> str:
         return f"{name} is not read: the tables are {', '.join(table.name for table in TABLES)}"
     if format_of(entry) is None and not entry.is_dir():
         return f"{name} is not read, its ending is unknown: if it holds {close}, write {close}.csv or {close}.parquet"
-    ending = "" if entry.is_dir() else "".join(entry.suffixes[-2:] if split(entry)[0] != entry.stem else entry.suffixes)
-    return f"{name} is not read: if it holds {close}, name it {close}{ending.lower()}{'/' if entry.is_dir() else ''}"
+    ending = "/" if entry.is_dir() else entry.name[len(split(entry)[0]) :].lower()
+    return f"{name} is not read: if it holds {close}, name it {close}{ending}"
 
 
 def _short(lines: Sequence[str]) -> tuple[str, ...]:
@@ -141,10 +155,6 @@ def _short(lines: Sequence[str]) -> tuple[str, ...]:
 
 def _is_mark(entry: Path) -> bool:
     return entry.name.startswith((".", "_")) or entry.name.lower().endswith(".crc")
-
-
-def _is_within_mark(path: Path, directory: Path) -> bool:
-    return any(_is_mark(Path(name)) for name in path.relative_to(directory).parts)
 
 
 def named_tables(files: Mapping[str, Path]) -> Iterator[tuple[str, Parts]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from corpus.page_facts import PAGES, describe
 from corpus.report import Report
 from corpus.scan import Source
 from corpus.schema import TABLES, InputError
-from corpus.sources import Opened, inspect, loaded, unreadable
+from corpus.sources import Opened, inspect, loaded, reading
 from corpus.sql import quoted
 from corpus.staging import reject_repeats, stage, stage_nothing
 from corpus.stray_times import reject_strays
@@ -97,7 +97,7 @@ def _stage(
         if table.name not in sources:
             stage_nothing(connection, table)
             continue
-        with _named(sources[table.name].path):
+        with reading(sources[table.name].path):
             stage(connection, sources[table.name], until)
         if table.name == "pages":
             reject_repeats(connection, table)
@@ -119,6 +119,8 @@ def _connect(working: Path, threads: int = 2, memory: str = "2GB") -> duckdb.Duc
         config={"threads": threads, "memory_limit": memory, "temp_directory": str(working)},
     )
     connection.execute("SET TimeZone = 'UTC'")  # of a time without a zone
+    # A Parquet file's least and greatest value leave NaN out; DuckDB concludes that there is none.
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
     return connection
 
 
@@ -127,15 +129,6 @@ def _opened(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Parts], w
         table.name: inspect(connection, table, files[table.name], working) for table in TABLES if table.name in files
     }
     return {name: loaded(connection, source, working) for name, source in sources.items()}
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Say which file could not be read."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise InputError(unreadable(path, error)) from error
 
 
 def _check_pages(report: Report, path: Path) -> None:

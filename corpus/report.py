@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from corpus.identity import RESPELT
 from corpus.visits import TOO_LONG
 
 #: Reasons by which nothing is lost that a reader of the log should miss.
-HARMLESS = ("duplicate", TOO_LONG)
+HARMLESS = ("duplicate", RESPELT, TOO_LONG)
 
 
 @dataclass(frozen=True, slots=True)

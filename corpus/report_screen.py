@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from corpus.casting import FUTURE
+from corpus.identity import RESPELT
 from corpus.report import Report, TableReport
 from corpus.schema import InputError
 from corpus.stray_times import REASON as STRAY
@@ -28,6 +29,7 @@ _HINTS = {
     "malformed row": "not as many fields as the header, an open quote, or not UTF-8: see the notes above",
     "missing required value": "a row without it says nothing; empty, NULL, NaN, None and the like are no value",
     "duplicate": "the first row of a page, and of a page in a list, is kept",
+    RESPELT: "the first row of an address stays, where all of them have the same words",
     TOO_LONG: "robots, not readers: sessions.longest sets how many pages of a visit count",
 }
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from corpus.schema import Table
 from corpus.sql import quoted, quoted_name
 from corpus.text_lines import LONGEST_ROW
 
+NO_TYPE = '"NULL"'  # of a Parquet column in which nothing was ever written
 PART = 1 << 40  # an ordinal is part * PART + row; negative for a line that is no row
 
 
@@ -42,6 +43,7 @@ class Part:
     delimiter: str = ","
     header_line: int = 1
     layout: str = ""  # of JSON
+    empty: bool = False  # not even a header
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -50,14 +52,17 @@ class Part:
         separator = "" if self.delimiter == usual else f"its separator is {SEPARATORS[self.delimiter]}"
         return tuple(filter(None, (self.text.note if self.text else "", separator)))
 
-    def columns(self, table: Table, names: Iterable[str]) -> Iterator[str]:
-        """Yield SQL for these columns of the table in a scan of this file, NULL for those that it has not."""
+    def columns(self, table: Table, found: Mapping[str, str]) -> Iterator[str]:
+        """Yield SQL for these columns of the table in a scan of this file, NULL for those that it has not.
+
+        `found` has the type of each in all files; what is text in one becomes text in all.
+        """
         kinds = {column.name: column for column in table.columns}
-        for name in names:
-            value = "NULL"
-            if name in self.spelling:
-                value = filled(kinds[name], self.spelling[name].type.partition("(")[0], self._value(name))
-            yield f'{value} AS "{name}"'
+        for name, common in found.items():
+            value, cast = "NULL", "::VARCHAR" if common == "VARCHAR" else ""
+            if name in self.spelling and (type_ := self.spelling[name].type.partition("(")[0]) != NO_TYPE:
+                value, cast = filled(kinds[name], type_, self._value(name)), "" if type_ == common else cast
+            yield f'({value}){cast} AS "{name}"'
 
     def _value(self, column: str) -> str:
         if self.form.kind is not Kind.JSON:
@@ -102,12 +107,14 @@ def look(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: 
     if form.kind is Kind.CSV:
         header = csv_header(text, [column.name for column in table.columns])
         fields = [Field(f"c{i}", title, "VARCHAR") for i, title in enumerate(header.names)]
-        return Part(path, form, tuple(fields), {}, replace(text, head=""), header.delimiter, header.line)
+        short = replace(text, head="")
+        return Part(path, form, tuple(fields), {}, short, header.delimiter, header.line, empty=not fields)
     part = Part(path, form, (), {}, replace(text, head=""), layout=json_layout(text))
     rows = f"SELECT line FROM {scan(part)} WHERE json_valid(line) LIMIT {sample}"
     keys = f"SELECT DISTINCT unnest(json_keys(line)) FROM ({rows}) WHERE json_type(line) = 'OBJECT'"
     titles = [name for (name,) in sorted(connection.execute(keys).fetchall())]
-    return replace(part, fields=tuple(Field("line", title, "VARCHAR") for title in titles))
+    empty = not titles and not connection.execute(f"SELECT 1 FROM {scan(part)} LIMIT 1").fetchall()
+    return replace(part, fields=tuple(Field("line", title, "VARCHAR") for title in titles), empty=empty)
 
 
 def scan(part: Part, options: str = ", ignore_errors = true") -> str:

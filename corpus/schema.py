@@ -37,7 +37,7 @@ TYPES = MappingProxyType(
     {
         Kind.URL: _TEXT,
         Kind.TEXT: _TEXT,
-        Kind.ID: _TEXT | _INTEGERS | {"UUID"},
+        Kind.ID: _TEXT | _INTEGERS | {"UUID", "DECIMAL"},
         Kind.TIME: _TEXT | _NUMBERS | _TIMES,
         Kind.REAL: _TEXT | _NUMBERS,
         Kind.INTEGER: _TEXT | _NUMBERS,

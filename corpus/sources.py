@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ import duckdb
 from corpus.casting import BAD, blank, number_of, value
 from corpus.formats import Kind as FileKind
 from corpus.loading import as_table, csv_rows, load
-from corpus.scan import Field, Part, Source, look, scan
+from corpus.scan import NO_TYPE, Field, Part, Source, look, scan
 from corpus.schema import TYPES, Column, InputError, Kind, Table
 from corpus.times import UNITS, in_unit
 
@@ -43,29 +44,32 @@ def inspect(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence
     """
     parts = []
     for i, path in enumerate(files):
-        try:
-            part = look(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE)
-            part = _matched(table, part)
+        with reading(path):
+            parts.append(look(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE))
+    # A task without rows writes a part of nothing, not even of a header.
+    parts = [_matched(table, part) for part in [part for part in parts if not part.empty] or parts[:1]]
+    for part in parts:
+        with reading(part.path):
             _check_sample(connection, table, part)
-        except duckdb.Error as error:
-            raise InputError(unreadable(path, error)) from error
-        parts.append(part)
     return Source(table, files[0], tuple(parts), _types(parts), {})
 
 
 def loaded(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -> Opened:
     """Make the view of a source, and tell the unit of its times. Raises InputError."""
-    try:
+    with reading(source.path):
         broken = load(connection, source, working)
         source = replace(source, units=dict(_units(connection, source)))
-    except duckdb.Error as error:
-        raise InputError(unreadable(source.path, error)) from error
     return Opened(source, tuple(_notes(source, broken)))
 
 
-def unreadable(path: Path, error: duckdb.Error) -> str:
-    """Return the message for a file that DuckDB gave up on."""
-    return f"{path} could not be read: {str(error).splitlines()[0]}: write the file again"
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say which file DuckDB gave up on. Raises InputError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        message = f"{path} could not be read: {str(error).splitlines()[0]}: write the file again"
+        raise InputError(message) from error
 
 
 def _notes(source: Source, broken: Iterable[str]) -> Iterable[str]:
@@ -88,19 +92,18 @@ def _matched(table: Table, part: Part) -> Part:
     """Return the file with the place of each column of the table. Raises InputError for one missing or wrong."""
     spelling: dict[str, Field] = {}
     is_json = part.form.kind is FileKind.JSON
-    empty = is_json and not part.fields and part.path.stat().st_size == 0  # no rows, so no columns either
     for column in table.columns:
         named = sorted((f for f in part.fields if _plain(f) == column.name), key=lambda f: f.title != column.name)
-        if not named and column.required and not empty:
+        if not named and column.required and not (is_json and part.empty):
             raise InputError(
                 f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): "
                 f"add it; it holds {column.kind}"
             )
         if not named and is_json:
             named = [Field("line", column.name, "VARCHAR")]  # later rows may have what the first have not
-        if named and (column.required or named[0].type != '"NULL"'):
+        if named:
             spelling[column.name] = named[0]
-            if (found := named[0].type.partition("(")[0]) not in TYPES[column.kind]:
+            if (found := named[0].type.partition("(")[0]) not in TYPES[column.kind] | {NO_TYPE}:
                 raise InputError(
                     f"{part.path}: column {column.name!r} has type {found} "
                     f"(found: {_listed(part)}): write {column.kind}"
@@ -114,13 +117,14 @@ def _types(parts: Sequence[Part]) -> dict[str, str]:
     for part in parts:
         for column, field in part.spelling.items():
             found.setdefault(column, set()).add(field.type.partition("(")[0])
-    return {column: _common(types) for column, types in found.items()}
+    return {column: _common(types - {NO_TYPE}) for column, types in found.items()}
 
 
 def _common(types: set[str]) -> str:
     if len(types) == 1:
         return next(iter(types))
-    return "VARCHAR" if types & {"VARCHAR", "ENUM", "UUID"} else "DOUBLE" if "DOUBLE" in types else max(types)
+    of_time = {kind.startswith(("DATE", "TIMESTAMP")) for kind in types}
+    return "VARCHAR" if not types or types & {"VARCHAR", "ENUM", "UUID"} or len(of_time) > 1 else max(types)
 
 
 def _listed(part: Part) -> str:
@@ -134,11 +138,11 @@ def _check_sample(connection: duckdb.DuckDBPyConnection, table: Table, part: Par
     if not typed:
         return
     counts = ", ".join(
-        f"count(*) FILTER (NOT {blank(c, found[c.name])}), count({value(c, found[c.name])}), "
-        f'min("{c.name}"::VARCHAR) FILTER (NOT {blank(c, found[c.name])})'
+        f"count(*) FILTER (NOT {blank(c)}), count({value(c, found[c.name])}), "
+        f'min("{c.name}"::VARCHAR) FILTER (NOT {blank(c)})'
         for c in typed
     )
-    columns = ", ".join(part.columns(table, part.spelling))
+    columns = ", ".join(part.columns(table, found))
     [row] = connection.execute(
         f"SELECT {counts} FROM (SELECT {columns} FROM {_first_rows(connection, part)} LIMIT {_SAMPLE})"
     ).fetchall()
@@ -171,9 +175,8 @@ def _units(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterable[tu
 
 
 def _unit(connection: duckdb.DuckDBPyConnection, source: Source, column: Column) -> str:
-    found = source.found[column.name]
     counts = ", ".join(f"count(*) FILTER ({in_unit('number', unit)})" for unit in UNITS)
-    values = f"SELECT {number_of(column)} AS number, {blank(column, found)} AS empty FROM {source.view}"
+    values = f"SELECT {number_of(column)} AS number, {blank(column)} AS empty FROM {source.view}"
     [(filled, *row)] = connection.execute(f"SELECT count(*) FILTER (NOT empty), {counts} FROM ({values})").fetchall()
     (most, unit), (second, other) = sorted(zip(row, UNITS, strict=True), key=lambda pair: -pair[0])[:2]
     if most + second <= filled / 2:  # text, among which a lone number may be anything

@@ -56,8 +56,7 @@ def stage_nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 def _numbered(source: Source) -> str:
     """Return SQL for the source's rows with values cast, `<column>_blank`, and for URLs what `urls` has of them."""
     values = ", ".join(
-        f"{value(c, source.found[c.name], source.units.get(c.name))} AS {c.name}, "
-        f"{blank(c, source.found[c.name])} AS {c.name}_blank"
+        f"{value(c, source.found[c.name], source.units.get(c.name))} AS {c.name}, {blank(c)} AS {c.name}_blank"
         if c.name in source.found
         else f"NULL::{SQL_TYPES[c.kind]} AS {c.name}, true AS {c.name}_blank"
         for c in source.table.columns

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from corpus.formats import Kind, Packing
 from corpus.text_bytes import lines, opened
 
 LONGEST_ROW = 16 << 20  # bytes
+# Half of a character beyond the first 65,536, as cutting a text short leaves it: DuckDB's JSON has no such text.
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _MOST_LINES = 10_000  # of one row: a quote that is still open then was never meant to be one
 
 
@@ -62,7 +68,9 @@ def _is_plain(some: list[bytes], data: bytes, kind: Kind) -> bool:
     """Return whether DuckDB reads these lines as they stand: UTF-8, none too long, no line end of another kind."""
     if len(data) > LONGEST_ROW and max(map(len, some)) > LONGEST_ROW:
         return False
-    if data.count(b"\r") != sum(line.endswith(b"\r") for line in some) or (kind is Kind.JSON and b"\x01" in data):
+    if data.count(b"\r") != sum(line.endswith(b"\r") for line in some):
+        return False
+    if kind is Kind.JSON and (b"\x01" in data or (b"\\u" in data and _HALF.search(data))):
         return False
     try:
         data.decode()
@@ -75,7 +83,7 @@ def json_rows(path: Path, packing: Packing, newline: bytes) -> Iterator[str | Br
     """Yield the lines of a file that are text, and what the others hold; empty lines are passed over."""
     with opened(path, packing) as file:
         for number, line in enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1):
-            text = _text(number, line)
+            text = _text(number, _HALF.sub(rb"\\ufffd", line))
             if isinstance(text, Broken):
                 yield text
             elif text.strip():
@@ -154,6 +162,8 @@ class CsvRows:
         try:
             found = list(csv.reader(["\n".join(texts)], delimiter=self._delimiter, strict=True))
         except csv.Error as error:
+            if "new-line" in str(error):
+                return "has a line end of another kind inside"
             return _OPEN if "unexpected end" in str(error) else "has a quote in the wrong place"
         if len(found) != 1 or len(found[0]) != self._width:
             return f"has {len(found[0])} fields where the header has {self._width}"

@@ -18,6 +18,7 @@ _COMPACT = rf"^(\d{{4}})(\d{{2}})(\d{{2}})[T ]?(\d{{2}})(\d{{2}})(\d{{2}}(?:\.\d
 _NAMED = (  # as Matomo and web servers write them; without a zone they are UTC
     "%b %d, %Y %H:%M:%S", "%B %d, %Y %H:%M:%S", "%A, %B %d, %Y %H:%M:%S", "%A, %B %d, %Y", "%B %d, %Y", "%b %d, %Y",
     "%d %b %Y %H:%M:%S", "%d %B %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S",
+    "%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%d-%b-%Y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
     "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S",
 )  # fmt: skip
 

@@ -38,6 +38,9 @@ irclickid irgwc ir_adid ir_campaignid ir_partnerid cjevent cjdata awc awinaffid 
 ranmid ransiteid wickedid wickedsource vc_lpp ebisadid ceneo_spo oprtrack aff_sub* famad_xuid _zucks_suid tblci
 tbcid dicbo obclid outbrainclickid mkwid pcrid cmpid cmp_id ncid rtkcid asgtbndr aiad_clid x-clickref clickref
 
+bbeml oft_* sc_customer ss_email_id vgo_ee ck_subscriber_id ns_campaign ns_fee ns_linkname ns_mchannel ns_source zanpid
+soc_src soc_trk bd_vid qz_gdt hmci hmcu hmkw hmpl hmsr spm_id_from vd_source yadclid
+
 _branch_match_id _branch_referrer adj_adgroup adj_campaign adj_creative adj_label adj_t adjust_* gps_adid
 unicorn_click_id external_click_id af_ad af_adset af_click_lookback af_force_deeplink af_sub* af_xp mt_adset
 mt_campaign mt_click_id mt_creative mt_medium mt_network mt_sub*

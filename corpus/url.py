@@ -160,7 +160,7 @@ def site_named(entry: str) -> str:
         scheme = "http" if rest.endswith(":80") else "https"
     name = rest.removesuffix("/")
     try:
-        if not name or any(letter in name for letter in "/\\?#@* "):
+        if not name or any(letter in name for letter in "/\\?#@*,; "):
             raise InvalidURL("")
         return site(canonical(f"{scheme}://{name}/"))
     except InvalidURL:

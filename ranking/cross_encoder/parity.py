@@ -34,7 +34,7 @@ class Parity:
     float_difference: float  # largest absolute difference of any score
     int8_click: float  # Spearman rank correlation with float32; NaN where either says the same of all pairs
     int8_quality: float
-    click_noise: float = math.inf  # root mean square difference from float32, in deviations of the scores
+    click_noise: float = math.inf  # deviation of the difference from float32, in deviations of the scores
     quality_noise: float = math.inf
 
     def check(self, heads: Sequence[str] = HEADS) -> None:
@@ -72,5 +72,5 @@ def _correlation(exact: NDArray[np.float32], int8: NDArray[np.float32]) -> float
 
 
 def _noise(exact: NDArray[np.float32], int8: NDArray[np.float32]) -> float:
-    difference = np.sqrt(np.mean((exact - int8) ** 2, dtype=np.float64))
-    return float(difference / max(float(exact.std()), LEAST_DEVIATION))
+    """Return how far the scores differ; what all of them differ by changes no order, and is none."""
+    return float(np.std(exact - int8, dtype=np.float64) / max(float(exact.std()), LEAST_DEVIATION))

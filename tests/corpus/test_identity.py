@@ -89,8 +89,19 @@ def test_a_page_that_is_listed_again_under_another_spelling_with_the_same_words_
     report = read(tmp_path, tmp_path / "out").tables
     assert (report["pages"].read, report["pages"].kept) == (5, 2)
     assert report["pages"].rejected["another spelling"].count == 3
+    assert report["pages"].lost == 0
     assert (report["clicks"].kept, report["clicks"].respelt) == (5, 3)
     assert clicked(tmp_path) == [page_id(A), page_id(A), page_id(B), page_id(A), page_id(A)]
+
+
+def test_no_listed_page_is_lost_to_one_of_the_same_words_beside_a_third(tmp_path: Path) -> None:
+    urls = ["http://example.org/a", "https://example.org/a", "https://www.example.org/a"]
+    rows = zip(urls, ("Fox", "Fox", "Fox"), ("red", "grey", "red"), strict=True)
+    table(tmp_path / "pages.csv", "url title snippet", rows)
+    table(tmp_path / "clicks.csv", "session url time", [(n, url, 1_760_000_000 + n) for n, url in enumerate(urls)])
+    report = read(tmp_path, tmp_path / "out")
+    assert (report.tables["pages"].kept, report.tables["clicks"].kept) == (3, 3)
+    assert clicked(tmp_path) == [page_id(url) for url in urls]
 
 
 def test_a_click_on_another_spelling_of_the_same_page_is_a_reload(tmp_path: Path) -> None:

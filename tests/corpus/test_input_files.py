@@ -22,7 +22,8 @@ def directory(tmp_path: Path, *names: str) -> Path:
         "clicks.csv", "clicks.tsv", "clicks.json", "clicks.jsonl", "clicks.ndjson", "clicks.parquet", "clicks.parq",
         "clicks.csv.gz", "clicks.ndjson.zst", "clicks.tsv.bz2", "Clicks.csv", "CLICKS.CSV.GZ", "click.csv",
         "Click.Json", "clicks-000.parquet", "clicks_0001.csv", "clicks-2026-05-01.csv", "clicks_0_0_0.csv.gz",
-        "clicks-part-00001.csv", "clicks.parquet/part-0000.parquet",
+        "clicks-part-00001.csv", "clicks.parquet/part-0000.parquet", "clicks.snappy.parquet", "clicks-0.zstd.parquet",
+        "clicks-00001-of-00010.csv", "clicks_2026-05-01T09.csv", "clicks_20260501T090000Z.jsonl.gz",
         "clicks/part-0.csv", "clicks.csv/part-00000", "Click/a/b=1/x.parquet",
     ],
 )  # fmt: skip
@@ -39,6 +40,13 @@ def test_parts_are_in_order_and_marks_are_none(tmp_path: Path) -> None:
     assert look(data).passed_over == ()
 
 
+def test_a_file_beside_the_parts_gets_a_line(tmp_path: Path) -> None:
+    found = look(directory(tmp_path, "clicks/part-0.csv", "clicks/day=2/part-1.csv.snappy", "clicks/_SUCCESS"))
+    assert found.tables["clicks"] == (tmp_path / "clicks/part-0.csv",)
+    [line] = found.passed_over
+    assert line.startswith("clicks/day=2/part-1.csv.snappy is not read, its ending is unknown")
+
+
 def test_numbered_files_are_parts_of_one_table(tmp_path: Path) -> None:
     data = directory(tmp_path, "clicks-001.csv", "clicks-000.csv", "clicks-002.csv.gz")
     assert [path.name for path in find(data)["clicks"]] == ["clicks-000.csv", "clicks-001.csv", "clicks-002.csv.gz"]
@@ -51,6 +59,8 @@ def test_numbered_files_are_parts_of_one_table(tmp_path: Path) -> None:
         ("clicks.csv.zip", "write clicks.csv or clicks.parquet"),
         ("clicks_old.csv", "name it clicks.csv"),
         ("clikcs.csv.gz", "name it clicks.csv.gz"),
+        ("clicks.v2.csv", "name it clicks.csv"),
+        ("clikcs.snappy.parquet", "name it clicks.snappy.parquet"),
         ("sparse_impressions.parquet", "name it impressions.parquet"),
         ("my-label/x.csv", "name it labels/"),
         ("clicks/readme.md", "no file in it has a known ending"),

@@ -150,6 +150,60 @@ def test_parts_of_parquet_may_differ_in_their_columns(tmp_path: Path) -> None:
     assert sorted(str(row["dwell_s"]) for row in table(tmp_path, "clicks")) == ["1.0", "None", "None"]
 
 
+def test_parts_of_parquet_may_differ_in_their_types(tmp_path: Path) -> None:
+    (tmp_path / "data" / "clicks").mkdir(parents=True)
+    urls = pa.array(URLS[:3])
+    stamps = pa.array([NINE] * 3, pa.timestamp("us", "UTC"))
+    nine = int(NINE.timestamp())
+    columns: list[dict[str, Any]] = [
+        {"session": ["a", "b", "c"], "time": stamps, "dwell_s": pa.array([1, 2, 3], pa.int32())},
+        {"session": [1, 2, 3], "time": [nine] * 3, "dwell_s": pa.array([1, float("nan"), 3], pa.float32())},
+        {"session": ["d", "e", "f"], "time": [NINE.isoformat()] * 3, "dwell_s": pa.nulls(3)},
+        {"session": pa.nulls(3), "time": stamps, "dwell_s": pa.array(["4", "NA", "6"])},
+    ]
+    for i, rest in enumerate(columns):
+        pq.write_table(pa.table({"url": urls, **rest}), tmp_path / "data" / "clicks" / f"{i}.parquet")
+    clicks = outcome(tmp_path, {}).tables["clicks"]
+    assert (clicks.kept, clicks.rejected["missing required value"].count, len(clicks.rejected)) == (9, 3, 1)
+    assert (clicks.first, clicks.last) == (NINE, NINE)
+    assert sorted(row["dwell_s"] or 0 for row in table(tmp_path, "clicks")) == [0, 0, 0, 0, 1, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("dwell", [pa.float32(), pa.float64()])
+def test_nan_in_parquet_is_no_value(dwell: pa.DataType, tmp_path: Path) -> None:
+    rows = {"session": ["a", "b"], "url": URLS[:2], "time": [NINE] * 2, "dwell_s": pa.array([1, float("nan")], dwell)}
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table(rows), tmp_path / "data" / "clicks.parquet")
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 2
+    assert [row["dwell_s"] for row in table(tmp_path, "clicks")] == [1, None]
+
+
+def test_a_column_that_was_never_filled_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    pages = {"url": URLS, "title": ["Page"] * 5, "snippet": pa.nulls(5)}
+    pq.write_table(pa.table(pages), tmp_path / "data" / "pages.parquet")
+    assert read(tmp_path / "data", tmp_path / "out").tables["pages"].kept == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing"),
+    [
+        ("clicks.csv/part-0.csv", b""),
+        ("clicks.csv/part-2.csv", b"\n"),
+        ("clicks.csv/part-2.csv.gz", gzip.compress(b"")),
+        ("clicks.csv/part-2.csv", b"session,url,time\n"),
+    ],
+)
+def test_a_part_without_rows_is_read_as_none(name: str, nothing: bytes, tmp_path: Path) -> None:
+    clicks = outcome(tmp_path, {"clicks.csv/part-1.csv": CSV, name: nothing}).tables["clicks"]
+    assert (clicks.read, clicks.kept) == (10, 10)
+
+
+@pytest.mark.parametrize(("name", "nothing"), [("clicks.json", b"[]"), ("clicks.jsonl.gz", gzip.compress(b""))])
+def test_json_without_rows_is_a_table_without_rows(name: str, nothing: bytes, tmp_path: Path) -> None:
+    assert read_clicks(tmp_path, name, nothing).read == 0
+
+
 @pytest.mark.parametrize("mended", [False, True])
 def test_one_open_quote_loses_its_own_line(mended: bool, tmp_path: Path) -> None:
     lines = [f"s{i},{URLS[i % 5]},{NINE.isoformat()}" for i in range(3000)]
@@ -186,6 +240,29 @@ def test_a_damaged_text_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 
 NOTHING = ["\\N", "NULL", "null", "NA", "None", "NaN", "nan", "nil", "n/a", "empty", "-", " "]
+
+
+def test_half_a_character_loses_no_row(tmp_path: Path) -> None:
+    cut = json.dumps("\U0001f600")[:7]
+    rows = [f'{{"url": "{URLS[0]}", "title": "whole", "snippet": ""}}']
+    rows += [f'{{"url": "{url}", "title": {cut} cut", "snippet": "\\ud83d\\ude00"}}' for url in URLS[1:]]
+    clicks = {"clicks.jsonl": JSON}
+    (tmp_path / "data").mkdir()
+    for name, content in {"pages.jsonl": "\n".join(rows), **clicks}.items():
+        (tmp_path / "data" / name).write_text(content)
+    assert read(tmp_path / "data", tmp_path / "out").tables["pages"].kept == 5
+    titles = {(row["title"], row["snippet"]) for row in table(tmp_path, "pages")}
+    assert titles == {("whole", ""), ("\ufffd cut", "\U0001f600")}
+
+
+def test_ids_may_be_decimals(tmp_path: Path) -> None:
+    ids = pa.array([1, 1, 2], pa.decimal128(38, 0))
+    (tmp_path / "data").mkdir()
+    pq.write_table(
+        pa.table({"session": ids, "url": URLS[:3], "time": [NINE] * 3}), tmp_path / "data" / "clicks.parquet"
+    )
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 3
+    assert len({row["session"] for row in table(tmp_path, "clicks")}) == 2
 
 
 def test_nothing_in_an_optional_column_is_nothing(tmp_path: Path) -> None:

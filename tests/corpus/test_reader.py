@@ -252,7 +252,7 @@ def test_quality_is_0_to_4(quality: str, kept: int, data: Path, out: Path) -> No
 def test_lines_that_are_no_rows_are_rejected_and_kept_whole(data: Path, out: Path) -> None:
     (data / "clicks.csv").write_text(f"session,url,time\ns,{A},{at(0)}\ns,{A}\ns,{B},{at(1)}\na,b,c,d\n")
     (data / "labels.jsonl").write_text(
-        json.dumps({"url1": A, "url2": B, "quality": 1}) + '\n{"url1": \n[1]\n\n{"x": "\\ud800"}\n'
+        json.dumps({"url1": A, "url2": B, "quality": 1}) + '\n{"url1": \n[1]\n\n{"x": "\\ud8"}\n'
     )
     report = read(data, out)
     assert {name: part.rejected["malformed row"].count for name, part in report.tables.items() if part.rejected} == {
@@ -260,7 +260,7 @@ def test_lines_that_are_no_rows_are_rejected_and_kept_whole(data: Path, out: Pat
         "labels": 3,
     }
     assert report.tables["clicks"].rejected["malformed row"].examples[0] == f'line 3: "s,{A}"'
-    assert {str(line["row"]) for line in rejected(out)} == {f"s,{A}", "a,b,c,d", '{"url1": ', "[1]", '{"x": "\\ud800"}'}
+    assert {str(line["row"]) for line in rejected(out)} == {f"s,{A}", "a,b,c,d", '{"url1": ', "[1]", '{"x": "\\ud8"}'}
 
 
 def test_nothing_is_lost_between_read_kept_later_and_rejected(data: Path, out: Path) -> None:

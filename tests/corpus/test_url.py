@@ -219,6 +219,7 @@ igshid ysclid _openstat vero_id vero_conv s_kwcid irclickid gclid gclsrc dclid g
 ttclid mc_cid mc_eid _ga _gl mkt_tok utm_source utm_id utm_source_platform ef_id rdt_cid epik ScCid mibextid piwik_kwd
 matomo_cid __hstc hsCtaTracking oly_enc_id wickedid wt_mc cmpid xtor at_medium at_campaign cm_mmc itm_source bsft_eid
 sfmc_sub elqTrackId _branch_match_id guccounter adobe_mc dm_i _kx tblci
+bbeml oft_id sc_customer ns_mchannel bd_vid
 """
 
 
@@ -355,7 +356,19 @@ def test_a_host_may_be_named_in_any_way(entry: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["", " ", "a/b", "https://a.example/b", "ftp://a.example", "u@a.example", "a b", "*.a", "a?b"]
+    "entry",
+    [
+        "",
+        " ",
+        "a/b",
+        "https://a.example/b",
+        "ftp://a.example",
+        "u@a.example",
+        "a b",
+        "*.a",
+        "a?b",
+        "a.example,b.example",
+    ],
 )
 def test_what_names_no_host_is_an_error(entry: str) -> None:
     with pytest.raises(InvalidURL):

@@ -246,7 +246,12 @@ def test_a_handful_of_pairs_is_judged_by_the_scores_not_by_their_order() -> None
 def test_pairs_that_are_all_alike_have_no_order() -> None:
     alike = np.full(300, 2.0, np.float32)
     noise = np.random.default_rng(0).normal(0, 0.01, 300).astype(np.float32)
-    for exact, int8 in ((alike, alike), (alike, alike + noise), (alike + noise, alike + noise[::-1])):
+    for exact, int8 in (
+        (alike, alike),
+        (alike, alike + noise),
+        (alike + noise, alike + noise[::-1]),
+        (alike, alike + 1),
+    ):
         parity.measure((exact, exact), (exact, exact), (int8, int8)).check()
     with pytest.raises(parity.ParityError, match="int8 click"):
         parity.measure((alike, alike), (alike, alike), (alike + 10 * noise, alike)).check()
