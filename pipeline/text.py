@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.config import TextConfig
 from pipeline.page_tokens import tokenize
 from pipeline.progress import progress
 from pipeline.work import Work
@@ -21,6 +21,9 @@ from text_model.base import load_encoder
 from text_model.filled import clear
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer, title_and_rest, understood
+
+if TYPE_CHECKING:  # the configuration knows every trainer's
+    from pipeline.config import TextConfig
 
 _PARTS = ("titles", "snippets")
 
