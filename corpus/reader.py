@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from corpus.identity import merge_spellings, number_urls, settle
 from corpus.input_files import Found, Parts, look, named_tables
 from corpus.page_facts import PAGES, describe
+from corpus.quoting import quoted
 from corpus.report import Report
-from corpus.scan import Source, quoted
+from corpus.scan import Source
 from corpus.schema import TABLES, InputError
 from corpus.sources import Opened, inspect, loaded, unreadable
 from corpus.staging import reject_repeats, stage, stage_nothing

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from corpus.casting import filled
 from corpus.formats import Format, Kind, part_format
 from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
+from corpus.quoting import quoted, quoted_name
 from corpus.schema import Table
 from corpus.text_lines import LONGEST_ROW
 
@@ -126,13 +127,3 @@ def scan(part: Part, options: str = ", ignore_errors = true") -> str:
     names = ", ".join(f"{quoted(field.sql)}: 'VARCHAR'" for field in part.fields)
     row = f"header = true, columns = {{{names}}}, delim = {quoted(part.delimiter)}, quote = '\"', escape = '\"'"
     return f"read_csv({file}, {row}, {form})"
-
-
-def quoted(text: str) -> str:
-    """Return an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted_name(text: str) -> str:
-    """Return an SQL name."""
-    return '"' + text.replace('"', '""') + '"'

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import duckdb
 
+from corpus.quoting import quoted
 from corpus.report import Rejected, TableReport
-from corpus.scan import PART, Source, quoted
+from corpus.scan import PART, Source
 from corpus.schema import Kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from corpus import counts
 from corpus.engine import Engine, running, write
+from corpus.evidence import pair_evidence
 from pipeline.label_days import label_days
 from pipeline.log import ALL, PAST, SNAPSHOTS, split_of
 from pipeline.work import Work
-from recall.coclick import build as coclick
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
 
@@ -50,5 +50,5 @@ def _count(
     write(engine, counts.page_flow(pairs), out / "page_flow.parquet")
     write(engine, counts.page_shows(shows), out / "page_shows.parquet")
     # In an order of its own, which joins do not keep: the towers and the judge draw rows by their number.
-    evidence = coclick.pair_evidence(pairs, shows).order_by("page1", "page2")
+    evidence = pair_evidence(pairs, shows).order_by("page1", "page2")
     write(engine, evidence, out / "evidence.parquet")

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from corpus import counts
 from corpus.engine import connect, write
+from corpus.evidence import pair_evidence
 from pipeline import leak, stage1, stage2
 from pipeline.config import BuildConfig
 from pipeline.events import label_events
 from pipeline.log import PAST, split_of
 from pipeline.work import Work
-from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows, pair_evidence
+from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows
 from store.tables import LmdbTable
 
 TABLES = ("clicks", "impressions")
