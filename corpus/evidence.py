@@ -15,13 +15,19 @@ _BACK = {"back_all": "next_all", "near_back": "near", "shown_back": "shown_all"}
 EVIDENCE = (*_CLICKS, *_SHOWS, *_BACK)
 
 
-def pair_evidence(click_pairs: ir.Table, impression_pairs: ir.Table) -> ir.Table:
-    """Return one row a directed pair (page1, page2) with counts both ways; a pair is in when either way was seen."""
+def pair_evidence(click_pairs: ir.Table, impression_pairs: ir.Table, pages: ir.Table | None = None) -> ir.Table:
+    """Return one row a directed pair (page1, page2) with counts both ways; a pair is in when either way was seen.
+
+    With `pages` (a column `page`) only the pairs of which one is page1.
+    """
     clicks = click_pairs.select("page1", "page2", *_CLICKS)
     shows = impression_pairs.select("page1", "page2", *_SHOWS)
     turned_clicks = click_pairs.select(page1=_.page2, page2=_.page1, back_all=_.next_all, near_back=_.near)
     turned_shows = impression_pairs.select(page1=_.page2, page2=_.page1, shown_back=_.shown_all)
-    return outer_sum([clicks, shows, turned_clicks, turned_shows], EVIDENCE)
+    parts = [clicks, shows, turned_clicks, turned_shows]
+    return outer_sum(
+        [part if pages is None else part.semi_join(pages, part.page1 == pages.page) for part in parts], EVIDENCE
+    )
 
 
 def outer_sum(parts: Sequence[ir.Table], names: Sequence[str]) -> ir.Table:

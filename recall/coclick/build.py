@@ -29,14 +29,15 @@ class CoclickConfig:
 
 
 def neighbour_rows(
-    evidence: ir.Table, text_neighbours: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
+    evidence: ir.Table, text_neighbours: ir.Table, flow: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
 ) -> ir.Table:
     """Return the table's rows as (page1, page2, NEIGHBOUR's fields), at most `config.neighbours` a page.
 
     `text_neighbours` is (page, neighbour, weight) with each page its own neighbour of weight 1.
     A thin page borrows the rates of pages that read like it: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
-    With `pages` (a column `page`) only their rows are made; each is what it is among all.
+    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, each
+    as it is among all; `evidence` need be of them and of their neighbours alone.
     """
 
     def wanted(rows: ir.Table, column: str) -> ir.Table:
@@ -59,7 +60,7 @@ def neighbour_rows(
     lent = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
     parts = [wanted(evidence, "page1"), borrowed, spread]
     rows = outer_sum(parts, [*EVIDENCE, *lent]).filter(_.page1 != _.page2)
-    return _ranked(rows, evidence, config)
+    return _ranked(rows, flow, config)
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
@@ -91,9 +92,9 @@ def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
     )
 
 
-def _ranked(rows: ir.Table, evidence: ir.Table, config: CoclickConfig) -> ir.Table:
+def _ranked(rows: ir.Table, flow: ir.Table, config: CoclickConfig) -> ir.Table:
     of_page1 = ibis.window(group_by="page1")
-    entered = evidence.group_by("page2").aggregate(entered=_.next_all.sum())  # by readers of every page
+    entered = flow.select(page2=_.page, entered=_.entered)  # by readers of every page
     damped = rows.left_join(entered, "page2").drop("page2_right")
     damped = damped.mutate(pull=_.near / (1 + _.entered.coalesce(0)).pow(config.popularity_damping))
     affinity = (

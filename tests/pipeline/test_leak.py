@@ -118,8 +118,9 @@ def snapshot_bytes(directory: Path, later: list[tuple[int, int, int, bool, int]]
     for name, table in (("clicks", clicks), ("shown", shown), ("like", like)):
         pq.write_table(table, directory / f"{name}.parquet")
     clicks, shown, like = (engine.read_parquet(str(directory / f"{n}.parquet")) for n in ("clicks", "shown", "like"))
-    evidence = pair_evidence(counts.click_pairs(clicks, END, counts.Reach()), counts.impression_pairs(shown, END))
-    rows = neighbour_rows(evidence, like, CoclickConfig())
+    pairs = counts.click_pairs(clicks, END, counts.Reach())
+    evidence = pair_evidence(pairs, counts.impression_pairs(shown, END))
+    rows = neighbour_rows(evidence, like, counts.page_flow(pairs), CoclickConfig())
     return [*pack_rows(iter(rows.to_pyarrow().to_batches()))]
 
 
