@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.log import PAST, split_of
@@ -26,17 +27,30 @@ class LabelDay:
 
 
 def label_days(work: Work) -> list[LabelDay]:
-    """Return the days of the label window, or `examples.days` of them, spread evenly; none without a log.
+    """Return the days of the label window that hold events, or `examples.days` of them, spread evenly.
 
-    The first begins with the window, so that its counts are the past snapshot's.
+    The first begins with the window, whatever it holds, so that its counts are the past snapshot's. None without a log.
     """
     split = split_of(work)
     if "labels_from" not in split:
         return []
     begin, end = split["labels_from"], split["end"]
-    days = max(1, math.ceil((end - begin) / _DAY))
-    chosen = np.unique(np.linspace(0, days - 1, min(days, work.config.examples.days)).round().astype(int)).tolist()
+    held = _days_with_events(work, begin)
+    chosen = held[np.linspace(0, len(held) - 1, min(len(held), work.config.examples.days)).round().astype(int)].tolist()
     return [LabelDay(f"day{n}" if n else PAST, begin + n * _DAY, min(end, begin + (n + 1) * _DAY)) for n in chosen]
+
+
+def _days_with_events(work: Work, begin: datetime) -> NDArray[np.int64]:
+    """Return the numbers of the window's first day and of each that holds impressions, or clicks where none are shown.
+
+    One table may go on for months after the other has ended: days without events would take the others' places.
+    """
+    for table in ("impressions", "clicks"):
+        when = pc.field("time") >= pc.scalar(begin)
+        time = pq.read_table(work.of("read") / f"{table}.parquet", columns=["time"], filters=when)["time"].to_numpy()
+        if len(time):
+            return np.union1d([0], (time - _utc(begin)) // np.timedelta64(_DAY))
+    return np.zeros(1, np.int64)
 
 
 def day_of(days: Sequence[LabelDay], time: NDArray[np.datetime64]) -> NDArray[np.intp]:
