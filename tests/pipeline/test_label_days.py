@@ -26,17 +26,18 @@ DAY = timedelta(days=1)
 
 def work_of(
     root: Path, length: timedelta | None, days: int = 100, clicks: list[timedelta] | None = None,
-    shown: Sequence[timedelta] = (),
+    shown: Sequence[timedelta] = (), groups: int = 20_000, clicked: bool = True,
 ) -> Work:  # fmt: skip
     """Return a corpus whose label window is `length` long, with a click an hour unless `clicks` says when."""
     (root / "read").mkdir(exist_ok=True)
     hours = [timedelta(hours=n) for n in range(math.ceil((length or 0 * DAY) / timedelta(hours=1)))]
     for table, times in (("clicks", hours if clicks is None else clicks), ("impressions", shown)):
         column = pa.array([BEGIN + time for time in times], pa.timestamp("us", "UTC"))
-        pq.write_table(pa.table({"time": column}), root / f"read/{table}.parquet")
+        of = pa.table({"time": column, "clicked": pa.array([clicked] * len(times), pa.bool_())})
+        pq.write_table(of, root / f"read/{table}.parquet")
     split = {"start": BEGIN - 9 * DAY, "labels_from": BEGIN, "end": BEGIN + (length or DAY)} if length else {}
     (root / "read/split.json").write_text(json.dumps({name: time.isoformat() for name, time in split.items()}))
-    return Work(BuildConfig.model_validate({"examples": {"days": days}}), root / "again", root)
+    return Work(BuildConfig.model_validate({"examples": {"days": days, "groups": groups}}), root / "again", root)
 
 
 def test_every_day_of_the_window_has_counts_that_end_where_it_begins(tmp_path: Path) -> None:
@@ -64,6 +65,18 @@ def test_days_that_hold_nothing_take_no_others_place(tmp_path: Path) -> None:
 def test_the_days_are_those_of_impressions_where_there_are_any(tmp_path: Path) -> None:
     work = work_of(tmp_path, 300 * DAY, 3, shown=[-1 * DAY, 0 * DAY, 1 * DAY, 2.9 * DAY])
     assert [day.name for day in label_days(work)] == [PAST, "day1", "day2"]
+
+
+def test_impressions_that_nobody_clicked_hold_no_events(tmp_path: Path) -> None:
+    work = work_of(tmp_path, 3 * DAY, shown=[0 * DAY], clicked=False)
+    assert len(label_days(work)) == 3
+
+
+@pytest.mark.parametrize(("groups", "days"), [(1, 7), (84, 7), (85, 8), (120, 10), (240, 20), (1_000, 20)])
+def test_there_are_as_many_days_as_hold_twice_the_events_that_are_asked_for(
+    tmp_path: Path, groups: int, days: int
+) -> None:
+    assert len(label_days(work_of(tmp_path, 20 * DAY, groups=groups))) == days  # 24 events a day
 
 
 def test_the_first_day_is_there_though_nothing_happened_on_it(tmp_path: Path) -> None:
