@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from corpus import schema
 from corpus.formats import Kind
+from corpus.quoting import quoted, quoted_name
 from corpus.scan import PART, Part, Source, scan
-from corpus.sql import quoted, quoted_name
 from corpus.text_lines import LONGEST_ROW, Broken, CsvRows, Survey, json_rows, survey
 
 _AT_ONCE = 20_000  # rows

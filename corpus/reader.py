@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from corpus.identity import merge_spellings, number_urls, settle
 from corpus.input_files import Found, Parts, look, named_tables
 from corpus.page_facts import PAGES, describe
+from corpus.quoting import quoted
 from corpus.report import Report
 from corpus.scan import Source
 from corpus.schema import TABLES, InputError
 from corpus.sources import Opened, inspect, loaded, reading
-from corpus.sql import quoted
 from corpus.staging import reject_repeats, stage, stage_nothing
 from corpus.stray_times import reject_strays
 from corpus.tally import collisions, tally, write_rejected

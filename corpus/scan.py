@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from corpus.casting import filled
 from corpus.formats import Format, Kind, part_format
 from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
+from corpus.quoting import quoted, quoted_name
 from corpus.schema import Table
-from corpus.sql import quoted, quoted_name
 from corpus.text_lines import LONGEST_ROW
 
 NO_TYPE = '"NULL"'  # of a Parquet column in which nothing was ever written

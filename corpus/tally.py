@@ -10,10 +10,10 @@ from pathlib import Path
 
 import duckdb
 
+from corpus.quoting import quoted
 from corpus.report import Rejected, TableReport
 from corpus.scan import PART, Source
 from corpus.schema import Kind
-from corpus.sql import quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLES = 3

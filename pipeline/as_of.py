@@ -9,9 +9,11 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis import _
 from numpy.typing import NDArray
 
 from corpus.engine import connect, write
+from corpus.evidence import pair_evidence
 from pipeline.label_days import LabelDay
 from pipeline.log import PAST
 from pipeline.page_counts import set_counts
@@ -74,12 +76,19 @@ def coclick_as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
 
 
 def _coclick_rows(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
-    config, path = work.config, work.directory / "coclick_rows.parquet"
+    config, evidence, rows = work.config, *(work.directory / f"{name}.parquet" for name in ("evidence", "coclick_rows"))
     # A few pages a day, which DuckDB makes as Spark does: a session of Spark a day would take longer to start.
     engine = connect(threads=config.engine.threads, memory=config.engine.memory)
-    evidence = engine.read_parquet(str(work.of("counts") / day.name / "evidence.parquet"))
+    clicks, shows, flow = (
+        engine.read_parquet(str(work.of("counts") / day.name / f"{name}.parquet"))
+        for name in ("click_pairs", "impression_pairs", "page_flow")
+    )
     neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
-    wanted = ibis.memtable(pa.table({"page": pages}))
-    write(engine, coclick.neighbour_rows(evidence, neighbours, config.coclick, wanted), path)
-    yield from coclick.pack_rows(pq.ParquetFile(path).iter_batches())
-    path.unlink()
+    asked = ibis.memtable(pa.table({"page": pages}))
+    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # each page lends to itself, too
+    write(engine, pair_evidence(clicks, shows, lenders), evidence)
+    made = coclick.neighbour_rows(engine.read_parquet(str(evidence)), neighbours, flow, config.coclick, asked)
+    write(engine, made, rows)
+    yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
+    for path in (evidence, rows):
+        path.unlink()

@@ -20,9 +20,12 @@ def coclicks(work: Work) -> dict[str, object]:
         out.mkdir()
         rows = out / "rows.parquet"
         with running(config.name, config.threads, config.memory, out) as engine:
-            evidence = engine.read_parquet(str(work.of("counts") / name / "evidence.parquet"))
+            counted = work.of("counts") / name
+            evidence, flow = (
+                engine.read_parquet(str(counted / f"{table}.parquet")) for table in ("evidence", "page_flow")
+            )
             neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
-            write(engine, coclick.neighbour_rows(evidence, neighbours, work.config.coclick), rows)
+            write(engine, coclick.neighbour_rows(evidence, neighbours, flow, work.config.coclick), rows)
         batches = pq.ParquetFile(rows).iter_batches()
         figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", coclick.pack_rows(batches))
         rows.unlink()

@@ -56,7 +56,9 @@ class ExamplesConfig:
     """Training rows of the rankers."""
 
     label_share: float = 0.2  # the last part of the log: labels come from it, features from before their day
-    days: Annotated[int, Field(ge=1)] = 100  # of that part, spread evenly; each has counts of its own
+    days: Annotated[int, Field(ge=1)] = (
+        100  # of that part at most, each with counts of its own; a week where that holds `groups` twice
+    )
     groups: int = 20_000  # impressions (or clicks, where there are no impressions) that stage 1 learns from
     stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from: the cross-encoder reads 30 pairs of each
     negatives: int = 20  # recalled pages beside those that were shown, a group

@@ -10,16 +10,19 @@ import pyarrow.parquet as pq
 
 from corpus import counts
 from corpus.engine import Engine, running, write
+from corpus.evidence import pair_evidence
 from pipeline.label_days import label_days
 from pipeline.log import ALL, PAST, SNAPSHOTS, split_of
 from pipeline.work import Work
-from recall.coclick import build as coclick
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
 
 
 def count(work: Work) -> dict[str, object]:
-    """Count pages and pairs before each day of the label window and over the whole log."""
+    """Count pages and pairs before each day of the label window and over the whole log.
+
+    Of the snapshots alone the evidence is written: of a day few pages are asked for, when it is known which.
+    """
     config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
     ends[ALL] = split_of(work).get("end", _NEVER)
@@ -31,6 +34,8 @@ def count(work: Work) -> dict[str, object]:
             out = work.directory / name
             out.mkdir()
             _count(engine, clicks, impressions, end, work.config.reach, out)
+            if name in SNAPSHOTS:
+                _write_evidence(engine, out)
     figures: dict[str, object] = {}
     for name in SNAPSHOTS:
         evidence = work.directory / name / "evidence.parquet"
@@ -49,6 +54,9 @@ def _count(
     write(engine, counts.page_clicks(clicks, end), out / "page_clicks.parquet")
     write(engine, counts.page_flow(pairs), out / "page_flow.parquet")
     write(engine, counts.page_shows(shows), out / "page_shows.parquet")
-    # In an order of its own, which joins do not keep: the towers and the judge draw rows by their number.
-    evidence = coclick.pair_evidence(pairs, shows).order_by("page1", "page2")
-    write(engine, evidence, out / "evidence.parquet")
+
+
+def _write_evidence(engine: Engine, out: Path) -> None:
+    """Write what was counted of pairs, both ways, in an order of its own: the towers and the judge draw by number."""
+    pairs, shows = (engine.read_parquet(str(out / f"{name}.parquet")) for name in ("click_pairs", "impression_pairs"))
+    write(engine, pair_evidence(pairs, shows).order_by("page1", "page2"), out / "evidence.parquet")

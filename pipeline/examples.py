@@ -12,12 +12,6 @@ from pipeline.work import Work
 from ranking.cross_encoder.examples import Labels, Triplets
 
 
-def page_ids(work: Work) -> NDArray[np.uint64]:
-    """Return the PageIds of the page table, ascending."""
-    ids: NDArray[np.uint64] = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
-    return ids
-
-
 def labels(work: Work, pages: NDArray[np.uint64]) -> Labels:
     """Return the pairs that the input or the judge labelled, without those set aside for the ranker."""
     table = pq.read_table(work.of("labels") / "labels.parquet", filters=~pc.field("set_aside"))

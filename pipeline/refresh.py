@@ -141,7 +141,8 @@ def refresh_qprime(
     Reads the finished steps under `bundles`/work. A page of which anything failed keeps its row, if it has one.
     Raises SettingsError where the bundle was not built there.
     """
-    work, unknown = _work_of(bundles, bundle), _still_unknown(bundle, unknown or {})
+    work, waiting = _work_of(bundles, bundle), unknown or {}
+    unknown = _still_unknown(bundle, waiting)
     with tempfile.TemporaryDirectory(dir=bundles, prefix=".refresh-") as directory:
         due_file = Path(directory) / "due.parquet"
         days, strangers = _write_due(work, rows, oldest, unknown, due_file)
@@ -158,7 +159,7 @@ def refresh_qprime(
     answered = frozenset(strangers["page"].to_numpy()[has_row].tolist())
     due = len(days) + len(strangers)
     waits = frozenset(strangers["page"].to_pylist()) - answered
-    settled = frozenset(unknown or ()) - waits
+    settled = frozenset(waiting) - waits
     return Refreshed(name, due, answered, settled, renewed, due - renewed, figures)
 
 

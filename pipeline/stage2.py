@@ -8,8 +8,8 @@ import numpy as np
 
 from cascade.types import Candidates, Query
 from pipeline.events import half_of, label_events
-from pipeline.examples import page_ids
 from pipeline.learnt_from import for_stage2
+from pipeline.page_ids import page_ids
 from pipeline.ranking import collect_examples, fit_ranker
 from pipeline.snapshot import Snapshot, snapshot
 from pipeline.student_files import EXPORTED

@@ -8,6 +8,8 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ class Step:
     name: str
     run: Callable[[Work], dict[str, object]]  # returns figures for the manifest
     after: tuple[str, ...] = ()  # the steps whose directories it reads
-    config: tuple[str, ...] = ()  # the parts of the configuration that it reads
+    config: tuple[str, ...] = ()  # the parts of the configuration that it reads: `cf`, or `cf.dimension` alone
     outside: Callable[[BuildConfig], object] | None = None  # what it reads besides: endpoints, models on disk
     seeded: bool = True  # it draws at random; another seed runs the others no more than once
     shared: bool = False  # every process of torchrun runs it
@@ -89,11 +91,12 @@ class Runner:
         return stored
 
     def _key(self, step: Step) -> str:
-        settings = self.config.model_dump(mode="json", include={*step.config, *(["seed"] if step.seeded else [])})
+        settings = self.config.model_dump(mode="json")
+        read = (*step.config, *(["seed"] if step.seeded else []))
         parts = {
             "step": step.name,
             "inputs": self.inputs,
-            "config": settings,
+            "config": {part: reduce(getitem, part.split("."), settings) for part in read},
             "after": [self._keys[name] for name in step.after],
             "outside": step.outside(self.config) if step.outside else None,
             "code": code_of(step.run),

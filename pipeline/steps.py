@@ -45,12 +45,15 @@ def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]
     return [
         Step(
             "read", reader(data, until),
-            config=("examples", "fragment_hosts", "tracking_parameters", "read", "sessions"), seeded=False,
+            config=("examples.label_share", "fragment_hosts", "tracking_parameters", "read", "sessions"), seeded=False,
         ),
         Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False, resumes=True),
-        Step("counts", count, after=("read",), config=("engine", "examples", "reach"), seeded=False),
+        Step(
+            "counts", count, after=("read",), config=("engine.name", "examples.days", "examples.groups", "reach"),
+            seeded=False,
+        ),
         Step("pages", pages, after=(*counted, "text"), seeded=False),
-        Step("coclick", coclicks, after=(*counted, "text"), config=("coclick", "engine"), seeded=False),
+        Step("coclick", coclicks, after=(*counted, "text"), config=("coclick", "engine.name"), seeded=False),
         Step("cf", cf_embeddings, after=counted, config=("cf",)),
         Step("two_tower", two_tower, after=(*counted, "text"), config=("two_tower", "text"), shared=True, resumes=True),
         *([] if student_first else [searched]),

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.examples import labels, page_ids, triplets
+from pipeline.examples import labels, triplets
+from pipeline.page_ids import page_ids
 from pipeline.page_tokens import PageTokens, page_tokens
 from pipeline.progress import progress
 from pipeline.stamped import stamped

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.examples import page_ids
+from pipeline.page_ids import page_ids
 from pipeline.page_tokens import page_tokens
 from pipeline.student_files import EXPORTED
 from pipeline.work import Work

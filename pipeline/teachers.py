@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.examples import labels, page_ids, triplets
+from pipeline.examples import labels, triplets
+from pipeline.page_ids import page_ids
 from pipeline.page_tokens import PageTokens, page_tokens, tokenize
 from pipeline.pool import pool
 from pipeline.progress import progress

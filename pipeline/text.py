@@ -22,7 +22,7 @@ from text_model.filled import clear
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer, title_and_rest, understood
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the configuration knows every trainer's
     from pipeline.config import TextConfig
 
 _PARTS = ("titles", "snippets")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
 
 NOT_UNDERSTOOD = "answer not understood"
-_THOUGHT = "</think>"  # ends what some servers leave in the content
+_THINKS, _THOUGHT = "<think>", "</think>"  # around what some servers leave in the content
 _THOUGHTS = ("thinking", "reasoning")  # parts of a content that are no answer
+_NO_CALL = 1 << 31  # tokens; no call costs as many, and no limit would outlast it
 _TAIL = 24  # bytes by which the tokens' end is known
 _IMPOSSIBLE = -9999.0  # minus infinity, as JSON can keep it
 _NOISE = 1e-3  # of a logarithm above 0: rounding
@@ -28,10 +28,10 @@ def read_answer(body: Any, most: int) -> Answer:
     text, refused = _content(message.get("content"))
     text = _storable(text.rpartition(_THOUGHT)[2])
     tokens = _list(_mapping(choice.get("logprobs") or {}).get("content"))
-    finish = choice.get("finish_reason")
+    finish = "length" if text.lstrip().startswith(_THINKS) else choice.get("finish_reason")  # it thought to the end
     return Answer(
         text=text,
-        finish=finish if isinstance(finish, str) else "stop",
+        finish=_storable(finish) if isinstance(finish, str) else "stop",
         refused=refused or bool(message.get("refusal")),
         tokens=billed(body, most),
         classes=tuple(_classes(tokens, text.encode())),
@@ -52,7 +52,7 @@ def billed(body: Any, most: int) -> int:
 
 
 def _count(value: object) -> int | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _NO_CALL
     return int(value) if known else None  # type: ignore[call-overload]
 
 

@@ -11,13 +11,11 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
+from corpus.evidence import EVIDENCE, outer_sum
 from corpus.runs import runs
 from recall import LIMITS
 from recall.coclick.row import FIELDS, NEIGHBOUR
 
-_CLICKS = ("next_1", "next_7", "next_28", "next_all", "near")
-_SHOWS = ("shown_7", "shown_28", "shown_all", "chosen_7", "chosen_28", "chosen_all")
-_BACK = {"back_all": "next_all", "near_back": "near", "shown_back": "shown_all"}
 _RATES = ("next", "back", "shown", "shown_back")
 
 
@@ -30,24 +28,16 @@ class CoclickConfig:
     popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row
 
 
-def pair_evidence(click_pairs: ir.Table, impression_pairs: ir.Table) -> ir.Table:
-    """Return one row a directed pair (page1, page2) with counts both ways; a pair is in when either way was seen."""
-    clicks = click_pairs.select("page1", "page2", *_CLICKS)
-    shows = impression_pairs.select("page1", "page2", *_SHOWS)
-    turned_clicks = click_pairs.select(page1=_.page2, page2=_.page1, back_all=_.next_all, near_back=_.near)
-    turned_shows = impression_pairs.select(page1=_.page2, page2=_.page1, shown_back=_.shown_all)
-    return _outer_sum([clicks, shows, turned_clicks, turned_shows], [*_CLICKS, *_SHOWS, *_BACK])
-
-
 def neighbour_rows(
-    evidence: ir.Table, text_neighbours: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
+    evidence: ir.Table, text_neighbours: ir.Table, flow: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
 ) -> ir.Table:
     """Return the table's rows as (page1, page2, NEIGHBOUR's fields), at most `config.neighbours` a page.
 
     `text_neighbours` is (page, neighbour, weight) with each page its own neighbour of weight 1.
     A thin page borrows the rates of pages that read like it: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
-    With `pages` (a column `page`) only their rows are made; each is what it is among all.
+    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, each
+    as it is among all; `evidence` need be of them and of their neighbours alone.
     """
 
     def wanted(rows: ir.Table, column: str) -> ir.Table:
@@ -69,8 +59,8 @@ def neighbour_rows(
     )
     lent = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
     parts = [wanted(evidence, "page1"), borrowed, spread]
-    rows = _outer_sum(parts, [*_CLICKS, *_SHOWS, *_BACK, *lent]).filter(_.page1 != _.page2)
-    return _ranked(rows, evidence, config)
+    rows = outer_sum(parts, [*EVIDENCE, *lent]).filter(_.page1 != _.page2)
+    return _ranked(rows, flow, config)
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
@@ -102,9 +92,9 @@ def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
     )
 
 
-def _ranked(rows: ir.Table, evidence: ir.Table, config: CoclickConfig) -> ir.Table:
+def _ranked(rows: ir.Table, flow: ir.Table, config: CoclickConfig) -> ir.Table:
     of_page1 = ibis.window(group_by="page1")
-    entered = evidence.group_by("page2").aggregate(entered=_.next_all.sum())  # by readers of every page
+    entered = flow.select(page2=_.page, entered=_.entered)  # by readers of every page
     damped = rows.left_join(entered, "page2").drop("page2_right")
     damped = damped.mutate(pull=_.near / (1 + _.entered.coalesce(0)).pow(config.popularity_damping))
     affinity = (
@@ -123,21 +113,6 @@ def _ranked(rows: ir.Table, evidence: ir.Table, config: CoclickConfig) -> ir.Tab
 
 def _share(column: ir.NumericColumn, window: ir.Table) -> ir.NumericColumn:
     return column / (column.sum().over(window) + 1e-6)
-
-
-def _outer_sum(parts: list[ir.Table], names: list[str]) -> ir.Table:
-    """Join by (page1, page2), every absent count 0: a union and a sum, which no engine does badly."""
-    zero = ibis.literal(0).cast("float64")  # to Spark, a literal 0.0 is a decimal
-    filled = [
-        part.select(
-            "page1",
-            "page2",
-            **{n: part[n].cast("float64") if n in part.columns else zero for n in names},
-        )
-        for part in parts
-    ]
-    rows = ibis.union(*filled)
-    return rows.group_by("page1", "page2").aggregate(**{n: rows[n].sum() for n in names})
 
 
 def _structured(batch: pa.RecordBatch) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.ablations.rerank import PageScorer
-from pipeline.examples import page_ids
+from pipeline.page_ids import page_ids
 from pipeline.page_tokens import page_tokens
 from pipeline.student_files import EXPORTED
 from pipeline.teachers import teacher_tokens

@@ -139,6 +139,7 @@ EDITS = {
     "recall/merge.py": ({"stage1", "stage2"}, {"read", "text", "labels", "student"}),
     "recall/__init__.py": ({"coclick", "stage1", "stage2"}, {"read"}),
     "recall/coclick/lookup.py": ({"stage1", "stage2"}, {"read", "coclick", "student"}),
+    "recall/coclick/build.py": ({"coclick", "stage1"}, {"read", "counts", "cf", "labels", "student"}),
     "recall/coclick/row.py": ({"coclick", "stage1"}, {"read", "text"}),
     "recall/popular/lookup.py": ({"pages", "stage1"}, {"read", "text", "cf"}),
     "store/tables.py": ({"pages", "coclick", "qprime", "stage1"}, {"read", "text", "cf", "two_tower"}),

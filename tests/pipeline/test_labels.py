@@ -17,7 +17,7 @@ from corpus.label_roles import Role, roles
 from pipeline.config import BuildConfig, LabelsConfig
 from pipeline.events import SET_ASIDE, label_events
 from pipeline.examples import labels as learnt_labels
-from pipeline.examples import page_ids
+from pipeline.page_ids import page_ids
 from pipeline.quality import calibrated, labels, with_model
 from pipeline.work import Work
 

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from corpus import counts
 from corpus.engine import connect, write
+from corpus.evidence import pair_evidence
 from pipeline import leak, stage1, stage2
 from pipeline.config import BuildConfig
 from pipeline.events import label_events
 from pipeline.log import PAST, split_of
 from pipeline.work import Work
-from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows, pair_evidence
+from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows
 from store.tables import LmdbTable
 
 TABLES = ("clicks", "impressions")
@@ -117,8 +118,9 @@ def snapshot_bytes(directory: Path, later: list[tuple[int, int, int, bool, int]]
     for name, table in (("clicks", clicks), ("shown", shown), ("like", like)):
         pq.write_table(table, directory / f"{name}.parquet")
     clicks, shown, like = (engine.read_parquet(str(directory / f"{n}.parquet")) for n in ("clicks", "shown", "like"))
-    evidence = pair_evidence(counts.click_pairs(clicks, END, counts.Reach()), counts.impression_pairs(shown, END))
-    rows = neighbour_rows(evidence, like, CoclickConfig())
+    pairs = counts.click_pairs(clicks, END, counts.Reach())
+    evidence = pair_evidence(pairs, counts.impression_pairs(shown, END))
+    rows = neighbour_rows(evidence, like, counts.page_flow(pairs), CoclickConfig())
     return [*pack_rows(iter(rows.to_pyarrow().to_batches()))]
 
 

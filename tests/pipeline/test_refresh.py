@@ -136,7 +136,7 @@ def test_a_page_that_is_known_by_now_is_no_stranger(site: Site, tiny) -> None:
 def test_another_spelling_of_a_page_that_is_known_by_now_is_no_stranger(site: Site, tiny) -> None:
     spelling = f"{tiny.urls[0]}?ref=x"
     done = site.refresh(LAST_WEEK, {page_id(spelling): UnknownPage(spelling, "rose bloom", "petal thorn prune", "en")})
-    assert (done.due, done.unknown) == (0, frozenset())
+    assert (done.due, done.unknown, done.settled) == (0, frozenset(), {page_id(spelling)})
 
 
 @pytest.fixture

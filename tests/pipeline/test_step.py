@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.config import BuildConfig
 from pipeline.step import Runner, Step, hash_files
+from pipeline.steps import steps
 from pipeline.work import Work
 
 
@@ -61,6 +62,35 @@ def test_a_changed_setting_runs_the_step_that_reads_it_alone(kitchen: Kitchen) -
     second = kitchen.cook(cf={"iterations": 3})
     assert kitchen.ran == ["soup"]
     assert second.identity() != first.identity()
+
+
+@pytest.mark.parametrize(("config", "runs"), [({"dimension": 8}, 2), ({"iterations": 3}, 1)])
+def test_a_step_may_read_one_setting_of_a_part(kitchen: Kitchen, config: dict[str, int], runs: int) -> None:
+    step = Step("soup", kitchen.run("soup"), config=("cf.dimension",))
+    for cf in ({}, config):
+        Runner(kitchen.root, BuildConfig.model_validate({"cf": cf}), "").run([step])
+    assert len(kitchen.ran) == runs
+
+
+@pytest.mark.parametrize(
+    ("config", "rest"),
+    [
+        ({"examples": {"negatives": 7}}, {"stage1", "stage2", "blend"}),
+        ({"examples": {"stage2_pages": 7}}, {"stage1", "stage2", "blend"}),
+        ({"engine": {"threads": 1, "memory": "1GB"}}, set()),
+    ],
+)
+def test_a_setting_of_the_examples_or_the_engine_trains_nothing_else_again(
+    tmp_path: Path, config: dict[str, object], rest: set[str]
+) -> None:
+    def keys(given: BuildConfig) -> dict[str, str]:
+        runner = Runner(tmp_path, given, "")
+        for step in steps(tmp_path, None, given):
+            runner._keys[step.name] = runner._key(step)
+        return runner._keys
+
+    one, other = keys(BuildConfig()), keys(BuildConfig.model_validate(config))
+    assert {step for step, key in one.items() if other[step] != key} == rest
 
 
 def test_a_changed_setting_runs_the_steps_after_it_too(kitchen: Kitchen) -> None:

@@ -203,6 +203,9 @@ def with_usage(usage: object) -> dict[str, object]:
         ({"total_tokens": None}, None),
         ({"total_tokens": "many"}, None),
         ({"total_tokens": -5}, None),
+        ({"total_tokens": 1e30}, None),
+        ({"total_tokens": float("nan")}, None),
+        ({"total_tokens": 10**400}, None),
         ({"completion_tokens": 20}, None),
         ([120], None),
         (120, None),
@@ -352,6 +355,22 @@ def test_an_odd_answer_costs_one_pair_its_label_and_is_asked_for_again(
     server.reply = Server().reply
     again = judge(endpoint, [pair(0), pair(1)])
     assert (again.reasons, again.from_cache) == (["", ""], 1)
+
+
+@pytest.mark.parametrize("finish", ["\ud83d", 7, ["stop"]])
+def test_an_end_of_no_name_is_an_end(server: Server, tmp_path: Path, finish: object) -> None:
+    body = scored({"3": 0.9, "2": 0.1})
+    body["choices"][0]["finish_reason"] = finish
+    server.reply = lambda asked: (200, body)
+    endpoint = server.endpoint(tmp_path)
+    judged, again = judge(endpoint, [pair()]), judge(endpoint, [pair()])
+    assert (judged.reasons, again.from_cache) == ([""], 1)
+
+
+def test_a_thought_without_an_end_is_no_answer(server: Server, tmp_path: Path) -> None:
+    thought = "<think>Perhaps Score: "
+    server.reply = lambda body: (200, completion(f"{thought}0", content=[token(thought), token("0", {"0": 1.0})]))
+    assert judge(server.endpoint(tmp_path), [pair()]).reasons == ["answer cut off"]
 
 
 def test_what_an_earlier_version_kept_without_use_is_asked_for_again(server: Server, tmp_path: Path) -> None:

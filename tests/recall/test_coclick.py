@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,8 @@ import pytest
 from cascade.types import Query
 from corpus import counts
 from corpus.engine import connect, write
-from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows, pair_evidence
+from corpus.evidence import pair_evidence
+from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows
 from recall.coclick.lookup import CoclickRecall
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
 from store.tables import LmdbTable, write_table
@@ -72,7 +74,10 @@ class Log:
         return _by_pair(self.shown.to_pyarrow())
 
     def evidence(self) -> dict[tuple[int, int], Pair]:
-        return _by_pair(pair_evidence(self.pairs, self.shown).to_pyarrow())
+        return _by_pair(self.evidence_of().to_pyarrow())
+
+    def evidence_of(self, pages: ir.Table | None = None) -> ir.Table:
+        return pair_evidence(self.pairs, self.shown, pages)
 
     def table(self, like: list[tuple[int, int, float]], config: CoclickConfig) -> LmdbTable:
         page, neighbour, weight = zip(*[(p, p, 1.0) for p in (A, B, C, D)], *like, strict=True)
@@ -82,7 +87,7 @@ class Log:
         text_neighbours = self.engine.read_parquet(str(self.directory / "like.parquet"))
         write(
             self.engine,
-            neighbour_rows(pair_evidence(self.pairs, self.shown), text_neighbours, config),
+            neighbour_rows(self.evidence_of(), text_neighbours, counts.page_flow(self.pairs), config),
             self.directory / "rows.parquet",
         )
         batches = pq.ParquetFile(self.directory / "rows.parquet").iter_batches(batch_size=2)
@@ -224,11 +229,12 @@ def test_a_row_is_packed_without_gaps() -> None:
 def test_rows_of_some_pages_are_what_they_are_among_all(log: Log) -> None:
     like = pa.table({"page": [A, B, C, D, A], "neighbour": [A, B, C, D, C], "weight": [1.0, 1.0, 1.0, 1.0, 0.5]})
     like = like.cast(pa.schema([("page", pa.uint64()), ("neighbour", pa.uint64()), ("weight", pa.float64())]))
-    evidence, config = pair_evidence(log.pairs, log.shown), CoclickConfig()
+    flow, config = counts.page_flow(log.pairs), CoclickConfig()
     pq.write_table(like, log.directory / "like.parquet")
     neighbours = log.engine.read_parquet(str(log.directory / "like.parquet"))
-    every = neighbour_rows(evidence, neighbours, config).to_pyarrow().to_pylist()
-    some = ibis.memtable(pa.table({"page": pa.array([A, C], pa.uint64())}))
-    found = neighbour_rows(evidence, neighbours, config, some).to_pyarrow().to_pylist()
-    assert found == [row for row in every if row["page1"] in (A, C)]
+    every = neighbour_rows(log.evidence_of(), neighbours, flow, config).to_pyarrow().to_pylist()
+    some, lenders = (ibis.memtable(pa.table({"page": pa.array(pages, pa.uint64())})) for pages in ([A], [A, C]))
+    found = neighbour_rows(log.evidence_of(lenders), neighbours, flow, config, some).to_pyarrow().to_pylist()
+    assert found == [row for row in every if row["page1"] == A]
+    assert any(row["borrowed_next"] for row in found)
     assert {row["page1"] for row in every} == {A, B, C, D}

@@ -1,4 +1,4 @@
-"""Writes text and names as SQL."""
+"""Strings and names as SQL writes them."""
 
 from __future__ import annotations
 
