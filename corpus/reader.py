@@ -119,6 +119,7 @@ def _connect(working: Path, threads: int = 2, memory: str = "2GB") -> duckdb.Duc
         config={"threads": threads, "memory_limit": memory, "temp_directory": str(working)},
     )
     connection.execute("SET TimeZone = 'UTC'")  # of a time without a zone
+    connection.execute("SET enable_progress_bar = false")  # the build shows its own
     # A Parquet file's least and greatest value leave NaN out; DuckDB concludes that there is none.
     connection.execute("SET disabled_optimizers = 'statistics_propagation'")
     return connection

@@ -140,4 +140,5 @@ def _read_done(target: Path) -> dict[str, Any] | None:
 
 
 def _summary(figures: dict[str, object]) -> str:
-    return "  ".join(f"{name} {value}" for name, value in figures.items() if isinstance(value, int | float | str))
+    shown = ((name, value) for name, value in figures.items() if isinstance(value, int | float | str) and value != "")
+    return "  ".join(f"{name} {value}" for name, value in shown)
