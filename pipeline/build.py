@@ -34,6 +34,8 @@ from store.room import room_on
 from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
+#: The modules that make a bundle of the finished steps, beside what these ran themselves.
+PUBLISHING = (__name__, "pipeline.manifest", "pipeline.learnt_from", "store.bundle")
 
 
 def build(
@@ -64,7 +66,7 @@ def build(
     with room_on(bundles):
         root = bundles / WORK
         root.mkdir(exist_ok=True)
-        runner = Runner(root, config, inputs, publishing=(__name__, "store.bundle"))
+        runner = Runner(root, config, inputs, publishing=PUBLISHING)
         if only:
             runner.run(_needed(chosen, set(only)))
             return None

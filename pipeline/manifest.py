@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
 from pipeline import learnt_from
-from pipeline.step import Runner
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from recall.ann_search import ENOUGH
@@ -22,6 +21,9 @@ from recall.popular.lookup import OVERALL
 from store.bundle import Manifest
 from store.page_row import FACTS, read_facts, read_text, read_tokens
 from store.tables import LmdbTable
+
+if TYPE_CHECKING:
+    from pipeline.step import Runner
 
 _INDEXES = ("cf", "two_tower")
 _WARMUP = 8

@@ -13,7 +13,11 @@ from textwrap import dedent
 
 import pytest
 
+from pipeline.build import PUBLISHING
 from pipeline.code import code_of
+from pipeline.config import BuildConfig
+from pipeline.manifest import manifest
+from pipeline.steps import steps
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -170,6 +174,11 @@ def test_an_edit_runs_the_steps_that_run_the_file_and_no_others(tmp_path: Path) 
     for name, (runs, rests) in EDITS.items():
         assert runs <= changed[name], name
         assert not rests & changed[name], name
+
+
+def test_all_that_writes_a_manifest_is_in_a_bundles_name() -> None:
+    of_steps = [code_of(step.run) for step in steps(Path(), None, BuildConfig())]
+    assert code_of(manifest).keys() <= {*PUBLISHING, *(name for code in of_steps for name in code)}
 
 
 @pytest.mark.parametrize("module", ["pipeline.read", "pipeline.stage1"])
