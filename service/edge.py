@@ -22,6 +22,7 @@ STARTED = "onward.started"
 _HEADER = b"x-request-id"
 _NO_STORE = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def request_id(offered: str | None) -> str:
@@ -84,8 +85,8 @@ class Edge:
 class BodyLimit:
     """Reads a body before the application does, so that one beyond `limit` bytes is refused with 413.
 
-    It counts what arrives, by any method: a chunked body has no length to trust, and GET may bring one too. A body that
-    takes longer than `receipt_s` gets 408.
+    It counts what arrives: a chunked body has no length to trust. One that takes longer than `receipt_s` gets 408.
+    Bodies of methods that take none are not read: the little that a connection holds of one goes with its answer.
     """
 
     def __init__(self, app: ASGIApp, limit: int, receipt_s: float, metrics: Metrics) -> None:
@@ -94,16 +95,19 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        if self._declares_too_much(scope):
+            return await too_large(self._limit).response(scope[REQUEST_ID])(scope, receive, send)
+        if scope["method"] not in _METHODS_WITH_BODY:
+            return await self._app(scope, receive, send)
         try:
             async with asyncio.timeout(self._receipt_s):
-                body = await self._read(scope, receive)
+                body = await self._read(receive)
         except TimeoutError:
             late = too_slow(self._receipt_s)
             self._metrics.refused.labels(late.kind).inc()
             return await late.response(scope[REQUEST_ID], CLOSE)(scope, receive, send)
         if body is None:
-            response = too_large(self._limit).response(scope[REQUEST_ID])
-            return await response(scope, receive, send)
+            return await too_large(self._limit).response(scope[REQUEST_ID])(scope, receive, send)
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
@@ -111,10 +115,11 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+    def _declares_too_much(self, scope: Scope) -> bool:
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared[:20]) > self._limit:
-            return None
+        return declared.isdecimal() and int(declared[:20]) > self._limit
+
+    async def _read(self, receive: Receive) -> bytes | None:
         body = bytearray()
         more = True
         while more and len(body) <= self._limit:
