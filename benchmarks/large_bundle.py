@@ -65,7 +65,11 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
     old = np.array(sorted(rows["pages"]), np.uint64)
     copies = [Copy(old, number) for number in range(-(-count // len(old)))]
     building = bundles / "building"
-    shutil.copytree(source.path, building, ignore=shutil.ignore_patterns(MANIFEST, "*.lmdb", "pages.*.npy", "*.faiss"))
+    shutil.copytree(
+        source.path,
+        building,
+        ignore=shutil.ignore_patterns(MANIFEST, "*.lmdb", "pages.*.npy", "*.faiss", "page_states*"),
+    )
     indexes = {path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")}
     written = {
         "pages": write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old)),
