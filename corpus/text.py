@@ -114,7 +114,7 @@ def language_shares(text: str) -> dict[str, float]:
 
 @cache
 def _identifier() -> Any:
-    # Loaded at the first use: the gateway imports this module and never detects a language.
+    # Loaded at the first use: most who clean a text tell no language.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Filter, Query
-
-#: Bits in which the fingerprints of near-duplicates may differ.
-NEAR_DUPLICATE_BITS = 3
-
-
-def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
-    """Whether fingerprints (u64, broadcast) are those of near-duplicates; 0 stands for no text and is like none."""
-    left, right = np.asarray(left, np.uint64), np.asarray(right, np.uint64)
-    alike = np.bitwise_count(left ^ right) <= NEAR_DUPLICATE_BITS
-    return np.asarray(alike & (left != 0) & (right != 0))
+from store.page_row import near_duplicate
 
 
 class SamePage:

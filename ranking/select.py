@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from ranking.filters import near_duplicate
+from store.page_row import near_duplicate
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ FACTS = np.dtype(
     ]
 )
 
-
 #: Facts that count what readers did.
 COUNTS = frozenset(
     (
@@ -49,6 +48,7 @@ COUNTS = frozenset(
         "shown_beside",
     )
 )  # fmt: skip
+_NEAR_DUPLICATE_BITS = 3  # in which the fingerprints of near-duplicates may differ
 _U2 = Struct("<H")
 _OFFSETS: Mapping[str, Any] = FACTS.fields or {}
 _BEFORE_A = ord("a") - 1
@@ -80,6 +80,13 @@ def language_code(language: str) -> int:
     for letter in letters:
         number = 27 * number + ord(letter) - _BEFORE_A
     return number
+
+
+def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
+    """Whether fingerprints (u64, broadcast) are those of near-duplicates; 0 stands for no text and is like none."""
+    left, right = np.asarray(left, np.uint64), np.asarray(right, np.uint64)
+    alike = np.bitwise_count(left ^ right) <= _NEAR_DUPLICATE_BITS
+    return np.asarray(alike & (left != 0) & (right != 0))
 
 
 def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:

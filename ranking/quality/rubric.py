@@ -16,25 +16,14 @@ the share of people who would follow a recommendation, over 1,023 human-judged p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ranking.quality.pages import Pairs
+from store.page_row import near_duplicate
 
 TOP_QUALITY = 4.0
-NEAR_DUPLICATE_BITS = 3
-
-
-class Judge(Protocol):
-    """Labels pairs of pages."""
-
-    def judge(
-        self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
-        """Return quality, 0 to 4, one a pair; `likeness` and `weight` are those of `TextVectors`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,10 @@ class RubricJudge:
     def judge(
         self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Return quality, 0 to 4, one a pair. Raises ValueError when `likeness` is not one a pair."""
+        """Return quality, 0 to 4, one a pair; `likeness` and `weight` are those of `TextVectors`.
+
+        Raises ValueError when `likeness` is not one a pair.
+        """
         if len(likeness) != len(pairs):
             raise ValueError(f"{len(likeness)} likenesses for {len(pairs)} pairs")
         topicality = self.topicality(pairs, likeness, weight)
@@ -98,7 +90,7 @@ def _useless(pairs: Pairs) -> NDArray[np.bool_]:
     language1, language2 = pairs.of_both("language")
     address1, address2 = pairs.of_both("address")
     print1, print2 = pairs.of_both("fingerprint")
-    alike = (np.bitwise_count(print1 ^ print2) <= NEAR_DUPLICATE_BITS) & (print1 != 0) & (print2 != 0)
+    alike = near_duplicate(print1, print2)
     foreign = (language1 != language2) & (language1 != 0) & (language2 != 0)
     useless: NDArray[np.bool_] = (address1 == address2) | alike | foreign | pairs.pages.spam[pairs.right]
     return useless

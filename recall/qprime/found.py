@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from corpus.url import main_page_key
 from recall.qprime.search_engine import NO_HITS, SearchEngine
 from recall.qprime.writer import WrittenQuery
-from store.page_row import language_code
+from store.page_row import language_code, near_duplicate
 
-NEAR_DUPLICATE_BITS = 3
 _COLUMNS = ["page", "url", "address", "fingerprint", "language", "spam", "adult"]
 
 
@@ -145,13 +144,11 @@ def filtered(
 
 def _faults(one: NDArray[np.intp], two: NDArray[np.intp], facts: PageFacts) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield each rule's name and the pairs of rows that break it."""
-    prints = facts.fingerprint[one], facts.fingerprint[two]
     tongues = facts.language[one], facts.language[two]
     yield "unknown", two < 0
     yield "self", one == two
     yield "address", facts.address[one] == facts.address[two]
-    alike = np.bitwise_count(prints[0] ^ prints[1]) <= NEAR_DUPLICATE_BITS
-    yield "duplicate", alike & (prints[0] != 0) & (prints[1] != 0)
+    yield "duplicate", near_duplicate(facts.fingerprint[one], facts.fingerprint[two])
     yield "language", (tongues[0] != tongues[1]) & (tongues[0] != 0) & (tongues[1] != 0)
     yield "sub-page", facts.main[one] == facts.main[two]
     yield "spam", facts.spam[two]

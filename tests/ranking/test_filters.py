@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cascade.types import Candidates, Filter, Query, Trigger
-from ranking.filters import Adult, Blocklist, Duplicate, Excluded, Language, SamePage, Spam, near_duplicate, standard
+from ranking.filters import Adult, Blocklist, Duplicate, Excluded, Language, SamePage, Spam, standard
 from store.page_row import FACTS, language_code
 
 EN, FR = language_code("en"), language_code("fr")
@@ -87,10 +87,3 @@ def test_every_filter_takes_an_empty_list(rule: Filter) -> None:
 @pytest.mark.parametrize("rule", standard(), ids=lambda rule: rule.name)
 def test_every_filter_works_before_the_trigger_is_known(rule: Filter) -> None:
     assert kept(rule, Query("https://a.example/", page=1), candidates(language=[EN, FR])) == [True, True]
-
-
-def test_fingerprints_broadcast() -> None:
-    assert near_duplicate(np.array([[1 << 60], [0]]), np.array([1 << 60, 0])).tolist() == [
-        [True, False],
-        [False, False],
-    ]

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.page_row import FACTS, PageText, is_row, language_code, pack, read_facts, read_text, read_tokens
+from store.page_row import (
+    FACTS,
+    PageText,
+    is_row,
+    language_code,
+    near_duplicate,
+    pack,
+    read_facts,
+    read_text,
+    read_tokens,
+)
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TEXT = st.builds(PageText, WORDS, WORDS, WORDS, WORDS)
@@ -82,3 +92,10 @@ def test_bytes_of_any_kind_are_told_from_rows(noise: bytes, of_the_page: bool) -
 def test_a_row_without_its_four_texts_is_none(text: bytes) -> None:
     packed, _ = row({"page": 7}, [1, 2], PageText("u", "t", "s", "en"))
     assert not is_row(7, packed[: FACTS.itemsize + 8] + text)
+
+
+def test_fingerprints_broadcast() -> None:
+    assert near_duplicate(np.array([[1 << 60], [0]]), np.array([1 << 60, 0])).tolist() == [
+        [True, False],
+        [False, False],
+    ]
