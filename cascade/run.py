@@ -29,7 +29,9 @@ ENOUGH = 30
 
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
-_RANK = "rank_"  # what the name of a path's rank column begins with
+
+#: What the name of a path's rank column begins with.
+RANK = "rank_"
 
 
 class Merge(Protocol):
@@ -94,7 +96,7 @@ class Cascade:
             chosen = self.select(query, self._weighed(query, welcome), k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
-        if np.any(chosen.columns.get(f"{_RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
+        if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
             trace.degrade(POPULAR)
         return chosen
 
@@ -127,7 +129,7 @@ class Cascade:
         """Return the ranked pages and popular ones below, so that a few of its own never make an answer shorter."""
         popular = await self._popular(query, deadline, trace)
         parts = (ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
-        ranks = {name for part in parts for name in part.columns if name.startswith(_RANK)}
+        ranks = {name for part in parts for name in part.columns if name.startswith(RANK)}
         return below(*(_with_ranks(part, ranks) for part in parts))
 
     async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger:
@@ -182,7 +184,7 @@ class Cascade:
             return ranked
         trace = ranking.trace
         if stages == 0:
-            stored = f"{_RANK}{self.stored}"
+            stored = f"{RANK}{self.stored}"
             trace.degrade(f"fallback:{self.stored if stored in ranked.columns else 'recall'}")
             return by_place(_in_order_of(ranked, stored))
         trace.degrade(f"fallback:{self.stages[stages - 1].name}")
@@ -209,7 +211,7 @@ def _in_order_of(candidates: Candidates, rank: str) -> Candidates:
 
 def _by_recall_rank(candidates: Candidates) -> Candidates:
     """Return the candidates in the order of their best rank in any path: the answer when no stage can rank."""
-    ranks = [column for name, column in candidates.columns.items() if name.startswith(_RANK)]
+    ranks = [column for name, column in candidates.columns.items() if name.startswith(RANK)]
     best = np.min(ranks, axis=0) if ranks else np.zeros(len(candidates), np.uint16)
     scored = candidates.with_columns({"score": -best.astype(np.float32)})
     return scored.take(np.argsort(best, kind="stable"))

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.run import NOT_RECALLED, Cascade
+from cascade.run import NOT_RECALLED, RANK, Cascade
 from cascade.types import Candidates
-
-_RANK = "rank_"
 
 
 def without_each(cascade: Cascade) -> Iterator[tuple[str, Cascade]]:
@@ -31,7 +29,7 @@ class Contributions:
 
     def add(self, scored: Candidates, answer: NDArray[np.uint64]) -> None:
         """Count one answer; `scored` has its pages with the ranks of all paths and the column `quality`."""
-        names = [name for name in scored.columns if name.startswith(_RANK)]
+        names = [name for name in scored.columns if name.startswith(RANK)]
         chosen = scored.take(np.flatnonzero(np.isin(scored.pages, answer)))
         self.answers += len(chosen)
         if not len(chosen):
@@ -39,7 +37,7 @@ class Contributions:
         found = np.stack([chosen[name] != NOT_RECALLED for name in names])
         alone = found & (found.sum(axis=0) == 1)
         for name, rows in zip(names, alone, strict=True):
-            path = name.removeprefix(_RANK)
+            path = name.removeprefix(RANK)
             self._alone[path] = self._alone.get(path, 0) + int(rows.sum())
             self._quality.setdefault(path, []).extend(chosen["quality"][rows].tolist())
 

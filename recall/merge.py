@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cascade.run import NOT_RECALLED
+from cascade.run import NOT_RECALLED, RANK
 from cascade.types import Candidates, Column
 
 
@@ -24,7 +24,7 @@ def merge(recalled: Mapping[str, Candidates]) -> Candidates:
         rows = np.searchsorted(pages, part.pages)
         rank = np.full(len(pages), NOT_RECALLED, np.uint16)
         rank[rows] = np.arange(len(part), dtype=np.uint16)
-        columns[f"rank_{path}"] = rank
+        columns[f"{RANK}{path}"] = rank
         for name, values in part.columns.items():
             column = np.zeros(len(pages), values.dtype)
             column[rows] = values

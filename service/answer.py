@@ -11,14 +11,13 @@ import orjson
 import xxhash
 from numpy.typing import NDArray
 
-from cascade.run import NOT_RECALLED
+from cascade.run import NOT_RECALLED, RANK
 from cascade.types import Candidates
 from store import page_row
 
 MAX_K = 30
 DEFAULT_K = 5
 MAX_BATCH = 100
-RANK = "rank_"  # what the name of a path's rank column begins with
 _OBJECT = 200  # bytes that Python takes for an answer beside its JSON
 
 
@@ -101,24 +100,9 @@ class Answer:
         return Contents(said["url1"], shown, said["bundle"], said.get("explain"))
 
     @property
-    def url1(self) -> str:
-        """The page that was asked for, canonical."""
-        return self.read().url1
-
-    @property
     def recommendations(self) -> tuple[Recommendation, ...]:
         """The pages, best first."""
         return self.read().recommendations
-
-    @property
-    def bundle(self) -> str:
-        """The bundle that answered."""
-        return self.read().bundle
-
-    @property
-    def explain(self) -> dict[str, Any] | None:
-        """The record of every stage, where it was asked for."""
-        return self.read().explain
 
     def json(self, request_id: str, took_ms: float) -> bytes:
         """Return the whole JSON answer of one request; `request_id` is plain ASCII without quotes."""

@@ -127,8 +127,8 @@ class Answers:
 
 def _has_more(question: _Question, ranked: RankedList, answer: Answer) -> bool:
     """Whether exclusions took places that rows below a list that was cut could fill."""
-    short = len(answer.recommendations) < question.k and ranked.cut
-    return short and not question.query.exclude.isdisjoint(ranked.rows["page"].tolist())
+    excludes = ranked.cut and not question.query.exclude.isdisjoint(ranked.rows["page"].tolist())
+    return excludes and len(answer.recommendations) < question.k  # last: it reads the answer's JSON
 
 
 def _key(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.run import NOT_RECALLED
+from cascade.run import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Column
 from recall.coclick import row as coclick_row
-from service.answer import RANK, finite
+from service.answer import finite
 from store import page_row
 from store.tables import Table
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from cascade.run import POPULAR, UNKNOWN_PAGE
+from cascade.run import POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
-from service.answer import RANK, Answer
+from service.answer import Answer
 from store.page_row import read_facts
 from store.tables import LocalTable
 
@@ -91,9 +91,6 @@ class _Stored(BaseModel):
     columns: dict[str, list[int | float | None]]
 
 
-_READER = TypeAdapter(_Stored)
-
-
 def to_json(ranked: RankedList) -> bytes:
     """Return a whole list as JSON, for `from_json`."""
     columns = {name: _plain(ranked.rows[name]) for name in ranked.rows.dtype.names or ()}
@@ -103,7 +100,7 @@ def to_json(ranked: RankedList) -> bytes:
 def from_json(body: bytes) -> RankedList | None:
     """Return the list that `to_json` wrote; None where the bytes are none."""
     try:
-        stored = _READER.validate_json(body, strict=True)
+        stored = _Stored.model_validate_json(body, strict=True)
         return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut)
     except (ValidationError, ValueError, OverflowError):  # other lengths, numbers or columns than ours
         return None

@@ -76,10 +76,6 @@ class Bundle:
             raise BundleError(f"bundle {self.name} holds no {name}: build it again")
         return self.path / name
 
-    def has(self, name: str) -> bool:
-        """Whether the manifest lists the file."""
-        return name in self.manifest.files
-
 
 #: Returns when a gateway can serve the bundle of that name under the directory; raises BundleError when it cannot.
 Opens = Callable[[Path, str], None]

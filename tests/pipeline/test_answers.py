@@ -76,7 +76,7 @@ async def test_what_readers_went_on_to_comes_up(tiny, gateway: Gateway) -> None:
 async def test_an_answer_is_whole(tiny, gateway: Gateway) -> None:
     (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
     assert answer.degraded == ()
-    assert answer.bundle == tiny.bundle.name
+    assert answer.read().bundle == tiny.bundle.name
     for page in answer.recommendations:
         assert page.url in tiny.topic
         assert page.url != tiny.urls[0]

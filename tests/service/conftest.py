@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cascade.run import Cascade, RecallStep
+from cascade.run import RANK, Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
 from corpus.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
-from service.answer import RANK
 from service.gateway import Gateway
 from service.live import Live, LoadedBundle
 from service.recommender import Recommender

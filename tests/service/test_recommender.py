@@ -39,7 +39,7 @@ async def test_says_who_recalled_a_page_and_counts_ranks_from_one(make) -> None:
 
 async def test_the_url_is_made_canonical(make) -> None:
     answer = await make().recommender.recommend(Ask("HTTPS://Site0.Example:443/page/0?utm_source=x#top"))
-    assert answer.url1 == URL1
+    assert answer.read().url1 == URL1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ async def test_every_spelling_of_a_pages_address_shares_its_answer(make, spellin
     first = await small.recommender.recommend(Ask(URL1))
     assert await small.recommender.recommend(Ask(spelling)) is first
     assert small.recommender.at_once(Ask(spelling)) is first
-    assert (first.url1, first.degraded, small.coclick.calls) == (URL1, (), 1)
+    assert (first.read().url1, first.degraded, small.coclick.calls) == (URL1, (), 1)
 
 
 async def test_the_memory_of_urls_is_in_the_figures(make) -> None:
@@ -85,12 +85,12 @@ async def test_spellings_of_a_language_share_an_answer_and_a_bad_tag_is_named(ma
 
 async def test_a_fragment_is_dropped_on_other_hosts(make) -> None:
     ask = Ask(f"{URL1}#part")
-    assert (await make().recommender.recommend(ask)).url1 == URL1
+    assert (await make().recommender.recommend(ask)).read().url1 == URL1
 
 
 async def test_a_fragment_is_part_of_the_page_on_the_bundles_hosts(make) -> None:
     small = make(fragment_hosts=["site0.example"])
-    assert (await small.recommender.recommend(Ask(f"{URL1}#part"))).url1 == f"{URL1}#part"
+    assert (await small.recommender.recommend(Ask(f"{URL1}#part"))).read().url1 == f"{URL1}#part"
 
 
 async def test_numbers_that_are_not_finite_become_null(make) -> None:
@@ -244,19 +244,19 @@ async def test_explain_tells_columns_drops_and_times(make) -> None:
 
 async def test_explain_gives_the_query_behind_a_page(make) -> None:
     answer = await make().recommender.recommend(Ask(URL1, explain=True))
-    merged = answer.explain["stages"][0]["candidates"]
+    merged = answer.read().explain["stages"][0]["candidates"]
     assert {entry["because"] for entry in merged} == {"what comes next?", None}
     assert all((entry["because"] is None) == (entry["columns"]["rank_qprime"] is None) for entry in merged)
 
 
 async def test_explain_hides_counts_of_a_few_readers(make) -> None:
     answer = await make().recommender.recommend(Ask(URL1, explain=True))
-    for stage in answer.explain["stages"]:
+    for stage in answer.read().explain["stages"]:
         for entry in stage["candidates"]:
             for name, value in entry["columns"].items():
                 if name.rpartition(".")[2] in COUNTS:
                     assert value is None or value >= 5
-    merged = answer.explain["stages"][1]["candidates"]
+    merged = answer.read().explain["stages"][1]["candidates"]
     assert {entry["columns"]["facts.clicks_all"] for entry in merged} & {99, 98}
     assert {entry["columns"]["facts.left"] for entry in merged} == {None}
 

@@ -161,7 +161,7 @@ async def test_what_one_replica_has_computed_another_reads(make, shared: SharedA
 async def test_an_answer_with_its_record_is_computed(make, shared: SharedAnswers) -> None:
     await kept(shared)
     answer = await make(shared=shared).recommender.recommend(Ask(URL1, explain=True))
-    assert answer.explain is not None
+    assert answer.read().explain is not None
 
 
 async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> None:

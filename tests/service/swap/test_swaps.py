@@ -91,7 +91,7 @@ async def test_a_request_under_way_ends_on_the_bundle_that_it_began_on_which_can
         await running.swaps.to(first)
         assert running.live.bundle is lease.bundle
         lease.release()
-        assert (await running.recommender.recommend(Ask(lease.bundle.warmup[0]))).bundle == first
+        assert (await running.recommender.recommend(Ask(lease.bundle.warmup[0]))).read().bundle == first
 
 
 async def test_answers_of_the_bundle_before_leave_the_cache(bundles: Path) -> None:
@@ -101,7 +101,7 @@ async def test_answers_of_the_bundle_before_leave_the_cache(bundles: Path) -> No
         await running.recommender.recommend(Ask(url))
         await running.swaps.to(OTHER)
         assert b"onward_cache_bytes 0.0" in running.metrics.text()
-        assert (await running.recommender.recommend(Ask(url))).bundle == OTHER
+        assert (await running.recommender.recommend(Ask(url))).read().bundle == OTHER
 
 
 async def test_answers_that_differ_too_much_refuse_a_bundle_unless_it_is_forced(bundles: Path) -> None:
