@@ -57,12 +57,15 @@ def read(
     until: datetime | None = None,
     rules: UrlRules = RULES,
     sessions: Sessions = SESSIONS,
+    *,
+    threads: int = 2,
+    memory: str = "2GB",
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
 
     `data` is a directory, or a file for each table. Rows whose time is not before `until` (UTC when naive) are
     left out. URLs are spelt by `rules`; one that no page has is the only page at its address. A table that was not
-    given is written without rows. Every rejected row goes to `rejected.jsonl`.
+    given is written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's.
     Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
     """
     found = look(data) if isinstance(data, Path) else Found(dict(named_tables(data)), ())
@@ -71,7 +74,7 @@ def read(
         until = until.replace(tzinfo=UTC)
     with (
         tempfile.TemporaryDirectory(prefix=".reading-", dir=out) as working,
-        closing(_connect(Path(working))) as connection,
+        closing(_connect(Path(working), threads, memory)) as connection,
     ):
         opened = _opened(connection, found.tables, Path(working))
         sources = {name: table.source for name, table in opened.items()}
@@ -113,7 +116,7 @@ def _stage(
         part_visits(connection, sessions, dates_alone(connection, clicks.view, clicks.found.get("time", "DATE")))
 
 
-def _connect(working: Path, threads: int = 2, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
+def _connect(working: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         str(working / "reading.duckdb"),
         config={"threads": threads, "memory_limit": memory, "temp_directory": str(working)},

@@ -20,13 +20,22 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
     """Return the step that checks the input tables and splits time."""
 
     def step(work: Work) -> dict[str, object]:
-        outcome = read(data, work.directory, until, work.config.url_rules, work.config.sessions)
+        config, engine = work.config, work.config.engine
+        outcome = read(
+            data,
+            work.directory,
+            until,
+            config.url_rules,
+            config.sessions,
+            threads=engine.threads,
+            memory=engine.memory,
+        )
         show(outcome, console)
-        check(outcome, work.config.read.most_rejected, work.directory / REJECTED)
+        check(outcome, config.read.most_rejected, work.directory / REJECTED)
         report = outcome.as_dict()
-        split = _split(work.directory, work.config.examples.label_share)
+        split = _split(work.directory, config.examples.label_share)
         (work.directory / "split.json").write_text(json.dumps(split))
-        rows = {f"{name}": table["kept"] for name, table in report.items()}
+        rows = {name: table["kept"] for name, table in report.items()}
         rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
         if rejected:
             console.print(f"  every rejected row: {work.of('read') / REJECTED}", soft_wrap=True, highlight=False)

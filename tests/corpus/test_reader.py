@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -396,3 +397,8 @@ def test_a_path_with_a_quote_in_it_is_read(tmp_path: Path) -> None:
     odd.mkdir()
     write(odd / "pages.csv", PAGES)
     assert read(odd, odd / "out").tables["pages"].kept == 3
+
+
+def test_the_memory_that_the_engine_may_take_holds_for_reading(data: Path, out: Path) -> None:
+    with pytest.raises(duckdb.Error, match="Memory"):
+        read(data, out, memory="as much as there is")
