@@ -22,6 +22,7 @@ from pipeline.config import BuildConfig
 from pipeline.events import label_events
 from pipeline.log import PAST, split_of
 from pipeline.work import Work
+from ranking.event import Event
 from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows
 from store.tables import LmdbTable
 
@@ -91,8 +92,8 @@ def test_a_single_planted_row_is_caught(tiny, tmp_path: Path) -> None:
 
 
 def test_judged_pairs_have_no_time_and_cannot_leak(tiny, tmp_path: Path) -> None:
-    work = work_of(tiny, tmp_path)
-    leak.check(work, [])
+    judged = Event(1, np.array([2], np.uint64), np.ones(1, np.float32), None)
+    leak.check(work_of(tiny, tmp_path), [judged])
 
 
 LATER = st.lists(
