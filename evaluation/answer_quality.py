@@ -18,6 +18,7 @@ from evaluation.truth import Truth
 Lists = Mapping[str, NDArray[np.uint64]]
 
 RECO = f"reco_dcg_at_{TOP}"
+SATISFIED = f"satisfied_click_ndcg_at_{TOP}"
 FILTERED = f"filtered_click_ndcg_at_{TOP}"
 CTR = "expected_ctr"
 
@@ -139,7 +140,7 @@ class AnswerQuality:
         return {
             **{f"reco_dcg_at_{k}": (reco_dcg(quality, k), False) for k in PLACES},
             FILTERED: (np.where(np.array(self._kept, np.bool_), ndcg, np.nan), True),
-            f"satisfied_click_ndcg_at_{TOP}": (ndcg, True),
+            SATISFIED: (ndcg, True),
             CTR: (np.array(rows.ctr), False),
             f"judged_at_{TOP}": (share, False),
         }

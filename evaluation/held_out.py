@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from corpus.label_roles import Role, roles, teaches
 from corpus.reader import read
 from corpus.report import Report
-from corpus.runs import runs
+from corpus.runs import runs, steps
 from corpus.url_rules import RULES, UrlRules
 from corpus.visits import SESSIONS, Sessions
 from evaluation.bootstrap import Interval
@@ -130,7 +130,7 @@ def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
     began = time.copy()
     for start, end in runs(session):
         began[start:end] = time[start]
-    step = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
+    step = steps(session, page, place)
     if since is not None:
         step &= began[1:] >= np.datetime64(since.replace(tzinfo=None), "us")
     return _grouped(page[:-1][step], page[1:][step])

@@ -40,9 +40,8 @@ def next_page(ranks: NDArray[np.int64], click_ndcgs: Sequence[float]) -> NextPag
     if len(ranks) == 0:
         return NextPage(None, None, None, clicks)
     top = (ranks > 0) & (ranks <= TOP)
-    gain = np.where(top, 1.0 / np.log2(1.0 + np.maximum(ranks, 1)), 0.0)
     recalled = (ranks > 0) & (ranks <= RECALL_AT)
-    return NextPage(float(recalled.mean()), float(top.mean()), float(gain.mean()), clicks)
+    return NextPage(float(recalled.mean()), float(top.mean()), float(discounts(ranks).mean()), clicks)
 
 
 def click_ndcg(ranks: NDArray[np.int64], clicked: NDArray[np.bool_]) -> float:
@@ -52,13 +51,12 @@ def click_ndcg(ranks: NDArray[np.int64], clicked: NDArray[np.bool_]) -> float:
     """
     listed = ranks > 0
     _, row, pages = np.unique(ranks[listed], return_inverse=True, return_counts=True)
-    of_place = _discounts(int(listed.sum()))
+    of_place = discounts(np.arange(1, int(listed.sum()) + 1))
     of_rank = np.add.reduceat(of_place, np.cumsum(pages) - pages) / pages if len(pages) else of_place
-    ideal = _discounts(int(clicked.sum())).sum()
+    ideal = discounts(np.arange(1, int(clicked.sum()) + 1)).sum()
     return float((of_rank[row] * clicked[listed]).sum() / ideal) if ideal else 0.0
 
 
-def _discounts(places: int) -> NDArray[np.float64]:
-    """Return what each place is worth; those after the fifth nothing."""
-    place = np.arange(1, places + 1)
-    return np.where(place <= TOP, 1.0 / np.log2(1.0 + place), 0.0)
+def discounts(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each place, from 1, is worth; those after the fifth, and 0, nothing."""
+    return np.where((ranks > 0) & (ranks <= TOP), 1.0 / np.log2(1.0 + np.maximum(ranks, 1)), 0.0)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.runs import runs
+from corpus.runs import runs, steps
 from pipeline.label_days import LabelDay, day_of, label_days
 from pipeline.log import split_of
 from pipeline.work import Work
@@ -119,6 +119,5 @@ def _steps(work: Work, when: pc.Expression) -> tuple[NDArray[np.uint64], NDArray
     columns = ["session", "page", "time", "step"]
     clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=columns, filters=when)
     session, page, time, place = (clicks[name].to_numpy() for name in columns)
-    # Where a page in between is not known, the places are not next to each other.
-    step = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
+    step = steps(session, page, place)
     return np.stack([page[:-1][step], page[1:][step]], axis=1), time[:-1][step]

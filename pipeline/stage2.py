@@ -21,8 +21,8 @@ from ranking.examples import GroupWriter
 from ranking.features import STAGE1, STAGE2, STAGE2_START, Matrix, matrix
 from ranking.lightgbm.score import LightGbmScorer
 
-STAGE1_KEPT = 30
 HELD_OUT = "held_out.npy"
+_STAGE1_KEPT = 30
 _KEPT_PAIRS = 1 << 20  # two scores a pair, which are the same on every day
 
 Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
@@ -86,7 +86,7 @@ def _narrow(work: Work, past: Snapshot) -> Narrow:
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
         score = rankers[half_of(query.page)].score(query, candidates)
-        best = np.sort(np.argsort(-score, kind="stable")[:STAGE1_KEPT])
+        best = np.sort(np.argsort(-score, kind="stable")[:_STAGE1_KEPT])
         return await heads.hydrate(query, candidates.with_columns({"stage1": score}).take(best))
 
     return narrow

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.log import PAST
+from pipeline.page_ids import page_ids
 from pipeline.page_tokens import PageTokens, page_tokens
 from pipeline.progress import progress
 from pipeline.work import Work
@@ -28,7 +29,7 @@ from text_model.training import Curve
 def two_tower(work: Work) -> dict[str, object]:
     """Train the towers on what readers did before the label window, and embed every page with them."""
     config, out, seed = work.config.two_tower, work.directory, work.config.seed
-    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    pages = page_ids(work)
     pairs = _training_pairs(work, pages, np.load(work.of("text") / "lengths.npy")[:, 0] > 0)
     encoder = load_encoder(work.config.text.base)
     stored, curves = work.of("text") / "embeddings.npy", {}

@@ -54,7 +54,6 @@ class Metrics:
         self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
         self.address_bytes = Gauge("onward_address_bytes", "Bytes held by URLs and their pages", registry=registry)
-
         self.unknown_dropped = Counter(
             "onward_unknown_dropped", "Unknown pages that will not wait for a refresh", ["why"], registry=registry
         )

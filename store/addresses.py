@@ -18,7 +18,6 @@ from store.tables import LmdbTable, write_table
 #: Where a bundle has its addresses: beside its tables, which are read from Redis too.
 FILE = "identity/addresses.lmdb"
 
-
 _KEPT_BYTES = 8_000_000  # of URLs that were located lately, a process: some thousands
 _LONGEST_KEPT = 512  # characters; longer ones are hardly asked for twice
 _OBJECTS = 512  # bytes of the objects that an entry is made of, without their letters

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from cascade.run import Cascade
 from cascade.types import Candidates
 from evaluation.ablations.sample import Sample
-from evaluation.answer_quality import CTR, FILTERED, RECO, AnswerQuality, ClickRules
+from evaluation.answer_quality import CTR, FILTERED, RECO, SATISFIED, AnswerQuality, ClickRules
 from evaluation.held_out import HeldOut
-from evaluation.metrics import TOP, ranks
+from evaluation.metrics import TOP, discounts, ranks
 from evaluation.tradeoff import Asked, Swept, ask
 from evaluation.truth import Truth
 from ranking.blend import Blend
 
 HIT_RATE, NDCG = f"hit_rate_at_{TOP}", f"ndcg_at_{TOP}"
-SATISFIED = f"satisfied_click_ndcg_at_{TOP}"
 METRICS = (RECO, CTR, FILTERED, SATISFIED)
 
 
@@ -47,9 +46,8 @@ class Answers:
         pages = np.concatenate(self._page)
         for name, parts in self._ranks.items():
             place = np.concatenate(parts)
-            gain = np.where(place > 0, 1.0 / np.log2(1.0 + np.maximum(place, 1)), 0.0)
             sample.add_rows(f"{arm}: {name}", HIT_RATE, (place > 0).astype(np.float64), pages)
-            sample.add_rows(f"{arm}: {name}", NDCG, gain, pages)
+            sample.add_rows(f"{arm}: {name}", NDCG, discounts(place), pages)
 
 
 @dataclass(frozen=True, slots=True)

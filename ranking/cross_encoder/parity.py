@@ -17,7 +17,6 @@ INT8_NOISE = 0.2  # of the deviation of a head's scores: so much leaves a correl
 LEAST_DEVIATION = 0.25  # of scores; where pairs are more alike than that, their order says nothing
 HEADS = ("click", "quality")
 
-
 #: Click and quality of the same pairs.
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 

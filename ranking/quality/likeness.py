@@ -38,8 +38,8 @@ class TextVectors:
 
         It is made of two figures: the mean of the four cosines of title and snippet with title and snippet, and
         the better of the two crosswise ones, whose share is `crosswise`. A page that tells what the title of another
-        names is the one to read next;
-        two long snippets may be alike for their manner alone. NaN where a page is not understood at all.
+        names is the one to read next; two long snippets may be alike for their manner alone. NaN where a page is not
+        understood at all.
         """
         result = np.empty(len(left), np.float32)
         for start in range(0, len(left), _CHUNK):

@@ -55,9 +55,14 @@ def pack(
             pages.astype("<u8").tobytes(),
             steps.astype(np.uint8).tobytes(),
             index.astype(np.uint8).tobytes(),
-            "\n".join(" ".join(queries[i].split()) for i in used.tolist()).encode(),
+            "\n".join(spelt(queries[i]) for i in used.tolist()).encode(),
         )
     )
+
+
+def spelt(query: str) -> str:
+    """Return a query as a row keeps it: its words with single spaces."""
+    return " ".join(query.split())
 
 
 def read(row: bytes) -> Row:

@@ -77,10 +77,9 @@ def write_queries(
     """Write the queries of every page to `path` and return the number of pages by outcome, and of `queries`.
 
     Memory holds one batch. Each batch is a part in a folder beside `path` until all are done, or in the folder `parts`,
-    which stays: a run that was killed
-    goes on after them, and asks again only for pages that failed. A part is used when it was written of the same
-    pages with the same words, by the same `made_by` (a name that changes with the writer's model and prompt). A
-    file at `path` is replaced: whoever wants to keep it does not call.
+    which stays: a run that was killed goes on after them, and asks again only for pages that failed. A part is used
+    when it was written of the same pages with the same words, by the same `made_by` (a name that changes with the
+    writer's model and prompt). A file at `path` is replaced: whoever wants to keep it does not call.
     """
     folder = parts or path.with_name(f"{path.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ import typer
 
 from service.commands.build import Profile, config_of
 from service.commands.held_out import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
-from service.commands.options import Overrides
+from service.commands.options import Overrides, utc
 from service.commands.recommend import patient
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def ablate(
         impressions=impressions,
         truth=truth,
         golden=golden,
-        until=until.replace(tzinfo=UTC) if until else None,
+        until=utc(until),
         work=work or out.with_suffix(".work"),
         config=config_of(config, profile, overrides),
         serving=settings_of(None, list(patient())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.commands.options import Bundles, Overrides
+from service.commands.options import Bundles, Overrides, utc
 
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
@@ -41,8 +41,7 @@ def build(
     from pipeline.build import build as run
     from service.swap.opening import opens
 
-    until = until.replace(tzinfo=UTC) if until else None
-    bundle = run(data, bundles, config_of(config, profile, overrides), until, [step] if step else [], opens)
+    bundle = run(data, bundles, config_of(config, profile, overrides), utc(until), [step] if step else [], opens)
     if bundle is not None:
         for note in bundle.manifest.notes:
             typer.echo(f"  {note}", err=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
+
+from service.commands.options import utc
 
 if TYPE_CHECKING:
     from cascade.run import Cascade
@@ -26,7 +28,7 @@ Since = Annotated[
 ]
 Until = Annotated[datetime | None, typer.Option(help="Leave out rows from this time on.")]
 MostPages = Annotated[int | None, typer.Option(min=1, help="Ask for this many pages, drawn at random.")]
-SatisfiedS = Annotated[float, typer.Option("--satisfied-s", help="Seconds after which a click was a satisfied one.")]
+SatisfiedS = Annotated[float, typer.Option("--satisfied-s", min=0, help="Seconds that make a click satisfied.")]
 TruthFile = Annotated[
     Path | None,
     typer.Option("--truth", help="Pairs with quality 0 to 4 (url1, url2, quality), or a simulated web's web.parquet."),
@@ -62,9 +64,9 @@ def open_log(
 
     pages = LmdbTable(bundle.file("tables/pages.lmdb"))
     try:
-        from_time = _utc(since) or _end(bundle)
+        from_time = utc(since) or _end(bundle)
         sessions = Sessions(**bundle.manifest.config.get("sessions", {}))
-        held_out = read_held_out(pages, clicks, impressions, from_time, _utc(until), bundle.url_rules, sessions)
+        held_out = read_held_out(pages, clicks, impressions, from_time, utc(until), bundle.url_rules, sessions)
         known = open_truth(truth, pages, bundle.url_rules) if truth else None
     finally:
         pages.close()
@@ -105,7 +107,3 @@ def over_pages(
 def _end(bundle: Bundle) -> datetime | None:
     end = bundle.manifest.data["end"]
     return None if end is None else datetime.fromisoformat(end)
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time else None

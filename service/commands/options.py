@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,11 @@ RedisUrl = Annotated[
 ]
 Config = Annotated[Path | None, typer.Option("--config", help=f"Settings; {DEFAULT_CONFIG} if it is there.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting.")]
+
+
+def utc(time: datetime | None) -> datetime | None:
+    """Return a time that was given without a zone, in UTC."""
+    return time.replace(tzinfo=UTC) if time else None
 
 
 def settings_of(config: Path | None, overrides: list[str] | None) -> Settings:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.commands.held_out import SATISFIED_S, SatisfiedS
 from service.commands.options import BundleName
 
 if TYPE_CHECKING:
     from recall.qprime.small_writer.instructions import Counts
-
-SATISFIED_S = 30.0  # evaluation.clicks.SATISFIED_S, which to import would load numpy
 
 qprime = typer.Typer(help="Train a small query writer.", no_args_is_help=True)
 
@@ -31,7 +30,7 @@ def export_sft(
     bundles: Annotated[Path | None, typer.Option("--bundles", help="With --clicked: of the bundle shown.")] = None,
     bundle: BundleName = None,
     impressions: Annotated[Path | None, typer.Option(help="With --clicked: what was shown and clicked.")] = None,
-    satisfied_s: Annotated[float, typer.Option(min=0, help="Seconds that make a click satisfied.")] = SATISFIED_S,
+    satisfied_s: SatisfiedS = SATISFIED_S,
     prompt: Annotated[Path | None, typer.Option(help="A prompt with $url, $title, $text and $language.")] = None,
 ) -> None:
     """Write instruction data for a small writer from the queries that a large one wrote."""

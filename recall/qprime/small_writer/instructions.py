@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from corpus.schema import InputError
 from recall.qprime.build import query_pages
 from recall.qprime.page_prompt import PagePrompt
-from recall.qprime.small_writer.satisfied import spelt
+from recall.qprime.row import spelt
 from recall.qprime.writer import WrittenQuery
 from recall.qprime.written import FAILED, NONE
 from recall.qprime.written_by_page import Answer, WrittenQueries, check_columns

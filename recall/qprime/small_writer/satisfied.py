@@ -46,8 +46,9 @@ def satisfied_queries(
 
     `table` is the `qprime` table of the bundle whose recommendations were shown; a page that several queries found
     stands there under one of them. A click is satisfied whose reader stayed `satisfied_s` seconds or longer; an
-    unknown time does not count. `page_of` gives a URL its page; queries are spelt as `spelt` spells them. Raises
-    InputError.
+    unknown time does not count. `page_of` gives a URL its page; queries are spelt as the table keeps them.
+
+    Raises InputError.
     """
     kept: dict[int, frozenset[str]] = {}
     for page, group in groupby(sorted(satisfied_pairs(impressions, satisfied_s, page_of)), itemgetter(0)):
@@ -59,11 +60,6 @@ def satisfied_queries(
         if clicked.any():
             kept[page] = frozenset(found.queries[i] for i in found.query[clicked].tolist())
     return kept
-
-
-def spelt(query: str) -> str:
-    """Return a query as the `qprime` table keeps it: its words with single spaces."""
-    return " ".join(query.split())
 
 
 def satisfied_pairs(
