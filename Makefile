@@ -66,7 +66,7 @@ bench: $(BUNDLES)/current | $(INSTALLED) ## Measure the gateway beside what it i
 	PYTHONPATH=. $(BIN)/python benchmarks/bench.py $(BUNDLES)
 
 proto: $(INSTALLED) ## Generate the gRPC stubs from proto/
-	$(BIN)/python -m service.stubs
+	$(BIN)/python -m service.grpc.generate_stubs
 
 clean: ## Remove the demo and every cache; .venv stays
 	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -31,7 +31,7 @@ from tokenizers import Tokenizer
 
 from loadtests import http_load
 from ranking.cross_encoder.pairs import open_pair_model
-from service.answer import Ask
+from service.answers.answer import Ask
 from service.bootstrap import load
 from service.settings import read_settings
 from store import page_row

@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.reading import from_override, leaves, read
-from corpus.pairs import TextPair
-from evaluation.pairwise_accuracy import pairwise_accuracy
+from corpus.files.pairs import TextPair
+from evaluation.metrics.pairwise_accuracy import pairwise_accuracy
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
-from pipeline.student_files import EXPORTED
+from pipeline.cross_encoder.student_files import EXPORTED
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.text_pairs import TextPairScorer
 from ranking.quality.text_pairs import RubricTextJudge

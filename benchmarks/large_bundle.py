@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.url import address_key, canonical, host_id, page_id, page_ids
+from corpus.urls.url import address_key, canonical, host_id, page_id, page_ids
 from ranking.cross_encoder import page_states
 from ranking.cross_encoder.pairs import PAGES
 from recall import ann

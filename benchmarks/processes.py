@@ -48,5 +48,5 @@ def served(command: Sequence[str]) -> Iterator[Served]:
 def onward(bundles: Path, *settings: str) -> list[str]:
     """Return the command of a gateway on free ports."""
     chosen = [part for setting in settings for part in ("--set", setting)]
-    serve = "from service.cli import main; main()"
+    serve = "from cli.main import main; main()"
     return ["-c", serve, "serve", "--bundles", str(bundles), "--port", "0", "--grpc-port", "0", *chosen]

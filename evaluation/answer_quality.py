@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import Interval, difference, interval
-from evaluation.clicks import SATISFIED_S, SCALE, satisfied, worth_keeping
 from evaluation.held_out import HeldOut, Impression
-from evaluation.metrics import RECALL_AT, TOP, click_ndcg, ranks
-from evaluation.reco_dcg import PLACES, reco_dcg
+from evaluation.metrics.bootstrap import Interval, difference, interval
+from evaluation.metrics.clicks import SATISFIED_S, SCALE, satisfied, worth_keeping
+from evaluation.metrics.ranking import RECALL_AT, TOP, click_ndcg, ranks
+from evaluation.metrics.reco_dcg import PLACES, reco_dcg
 from evaluation.truth import Truth
 
 Lists = Mapping[str, NDArray[np.uint64]]

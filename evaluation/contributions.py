@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.run import NOT_RECALLED, RANK, Cascade
+from cascade.executor import NOT_RECALLED, RANK, Cascade
 from cascade.types import Candidates
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.pairs import PairFile, TextPair
-from corpus.schema import InputError
-from evaluation.bootstrap import Interval
-from evaluation.pairwise_accuracy import with_interval
+from corpus.files.pairs import PairFile, TextPair
+from corpus.tables.schema import InputError
+from evaluation.metrics.bootstrap import Interval
+from evaluation.metrics.pairwise_accuracy import with_interval
 
 TOP = 4.0
 _SCALE = {"good_rate": 1.0, "quality": TOP, "good": 1.0}  # label -> its best; the finest that is there leads

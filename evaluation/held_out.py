@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.label_roles import Role, roles, teaches
-from corpus.reader import read
-from corpus.report import Report
 from corpus.runs import runs, steps
-from corpus.url_rules import RULES, UrlRules
-from corpus.visits import SESSIONS, Sessions
-from evaluation.bootstrap import Interval
-from evaluation.clicks import click_through_rate
+from corpus.tables.reader import read
+from corpus.tables.report import Report
+from corpus.tables.sessions import SESSIONS, Sessions
+from corpus.urls.url_rules import RULES, UrlRules
+from evaluation.metrics.bootstrap import Interval
+from evaluation.metrics.clicks import click_through_rate
 from store.page_row import read_text
 from store.tables import LmdbTable
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.deadline import Deadline
-from cascade.run import Cascade
+from cascade.executor import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from evaluation.answer_quality import AnswerQuality
 from evaluation.contributions import Contributions, without_each
 from evaluation.held_out import HeldOut, Impression
-from evaluation.metrics import RECALL_AT, TOP, NextPage, click_ndcg, next_page, ranks
+from evaluation.metrics.ranking import RECALL_AT, TOP, NextPage, click_ndcg, next_page, ranks
 
 #: Name of a ranking -> its pages for one query, best first.
 Lists = dict[str, NDArray[np.uint64]]

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from cascade.deadline import Deadline
-from cascade.run import Cascade
+from cascade.executor import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from corpus.schema import InputError
+from corpus.tables.schema import InputError
 from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, Lists
 from evaluation.blends import SWEPT, Strategy
-from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut
-from evaluation.metrics import RECALL_AT, TOP
+from evaluation.metrics.bootstrap import Interval
+from evaluation.metrics.ranking import RECALL_AT, TOP
 from ranking.blend import Blend
 
 #: The share of clicks that a λ may cost at worst, against λ = 0.

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from cli.options import settings_of
 from loadtests.gateway import GatewayError, Target, counted, started
 from loadtests.summary import Budget, summary, table
-from service.commands.errors import one_line
-from service.commands.options import settings_of
+from service.process.errors import one_line
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _ROOT = LOCUSTFILE.parent.parent

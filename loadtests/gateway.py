@@ -40,7 +40,7 @@ def started(bundles: Path, settings: Sequence[str], log: Path) -> Iterator[Targe
     command = [
         sys.executable,
         "-c",
-        "from service.cli import main; main()",
+        "from cli.main import main; main()",
         "serve",
         "--bundles",
         str(bundles),

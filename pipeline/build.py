@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from configs.reading import SettingsError
-from corpus.input_files import find
-from pipeline import quality
+from corpus.files.input_files import find
 from pipeline.config import BuildConfig
-from pipeline.log import ALL
-from pipeline.manifest import manifest
-from pipeline.step import Runner, Step, hash_files
+from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
+from pipeline.labels import judge as quality
+from pipeline.log.split import ALL
+from pipeline.runner.manifest import manifest
+from pipeline.runner.step import Runner, Step, hash_files
 from pipeline.steps import steps
-from pipeline.student_files import EXPORTED, WEIGHTS
 from store.addresses import FILE as ADDRESSES
 from store.bundle import (
     Bundle,
@@ -30,12 +30,12 @@ from store.bundle import (
     point_current,
     publish,
 )  # fmt: skip
-from store.room import room_on
+from store.disk_space import room_on
 from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
 #: The modules that make a bundle of the finished steps, beside what these ran themselves.
-PUBLISHING = (__name__, "pipeline.manifest", "pipeline.learnt_from", "store.bundle")
+PUBLISHING = (__name__, "pipeline.runner.manifest", "pipeline.rankers.learnt_from", "store.bundle")
 
 
 def build(

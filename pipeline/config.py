@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from corpus.counts import Reach
-from corpus.url import RuleError, rules_of
-from corpus.url_rules import FRAGMENT_HOSTS, UrlRules
-from corpus.visits import Sessions
+from corpus.tables.sessions import Sessions
+from corpus.urls.url import RuleError, rules_of
+from corpus.urls.url_rules import FRAGMENT_HOSTS, UrlRules
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from ranking.teachers.train import TeachersConfig
@@ -94,7 +94,7 @@ class BuildConfig(BaseModel):
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
     measured: bool = False  # whether labels are held out to measure by, `labels.held_out_share`; with `until` they are
     fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # a tuple: a set has no order to hash or store
-    tracking_parameters: tuple[str, ...] = ()  # beside those of corpus.tracking_parameters
+    tracking_parameters: tuple[str, ...] = ()  # beside those of corpus.urls.tracking_parameters
     engine: EngineConfig = EngineConfig()
     read: ReadConfig = ReadConfig()
     sessions: Sessions = Sessions()

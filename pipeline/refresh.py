@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from redis import Redis
 
 from configs.reading import SettingsError
-from corpus.page_facts import PAGES, describe
+from corpus.tables.page_facts import PAGES, describe
 from pipeline.config import BuildConfig
-from pipeline.page_tokens import page_tokens
-from pipeline.qprime import QUERIES, judge_of, rows_of
-from pipeline.student_judge import StudentJudge
-from pipeline.work import Work
-from recall.qprime.found import PageFacts
+from pipeline.labels.student_judge import StudentJudge
+from pipeline.pages.page_tokens import page_tokens
+from pipeline.recall.qprime import QUERIES, judge_of, rows_of
+from pipeline.runner.work import Work
 from recall.qprime.row import HEAD, day_of
+from recall.qprime.search_results import PageFacts
 from store.addresses import open_addresses
 from store.bundle import Bundle, Opens, bundle_name_after, publish
 from store.tables import LmdbTable, key_prefix, write_table

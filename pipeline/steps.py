@@ -5,24 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pipeline import outside
-from pipeline.blend import fit_blend
-from pipeline.cf import cf_embeddings
-from pipeline.coclick import coclicks
 from pipeline.config import BuildConfig
-from pipeline.counts import count
-from pipeline.page_states import page_states
-from pipeline.pages import pages
-from pipeline.qprime import qprime
-from pipeline.quality import labels
-from pipeline.read import reader
-from pipeline.stage1 import stage1
-from pipeline.stage2 import stage2
-from pipeline.step import Step
-from pipeline.student import student
-from pipeline.teachers import teachers
-from pipeline.text import text
-from pipeline.two_tower import two_tower
+from pipeline.cross_encoder.page_states import page_states
+from pipeline.cross_encoder.student import student
+from pipeline.cross_encoder.teachers import teachers
+from pipeline.labels.judge import labels
+from pipeline.log.counts import count
+from pipeline.log.read import reader
+from pipeline.pages.facts import pages
+from pipeline.pages.text import text
+from pipeline.rankers.blend import fit_blend
+from pipeline.rankers.stage1 import stage1
+from pipeline.rankers.stage2 import stage2
+from pipeline.recall.cf import cf_embeddings
+from pipeline.recall.coclick import coclicks
+from pipeline.recall.qprime import qprime
+from pipeline.recall.two_tower import two_tower
+from pipeline.runner import external_inputs as outside
+from pipeline.runner.step import Step
 
 
 def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]:

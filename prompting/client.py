@@ -14,7 +14,7 @@ from prompting.cache import AnswerCache, cache_key
 from prompting.completion import NOT_UNDERSTOOD, billed, read_answer
 from prompting.endpoint import Endpoint
 from prompting.parameters import WITHOUT, Parameters, unsupported
-from prompting.spending import Spending
+from prompting.spending_limit import Spending
 
 _SPENT, _LIMITED, _SLOW, _LOST = "spending limit reached", "rate limited (429)", "timed out", "no connection"
 

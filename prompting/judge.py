@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.pairs import TextPair, fault
+from corpus.files.pairs import TextPair, fault
 from prompting.answer import Unanswered
-from prompting.asking import Progress, ask_each, silent
 from prompting.client import Client
+from prompting.concurrent import Progress, ask_each, silent
 from prompting.endpoint import Endpoint
 from prompting.prompt import Prompt
 from prompting.scores import expected_class, mean_of_judges

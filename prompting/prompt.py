@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from configs.reading import SettingsError
-from corpus.pairs import TextPair
+from corpus.files.pairs import TextPair
 
 #: Name -> whether the score is read from log-probabilities, and the most tokens that an answer may take.
 _KINDS = {"A": (False, 600), "B": (True, 16), "C": (True, 900)}

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from corpus.text import clean
+from corpus.text.page_text import clean
 from prompting.answer import Answer, Unanswered
 
 _READ = 20_000  # characters of an answer; ten queries take a tenth of it

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from string import Template
 
-from corpus.text import clean
+from corpus.text.page_text import clean
 from prompting.prompt import template
 
 #: Tokens that an answer may take: ten queries in a script of many tokens a character, and a sentence before them.

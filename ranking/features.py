@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.run import NOT_RECALLED
+from cascade.executor import NOT_RECALLED
 from cascade.types import Candidates, Query, Trigger
 from recall.coclick.row import FIELDS as PAIR_FIELDS
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query, Trigger
-from corpus.url import address_key, host_id
+from corpus.urls.url import address_key, host_id
 from store.page_row import FACTS, language_code, read_facts, read_tokens
 from store.tables import Table
 from text_model.tokens import PageTokenizer

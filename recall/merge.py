@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cascade.run import NOT_RECALLED, RANK
+from cascade.executor import NOT_RECALLED, RANK
 from cascade.types import Candidates, Column
 
 

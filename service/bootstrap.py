@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from cascade.bulkhead import Bulkhead
-from cascade.run import Cascade, RecallStep
+from cascade.executor import Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.types import RecallPath
 from configs.reading import SettingsError
@@ -22,19 +22,19 @@ from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
-from service.blocked import blocked
-from service.door import Door
+from service.admission.api_keys import Keys
+from service.admission.authorize import Door
+from service.admission.rate_limits import Rates
+from service.answers.blocklist import blocked
+from service.answers.recommender import Recommender
+from service.answers.shared_cache import SharedAnswers
+from service.answers.unknown_pages import UnknownQueue
+from service.bundles.live import Live, LoadedBundle
+from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
+from service.bundles.swap import Swaps
 from service.gateway import Gateway
-from service.keys import Keys
-from service.live import Live, LoadedBundle
 from service.metrics import Metrics
-from service.rates import Rates
-from service.recommender import Recommender
-from service.redis_tables import open_rows, open_tables, unknown_pages
 from service.settings import Settings
-from service.shared_answers import SharedAnswers
-from service.swap.swaps import Swaps
-from service.unknown_queue import UnknownQueue
 from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
 from store.redis_rows import RedisRows

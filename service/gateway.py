@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from service.answer import Ask
-from service.asking import ClientError
-from service.door import Door
-from service.live import Live
+from service.admission.authorize import Door
+from service.answers.answer import Ask
+from service.answers.recommender import Recommender
+from service.answers.resolve import ClientError
+from service.bundles.live import Live
+from service.bundles.swap import Refusal, Swaps
 from service.metrics import Metrics
-from service.recommender import Recommender
 from service.settings import Settings
-from service.swap.swaps import Refusal, Swaps
 
 log = logging.getLogger(__name__)
 

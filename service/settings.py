@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
 from recall import LIMITS
-from service.blocked import unreadable
+from service.answers.blocklist import unreadable
 
 PREFIX = "ONWARD_"
 

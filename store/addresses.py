@@ -9,8 +9,8 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from corpus.url import address_key, canonical, page_id
-from corpus.url_rules import UrlRules
+from corpus.urls.url import address_key, canonical, page_id
+from corpus.urls.url_rules import UrlRules
 from store.bundle import Bundle
 from store.page_row import read_text
 from store.tables import LmdbTable, write_table

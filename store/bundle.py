@@ -15,7 +15,7 @@ from blake3 import blake3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import plain_words
-from corpus.url_rules import RULES, UrlRules
+from corpus.urls.url_rules import RULES, UrlRules
 
 FORMAT = 3
 MANIFEST = "manifest.json"

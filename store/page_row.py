@@ -14,14 +14,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from corpus.language_tags import LanguageTagError, language_of
+from corpus.text.language_tags import LanguageTagError, language_of
 
 #: Facts of a page. Counts are of the log up to the bundle's date; 1, 7 and 28 are days.
 FACTS = np.dtype(
     [
         ("page", "<u8"),  # PageId
-        ("host", "<u8"),  # corpus.url.host_id
-        ("address", "<u8"),  # corpus.url.address_key: equal for spellings of one address
+        ("host", "<u8"),  # corpus.urls.url.host_id
+        ("address", "<u8"),  # corpus.urls.url.address_key: equal for spellings of one address
         ("fingerprint", "<u8"),  # simhash of the text, 0 without text; near-duplicates differ in few bits
         ("language", "<u2"),  # language_code, 0 when unknown
         ("spam", "u1"),  # 1 when the offline spam rules fired
@@ -68,7 +68,7 @@ _TEXT_TYPES = [str] * len(PageText._fields)
 
 
 def language_code(language: str) -> int:
-    """Return the code of a tag's language (`corpus.language_tags`) as a 16-bit number, 0 when it has none.
+    """Return the code of a tag's language (`corpus.text.language_tags`) as a 16-bit number, 0 when it has none.
 
     Its two or three letters are the digits of a number to the base of 27, `a` being 1.
     """

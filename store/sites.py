@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from corpus.url import site
+from corpus.urls.url import site
 
 #: Where a bundle lists its sites, one a line, sorted.
 FILE = "identity/sites.txt"

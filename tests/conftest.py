@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cascade.run import Cascade
+from cascade.executor import Cascade
 from pipeline.build import build
 from pipeline.config import BuildConfig
 from service.bootstrap import load

@@ -19,7 +19,7 @@ def loaded(module: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("module", ["service.bootstrap", "service.server", "service.cli"])
+@pytest.mark.parametrize("module", ["service.bootstrap", "service.process.server", "cli.main"])
 def test_importing_the_gateway_loads_no_training_library(module: str) -> None:
     assert loaded(module) == []
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tokenizers import Tokenizer
 
-from corpus.url import url_words
+from corpus.urls.url import url_words
 from text_model.vocabulary import Vocabulary
 
 #: Padded lengths; few shapes keep the ONNX Runtime arena small.

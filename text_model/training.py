@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from text_model.parallel import World, world
+from text_model.distributed import World, world
 
 CURVE_POINTS = 100
 _LONGEST_GRADIENT = 1.0

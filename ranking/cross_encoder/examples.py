@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from text_model.parallel import world
+from text_model.distributed import world
 from text_model.training import Batch, rows_of_step
 
 #: (rows of page 1, rows of page 2) -> tensors of the padded pairs.

@@ -9,7 +9,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from text_model.filled import fill
+from text_model.resumable_array import fill
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
 

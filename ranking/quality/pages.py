@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from stop_words import safe_get_stop_words
 
-from corpus.words import words as words_of
+from corpus.text.words import words as words_of
 from store.page_row import language_code
 
 if TYPE_CHECKING:

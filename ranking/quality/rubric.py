@@ -10,7 +10,7 @@
 
 0 is useless, 1 weak, 2 fair, 3 good, 4 just what to read next. The curve is the least-squares fit of
 the share of people who would follow a recommendation, over 1,023 human-judged pairs of news articles
-(CNRec); given labels of another site set its scale (`pipeline.quality.calibrated`).
+(CNRec); given labels of another site set its scale (`pipeline.labels.judge.calibrated`).
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.page_facts import describe
-from corpus.pairs import TextPair, fault
-from corpus.url import canonical
+from corpus.files.pairs import TextPair, fault
+from corpus.tables.page_facts import describe
+from corpus.urls.url import canonical
 from prompting.judge import Judged
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs

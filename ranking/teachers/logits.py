@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ranking.cross_encoder.examples import PairInputs
 from ranking.teachers.model import Teacher
-from ranking.teachers.stamp import PairLogits
+from ranking.teachers.predict_pool import PairLogits
+from text_model.distributed import world
 from text_model.export import export, quantize
-from text_model.parallel import world
 from text_model.session import OnnxModel
 from text_model.training import moved
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cascade.types import Candidates, Query
-from corpus.url import host_id
+from corpus.urls.url import host_id
 from store.tables import Table
 
 #: Key of the row that holds the most clicked pages of all hosts.

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from recall.qprime.engines.opening import EngineName
-from recall.qprime.found import Found, PageFacts, filtered, search
-from recall.qprime.made import Counts, Made, MadeBatch, Parts, digest
-from recall.qprime.query_filters import QueryFilters
+from recall.qprime.engines.search_engine import SearchEngine, SearchText
+from recall.qprime.queries.filters import QueryFilters
 from recall.qprime.row import MAX_PAGES, pack
-from recall.qprime.search_engine import SearchEngine, SearchText
-from recall.qprime.writer import WrittenQuery
+from recall.qprime.search_results import Found, PageFacts, filtered, search
+from recall.qprime.table_parts import Counts, Made, MadeBatch, Parts, digest
+from recall.qprime.writers.writer import WrittenQuery
 
 #: (PageIds of the first pages, PageIds of the second) -> quality, 0 to 4, of each pair.
 Quality = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]

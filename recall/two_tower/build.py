@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from recall import ann
 from recall.two_tower.model import Head, Tower
 from text_model.export import export, quantize
-from text_model.filled import fill
+from text_model.resumable_array import fill
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
 

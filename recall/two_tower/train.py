@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from recall.two_tower.model import Head, Tower
-from text_model.parallel import world
+from text_model.distributed import world
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
 #: Rows of the page table -> what a tower reads of them.

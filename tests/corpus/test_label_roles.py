@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.label_roles import Role, roles, teaches
-from corpus.url import page_ids
+from corpus.urls.url import page_ids
 
 URLS = [f"https://site{n % 7}.example/page/{n}" for n in range(4_000)]
 

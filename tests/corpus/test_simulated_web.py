@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.reader import read
 from corpus.simulated_web import draw, truth
 from corpus.simulated_web.model import MODEL, Kind
 from corpus.simulated_web.pages import Web, grow
@@ -17,8 +16,9 @@ from corpus.simulated_web.quality import attraction, click_chance, pair_quality
 from corpus.simulated_web.readers import Readers
 from corpus.simulated_web.text import page_table, urls
 from corpus.simulated_web.write import chunks, write
-from corpus.text import fingerprints
-from corpus.url import canonical
+from corpus.tables.reader import read
+from corpus.text.page_text import fingerprints
+from corpus.urls.url import canonical
 
 PAGES, SESSIONS = 4_000, 4_000
 TABLES = ("pages", "clicks", "impressions", "labels")

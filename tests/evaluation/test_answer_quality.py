@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, ClickRules
-from evaluation.bootstrap import Interval
 from evaluation.held_out import HeldOut, Impression
-from evaluation.metrics import RECALL_AT
+from evaluation.metrics.bootstrap import Interval
+from evaluation.metrics.ranking import RECALL_AT
 from evaluation.truth import JudgedPairs
 
 NAN = float("nan")

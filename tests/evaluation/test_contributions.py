@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cascade.run import NOT_RECALLED, Cascade
+from cascade.executor import NOT_RECALLED, Cascade
 from cascade.types import Candidates
 from evaluation.contributions import Contributions, without_each
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from corpus.label_roles import Role, teaches
-from corpus.report import Report
-from corpus.url import canonical, host_id, page_id, rules_of
-from corpus.visits import Sessions
-from evaluation.bootstrap import Interval
+from corpus.tables.report import Report
+from corpus.tables.sessions import Sessions
+from corpus.urls.url import canonical, host_id, page_id, rules_of
 from evaluation.held_out import HeldOut, read_held_out
+from evaluation.metrics.bootstrap import Interval
 from store.page_row import FACTS, PageText, pack
 from store.tables import LmdbTable, write_table
 

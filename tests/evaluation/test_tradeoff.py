@@ -2,10 +2,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evaluation.bootstrap import Interval
-from evaluation.plot import Curve, Mark, plot
+from evaluation.metrics.bootstrap import Interval
+from evaluation.reports.plot import Curve, Mark, plot
+from evaluation.reports.tradeoff_report import html
 from evaluation.tradeoff import Point, choose, too_few
-from evaluation.tradeoff_report import html
 
 NAN = float("nan")
 

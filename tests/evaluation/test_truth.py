@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.schema import InputError
 from corpus.simulated_web.write import write
-from corpus.url import host_id, page_id, page_ids
-from corpus.url_rules import RULES
+from corpus.tables.schema import InputError
+from corpus.urls.url import host_id, page_id, page_ids
+from corpus.urls.url_rules import RULES
 from evaluation.truth import JudgedPairs, SimulatedTruth, observable, open_truth
 from store.page_row import FACTS, PageText, pack
 from store.tables import LmdbTable, write_table

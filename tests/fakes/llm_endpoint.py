@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from corpus.pairs import TextPair
+from corpus.files.pairs import TextPair
 from prompting.endpoint import Endpoint
 
 Reply = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.url import canonical, page_id
+from corpus.urls.url import canonical, page_id
 
 FOX, OWL, LOGIN, DOWN = (f"https://a.example/{name}" for name in ("fox", "owl", "login", "down"))
 

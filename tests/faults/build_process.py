@@ -74,7 +74,7 @@ class BuildCommand:
 @cache
 def _server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pipeline.build", "service.cli"])
+    context.set_forkserver_preload(["pipeline.build", "cli.main"])
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ONE_THREAD.items():
             patch.setenv(name, value)
@@ -87,7 +87,7 @@ def _server() -> ForkServerContext:
 
 def _onward(arguments: list[str], log: str, largest_file: int | None, watched: tuple[str, int]) -> None:
     """Be the command, in a process of its own; killed at the n-th touch of a directory, where n is not 0."""
-    from service.cli import main
+    from cli.main import main
 
     descriptor = os.open(log, os.O_WRONLY)
     for stream in (1, 2):

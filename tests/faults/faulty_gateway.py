@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cascade.run import RecallStep
+from cascade.executor import RecallStep
 from cascade.types import Candidates, Query, RecallPath
 from service.bootstrap import load
 from service.gateway import Gateway
-from service.server import Address, Stop, serve
+from service.process.server import Address, Stop, serve
+from service.process.workers import greeting
 from service.settings import read_settings
-from service.workers import greeting
 
 _TEN_TIMES = 9  # what is added to what it took
 

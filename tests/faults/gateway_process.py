@@ -52,7 +52,7 @@ class GatewayProcess:
 def gateway(
     bundles: Path,
     *arguments: str,
-    module: Sequence[str] = ("-c", "from service.cli import main; main()", "serve"),
+    module: Sequence[str] = ("-c", "from cli.main import main; main()", "serve"),
     settings: Sequence[str] = (),
     program: Sequence[str] = (sys.executable,),
     log: Path | None = None,

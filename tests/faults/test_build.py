@@ -19,7 +19,7 @@ from build_process import (
 )
 
 from store.bundle import current_name, open_bundle
-from store.room import DiskFullError, room_on
+from store.disk_space import DiskFullError, room_on
 
 _KILLS = 50
 

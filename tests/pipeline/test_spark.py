@@ -13,13 +13,13 @@ import pytest
 from pydantic import ValidationError
 
 from corpus.engine import running
-from corpus.schema import InputError
-from pipeline.coclick import coclicks
+from corpus.tables.schema import InputError
 from pipeline.config import BuildConfig
-from pipeline.counts import count
-from pipeline.log import SNAPSHOTS
-from pipeline.read import reader
-from pipeline.work import Work
+from pipeline.log.counts import count
+from pipeline.log.read import reader
+from pipeline.log.split import SNAPSHOTS
+from pipeline.recall.coclick import coclicks
+from pipeline.runner.work import Work
 from store.tables import LmdbTable
 from tests.conftest import write_tiny
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.build import build
 from pipeline.config import BuildConfig
-from text_model.parallel import world
+from text_model.distributed import world
 
 data, bundles, config = map(Path, sys.argv[1:])
 build(data, bundles, BuildConfig.model_validate_json(config.read_text()), only=["teachers"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from llm_endpoint import KEY, Server, completion, pair, scored, token
 
-from corpus.pairs import TextPair
+from corpus.files.pairs import TextPair
 from prompting.endpoint import Endpoint
 from prompting.judge import MISSING_CLASS, Judged, LlmJudge
 from prompting.prompt import load_prompt

@@ -3,7 +3,7 @@ from string import Template
 import pytest
 
 from configs.reading import SettingsError
-from corpus.pairs import TextPair
+from corpus.files.pairs import TextPair
 from prompting.prompt import NAMES, load_prompt
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cascade.deadline import Deadline
-from cascade.run import Cascade
+from cascade.executor import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Hydrator, Query, Scorer
-from corpus.url import page_id
+from corpus.urls.url import page_id
 
 ORDER = np.random.default_rng(0)
 

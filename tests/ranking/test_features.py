@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cascade.run import NOT_RECALLED
+from cascade.executor import NOT_RECALLED
 from cascade.types import Candidates, Query, Trigger
 from ranking.features import STAGE1, STAGE2, matrix
 from recall.coclick.row import FIELDS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cascade.types import Candidates, Query
-from corpus.url import address_key, host_id, page_id
+from corpus.urls.url import address_key, host_id, page_id
 from ranking.hydrate import PageFacts, PageLookup
 from store.page_row import FACTS, PageText, language_code, pack, read_text
 from store.tables import LmdbTable, write_table

@@ -13,7 +13,7 @@ from ranking.cross_encoder.examples import Labels, Stamped, Triplets
 from ranking.cross_encoder.model import CrossEncoder, Scores
 from ranking.cross_encoder.train import CrossEncoderConfig, distil
 from ranking.cross_encoder.weights import load_weights, save_weights
-from ranking.teachers import stamp as stamps
+from ranking.teachers import predict_pool as stamps
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.train import TeachersConfig, train_click, train_quality

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from paragraphs import PARAGRAPHS, Page
 
-from corpus.pairs import TextPair
+from corpus.files.pairs import TextPair
 from ranking.quality.text_pairs import RubricTextJudge
 
 

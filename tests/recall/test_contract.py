@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cascade.run import Cascade
+from cascade.executor import Cascade
 from cascade.types import Candidates, Query, RecallPath
-from corpus.url import canonical, page_id
+from corpus.urls.url import canonical, page_id
 
 UNKNOWN = "https://elsewhere.example/new"
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.run import NOT_RECALLED
+from cascade.executor import NOT_RECALLED
 from cascade.types import Candidates
 from recall.merge import merge
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from cascade.types import Query
-from corpus.url import host_id, page_id
+from corpus.urls.url import host_id, page_id
 from recall.popular.build import build
 from recall.popular.lookup import OVERALL, PopularRecall
 from store.tables import LmdbTable, write_table

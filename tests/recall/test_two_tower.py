@@ -11,7 +11,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from cascade.types import Candidates, Query
-from corpus.url import page_ids
+from corpus.urls.url import page_ids
 from recall.two_tower import build
 from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
 from recall.two_tower.train import (

@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cascade.run import RANK, Cascade, RecallStep
+from cascade.executor import RANK, Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
-from corpus.url import address_key, canonical, page_id, page_ids, rules_of
+from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
+from service.answers.recommender import Recommender
+from service.answers.shared_cache import SharedAnswers
+from service.bundles.live import Live, LoadedBundle
 from service.gateway import Gateway
-from service.live import Live, LoadedBundle
-from service.recommender import Recommender
-from service.server import Address, Stop, serve
+from service.process.server import Address, Stop, serve
 from service.settings import read_settings
-from service.shared_answers import SharedAnswers
 from store import page_row
 from store.addresses import Addresses, write_addresses
 from store.tables import LmdbTable, write_table

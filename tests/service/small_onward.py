@@ -33,6 +33,6 @@ sys.modules["service.bootstrap"] = ModuleType("service.bootstrap")
 sys.modules["service.bootstrap"].load = load  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
-    from service.cli import main
+    from cli.main import main
 
     main()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.build import Profile, config_of
 from pipeline.config import PROFILES, BuildConfig
-from service.commands.build import Profile, config_of
 
 
 @pytest.fixture

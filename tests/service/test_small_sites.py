@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from service.cli import app
+from cli.main import app
 from store.bundle import open_bundle
 
 WORDS = ["bread", "flour", "yeast", "dough", "oven", "crust", "knead", "sourdough", "bake", "loaf"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.url import InvalidURL, address_key, page_id, page_ids, rules_of
+from corpus.urls.url import InvalidURL, address_key, page_id, page_ids, rules_of
 from store.addresses import Addresses, Located, write_addresses
 from store.page_row import FACTS, PageText, pack
 from store.sites import sites_below, write_sites

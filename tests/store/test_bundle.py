@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from corpus.url import rules_of
-from corpus.url_rules import RULES, UrlRules
+from corpus.urls.url import rules_of
+from corpus.urls.url_rules import RULES, UrlRules
 from store.bundle import (
     FORMAT,
     BundleError,

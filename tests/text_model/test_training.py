@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from text_model.parallel import World
+from text_model.distributed import World
 from text_model.training import CURVE_POINTS, Batch, Curve, Schedule, fit, rows_of_step
 
 TWO_PROCESSES = Path(__file__).with_name("two_processes.py")

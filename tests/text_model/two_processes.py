@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from text_model.parallel import world
+from text_model.distributed import world
 
 spec = importlib.util.spec_from_file_location("test_training", Path(__file__).with_name("test_training.py"))
 tests = importlib.util.module_from_spec(spec)

@@ -15,8 +15,8 @@ import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from recall.qprime.engines.endpoint import SearchEndpoint
-from recall.qprime.engines.pace import Pace
 from recall.qprime.engines.provider import BROKEN_PROMISES, MALFORMED, Call, Provider, Reply
+from recall.qprime.engines.rate_limit import Pace
 from recall.qprime.engines.store import SearchStore
 
 SPENT, LIMITED, SLOW, LOST = "daily budget reached", "rate limited (429)", "timed out", "no connection"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import tantivy
 
-from corpus.words import words
-from recall.qprime.search_engine import Hits, SearchText
+from corpus.text.words import words
+from recall.qprime.engines.search_engine import Hits, SearchText
 
 _HEAP = 128_000_000  # bytes that the index writer may hold before it writes a segment
 _FIELDS = ("title", "text")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from corpus.url import InvalidURL, canonical, page_id
-from recall.qprime.search_engine import Hits
+from corpus.urls.url import InvalidURL, canonical, page_id
+from recall.qprime.engines.search_engine import Hits
 
 MAX_QUERY = 400  # characters: what Brave and Tavily take at most
 NOT_A_URL = "not an http or https URL"

@@ -12,8 +12,8 @@ import httpx
 from recall.qprime.engines.calling import Caller, Unanswered
 from recall.qprime.engines.endpoint import SearchEndpoint
 from recall.qprime.engines.provider import Provider, Reply, hits, sendable
+from recall.qprime.engines.search_engine import NO_HITS, Hits
 from recall.qprime.engines.store import DAY, SearchStore, answer_key
-from recall.qprime.search_engine import NO_HITS, Hits
 
 
 class RemoteEngine:

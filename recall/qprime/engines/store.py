@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from configs.reading import SettingsError
-from recall.qprime.search_engine import Hits
+from recall.qprime.engines.search_engine import Hits
 
 DAY = 86_400  # seconds
 _FORMAT = 1  # of what lies behind a key; another one makes the old answers unseen, and age deletes them

@@ -12,13 +12,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.schema import InputError
+from corpus.tables.schema import InputError
 from recall.qprime.build import query_pages
-from recall.qprime.page_prompt import PagePrompt
+from recall.qprime.queries.written import FAILED, NONE
+from recall.qprime.queries.written_by_page import Answer, WrittenQueries, check_columns
 from recall.qprime.row import spelt
-from recall.qprime.writer import WrittenQuery
-from recall.qprime.written import FAILED, NONE
-from recall.qprime.written_by_page import Answer, WrittenQueries, check_columns
+from recall.qprime.writers.page_prompt import PagePrompt
+from recall.qprime.writers.writer import WrittenQuery
 
 NO_QUERY = "N/A"  # the answer for a page that deserves no query
 _PAGES = {"page": "uint64", **dict.fromkeys(("url", "title", "snippet", "language", "body"), "string")}

@@ -1,6 +1,6 @@
 """Which queries found a page that readers clicked and stayed on: the paper's implicit feedback (section 5.5)."""
 
-# ruff: noqa: S608 - names in the SQL come from the columns below; file names are quoted by corpus.scan
+# ruff: noqa: S608 - names in the SQL come from the columns below; file names are quoted by corpus.files.scan
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from corpus.casting import value
-from corpus.entities import unescaped
-from corpus.input_files import Parts, parts_of
-from corpus.schema import Column, Kind, Table
-from corpus.sources import open_table
-from corpus.url import InvalidURL, canonical, page_id
+from corpus.files.input_files import Parts, parts_of
+from corpus.files.sources import open_table
+from corpus.tables.column_types import value
+from corpus.tables.schema import Column, Kind, Table
+from corpus.text.html_entities import unescaped
+from corpus.urls.url import InvalidURL, canonical, page_id
 from recall.qprime.row import read
 from store.tables import LmdbTable
 

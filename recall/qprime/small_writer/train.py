@@ -22,7 +22,7 @@ from configs.reading import SettingsError
 from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
 from store.bundle import file_hash, write_atomically
 from text_model.causal import load_causal
-from text_model.parallel import world
+from text_model.distributed import world
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
 
 

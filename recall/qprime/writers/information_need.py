@@ -16,13 +16,13 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
-from recall.qprime.page_prompt import LONGEST_TEXT, PagePrompt, packaged_prompt
-from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
 from recall.qprime.writers.need_attention import Over, read_through
 from recall.qprime.writers.need_keywords import keywords, token_spans
 from recall.qprime.writers.need_scores import entropy, need, pooled
+from recall.qprime.writers.page_prompt import LONGEST_TEXT, PagePrompt, packaged_prompt
+from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
 from text_model.causal import asked, load_causal, token_ids
-from text_model.parallel import world
+from text_model.distributed import world
 
 
 @dataclass(frozen=True, slots=True)

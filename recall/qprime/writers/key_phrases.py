@@ -10,10 +10,10 @@ from itertools import groupby, islice
 
 from stop_words import safe_get_stop_words
 
-from corpus.url import url_words
-from corpus.words import runs, words
-from recall.qprime.distinct import ALIKE, Distinct
-from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
+from corpus.text.words import runs, words
+from corpus.urls.url import url_words
+from recall.qprime.queries.distinct import ALIKE, Distinct
+from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
 
 _FEW_PAGES = 5  # on fewer pages than this, frequency tells nothing of a word
 

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import xxhash
 
-from corpus.words import words
+from corpus.text.words import words
 from prompting.answer import Unanswered
-from prompting.asking import Progress, ask_each, silent
 from prompting.client import Client
+from prompting.concurrent import Progress, ask_each, silent
 from prompting.endpoint import Endpoint
 from prompting.queries import ScoredQuery, queries
 from prompting.query_prompt import ANSWER_TOKENS, QueryPrompt, load_query_prompt
-from recall.qprime.distinct import Distinct
-from recall.qprime.writer import MAX_QUERIES, PageWords, WrittenQuery
+from recall.qprime.queries.distinct import Distinct
+from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
 
 
 class _Page(NamedTuple):

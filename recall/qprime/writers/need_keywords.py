@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from corpus.words import word_spans, words
+from corpus.text.words import word_spans, words
 
 _HALF = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for a part of a character's bytes
 

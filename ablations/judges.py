@@ -1,0 +1,44 @@
+"""Table 1: judge prompts against people, where an endpoint and golden pairs are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ablations.tables import PAPER, Figure, Row, Table
+from cli.judge import COSINE, RUBRIC, judged_by
+from corpus.files.pairs import PairFile, read_pairs
+from evaluation.golden import accuracies, check_golden
+from prompting.endpoint import Endpoint, read_endpoint
+from ranking.quality.text_pairs import RubricTextJudge
+
+_TITLE = "Judge prompts: pairwise accuracy against people"
+_NO_ENDPOINT = "No endpoint is set (ONWARD_LLM_MODEL), so no prompt was asked."
+_NO_GOLDEN = "No golden pairs were given (--golden), so no judge was measured."
+
+
+def judge_table(golden: Path | None) -> Table:
+    """Return the accuracy of each prompt and of what judges without a model; notes say what is missing."""
+    endpoint = read_endpoint()
+    notes = ([] if endpoint else [_NO_ENDPOINT]) + ([] if golden else [_NO_GOLDEN])
+    if golden is None:
+        return Table(1, _TITLE, notes=notes)
+    read = read_pairs(golden)
+    check_golden(read)
+    notes.append(f"{len(read):,} pairs; intervals are drawn over first pages. The paper's pairs are others.")
+    return Table(1, _TITLE, _rows(read, endpoint, notes), notes)
+
+
+def _rows(read: PairFile, endpoint: Endpoint | None, notes: list[str]) -> list[Row]:
+    rubric = RubricTextJudge()
+    scores = {RUBRIC: rubric.judge(read.pairs).quality, COSINE: rubric.cosine(read.pairs)}
+    paper = {}
+    for prompt in PAPER[1] if endpoint else ():
+        name, judged = judged_by(read.pairs, prompt, endpoint)
+        scores[name], paper[name] = judged.quality, PAPER[1][prompt]["accuracy"]
+        notes += [f"{name}: {count:,} without a score: {reason}" for reason, count in judged.unscored().items()]
+    rows: dict[str, dict[str, Figure]] = {}
+    for found in accuracies(read, scores):
+        first = not rows.get(found.judge)  # the finest label, which the paper's figure stands beside
+        figure = Figure(found.accuracy, paper.get(found.judge) if first else None, signed=False)
+        rows.setdefault(found.judge, {})[found.label] = figure
+    return [Row(judge, figures) for judge, figures in rows.items()]

@@ -1,0 +1,66 @@
+"""The models of finished arms as scorers of known pages: click and quality, of teachers and students."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablations.rerank import PageScorer
+from pipeline.cross_encoder.student_files import EXPORTED
+from pipeline.cross_encoder.teachers import teacher_tokens
+from pipeline.pages.page_ids import page_ids
+from pipeline.pages.page_tokens import page_tokens
+from pipeline.runner.work import Work
+from ranking.cross_encoder.pairs import open_pair_model
+from ranking.cross_encoder.parity import HEADS
+from store.bundle import BundleError
+from text_model.session import OnnxModel
+
+#: (row of page 1, rows of pages 2) -> one number a pair.
+RowScorer = Callable[[int, NDArray[np.int64]], NDArray[np.float32]]
+
+
+def student(work: Work, head: str) -> PageScorer:
+    """Return the arm's student by one of its heads, `click` or `quality`."""
+    tokens, output = page_tokens(work), HEADS.index(head)
+    model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
+
+    def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
+        return model.run([tokens[page1]], [tokens[row] for row in page2])[output]
+
+    return _over(work, score)
+
+
+def teacher(work: Work, head: str) -> PageScorer:
+    """Return one of the arm's two teachers: the click teacher's logit, the quality teacher's expected class.
+
+    Raises BundleError where the teachers left no model: their encoder is none that can be exported.
+    """
+    path = work.of("teachers") / f"{head}.onnx"
+    if not path.is_file():
+        raise BundleError(f"{path} is missing: teachers.base is no encoder that is kept, so leave out --tables 2")
+    model, tokens = OnnxModel(path), teacher_tokens(work)
+
+    def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
+        return expected_class(model.run(tokens.pairs(np.full(len(page2), page1), page2))[0])
+
+    return _over(work, score)
+
+
+def expected_class(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean class under the softmax of (rows, classes) logits; a single logit as it is."""
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds @ np.arange(logits.shape[1]) / odds.sum(axis=1), np.float32)
+
+
+def _over(work: Work, score: RowScorer) -> PageScorer:
+    known = page_ids(work)
+
+    def scored(page: int, found: NDArray[np.uint64]) -> NDArray[np.float32]:
+        return score(int(np.searchsorted(known, np.uint64(page))), np.searchsorted(known, found))
+
+    return scored

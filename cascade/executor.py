@@ -1,0 +1,217 @@
+"""The executor: runs recall in parallel, then the stages; it and `stages.py` alone know time, failure and fallback."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from cascade.attempt import attempt
+from cascade.deadline import Deadline
+from cascade.score_scale import below, by_place
+from cascade.stages import Ranking, Stage
+from cascade.trace import Trace
+from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigger, TriggerLookup
+
+#: The reason of an answer for a page that is in no table.
+UNKNOWN_PAGE = "unknown_page"
+
+#: The reason of an answer that holds pages for their popularity alone.
+POPULAR = "fallback:popular"
+
+#: Popular pages are added to a shorter list where the page is unknown: as many as a caller may ask for.
+ENOUGH = 30
+
+#: Rank of a candidate that a recall path did not find.
+NOT_RECALLED = np.uint16(65_535)
+
+#: What the name of a path's rank column begins with.
+RANK = "rank_"
+
+
+class Merge(Protocol):
+    """Joins what the recall paths found into one list without duplicates."""
+
+    def __call__(self, recalled: dict[str, Candidates]) -> Candidates: ...
+
+
+class Select(Protocol):
+    """Picks at most `k` rows of a ranked list."""
+
+    def __call__(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecallStep:
+    """One recall path, how many candidates it may bring, and how long it may take."""
+
+    path: RecallPath
+    limit: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """The request path as a visible list. Pure stages go in; an answer in time comes out."""
+
+    trigger: TriggerLookup
+    recall: Sequence[RecallStep]
+    fallback: RecallStep
+    merge: Merge
+    hydrate: Hydrator  # page columns, which filters, stages and the answer all need
+    filters: Sequence[Filter]
+    stages: Sequence[Stage]
+    select: Select
+    native: Executor  # threads of the scorers
+    read_timeout_s: float = math.inf  # of one read of page facts: the trigger's, or all candidates'
+    stored: str = "qprime"  # the path whose order, made offline, is an answer where no stage can rank
+
+    async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
+        return self.choose(query, await self.ranked(query, deadline, trace), k, trace)
+
+    async def ranked(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return the whole ranked list, from which `choose` answers any k, exclusions and λ; sets `trace.cut`."""
+        query, candidates = await self.candidates(query, deadline, trace)
+        if len(candidates) == 0:
+            trace.degrade(POPULAR)
+            return await self._popular(query, deadline, trace)
+        ranking = Ranking(self.native, query, deadline, trace)
+        ranked = await self._rank(ranking, candidates)
+        if len(ranked) < ENOUGH and UNKNOWN_PAGE in trace.degraded:
+            ranked = await self._filled_up(query, ranked, deadline, trace)
+        ranking.ended()
+        trace.cut = len(ranked) < len(candidates)
+        return ranked
+
+    def choose(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
+        """Return at most `k` rows of a ranked list, as the query's exclusions and its λ would have it."""
+        with trace.timed("select"):
+            welcome = without(ranked, query.exclude)
+            chosen = self.select(query, self._weighed(query, welcome), k, trace)
+        if len(chosen) == 0:
+            trace.degrade("empty")
+        if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
+            trace.degrade(POPULAR)
+        return chosen
+
+    def _weighed(self, query: Query, ranked: Candidates) -> Candidates:
+        """Return the list as the last stage orders it by the query's own λ; rows it never ranked stay below."""
+        last = self.stages[-1] if self.stages else None
+        if query.quality_weight is None or last is None or not last.on_loop or last.name not in ranked.columns:
+            return ranked
+        reached = ~np.isnan(ranked[last.name])
+        rows = ranked.take(reached)
+        score = last.scorer.score(query, rows)
+        weighed = rows.with_columns({last.name: score, "score": score}).take(np.argsort(-score, kind="stable"))
+        return below(weighed, ranked.take(~reached))
+
+    async def candidates(self, query: Query, deadline: Deadline, trace: Trace) -> tuple[Query, Candidates]:
+        """Return the query with its trigger, and what recall, merge and filters leave: what ranking begins with."""
+        candidates, trigger = await asyncio.gather(
+            self._recall(query, deadline, trace), self._locate(query, deadline, trace)
+        )
+        query = replace(query, trigger=trigger)
+        return query, await self._filtered(query, candidates, deadline, trace)
+
+    async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return popular pages, most popular first: ranking knows nothing of a page that recall knows nothing of."""
+        found = await self._recall_one(self.fallback, query, deadline, trace)
+        merged = self.merge({self.fallback.path.name: found})
+        return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
+
+    async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return the ranked pages and popular ones below, so that a few of its own never make an answer shorter."""
+        popular = await self._popular(query, deadline, trace)
+        parts = (ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
+        ranks = {name for part in parts for name in part.columns if name.startswith(RANK)}
+        return below(*(_with_ranks(part, ranks) for part in parts))
+
+    async def _locate(self, query: Query, deadline: Deadline, trace: Trace) -> Trigger:
+        timeout_s = deadline.within(self.read_timeout_s)
+        with trace.timed("trigger"):
+            trigger = await attempt("trigger", lambda: self.trigger.locate(query), timeout_s, trace)
+        if trigger is None:  # ranking does without the page's own counts
+            return self.trigger.unknown(query)
+        if not trigger.known:
+            trace.degrade(UNKNOWN_PAGE)
+        return trigger
+
+    async def _recall(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        with trace.timed("recall"):
+            found = await asyncio.gather(*(self._recall_one(step, query, deadline, trace) for step in self.recall))
+        with trace.timed("merge"):
+            recalled = {step.path.name: part for step, part in zip(self.recall, found, strict=True)}
+            merged = self.merge(recalled)
+        trace.recalled.update(recalled)
+        trace.stage("merge", merged)
+        return merged
+
+    async def _recall_one(self, step: RecallStep, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        name = f"recall:{step.path.name}"
+        with trace.timed(name):
+            found = await attempt(
+                name, lambda: step.path.recall(query, step.limit), deadline.within(step.timeout_s), trace
+            )
+        return Candidates.empty() if found is None else found
+
+    async def _filtered(self, query: Query, candidates: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
+        if len(candidates) == 0:
+            return candidates
+        with trace.timed("hydrate"):
+            timeout_s = deadline.within(self.read_timeout_s)
+            hydrated = await attempt("pages", lambda: self.hydrate.hydrate(query, candidates), timeout_s, trace)
+        if hydrated is None:
+            return Candidates.empty()
+        trace.drop(np.setdiff1d(candidates.pages, hydrated.pages), "unknown page")
+        with trace.timed("filter"):
+            kept = np.ones(len(hydrated), np.bool_)
+            for rule in self.filters:  # each looks at a row alone, so all may look at all rows, and rows are taken once
+                keep = rule.keep(query, hydrated)
+                trace.drop(hydrated.pages[kept & ~keep], rule.name)
+                kept &= keep
+        return hydrated if kept.all() else hydrated.take(kept)
+
+    async def _rank(self, ranking: Ranking, candidates: Candidates) -> Candidates:
+        """Return the candidates as far as the stages came, and flag the rung of the ladder that ordered them."""
+        ranked, stages = await ranking.run(self.stages, _by_recall_rank(candidates))
+        if stages == len(self.stages):
+            return ranked
+        trace = ranking.trace
+        if stages == 0:
+            stored = f"{RANK}{self.stored}"
+            trace.degrade(f"fallback:{self.stored if stored in ranked.columns else 'recall'}")
+            return by_place(_in_order_of(ranked, stored))
+        trace.degrade(f"fallback:{self.stages[stages - 1].name}")
+        return ranked
+
+
+def without(ranked: Candidates, pages: frozenset[int]) -> Candidates:
+    """Return the rows of other pages than these."""
+    if not pages:
+        return ranked
+    return ranked.take(~np.isin(ranked.pages, np.fromiter(pages, np.uint64, len(pages))))
+
+
+def _with_ranks(candidates: Candidates, ranks: Iterable[str]) -> Candidates:
+    """Return the rows with all these columns; a path that did not run for them found none of them."""
+    absent = np.full(len(candidates), NOT_RECALLED)
+    return candidates.with_columns({name: absent for name in ranks if name not in candidates.columns})
+
+
+def _in_order_of(candidates: Candidates, rank: str) -> Candidates:
+    """Return the candidates with those of one path first, in its order; all others, and all without it, as they are."""
+    return candidates.take(np.argsort(candidates[rank], kind="stable")) if rank in candidates.columns else candidates
+
+
+def _by_recall_rank(candidates: Candidates) -> Candidates:
+    """Return the candidates in the order of their best rank in any path: the answer when no stage can rank."""
+    ranks = [column for name, column in candidates.columns.items() if name.startswith(RANK)]
+    best = np.min(ranks, axis=0) if ranks else np.zeros(len(candidates), np.uint16)
+    scored = candidates.with_columns({"score": -best.astype(np.float32)})
+    return scored.take(np.argsort(best, kind="stable"))

@@ -1,0 +1,58 @@
+"""`onward build`: from input tables to a published bundle."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import Bundles, Overrides, utc
+
+if TYPE_CHECKING:
+    from pipeline.config import BuildConfig
+
+TEMPLATE = "configs/build.toml"  # lists every default: to read it unasked would undo the profile
+
+
+class Profile(StrEnum):
+    """How much the build trains."""
+
+    QUICK = "quick"
+    FULL = "full"
+    LABELS = "labels"
+
+
+def build(
+    bundles: Bundles,
+    data: Annotated[Path, typer.Option("--data", help="Directory of pages, clicks, impressions, labels.")],
+    step: Annotated[str | None, typer.Argument(help="One step and what it needs; nothing is published.")] = None,
+    profile: Annotated[
+        Profile, typer.Option(help="quick: minutes, for a look; full: for serving; labels: to score pairs.")
+    ] = Profile.QUICK,
+    until: Annotated[datetime | None, typer.Option(help="Leave out rows from this time on (UTC), to evaluate.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help=f"Settings; {TEMPLATE} is a template.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Build every part that is not built yet from these inputs, and publish the bundle."""
+    from pipeline.build import build as run
+    from service.bundles.trial_opening import opens
+
+    bundle = run(data, bundles, config_of(config, profile, overrides), utc(until), [step] if step else [], opens)
+    if bundle is not None:
+        for note in bundle.manifest.notes:
+            typer.echo(f"  {note}", err=True)
+        typer.echo(f"{bundle.path} is current: {bundle.manifest.rows['pages']:,} pages")
+
+
+def config_of(file: Path | None, profile: Profile, overrides: list[str] | None) -> BuildConfig:
+    """Return the build's settings: defaults < profile < file < overrides. Raises SettingsError."""
+    from configs.reading import from_override, from_toml, leaves, read
+    from pipeline.config import PROFILES, BuildConfig
+
+    chosen = from_toml(file) if file else ()
+    sources = chain(leaves(PROFILES[profile]), chosen, map(from_override, overrides or ()))
+    return read(BuildConfig, sources, TEMPLATE)

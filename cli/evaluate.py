@@ -1,0 +1,95 @@
+"""`onward evaluate`: how well a bundle foresees what readers read next, and how good its answers are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.held_out_options import (
+    SATISFIED_S,
+    Clicks,
+    Impressions,
+    MostPages,
+    SatisfiedS,
+    Since,
+    TruthFile,
+    Until,
+    open_log,
+    over_pages,
+)
+from cli.options import BundleName, Bundles, Config, Overrides, settings_of
+from cli.recommend import patient
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from store.bundle import Bundle
+
+
+def evaluate(
+    bundles: Bundles,
+    clicks: Clicks,
+    impressions: Impressions = None,
+    since: Since = None,
+    until: Until = None,
+    most_pages: MostPages = None,
+    truth: TruthFile = None,
+    satisfied_s: SatisfiedS = SATISFIED_S,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Tell what each recall path adds; takes five times as long.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    bundle: BundleName = None,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> None:
+    """Measure recall@30, HR@5 and NDCG@5 of every path, stage 1 and the whole cascade; with --truth RecoDCG@5 too."""
+    import orjson
+    from rich.console import Console
+
+    from cli.figures import report_of, show
+    from corpus.tables.report_screen import show as show_rows
+    from evaluation.answer_quality import AnswerQuality, ClickRules
+    from evaluation.contributions import Contributions
+    from evaluation.next_page import measure
+    from ranking.blend import Blend
+    from store.bundle import open_bundle
+
+    settings = settings_of(config, [*patient(), *(overrides or ())])
+    opened = open_bundle(bundles, bundle)
+    held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
+    show_rows(held_out.report, Console(stderr=True))
+    reporting = held_out.reporting(opened.held_out_share)
+    if known and not reporting.pages:
+        raise typer.BadParameter("no page that was asked for reports quality: ask for more with --most-pages")
+    quality = AnswerQuality(known, ClickRules.of(reporting, satisfied_s), frozenset(reporting.pages)) if known else None
+    weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
+    contributions = Contributions() if paths else None
+    popular = _popular(opened)
+    figures = over_pages(
+        "evaluate",
+        bundles,
+        opened,
+        settings,
+        len(held_out.pages),
+        lambda cascade, progress: measure(cascade, held_out, weights, popular, progress, quality, contributions),
+    )
+    report = report_of(opened, held_out, figures, quality, contributions)
+    show(report)
+    if out is not None:
+        out.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+
+
+def _popular(bundle: Bundle) -> NDArray[np.uint64]:
+    import numpy as np
+
+    from recall.popular.lookup import OVERALL
+    from store.tables import LmdbTable
+
+    table = LmdbTable(bundle.file("tables/popular.lmdb"))
+    popular = np.frombuffer(table.read(np.array([OVERALL], np.uint64))[0] or b"", "<u8")
+    table.close()
+    return popular

@@ -1,0 +1,93 @@
+"""The figures of `onward evaluate`: as one JSON value, and as a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from evaluation.answer_quality import AnswerQuality
+    from evaluation.contributions import Contributions
+    from evaluation.held_out import HeldOut
+    from evaluation.metrics.ranking import NextPage
+    from store.bundle import Bundle
+
+#: Column of the table -> metric of the report.
+_NEXT_PAGE = {
+    "recall@30": "recall_at_30",
+    "HR@5": "hit_rate_at_5",
+    "NDCG@5": "ndcg_at_5",
+    "ClickNDCG@5": "click_ndcg_at_5",
+}
+_BY_TRUTH = {
+    "RecoDCG@5": "reco_dcg_at_5",
+    "filtered ClickNDCG@5": "filtered_click_ndcg_at_5",
+    "expected CTR": "expected_ctr",
+}
+
+
+def report_of(
+    bundle: Bundle,
+    held_out: HeldOut,
+    figures: dict[str, NextPage],
+    quality: AnswerQuality | None,
+    contributions: Contributions | None = None,
+) -> dict[str, Any]:
+    """Return everything that was measured as plain JSON values; what rests on the truth comes with its interval."""
+    report: dict[str, Any] = {
+        "bundle": bundle.name,
+        "pages": len(held_out.pages),
+        "pairs": sum(map(len, held_out.steps.values())),
+        "impressions": sum(map(len, held_out.impressions.values())),
+        "logged_ctr": held_out.click_through_rate.as_dict(),
+        "rows": held_out.report.as_dict(),
+        "rankings": {name: dict(metrics.as_dict()) for name, metrics in figures.items()},
+    }
+    if quality is not None:
+        report["truth"] = quality.summary()
+        for name, metrics in quality.figures().items():
+            report["rankings"][name] |= {metric: found.as_dict() for metric, found in metrics.items()}
+    if contributions is not None:
+        report["paths"] = contributions.figures()
+    return report
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print one line a ranking."""
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{report['bundle']}: {report['pairs']:,} held-out steps from {report['pages']:,} pages"
+    columns = _NEXT_PAGE | (_BY_TRUTH if "truth" in report else {})
+    table = Table("ranking", title=title)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, metrics in report["rankings"].items():
+        table.add_row(name, *(_text(metrics[metric]) for metric in columns.values()))
+    Console().print(table)
+    if "paths" in report:
+        Console().print(_paths(report["paths"]))
+
+
+def _paths(paths: dict[str, dict[str, float | None]]) -> Table:
+    """Return one line a recall path: the share of answers that it alone found, and their quality."""
+    from rich.table import Table
+
+    table = Table("recall path", title="answers that one path alone recalled")
+    for column in ("share", "mean quality"):
+        table.add_column(column, justify="right")
+    for path, found in paths.items():
+        table.add_row(path, _text(found["share_alone"]), _text(found["mean_quality"]))
+    return table
+
+
+def _text(value: float | dict[str, float | None] | None) -> str:
+    """Return a figure, and half the width of its interval where it has one."""
+    if not isinstance(value, dict):
+        return "-" if value is None else f"{value:.4f}"
+    mean, low, high = value["mean"], value["low"], value["high"]
+    if mean is None or low is None or high is None:
+        return "-"
+    places = 2 if mean > 1 else 4
+    return f"{mean:.{places}f} ±{(high - low) / 2:.{places}f}"

@@ -1,0 +1,155 @@
+"""`onward inspect`: what a bundle holds, and what its tables know of one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.options import BundleName, Bundles
+from cli.push import table_files
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from store.bundle import Bundle
+
+_ROWS = 10
+_WORDS = frozenset({"page", "query", "field", "value", "bytes"})  # columns of words
+
+
+def inspect(
+    bundles: Bundles,
+    url: Annotated[str | None, typer.Option("--url", help="Show this page's rows in every table.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write figures and loss curves as HTML.")] = None,
+    bundle: BundleName = None,
+) -> None:
+    """Show the manifest, and with --url one page's rows in every table."""
+    from rich.console import Console
+
+    from evaluation.reports.build_report import html
+    from store.bundle import open_bundle
+
+    opened, console = open_bundle(bundles, bundle), Console()
+    console.print(_manifest(opened))
+    if url is not None:
+        _show_page(opened, url, console)
+    if report is not None:
+        report.write_text(html(opened.name, opened.manifest.metrics))
+
+
+def _manifest(bundle: Bundle) -> Table:
+    from rich.table import Table
+
+    from evaluation.reports.build_report import scalars
+
+    manifest = bundle.manifest
+    table = Table("", "", title=manifest.name, show_header=False)
+    facts: dict[str, Any] = {
+        "created": manifest.created,
+        "git commit": manifest.git_commit,
+        "seed": manifest.seed,
+        **{f"data: {name}": value for name, value in manifest.data.items()},
+        **{f"rows: {name}": value for name, value in manifest.rows.items()},
+        **{f"dimension: {name}": value for name, value in manifest.dimensions.items()},
+        **{f"features: {name}": len(names) for name, names in manifest.features.items()},
+        **{f"metric: {name}": scalars(value) for name, value in manifest.metrics.items()},
+        **{f"note {number}": note for number, note in enumerate(manifest.notes, 1)},
+        **{f"file: {name}": (bundle.path / name).stat().st_size for name in manifest.files},
+    }
+    for name, value in facts.items():
+        table.add_row(name, _text(value))
+    return table
+
+
+def _show_page(bundle: Bundle, url: str, console: Console) -> None:
+    import numpy as np
+
+    from store.addresses import open_addresses
+    from store.tables import LmdbTable
+
+    addresses = open_addresses(bundle)
+    address, page = addresses.locate(url)
+    addresses.close()
+    key = np.array([page], np.uint64)
+    tables = {path.stem: LmdbTable(path) for path in table_files(bundle)}
+    console.print(f"\n[bold]{address}[/bold]  PageId {key[0]:016x}")
+    for name, table in tables.items():
+        row = table.read(key)[0]
+        console.print(_row(name, row, tables) if row else f"{name}: no row")
+
+
+def _row(name: str, row: bytes, tables: dict[str, Any]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    names, lines = _READERS.get(name, _bytes)(row)
+    shown = Table(title=f"{name}: {len(row)} bytes", box=SIMPLE_HEAD)
+    for kind in names:  # numbers keep their width; words are folded, never cut
+        words = kind in _WORDS
+        shown.add_column(kind, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    for line in lines:
+        shown.add_row(
+            *(
+                _title(value, tables) if kind == "page" else _text(value)
+                for kind, value in zip(names, line, strict=True)
+            )
+        )
+    return shown
+
+
+def _pages(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from store import page_row
+
+    facts = page_row.read_facts([row])[0]
+    tokens = page_row.read_tokens(row, facts)
+    text = page_row.read_text(row)._asdict()
+    numbers = {name: facts[name] for name in facts.dtype.names if name not in text}
+    shown = {**text, **numbers, "token ids": tokens[:20].tolist()}
+    return ["field", "value"], [[name, value] for name, value in shown.items()]
+
+
+def _coclick(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from recall.coclick.row import read
+
+    fields = ["page", "affinity", "next_all", "back_all", "shown_all", "chosen_all", "borrowed_next"]
+    names = [field.partition("_")[0] for field in fields]  # short, so that the titles have room
+    return names, [list(line) for line in read(row)[fields][:_ROWS].tolist()]
+
+
+def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from recall.qprime.row import read
+
+    found = read(row)
+    lines = zip(found.pages.tolist(), found.quality.tolist(), found.query.tolist(), strict=True)
+    shown = [[page, quality, found.queries[query]] for page, quality, query in lines]
+    return ["page", "quality", "query"], shown[:_ROWS]
+
+
+def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    return ["bytes"], [[row[:64].hex(" ")]]
+
+
+_READERS = {"pages": _pages, "coclick": _coclick, "qprime": _qprime}
+
+
+def _title(page: int, tables: dict[str, Any]) -> str:
+    """Return a page's title, the last part of its URL where it has none, its PageId where no table knows it."""
+    import numpy as np
+    from rich.markup import escape
+
+    from store import page_row
+
+    row = tables["pages"].read(np.array([page], np.uint64))[0] if "pages" in tables else None
+    if not row:
+        return f"{page:016x}"
+    text = page_row.read_text(row)
+    return escape(text.title.strip() or text.url.rstrip("/").rpartition("/")[2])
+
+
+def _text(value: Any) -> str:
+    from rich.markup import escape
+
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))

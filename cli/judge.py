@@ -1,0 +1,147 @@
+"""`onward judge`: quality labels for pairs of pages, and how well a judge agrees with people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corpus.files.pairs import PairFile, TextPair
+    from evaluation.golden import Accuracy
+    from prompting.endpoint import Endpoint
+    from prompting.judge import Judged
+
+RUBRIC, COSINE = "rubric", "MiniLM cosine"
+
+
+def judge(
+    pairs: Annotated[Path | None, typer.Option("--pairs", help="Pairs to label, with their texts.")] = None,
+    golden: Annotated[Path | None, typer.Option("--golden", help="Pairs that people have labelled.")] = None,
+    prompt: Annotated[str, typer.Option(help="With --pairs: A, B or C.")] = "C",
+    prompts: Annotated[str, typer.Option(help="With --golden: which to compare.")] = "A,B,C",
+    out: Annotated[Path | None, typer.Option("--out", help="With --pairs: .jsonl, .csv or .parquet.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="With --golden: write the pairs most disagreed about.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Pairs in that sheet.")] = 50,
+    report: Annotated[Path | None, typer.Option("--json", help="With --golden: write the figures as JSON.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=0, help="Spending limit; ONWARD_LLM_MAX_TOKENS.")] = None,
+) -> None:
+    """Label pairs 0 to 4, by a language model where ONWARD_LLM_MODEL names one, by the rubric elsewhere."""
+    from prompting.endpoint import read_endpoint
+
+    endpoint = read_endpoint()
+    if endpoint is not None and max_tokens is not None:
+        endpoint = endpoint.model_copy(update={"max_tokens": max_tokens})
+    if (pairs is None) == (golden is None):
+        raise typer.BadParameter("give either --pairs with --out, or --golden")
+    if pairs is not None:
+        if out is None:
+            raise typer.BadParameter("--pairs needs --out: where should the labels go?")
+        _label(pairs, prompt, out, endpoint)
+    elif golden is not None:
+        _measure(golden, prompts, sheet, most, report, endpoint)
+
+
+def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> None:
+    """Write a row a pair: url1, url2, quality (null where there is none), source and the reason."""
+    import pyarrow as pa
+
+    from corpus.files.pairs import read_pairs
+    from corpus.files.writing import check_ending, write_rows
+
+    check_ending(out)
+    read = read_pairs(file)
+    name, judged = judged_by(read.pairs, prompt, endpoint)
+    write_rows(
+        out,
+        pa.table(
+            {
+                "url1": [pair.url1 for pair in read.pairs],
+                "url2": [pair.url2 for pair in read.pairs],
+                "quality": pa.array(judged.quality, from_pandas=True),  # NaN becomes null
+                "source": [name] * len(read),
+                "reason": judged.reasons,
+            }
+        ),
+    )
+    unscored = sum(judged.unscored().values())
+    typer.echo(f"{out}: {len(read) - unscored:,} of {len(read):,} pairs labelled by {name}")
+    _tell(name, judged)
+
+
+def _measure(
+    file: Path, prompts: str, sheet: Path | None, most: int, report: Path | None, endpoint: Endpoint | None
+) -> None:
+    """Print the pairwise accuracy of every judge, with the rubric and the plain cosine to compare by."""
+    import orjson
+
+    from corpus.files.pairs import read_pairs
+    from corpus.files.writing import check_ending, write_rows
+    from evaluation.golden import accuracies, check_golden, disagreements
+    from prompting.prompt import load_prompt
+    from ranking.quality.text_pairs import RubricTextJudge
+
+    names = [load_prompt(name.strip()).name for name in prompts.split(",")]
+    if sheet is not None:
+        check_ending(sheet)
+    read = read_pairs(file)
+    check_golden(read)
+    rubric = RubricTextJudge()
+    judged = dict([judged_by(read.pairs, name, endpoint) for name in names]) if endpoint else {}
+    asked = list(judged) or [RUBRIC]
+    judged[RUBRIC] = rubric.judge(read.pairs)
+    scores = {name: one.quality for name, one in judged.items()}
+    figures = accuracies(read, {**scores, COSINE: rubric.cosine(read.pairs)})
+    _show(file, read, figures)
+    for name, one in judged.items():
+        _tell(name, one)
+    if sheet is not None:
+        write_rows(sheet, disagreements(read, {name: scores[name] for name in asked}, most))
+        typer.echo(f"{sheet}: the pairs most disagreed about")
+    if report is not None:
+        unscored = {name: one.unscored() for name, one in judged.items()}
+        body = {"pairs": len(read), "accuracy": figures, "unscored": unscored}
+        report.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+
+
+def judged_by(pairs: Sequence[TextPair], prompt: str, endpoint: Endpoint | None) -> tuple[str, Judged]:
+    """Return what the judge is called, and what it said."""
+    from prompting.judge import LlmJudge
+    from prompting.progress import pair_progress
+    from prompting.prompt import load_prompt
+    from ranking.quality.text_pairs import RubricTextJudge
+
+    chosen = load_prompt(prompt)
+    if endpoint is None:
+        typer.echo("no ONWARD_LLM_MODEL is set, so the rubric judges", err=True)
+        return RUBRIC, RubricTextJudge().judge(pairs)
+    name = f"{endpoint.model} {chosen.name}"
+    with pair_progress(f"judge {chosen.name}", len(pairs)) as progress:
+        return name, LlmJudge(endpoint, chosen).judge(pairs, progress)
+
+
+def _tell(name: str, judged: Judged) -> None:
+    """Print what the judge could not score, by reason, and what it cost."""
+    for reason, count in judged.unscored().items():
+        typer.echo(f"{name}: {count:,} without a label: {reason}", err=True)
+    for note, count in judged.notes.items():
+        typer.echo(f"{name}: {count:,} {note}", err=True)
+    if judged.tokens or judged.from_cache:
+        typer.echo(f"{name}: {judged.tokens:,} tokens, {judged.from_cache:,} answers from the cache", err=True)
+
+
+def _show(file: Path, read: PairFile, figures: Sequence[Accuracy]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    labels = list(dict.fromkeys(figure.label for figure in figures))
+    table = Table("judge", title=f"{file.name}: pairwise accuracy [95 % interval] over {len(read):,} pairs")
+    for label in labels:
+        table.add_column(label, justify="right", no_wrap=True)
+    for name in dict.fromkeys(figure.judge for figure in figures):
+        own = {figure.label: figure for figure in figures if figure.judge == name}
+        table.add_row(name, *(str(own[label].accuracy).replace("[", r"\[") for label in labels))
+    Console(width=max(Console().width, 40 + 24 * len(labels))).print(table)

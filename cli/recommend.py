@@ -1,0 +1,107 @@
+"""`onward recommend`: the same answers for a file of URLs, one JSON object a line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from cli.options import BundleName, Bundles, Config, Overrides, RedisUrl, settings_of
+
+if TYPE_CHECKING:
+    from service.answers.answer import Ask
+    from service.answers.recommender import Recommender
+    from service.settings import Settings
+
+_PATIENCE_MS = 60_000  # nobody waits for a batch: time limits of a request would only spoil answers
+
+
+def recommend(
+    bundles: Bundles,
+    urls: Annotated[Path, typer.Option("--urls", help="A file with one URL a line.")],
+    k: Annotated[int, typer.Option("--k", min=1, max=30, help="The most pages to recommend.")] = 5,
+    quality_weight: Annotated[
+        float | None, typer.Option(min=0, max=1, help="0 ranks by clicks alone; the bundle's weight if left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write; standard output if left out.")] = None,
+    redis: RedisUrl = None,
+    bundle: BundleName = None,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> None:
+    """Recommend for every URL of a file; a URL that cannot be read gives a line with the error and its fix."""
+    from configs.text_file import read_text
+    from service.answers.answer import Ask
+    from service.bootstrap import load
+
+    settings = settings_of(config, [*patient(), *(overrides or ())])
+    lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
+    asks = [Ask(line, k, quality_weight=quality_weight) for line in lines if line]
+
+    async def run() -> None:
+        gateway = load(bundles, settings, redis_url=redis, bundle=bundle)
+        try:
+            with _output(out) as file:
+                await _write(gateway.recommender, asks, settings, file)
+        finally:
+            await gateway.close()
+
+    asyncio.run(run())
+
+
+def patient() -> Iterator[str]:
+    """Yield overrides that lift every time limit and turn the cache off: nobody waits for a batch."""
+    from configs.reading import keys
+    from service.settings import Settings
+
+    yield "cache.max_mb=0"  # every URL is asked once
+    for key in keys(Settings):
+        if key.endswith(("timeout_ms", "budget_ms")):
+            yield f"{key}={_PATIENCE_MS}"
+
+
+async def _write(recommender: Recommender, asks: list[Ask], settings: Settings, file: BinaryIO) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    answers = answer_lines(recommender, asks, settings.threads.native + 1)
+    for _ in track(asks, "recommend", console=Console(stderr=True)):
+        file.write(await anext(answers))
+
+
+async def answer_lines(recommender: Recommender, asks: Iterable[Ask], concurrency: int) -> AsyncIterator[bytes]:
+    """Yield one JSON line for each ask, in order; at most `concurrency` are under way."""
+    under_way: list[asyncio.Task[bytes]] = []
+    for ask in asks:
+        under_way.append(asyncio.create_task(_line(recommender, ask)))
+        if len(under_way) >= concurrency:
+            yield await under_way.pop(0)
+    for task in under_way:
+        yield await task
+
+
+async def _line(recommender: Recommender, ask: Ask) -> bytes:
+    import orjson
+
+    from service.answers.resolve import ClientError
+
+    try:
+        return (await recommender.recommend(ask)).body + b"\n"
+    except ClientError as error:
+        fix = "; ".join(wrong.fix for wrong in error.errors)
+        return orjson.dumps({"url1": ask.url1, "error": str(error), "fix": fix}) + b"\n"
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    with path.open("wb") as file:
+        yield file

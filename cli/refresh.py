@@ -1,0 +1,73 @@
+"""`onward refresh`: renews what grows old in a bundle, without a build."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import REDIS_URL, Bundles
+
+if TYPE_CHECKING:
+    from pipeline.refresh import Refreshed
+
+app = typer.Typer(help="Renew what grows old in a bundle, without a build.", no_args_is_help=True)
+
+_AGE = re.compile(r"(\d{1,4})d?")
+
+
+@app.callback()
+def refresh() -> None:
+    """Renew what grows old in a bundle, without a build."""
+
+
+@app.command()
+def qprime(
+    bundles: Bundles,
+    older_than: Annotated[str, typer.Option("--older-than", metavar="DAYS", help="Such as 7d; 0d renews all.")] = "7d",
+    redis: Annotated[
+        str | None,
+        typer.Option("--redis", envvar=REDIS_URL, help="Renew the rows there, under the gateways that read them."),
+    ] = None,
+) -> None:
+    """Make Q' rows again that are old, incomplete or missing, and rows for unknown pages that readers were on.
+
+    Without --redis the renewed rows make a new current bundle. A page whose queries cannot be asked keeps its row.
+    """
+    from contextlib import ExitStack
+
+    from pipeline.recall.qprime import today
+    from pipeline.refresh import BundleRows, RedisRows, refresh_qprime
+    from service.bundles.trial_opening import opens
+    from store.bundle import open_bundle
+    from store.disk_space import room_on
+    from store.redis_client import connected
+    from store.redis_url import parse
+    from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
+
+    oldest = today() - _days(older_than) + 1
+    bundle = open_bundle(bundles)
+    with ExitStack() as stack:
+        waiting: UnknownPages = SqliteUnknownPages(bundles / FILE)
+        rows: BundleRows | RedisRows = BundleRows(bundles, bundle, opens)
+        if redis is not None:
+            client = stack.enter_context(connected(parse(redis)))
+            waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)
+        with room_on(bundles):
+            done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
+        waiting.remove(done.settled)
+    _show(done)
+
+
+def _days(text: str) -> int:
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text} is no number of days: give one such as 7d", param_hint="--older-than")
+    return int(found[1])
+
+
+def _show(done: Refreshed) -> None:
+    typer.echo(f"{done.bundle}: {done.renewed:,} of {done.due:,} rows renewed, {done.kept:,} kept as they were")
+    if done.unknown:
+        typer.echo(f"{len(done.unknown):,} of them are of pages that no table knows")

@@ -1,0 +1,69 @@
+"""`onward score`: the cross-encoder's two scores of any pairs of pages, known or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import BundleName, Bundles
+
+if TYPE_CHECKING:
+    from corpus.files.pairs import TextPair
+    from store.bundle import Bundle
+
+
+def score(
+    bundles: Bundles,
+    pairs: Annotated[Path, typer.Option("--pairs", help="A table of url1, title1, snippet1, url2, title2, snippet2.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write, one JSON object a row.")],
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the model.")] = 2,
+    bundle: BundleName = None,
+) -> None:
+    """Score every pair of a file; a pair that cannot be scored gives a line with an error, and is counted."""
+    from corpus.files.pairs import fault, read_pairs
+    from store.bundle import open_bundle, write_atomically
+
+    rows = read_pairs(pairs).pairs
+    faults = [fault(pair) for pair in rows]
+    sound = [row for row, why in zip(rows, faults, strict=True) if not why]
+    scores = _scores(open_bundle(bundles, bundle), sound, threads)
+    write_atomically(out, b"".join(_line(row, why, scores) for row, why in zip(rows, faults, strict=True)))
+    typer.echo(f"{out}: {len(sound):,} pairs scored", err=True)
+    for why, count in Counter(filter(None, faults)).most_common():
+        typer.echo(f"  {count:,} not scored: {why}", err=True)
+
+
+def _scores(bundle: Bundle, pairs: list[TextPair], threads: int) -> Iterator[tuple[float, float]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ranking.cross_encoder.pairs import open_pair_model
+    from ranking.cross_encoder.text_pairs import TextPairScorer
+    from text_model.tokens import PageTokenizer
+
+    tokens = bundle.manifest.config["text"]["tokens_per_page"]
+    tokenizer = PageTokenizer(bundle.file("tokenizer.json"), tokens)
+    model = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep, threads)
+    scorer = TextPairScorer(model, tokenizer)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("score", total=len(pairs))
+        first = [(pair.url1, pair.title1, pair.snippet1) for pair in pairs]
+        second = [(pair.url2, pair.title2, pair.snippet2) for pair in pairs]
+        click, quality = scorer.score(first, second, lambda done: bar.update(task, completed=done))
+    return zip(click.tolist(), quality.tolist(), strict=True)
+
+
+def _line(pair: TextPair, why: str, scores: Iterator[tuple[float, float]]) -> bytes:
+    import orjson
+
+    row: dict[str, str | float | None] = {"url1": pair.url1, "url2": pair.url2}
+    if why:
+        row |= {"click": None, "quality": None, "error": why}
+    else:
+        click, quality = next(scores)
+        row |= {"click": round(click, 6), "quality": round(quality, 6)}
+    return orjson.dumps(row) + b"\n"

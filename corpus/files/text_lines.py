@@ -1,0 +1,173 @@
+"""Looks through the lines of a text file before DuckDB reads it, and mends what DuckDB would lose rows over.
+
+DuckDB passes over what it cannot parse, and after a quote that is never closed that is the rest of the file. So every
+row is counted here first; where the counts differ, or the file is odd, the rows are parsed again one by one, and each
+line that is no row is written down.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from corpus.files.formats import Kind, Packing
+from corpus.files.text_bytes import lines, opened
+
+LONGEST_ROW = 16 << 20  # bytes
+# Half of a character beyond the first 65,536, as cutting a text short leaves it: DuckDB's JSON has no such text.
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+_MOST_LINES = 10_000  # of one row: a quote that is still open then was never meant to be one
+
+
+class Broken(NamedTuple):
+    """A line that is no row."""
+
+    number: int  # of the line, from 1
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look through a file says: how many rows it should have, and whether DuckDB may read it as it is."""
+
+    rows: int  # the header among them
+    plain: bool
+    several_lines: bool  # some row's quotes go over line ends
+
+
+def survey(path: Path, packing: Packing, newline: bytes, kind: Kind) -> Survey:
+    """Count the rows of a file. In CSV a line end between quotes ends no row."""
+    rows, plain, inside, several = 0, newline == b"\n", False, False
+    with opened(path, packing) as file:
+        for some in lines(file, newline, LONGEST_ROW):
+            data = b"\n".join(some)
+            plain = plain and _is_plain(some, data, kind)
+            if kind is Kind.JSON or (not inside and b'"' not in data):
+                rows += len(some) - some.count(b"") - some.count(b"\r")
+                continue
+            for line in some:
+                begun = inside
+                if line.count(b'"') & 1:
+                    inside, several = not inside, True
+                rows += not inside and (begun or line not in (b"", b"\r"))
+    return Survey(rows, plain and not inside, several)
+
+
+def _is_plain(some: list[bytes], data: bytes, kind: Kind) -> bool:
+    """Return whether DuckDB reads these lines as they stand: UTF-8, none too long, no line end of another kind."""
+    if len(data) > LONGEST_ROW and max(map(len, some)) > LONGEST_ROW:
+        return False
+    if data.count(b"\r") != sum(line.endswith(b"\r") for line in some):
+        return False
+    if kind is Kind.JSON and (b"\x01" in data or (b"\\u" in data and _HALF.search(data))):
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def json_rows(path: Path, packing: Packing, newline: bytes) -> Iterator[str | Broken]:
+    """Yield the lines of a file that are text, and what the others hold; empty lines are passed over."""
+    with opened(path, packing) as file:
+        for number, line in enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1):
+            text = _text(number, _HALF.sub(rb"\\ufffd", line))
+            if isinstance(text, Broken):
+                yield text
+            elif text.strip():
+                yield Broken(number, text, "holds a control character") if "\x01" in text else text
+
+
+def _text(number: int, line: bytes) -> str | Broken:
+    line = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).removesuffix(b"\r")
+    if len(line) > LONGEST_ROW:
+        return Broken(number, line[:1000].decode(errors="replace"), f"is longer than {LONGEST_ROW >> 20} MB")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return Broken(number, line.decode(errors="replace"), "is not UTF-8")
+
+
+class CsvRows:
+    """The rows of a CSV file, each with as many fields as the header; and the lines that are no rows."""
+
+    def __init__(
+        self,
+        path: Path,
+        packing: Packing,
+        newline: bytes,
+        delimiter: str,
+        width: int,
+        one_line: frozenset[int],
+        after: int = 0,
+    ) -> None:
+        """`one_line` are the fields that never go over a line end; the first `after` lines are no rows."""
+        self._source, self._after = (path, packing, newline), after
+        self._delimiter, self._width, self._one_line = delimiter, width, one_line
+        self._waiting: deque[tuple[int, bytes]] = deque()
+
+    def __iter__(self) -> Iterator[list[str] | Broken]:
+        csv.field_size_limit(LONGEST_ROW)
+        path, packing, newline = self._source
+        with opened(path, packing) as file:
+            numbered = enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1)
+            while (first := self._next(numbered)) is not None:
+                text = _text(first[0], first[1])
+                if first[0] > self._after and (isinstance(text, Broken) or text):
+                    yield text if isinstance(text, Broken) else self._row(first[0], text, numbered)
+
+    def _next(self, numbered: Iterator[tuple[int, bytes]]) -> tuple[int, bytes] | None:
+        return self._waiting.popleft() if self._waiting else next(numbered, None)
+
+    def _row(self, number: int, text: str, numbered: Iterator[tuple[int, bytes]]) -> list[str] | Broken:
+        fields = self._parsed([text])
+        if isinstance(fields, str) and fields == _OPEN:
+            fields = self._over_lines(text, numbered)
+        return Broken(number, text, fields) if isinstance(fields, str) else fields
+
+    def _over_lines(self, first: str, numbered: Iterator[tuple[int, bytes]]) -> list[str] | str:
+        """Parse a row whose quote is open at the line's end; the lines that turn out not to be its own wait."""
+        taken: list[tuple[int, bytes]] = []
+        texts, size = [first], len(first)
+        quotes = first.count('"')
+        while quotes & 1 and len(taken) < _MOST_LINES and size < LONGEST_ROW:
+            if (line := self._next(numbered)) is None:
+                break
+            taken.append(line)
+            text = _text(line[0], line[1])
+            if isinstance(text, Broken):
+                break
+            texts.append(text)
+            quotes, size = quotes + text.count('"'), size + len(text)
+        fields = _OPEN if quotes & 1 else self._parsed(texts)
+        if isinstance(fields, str) or any("\n" in fields[i] for i in self._one_line):
+            self._waiting.extendleft(reversed(taken))
+            return _OPEN
+        return fields
+
+    def _parsed(self, texts: Sequence[str]) -> list[str] | str:
+        """Return the fields of one row, or why it is none."""
+        try:
+            found = list(csv.reader(["\n".join(texts)], delimiter=self._delimiter, strict=True))
+        except csv.Error as error:
+            if "new-line" in str(error):
+                return "has a line end of another kind inside"
+            return _OPEN if "unexpected end" in str(error) else "has a quote in the wrong place"
+        if len(found) != 1 or len(found[0]) != self._width:
+            return f"has {len(found[0])} fields where the header has {self._width}"
+        return found[0]
+
+
+_OPEN = "opens a quote that is never closed"

@@ -1,0 +1,162 @@
+"""SQL that reads one column of an input table, however the file spells it; what cannot be read becomes NULL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from corpus.tables.schema import Column, Kind, Table
+from corpus.tables.times import finite, from_number, from_text
+
+_SPACE = "' ' || chr(9) || chr(10) || chr(13)"
+_TEXT_TYPES = ("VARCHAR", "ENUM", "UUID")
+
+# What databases, data frames, spreadsheets and analytics write where there is no value; in lower case.
+_NO_VALUE = (
+    r"\n", "null", "na", "n/a", "<na>", "#n/a", "none", "nan", "nat", "nil", "empty", "undefined", "<null>", "(null)",
+    "(none)", "(not set)", "-", "--", "0000-00-00", "0000-00-00 00:00:00",
+)  # fmt: skip
+_NO_ID = (r"\N", "NULL", "null", "None", "NaN", "nan", "<NA>", "undefined")
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
+
+#: SQL type of each kind after reading.
+SQL_TYPES = {
+    Kind.URL: "VARCHAR",
+    Kind.TEXT: "VARCHAR",
+    Kind.ID: "UBIGINT",
+    Kind.TIME: "TIMESTAMPTZ",
+    Kind.REAL: "DOUBLE",
+    Kind.INTEGER: "SMALLINT",
+    Kind.BOOLEAN: "BOOLEAN",
+}
+
+#: What a value that cannot be read is called in the report.
+BAD = {
+    Kind.TIME: "bad time",
+    Kind.REAL: "bad number",
+    Kind.INTEGER: "bad number",
+    Kind.BOOLEAN: "bad boolean",
+}
+
+#: Why rows are left out whose clock, or whose unit of time, was wrong.
+FUTURE = "time in the future"
+
+# Ranges that a type cannot say: column -> (condition that is wrong, reason).
+_RANGES = {
+    "quality": ("quality NOT BETWEEN 0 AND 4", "quality out of 0 to 4"),
+    "dwell_s": ("dwell_s < 0", "bad number"),
+}
+
+
+def value(column: Column, found: str, unit: str | None = None) -> str:
+    """Return SQL for the column's value as SQL_TYPES[kind]; `found` is its DuckDB type in the file.
+
+    `unit` is that of the numbers of a time column; without it each number is taken by its own size.
+    """
+    name = f'"{column.name}"'
+    text = name if found in _TEXT_TYPES else f"{name}::VARCHAR"
+    match column.kind:
+        case Kind.ID:
+            return f"md5_number_lower({text})"  # a 64-bit key that is the same on every run
+        case Kind.TIME:
+            return _time(name, text, found, unit)
+        case Kind.REAL:
+            number = number_of(column)
+            return f"CASE WHEN isfinite({number}) THEN {number} END"
+        case Kind.INTEGER:
+            number = number_of(column)
+            return f"CASE WHEN {number} BETWEEN 0 AND 32767 AND {number} = floor({number}) THEN {number}::SMALLINT END"
+        case Kind.BOOLEAN:
+            return _boolean(name, text, found)
+        case _:
+            return text
+
+
+def blank(column: Column) -> str:
+    """Return SQL that is true where a row leaves the column empty."""
+    return f'"{column.name}" IS NULL'
+
+
+def filled(column: Column, found: str, name: str) -> str:
+    """Return SQL for a column as it is in the file: text without white space around, NULL where it says there is none.
+
+    NaN is an empty number.
+
+    The other functions here are for columns that have gone through this one: that it is done once is what makes
+    reading fast.
+    """
+    if found in ("FLOAT", "DOUBLE"):
+        return f"CASE WHEN NOT isnan({name}) THEN {name} END"
+    if found not in _TEXT_TYPES:
+        return name
+    text = f"nullif(trim({name}::VARCHAR, {_SPACE}), '')"
+    nothing = _nothing(column)
+    return text if nothing is None else f"CASE WHEN {nothing.format(text)} THEN NULL ELSE {text} END"
+
+
+def number_of(column: Column) -> str:
+    """Return SQL for the column as a number."""
+    return f'TRY_CAST("{column.name}" AS DOUBLE)'
+
+
+def _nothing(column: Column) -> str | None:
+    """Return the condition under which a text says that there is none, None where every text is meant."""
+    if column.verbatim:
+        return None
+    if column.kind is Kind.ID:  # short ids may be spelt as any of the others
+        return _one_of(_NO_ID, "")
+    if column.name == "language":  # `na` is Nauru's tag, `NA` none
+        return f"({{0}} <> 'na' AND {_one_of(_NO_VALUE, '(?i)')})"
+    return _one_of(_NO_VALUE, "(?i)")
+
+
+def _one_of(words: Iterable[str], flags: str) -> str:
+    # Not IN, of which DuckDB makes a join: it takes three times as long.
+    return f"regexp_full_match({{0}}, '{flags}(?:{'|'.join(map(re.escape, words))})')"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(f"'{text}'" for text in texts)
+
+
+def problems(table: Table, found: Mapping[str, str], until: str | None, latest: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (condition, reason, column) in the order of precedence; the first that holds rejects the row.
+
+    A time after `latest` cannot have been logged.
+    The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
+    """
+    yield "malformed", "malformed row", ""
+    if until is not None and "time" in found:
+        yield f"time >= {until}", "later", "time"
+    if "time" in found:
+        yield f"time > {latest}", FUTURE, "time"
+    for column in table.columns:
+        if column.required and not column.blank:
+            yield f"{column.name}_blank", "missing required value", column.name
+    for column in table.columns:
+        if column.name in found and column.kind in BAD:
+            yield f"NOT {column.name}_blank AND {column.name} IS NULL", BAD[column.kind], column.name
+        if column.name in found and column.name in _RANGES:
+            condition, reason = _RANGES[column.name]
+            yield condition, reason, column.name
+    for column in table.of(Kind.URL):
+        yield f"{column.name}_page IS NULL", "invalid URL", column.name
+        yield f"NOT {column.name}_known", "unknown page", column.name
+
+
+def _boolean(name: str, text: str, found: str) -> str:
+    if found == "BOOLEAN":
+        return name
+    if found in _TEXT_TYPES:
+        lower = f"lower({text})"
+        return f"CASE WHEN {lower} IN ({_listed(_TRUE)}) THEN true WHEN {lower} IN ({_listed(_FALSE)}) THEN false END"
+    return f"CASE WHEN {name} = 1 THEN true WHEN {name} = 0 THEN false END"
+
+
+def _time(name: str, text: str, found: str, unit: str | None) -> str:
+    if found in _TEXT_TYPES:
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        return f"CASE WHEN {number} IS NULL THEN {from_text(text)} ELSE {from_number(number, unit)} END"
+    if found.startswith(("DATE", "TIMESTAMP")):
+        return finite(name)
+    return from_number(f"TRY_CAST({name} AS DOUBLE)", unit)

@@ -1,0 +1,28 @@
+"""The step that reads the most clicked pages with the cross-encoder's lower layers, before a reader waits for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.cross_encoder.student_files import EXPORTED
+from pipeline.log.split import ALL
+from pipeline.pages.page_tokens import page_tokens
+from pipeline.runner.progress import progress
+from pipeline.runner.work import Work
+from ranking.cross_encoder import page_states as states
+from ranking.cross_encoder.pairs import PAGES
+from text_model.session import OnnxModel
+
+
+def page_states(work: Work) -> dict[str, object]:
+    """Write the states of the most clicked pages; none where the cross-encoder reads no page alone."""
+    model = work.of("student") / EXPORTED / PAGES
+    if not model.is_file():
+        return {"pages": 0}
+    tokens = page_tokens(work)
+    clicks = np.load(work.of("pages") / ALL / "facts.npy")["clicks_all"].astype(np.int64)
+    wanted = [tokens[row] for row in np.argsort(-clicks, kind="stable").tolist()]
+    most = int(work.config.page_states.most_mb * 1e6)
+    cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
+    with progress("reading pages", len(wanted)) as advance:
+        return {"pages": states.write(work.directory, wanted, OnnxModel(model), cls, sep, most, advance)}

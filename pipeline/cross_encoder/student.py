@@ -1,0 +1,157 @@
+"""The step that trains the cross-encoder that serves, exports it, and checks that the exports say the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.cross_encoder.examples import labels, triplets
+from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
+from pipeline.cross_encoder.teacher_labels import stamped
+from pipeline.pages.page_ids import page_ids
+from pipeline.pages.page_tokens import PageTokens, page_tokens
+from pipeline.runner.progress import progress
+from pipeline.runner.work import Work
+from ranking.cross_encoder import parity
+from ranking.cross_encoder.examples import Labels, PairInputs
+from ranking.cross_encoder.export import export_pair_model
+from ranking.cross_encoder.model import CrossEncoder, LowerLayers, Scores
+from ranking.cross_encoder.pairs import Tokens, open_pair_model
+from ranking.cross_encoder.train import distil, fine_tune
+from ranking.cross_encoder.weights import load_weights, save_weights
+from store.bundle import BundleError, open_bundle
+from text_model.base import load_encoder, shorten
+from text_model.distributed import world
+from text_model.export import export, quantize
+from text_model.pair_encoder import PairEncoder
+from text_model.session import OnnxModel
+from text_model.tokens import pair_inputs
+from text_model.training import Curve
+
+PREVIOUS = "previous"
+_FLOAT = "float"
+_PARITY_PAIRS, _PARITY_BATCH = 1_000, 50
+_EXACT_BATCHES = 4
+
+
+def student(work: Work) -> dict[str, object]:
+    """Train the two-headed student, from the teachers or directly; write it as int8 ONNX and as weights."""
+    out = work.directory
+    pages, tokens = page_ids(work), page_tokens(work)
+    labelled = labels(work, pages)
+    torch.manual_seed(work.config.seed)
+    encoder = load_encoder(work.config.text.base)
+    shorten(encoder, work.config.cross_encoder.layers)
+    model = CrossEncoder(PairEncoder(encoder, work.config.cross_encoder.joint_layers))
+    started = _warm_start(work, model)
+    curve, figures = _train(work, model, tokens, labelled)
+    model.to("cpu")
+    if not world().main:
+        return {}
+    save_weights(model, out / WEIGHTS)
+    export_pair_model(model, out / EXPORTED, int8=True)
+    export_pair_model(model, out / _FLOAT, int8=False)
+    found = _parity(model, tokens, labelled, out)
+    shutil.rmtree(out / _FLOAT)
+    (out / "student.checkpoint").unlink(missing_ok=True)
+    found.check(_taught(work.config.cross_encoder.click_share, figures))
+    return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
+
+
+def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, int]]:
+    config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
+    inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
+    with progress("training cross-encoder", config.steps) as advance:
+        if config.distil:
+            pool = stamped(work)
+            return distil(model, inputs, pool, config, seed, checkpoint, advance), {"pool": len(pool.page1)}
+        clicks = triplets(work, page_ids(work), labelled)
+        curve = fine_tune(model, inputs, clicks, labelled, config, seed, checkpoint, advance)
+        return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
+
+
+def _taught(click_share: float, figures: dict[str, int]) -> list[str]:
+    """Return the heads that learnt anything: from the pool, or else from triplets and labels."""
+    of_click, of_quality = (figures.get(name, figures.get("pool")) for name in ("triplets", "labels"))
+    lessons = zip(parity.HEADS, (click_share, 1 - click_share), (of_click, of_quality), strict=True)
+    return [head for head, share, count in lessons if share > 0 and count]
+
+
+def _warm_start(work: Work, model: CrossEncoder) -> str:
+    """Put an earlier student's weights into the model; return where they came from."""
+    source = work.config.cross_encoder.warm_start
+    if source != PREVIOUS:
+        if source:
+            load_weights(model, Path(source))
+        return source or "base"
+    try:
+        bundle = open_bundle(work.root.parent)
+        load_weights(model, bundle.file(f"cross_encoder/{WEIGHTS}"))
+    except BundleError:
+        return "base"  # the first build has none before it
+    return bundle.name
+
+
+def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
+    def states(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
+        assert lower is not None  # noqa: S101 - chosen below
+        batch = tokens.pairs(page1, page2)
+        masks = {name: torch.from_numpy(batch[name]) for name in ("token_type_ids", "attention_mask")}
+        return {"states": torch.from_numpy(lower.run(batch)[0]), **masks}
+
+    return tokens.pair_tensors if lower is None else states
+
+
+def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
+    """Return the frozen layers as int8 ONNX, for a CPU."""
+    if layers == 0 or world().device.type != "cpu" or not model.encoder.by_layers:
+        return None
+    as_float, as_int8 = (out / f"lower.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
+    export(LowerLayers(model.encoder, layers), as_float, ["states"])
+    quantize(as_float, as_int8)
+    lower = OnnxModel(as_int8)
+    for path in (as_float, as_int8):
+        path.unlink()
+    return lower
+
+
+def _compared(labelled: Labels, pages: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs that the models are compared on: labelled ones, or any where those are too few to rank."""
+    generator = np.random.default_rng(0)
+    rows = generator.permutation(len(labelled.page1))[:_PARITY_PAIRS]
+    if len(rows) >= parity.ENOUGH_TO_RANK:
+        return labelled.page1[rows], labelled.page2[rows]
+    any_two = generator.permutation(min(pages, parity.ENOUGH_TO_RANK) ** 2)[: parity.ENOUGH_TO_RANK]
+    page1, page2 = np.divmod(any_two, min(pages, parity.ENOUGH_TO_RANK))
+    return np.concatenate([labelled.page1[rows], page1]), np.concatenate([labelled.page2[rows], page2])
+
+
+def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path) -> parity.Parity:
+    page1, page2 = _compared(labelled, len(tokens))
+    batches = [
+        ([tokens[row] for row in page1[part]], [tokens[row] for row in page2[part]])
+        for part in np.array_split(np.arange(len(page1)), max(1, len(page1) // _PARITY_BATCH))
+    ]
+    cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
+    trained = Scores(model).eval()
+
+    def by_torch(first: list[Tokens], second: list[Tokens]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        inputs = {name: torch.from_numpy(value) for name, value in pair_inputs(first, second, cls, sep).items()}
+        with torch.inference_mode():
+            click, quality = trained(**inputs)
+        return click.numpy(), quality.numpy()
+
+    def over(score: Callable[[list[Tokens], list[Tokens]], parity.Scores], count: int) -> parity.Scores:
+        click, quality = zip(*(score(*batch) for batch in batches[:count]), strict=True)
+        return np.concatenate(click), np.concatenate(quality)
+
+    exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a wrong export is wrong everywhere
+    as_float = over(open_pair_model(out / _FLOAT, cls, sep, kept_as=np.float32).run, len(batches))
+    return parity.measure(exact, as_float, over(open_pair_model(out / EXPORTED, cls, sep).run, len(batches)))

@@ -1,0 +1,100 @@
+"""The step that trains both teachers and has them stamp the pool of unlabelled pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.cross_encoder.examples import labels, triplets
+from pipeline.cross_encoder.pool import pool
+from pipeline.pages.page_ids import page_ids
+from pipeline.pages.page_tokens import PageTokens, page_tokens, tokenize
+from pipeline.runner.progress import progress
+from pipeline.runner.work import Work
+from ranking.cross_encoder.model import QUALITY_CLASSES
+from ranking.teachers.logits import teacher_logits
+from ranking.teachers.model import Teacher
+from ranking.teachers.predict_pool import stamp
+from ranking.teachers.train import train_click, train_quality
+from text_model.base import load_encoder
+from text_model.distributed import world
+from text_model.pair_encoder import PairEncoder
+from text_model.training import Curve, Progress
+
+
+def teachers(work: Work) -> dict[str, object]:
+    """Train the click and the quality teacher, keep both as int8 ONNX (`<name>.onnx`), and stamp the pool."""
+    config, out, seed = work.config.teachers, work.directory, work.config.seed
+    pages, tokens = page_ids(work), _tokens(work)
+    labelled = labels(work, pages)
+    clicks = triplets(work, pages, labelled)
+    page1, page2 = _pool(work, pages)
+    inputs = tokens.pair_tensors
+
+    def click(teacher: Teacher, advance: Progress) -> Curve:
+        return train_click(teacher, inputs, clicks, config, seed, out / "click.checkpoint", advance)
+
+    def quality(teacher: Teacher, advance: Progress) -> Curve:
+        return train_quality(teacher, inputs, labelled, config, seed, out / "quality.checkpoint", advance)
+
+    lessons = (("click", 1, click, config.click_steps), ("quality", QUALITY_CLASSES, quality, config.quality_steps))
+    curves = {
+        name: _teach_and_stamp(work, tokens, (page1, page2), name, outputs, lesson, steps).thinned()
+        for name, outputs, lesson, steps in lessons
+    }
+    for finished in out.glob("*.checkpoint") if world().main else ():
+        finished.unlink()  # not sooner: a killed run knows by the first teacher's that it is done
+    return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
+
+
+def teacher_tokens(work: Work) -> PageTokens:
+    """Return the pages in the tokens that the finished step `teachers` read."""
+    config = work.config.teachers
+    return page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
+
+
+def _as_student(work: Work) -> bool:
+    config, text = work.config.teachers, work.config.text
+    return (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page)
+
+
+def _teach_and_stamp(
+    work: Work, tokens: PageTokens, pairs: tuple[NDArray[np.int64], NDArray[np.int64]], name: str, outputs: int,
+    lesson: Callable[[Teacher, Progress], Curve], steps: int,
+) -> Curve:  # fmt: skip
+    out = work.directory
+    torch.manual_seed(work.config.seed)
+    config = work.config.teachers
+    teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
+    with progress(f"training {name} teacher", steps) as advance:
+        curve = lesson(teacher, advance)
+    score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
+    with progress(f"stamping {name}", len(pairs[0])) as advance:
+        stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
+    return curve
+
+
+def _tokens(work: Work) -> PageTokens:
+    """Return the pages in the teachers' tokens: the student's own, unless the base or the length differs."""
+    config, out = work.config.teachers, work.directory
+    if _as_student(work):
+        return page_tokens(work)
+    if world().main:
+        tokenize(work, config.base, config.tokens_per_page, out)
+    world().wait()
+    return PageTokens(out, config.tokens_per_page)
+
+
+def _pool(work: Work, pages: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    path: Path = work.directory / "pool.npy"
+    if world().main and not path.is_file():
+        beside = path.with_name("pool.writing.npy")
+        np.save(beside, np.stack(pool(work, pages, work.config.teachers.pool)))
+        beside.rename(path)
+    world().wait()
+    page1, page2 = np.load(path, mmap_mode="r")
+    return page1, page2

@@ -1,0 +1,62 @@
+"""The step that counts the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import ibis.expr.types as ir
+import pyarrow.parquet as pq
+
+from corpus import counts
+from corpus.engine import Engine, running, write
+from corpus.evidence import pair_evidence
+from pipeline.log.label_days import label_days
+from pipeline.log.split import ALL, PAST, SNAPSHOTS, split_of
+from pipeline.runner.work import Work
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
+
+
+def count(work: Work) -> dict[str, object]:
+    """Count pages and pairs before each day of the label window and over the whole log.
+
+    Of the snapshots alone the evidence is written: of a day few pages are asked for, when it is known which.
+    """
+    config = work.config.engine
+    ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
+    ends[ALL] = split_of(work).get("end", _NEVER)
+    with running(config.name, config.threads, config.memory, work.directory) as engine:
+        clicks, impressions = (
+            engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
+        )
+        for name, end in ends.items():
+            out = work.directory / name
+            out.mkdir()
+            _count(engine, clicks, impressions, end, work.config.reach, out)
+            if name in SNAPSHOTS:
+                _write_evidence(engine, out)
+    figures: dict[str, object] = {}
+    for name in SNAPSHOTS:
+        evidence = work.directory / name / "evidence.parquet"
+        figures[f"{name}_pairs"] = pq.ParquetFile(evidence).metadata.num_rows
+    return {**figures, "times": len(ends)}
+
+
+def _count(
+    engine: Engine, clicks: ir.Table, impressions: ir.Table, end: datetime, reach: counts.Reach, out: Path
+) -> None:
+    """Write the counts of what came before `end`."""
+    write(engine, counts.click_pairs(clicks, end, reach), out / "click_pairs.parquet")
+    write(engine, counts.impression_pairs(impressions, end), out / "impression_pairs.parquet")
+    pairs = engine.read_parquet(str(out / "click_pairs.parquet"))
+    shows = engine.read_parquet(str(out / "impression_pairs.parquet"))
+    write(engine, counts.page_clicks(clicks, end), out / "page_clicks.parquet")
+    write(engine, counts.page_flow(pairs), out / "page_flow.parquet")
+    write(engine, counts.page_shows(shows), out / "page_shows.parquet")
+
+
+def _write_evidence(engine: Engine, out: Path) -> None:
+    """Write what was counted of pairs, both ways, in an order of its own: the towers and the judge draw by number."""
+    pairs, shows = (engine.read_parquet(str(out / f"{name}.parquet")) for name in ("click_pairs", "impression_pairs"))
+    write(engine, pair_evidence(pairs, shows).order_by("page1", "page2"), out / "evidence.parquet")

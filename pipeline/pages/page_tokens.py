@@ -1,0 +1,62 @@
+"""The token ids of all pages: how steps write and read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.runner.work import Work
+from text_model.base import write_tokenizer
+from text_model.tokens import PageTokenizer, pair_inputs
+
+
+class PageTokens:
+    """The token ids of all pages, by row of the pages table."""
+
+    def __init__(self, directory: Path, tokens_per_page: int) -> None:
+        lengths = np.load(directory / "lengths.npy")
+        self._ids = np.load(directory / "tokens.npy", mmap_mode="r")
+        self._starts = np.concatenate([[0], np.cumsum(lengths[:, 0], dtype=np.int64)]).astype(np.int64)
+        self.tokenizer = PageTokenizer(directory / "tokenizer.json", tokens_per_page)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.uint32]:
+        return np.asarray(self._ids[self._starts[row] : self._starts[row + 1]])
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each page."""
+        return np.diff(self._starts)
+
+    def pairs(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """Return the padded inputs of pairs of rows."""
+        first, second = ([self[int(row)] for row in rows] for rows in (page1, page2))
+        return pair_inputs(first, second, self.tokenizer.cls, self.tokenizer.sep)
+
+    def pair_tensors(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the same as tensors."""
+        return {name: torch.from_numpy(value) for name, value in self.pairs(page1, page2).items()}
+
+
+def page_tokens(work: Work) -> PageTokens:
+    """Return what the `text` step tokenized."""
+    return PageTokens(work.of("text"), work.config.text.tokens_per_page)
+
+
+def tokenize(work: Work, base: str, tokens_per_page: int, out: Path) -> tuple[PageTokenizer, list[NDArray[np.uint32]]]:
+    """Write the base's tokenizer and all pages' token ids to `out`, for `PageTokens`; return both."""
+    columns = ["url", "title", "snippet"]
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=columns)
+    write_tokenizer(base, out / "tokenizer.json")
+    tokenizer = PageTokenizer(out / "tokenizer.json", tokens_per_page)
+    ids, titles = tokenizer.encode(*(table[name].to_pylist() for name in columns))
+    np.save(out / "tokens.npy", np.concatenate(ids))
+    np.save(out / "lengths.npy", np.stack([[len(row) for row in ids], titles], axis=1).astype(np.uint16))
+    return tokenizer, ids

@@ -1,0 +1,95 @@
+"""The step over words: tokens, embeddings, text neighbours, and the vectors that the rubric compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.pages.page_tokens import tokenize
+from pipeline.runner.progress import progress
+from pipeline.runner.work import Work
+from ranking.quality.likeness import TextVectors
+from recall import ann
+from recall.two_tower import build as towers
+from text_model.base import load_encoder
+from text_model.resumable_array import clear
+from text_model.session import OnnxModel
+from text_model.tokens import PageTokenizer, title_and_rest, understood
+
+if TYPE_CHECKING:  # the configuration knows every trainer's
+    from pipeline.config import TextConfig
+
+_PARTS = ("titles", "snippets")
+
+
+def text(work: Work) -> dict[str, object]:
+    """Tokenize and embed the pages, find the pages that read alike, and embed titles and snippets for the judge.
+
+    What a killed run has embedded is not embedded again.
+    The figures say which shares of the pages of a language the encoder's tokenizer cannot read, or reads in crumbs.
+    """
+    config, out = work.config.text, work.directory
+    tokenizer, ids = tokenize(work, config.base, config.tokens_per_page, out)
+    towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
+    encoder = OnnxModel(out / "encoder.onnx")
+    with progress("embedding pages", len(ids)) as advance:
+        vectors = towers.embed(encoder, ids, tokenizer.cls, tokenizer.sep, advance, out / "embeddings.npy")
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet", "language"])
+    judge_tokenizer = PageTokenizer(out / "tokenizer.json", config.judged_tokens)
+    texts = [table[name].to_pylist() for name in ("url", "title", "snippet")]
+    judged = judge_tokenizer.encode(*texts)
+    known = understood(judge_tokenizer, *texts)
+    _judged_vectors(encoder, judge_tokenizer, *judged, known, out).save(out / "judged.npy")
+    neighbours = _neighbours(table["page"].to_numpy(), vectors, config)
+    pq.write_table(neighbours, out / "neighbours.parquet")
+    for name in _PARTS:
+        clear(out / f"{name}.npy")
+    lengths = np.array([len(row) for row in ids])
+    read = _by_language(table["language"].to_pylist(), {"unreadable": lengths == 0, "no_likeness": known == 0})
+    return {"pages": len(ids), "mean_tokens": round(float(np.mean(lengths)), 1), **read}
+
+
+def _neighbours(pages: NDArray[np.uint64], vectors: NDArray[np.float32], config: TextConfig) -> pa.Table:
+    """Return each page's nearest pages and itself; one that the tokenizer cannot read borrows from none."""
+    index = ann.build(pages, vectors)
+    held = np.isin(pages, index.pages)
+    page, neighbour, weight = ann.neighbour_weights(index, vectors[held], config.neighbours, config.sharpness)
+    alone = pages[~held]
+    return pa.table(
+        {
+            "page": np.concatenate([page, alone]),
+            "neighbour": np.concatenate([neighbour, alone]),
+            "weight": np.concatenate([weight, np.ones(len(alone))]),
+        }
+    )
+
+
+def _by_language(languages: list[str], rows: Mapping[str, NDArray[np.bool_]]) -> dict[str, dict[str, float]]:
+    """Return the share of each language's pages that a mask names, where there are any; `?` is an unknown language."""
+    tags = np.array([language or "?" for language in languages])
+    return {
+        name: {str(tag): round(float(mask[tags == tag].mean()), 3) for tag in np.unique(tags[mask])}
+        for name, mask in rows.items()
+    }
+
+
+def _judged_vectors(
+    encoder: OnnxModel,
+    tokenizer: PageTokenizer,
+    ids: list[NDArray[np.uint32]],
+    titles: NDArray[np.uint16],
+    known: NDArray[np.float32],
+    out: Path,
+) -> TextVectors:
+    parts = []
+    for name, part in zip(_PARTS, title_and_rest(ids, titles), strict=True):
+        with progress(f"embedding {name}", len(part)) as advance:
+            parts.append(towers.embed(encoder, part, tokenizer.cls, tokenizer.sep, advance, out / f"{name}.npy"))
+    titled, told = parts
+    return TextVectors(titled, told, known)

@@ -1,0 +1,65 @@
+"""The step that trains the stage 1 ranker."""
+
+from __future__ import annotations
+
+from cascade.types import Candidates, Query
+from pipeline.log.events import SOURCES, half_of, label_events
+from pipeline.rankers.learnt_from import NOTHING, note
+from pipeline.rankers.training import collect_examples, fit_ranker
+from pipeline.recall.snapshot import snapshot
+from pipeline.runner.work import Work
+from ranking.examples import GroupWriter, LoggedPages
+from ranking.features import STAGE1
+from ranking.lightgbm import train as lightgbm
+
+_Halves = list[lightgbm.Groups | None]
+
+
+def stage1(work: Work) -> dict[str, object]:
+    """Train the stage 1 ranker on the label window, with features from before each event's day.
+
+    Beside the served model, each half of the pages gets one that did not learn from it: stage 2 reads
+    stage 1's score as a feature, and must learn from scores as honest as those that serving gives it.
+    """
+    source, groups = _lessons(work)
+    note(work.directory, source)
+    for half in (0, 1):
+        fit_ranker(work, groups[1 - half], STAGE1, work.config.stage1, f"without{half}.txt")
+    figures = fit_ranker(work, lightgbm.joined(groups), STAGE1, work.config.stage1, "model.txt")
+    return {"learnt_from": source, **figures}
+
+
+def _lessons(work: Work) -> tuple[str, _Halves]:
+    """Return the first source of events that is enough to learn from, and the groups of both halves of its pages.
+
+    Events alone do not tell: filters may drop what readers chose, and recall may bring nothing to pass over.
+    """
+    for source in SOURCES:
+        groups = _groups(work, source)
+        if lightgbm.teach(lightgbm.joined(groups), work.config.stage1):
+            return source, groups
+    return NOTHING, [None, None]
+
+
+def _groups(work: Work, source: str) -> _Halves:
+    events = label_events(work, work.config.examples.groups, [source])
+    if not events:
+        return [None, None]
+    halves = [GroupWriter(work.config.examples.negatives, work.config.seed + half) for half in (0, 1)]
+    logged = LoggedPages([])
+    with snapshot(work, (logged,)) as past:
+        collect_examples(
+            work,
+            past,
+            events,
+            STAGE1,
+            _all_of,
+            lambda page: halves[half_of(page)],
+            f"examples of {source}",
+            logged.show,
+        )
+    return [writer.groups() for writer in halves]
+
+
+async def _all_of(query: Query, candidates: Candidates) -> Candidates:
+    return candidates

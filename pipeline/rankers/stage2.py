@@ -1,0 +1,92 @@
+"""The step that trains the stage 2 ranker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+
+from cascade.types import Candidates, Query
+from pipeline.cross_encoder.student_files import EXPORTED
+from pipeline.log.events import half_of, label_events
+from pipeline.pages.page_ids import page_ids
+from pipeline.rankers.learnt_from import for_stage2
+from pipeline.rankers.training import collect_examples, fit_ranker
+from pipeline.recall.snapshot import Snapshot, snapshot
+from pipeline.runner.work import Work
+from ranking.cross_encoder.pairs import open_pair_model
+from ranking.cross_encoder.score import CrossEncoderHeads
+from ranking.event import Event
+from ranking.examples import GroupWriter
+from ranking.features import STAGE1, STAGE2, STAGE2_START, Matrix, matrix
+from ranking.lightgbm.score import LightGbmScorer
+
+HELD_OUT = "held_out.npy"
+_STAGE1_KEPT = 30
+_KEPT_PAIRS = 1 << 20  # two scores a pair, which are the same on every day
+
+Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
+
+
+def stage2(work: Work) -> dict[str, object]:
+    """Train the stage 2 ranker on what stage 1 lets through, with both heads as features.
+
+    A fifth of the pages is kept out; over all their candidates the blend takes its μ and σ.
+    """
+    events = label_events(work, None, for_stage2(work)) or _that_teach_nothing(work)
+    pages = _sampled_pages(work, events)
+    chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
+    writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
+    seen: dict[bool, list[Matrix]] = {True: [], False: []}
+    with snapshot(work) as past:
+        collect_examples(
+            work,
+            past,
+            [event for event in events if event.page in chosen],
+            STAGE2,
+            _noting(_narrow(work, past), lambda page: seen[page not in held_out]),
+            lambda page: writers[page not in held_out],
+            "stage 2 examples",
+        )
+    nothing = np.empty((0, len(STAGE2)), np.float32)
+    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(seen[False] or seen[True])]))
+    held = writers[False].groups()
+    return fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
+
+
+def _that_teach_nothing(work: Work) -> list[Event]:
+    """Return events of pages drawn at random, without a choice: the blend needs scores where readers taught nothing."""
+    pages, none = page_ids(work), np.empty(0, np.uint64)
+    drawn = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
+    return [Event(page, none, np.empty(0, np.float32), None) for page in drawn.tolist()]
+
+
+def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
+    """Return pages drawn as traffic draws them, each once."""
+    order = np.random.default_rng(work.config.seed).permutation(len(events))
+    return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
+
+
+def _noting(narrow: Narrow, seen_of: Callable[[int], list[Matrix]]) -> Narrow:
+    """Return `narrow`, noting the features of all that it leaves: shown or not, as serving blends them."""
+
+    async def noting(query: Query, candidates: Candidates) -> Candidates:
+        left = await narrow(query, candidates)
+        seen_of(query.page).append(matrix(query, left, STAGE2))
+        return left
+
+    return noting
+
+
+def _narrow(work: Work, past: Snapshot) -> Narrow:
+    """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
+    rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
+    model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
+    heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
+
+    async def narrow(query: Query, candidates: Candidates) -> Candidates:
+        score = rankers[half_of(query.page)].score(query, candidates)
+        best = np.sort(np.argsort(-score, kind="stable")[:_STAGE1_KEPT])
+        return await heads.hydrate(query, candidates.with_columns({"stage1": score}).take(best))
+
+    return narrow

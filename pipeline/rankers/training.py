@@ -1,0 +1,83 @@
+"""What the steps of both LightGBM rankers share: examples of a past snapshot, and a model fitted on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import numpy as np
+
+from cascade.types import Candidates, Query
+from pipeline.log import leak
+from pipeline.log.label_days import LabelDay, day_of, label_days
+from pipeline.recall.snapshot import Snapshot, query_of
+from pipeline.runner.progress import progress
+from pipeline.runner.work import Work
+from ranking.event import Event
+from ranking.examples import GroupWriter, collect
+from ranking.lightgbm import train as lightgbm
+
+
+def collect_examples(
+    work: Work,
+    past: Snapshot,
+    events: list[Event],
+    names: tuple[str, ...],
+    narrow: Callable[[Query, Candidates], Awaitable[Candidates]],
+    writer_of: Callable[[int], GroupWriter],
+    title: str,
+    show: Callable[[list[Event]], None] = lambda events: None,
+) -> None:
+    """Give each page's writer the candidates of its events, as the past of their day recalls them and `narrow` leaves.
+
+    `show` is told of each day's events before their pages are asked for. Raises LeakError.
+    """
+    days = by_day(work, events)
+    with progress(title, sum(len({event.page for event in part}) for _, part in days)) as advance:
+        done = 0
+        for day, part in days:
+            pages = {event.page for event in part}
+            if day is not None:
+                leak.check(work, part, day.name)
+                past.move_to(day, pages)
+            show(part)
+            ahead = partial(_ahead, advance, done)
+            asyncio.run(collect(past.candidates, part, names, writer_of, narrow, query_of, ahead))
+            done += len(pages)
+
+
+def by_day(work: Work, events: list[Event]) -> list[tuple[LabelDay | None, list[Event]]]:
+    """Return each day of the label window that has events, with them; judged pairs have no day."""
+    days = label_days(work)
+    if not days or not events or events[0].time is None:
+        return [(None, events)]
+    row = day_of(days, np.array([event.time for event in events], "datetime64[us]"))
+    return [(day, [events[i] for i in np.flatnonzero(row == n)]) for n, day in enumerate(days) if (row == n).any()]
+
+
+def _ahead(advance: Callable[[int], None], before: int, done: int) -> None:
+    advance(before + done)
+
+
+def fit_ranker(
+    work: Work,
+    groups: lightgbm.Groups | None,
+    names: tuple[str, ...],
+    config: lightgbm.LightGbmConfig,
+    file: str,
+    start: str | None = None,
+    held_out: lightgbm.Groups | None = None,
+) -> dict[str, object]:
+    """Train on the groups and write the model to `file`; return figures.
+
+    Groups that are too few teach nothing: the model then has no tree.
+    """
+    if groups is None or not lightgbm.teach(groups, config):
+        lightgbm.write_untrained(names, work.directory / file)
+        return {"groups": 0, "rows": 0, "positions": False, "trees": 0}
+    with progress("training", config.trees) as advance:
+        path, seed = work.directory / file, work.config.seed
+        trees = lightgbm.train(groups, names, config, seed, path, advance, start, held_out)
+    rows = {"groups": len(groups.size), "rows": len(groups.gain)}
+    return {**rows, "positions": groups.position is not None, "trees": trees}

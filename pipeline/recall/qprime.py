@@ -1,0 +1,155 @@
+"""The step that makes the Q' table: queries, what they find, and what of it is worth reading next."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from configs.reading import SettingsError
+from pipeline.labels.rubric_judge import PairJudge
+from pipeline.labels.student_judge import StudentJudge
+from pipeline.runner.work import Work
+from prompting.endpoint import read_endpoint
+from prompting.prompt import template
+from prompting.query_prompt import QueryPrompt
+from recall.qprime import build as qprime_build
+from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.engines.opening import open_engine
+from recall.qprime.engines.remote import RemoteEngine
+from recall.qprime.engines.search_engine import SearchEngine
+from recall.qprime.queries.filters import filtered
+from recall.qprime.queries.written import WrittenReader, write_queries
+from recall.qprime.queries.written_for import Vectors, WrittenFor
+from recall.qprime.search_results import PageFacts
+from recall.qprime.table_parts import Counts, Made
+from recall.qprime.writers.key_phrases import KeyPhraseWriter
+from recall.qprime.writers.writer import QueryWriter
+from store.tables import write_table
+
+QUERIES = "queries.parquet"  # what the filters left of what was written
+_INDEX = "index"
+_ABOUT = "written.json"  # what became of the queries, while the pages are searched
+_WRITTEN, _PARTS = "written.parts", "rows.parts"
+_DAY_S = 86_400
+
+
+def qprime(work: Work) -> dict[str, object]:
+    """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out.
+
+    What a killed run has indexed, written, searched and judged is not done again.
+    """
+    out = work.directory
+    if work.config.qprime.keep == 0:
+        return {"rows": write_table(out / "qprime.lmdb", ())}
+    pages = work.of("read") / "pages.parquet"
+    if work.config.qprime.engine == "tantivy" and not (out / _INDEX).is_dir():
+        TantivyEngine.build(out / _INDEX, qprime_build.search_texts(pages))
+    figures: dict[str, object] = {}
+    made = rows_of(work, pages, out, judge_of(work), figures)
+    written = write_table(out / "qprime.lmdb", ((one.page, one.row) for one in made))
+    for parts in (_WRITTEN, _PARTS):
+        shutil.rmtree(out / parts, ignore_errors=True)
+    (out / _ABOUT).unlink()
+    return {"rows": written, **figures}
+
+
+def rows_of(
+    work: Work,
+    pages: Path,
+    out: Path,
+    judge: qprime_build.Quality,
+    figures: dict[str, object],
+    facts: PageFacts | None = None,
+) -> Iterator[Made]:
+    """Write and filter the queries of the pages in a file, and yield their rows; fills `figures` by the end.
+
+    The queries stay in `out`. `facts` are of all pages that may be found (None: of `pages`).
+    """
+    config, counts = work.config.qprime, Counts()
+    queries, about = _queries(work, pages, out)
+    engine = _engine(work, out)
+    yield from qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts, out / _PARTS)
+    figures |= {**counts.figures(), **about, **_of_engine(engine)}
+
+
+def judge_of(work: Work) -> qprime_build.Quality:
+    """Return the judge that ranks what was found."""
+    return StudentJudge(work) if work.config.qprime.judge == "student" else PairJudge(work)
+
+
+def today() -> int:
+    """Return the day since 1970, in UTC."""
+    return int(time.time() // _DAY_S)
+
+
+def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[str, object]]:
+    """Return the good queries of the pages, and what became of all: made here unless a killed run has done so."""
+    if not (out / _ABOUT).is_file():
+        beside = out / f"{_ABOUT}.writing"
+        beside.write_text(json.dumps(_write_queries(work, pages, out)))
+        beside.rename(out / _ABOUT)
+    return WrittenReader(out / QUERIES), json.loads((out / _ABOUT).read_text())
+
+
+def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
+    config = work.config.qprime
+    writer, name = _writer(work)
+    written = out / "written.parquet"
+    outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name, out / _WRITTEN)
+    dropped: Counter[str] = Counter()
+    # Key phrases are the page's own words: telling their language would cost a millisecond a page, for nothing.
+    filters = replace(config.filters, language=config.filters.language and config.writer != "key_phrases")
+    filtered(written, out / QUERIES, WrittenFor.of(pages, _vectors(work, pages)), filters, dropped)
+    about: dict[str, object] = {"written": dict(outcomes), "filtered": dict(dropped)}
+    for remark in ("failed", "left_out"):
+        if counted := getattr(writer, remark, None):
+            about[f"writer_{remark}"] = dict(counted)
+    return about
+
+
+def _writer(work: Work) -> tuple[QueryWriter, str]:
+    """Return the query writer, and a name that changes with what it writes. Raises SettingsError."""
+    config = work.config.qprime
+    if config.writer == "llm":
+        from recall.qprime.writers.llm import LlmQueryWriter
+
+        if (endpoint := read_endpoint()) is None:
+            raise SettingsError("qprime.writer is llm and ONWARD_LLM_MODEL is not set: set it, or choose key_phrases")
+        llm = LlmQueryWriter(endpoint, QueryPrompt(template(config.prompt)))
+        return llm, llm.name
+    if config.writer == "information_need":
+        from recall.qprime.writers.information_need import InformationNeedWriter
+
+        if not config.causal:
+            raise SettingsError("qprime.writer is information_need and qprime.causal is empty: name a causal model")
+        return InformationNeedWriter.load(config.causal), f"information_need {config.causal}"
+    every = qprime_build.query_pages(work.of("read") / "pages.parquet")
+    return KeyPhraseWriter.fit(chain.from_iterable(every)), "key_phrases"
+
+
+def _engine(work: Work, out: Path) -> SearchEngine:
+    own = out / _INDEX
+    return open_engine(work.config.qprime.engine, own if own.is_dir() else work.of("qprime") / _INDEX)
+
+
+def _of_engine(engine: SearchEngine) -> dict[str, object]:
+    if not isinstance(engine, RemoteEngine):
+        return {}
+    return {"failed": dict(engine.failures), "calls": engine.calls, "from_store": engine.from_store}
+
+
+def _vectors(work: Work, pages: Path) -> Vectors | None:
+    """Return the text embeddings by row, where they are of the pages in the file."""
+    path = work.of("text") / "embeddings.npy"
+    if pages != work.of("read") / "pages.parquet" or not path.is_file():
+        return None
+    stored = np.load(path, mmap_mode="r")
+    return lambda rows: np.asarray(stored[rows], np.float32)

@@ -1,0 +1,86 @@
+"""The step that trains the two towers and embeds every page with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pipeline.log.split import PAST
+from pipeline.pages.page_ids import page_ids
+from pipeline.pages.page_tokens import PageTokens, page_tokens
+from pipeline.runner.progress import progress
+from pipeline.runner.work import Work
+from recall.two_tower import build as towers
+from recall.two_tower.train import Pairs, train_encoder, train_heads
+from text_model.base import load_encoder
+from text_model.distributed import world
+from text_model.resumable_array import clear
+from text_model.session import OnnxModel
+from text_model.tokens import single_inputs
+from text_model.training import Curve
+
+
+def two_tower(work: Work) -> dict[str, object]:
+    """Train the towers on what readers did before the label window, and embed every page with them."""
+    config, out, seed = work.config.two_tower, work.directory, work.config.seed
+    pages = page_ids(work)
+    pairs = _training_pairs(work, pages, np.load(work.of("text") / "lengths.npy")[:, 0] > 0)
+    encoder = load_encoder(work.config.text.base)
+    stored, curves = work.of("text") / "embeddings.npy", {}
+    if config.encoder_steps and len(pairs.query):
+        curves["encoder"] = _trained(work, encoder, pairs, len(pages)).thinned()
+        stored = out / "embeddings.npy"
+    embeddings = np.load(stored)
+    with progress("training the towers", config.head_steps) as advance:
+        query_head, page_head, curve = train_heads(embeddings, pairs, config, seed, advance)
+    if not world().main:
+        return {}
+    towers.export_tower(encoder, query_head, out / "query.onnx")
+    index = towers.write(out, pages, embeddings, query_head, page_head)
+    clear(out / "embeddings.npy")
+    (out / "encoder.checkpoint").unlink(missing_ok=True)
+    curves["heads"] = curve.thinned()
+    return {"pages": len(index), **index.figures(), "pairs": len(pairs.query), "curves": curves}
+
+
+def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:
+    """Fine-tune the encoder in place and write every page's new embedding to `embeddings.npy`."""
+    config, out, tokens = work.config.two_tower, work.directory, page_tokens(work)
+    checkpoint = out / "encoder.checkpoint"
+    with progress("training the encoder", config.encoder_steps) as advance:
+        inputs = _inputs(tokens)
+        curve = train_encoder(encoder, inputs, pairs, pages, config, work.config.seed, checkpoint, advance)
+    if world().main:
+        towers.export_tower(encoder, None, out / "encoder.onnx")
+        ids = [tokens[row] for row in range(len(tokens))]
+        with progress("embedding pages", len(tokens)) as advance:
+            cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
+            towers.embed(OnnxModel(out / "encoder.onnx"), ids, cls, sep, advance, out / "embeddings.npy")
+        (out / "encoder.onnx").unlink()
+    world().wait()
+    return curve
+
+
+def _training_pairs(work: Work, pages: NDArray[np.uint64], read: NDArray[np.bool_]) -> Pairs:
+    """Return the pairs of the log of which the tokenizer could read both pages."""
+    evidence = pq.read_table(
+        work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2", "near"], filters=[("near", ">", 0)]
+    )
+    query, page = (np.searchsorted(pages, evidence[name].to_numpy()) for name in ("page1", "page2"))
+    both = read[query] & read[page]
+    query, page, near = query[both], page[both], evidence["near"].to_numpy()[both]
+    return Pairs(query, page, near**0.75)  # the power keeps a few busy pairs from ruling
+
+
+def _inputs(tokens: PageTokens) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:
+    def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        batch = single_inputs([tokens[int(row)] for row in rows], tokens.tokenizer.cls, tokens.tokenizer.sep)
+        return {name: torch.from_numpy(value) for name, value in batch.items()}
+
+    return inputs

@@ -1,0 +1,106 @@
+"""What the manifest tells of a build: what was made of what, what the figures do not say, what to warm up with."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cascade.types import Candidates, Query, Trigger
+from pipeline.rankers import learnt_from
+from ranking.features import STAGE1, STAGE2
+from ranking.filters import standard
+from recall.ann_search import ENOUGH
+from recall.paths import TABLES
+from recall.popular.lookup import OVERALL
+from store.bundle import Manifest
+from store.page_row import FACTS, read_facts, read_text, read_tokens
+from store.tables import LmdbTable
+
+if TYPE_CHECKING:
+    from pipeline.runner.step import Runner
+
+_INDEXES = ("cf", "two_tower")
+_WARMUP = 8
+
+
+def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:
+    """Return the manifest of the bundle that lies in `building`, without its files."""
+    figures = runner.figures
+    read = figures["read"]
+    tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
+    rows = {table: len(opened) for table, opened in tables.items()}
+    rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
+    rows["addresses"] = figures["pages"]["addresses"]
+    warmup = list(islice(answerable(tables["popular"], tables["pages"]), _WARMUP))
+    for table in tables.values():
+        table.close()
+    return Manifest(
+        name=name,
+        created=created,
+        git_commit=_git_commit(),
+        seed=runner.config.seed,
+        config=runner.config.model_dump(mode="json"),
+        url_rules=runner.config.url_rules,
+        data={"tables": read["tables"], **{key: read[key] for key in ("start", "labels_from", "end")}},
+        features={"stage1": list(STAGE1), "stage2": list(STAGE2)},
+        dimensions={index: figures[index]["dimension"] for index in _INDEXES},
+        search={index: figures[index]["search"] for index in _INDEXES},
+        rows=rows,
+        metrics={step: values for step, values in figures.items() if step != "read"},
+        notes=[
+            *learnt_from.notes(figures),
+            *undated_labels(read, runner.config.measured),
+            *_unread(figures["text"]),
+            *_searches(figures),
+        ],
+        warmup=warmup,
+        files={},
+    )
+
+
+def undated_labels(read: Mapping[str, Any], measured: bool) -> Iterator[str]:
+    """Say that labels of a build to be measured could not be cut by time."""
+    labels = read["tables"].get("labels")
+    if measured and labels and labels["kept"] and labels["first"] is None:
+        yield "the labels have no column `time`, so --until could not leave out the later ones"
+
+
+def _unread(figures: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Say in which languages the encoder cannot tell most pages apart: there, shared words do."""
+    if lost := ", ".join(sorted(tag for tag, share in figures["no_likeness"].items() if share > 0.5)):
+        yield f"text.base does not understand most pages in {lost}: words that pages share stand in"
+
+
+def _searches(figures: dict[str, dict[str, float]]) -> Iterator[str]:
+    for index in _INDEXES:
+        if (recall := figures[index]["recall_at_50"]) < ENOUGH:
+            yield f"{index}: its index finds {recall:.2f} of the 50 nearest pages, where {ENOUGH:.2f} are asked for"
+
+
+def answerable(popular: LmdbTable, pages: LmdbTable) -> Iterator[str]:
+    """Yield the URLs of popular pages beside which the filters leave another popular page, the most popular first.
+
+    A gateway takes an empty answer to a warm-up page for a broken bundle; the only page of its language has no other.
+    """
+    (row,) = popular.read(np.array([OVERALL], np.uint64))
+    rows = [row for row in pages.read(np.frombuffer(row or b"", "<u8")) if row]
+    facts = read_facts(rows)
+    others = Candidates(facts["page"], {name: facts[name] for name in FACTS.names or () if name != "page"})
+    for row, fact in zip(rows, facts, strict=True):
+        text = read_text(row)
+        query = Query(text.url, int(fact["page"]), trigger=Trigger(True, fact, read_tokens(row, fact)))
+        if np.all([rule.keep(query, others) for rule in standard()], axis=0).any():
+            yield text.url
+
+
+def _git_commit() -> str:
+    try:
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
+    except (OSError, subprocess.CalledProcessError):
+        return ""

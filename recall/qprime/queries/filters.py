@@ -1,0 +1,93 @@
+"""Filters on written queries: relevance, length, language, generic ones, near-duplicates (paper, sections 5.1, 5.4)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from corpus.text.words import words
+from recall.qprime.queries.distinct import ALIKE, Distinct
+from recall.qprime.queries.generic import Generic, generic_queries, query_key
+from recall.qprime.queries.language import in_another_language
+from recall.qprime.queries.written import WrittenBatch, read_queries, written_file
+from recall.qprime.queries.written_for import WrittenFor
+from recall.qprime.writers.writer import WrittenQuery
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFilters:
+    """Tunables of the filters on queries."""
+
+    relevance: float = 0.3  # 0 to 1: queries that their writer thinks less relevant are dropped
+    shortest: int = 3  # letters and digits; one of a script without spaces counts twice
+    most_words: int = 24
+    longest: int = 160  # characters
+    language: bool = True  # whether a query's language is told and compared with its page's
+    alike: float = ALIKE  # of two queries of a page whose words overlap more than this (Jaccard), the first stays
+    generic: Generic = field(default_factory=Generic)
+
+
+def filtered(
+    path_in: Path,
+    path_out: Path,
+    facts: WrittenFor,
+    config: QueryFilters = QueryFilters(),
+    dropped: Counter[str] | None = None,
+) -> int:
+    """Write the file of queries again with the good ones and return how many those are; `dropped` counts by reason.
+
+    A query is counted under the first filter that drops it: relevance, length, language, generic, near-duplicate. A
+    page that loses all of its queries stays as `written`, with none. Both paths are files of `recall.qprime.queries.written`.
+    """
+    dropped = Counter() if dropped is None else dropped
+    generic = generic_queries(path_in, facts, config.generic)
+    kept = 0
+    with written_file(path_out) as file:
+        for batch in read_queries(path_in):
+            languages = facts.languages_of(facts.rows(batch.pages))
+            rows = zip(batch.queries, languages, strict=True)
+            queries = [list(_good(own, language, generic, config, dropped)) for own, language in rows]
+            kept += sum(map(len, queries))
+            file.write_table(WrittenBatch(batch.pages, batch.outcomes, queries).to_arrow())
+    return kept
+
+
+def _good(
+    queries: Sequence[WrittenQuery],
+    language: str,
+    generic: frozenset[int],
+    config: QueryFilters,
+    dropped: Counter[str],
+) -> Iterator[WrittenQuery]:
+    """Yield what is left of one page's queries."""
+    distinct = Distinct(config.alike)
+    for query in queries:
+        reason = _fault(query, language, generic, config)
+        if not reason and not distinct.takes(words(query.text) or [query.text]):
+            reason = "near-duplicate"  # told last: what was dropped for another reason is no query's like
+        if reason:
+            dropped[reason] += 1
+        else:
+            yield query
+
+
+def _fault(query: WrittenQuery, language: str, generic: frozenset[int], config: QueryFilters) -> str:
+    """Return why a query is dropped whatever else was written for its page, '' when it is not."""
+    if not query.relevance >= config.relevance:  # so written, it drops what is no number
+        return "relevance"
+    if not _fits(query.text, config):
+        return "length"
+    if config.language and in_another_language(query.text, language):
+        return "language"
+    return "generic" if query_key(query.text) in generic else ""
+
+
+def _fits(text: str, config: QueryFilters) -> bool:
+    """Return whether a query says enough to be searched, and no more than people type."""
+    letters = sum(map(str.isalnum, text)) + len(_UNSPACED.findall(text))
+    return letters >= config.shortest and len(words(text)) <= config.most_words and len(text) <= config.longest

@@ -1,0 +1,89 @@
+"""API keys: who may ask, from a file that may change while the gateway runs."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from configs.reading import SettingsError
+from configs.text_file import read_text
+from service.admission.refusal import Stranger
+
+log = logging.getLogger(__name__)
+
+_HASHED = re.compile(r"sha256:([0-9a-f]{64})")
+_LOOK_S = 1.0  # between two looks at the file
+
+
+class Keys:
+    """The keys of a file, one a line: `name key`, or `name sha256:<64 hex digits>`; `#` begins a comment.
+
+    A file that changed is read again; while it cannot be read the former keys hold. Raises SettingsError at first.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, setting: str = "keys.file") -> None:
+        self._path, self._clock, self._setting = path, clock, setting
+        self._seen, self._looked = _stamp(path), clock()
+        self._names = _read(path, setting)
+
+    def name(self, key: str | None) -> str:
+        """Return the name of a key. Raises Stranger."""
+        self._look()
+        found = None if key is None else self._names.get(_digest(key))
+        if found is None:
+            raise Stranger
+        return found
+
+    def _look(self) -> None:
+        if self._clock() - self._looked < _LOOK_S:
+            return
+        self._looked = self._clock()
+        if (seen := _stamp(self._path)) == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._names = _read(self._path, self._setting)
+        except SettingsError as error:
+            log.warning("the former API keys hold: %s", error)
+
+
+def offered(authorization: str | None, x_api_key: str | None) -> str | None:
+    """Return the key that a request brought in `Authorization: Bearer` or `X-API-Key`."""
+    scheme, _, key = (authorization or "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else x_api_key
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _digest(key: str) -> bytes:
+    """Return what a key is looked up by: the time that a look-up takes tells of its digest, and nothing of the key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _read(path: Path, setting: str) -> dict[bytes, str]:
+    """Return the names by the SHA-256 of their keys; of two names for one key the last one stands."""
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
+    names = {}
+    for number, line in enumerate(lines, 1):
+        if not (words := line.partition("#")[0].split()):
+            continue
+        if len(words) != 2:  # never the line itself: it holds a key
+            raise SettingsError(f"{setting}: line {number} of {path} is no key: write `name key`")
+        hashed = _HASHED.fullmatch(words[1])
+        names[bytes.fromhex(hashed[1]) if hashed else _digest(words[1])] = words[0]
+    if not names:
+        raise SettingsError(f"{setting}: {path} holds no key: write `name key`, one a line")
+    return names

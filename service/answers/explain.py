@@ -1,0 +1,99 @@
+"""Why an answer is what it is: a trace as plain JSON values."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.executor import NOT_RECALLED, RANK
+from cascade.trace import Trace
+from cascade.types import Candidates, Column
+from recall.coclick import row as coclick_row
+from service.answers.answer import finite
+from store import page_row
+from store.tables import Table
+
+log = logging.getLogger(__name__)
+
+_BECAUSE = "qprime_query"  # the query by which the Q' path found a page
+_MOST = 300  # candidates of one stage, and dropped ones, that are shown
+_FEW = 5  # what fewer readers did is not told: a count of 1 is one reader's step
+_COUNTS = page_row.COUNTS | coclick_row.COUNTS
+
+
+async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
+    """Return milliseconds a stage, what was dropped and why, and every stage's candidates with their columns.
+
+    URLs are read from the `pages` table; a page that it does not give has the URL null. Counts below 5 are null, and so
+    are rates that such may stand behind. Of a stage with more than 300 candidates the best are shown.
+    """
+    stages = {name: candidates.take(slice(0, _MOST)) for name, candidates in trace.stages.items()}
+    dropped = dict(islice(trace.dropped.items(), _MOST))
+    urls = await _urls({page for stage in stages.values() for page in stage.pages.tolist()} | dropped.keys(), pages)
+    return {
+        "ms": {name: finite(ms) for name, ms in trace.ms.items()},
+        "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in dropped.items()],
+        "stages": [
+            {
+                "stage": name,
+                "candidates": await asyncio.to_thread(_candidates, candidates, urls),
+                "left_out": len(trace.stages[name]) - len(candidates),
+            }
+            for name, candidates in stages.items()
+        ],
+    }
+
+
+async def _urls(ids: Iterable[int], pages: Table) -> dict[int, str]:
+    keys = np.fromiter(ids, np.uint64)
+    try:
+        rows = await pages.get_many(keys)
+    except Exception as error:  # an explanation without URLs is better than no answer
+        log.warning("explain could not read %s: %r", pages.name, error)
+        return {}
+    return {page: page_row.read_text(row).url for page, row in zip(keys.tolist(), rows, strict=True) if row}
+
+
+def _candidates(candidates: Candidates, urls: dict[int, str]) -> list[dict[str, Any]]:
+    columns: dict[str, list[Any]] = {}
+    for name, column in candidates.columns.items():
+        columns.update(_columns(name, column))
+    because = columns.pop(_BECAUSE, None)
+    answer = []
+    for i, page in enumerate(candidates.pages.tolist()):
+        entry = {"url": urls.get(page), "columns": {name: values[i] for name, values in columns.items()}}
+        if because is not None:
+            entry["because"] = because[i] or None
+        answer.append(entry)
+    return answer
+
+
+def _columns(name: str, column: Column) -> dict[str, list[Any]]:
+    """Return a column as JSON values: structured ones field by field, raw bytes not at all."""
+    if column.dtype.names:
+        return {f"{name}.{part}": _told(part, column[part]) for part in column.dtype.names}
+    return {} if column.dtype.kind == "O" else {name: _told(name, column)}
+
+
+def _told(name: str, column: NDArray[Any]) -> list[Any]:
+    """Return the values of a column, without what too few readers did."""
+    if name in coclick_row.RATES:
+        return [None] * len(column)
+    values = _values(name, column)
+    return values if name not in _COUNTS else [None if value is None or value < _FEW else value for value in values]
+
+
+def _values(name: str, column: NDArray[Any]) -> list[Any]:
+    if name.startswith(RANK):
+        return [None if rank == NOT_RECALLED else rank + 1 for rank in column.tolist()]
+    if column.dtype.kind == "f":
+        return [finite(value) if column.ndim == 1 else [finite(v) for v in value] for value in column.tolist()]
+    if column.dtype == np.uint64:  # an id: JSON readers lose digits beyond 2^53
+        return [f"{value:016x}" for value in column.tolist()]
+    return list(column.tolist())

@@ -1,0 +1,132 @@
+"""A page's ranked list as it is kept: answers of any k, any exclusions and any λ are chosen from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from cascade.executor import POPULAR, RANK, UNKNOWN_PAGE
+from cascade.types import Candidates
+from service.answers.answer import Answer
+from store.page_row import read_facts
+from store.tables import LocalTable
+
+_SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # that the last stage and an answer read
+_FACTS = ("host", "address", "fingerprint")  # that selection reads
+_LIST = 500  # bytes that Python takes for a list without its rows
+
+#: Flags of an answer that will be the same when it is asked again: nothing failed, and nothing was late.
+_SETTLED = {UNKNOWN_PAGE, POPULAR}
+
+
+@dataclass(slots=True, eq=False)
+class RankedList:
+    """What ranking found for one page, best first, and the answers that were chosen from it so far.
+
+    A row is a page with its scores and its places in the paths; all else stands in the bundle's own table.
+    """
+
+    url1: str
+    bundle: str
+    rows: NDArray[np.void]
+    degraded: tuple[str, ...] = ()
+    cut: bool = False  # whether stages left out rows that exclusions could bring back
+    narrowed: bool = False  # whether it was ranked without some caller's exclusions
+    answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
+
+    @property
+    def size(self) -> int:
+        """Bytes that keeping the list takes, about."""
+        return _LIST + self.rows.nbytes + sum(answer.size for answer in self.answers.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing: it may be served again, and to all."""
+        return not self.degraded and not self.narrowed
+
+    @property
+    def settled(self) -> bool:
+        """Whether it would be the same if it were made again now."""
+        return not self.narrowed and _SETTLED.issuperset(self.degraded)
+
+    def candidates(self, pages: LocalTable) -> Candidates:
+        """Return the rows as candidates, with what choosing and showing them needs of their pages."""
+        held = pages.read(self.rows["page"])
+        rows = self.rows[[row is not None for row in held]] if None in held else self.rows
+        text = np.empty(len(rows), object)
+        text[:] = [row for row in held if row is not None]
+        facts = read_facts(text.tolist())
+        columns = {name: rows[name] for name in rows.dtype.names or () if name != "page"}
+        return Candidates(rows["page"], {**columns, **{name: facts[name] for name in _FACTS}, "row": text})
+
+
+def light(ranked: Candidates) -> NDArray[np.void]:
+    """Return the rows of a `RankedList`."""
+    names = [name for name in ranked.columns if name in _SCORES or name.startswith(RANK)]
+    rows = np.empty(len(ranked), _row_type("page", *names))
+    rows["page"] = ranked.pages
+    for name in names:
+        rows[name] = ranked[name]
+    return rows
+
+
+@lru_cache(64)
+def _row_type(*names: str) -> np.dtype[np.void]:
+    """Return the type of a row; one for all lists, since it takes as much memory as a list's rows."""
+    return np.dtype([(name, "<u8" if name == "page" else "<u2" if name.startswith(RANK) else "<f4") for name in names])
+
+
+class _Stored(BaseModel):
+    """A list as JSON."""
+
+    url1: str
+    bundle: str
+    cut: bool
+    columns: dict[str, list[int | float | None]]
+
+
+def to_json(ranked: RankedList) -> bytes:
+    """Return a whole list as JSON, for `from_json`."""
+    columns = {name: _plain(ranked.rows[name]) for name in ranked.rows.dtype.names or ()}
+    return orjson.dumps({"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "columns": columns})
+
+
+def from_json(body: bytes) -> RankedList | None:
+    """Return the list that `to_json` wrote; None where the bytes are none."""
+    try:
+        stored = _Stored.model_validate_json(body, strict=True)
+        return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut)
+    except (ValidationError, ValueError, OverflowError):  # other lengths, numbers or columns than ours
+        return None
+
+
+def _plain(column: NDArray[Any]) -> list[Any]:
+    values = column.tolist()
+    return [value if np.isfinite(value) else None for value in values] if column.dtype.kind == "f" else values
+
+
+def _read_rows(columns: dict[str, list[int | float | None]]) -> NDArray[np.void]:
+    needed = {"page", *(_SCORES if "blend" in columns else {"score"})}  # a λ of the caller's needs all that are blended
+    if not needed <= columns.keys() or not all(name in needed | _SCORES or name.startswith(RANK) for name in columns):
+        raise ValueError("these are no columns of a list")
+    rows = np.empty(len(columns["page"]), _row_type(*columns))
+    for name, values in columns.items():
+        rows[name] = _read_column(name, values, rows.dtype[name], len(rows))
+    return rows
+
+
+def _read_column(name: str, values: list[int | float | None], dtype: np.dtype[Any], rows: int) -> NDArray[Any]:
+    if len(values) != rows:
+        raise ValueError(f"{name} has {len(values)} values")
+    if dtype.kind == "u":
+        if not all(type(value) is int for value in values):
+            raise ValueError(f"{name} holds something else than whole numbers")
+        return np.array(values, dtype)
+    with np.errstate(over="ignore"):
+        return np.array([np.nan if value is None else value for value in values], dtype)

@@ -1,0 +1,78 @@
+"""What a request asks, in the bundle's terms: which page a URL is, and what is wrong with a field that names none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cascade.types import Query
+from corpus.text.language_tags import LanguageTagError, language_of
+from corpus.urls.url import InvalidURL
+from service.answers.answer import Ask
+from store.addresses import Addresses, Located
+
+_MOST_ERRORS = 10  # that one answer lists
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a request, and how to mend it."""
+
+    field: str
+    problem: str
+    fix: str
+
+
+class ClientError(ValueError):
+    """A request that cannot be answered as it stands."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.problem}" for error in errors))
+        self.errors = errors
+
+
+def query_of(ask: Ask, addresses: Addresses) -> Query:
+    """Return the query; every spelling of a page's address gives the same one. Raises ClientError."""
+    url, page = _located(ask.url1, addresses)
+    return Query(
+        url=url,
+        page=page,
+        title=ask.title,
+        snippet=ask.snippet,
+        language=_language(ask.language),
+        exclude=frozenset(_excluded(ask.exclude, addresses)),
+        quality_weight=ask.quality_weight,
+    )
+
+
+def _located(url: str, addresses: Addresses) -> Located:
+    try:
+        return addresses.locate(url)
+    except InvalidURL as error:
+        raise ClientError([_field_error("url1", error)]) from None
+
+
+def _excluded(urls: Iterable[str], addresses: Addresses) -> list[int]:
+    """Return the PageIds to leave out."""
+    pages, errors = [], []
+    for place, url in enumerate(urls):
+        try:
+            pages.append(addresses.page(url))
+        except InvalidURL as error:
+            errors.append(_field_error(f"exclude[{place}]", error))
+    if errors:
+        raise ClientError(errors[:_MOST_ERRORS])
+    return pages
+
+
+def _language(tag: str) -> str:
+    try:
+        return language_of(tag)
+    except LanguageTagError:
+        problem = FieldError("language", "it is no language tag", "send one such as en or pt-BR, or leave it out")
+        raise ClientError([problem]) from None
+
+
+def _field_error(field: str, error: ValueError) -> FieldError:
+    problem, _, fix = str(error).rpartition(": ")
+    return FieldError(field, problem, fix)

@@ -1,0 +1,184 @@
+"""The HTTP side: routes over the one recommender, problems for everything that cannot be answered."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from service.admission.authorize import CALLER, Doorkeeper
+from service.admission.refusal import Refusal
+from service.answers.answer import Answer, Ask
+from service.answers.recommender import recommend_each
+from service.answers.resolve import ClientError, FieldError
+from service.gateway import Gateway
+from service.http import problems
+from service.http.caching import HttpCaching, matches
+from service.http.disconnect import EndsWithCaller
+from service.http.fast_path import AtOnce
+from service.http.limits import HeadLimit
+from service.http.middleware import REQUEST_ID, STARTED, BodyLimit, Edge
+from service.http.schema import (
+    AnswerBody,
+    BatchAnswer,
+    BatchRequest,
+    ProblemBody,
+    RecommendQuery,
+    RecommendRequest,
+    field_errors,
+    read_ask,
+    unread,
+)
+from service.process.health import add_health
+
+_JSON = "application/json"
+_PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {**_PROBLEM, "description": "The body is not JSON"},
+    401: {**_PROBLEM, "description": "A key is needed, where the gateway asks for keys"},
+    403: {**_PROBLEM, "description": "`explain` is asked for where nobody may have it"},
+    413: {**_PROBLEM, "description": "The body is too large"},
+    422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
+    429: {
+        **_PROBLEM,
+        "description": "Too much is asked; `Retry-After` says when to ask again",
+    },
+}
+
+_GET_REFUSED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller has this answer: its `ETag` was in `If-None-Match`"},
+    **{status: _REFUSED[status] for status in (401, 403, 422, 429)},
+}
+
+
+def make_app(gateway: Gateway) -> FastAPI:
+    """Return the HTTP application of one gateway."""
+    app = FastAPI(
+        title="Onward",
+        summary="Web pages worth reading next",
+        version="1",
+        redirect_slashes=False,
+        strict_content_type=False,  # JSON without a word about its type is JSON
+        redoc_url=None,
+        exception_handlers=HANDLERS,
+    )
+    caching = HttpCaching(gateway.settings, keys=gateway.door.closed)
+    _add_recommend(app, gateway, caching)
+    add_health(app, gateway)
+    routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    limits = gateway.settings.server
+    app.add_middleware(EndsWithCaller)
+    app.add_middleware(BodyLimit, limit=limits.max_body_kb * 1024, receipt_s=limits.receipt_s, metrics=gateway.metrics)
+    app.add_middleware(AtOnce, recommender=gateway.recommender, caching=caching)
+    app.add_middleware(Doorkeeper, door=gateway.door)
+    app.add_middleware(HeadLimit, limits=limits, metrics=gateway.metrics)
+    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
+    return app
+
+
+def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None:
+    recommender = gateway.recommender
+
+    @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
+    async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
+        """At most k pages worth reading after `url1`, best first."""
+        ask = _let_in(request, query.ask())
+        answer = await recommender.recommend(ask)
+        headers = caching.headers(answer)
+        if matches(request.headers.get("if-none-match"), answer):
+            return Response(status_code=304, headers=headers)
+        return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)
+
+    bodied = [Depends(_nothing_in_the_address)]
+
+    @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"], dependencies=bodied)
+    async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
+        """The same, with the words of a page that may not be known, pages to leave out, and weights."""
+        ask = _let_in(request, body.ask())
+        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
+
+    @app.post(
+        "/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"], dependencies=bodied
+    )
+    async def recommend_batch(request: Request, body: BatchRequest) -> Response:
+        """At most 100 requests; each gets its own answer or its own problem, in order."""
+        asks = [_ask_or_error(value) for value in body.requests]
+        await gateway.door.spend(request.scope[CALLER], len(asks) - 1, len(asks))  # one was counted at the door
+        results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
+        parts = b",".join(_result_json(request, result) for result in results)
+        return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
+
+    def _let_in(request: Request, ask: Ask) -> Ask:
+        """Return the ask, where its caller may have it explained. Raises Refusal."""
+        if ask.explain:
+            gateway.door.explain(request.headers.get("authorization"), request.headers.get("x-api-key"))
+        return ask
+
+
+def _nothing_in_the_address(request: Request) -> None:
+    """Refuse parameters that nobody would read. Raises ClientError."""
+    if request.query_params:
+        raise ClientError([unread(name) for name in request.query_params])
+
+
+def _ask_or_error(value: Any) -> Ask | ClientError:
+    try:
+        return read_ask(value, in_batch=True)
+    except ClientError as error:
+        return error
+
+
+def _answer_json(request: Request, answer: Answer) -> bytes:
+    scope = request.scope
+    return answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
+
+
+def _result_json(request: Request, result: Answer | ClientError | Refusal) -> bytes:
+    if not isinstance(result, Answer):
+        return b'{"problem":%b}' % problems.of_error(result).json(request.scope[REQUEST_ID])
+    return b'{"answer":%b}' % _answer_json(request, result)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 -- FastAPI's signature is wider than its calls
+    if any(each["loc"] == ("body",) and isinstance(each.get("input"), bytes) for each in error.errors()):
+        errors = [FieldError("Content-Type", "it does not say that the body is JSON", f"send {_JSON}")]
+    else:
+        errors = field_errors(error.errors())
+    return problems.invalid(errors).response(request.scope[REQUEST_ID])
+
+
+async def _on_client_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ClientError)  # noqa: S101
+    return problems.of_error(error).response(request.scope[REQUEST_ID])
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101
+    return problems.of_error(error).response(request.scope[REQUEST_ID], error.headers)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
+    return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], headers)
+
+
+def _methods(request: Request) -> str:
+    """Return the methods of all routes of a path: each route by itself knows its own alone."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == request.url.path]
+    methods = {method for route in routes for method in route.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+#: What answers an error of any route, as a problem.
+HANDLERS: dict[int | type[Exception], Any] = {
+    RequestValidationError: _on_invalid,
+    ClientError: _on_client_error,
+    Refusal: _on_refusal,
+    HTTPException: _on_http_error,
+}

@@ -1,0 +1,35 @@
+"""The admin port: health, metrics and whatever an operator may do; bound to this machine unless told otherwise."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Response
+
+from service.bundles.admin_route import add_swap
+from service.gateway import Gateway
+from service.http.app import HANDLERS
+from service.http.middleware import Edge
+from service.metrics import CONTENT_TYPE
+from service.process.health import add_health
+
+
+def make_admin_app(gateway: Gateway) -> FastAPI:
+    """Return the HTTP application of the admin port."""
+    app = FastAPI(
+        title="Onward, for operators",
+        summary="Health and metrics of one process",
+        version="1",
+        redirect_slashes=False,
+        redoc_url=None,
+        exception_handlers=HANDLERS,
+    )
+    add_health(app, gateway)
+
+    @app.get("/metrics", tags=["operations"], response_class=Response)
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    add_swap(app, gateway)
+    routes = app.openapi()["paths"]
+    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: False, protocol="admin")
+    return app

@@ -1,0 +1,30 @@
+"""Tells errors that a user can mend from bugs."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+
+def one_line(error: Exception) -> str | None:
+    """Return what to tell the user, or None for an error that deserves its traceback."""
+    from redis.exceptions import RedisClusterException, RedisError
+
+    from configs.reading import SettingsError
+    from corpus.tables.schema import InputError
+    from corpus.urls.url import InvalidURL
+    from service.process.server import ServeError
+    from store.bundle import BundleError
+    from store.disk_space import DiskFullError
+    from store.redis_url import RedisUrlError
+
+    mendable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
+    if isinstance(error, mendable | sqlite3.Error):
+        return f"onward: {error}"
+    if isinstance(error, RedisError | RedisClusterException):
+        return f"onward: Redis: {error}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"onward: {error.filename or 'a disk'}: {error.strerror}: free some, and run the same command again"
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return f"onward: {error.filename}: {error.strerror}"
+    return None

@@ -1,0 +1,212 @@
+"""HTTP and gRPC in one process on one event loop: start, be ready, drain, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import uvicorn
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+from starlette.types import ASGIApp
+
+from service.gateway import Gateway
+from service.grpc.servicer import NAME, Service
+from service.http.app import make_app
+from service.http.limits import limited
+from service.process.admin import make_admin_app
+from service.settings import ServerSettings
+
+_BACKLOG = 2048
+_PING_MS = 30_000
+_SETTLE_S = 0.1  # for calls that the core has taken and not handed on
+
+
+class ServeError(RuntimeError):
+    """The gateway cannot be served; the message says why and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a gateway listens; port 0 takes a free one."""
+
+    host: str
+    port: int
+    grpc_port: int
+    shared: bool = False  # several processes listen on the same ports, but each has an admin port of its own
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 0
+
+
+class Stop:
+    """The wish to leave: in order, after a drain, or at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+
+    def __call__(self, at_once: bool = False) -> None:
+        """Ask the servers to leave; asked twice, they do not wait for balancers to look away."""
+        if at_once or self.asked.is_set():
+            self._at_once.set()
+        self.asked.set()
+
+    async def drained(self, seconds: float) -> None:
+        """Wait for balancers to look away, unless it shall be at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._at_once.wait()
+
+    def on_signals(self) -> None:
+        """Leave on SIGTERM; on SIGINT, from a person at a terminal, without the wait."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self)
+        loop.add_signal_handler(signal.SIGINT, self, True)
+
+
+async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callable[[Address], None]) -> None:
+    """Serve until `stop`; `announce` gets the real ports once the gateway is ready. Raises ServeError."""
+    listening = bind(address)
+    admin_listening: socket.socket | None = None
+    try:
+        admin_listening = bind(_admin(address), "--admin-port")
+        service = Service(gateway)
+        grpc_server, grpc_port, health_status = _grpc_server(service, gateway.settings.server, address)
+    except ServeError:
+        listening.close()
+        if admin_listening is not None:
+            admin_listening.close()
+        raise
+    http_server = _HttpServer(_http_config(gateway, make_app(gateway)))
+    gateway.metrics.connections.set_function(lambda: len(http_server.server_state.connections))
+    gateway.metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
+    serving = asyncio.create_task(http_server.serve(sockets=[listening]))
+    admin_server = _HttpServer(_http_config(gateway, make_admin_app(gateway)))
+    administering = asyncio.create_task(admin_server.serve(sockets=[admin_listening]))
+    await health_status.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await grpc_server.start()
+    try:
+        await _unless(stop, gateway.warm_up())
+        if stop.asked.is_set():
+            return
+        await health_status.set("", health_pb2.HealthCheckResponse.SERVING)
+        await health_status.set(NAME, health_pb2.HealthCheckResponse.SERVING)
+        port, admin_port = (each.getsockname()[1] for each in (listening, admin_listening))
+        announce(replace(address, port=port, grpc_port=grpc_port, admin_port=admin_port))
+        await stop.asked.wait()
+    finally:
+        gateway.drain()
+        await health_status.enter_graceful_shutdown()
+        if stop.asked.is_set():
+            await stop.drained(gateway.settings.server.drain_s + service.moving_s())
+        http_server.should_exit = True
+        await asyncio.gather(serving, _finish(grpc_server, service, gateway.settings.server.grace_s))
+        admin_server.should_exit = True  # last: an operator may watch the others leave
+        await administering
+        await gateway.close()
+
+
+async def _unless(stop: Stop, work: Coroutine[Any, Any, None]) -> None:
+    """Do some work, or end it when the wish to leave comes first."""
+    working, asked = asyncio.create_task(work), asyncio.create_task(stop.asked.wait())
+    try:
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not working.done():
+            working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def _finish(server: grpc.aio.Server, service: Service, grace_s: float) -> None:
+    """End the calls under way in order, then those that never end by themselves: callers that watch our health."""
+    stopping = asyncio.create_task(server.stop(grace_s))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(grace_s):
+            await asyncio.sleep(_SETTLE_S)
+            await service.idle()
+    await server.stop(None)
+    await stopping
+
+
+def bind(address: Address, option: str = "--port") -> socket.socket:
+    """Return a socket that listens on `address.port`, which `option` set. Raises ServeError when the port is taken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    # asyncio turns Nagle's delay off only for sockets that say they are TCP; with it an answer takes 40 ms more
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if address.shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listening.bind((address.host, address.port))
+        listening.listen(_BACKLOG)  # before it listens, another process may still bind the same port
+    except OSError as error:
+        listening.close()
+        raise _taken(option, address.host, address.port, error.strerror) from None
+    return listening
+
+
+def _grpc_server(
+    service: Service, limits: ServerSettings, address: Address
+) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
+    options = [
+        ("grpc.so_reuseport", int(address.shared)),  # 1 is the default, and binds a taken port without a word
+        ("grpc.max_receive_message_length", limits.max_message_kb * 1024),
+        ("grpc.max_metadata_size", limits.max_metadata_kb * 1024),
+        ("grpc.absolute_max_metadata_size", limits.max_metadata_kb * 1024),  # between the two it refuses at random
+        ("grpc.max_concurrent_streams", limits.max_streams),
+        ("grpc.keepalive_time_ms", _PING_MS),  # finds callers that are gone without a word
+        ("grpc.keepalive_timeout_ms", _PING_MS // 3),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 3),  # who pings more often is sent away
+    ]
+    if limits.grpc_connection_s:
+        options.append(("grpc.max_connection_age_ms", int(limits.grpc_connection_s * 1e3)))
+    server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers((service.handlers(),))
+    status = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    reflection.enable_server_reflection((NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    try:
+        port = server.add_insecure_port(f"{host}:{address.grpc_port}")
+    except RuntimeError:
+        raise _taken("--grpc-port", address.host, address.grpc_port, "it is taken") from None
+    return server, port, status
+
+
+def _taken(option: str, host: str, port: int, reason: str | None) -> ServeError:
+    return ServeError(f"cannot listen on {host}:{port} ({reason}): stop what listens there, or choose another {option}")
+
+
+def _admin(address: Address) -> Address:
+    return Address(address.admin_host, address.admin_port, 0)
+
+
+def _http_config(gateway: Gateway, app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        backlog=_BACKLOG,
+        http=limited(gateway.settings.server, gateway.metrics),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=gateway.settings.server.idle_s,
+        timeout_graceful_shutdown=gateway.settings.server.grace_s,
+    )
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the gateway leaves as one, and with exit code 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,166 @@
+"""The processes of `onward serve`: one, or several that share the ports by SO_REUSEPORT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from service.process.logging import start_log
+from service.process.server import Address, ServeError, Stop, bind, serve
+from service.process.shutdown import leave_at_once, leave_hanging_threads, leave_within
+from service.process.startup_message import greeting
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_JOIN_S = 1.0  # for threads that end by themselves
+_PAUSE_S = 1.0  # before one is started anew: whatever ended it may end it again
+_LAST_PORT = 65_535
+_SPAWN = multiprocessing.get_context("spawn")  # a fork after native libraries started threads can hang
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a process needs to serve; it is sent to spawned ones."""
+
+    bundles: Path
+    bundle: str | None
+    redis_url: str | None = field(repr=False)  # it may hold a password
+    settings: Settings
+    address: Address
+
+
+def run(job: Job, announces: bool = True, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve in this process until a signal; `ready` is told once. Raises BundleError and ServeError."""
+    start_log(job.settings.server.log)
+    for number in (signal.SIGTERM, signal.SIGINT):  # until it serves there is nothing to finish
+        signal.signal(number, lambda *_: leave_at_once("a signal came while it loaded"))
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(job, announces, ready))
+    leave_hanging_threads(_JOIN_S)
+
+
+async def _serve(job: Job, announces: bool, ready: Callable[[], None]) -> None:
+    from service.bootstrap import load
+
+    gateway = load(job.bundles, job.settings, redis_url=job.redis_url, bundle=job.bundle)
+    stop = Stop()
+    stop.on_signals()
+
+    def announce(address: Address) -> None:
+        ready()
+        if announces:
+            sys.stdout.write(greeting(address, gateway.bundle, gateway.live.bundle.warmup))
+            sys.stdout.flush()
+
+    leaving = asyncio.create_task(_leave_in_time(stop, job.settings))
+    await serve(gateway, job.address, stop, announce)
+    leaving.cancel()
+
+
+async def _leave_in_time(stop: Stop, settings: Settings) -> None:
+    await stop.asked.wait()
+    server = settings.server
+    leave_within(server.drain_s + server.grpc_moves_s + server.grace_s + _JOIN_S)
+
+
+def run_many(job: Job, workers: int) -> int:
+    """Serve in `workers` processes until a signal; return the exit code.
+
+    One that ends is started anew. Where one of the first ones never serves, all leave and the code is 1. Raises
+    ServeError when a port is taken.
+    """
+    _probe(job.address, workers)
+    start_log(job.settings.server.log)
+    stopping = threading.Event()
+    running = [_Worker(job, number) for number in range(workers)]
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        for worker in running:
+            worker.process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    failed = False
+    while not stopping.is_set():
+        wait([worker.process.sentinel for worker in running])
+        for number, worker in enumerate(running):
+            if stopping.is_set() or worker.process.is_alive():
+                continue
+            if not worker.served() and not worker.anew:
+                failed = True
+                stop()
+                break
+            log.warning("worker %d (process %d) ended: it is started anew", number, worker.process.pid)
+            stopping.wait(_PAUSE_S)
+            running[number] = _Worker(job, number, anew=True)
+    stop()  # one may have been started while the signal came
+    for worker in running:
+        worker.process.join()
+    return int(failed or any(worker.process.exitcode not in (0, -signal.SIGTERM) for worker in running))
+
+
+class _Worker:
+    """One of several processes."""
+
+    def __init__(self, job: Job, number: int, anew: bool = False) -> None:
+        """Start it, with an admin port of its own: what it counts and what is done to it is about it alone."""
+        own = replace(job, address=replace(job.address, admin_port=job.address.admin_port + number))
+        self.anew = anew
+        self._served, ready = _SPAWN.Pipe(duplex=False)
+        self.process = _SPAWN.Process(target=_work, args=(own, number == 0, ready))
+        self.process.start()
+        ready.close()
+
+    def served(self) -> bool:
+        """Return whether it was ready once, now that it has ended."""
+        try:
+            return bool(self._served.recv())
+        except EOFError:
+            return False
+
+
+def _work(job: Job, announces: bool, ready: Connection) -> None:
+    """Be one of several processes; an error that a user can mend is one line here too."""
+    from service.process.errors import one_line
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        run(job, announces, lambda: ready.send(True))
+    except Exception as error:
+        if (line := one_line(error)) is None:
+            raise
+        sys.stderr.write(f"{line}\n")
+        sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 -- it was spawned
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _probe(address: Address, workers: int) -> None:
+    """Refuse ports that another program has; with SO_REUSEPORT the kernel would let us share them unasked."""
+    admin = [("--admin-port", address.admin_host, address.admin_port + number) for number in range(workers)]
+    public = [("--port", address.host, address.port), ("--grpc-port", address.host, address.grpc_port)]
+    for option, _, port in [*public, admin[0]]:
+        if port == 0:
+            raise ServeError(f"several workers need a fixed {option}: each would take a port of its own")
+    if admin[-1][2] > _LAST_PORT:
+        raise ServeError(f"each worker takes a port from --admin-port on: choose one up to {_LAST_PORT + 1 - workers}")
+    for option, host, port in [*public, *admin]:
+        bind(replace(address, host=host, port=port, shared=False), option).close()

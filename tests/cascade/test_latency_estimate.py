@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cascade.latency_estimate import Pace
+
+
+def test_nothing_is_expected_before_the_first_piece() -> None:
+    assert Pace().expected() == 0
+
+
+def test_a_steady_pace_is_learnt() -> None:
+    pace = Pace()
+    for _ in range(100):
+        pace.took(0.02)
+    assert 0.02 <= pace.expected() < 0.0201
+
+
+def test_an_unsteady_pace_is_allowed_more_time_than_its_mean() -> None:
+    pace = Pace()
+    for _ in range(100):
+        pace.took(0.01)
+        pace.took(0.03)
+    assert 0.03 < pace.expected() < 0.05
+
+
+@given(st.lists(st.floats(0, 10), min_size=1))
+def test_the_expected_time_is_never_negative(times: list[float]) -> None:
+    pace = Pace()
+    for seconds in times:
+        pace.took(seconds)
+    assert pace.expected() >= 0
+
+
+def test_what_is_skipped_is_tried_again_in_the_end() -> None:
+    pace = Pace()
+    pace.took(100.0)
+    for _ in range(200):
+        pace.skipped()
+    assert pace.expected() < 0.01

@@ -1,0 +1,369 @@
+"""Input tables as other programs export them: all of it is read, or said to be lost."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from corpus.tables.reader import read
+from corpus.tables.report import Report, TableReport
+from corpus.tables.schema import InputError
+
+URLS = [f"https://e.example/{i}" for i in range(5)]
+NINE = datetime(2026, 5, 1, 9, tzinfo=UTC)
+CLICKS = [(f"s{i}", URLS[i % 5], NINE + timedelta(minutes=i)) for i in range(10)]
+PAGES = "url,title,snippet\n" + "".join(f"{url},Page,About\n" for url in URLS)
+
+
+def export(time: Callable[[datetime], object] = datetime.isoformat, separator: str = ",", header: str = "") -> str:
+    rows = [(session, url, str(time(at))) for session, url, at in CLICKS]
+    lines = [header or separator.join(("session", "url", "time")), *map(separator.join, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def read_clicks(tmp_path: Path, name: str = "clicks.csv", content: str | bytes = "", pages: str = PAGES) -> TableReport:
+    return outcome(tmp_path, {name: content}, pages).tables["clicks"]
+
+
+def outcome(tmp_path: Path, files: dict[str, str | bytes], pages: str = PAGES) -> Report:
+    for name, content in {"pages.csv": pages, **files}.items():
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read(tmp_path / "data", tmp_path / "out")
+
+
+def table(tmp_path: Path, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(tmp_path / "out" / f"{name}.parquet").to_pylist()
+    return rows
+
+
+def accounted(part: TableReport) -> int:
+    return part.kept + part.later + part.reloads + sum(rows.count for rows in part.rejected.values())
+
+
+JSON = "".join(json.dumps({"session": s, "url": u, "time": t.isoformat()}) + "\n" for s, u, t in CLICKS)
+CSV = export()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("clicks.ndjson", JSON),
+        ("clicks.json", JSON),
+        ("clicks.json", f"[{JSON.strip().replace(chr(10), ',')}]"),
+        ("clicks.json", "\n".join(json.dumps(json.loads(line), indent=1) for line in JSON.splitlines())),
+        ("clicks.jsonl", f"\ufeff{JSON}"),
+        ("clicks.jsonl.bz2", bz2.compress(JSON.encode())),
+        ("clicks.csv.bz2", bz2.compress(CSV.encode())),
+        ("clicks.csv.gz", gzip.compress(CSV[:99].encode()) + gzip.compress(CSV[99:].encode())),
+        ("clicks.csv", f"\ufeff{CSV}"),
+        ("clicks.csv", CSV.encode("utf-16")),
+        ("clicks.csv", b"\xfe\xff" + CSV.encode("utf-16-be")),
+        ("clicks.csv", CSV.encode("utf-16-le")),
+        ("clicks.csv", CSV.replace("\n", "\r\n")),
+        ("clicks.csv", CSV.replace("\n", "\r")),
+        ("clicks.csv", f"sep=;\n{export(separator=';')}"),
+        ("clicks.csv", f"\n{CSV}"),
+        ("clicks.tsv", export(separator="\t")),
+        ("clicks.csv", export(separator=";")),
+        ("clicks.csv", export(separator="\t")),
+        ("clicks.csv", export(separator="|")),
+        ("clicks.csv/part-00000", CSV),
+        ("Clicks/part.csv", CSV),
+    ],
+)
+def test_rows_are_read_however_they_were_exported(name: str, content: str | bytes, tmp_path: Path) -> None:
+    part = read_clicks(tmp_path, name, content)
+    assert (part.read, part.kept) == (10, 10)
+    assert sorted(row["time"] for row in table(tmp_path, "clicks")) == [time for *_, time in CLICKS]
+
+
+@pytest.mark.parametrize(
+    ("time", "unit"),
+    [
+        (lambda t: int(t.timestamp()), None),
+        (lambda t: int(t.timestamp() * 1e3), "milliseconds"),
+        (lambda t: int(t.timestamp() * 1e6), "microseconds"),
+        (lambda t: int(t.timestamp()) * 10**9, "nanoseconds"),
+        (lambda t: f"{t:%Y%m%dT%H%M%SZ}", None),
+        (lambda t: f'"{t:%Y-%m-%dT%H:%M:%S,000Z}"', None),
+        (lambda t: f"{t:%Y-%m-%d %H:%M:%S +0000}", None),
+        (lambda t: f"{t:%Y%m%d%H%M%S}", None),
+    ],
+)
+def test_times_are_read_and_their_unit_is_told(
+    time: Callable[[datetime], object], unit: str | None, tmp_path: Path
+) -> None:
+    part = read_clicks(tmp_path, content=export(time))
+    assert sorted(row["time"] for row in table(tmp_path, "clicks")) == [time for *_, time in CLICKS]
+    assert part.notes == ((f"clicks.csv: 'time' is read as {unit} since 1970",) if unit else ())
+
+
+def test_numbers_in_a_parquet_file_are_read_in_their_unit_too(tmp_path: Path) -> None:
+    columns = {"session": ["a", "b"], "url": URLS[:2], "time": [int(NINE.timestamp()) * 10**6] * 2}
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table(columns), tmp_path / "data" / "clicks.parquet")
+    outcome(tmp_path, {})
+    assert [row["time"] for row in table(tmp_path, "clicks")] == [NINE] * 2
+
+
+def test_a_column_of_two_units_is_an_error_that_names_them(tmp_path: Path) -> None:
+    seconds, thousandths = export(lambda t: int(t.timestamp())), export(lambda t: int(t.timestamp() * 1000))
+    with pytest.raises(InputError, match=r"'time' holds 10 numbers that are seconds .* 10 that are milliseconds"):
+        read_clicks(tmp_path, content=seconds + thousandths.partition("\n")[2])
+
+
+def test_the_parts_of_a_table_are_one_table(tmp_path: Path) -> None:
+    head, *rows = CSV.splitlines(keepends=True)
+    other = "".join(f"{','.join(reversed(row.strip().split(',')))}\n" for row in rows[5:])
+    files: dict[str, str | bytes] = {
+        "clicks/a.csv": "".join([head, *rows[:5]]),
+        "clicks/b.csv.gz": gzip.compress(f"time,url,session\n{other}nonsense\n".encode()),
+    }
+    part = outcome(tmp_path, files).tables["clicks"]
+    assert (part.read, part.kept) == (11, 10)
+    assert part.rejected["malformed row"].examples[0].startswith("b.csv.gz line 7")
+    [line] = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").read_text().splitlines()]
+    assert (line["file"], line["row_number"]) == ("b.csv.gz", -7)
+
+
+def test_parts_of_parquet_may_differ_in_their_columns(tmp_path: Path) -> None:
+    directory = tmp_path / "data" / "clicks.parquet"
+    directory.mkdir(parents=True)
+    first = {"session": ["1", "2"], "url": URLS[:2], "time": [NINE, NINE], "dwell_s": [1.0, None]}
+    pq.write_table(pa.table(first), directory / "part-0000.parquet")
+    pq.write_table(pa.table({"url": URLS[2:3], "session": [3], "time": [NINE]}), directory / "part-0001.parquet")
+    (directory / "_SUCCESS").write_text("")
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 3
+    assert sorted(str(row["dwell_s"]) for row in table(tmp_path, "clicks")) == ["1.0", "None", "None"]
+
+
+def test_parts_of_parquet_may_differ_in_their_types(tmp_path: Path) -> None:
+    (tmp_path / "data" / "clicks").mkdir(parents=True)
+    urls = pa.array(URLS[:3])
+    stamps = pa.array([NINE] * 3, pa.timestamp("us", "UTC"))
+    nine = int(NINE.timestamp())
+    columns: list[dict[str, Any]] = [
+        {"session": ["a", "b", "c"], "time": stamps, "dwell_s": pa.array([1, 2, 3], pa.int32())},
+        {"session": [1, 2, 3], "time": [nine] * 3, "dwell_s": pa.array([1, float("nan"), 3], pa.float32())},
+        {"session": ["d", "e", "f"], "time": [NINE.isoformat()] * 3, "dwell_s": pa.nulls(3)},
+        {"session": pa.nulls(3), "time": stamps, "dwell_s": pa.array(["4", "NA", "6"])},
+    ]
+    for i, rest in enumerate(columns):
+        pq.write_table(pa.table({"url": urls, **rest}), tmp_path / "data" / "clicks" / f"{i}.parquet")
+    clicks = outcome(tmp_path, {}).tables["clicks"]
+    assert (clicks.kept, clicks.rejected["missing required value"].count, len(clicks.rejected)) == (9, 3, 1)
+    assert (clicks.first, clicks.last) == (NINE, NINE)
+    assert sorted(row["dwell_s"] or 0 for row in table(tmp_path, "clicks")) == [0, 0, 0, 0, 1, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("dwell", [pa.float32(), pa.float64()])
+def test_nan_in_parquet_is_no_value(dwell: pa.DataType, tmp_path: Path) -> None:
+    rows = {"session": ["a", "b"], "url": URLS[:2], "time": [NINE] * 2, "dwell_s": pa.array([1, float("nan")], dwell)}
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table(rows), tmp_path / "data" / "clicks.parquet")
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 2
+    assert [row["dwell_s"] for row in table(tmp_path, "clicks")] == [1, None]
+
+
+def test_a_column_that_was_never_filled_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    pages = {"url": URLS, "title": ["Page"] * 5, "snippet": pa.nulls(5)}
+    pq.write_table(pa.table(pages), tmp_path / "data" / "pages.parquet")
+    assert read(tmp_path / "data", tmp_path / "out").tables["pages"].kept == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing"),
+    [
+        ("clicks.csv/part-0.csv", b""),
+        ("clicks.csv/part-2.csv", b"\n"),
+        ("clicks.csv/part-2.csv.gz", gzip.compress(b"")),
+        ("clicks.csv/part-2.csv", b"session,url,time\n"),
+    ],
+)
+def test_a_part_without_rows_is_read_as_none(name: str, nothing: bytes, tmp_path: Path) -> None:
+    clicks = outcome(tmp_path, {"clicks.csv/part-1.csv": CSV, name: nothing}).tables["clicks"]
+    assert (clicks.read, clicks.kept) == (10, 10)
+
+
+@pytest.mark.parametrize(("name", "nothing"), [("clicks.json", b"[]"), ("clicks.jsonl.gz", gzip.compress(b""))])
+def test_json_without_rows_is_a_table_without_rows(name: str, nothing: bytes, tmp_path: Path) -> None:
+    assert read_clicks(tmp_path, name, nothing).read == 0
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_one_open_quote_loses_its_own_line(mended: bool, tmp_path: Path) -> None:
+    lines = [f"s{i},{URLS[i % 5]},{NINE.isoformat()}" for i in range(3000)]
+    lines[10] = lines[10].replace(",", ',"', 1)
+    lines[40] = lines[40].replace(",2026", '",2026') if mended else lines[40]  # where DuckDB would find the end
+    part = read_clicks(tmp_path, content="\n".join(["session,url,time", *lines]) + "\n")
+    assert (part.read, part.kept) == (3000, 2998 if mended else 2999)
+    assert part.rejected["malformed row"].examples[0].startswith("line 12:")
+    assert "clicks.csv: line 12 opens a quote that is never closed" in part.notes
+
+
+def test_a_body_may_hold_line_ends_and_quotes(tmp_path: Path) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows([("url", "title", "snippet"), *[(url, 'a "b"\n\nc', "x\ny") for url in URLS]])
+    part = outcome(tmp_path, {}, out.getvalue()).tables["pages"]
+    assert (part.read, part.kept, part.notes) == (5, 5, ())
+
+
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    lines = PAGES.replace("Page", "Straße").encode("latin-1")
+    with pytest.raises(InputError, match=r"line 2 is not UTF-8 .*Windows-1252"):
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "pages.csv").write_bytes(lines)
+        read(tmp_path / "data", tmp_path / "out")
+    (tmp_path / "data" / "pages.csv").write_bytes("url,title,Straße,snippet\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"first line is not UTF-8 .*Windows-1252"):
+        read(tmp_path / "data", tmp_path / "out")
+
+
+def test_a_damaged_text_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    for name, content in (("clicks.csv.gz", gzip.compress(CSV.encode())[:60]), ("clicks.csv.bz2", b"no")):
+        with pytest.raises(InputError, match=rf"{name} could not be read"):
+            read_clicks(tmp_path / name, name, content)
+
+
+NOTHING = ["\\N", "NULL", "null", "NA", "None", "NaN", "nan", "nil", "n/a", "empty", "-", " "]
+
+
+def test_half_a_character_loses_no_row(tmp_path: Path) -> None:
+    cut = json.dumps("\U0001f600")[:7]
+    rows = [f'{{"url": "{URLS[0]}", "title": "whole", "snippet": ""}}']
+    rows += [f'{{"url": "{url}", "title": {cut} cut", "snippet": "\\ud83d\\ude00"}}' for url in URLS[1:]]
+    clicks = {"clicks.jsonl": JSON}
+    (tmp_path / "data").mkdir()
+    for name, content in {"pages.jsonl": "\n".join(rows), **clicks}.items():
+        (tmp_path / "data" / name).write_text(content)
+    assert read(tmp_path / "data", tmp_path / "out").tables["pages"].kept == 5
+    titles = {(row["title"], row["snippet"]) for row in table(tmp_path, "pages")}
+    assert titles == {("whole", ""), ("\ufffd cut", "\U0001f600")}
+
+
+def test_ids_may_be_decimals(tmp_path: Path) -> None:
+    ids = pa.array([1, 1, 2], pa.decimal128(38, 0))
+    (tmp_path / "data").mkdir()
+    pq.write_table(
+        pa.table({"session": ids, "url": URLS[:3], "time": [NINE] * 3}), tmp_path / "data" / "clicks.parquet"
+    )
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 3
+    assert len({row["session"] for row in table(tmp_path, "clicks")}) == 2
+
+
+def test_nothing_in_an_optional_column_is_nothing(tmp_path: Path) -> None:
+    clicks = "session,url,time,dwell_s\n" + "".join(f"s,{URLS[0]},{NINE.isoformat()},{n}\n" for n in NOTHING)
+    pages = "url,title,snippet,language,published\n" + "".join(
+        f"https://e.example/{i},Der Hund läuft über die Straße und bellt,{n},{n},{n}\n" for i, n in enumerate(NOTHING)
+    )
+    report = outcome(tmp_path, {"clicks.csv": clicks}, pages)
+    assert not any(part.rejected for part in report.tables.values())
+    facts = table(tmp_path, "pages")
+    assert len(facts) == len(NOTHING)
+    assert {(row["language"], row["published"], row["snippet"]) for row in facts} == {("de", None, "")}
+
+
+def test_a_title_may_be_a_word_for_nothing_but_a_session_may_not(tmp_path: Path) -> None:
+    pages = "url,title,snippet\n" + "".join(f"{url},{t},x\n" for url, t in zip(URLS, NOTHING, strict=False))
+    clicks = f"session,url,time\nNULL,{URLS[0]},{NINE}\nna,{URLS[0]},{NINE}\n"
+    part = outcome(tmp_path, {"clicks.csv": clicks}, pages).tables["clicks"]
+    assert {row["title"] for row in table(tmp_path, "pages")} == set(NOTHING[:5])
+    assert (part.kept, part.rejected["missing required value"].count) == (1, 1)
+
+
+def test_na_is_the_language_of_nauru_in_lower_case(tmp_path: Path) -> None:
+    outcome(tmp_path, {}, f"url,title,snippet,language\n{URLS[0]},x,,na\n{URLS[1]},y,,NA\n")
+    assert sorted(row["language"] for row in table(tmp_path, "pages")) == ["", "na"]
+
+
+def test_columns_of_one_name(tmp_path: Path) -> None:
+    rows = "".join(f"1,{s},nonsense,{u},{t.isoformat()},2\n" for s, u, t in CLICKS)
+    part = read_clicks(tmp_path, content=f"x,session,URL,url,time,X\n{rows}")
+    assert (part.kept, part.notes) == (10, ("clicks.csv: the columns 'URL' and 'url' are both 'url': 'url' is read",))
+
+
+def test_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+    session, url, time = (list(column) for column in zip(*CLICKS, strict=True))
+    columns = [pa.array(session), pa.array(["no"] * 10), pa.array(url), pa.array(time), pa.array(url)]
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "data" / "clicks.parquet"
+    pq.write_table(pa.Table.from_arrays(columns, names=["session", "URL", "url", "time", "x"]), file)
+    assert outcome(tmp_path, {}).tables["clicks"].kept == 10
+
+
+def test_pages_alone_keep_one_of_two(tmp_path: Path) -> None:
+    x, y = URLS[:2]
+    part = outcome(tmp_path, {}, f"url,title,snippet\n{x},x,\n{x},x,\n{y},y,\n").tables["pages"]
+    assert (part.read, part.kept, part.rejected["duplicate"].count) == (3, 2, 1)
+
+
+def test_entities_are_characters_in_text_and_addresses(tmp_path: Path) -> None:
+    pages = "url,title,snippet\nhttps://e.example/?a=1&amp;b=2,Tom &amp; Jerry&#39;s,&amp;amp;\n"
+    clicks = f"session,url,time\ns,https://e.example/?a=1&b=2,{NINE.isoformat()}\n"
+    report = outcome(tmp_path, {"clicks.csv": clicks}, pages)
+    [page] = table(tmp_path, "pages")
+    assert (page["url"], page["title"], page["snippet"]) == ("https://e.example/?a=1&b=2", "Tom & Jerry's", "&amp;")
+    assert report.tables["clicks"].kept == 1
+
+
+def test_impressions_whose_ids_begin_anew_on_each_page_stay_apart(tmp_path: Path) -> None:
+    rows = [(i, url1, place) for i in range(3) for url1 in URLS for place in (1, 2)]
+    lines = [f"{i},{NINE.isoformat()},{url1},{URLS[place]},{place},1" for i, url1, place in rows]
+    files: dict[str, str | bytes] = {"impressions.csv": "\n".join([IMPRESSIONS, *lines])}
+    part = outcome(tmp_path, files).tables["impressions"]
+    written = table(tmp_path, "impressions")
+    assert (part.kept, part.notes) == (30, ())
+    assert len({row["impression"] for row in written}) == 15
+    assert all(
+        len({row["page1"] for row in written if row["impression"] == i}) == 1 for i in {written[0]["impression"]}
+    )
+
+
+def test_lists_that_share_an_id_and_a_page_are_reported(tmp_path: Path) -> None:
+    lines = [f"1,{NINE.isoformat()},{URLS[0]},{url2},1,1" for url2 in URLS[1:3]]
+    part = outcome(tmp_path, {"impressions.csv": "\n".join([IMPRESSIONS, *lines])}).tables["impressions"]
+    assert part.notes[0].startswith("impressions.csv: 1 of 1 lists have more pages than places")
+
+
+IMPRESSIONS = "impression,time,url1,url2,position,clicked"
+
+
+def test_stray_times_do_not_move_the_ends_of_the_log(tmp_path: Path) -> None:
+    strays = "".join(f"z,{URLS[0]},{time}\n" for time in ("1970-01-01T00:00:00Z", "2031-01-01", "2999-01-01"))
+    shown = f"{IMPRESSIONS}\n1,2099-01-01,{URLS[0]},{URLS[1]},1,1\n"
+    report = outcome(tmp_path, {"clicks.csv": CSV + strays, "impressions.csv": shown})
+    clicks, impressions = report.tables["clicks"], report.tables["impressions"]
+    assert {reason: rows.count for reason, rows in clicks.rejected.items()} == {
+        "stray time": 1,
+        "time in the future": 2,
+    }
+    assert impressions.rejected["time in the future"].count == 1
+    assert (clicks.first, clicks.last) == (CLICKS[0][2], CLICKS[-1][2])
+
+
+ROW = st.lists(st.text(st.sampled_from('s,"; \n\r\\xé'), max_size=5), min_size=1, max_size=4)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ROW, max_size=5), st.lists(st.text(st.sampled_from('s,"\\xé'), min_size=1, max_size=9), max_size=4))
+def test_every_row_is_kept_or_rejected(tmp_path: Path, proper: list[list[str]], raw: list[str]) -> None:
+    good = io.StringIO()
+    csv.writer(good, lineterminator="\n").writerows(proper)
+    lines = [*CSV.splitlines(), *(line for line in raw if line.strip())]
+    part = read_clicks(tmp_path, content="\n".join([*lines, good.getvalue()]))
+    assert accounted(part) == part.read >= 10
+    assert part.kept == 10

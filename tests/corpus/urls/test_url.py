@@ -1,0 +1,381 @@
+"""URL identity: canonical spelling, hostile input, addresses."""
+
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.urls.url import (
+    InvalidURL,
+    RuleError,
+    address_key,
+    canonical,
+    host,
+    host_id,
+    main_page_key,
+    page_id,
+    page_ids,
+    rules_of,
+    site,
+    site_named,
+    url_words,
+)
+from corpus.urls.url_rules import RULES, UrlRules
+
+hosts = st.from_regex(r"[a-z]{1,8}(\.[a-z]{2,5}){1,2}", fullmatch=True)
+web_urls = st.builds(
+    lambda scheme, name, path, query, fragment: f"{scheme}://{name}/{path}?{query}#{fragment}",
+    st.sampled_from(["http", "https", "HTTPS"]),
+    hosts,
+    st.text(max_size=40),
+    st.text(max_size=40),
+    st.text(max_size=20),
+)
+escapes = st.lists(st.sampled_from([*"%%%%/.?&=#;:~", *"0123456789abcdefABCDEF", "utm_x", "g", "-", "ü"]), max_size=60)
+odd_hosts = st.sampled_from(
+    ["a.b", "a.b.", "a.b..", ".", "1.2.", "0x7f.1.", "1.2.3.4", "[::1]", "[1:0::2]", "BÜCHER.de.", "xn--."]
+)
+hostile = st.builds(
+    lambda name, port, rest: f"https://{name}{port}/{''.join(rest)}",
+    odd_hosts,
+    st.sampled_from(["", ":443", ":80", ":8080", ":"]),
+    escapes,
+)
+anything = st.one_of(
+    web_urls, hostile, st.text(max_size=200), st.text(string.printable, max_size=60).map("https://".__add__)
+)
+
+
+everywhere = rules_of(["a.b", "1.2.3.4"], ["sess*", "g"])
+
+
+def canonical_or_none(url: str, rules: UrlRules = RULES) -> str | None:
+    try:
+        return canonical(url, rules)
+    except InvalidURL:
+        return None
+
+
+@given(anything)
+def test_canonical_is_idempotent_and_raises_nothing_but_invalid_url(url: str) -> None:
+    once = canonical_or_none(url)
+    if once is not None:
+        assert canonical(once) == once
+
+
+@given(anything)
+def test_canonical_is_idempotent_where_fragments_are_pages(url: str) -> None:
+    once = canonical_or_none(url, everywhere)
+    if once is not None:
+        assert canonical(once, everywhere) == once
+
+
+@given(anything)
+def test_every_canonical_url_can_be_keyed_and_put_into_words(url: str) -> None:
+    once = canonical_or_none(url)
+    if once is not None:
+        assert 0 <= page_id(once) < 2**64
+        assert 0 <= address_key(once) < 2**64
+        assert host_id(once) == host_id(once)
+        assert host(once).endswith(site(once))
+        once.encode("utf-8")
+        url_words(once).encode("utf-8", "surrogatepass")
+
+
+@given(hosts, st.lists(st.sampled_from(["utm_source=x", "gclid=1", "a=1", "b=2", "FBCLID=z", "utm_=", "fbclid"])))
+def test_tracking_parameters_are_dropped_and_others_keep_their_order(name: str, pairs: list[str]) -> None:
+    kept = [pair for pair in pairs if pair in ("a=1", "b=2")]
+    expected = f"https://{name}/p" + ("?" + "&".join(kept) if kept else "")
+    assert canonical(f"https://{name}/p?{'&'.join(pairs)}") == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("HTTP://Example.ORG:80/a/../b", "http://example.org/b"),
+        ("https://user:secret@example.org", "https://example.org/"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("https://example.org/a#part", "https://example.org/a"),
+        ("https://docs.python.org/3/library/re.html#re.Match", "https://docs.python.org/3/library/re.html#re.Match"),
+        ("https://docs.python.org/3/#", "https://docs.python.org/3/"),
+        ("  https://example.org/a \n", "https://example.org/a"),
+        ("https://example.org:443/?", "https://example.org/"),
+        ("https:\\\\example.org\\a", "https://example.org/a"),
+        ("https://example.org./a", "https://example.org/a"),
+        ("https://Example.ORG.:443/a", "https://example.org/a"),
+        ("https://[2001:DB8:0::1]:443/a", "https://[2001:db8::1]/a"),
+        ("https://example.org/caf%c3%a9", "https://example.org/caf%C3%A9"),
+        ("https://example.org/café", "https://example.org/caf%C3%A9"),
+        ("https://example.org/%7Euser/%2d%5f%2E", "https://example.org/~user/-_."),
+        ("https://example.org/lo%61f?n%61me=%62&x=%2f", "https://example.org/loaf?name=b&x=%2F"),
+        ("https://example.org/a%2fb%3f%23", "https://example.org/a%2Fb%3F%23"),
+        ("https://example.org/a?utm%5Fsource=x&id=3", "https://example.org/a?id=3"),
+    ],
+)
+def test_one_page_has_one_spelling(url: str, expected: str) -> None:
+    assert canonical(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "   ",
+        "example.org/a",
+        "/a",
+        "ftp://example.org/a",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "http://",
+        "https://exa mple.org/",
+        "https://example.org/\x00",
+        "https://example.org/a\nb",
+        "https://[::1",
+        "https://example.org:99999/",
+        "https://example.org/" + "a" * 3000,
+        "https://example.org/" + "ü" * 1000,
+        "https://" + "a." * 3000 + "org",
+        "https://\ud800.org/",
+    ],
+)
+def test_hostile_input_is_an_invalid_url(url: str) -> None:
+    with pytest.raises(InvalidURL) as error:
+        canonical(url)
+    assert len(str(error.value)) < 200
+
+
+def test_page_ids_are_those_of_the_single_urls_in_order() -> None:
+    urls = ["https://example.org/b", "https://example.org/a"]
+    assert page_ids(urls).tolist() == [page_id(url) for url in urls]
+
+
+def test_spellings_of_one_address_share_a_key() -> None:
+    spellings = ["http://example.org/a/", "https://www.example.org/A", "https://example.org/a/index.html"]
+    assert len({address_key(canonical(url)) for url in spellings}) == 1
+
+
+def test_fragments_that_differ_in_case_are_different_addresses() -> None:
+    library = "https://docs.python.org/3/library/re.html"
+    assert address_key(f"{library}#re.Match") != address_key(f"{library}#re.match")
+
+
+def test_words_of_a_url_are_those_of_path_query_and_fragment() -> None:
+    assert url_words("https://en.wikipedia.org/wiki/Red_fox?a=B%20c") == "wiki red fox a b c"
+    assert url_words("https://example.org") == ""
+
+
+@pytest.mark.parametrize(
+    "sub_page",
+    ["/fox/page/2", "/fox/page2/", "/fox/comments", "/fox?page=3", "/fox?print=1&page=2", "/fox/amp/"],
+)
+def test_a_page_and_its_sub_pages_share_a_main_page(sub_page: str) -> None:
+    assert main_page_key(f"https://a.example{sub_page}") == main_page_key("https://www.a.example/fox")
+
+
+@pytest.mark.parametrize("other", ["/fox/diet", "/fox?id=2", "/page/fox", "/foxes", "/", "/fox#tail"])
+def test_a_path_that_only_goes_on_is_a_page_of_its_own(other: str) -> None:
+    assert main_page_key(f"https://a.example{other}") != main_page_key("https://a.example/fox")
+
+
+@pytest.mark.parametrize("path", ["100%", "%", "%%34", "%4%31", "%zz", "%a%31", "%%%41", "a%2"])
+def test_a_malformed_percent_stays_as_it_is(path: str) -> None:
+    assert canonical(f"https://example.org/{path}") == f"https://example.org/{path}"
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["heapq.heappush:~:text=Push", "heapq.heappush:~:", "heapq.he%61ppush", "heapq.heappush:~:text=a,-b&text=c"],
+)
+def test_a_page_that_is_a_fragment_is_found_without_the_text_directive(fragment: str) -> None:
+    page = "https://docs.python.org/3/library/heapq.html"
+    assert canonical(f"{page}#{fragment}") == f"{page}#heapq.heappush"
+
+
+@pytest.mark.parametrize("fragment", [":~:text=Push", "utm_source=x&utm_medium=y", "xtor=RSS-1"])
+def test_a_fragment_of_directives_or_tracking_alone_names_no_page(fragment: str) -> None:
+    assert canonical(f"https://docs.python.org/3/a.html#{fragment}") == "https://docs.python.org/3/a.html"
+
+
+@pytest.mark.parametrize("name", ["Docs.Example", "docs.example.", "https://docs.example/", "docs.example:443"])
+def test_a_host_of_fragments_may_be_spelt_in_any_way(name: str) -> None:
+    rules = rules_of([name], [])
+    for url in ("https://docs.example/a#b", "https://DOCS.example.:443/a#b"):
+        assert canonical(url, rules) == "https://docs.example/a#b"
+    assert canonical("http://www.docs.example/a#b", rules) == "http://www.docs.example/a#b"
+
+
+@pytest.mark.parametrize("name", ["", "docs.example/a", "*.docs.example", "two words", "https://"])
+def test_what_is_no_host_of_fragments_is_named(name: str) -> None:
+    with pytest.raises(RuleError, match=re.escape(repr(name))):
+        rules_of([name], [])
+
+
+_TRACKED = """
+gad_source gad_campaignid srsltid mtm_campaign mtm_kwd pk_vid pk_campaign _hsenc _hsmi hsa_cam hsa_grp li_fat_id igsh
+igshid ysclid _openstat vero_id vero_conv s_kwcid irclickid gclid gclsrc dclid gbraid wbraid fbclid msclkid yclid twclid
+ttclid mc_cid mc_eid _ga _gl mkt_tok utm_source utm_id utm_source_platform ef_id rdt_cid epik ScCid mibextid piwik_kwd
+matomo_cid __hstc hsCtaTracking oly_enc_id wickedid wt_mc cmpid xtor at_medium at_campaign cm_mmc itm_source bsft_eid
+sfmc_sub elqTrackId _branch_match_id guccounter adobe_mc dm_i _kx tblci
+bbeml oft_id sc_customer ns_mchannel bd_vid
+"""
+
+
+@pytest.mark.parametrize("name", _TRACKED.split())
+def test_what_advertisers_and_newsletters_add_is_dropped(name: str) -> None:
+    assert canonical(f"https://example.org/a?id=1&{name}=x.Y-2") == "https://example.org/a?id=1"
+    assert canonical(f"https://example.org/a?{name.upper()}") == "https://example.org/a"
+
+
+_KEPT = "id p page q ref source src s v cid sid tag from lang sc_lang mc hs pk at spm_id trk mbid igs gadget utm"
+
+
+@pytest.mark.parametrize(
+    "name",
+    _KEPT.split(),
+)
+def test_parameters_that_may_name_a_page_are_kept(name: str) -> None:
+    assert canonical(f"https://example.org/a?{name}=1") == f"https://example.org/a?{name}=1"
+
+
+def test_a_site_adds_tracking_parameters_of_its_own_by_name_or_beginning() -> None:
+    rules = rules_of([], ["Partner_*", "click"])
+    assert canonical("https://a.example/?partner_id=1&CLICK=2&clicks=3&gclid=4", rules) == "https://a.example/?clicks=3"
+
+
+@pytest.mark.parametrize("name", ["", "*", "a*b", "*id", "a=b", "a&b", "two words"])
+def test_a_tracking_parameter_that_cannot_be_one_is_named(name: str) -> None:
+    with pytest.raises(RuleError, match=re.escape(repr(name))):
+        rules_of([], ["good", name])
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://example.org/a/b",
+        "https://www.example.org/a/b",
+        "https://example.org./a/b",
+        "https://EXAMPLE.org/A/b",
+        "https://example.org/a/b/",
+        "https://example.org/a/b//",
+        "https://example.org//a///b",
+        "https://example.org/a/b/index.html",
+        "https://example.org/a/b/INDEX.HTM",
+        "https://example.org/a/b/index.php",
+        "https://example.org/a/b/index.shtml/",
+        "https://example.org/a/b/default.aspx",
+        "https://example.org/a/b/Default.asp",
+        "https://example.org/a/b?ref=x",
+        "https://example.org/a/b?ref_=x&source=rss&via=y",
+        "https://example.org/a/b?referrer=https%3A%2F%2Fx.example",
+        "https://example.org/a/b;jsessionid=0A1B",
+        "https://example.org/a/b?PHPSESSID=12",
+        "https://example.org/a/b?utm_source=x#part",
+        "https://example.org/%61/b?",
+    ],
+)
+def test_every_usual_spelling_of_an_address_has_its_key(spelling: str) -> None:
+    assert address_key(canonical(spelling)) == address_key("https://example.org/a/b")
+
+
+def test_the_root_has_usual_spellings_too() -> None:
+    for spelling in ("http://www.example.org", "https://example.org/index.html", "https://example.org//?ref=x"):
+        assert address_key(canonical(spelling)) == address_key("https://example.org/")
+
+
+def test_the_order_of_parameters_is_no_part_of_an_address() -> None:
+    assert address_key("https://a.example/?b=2&a=1") == address_key("https://a.example/?a=1&b=2")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "/a",
+        "/a/b/c",
+        "/a/b?id=1",
+        "/a/b?ID=1",
+        "/a/b/indexes.html",
+        "/a/b.html",
+        "/a-b",
+        "/a/b?src=x",
+        "/index.html/a/b",
+    ],
+)
+def test_other_addresses_have_other_keys(other: str) -> None:
+    assert address_key(f"https://example.org{other}") != address_key("https://example.org/a/b")
+
+
+def test_the_case_of_a_value_may_name_a_page() -> None:
+    assert address_key("https://a.example/watch?v=dQw") != address_key("https://a.example/watch?v=DQW")
+
+
+def test_another_port_is_another_address() -> None:
+    assert address_key("https://a.example:8080/") != address_key("https://a.example/")
+
+
+@pytest.mark.parametrize(
+    "part", ["/", "/p1", "/page/2", "/amp", "/index.html", "%", "%41", ";jsessionid=", "?", "&", "#"]
+)
+@pytest.mark.parametrize("ending", ["", "x", "/x?x"])
+def test_keys_of_a_long_url_are_worked_out_in_linear_time(part: str, ending: str) -> None:
+    url = f"https://a.example/{part * 200_000}{ending}"  # in quadratic time this would not end
+    assert all(0 <= key(url) < 2**64 for key in (address_key, main_page_key, host_id))
+    assert url_words(url) is not None
+
+
+@pytest.mark.parametrize("part", ["%", "%4", "%%41", "%4%31", "%41", "/", "&", "&utm_x=1", ":~:", "=&"])
+def test_the_longest_url_is_spelt_in_linear_time(part: str) -> None:
+    path = (part * 1000)[:2000]
+    for url in (
+        f"https://docs.python.org/{path}",
+        f"https://docs.python.org/?{path}",
+        f"https://docs.python.org/#{path}",
+    ):
+        assert canonical(canonical(url)) == canonical(url)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("example.org", "example.org"),
+        ("Example.ORG.", "example.org"),
+        ("https://example.org", "example.org"),
+        ("http://example.org:80/", "example.org"),
+        ("example.org:443", "example.org"),
+        ("example.org:80", "example.org"),
+        ("example.org:8080", "example.org:8080"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("localhost", "localhost"),
+        ("[::1]:443", "[::1]"),
+    ],
+)
+def test_a_host_may_be_named_in_any_way(entry: str, expected: str) -> None:
+    assert site_named(entry) == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "",
+        " ",
+        "a/b",
+        "https://a.example/b",
+        "ftp://a.example",
+        "u@a.example",
+        "a b",
+        "*.a",
+        "a?b",
+        "a.example,b.example",
+    ],
+)
+def test_what_names_no_host_is_an_error(entry: str) -> None:
+    with pytest.raises(InvalidURL):
+        site_named(entry)
+
+
+def test_words_of_an_address_keep_their_vowel_signs() -> None:
+    assert url_words("https://a.example/%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80-%C3%89t%C3%A9_1") == (
+        "हिन्दी été 1"
+    )

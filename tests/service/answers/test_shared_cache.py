@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from redis_servers import RedisServer, one_server
+
+from cascade.types import Candidates, Query
+from configs.reading import SettingsError
+from corpus.urls.url import page_id
+from service.answers.answer import Ask
+from service.answers.ranked_list import RankedList, light, to_json
+from service.answers.shared_cache import SharedAnswers
+from service.bootstrap import load
+from service.bundles.redis_tables import open_rows
+from service.metrics import Metrics
+from service.settings import Settings, read_settings
+from store.redis_rows import RedisRows
+
+URL1 = "https://site0.example/page/0"
+HOSTS = [f"site{number}.example" for number in range(40)]
+ROWS = light(
+    Candidates(
+        np.array([2**64 - 1, 7], np.uint64),
+        {
+            "score": np.array([1.5, -0.1], np.float32),
+            "click": np.array([np.nan, 1e-30], np.float32),
+            "rank_cf": np.array([3, 65_535], np.uint16),
+        },
+    )
+)
+LIST = RankedList(URL1, "20250101T000000Z-0123abcd", ROWS, cut=True)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with one_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+async def rows(server: RedisServer) -> AsyncIterator[RedisRows]:
+    with server.client() as client:
+        client.flushall()
+    patient = settings("redis.timeout_ms=5000", "redis.socket_timeout_ms=5000")
+    opened = open_rows(server.url, patient.redis, Metrics())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def shared(rows: RedisRows) -> SharedAnswers:
+    return SharedAnswers(rows, settings())
+
+
+def settings(*overrides: str) -> Settings:
+    return read_settings(None, ["cache.ttl_s=60", f"block.hosts={json.dumps(HOSTS)}", *overrides], {})
+
+
+def query(**changes: object) -> Query:
+    return replace(Query(url=URL1, page=page_id(URL1)), **changes)  # type: ignore[arg-type]
+
+
+async def kept(shared: SharedAnswers, ranked: RankedList = LIST) -> None:
+    shared.keep(query(), ranked)
+    await shared.written()
+
+
+async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedAnswers) -> None:
+    await kept(shared)
+    found = await shared.get(LIST.bundle, query())
+    assert found is not None and (found.cut, found.whole) == (True, True)
+    assert found.rows.dtype == ROWS.dtype
+    for name in ROWS.dtype.names or ():
+        np.testing.assert_array_equal(found.rows[name], ROWS[name])
+    assert to_json(found) == to_json(LIST)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"title": "x"}, {"snippet": "x"}, {"language": "de"}, {"url": "https://site0.example/page/1"}],
+)
+async def test_who_asks_something_else_gets_something_else(shared: SharedAnswers, changes: dict[str, object]) -> None:
+    await kept(shared)
+    assert await shared.get(LIST.bundle, query(**changes)) is None
+
+
+async def test_gateways_with_other_settings_share_nothing(rows: RedisRows, shared: SharedAnswers) -> None:
+    await kept(shared)
+    assert await SharedAnswers(rows, settings("block.hosts=[]")).get(LIST.bundle, query()) is None
+
+
+async def test_the_order_of_a_set_is_no_other_setting(rows: RedisRows, shared: SharedAnswers) -> None:
+    await kept(shared)
+    again = settings(f"block.hosts={json.dumps(HOSTS[::-1])}")
+    assert await SharedAnswers(rows, again).get(LIST.bundle, query()) is not None
+
+
+async def test_words_that_are_no_unicode_have_a_key_too(shared: SharedAnswers) -> None:
+    assert await shared.get(LIST.bundle, query(title="\udc80", snippet="\ud800")) is None
+
+
+async def test_another_bundles_answer_is_none(shared: SharedAnswers) -> None:
+    await kept(shared)
+    assert await shared.get("20250101T000001Z-0123abcd", query()) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"",
+        b"{}",
+        b"\xff\x00",
+        b"[]",
+        to_json(LIST)[:-2],
+        to_json(LIST).replace(b"page/0", b"page/9"),
+        to_json(LIST).replace(b"65535", b"65536"),
+        to_json(LIST).replace(b"65535", b"-1"),
+        to_json(LIST).replace(b"65535", b"0.5"),
+        to_json(LIST).replace(b",65535", b""),
+        to_json(LIST).replace(b",65535", b",null"),
+        to_json(LIST).replace(b"rank_cf", b"unheard"),
+        to_json(LIST).replace(b"18446744073709551615", b"18446744073709551616"),
+        to_json(LIST).replace(b'"score"', b'"quality"'),
+        to_json(LIST).replace(b'"page"', b'"rank_of"'),
+        to_json(LIST).replace(b'"click"', b'"blend"'),
+    ],
+)
+async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, shared: SharedAnswers, row: bytes) -> None:
+    await kept(shared)
+    with server.client() as client:
+        (key,) = client.keys()
+        client.set(key, row)
+    assert await shared.get(LIST.bundle, query()) is None
+
+
+async def test_a_degraded_answer_is_not_kept(server: RedisServer, shared: SharedAnswers) -> None:
+    await kept(shared, RankedList(URL1, LIST.bundle, ROWS, ("cf:timeout",)))
+    with server.client() as client:
+        assert client.keys() == []
+
+
+async def test_a_kept_answer_goes_after_its_time(server: RedisServer, shared: SharedAnswers) -> None:
+    await kept(shared)
+    with server.client() as client:
+        assert 0 < client.pttl(client.keys()[0]) <= 60_000
+
+
+async def test_what_one_replica_has_computed_another_reads(make, shared: SharedAnswers) -> None:
+    one, other = make(shared=shared), make(shared=shared)
+    computed = await one.recommender.recommend(Ask(URL1))
+    await shared.written()
+    assert await other.recommender.recommend(Ask(URL1)) == computed
+    assert (one.coclick.calls, other.coclick.calls) == (1, 0)
+
+
+async def test_an_answer_with_its_record_is_computed(make, shared: SharedAnswers) -> None:
+    await kept(shared)
+    answer = await make(shared=shared).recommender.recommend(Ask(URL1, explain=True))
+    assert answer.read().explain is not None
+
+
+async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> None:
+    with one_server(tmp_path) as gone:
+        url = gone.url
+    rows = open_rows(url, read_settings(None, [], {}).redis, Metrics())
+    small = make(shared=SharedAnswers(rows, settings()))
+    answer = await small.recommender.recommend(Ask(URL1))
+    assert (len(answer.recommendations), answer.degraded) == (5, ())
+    await rows.close()
+
+
+def test_answers_cannot_be_shared_without_redis(tiny) -> None:
+    with pytest.raises(SettingsError, match=r"cache.shared: .* --redis"):
+        load(tiny.bundles, read_settings(None, ["cache.shared=true"], {}))

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from cascade.types import Query
+from service.answers.unknown_pages import UnknownQueue
+from store.unknown_pages import SqliteUnknownPages, UnknownPage
+
+FOX = Query("https://a.example/fox", 5, "Fox", "red", "en")
+
+
+class Broken:
+    """A store whose disk is full."""
+
+    def add(self, pages: Mapping[int, UnknownPage]) -> int:
+        raise OSError(28, "no space left")
+
+    def waiting(self) -> dict[int, UnknownPage]:
+        return {}
+
+    def remove(self, pages: Iterable[int]) -> None: ...
+
+
+async def test_a_page_is_kept_with_its_words(tmp_path: Path) -> None:
+    store = SqliteUnknownPages(tmp_path / "unknown.sqlite")
+    queue = UnknownQueue(store)
+    for _ in range(3):
+        queue.note(FOX)
+    await queue.close()
+    assert store.waiting() == {5: UnknownPage(FOX.url, "Fox", "red", "en")}
+
+
+async def test_a_page_that_was_just_here_is_not_written_again(tmp_path: Path) -> None:
+    store = SqliteUnknownPages(tmp_path / "unknown.sqlite")
+    queue = UnknownQueue(store)
+    queue.note(FOX)
+    await queue.close()
+    store.remove([5])
+    queue.note(FOX)
+    await queue.close()
+    assert store.waiting() == {}
+
+
+async def test_words_that_come_later_win(tmp_path: Path) -> None:
+    store = SqliteUnknownPages(tmp_path / "unknown.sqlite")
+    queue = UnknownQueue(store)
+    queue.note(Query(FOX.url, FOX.page))
+    await queue.close()
+    queue.note(FOX)
+    queue.note(Query(FOX.url, FOX.page))
+    await queue.close()
+    assert store.waiting() == {5: UnknownPage(FOX.url, "Fox", "red", "en")}
+
+
+async def test_what_finds_no_room_is_counted_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lost = Counter[str]()
+    queue = UnknownQueue(
+        SqliteUnknownPages(tmp_path / "unknown.sqlite", most=2), lambda why, pages: lost.update({why: pages})
+    )
+    for part in range(3):
+        for page in range(4):
+            queue.note(Query(f"https://a.example/{part}/{page}", 10 * part + page))
+        await queue.close()
+    assert lost == {"full": 10}
+    assert caplog.text.count("raise unknown.most") == 1
+
+
+async def test_a_flood_is_bounded(tmp_path: Path) -> None:
+    store, lost = SqliteUnknownPages(tmp_path / "unknown.sqlite"), Counter[str]()
+    queue = UnknownQueue(store, lambda why, pages: lost.update({why: pages}))
+    for page in range(5_000):
+        queue.note(Query(f"https://a.example/{page}", page))
+    await queue.close()
+    assert (len(store.waiting()), lost) == (1_000, {"busy": 4_000})
+
+
+async def test_a_store_that_fails_loses_pages_and_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    queue = UnknownQueue(Broken())
+    queue.note(FOX)
+    await queue.close()
+    assert "1 unknown pages are lost: OSError" in caplog.text

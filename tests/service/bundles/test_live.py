@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.bundles.live import Live, LoadedBundle
+
+
+def bundle(name: str, closed: list[str]) -> LoadedBundle:
+    return LoadedBundle(name, None, None, None, lambda: closed.append(name))
+
+
+def test_a_swapped_bundle_is_closed_when_its_last_lease_is_released() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    first, second = live.lease(), live.lease()
+    live.swap(bundle("b", closed))
+    first.release()
+    assert closed == []
+    second.release()
+    assert closed == ["a"]
+
+
+def test_a_bundle_that_nobody_uses_is_closed_by_the_swap() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    with live.leased() as used:
+        assert used.name == "a"
+    live.swap(bundle("b", closed))
+    assert closed == ["a"] and live.bundle.name == "b"
+
+
+def test_a_lease_is_released_once() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    first, _ = live.lease(), live.lease()
+    first.release()
+    first.release()
+    live.swap(bundle("b", closed))
+    assert closed == []
+
+
+def test_a_bundle_that_is_still_open_is_not_swapped_in_twice() -> None:
+    live = Live(bundle("a", []))
+    live.lease()
+    live.swap(bundle("b", []))
+    with pytest.raises(ValueError, match="still open"):
+        live.swap(bundle("a", []))
+
+
+def test_a_bundle_that_requests_still_use_is_taken_back() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    lease = live.lease()
+    live.swap(bundle("b", closed))
+    assert live.take_back("a") and live.bundle.name == "a"
+    lease.release()
+    assert closed == ["b"]
+
+
+def test_a_closed_bundle_is_not_taken_back() -> None:
+    live = Live(bundle("a", []))
+    live.swap(bundle("b", []))
+    assert not live.take_back("a")
+    assert live.bundle.name == "b"
+
+
+def test_closing_frees_bundles_that_are_still_used_once() -> None:
+    closed: list[str] = []
+    live = Live(bundle("a", closed))
+    lease = live.lease()
+    live.swap(bundle("b", closed))
+    live.close()
+    lease.release()
+    assert sorted(closed) == ["a", "b"]
+
+
+async def test_it_is_alone_once_nobody_uses_the_bundle_before() -> None:
+    live = Live(bundle("a", []))
+    lease = live.lease()
+    live.swap(bundle("b", []))
+    waiting = asyncio.create_task(live.alone())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    lease.release()
+    await waiting

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from corpus.urls.url import page_ids
+from pipeline.recall.qprime import today
+from pipeline.refresh import BundleRows, refresh_qprime
+from service.answers.answer import Ask
+from service.bootstrap import load
+from service.bundles.live import LoadedBundle
+from service.bundles.verdict import Refused
+from service.gateway import Gateway
+from service.http.app import make_app
+from service.settings import Settings, read_settings
+from store.bundle import open_bundle, point_current, publish
+from tests.conftest import PATIENT
+
+OTHER = "20990101T000000Z-00000001"
+
+
+@pytest.fixture
+def bundles(tiny, tmp_path: Path) -> Path:
+    """A copy of the tiny bundle."""
+    return tiny.link(tmp_path / "bundles")
+
+
+def settings(*overrides: str) -> Settings:
+    return read_settings(None, [*PATIENT, "swap.watch_s=0", "stage1.keep_top=5", *overrides], {})
+
+
+def add(bundles: Path, shift: float = 0.0) -> None:
+    """Publish a copy of the current bundle, with scores shifted; the current one stays."""
+    current = open_bundle(bundles)
+    shutil.copytree(
+        current.path,
+        bundles / "building",
+        ignore=shutil.ignore_patterns("manifest.json", "blend.json"),
+        copy_function=os.link,
+    )
+    blend = orjson.loads(current.file("blend.json").read_bytes())
+    blend["stage2"]["mean"] -= shift * blend["stage2"]["deviation"]
+    (bundles / "building/blend.json").write_bytes(orjson.dumps(blend))
+    publish(bundles / "building", bundles, current.manifest.model_copy(update={"name": OTHER}))
+    point_current(bundles, current.name)
+
+
+@asynccontextmanager
+async def gateway(bundles: Path, *overrides: str) -> AsyncIterator[Gateway]:
+    running = load(bundles, settings(*overrides))
+    try:
+        yield running
+    finally:
+        await running.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(120):
+        while not condition():  # noqa: ASYNC110 -- the gateway tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_refreshed_qprime_rows_are_followed(tiny, tmp_path: Path) -> None:
+    bundles = tmp_path / "bundles"
+    tiny.link(bundles, work=True)  # with the work that a refresh reads
+    async with gateway(bundles, "swap.watch_s=0.01") as running:
+        await running.warm_up()
+        before = open_bundle(bundles)
+        done = refresh_qprime(bundles, before, BundleRows(bundles, before), today() + 1)
+        assert done.bundle != before.name
+        await until(lambda: running.bundle == done.bundle)
+        assert b'onward_bundle_info{bundle="%b"} 1.0' % done.bundle.encode() in running.metrics.text()
+        assert b"onward_swaps_total 1.0" in running.metrics.text()
+
+
+async def test_a_request_under_way_ends_on_the_bundle_that_it_began_on_which_can_be_taken_back(bundles: Path) -> None:
+    add(bundles)
+    async with gateway(bundles) as running:
+        first, lease = running.bundle, running.live.lease()
+        await running.swaps.to(OTHER)
+        assert (running.bundle, lease.bundle.name) == (OTHER, first)
+        assert len(await lease.bundle.pages.get_many(page_ids([lease.bundle.warmup[0]]))) == 1
+        await running.swaps.to(first)
+        assert running.live.bundle is lease.bundle
+        lease.release()
+        assert (await running.recommender.recommend(Ask(lease.bundle.warmup[0]))).read().bundle == first
+
+
+async def test_answers_of_the_bundle_before_leave_the_cache(bundles: Path) -> None:
+    add(bundles)
+    async with gateway(bundles) as running:
+        url = running.live.bundle.warmup[0]
+        await running.recommender.recommend(Ask(url))
+        await running.swaps.to(OTHER)
+        assert b"onward_cache_bytes 0.0" in running.metrics.text()
+        assert (await running.recommender.recommend(Ask(url))).read().bundle == OTHER
+
+
+async def test_answers_that_differ_too_much_refuse_a_bundle_unless_it_is_forced(bundles: Path) -> None:
+    first = open_bundle(bundles).name
+    add(bundles, shift=100.0)
+    async with gateway(bundles) as running:
+        await running.warm_up()
+        with pytest.raises(Refused, match=r"mean score of warm-up answers shifts by .* standard deviations") as caught:
+            await running.swaps.to(OTHER)
+        assert (caught.value.reason, running.bundle) == ("scores", first)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(make_app(running)), base_url="http://here"
+        ) as client:
+            ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["refused"] == {"bundle": OTHER, "reason": "scores"}
+        assert b'onward_bundle_refused_total{reason="scores"} 1.0' in running.metrics.text()
+        await running.swaps.to(OTHER, force=True)
+        assert (running.bundle, running.refused) == (OTHER, None)
+
+
+async def test_a_refused_bundle_is_tried_again_when_current_is_written_again_and_not_before(bundles: Path) -> None:
+    name = open_bundle(bundles).name
+    async with gateway(bundles, "swap.watch_s=0.001") as running:
+        await running.warm_up()
+        (bundles / "current").write_text("20260101T000000Z-00000000\n")
+        await until(lambda: running.refused is not None)
+        tried = running.metrics.refused_bundles.labels("files")._value
+        for _ in range(50):
+            await asyncio.sleep(0.001)  # many looks at the file
+        assert tried.get() == 1
+        point_current(bundles, name)
+        await until(lambda: running.refused is None)
+        assert running.bundle == name
+
+
+async def test_a_bundle_that_current_named_for_a_moment_does_not_go_live(bundles: Path, monkeypatch, caplog) -> None:
+    first = open_bundle(bundles).name
+    add(bundles)
+    async with gateway(bundles, "swap.watch_s=0.01") as running:
+        loaded: list[str] = []
+        warm_up = running.swaps._warm_up
+
+        async def rolled_back_meanwhile(bundle: LoadedBundle) -> None:
+            await warm_up(bundle)
+            loaded.append(bundle.name)
+            point_current(bundles, first)
+
+        monkeypatch.setattr(running.swaps, "_warm_up", rolled_back_meanwhile)
+        point_current(bundles, OTHER)
+        await running.warm_up()
+        await until(lambda: "is let go" in caplog.text)
+        assert (loaded, running.bundle, running.refused) == ([OTHER], first, None)
+        assert b"onward_swaps_total 0.0" in running.metrics.text()
+
+
+async def test_two_swaps_at_once_happen_one_after_the_other(bundles: Path) -> None:
+    add(bundles)
+    async with gateway(bundles) as running:
+        await asyncio.gather(running.swaps.to(OTHER), running.swaps.to(OTHER))
+        assert b"onward_swaps_total 1.0" in running.metrics.text()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "", "20990101T000000Z-00000001\n", "/etc"])
+async def test_a_name_that_is_no_bundle_name_is_refused(bundles: Path, name: str) -> None:
+    async with gateway(bundles) as running:
+        with pytest.raises(Refused) as caught:
+            await running.swaps.to(name)
+        assert caught.value.reason == "name"
