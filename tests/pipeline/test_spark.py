@@ -18,8 +18,8 @@ from pipeline.config import BuildConfig
 from pipeline.log.counts import count
 from pipeline.log.read import reader
 from pipeline.log.split import SNAPSHOTS
-from pipeline.recall.coclick import coclicks
 from pipeline.runner.work import Work
+from recall.coclick.step import coclicks
 from store.tables import LmdbTable
 from tests.conftest import write_tiny
 

@@ -19,8 +19,8 @@ from pipeline.log import leak
 from pipeline.log.as_of import coclick_as_of, pages_as_of
 from pipeline.log.events import label_events
 from pipeline.log.label_days import label_days
+from pipeline.rankers.snapshot import snapshot
 from pipeline.rankers.training import by_day, collect_examples
-from pipeline.recall.snapshot import snapshot
 from pipeline.runner.work import Work
 from ranking.examples import GroupWriter
 from ranking.features import STAGE1

@@ -15,9 +15,9 @@ from pipeline.config import BuildConfig
 from pipeline.log.events import IMPRESSIONS, LABELS, SET_ASIDE, STEPS, label_events
 from pipeline.rankers import learnt_from
 from pipeline.rankers.blend import fit_blend
+from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
 from pipeline.rankers.stage2 import HELD_OUT, stage2
-from pipeline.recall.snapshot import query_of, snapshot
 from pipeline.runner.work import Work
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer

@@ -15,9 +15,9 @@ import pytest
 
 from pipeline.build import PUBLISHING
 from pipeline.config import BuildConfig
+from pipeline.graph import steps
 from pipeline.runner.code_keys import code_of
 from pipeline.runner.manifest import manifest
-from pipeline.steps import steps
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -118,7 +118,7 @@ import json, sys
 from pathlib import Path
 from pipeline.runner.code_keys import code_of
 from pipeline.config import BuildConfig
-from pipeline.steps import steps
+from pipeline.graph import steps
 
 def keys():
     return {step.name: code_of(step.run) for step in steps(Path(), None, BuildConfig())}
@@ -154,7 +154,7 @@ EDITS = {
     "prompting/prompts/judge_c.txt": ({"labels"}, {"read", "student", "stage1"}),
     "pipeline/config.py": (set(), _ALL),  # what it says is in the key as values
     "pipeline/runner/step.py": (set(), _ALL),
-    "pipeline/steps.py": (set(), _ALL),
+    "pipeline/graph.py": (set(), _ALL),
     "pipeline/refresh.py": (set(), _ALL),
     "service/http/app.py": (set(), _ALL),
     "configs/build.toml": (set(), _ALL),

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import BuildConfig
+from pipeline.graph import steps
 from pipeline.runner.step import Runner, Step, hash_files
 from pipeline.runner.work import Work
-from pipeline.steps import steps
 
 
 class Kitchen:

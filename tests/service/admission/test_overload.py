@@ -9,6 +9,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual_time import run
 
 from service.admission.overload import Gate
 from service.admission.refusal import Overloaded
@@ -17,7 +18,6 @@ from service.metrics import Metrics
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
 from service.settings import OverloadSettings
-from virtual_time import run
 
 URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
 BUDGET_S = 0.1

@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from corpus.urls.url import page_ids
-from pipeline.recall.qprime import today
 from pipeline.refresh import BundleRows, refresh_qprime
+from recall.qprime.step import today
 from service.answers.answer import Ask
 from service.bootstrap import load
 from service.bundles.live import LoadedBundle

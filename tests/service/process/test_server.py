@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from ports import free_port, free_ports
 
 from service.process.server import Address, ServeError, Stop, serve
 from service.process.startup_message import greeting
 from service.process.workers import Job, run_many
 from service.settings import Settings
-from ports import free_port, free_ports
 
 URL1 = "https://site0.example/page/0"
 ONWARD = [sys.executable, str(Path(__file__).parents[1] / "small_onward.py")]

@@ -12,11 +12,11 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from ports import free_ports
 
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
 from service.process.server import Address, Stop, serve
-from ports import free_ports
 
 ONWARD = [sys.executable, str(Path(__file__).parents[1] / "small_onward.py")]
 URL1 = "https://site0.example/page/0"

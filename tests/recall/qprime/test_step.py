@@ -8,10 +8,10 @@ import pytest
 from pipeline.build import build
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder.student_files import EXPORTED
+from pipeline.graph import steps
 from pipeline.labels.student_judge import StudentJudge
 from pipeline.pages.page_tokens import page_tokens
 from pipeline.runner.work import Work
-from pipeline.steps import steps
 from ranking.cross_encoder.pairs import open_pair_model
 from recall.qprime.row import read
 from store.tables import LmdbTable

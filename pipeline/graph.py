@@ -17,12 +17,12 @@ from pipeline.pages.text import text
 from pipeline.rankers.blend import fit_blend
 from pipeline.rankers.stage1 import stage1
 from pipeline.rankers.stage2 import stage2
-from pipeline.recall.cf import cf_embeddings
-from pipeline.recall.coclick import coclicks
-from pipeline.recall.qprime import qprime
-from pipeline.recall.two_tower import two_tower
 from pipeline.runner import external_inputs as outside
 from pipeline.runner.step import Step
+from recall.cf.step import cf_embeddings
+from recall.coclick.step import coclicks
+from recall.qprime.step import qprime
+from recall.two_tower.step import two_tower
 
 
 def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]:
