@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from ablations.answers import Asking
 from ablations.plan import Plan
-from cli.held_out_options import open_log
 from corpus.label_roles import Role
 from evaluation.answer_quality import ClickRules
 from evaluation.blends import SWEPT
+from evaluation.held_out_log import open_log
 from evaluation.truth import Truth, observable
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.runner.work import Work

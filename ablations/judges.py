@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ablations.tables import PAPER, Figure, Row, Table
-from cli.judge import COSINE, RUBRIC, judged_by
 from corpus.files.pairs import PairFile, read_pairs
 from evaluation.golden import accuracies, check_golden
+from evaluation.judges import COSINE, RUBRIC, judge_pairs
 from prompting.endpoint import Endpoint, read_endpoint
 from ranking.quality.text_pairs import RubricTextJudge
 
@@ -33,7 +33,7 @@ def _rows(read: PairFile, endpoint: Endpoint | None, notes: list[str]) -> list[R
     scores = {RUBRIC: rubric.judge(read.pairs).quality, COSINE: rubric.cosine(read.pairs)}
     paper = {}
     for prompt in PAPER[1] if endpoint else ():
-        name, judged = judged_by(read.pairs, prompt, endpoint)
+        name, judged = judge_pairs(read.pairs, prompt, endpoint)
         scores[name], paper[name] = judged.quality, PAPER[1][prompt]["accuracy"]
         notes += [f"{name}: {count:,} without a score: {reason}" for reason, count in judged.unscored().items()]
     rows: dict[str, dict[str, Figure]] = {}

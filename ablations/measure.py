@@ -16,10 +16,10 @@ from ablations.models import student, teacher
 from ablations.plan import Plan
 from ablations.rerank import PageScorer, rerank
 from ablations.sample import Sample
-from cli.held_out_options import over_pages
 from evaluation.answer_quality import RECO, AnswerQuality
 from pipeline.runner.progress import progress
 from ranking.blend import Blend
+from service.offline import over_pages
 from store.bundle import Bundle
 
 #: Table -> what the sample calls its rankings.

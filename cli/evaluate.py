@@ -16,10 +16,8 @@ from cli.held_out_options import (
     Since,
     TruthFile,
     Until,
-    open_log,
-    over_pages,
 )
-from cli.options import BundleName, Bundles, Config, Overrides, settings_of
+from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
 from cli.recommend import patient
 
 if TYPE_CHECKING:
@@ -54,13 +52,15 @@ def evaluate(
     from corpus.tables.report_screen import show as show_rows
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.contributions import Contributions
+    from evaluation.held_out_log import open_log
     from evaluation.next_page import measure
     from ranking.blend import Blend
+    from service.offline import over_pages
     from store.bundle import open_bundle
 
     settings = settings_of(config, [*patient(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
-    held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth)
+    held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth)
     show_rows(held_out.report, Console(stderr=True))
     reporting = held_out.reporting(opened.held_out_share)
     if known and not reporting.pages:

@@ -10,12 +10,10 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corpus.files.pairs import PairFile, TextPair
+    from corpus.files.pairs import PairFile
     from evaluation.golden import Accuracy
     from prompting.endpoint import Endpoint
     from prompting.judge import Judged
-
-RUBRIC, COSINE = "rubric", "MiniLM cosine"
 
 
 def judge(
@@ -51,10 +49,13 @@ def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> Non
 
     from corpus.files.pairs import read_pairs
     from corpus.files.writing import check_ending, write_rows
+    from evaluation.judges import judge_pairs
 
     check_ending(out)
     read = read_pairs(file)
-    name, judged = judged_by(read.pairs, prompt, endpoint)
+    if endpoint is None:
+        typer.echo("no ONWARD_LLM_MODEL is set, so the rubric judges", err=True)
+    name, judged = judge_pairs(read.pairs, prompt, endpoint)
     write_rows(
         out,
         pa.table(
@@ -81,6 +82,7 @@ def _measure(
     from corpus.files.pairs import read_pairs
     from corpus.files.writing import check_ending, write_rows
     from evaluation.golden import accuracies, check_golden, disagreements
+    from evaluation.judges import COSINE, RUBRIC, judge_pairs
     from prompting.prompt import load_prompt
     from ranking.quality.text_pairs import RubricTextJudge
 
@@ -90,7 +92,7 @@ def _measure(
     read = read_pairs(file)
     check_golden(read)
     rubric = RubricTextJudge()
-    judged = dict([judged_by(read.pairs, name, endpoint) for name in names]) if endpoint else {}
+    judged = dict([judge_pairs(read.pairs, name, endpoint) for name in names]) if endpoint else {}
     asked = list(judged) or [RUBRIC]
     judged[RUBRIC] = rubric.judge(read.pairs)
     scores = {name: one.quality for name, one in judged.items()}
@@ -105,22 +107,6 @@ def _measure(
         unscored = {name: one.unscored() for name, one in judged.items()}
         body = {"pairs": len(read), "accuracy": figures, "unscored": unscored}
         report.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
-
-
-def judged_by(pairs: Sequence[TextPair], prompt: str, endpoint: Endpoint | None) -> tuple[str, Judged]:
-    """Return what the judge is called, and what it said."""
-    from prompting.judge import LlmJudge
-    from prompting.progress import pair_progress
-    from prompting.prompt import load_prompt
-    from ranking.quality.text_pairs import RubricTextJudge
-
-    chosen = load_prompt(prompt)
-    if endpoint is None:
-        typer.echo("no ONWARD_LLM_MODEL is set, so the rubric judges", err=True)
-        return RUBRIC, RubricTextJudge().judge(pairs)
-    name = f"{endpoint.model} {chosen.name}"
-    with pair_progress(f"judge {chosen.name}", len(pairs)) as progress:
-        return name, LlmJudge(endpoint, chosen).judge(pairs, progress)
 
 
 def _tell(name: str, judged: Judged) -> None:

@@ -14,10 +14,8 @@ from cli.held_out_options import (
     SatisfiedS,
     Since,
     Until,
-    open_log,
-    over_pages,
 )
-from cli.options import BundleName, Bundles, Config, Overrides, settings_of
+from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
 from cli.recommend import patient
 
 if TYPE_CHECKING:
@@ -48,16 +46,18 @@ def tradeoff(
 
     from corpus.label_roles import Role
     from evaluation.answer_quality import AnswerQuality, ClickRules
+    from evaluation.held_out_log import open_log
     from evaluation.reports.tradeoff_report import html
     from evaluation.tradeoff import SERVED, choose, rule, sweep, too_few
     from evaluation.truth import observable
     from ranking.blend import Blend
+    from service.offline import over_pages
     from store.bundle import open_bundle
 
     settings = settings_of(config, [*patient(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
     share = opened.held_out_share
-    held_out, known = open_log(opened, clicks, impressions, since, until, most_pages, truth, share)
+    held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth, share)
     assert known is not None  # noqa: S101 - --truth is required
     choosing, reporting = (held_out.of_role(role, share, opened.manifest.seed) for role in (Role.CHOOSES, Role.REPORTS))
     rules = ClickRules.of(choosing, satisfied_s)

@@ -42,7 +42,8 @@ def filtered(
     """Write the file of queries again with the good ones and return how many those are; `dropped` counts by reason.
 
     A query is counted under the first filter that drops it: relevance, length, language, generic, near-duplicate. A
-    page that loses all of its queries stays as `written`, with none. Both paths are files of `recall.qprime.queries.written`.
+    page that loses all of its queries stays as `written`, with none. Both paths are files of
+    `recall.qprime.queries.written`.
     """
     dropped = Counter() if dropped is None else dropped
     generic = generic_queries(path_in, facts, config.generic)

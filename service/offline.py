@@ -1,0 +1,40 @@
+"""Runs a bundle's cascade outside the gateway: over many pages, for measuring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+
+from cascade.executor import Cascade
+from service.bootstrap import load
+from service.settings import Settings
+from store.bundle import Bundle
+
+T = TypeVar("T")
+
+
+def over_pages(
+    title: str,
+    bundles: Path,
+    bundle: Bundle,
+    settings: Settings,
+    total: int,
+    work: Callable[[Cascade, Callable[[int], None]], Awaitable[T]],
+) -> T:
+    """Run `work` with the bundle's cascade and a callback that moves the progress bar to the number of pages done."""
+
+    async def run() -> T:
+        gateway = load(bundles, settings, bundle=bundle.name)
+        try:
+            with Progress(console=Console(stderr=True)) as bar:
+                task = bar.add_task(title, total=total)
+                return await work(gateway.live.bundle.cascade, lambda done: bar.update(task, completed=done))
+        finally:
+            await gateway.close()
+
+    return asyncio.run(run())
