@@ -20,7 +20,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from corpus.files.sql_quoting import quoted, quoted_name
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 _PAGE_IDS = frozenset({"page", "page1", "page2", "neighbour"})
 _MIDDLE = 1 << 63  # taken from a PageId: int64 then, in the same order

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus.files.pairs import PairFile, TextPair
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.pairwise_accuracy import with_interval
 

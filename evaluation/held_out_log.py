@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from corpus.tables.sessions import Sessions
 from evaluation.held_out import HeldOut, read_held_out
 from evaluation.truth import Truth, open_truth

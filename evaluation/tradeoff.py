@@ -11,7 +11,7 @@ from cascade.deadline import Deadline
 from cascade.executor import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, Lists
 from evaluation.blends import SWEPT, Strategy
 from evaluation.held_out import HeldOut

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from corpus.schema import InputError
 from corpus.simulated_web import judge
 from corpus.simulated_web import truth as simulated
 from corpus.simulated_web.pages import Web
 from corpus.simulated_web.quality import click_chance, pair_quality
 from corpus.tables.reader import read
-from corpus.tables.schema import InputError
 from corpus.urls.url import page_ids
 from corpus.urls.url_rules import UrlRules
 from evaluation.held_out import write_pages

@@ -16,7 +16,7 @@ from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.graph import steps
 from pipeline.labels import judge as quality
 from pipeline.log.split import ALL
-from pipeline.runner.manifest import manifest
+from pipeline.manifest import manifest
 from pipeline.runner.step import Runner, Step, hash_files
 from store.addresses import FILE as ADDRESSES
 from store.bundle import (
@@ -35,7 +35,7 @@ from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
 #: The modules that make a bundle of the finished steps, beside what these ran themselves.
-PUBLISHING = (__name__, "pipeline.runner.manifest", "pipeline.rankers.learnt_from", "store.bundle")
+PUBLISHING = (__name__, "pipeline.manifest", "pipeline.rankers.learnt_from", "store.bundle")
 
 
 def build(

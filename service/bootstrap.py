@@ -29,10 +29,10 @@ from service.answers.blocklist import blocked
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedAnswers
 from service.answers.unknown_pages import UnknownQueue
-from service.bundles.live import Live, LoadedBundle
 from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
 from service.bundles.swap import Swaps
 from service.gateway import Gateway
+from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
 from store.addresses import Addresses, open_addresses

@@ -9,8 +9,8 @@ from service.admission.authorize import Door
 from service.answers.answer import Ask
 from service.answers.recommender import Recommender
 from service.answers.resolve import ClientError
-from service.bundles.live import Live
 from service.bundles.swap import Refusal, Swaps
+from service.live_bundle import Live
 from service.metrics import Metrics
 from service.settings import Settings
 

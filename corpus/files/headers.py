@@ -10,7 +10,7 @@ from pathlib import Path
 
 from corpus.files.formats import Packing
 from corpus.files.text_bytes import encoding_of, opened, write_utf8
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 _HEAD = 1 << 20  # bytes
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}

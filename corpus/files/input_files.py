@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from corpus.files.formats import ENDINGS, Kind, format_of, split
-from corpus.tables.schema import TABLES, InputError
+from corpus.schema import TABLES, InputError
 
 #: The files of one table, in order: one, or the parts of it.
 Parts = tuple[Path, ...]

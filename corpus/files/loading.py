@@ -15,11 +15,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus import schema
 from corpus.files.formats import Kind
 from corpus.files.scan import PART, Part, Source, scan
 from corpus.files.sql_quoting import quoted, quoted_name
 from corpus.files.text_lines import LONGEST_ROW, Broken, CsvRows, Survey, json_rows, survey
-from corpus.tables import schema
 
 _AT_ONCE = 20_000  # rows
 _FIELD_COUNTS = ("TOO MANY COLUMNS", "MISSING COLUMNS")  # what DuckDB may say of a line and be believed

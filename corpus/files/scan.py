@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from corpus.column_types import filled
 from corpus.files.formats import Format, Kind, part_format
 from corpus.files.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.files.sql_quoting import quoted, quoted_name
 from corpus.files.text_lines import LONGEST_ROW
-from corpus.tables.column_types import filled
-from corpus.tables.schema import Table
+from corpus.schema import Table
 
 NO_TYPE = '"NULL"'  # of a Parquet column in which nothing was ever written
 PART = 1 << 40  # an ordinal is part * PART + row; negative for a line that is no row

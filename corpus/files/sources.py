@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 
+from corpus.column_types import BAD, blank, number_of, value
 from corpus.files.formats import Kind as FileKind
 from corpus.files.loading import as_table, csv_rows, load
 from corpus.files.scan import NO_TYPE, Field, Part, Source, look, scan
-from corpus.tables.column_types import BAD, blank, number_of, value
-from corpus.tables.schema import TYPES, Column, InputError, Kind, Table
-from corpus.tables.times import UNITS, in_unit
+from corpus.schema import TYPES, Column, InputError, Kind, Table
+from corpus.times import UNITS, in_unit
 
 _SAMPLE = 1000  # rows looked at before any work starts
 _FEWEST = 10  # values that must all be unreadable before a whole column is called wrong

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from corpus.files.formats import Packing
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 CHUNK = 1 << 20
 _BOMS = {  # the longer first: UTF-32 begins as UTF-16 does

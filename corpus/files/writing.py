@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 

@@ -12,10 +12,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.schema import InputError
 from corpus.simulated_web.model import WebModel
 from corpus.simulated_web.pages import Index, Tree, Web
 from corpus.simulated_web.quality import pair_quality
-from corpus.tables.schema import InputError
 
 SHOWN = "truth.parquet"
 PAGES = "web.parquet"

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
+from corpus.column_types import value
 from corpus.files.scan import Source
-from corpus.tables.column_types import value
-from corpus.tables.schema import Kind
+from corpus.schema import Kind
 from corpus.text.html_entities import unescaped
 from corpus.urls.url import InvalidURL, address_key, canonical, page_id
 from corpus.urls.url_rules import UrlRules

@@ -15,12 +15,12 @@ from corpus.files.input_files import Found, Parts, look, named_tables
 from corpus.files.scan import Source
 from corpus.files.sources import Opened, inspect, loaded, reading
 from corpus.files.sql_quoting import quoted
+from corpus.schema import TABLES, InputError
 from corpus.tables.clock_outliers import reject_strays
 from corpus.tables.identity import merge_spellings, number_urls, settle
 from corpus.tables.page_facts import PAGES, describe
 from corpus.tables.report import Report
 from corpus.tables.row_outcomes import collisions, tally, write_rejected
-from corpus.tables.schema import TABLES, InputError
 from corpus.tables.sessions import SESSIONS, Sessions, dates_alone, part_visits
 from corpus.tables.staging import reject_repeats, stage, stage_nothing
 from corpus.urls.url_rules import RULES, UrlRules

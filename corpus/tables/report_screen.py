@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from corpus.column_types import FUTURE
+from corpus.schema import InputError
 from corpus.tables.clock_outliers import REASON as STRAY
-from corpus.tables.column_types import FUTURE
 from corpus.tables.identity import RESPELT
 from corpus.tables.report import Report, TableReport
-from corpus.tables.schema import InputError
 from corpus.tables.sessions import TOO_LONG
 
 WARNED = 0.05  # share of a table's rows that may be rejected without a warning

@@ -12,8 +12,8 @@ import duckdb
 
 from corpus.files.scan import PART, Source
 from corpus.files.sql_quoting import quoted
+from corpus.schema import Kind
 from corpus.tables.report import Rejected, TableReport
-from corpus.tables.schema import Kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLES = 3

@@ -10,8 +10,8 @@ from typing import Annotated
 import duckdb
 from pydantic import Field
 
+from corpus.column_types import FUTURE
 from corpus.tables.clock_outliers import REASON as STRAY
-from corpus.tables.column_types import FUTURE
 
 RELOAD, TOO_LONG = "reload", "session too long"
 

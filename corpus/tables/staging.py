@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from corpus.column_types import SQL_TYPES, blank, problems, value
 from corpus.files.scan import Source
-from corpus.tables.column_types import SQL_TYPES, blank, problems, value
-from corpus.tables.schema import Kind, Table
+from corpus.schema import Kind, Table
 
 # Of two rows for one thing the first stays; but a click is never lost to its own impression.
 _SAME = {

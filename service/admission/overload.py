@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from cascade.latency_estimate import Pace
+from service.admission.cpu_count import cores
 from service.admission.refusal import Overloaded
 from service.metrics import Metrics
-from service.process.cpu_count import cores
 from service.settings import OverloadSettings
 
 _A_CORE = 4  # places: one computes, the others wait for a table, a thread or a time limit

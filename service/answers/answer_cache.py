@@ -13,7 +13,7 @@ from service.admission.refusal import Overloaded
 from service.answers.answer import Answer, recommendations
 from service.answers.cache import Cache
 from service.answers.ranked_list import RankedList
-from service.bundles.live import LoadedBundle
+from service.live_bundle import LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
 

@@ -22,7 +22,7 @@ from service.answers.ranked_list import RankedList, light
 from service.answers.resolve import ClientError, query_of
 from service.answers.shared_cache import SharedAnswers
 from service.answers.unknown_pages import UnknownQueue
-from service.bundles.live import Live, LoadedBundle
+from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
 

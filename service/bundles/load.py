@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from service.bundles.live import LoadedBundle
 from service.bundles.verdict import Refused
+from service.live_bundle import LoadedBundle
 from store.bundle import MANIFEST, Bundle, BundleError, file_hash, open_bundle
 
 _Marks = dict[str, tuple[int, ...]]

@@ -6,7 +6,7 @@ import asyncio
 import ctypes
 import gc
 
-from service.bundles.live import Live
+from service.live_bundle import Live
 
 
 async def give_back(live: Live) -> None:

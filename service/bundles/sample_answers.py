@@ -9,8 +9,8 @@ from cascade.trace import Trace
 from cascade.types import Query
 from corpus.urls.url import InvalidURL
 from service.answers.answer import DEFAULT_K, recommendations
-from service.bundles.live import LoadedBundle
 from service.bundles.verdict import Sample, Sampled, Shown
+from service.live_bundle import LoadedBundle
 
 STRANGER = "https://nobody-knows-this-page.invalid/"  # its words go through the query tower, which known pages pass by
 

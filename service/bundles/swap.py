@@ -12,12 +12,12 @@ from pathlib import Path
 from service.answers.recommender import Recommender
 from service.bundles import drift
 from service.bundles import sample_answers as sample
-from service.bundles.live import LoadedBundle
 from service.bundles.load import load_checked
 from service.bundles.release_memory import give_back
 from service.bundles.trial import Trials
 from service.bundles.verdict import Order, Refused, Sample
 from service.bundles.watch import names, watch
+from service.live_bundle import LoadedBundle
 from service.settings import Settings
 from store.bundle import CURRENT, Bundle, is_name
 

@@ -20,6 +20,7 @@ from service.http import problems
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import EndsWithCaller
 from service.http.fast_path import AtOnce
+from service.http.health import add_health
 from service.http.limits import HeadLimit
 from service.http.middleware import REQUEST_ID, STARTED, BodyLimit, Edge
 from service.http.schema import (
@@ -33,7 +34,6 @@ from service.http.schema import (
     read_ask,
     unread,
 )
-from service.process.health import add_health
 
 _JSON = "application/json"
 _PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}

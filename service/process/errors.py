@@ -11,7 +11,7 @@ def one_line(error: Exception) -> str | None:
     from redis.exceptions import RedisClusterException, RedisError
 
     from configs.reading import SettingsError
-    from corpus.tables.schema import InputError
+    from corpus.schema import InputError
     from corpus.urls.url import InvalidURL
     from service.process.server import ServeError
     from store.bundle import BundleError

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp
 
 from service.gateway import Gateway
 from service.grpc.servicer import NAME, Service
+from service.http.admin import make_admin_app
 from service.http.app import make_app
 from service.http.limits import limited
-from service.process.admin import make_admin_app
 from service.settings import ServerSettings
 
 _BACKLOG = 2048

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from configs.reading import SettingsError
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from service.process.errors import one_line
 
 LATE = "2025-04-05"  # the tiny corpus ends on 2025-04-10

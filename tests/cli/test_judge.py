@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from corpus.files.pairs import TextPair
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from service.process.errors import one_line
 
 FOXES = ("https://a.example/fox", "Red fox", "The red fox hunts small rodents at night, alone.")

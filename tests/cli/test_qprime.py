@@ -14,7 +14,7 @@ from written_queries import FOX, write_pages, write_queries
 
 from cli.main import app
 from configs.reading import SettingsError
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from recall.qprime.row import read
 from recall.qprime.small_writer.instructions import conversation
 from store.page_row import read_text

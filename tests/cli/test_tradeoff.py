@@ -8,7 +8,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.main import app
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 LATE = "2025-04-05"  # the tiny corpus ends on 2025-04-10
 

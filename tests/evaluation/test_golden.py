@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from corpus.files.pairs import PairFile, TextPair
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from evaluation.golden import accuracies, check_golden, disagreements
 
 RATE = np.array([0.0, 0.5, 1.0, np.nan])

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from corpus.schema import InputError
 from corpus.simulated_web.write import write
-from corpus.tables.schema import InputError
 from corpus.urls.url import host_id, page_id, page_ids
 from corpus.urls.url_rules import RULES
 from evaluation.truth import JudgedPairs, SimulatedTruth, observable, open_truth

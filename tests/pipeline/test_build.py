@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
-from pipeline.runner.manifest import answerable, undated_labels
+from pipeline.manifest import answerable, undated_labels
 from ranking.features import STAGE1, STAGE2
 from ranking.lightgbm.train import write_untrained
 from recall.popular import build as popular

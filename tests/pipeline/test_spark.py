@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from corpus.engine import running
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from pipeline.config import BuildConfig
 from pipeline.log.counts import count
 from pipeline.log.read import reader

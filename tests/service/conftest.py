@@ -21,8 +21,8 @@ from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedAnswers
-from service.bundles.live import Live, LoadedBundle
 from service.gateway import Gateway
+from service.live_bundle import Live, LoadedBundle
 from service.process.server import Address, Stop, serve
 from service.settings import read_settings
 from store import page_row

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from recall.qprime.queries.written import FAILED, NONE, WRITTEN
 from recall.qprime.writers.writer import WrittenQuery
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from text_model.causal import Message, answered, token_ids
 
 UNLEARNT = -100  # the label that the cross-entropy of torch passes over

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from recall.qprime.build import query_pages
 from recall.qprime.queries.written import FAILED, NONE
 from recall.qprime.queries.written_by_page import Answer, WrittenQueries, check_columns

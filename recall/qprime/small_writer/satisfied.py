@@ -14,10 +14,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from corpus.column_types import value
 from corpus.files.input_files import Parts, parts_of
 from corpus.files.sources import open_table
-from corpus.tables.column_types import value
-from corpus.tables.schema import Column, Kind, Table
+from corpus.schema import Column, Kind, Table
 from corpus.text.html_entities import unescaped
 from corpus.urls.url import InvalidURL, canonical, page_id
 from recall.qprime.row import read

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from corpus.files.input_files import find, look, parts_of
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 
 def directory(tmp_path: Path, *names: str) -> Path:

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.files.pairs import PairFile, TextPair, fault, read_pairs
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 
 ROWS = {
     "url1": ["https://a.example/1", "https://a.example/2"],

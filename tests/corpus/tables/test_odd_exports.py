@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corpus.schema import InputError
 from corpus.tables.reader import read
 from corpus.tables.report import Report, TableReport
-from corpus.tables.schema import InputError
 
 URLS = [f"https://e.example/{i}" for i in range(5)]
 NINE = datetime(2026, 5, 1, 9, tzinfo=UTC)

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpus.schema import InputError
 from corpus.tables.reader import read
-from corpus.tables.schema import InputError
 from corpus.urls.url import address_key, canonical, host_id, page_id, rules_of
 
 Row = Mapping[str, Any]

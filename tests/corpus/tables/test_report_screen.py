@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from corpus.schema import InputError
 from corpus.tables.report import Rejected, Report, TableReport
 from corpus.tables.report_screen import check, show
-from corpus.tables.schema import InputError
 
 
 def report(rejected: dict[str, int], read: int = 100, notes: tuple[str, ...] = ()) -> Report:

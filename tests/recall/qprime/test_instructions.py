@@ -10,7 +10,7 @@ import pytest
 from written_queries import DOWN, FOX, LOGIN, OWL, ROWS, page, write_pages, write_queries
 
 from configs.reading import SettingsError
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from recall.qprime.row import pack
 from recall.qprime.small_writer.instructions import NO_QUERY, Counts, instructions
 from recall.qprime.small_writer.satisfied import satisfied_pairs, satisfied_queries

@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.reading import SettingsError
-from corpus.tables.schema import InputError
+from corpus.schema import InputError
 from recall.qprime.small_writer.examples import UNLEARNT, Example, batch_of, read_conversations, tokenized
 from recall.qprime.small_writer.instructions import NO_QUERY, answer_text, conversation
 from recall.qprime.small_writer.train import SmallWriterConfig, Trained, train_writer

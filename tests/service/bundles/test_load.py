@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from service.bundles.live import LoadedBundle
 from service.bundles.load import load_checked
 from service.bundles.verdict import Refused
+from service.live_bundle import LoadedBundle
 from store.bundle import MANIFEST, Bundle, file_hash
 
 

@@ -16,10 +16,10 @@ from pipeline.refresh import BundleRows, refresh_qprime
 from recall.qprime.step import today
 from service.answers.answer import Ask
 from service.bootstrap import load
-from service.bundles.live import LoadedBundle
 from service.bundles.verdict import Refused
 from service.gateway import Gateway
 from service.http.app import make_app
+from service.live_bundle import LoadedBundle
 from service.settings import Settings, read_settings
 from store.bundle import open_bundle, point_current, publish
 from tests.conftest import PATIENT

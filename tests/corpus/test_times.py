@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from corpus.tables.times import from_number, from_text
+from corpus.times import from_number, from_text
 
 NINE = datetime(2026, 5, 1, 9, tzinfo=UTC)
 

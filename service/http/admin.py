@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Response
 
-from service.bundles.admin_route import add_swap
 from service.gateway import Gateway
 from service.http.app import HANDLERS
+from service.http.health import add_health
 from service.http.middleware import Edge
+from service.http.swap_route import add_swap
 from service.metrics import CONTENT_TYPE
-from service.process.health import add_health
 
 
 def make_admin_app(gateway: Gateway) -> FastAPI:

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from service.bootstrap import load
+from service.http.admin import make_admin_app
 from service.http.app import make_app
-from service.process.admin import make_admin_app
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from corpus.tables.schema import Column, Kind, Table
-from corpus.tables.times import finite, from_number, from_text
+from corpus.schema import Column, Kind, Table
+from corpus.times import finite, from_number, from_text
 
 _SPACE = "' ' || chr(9) || chr(10) || chr(13)"
 _TEXT_TYPES = ("VARCHAR", "ENUM", "UUID")

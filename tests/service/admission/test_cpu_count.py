@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from service.process.cpu_count import cores
+from service.admission.cpu_count import cores
 
 
 @pytest.mark.parametrize(

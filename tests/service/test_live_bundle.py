@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.bundles.live import Live, LoadedBundle
+from service.live_bundle import Live, LoadedBundle
 
 
 def bundle(name: str, closed: list[str]) -> LoadedBundle:
