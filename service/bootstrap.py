@@ -22,15 +22,15 @@ from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
 from recall.paths import TABLES, Recall, open_recall
-from service.admission.api_keys import Keys
-from service.admission.authorize import Door
-from service.admission.rate_limits import Rates
+from service.admission.api_keys import ApiKeys
+from service.admission.authorize import Authorizer
+from service.admission.rate_limits import RateLimits
 from service.answers.blocklist import blocked
 from service.answers.recommender import Recommender
-from service.answers.shared_cache import SharedAnswers
-from service.answers.unknown_pages import UnknownQueue
+from service.answers.shared_cache import SharedCache
+from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
-from service.bundles.swap import Swaps
+from service.bundles.swap import Swapper
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
@@ -76,15 +76,15 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     unknown = _unknown(bundles, settings, redis_url, shared.metrics)
     loading = partial(load_bundle, settings=settings, shared=shared)
     recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown, _answers(settings, shared))
-    swaps = Swaps(bundles, recommender, settings, loading, follows=bundle is None)
+    swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
         if unknown is not None:
             await unknown.close()
         await shared.close()
 
-    door = _door(settings, redis_url, recommender.metrics)
-    return Gateway(recommender, settings, release, door, swaps)
+    authorizer = _authorizer(settings, redis_url, recommender.metrics)
+    return Gateway(recommender, settings, release, authorizer, swaps)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -200,7 +200,7 @@ def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTab
     return open_tables(shared.redis, bundle.name, own, shared.metrics)
 
 
-def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics) -> UnknownQueue | None:
+def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics) -> UnknownPageQueue | None:
     if settings.unknown.most == 0:
         return None
 
@@ -208,22 +208,22 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: 
         metrics.unknown_dropped.labels(why).inc(pages)
 
     if redis_url is None:
-        return UnknownQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most), dropped)
-    return UnknownQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
+        return UnknownPageQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most), dropped)
+    return UnknownPageQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
 
 
-def _answers(settings: Settings, shared: Shared) -> SharedAnswers | None:
+def _answers(settings: Settings, shared: Shared) -> SharedCache | None:
     if not settings.cache.shared:
         return None
     if shared.redis is None:
         raise SettingsError("cache.shared: answers are shared through Redis: give --redis URL, or set it to false")
     lookups = shared.metrics.cache
-    return SharedAnswers(shared.redis, settings, lambda result: lookups.labels(result).inc())
+    return SharedCache(shared.redis, settings, lambda result: lookups.labels(result).inc())
 
 
-def _door(settings: Settings, redis_url: str | None, metrics: Metrics) -> Door:
+def _authorizer(settings: Settings, redis_url: str | None, metrics: Metrics) -> Authorizer:
     keys, explain = settings.keys, settings.explain
-    asked = Keys(Path(keys.file)) if keys.file else None
-    rates = Rates(keys, redis_url) if asked and keys.per_minute else None
-    explain_keys = Keys(Path(explain.file), setting="explain.file") if explain.file else None
-    return Door(asked, rates, metrics, explain.allowed, explain_keys)
+    asked = ApiKeys(Path(keys.file)) if keys.file else None
+    rates = RateLimits(keys, redis_url) if asked and keys.per_minute else None
+    explain_keys = ApiKeys(Path(explain.file), setting="explain.file") if explain.file else None
+    return Authorizer(asked, rates, metrics, explain.allowed, explain_keys)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from service.admission.authorize import Door
+from service.admission.authorize import Authorizer
 from service.answers.answer import Ask
 from service.answers.recommender import Recommender
 from service.answers.resolve import ClientError
-from service.bundles.swap import Refusal, Swaps
+from service.bundles.swap import Refusal, Swapper
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.settings import Settings
@@ -29,14 +29,14 @@ class Gateway:
         recommender: Recommender,
         settings: Settings,
         release: Callable[[], Awaitable[None]] = _nothing,
-        door: Door | None = None,
-        swaps: Swaps | None = None,
+        authorizer: Authorizer | None = None,
+        swaps: Swapper | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
-        self.door = door or Door()
+        self.authorizer = authorizer or Authorizer()
         self.ready = False
-        self.leaving = False
+        self.draining = False
         self.swaps = swaps
         self._release = release
         self.metrics.serves(self.bundle)
@@ -77,7 +77,7 @@ class Gateway:
 
     def drain(self) -> None:
         """Stop being ready; what is asked is still answered."""
-        self.ready, self.leaving = False, True
+        self.ready, self.draining = False, True
 
     async def close(self) -> None:
         """End what is being computed and free what was opened."""
@@ -86,5 +86,5 @@ class Gateway:
             await self.swaps.close()
         self.recommender.close()
         self.live.close()
-        await self.door.close()
+        await self.authorizer.close()
         await self._release()

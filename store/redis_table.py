@@ -12,7 +12,7 @@ from store.redis_rows import NOT_ANSWERED, RedisRows, Row
 from store.tables import IsRow, LmdbTable, key_prefix, packed
 
 
-class Lack(StrEnum):
+class FallbackReason(StrEnum):
     """What was wrong with a row that the bundle's own file gave in place of Redis."""
 
     NOT_ANSWERED = "not_answered"  # no server answered in time
@@ -32,7 +32,7 @@ class RedisTable:
         rows: RedisRows,
         bundle: str,
         own: LmdbTable,
-        fell_back: Callable[[Lack], None],
+        fell_back: Callable[[FallbackReason], None],
         is_row: IsRow | None = None,
     ) -> None:
         self.name = own.name
@@ -46,7 +46,7 @@ class RedisTable:
             return []
         rows = await self._rows.read([self._prefix + key for key in packed(keys)])
         complete: list[bytes | None] = [None] * len(rows)
-        lacks: dict[int, Lack] = {}
+        lacks: dict[int, FallbackReason] = {}
         for place, (key, row) in enumerate(zip(keys.tolist(), rows, strict=True)):
             if isinstance(row, bytes) and self._is_row(key, row):
                 complete[place] = row
@@ -68,11 +68,11 @@ class RedisTable:
         """Release the bundle's file; the connections are others' too."""
         self._own.close()
 
-    def _fill(self, rows: list[bytes | None], lacks: dict[int, Lack], keys: NDArray[np.uint64]) -> None:
+    def _fill(self, rows: list[bytes | None], lacks: dict[int, FallbackReason], keys: NDArray[np.uint64]) -> None:
         places = list(lacks)
         for place, row in zip(places, self._own.read(keys[places]), strict=True):
             rows[place] = row
-            if row is None and lacks[place] is Lack.NOT_HELD:  # nobody has one
+            if row is None and lacks[place] is FallbackReason.NOT_HELD:  # nobody has one
                 del lacks[place]
         for lack in sorted(set(lacks.values())):
             self._fell_back(lack)
@@ -93,7 +93,7 @@ def uncut(is_row: IsRow, own: LmdbTable) -> IsRow:
     return is_uncut
 
 
-def _lack(row: Row) -> Lack:
+def _lack(row: Row) -> FallbackReason:
     if row is None:
-        return Lack.NOT_HELD
-    return Lack.NOT_ANSWERED if row is NOT_ANSWERED else Lack.MALFORMED
+        return FallbackReason.NOT_HELD
+    return FallbackReason.NOT_ANSWERED if row is NOT_ANSWERED else FallbackReason.MALFORMED

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from configs.reading import SettingsError
 from configs.text_file import read_text
-from service.admission.refusal import Stranger
+from service.admission.refusal import Unauthorized
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _HASHED = re.compile(r"sha256:([0-9a-f]{64})")
 _LOOK_S = 1.0  # between two looks at the file
 
 
-class Keys:
+class ApiKeys:
     """The keys of a file, one a line: `name key`, or `name sha256:<64 hex digits>`; `#` begins a comment.
 
     A file that changed is read again; while it cannot be read the former keys hold. Raises SettingsError at first.
@@ -31,11 +31,11 @@ class Keys:
         self._names = _read(path, setting)
 
     def name(self, key: str | None) -> str:
-        """Return the name of a key. Raises Stranger."""
+        """Return the name of a key. Raises Unauthorized."""
         self._look()
         found = None if key is None else self._names.get(_digest(key))
         if found is None:
-            raise Stranger
+            raise Unauthorized
         return found
 
     def _look(self) -> None:
@@ -51,7 +51,7 @@ class Keys:
             log.warning("the former API keys hold: %s", error)
 
 
-def offered(authorization: str | None, x_api_key: str | None) -> str | None:
+def sent_key(authorization: str | None, x_api_key: str | None) -> str | None:
     """Return the key that a request brought in `Authorization: Bearer` or `X-API-Key`."""
     scheme, _, key = (authorization or "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else x_api_key

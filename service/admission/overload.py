@@ -36,7 +36,7 @@ class Permit:
     spare_s: float = 0.0  # of its time, spent on what could have been left out
 
 
-class Gate:
+class ConcurrencyLimit:
     """A fixed number of places, and a room where some wait for one, the nearest deadline first; for one event loop.
 
     Nobody's patience is longer than `budget_s`, however long an answer may take: the patient would get all places.

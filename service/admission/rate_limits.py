@@ -12,7 +12,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from service.admission.refusal import TooLarge, TooMany
+from service.admission.refusal import BatchTooLarge, RateLimited
 from service.settings import KeySettings
 from store import redis_client
 from store.breaker import Breaker, BreakerLimits
@@ -28,7 +28,7 @@ _SOCKET = SocketLimits(silent_s=0.2, connect_s=0.5, connections=4 * _AT_ONCE)  #
 _FIRST_S = 0.5  # for the first call: it connects, finds the nodes of a cluster and loads the script
 
 
-class Rates:
+class RateLimits:
     """A limit on requests a minute and name; for one event loop.
 
     A Redis that does not answer within its time limit, a few times, is left alone for a second at a time.
@@ -43,10 +43,11 @@ class Rates:
     async def spend(self, name: str, requests: int, batch: int = 1) -> None:
         """Count requests of `name`, which belong to a batch of so many.
 
-        Raises TooMany when they are beyond its limit, TooLarge when they always would be; they are not counted then.
+        Raises RateLimited when they are beyond its limit, BatchTooLarge when they always would be; then they are not
+        counted.
         """
         if max(requests, batch) > self._item.amount:
-            raise TooLarge(max(requests, batch), self._item.amount)
+            raise BatchTooLarge(max(requests, batch), self._item.amount)
         reset = None if self._shared is None else await self._shared.hit(self._item, name, requests)
         if self._shared is not None and (reset is None) != self._alone:
             self._alone = reset is None
@@ -55,7 +56,7 @@ class Rates:
         if reset is None:
             reset = await _hit(self._here, self._item, name, requests)
         if reset > 0:
-            raise TooMany(self._item.amount, max(1, math.ceil(reset - time.time())))
+            raise RateLimited(self._item.amount, max(1, math.ceil(reset - time.time())))
 
     async def close(self) -> None:
         """Close the connections to Redis."""

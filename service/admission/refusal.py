@@ -31,7 +31,7 @@ class Overloaded(Refusal):
         super().__init__("The answer would come too late: ask again after a second, or ask another replica.", 1)
 
 
-class Stranger(Refusal):
+class Unauthorized(Refusal):
     """A request without a key that is known."""
 
     status = 401
@@ -47,7 +47,7 @@ class Stranger(Refusal):
         return {"WWW-Authenticate": "Bearer"}
 
 
-class NotExplained(Refusal):
+class ExplainForbidden(Refusal):
     """A request for a record of every stage where nobody may ask for one."""
 
     status = 403
@@ -58,7 +58,7 @@ class NotExplained(Refusal):
         super().__init__("This gateway explains no answers (`explain.allowed`): leave `explain` out.")
 
 
-class TooMany(Refusal):
+class RateLimited(Refusal):
     """More requests than a key may make."""
 
     kind = "rate-limited"
@@ -68,7 +68,7 @@ class TooMany(Refusal):
         super().__init__(f"This key may ask {per_minute} times a minute: ask again after {retry_s} seconds.", retry_s)
 
 
-class TooLarge(Refusal):
+class BatchTooLarge(Refusal):
     """A batch that is larger than what its key may ever ask at once."""
 
     kind = "rate-limited"
@@ -81,7 +81,7 @@ class TooLarge(Refusal):
         )
 
 
-class TooLate(Refusal):
+class DeadlineExceeded(Refusal):
     """A part of a batch that the caller's deadline came before."""
 
     status = 504

@@ -35,7 +35,7 @@ class _Question:
     key: tuple[str, ...]
 
 
-class Answers:
+class AnswerCache:
     """Looks answers up, or has them computed; for one event loop.
 
     A page that no table knows is kept under the words that were sent of it, and briefly; of a known page they say

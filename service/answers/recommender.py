@@ -13,15 +13,15 @@ from cascade.deadline import Deadline
 from cascade.executor import UNKNOWN_PAGE
 from cascade.trace import Trace, tracing
 from cascade.types import Query
-from service.admission.overload import Gate, Permit
-from service.admission.refusal import Refusal, TooLate
+from service.admission.overload import ConcurrencyLimit, Permit
+from service.admission.refusal import DeadlineExceeded, Refusal
 from service.answers.answer import Answer, Ask, recommendations
-from service.answers.answer_cache import Answers
+from service.answers.answer_cache import AnswerCache
 from service.answers.explain import explain
 from service.answers.ranked_list import RankedList, light
 from service.answers.resolve import ClientError, query_of
-from service.answers.shared_cache import SharedAnswers
-from service.answers.unknown_pages import UnknownQueue
+from service.answers.shared_cache import SharedCache
+from service.answers.unknown_pages import UnknownPageQueue
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
@@ -38,17 +38,17 @@ class Recommender:
         live: Live,
         settings: Settings,
         metrics: Metrics | None = None,
-        unknown: UnknownQueue | None = None,
-        shared: SharedAnswers | None = None,
+        unknown: UnknownPageQueue | None = None,
+        shared: SharedCache | None = None,
     ) -> None:
         self.live = live
         self._shared = shared
         self.metrics = metrics or Metrics()
         self._unknown = unknown
         self._settings = settings
-        self._answers = Answers(settings, self.metrics)
-        self._gate = Gate(settings.overload, _seconds(settings.budget_ms), self.metrics)
-        self.metrics.cache_bytes.set_function(lambda: self._answers.bytes)
+        self._answer_cache = AnswerCache(settings, self.metrics)
+        self._gate = ConcurrencyLimit(settings.overload, _seconds(settings.budget_ms), self.metrics)
+        self.metrics.cache_bytes.set_function(lambda: self._answer_cache.bytes)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
 
     async def recommend(self, ask: Ask) -> Answer:
@@ -58,11 +58,11 @@ class Recommender:
             budget_ms = self._budget_ms(ask)
             if ask.explain:
                 return await self._explained(bundle, query, ask.k, budget_ms)
-            return await self._answers.get(bundle, query, ask.k, budget_ms, self._start)
+            return await self._answer_cache.get(bundle, query, ask.k, budget_ms, self._start)
 
     def forget_other_bundles(self) -> None:
         """Drop the answers of bundles that are not live any more: nobody asks for them again."""
-        self._answers.forget_other_bundles(self.live.bundle.name)
+        self._answer_cache.forget_other_bundles(self.live.bundle.name)
 
     def at_once(self, ask: Ask) -> Answer | None:
         """Return the answer where it is kept and fresh; None where `recommend` has to be awaited, also for a bad URL.
@@ -74,8 +74,8 @@ class Recommender:
             query = query_of(ask, bundle.addresses)
         except ClientError:
             return None
-        answer = self._answers.at_once(bundle, query, ask.k)
-        if answer is None and not self._answers.under_way(bundle, query, self._budget_ms(ask)):
+        answer = self._answer_cache.at_once(bundle, query, ask.k)
+        if answer is None and not self._answer_cache.under_way(bundle, query, self._budget_ms(ask)):
             self._gate.check(_seconds(self._budget_ms(ask)))
         return answer
 
@@ -89,7 +89,7 @@ class Recommender:
 
     def close(self) -> None:
         """End what is being computed."""
-        self._answers.close()
+        self._answer_cache.close()
 
     def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
         """Rank a page in a task with a lease and a permit of its own: it may outlive the request that began it.
@@ -170,7 +170,7 @@ async def recommend_each(
 ) -> list[Answer | ClientError | Refusal]:
     """Answer a batch, at most `concurrency` at a time; each gets its own answer or its own error, in order.
 
-    `until` is a moment of the monotonic clock: what is not answered by then is TooLate, and the rest is there.
+    `until` is a moment of the monotonic clock: what is not answered by then is DeadlineExceeded, and the rest is there.
     """
     results: dict[int, Answer | ClientError | Refusal] = {}
     left = deque(enumerate(asks))
@@ -185,7 +185,7 @@ async def recommend_each(
             except ClientError as error:
                 results[number] = error
             except Refusal as refusal:
-                if workers > 1 and not isinstance(refusal, TooLate):
+                if workers > 1 and not isinstance(refusal, DeadlineExceeded):
                     left.appendleft((number, ask))  # the others go on with it: a batch by itself is never too much
                     break
                 results[number] = refusal
@@ -201,10 +201,10 @@ async def _answered(recommender: Recommender, ask: Ask, until: float) -> Answer:
         return await recommender.recommend(ask)
     left_s = until - time.monotonic()
     if left_s < _LEAST_S:
-        raise TooLate
+        raise DeadlineExceeded
     budget_ms = min(1e3 * left_s, ask.budget_ms or recommender.budget_ms)
     try:
         async with asyncio.timeout(left_s):
             return await recommender.recommend(replace(ask, budget_ms=budget_ms))
     except TimeoutError:
-        raise TooLate from None
+        raise DeadlineExceeded from None

@@ -18,7 +18,7 @@ _TABLE = "lists:2"  # the number changes with what a list holds
 _MOST_WRITES = 64  # under way; further answers are not written: a slow Redis shall not pile them up
 
 
-class SharedAnswers:
+class SharedCache:
     """Reads and writes whole lists; a Redis that does not answer in time is a miss, and never an error.
 
     A list that is read is `cache.ttl_s` old at most, and then kept in the process for as long again. Gateways of the

@@ -17,7 +17,7 @@ _PENDING = 1_000  # pages between two writes; more are let go and will come agai
 _EVERY_S = 1.0
 
 
-class UnknownQueue:
+class UnknownPageQueue:
     """Collects unknown pages and writes them every second; for one event loop. A store that fails loses them.
 
     `dropped` hears why (`busy`, `full`, `failed`) and how many pages were lost.

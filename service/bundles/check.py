@@ -54,7 +54,7 @@ def _answers(opened: Bundle, order: Order) -> tuple[Sample, Sample]:
     import asyncio
 
     from service.bootstrap import load_bundle, share
-    from service.bundles.sample_answers import take, take_stranger
+    from service.bundles.sample_answers import take, take_unknown
     from service.settings import Settings
 
     settings = _patient(Settings.model_validate(order.settings))
@@ -63,7 +63,7 @@ def _answers(opened: Bundle, order: Order) -> tuple[Sample, Sample]:
 
     async def run() -> tuple[Sample, Sample]:
         own = await take(bundle, bundle.warmup, budget_s)
-        own[""] = await take_stranger(bundle, "how to read what comes next", budget_s)
+        own[""] = await take_unknown(bundle, "how to read what comes next", budget_s)
         return own, await take(bundle, [url for url in order.urls if url not in own], budget_s)
 
     return asyncio.run(run())

@@ -22,12 +22,12 @@ class Drift:
     quality: float
 
 
-def between(live: Sample, offered: Sample) -> Drift | None:
+def between(live: Sample, candidate: Sample) -> Drift | None:
     """Return the drift over URLs that the live bundle answered wholly; None when there is none."""
     urls = [url for url, answer in live.items() if answer.shown and not answer.degraded]
     if not urls:
         return None
-    pairs = [(live[url].shown, offered[url].shown if url in offered else []) for url in urls]
+    pairs = [(live[url].shown, candidate[url].shown if url in candidate else []) for url in urls]
     common = sum(len({page.url for page in old} & {page.url for page in new}) for old, new in pairs)
     before, after = ([page for pair in pairs for page in pair[side]] for side in (0, 1))
     return Drift(

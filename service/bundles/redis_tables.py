@@ -17,7 +17,7 @@ from store.breaker import Breaker, BreakerLimits, State
 from store.guard import Ended, Guard
 from store.redis_client import SocketLimits, connect, connect_blocking
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import Lack, RedisTable, uncut
+from store.redis_table import FallbackReason, RedisTable, uncut
 from store.redis_url import parse
 from store.tables import IsRow, LmdbTable
 from store.unknown_pages import RedisUnknownPages
@@ -46,10 +46,10 @@ def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics:
     """
     told = False
 
-    def fell_back(lack: Lack) -> None:
+    def fell_back(lack: FallbackReason) -> None:
         nonlocal told
         metrics.redis_local.labels(lack.value).inc()
-        if lack is not Lack.NOT_HELD:
+        if lack is not FallbackReason.NOT_HELD:
             degrade(LOCAL)
         elif not told:
             told = True

@@ -9,7 +9,7 @@ import gc
 from service.live_bundle import Live
 
 
-async def give_back(live: Live) -> None:
+async def release_memory(live: Live) -> None:
     """Wait until nobody uses the bundle before, then free what hangs in cycles and return free pages."""
     await live.alone()
     gc.collect()

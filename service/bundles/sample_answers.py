@@ -20,7 +20,7 @@ async def take(bundle: LoadedBundle, urls: Iterable[str], budget_s: float) -> Sa
     return {url: await _ask(bundle, url, budget_s, "") for url in urls if _readable(url, bundle)}
 
 
-async def take_stranger(bundle: LoadedBundle, words: str, budget_s: float) -> Sampled:
+async def take_unknown(bundle: LoadedBundle, words: str, budget_s: float) -> Sampled:
     """Return the bundle's answer to a page that no table knows, with the words of one."""
     return await _ask(bundle, STRANGER, budget_s, words)
 

@@ -13,7 +13,7 @@ from service.answers.recommender import Recommender
 from service.bundles import drift
 from service.bundles import sample_answers as sample
 from service.bundles.load import load_checked
-from service.bundles.release_memory import give_back
+from service.bundles.release_memory import release_memory
 from service.bundles.trial import Trials
 from service.bundles.verdict import Order, Refused, Sample
 from service.bundles.watch import names, watch
@@ -37,7 +37,7 @@ class _Unwanted(Exception):
     """A bundle that `current` does not name any more."""
 
 
-class Swaps:
+class Swapper:
     """Swaps the bundles of one gateway; for one event loop.
 
     `load` opens a verified bundle; it runs on a thread. `follows`: whether to follow the file `current`.
@@ -112,7 +112,7 @@ class Swaps:
         self._recommender.metrics.serves(name)
         log.warning("bundle %s is live", name)
         if self._giving_back is None or self._giving_back.done():
-            self._giving_back = asyncio.create_task(give_back(live))
+            self._giving_back = asyncio.create_task(release_memory(live))
 
     async def _let_in(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
         before = await self._live_sample()

@@ -45,7 +45,7 @@ class Call:
     def __init__(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())
         self.request_id = request_id(metadata.get("x-request-id"))
-        self.offered = metadata.get("authorization"), metadata.get("x-api-key")
+        self.keys = metadata.get("authorization"), metadata.get("x-api-key")
         self._started = time.perf_counter()
         self._left_s: float | None = context.time_remaining()
 
@@ -113,7 +113,7 @@ class Service:
         """Answer one request. Raises ClientError."""
         ask = call.within_deadline(read_ask(_plain(request)), self._gateway.settings.budget_ms)
         if ask.explain:
-            self._gateway.door.explain(*call.offered)
+            self._gateway.authorizer.explain(*call.keys)
         return _response(await self._gateway.recommender.recommend(ask), call)
 
     async def recommend_batch(self, call: Call, request: pb.RecommendBatchRequest) -> pb.RecommendBatchResponse:
@@ -143,8 +143,8 @@ class Service:
             try:
                 if not isinstance(request, request_type):
                     raise _UNREADABLE
-                caller = self._gateway.door.caller(*call.offered)
-                await self._gateway.door.spend(caller, _parts(request), _parts(request))
+                caller = self._gateway.authorizer.caller(*call.keys)
+                await self._gateway.authorizer.spend(caller, _parts(request), _parts(request))
                 response = await method(call, request)
                 status = grpc.StatusCode.OK
                 return response

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Response
 from service.gateway import Gateway
 from service.http.app import HANDLERS
 from service.http.health import add_health
-from service.http.middleware import Edge
+from service.http.middleware import RequestMiddleware
 from service.http.swap_route import add_swap
 from service.metrics import CONTENT_TYPE
 
@@ -31,5 +31,7 @@ def make_admin_app(gateway: Gateway) -> FastAPI:
 
     add_swap(app, gateway)
     routes = app.openapi()["paths"]
-    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: False, protocol="admin")
+    app.add_middleware(
+        RequestMiddleware, metrics=gateway.metrics, routes=routes, draining=lambda: False, protocol="admin"
+    )
     return app

@@ -10,19 +10,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from service.admission.authorize import CALLER, Doorkeeper
 from service.admission.refusal import Refusal
 from service.answers.answer import Answer, Ask
 from service.answers.recommender import recommend_each
 from service.answers.resolve import ClientError, FieldError
 from service.gateway import Gateway
 from service.http import problems
+from service.http.authorize import CALLER, AuthorizeMiddleware
 from service.http.caching import HttpCaching, matches
-from service.http.disconnect import EndsWithCaller
-from service.http.fast_path import AtOnce
+from service.http.disconnect import CancelOnDisconnect
+from service.http.fast_path import FastPath
 from service.http.health import add_health
-from service.http.limits import HeadLimit
-from service.http.middleware import REQUEST_ID, STARTED, BodyLimit, Edge
+from service.http.limits import HeaderLimit
+from service.http.middleware import REQUEST_ID, STARTED, BodyLimit, RequestMiddleware
 from service.http.schema import (
     AnswerBody,
     BatchAnswer,
@@ -66,17 +66,17 @@ def make_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
-    caching = HttpCaching(gateway.settings, keys=gateway.door.closed)
+    caching = HttpCaching(gateway.settings, keys=gateway.authorizer.closed)
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     limits = gateway.settings.server
-    app.add_middleware(EndsWithCaller)
+    app.add_middleware(CancelOnDisconnect)
     app.add_middleware(BodyLimit, limit=limits.max_body_kb * 1024, receipt_s=limits.receipt_s, metrics=gateway.metrics)
-    app.add_middleware(AtOnce, recommender=gateway.recommender, caching=caching)
-    app.add_middleware(Doorkeeper, door=gateway.door)
-    app.add_middleware(HeadLimit, limits=limits, metrics=gateway.metrics)
-    app.add_middleware(Edge, metrics=gateway.metrics, routes=routes, leaving=lambda: gateway.leaving)
+    app.add_middleware(FastPath, recommender=gateway.recommender, caching=caching)
+    app.add_middleware(AuthorizeMiddleware, authorizer=gateway.authorizer)
+    app.add_middleware(HeaderLimit, limits=limits, metrics=gateway.metrics)
+    app.add_middleware(RequestMiddleware, metrics=gateway.metrics, routes=routes, draining=lambda: gateway.draining)
     return app
 
 
@@ -107,7 +107,7 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
     async def recommend_batch(request: Request, body: BatchRequest) -> Response:
         """At most 100 requests; each gets its own answer or its own problem, in order."""
         asks = [_ask_or_error(value) for value in body.requests]
-        await gateway.door.spend(request.scope[CALLER], len(asks) - 1, len(asks))  # one was counted at the door
+        await gateway.authorizer.spend(request.scope[CALLER], len(asks) - 1, len(asks))  # the middleware counted one
         results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
@@ -115,7 +115,7 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
     def _let_in(request: Request, ask: Ask) -> Ask:
         """Return the ask, where its caller may have it explained. Raises Refusal."""
         if ask.explain:
-            gateway.door.explain(request.headers.get("authorization"), request.headers.get("x-api-key"))
+            gateway.authorizer.explain(request.headers.get("authorization"), request.headers.get("x-api-key"))
         return ask
 
 

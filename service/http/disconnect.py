@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class EndsWithCaller:
+class CancelOnDisconnect:
     """Runs the application as a task and cancels it when the connection closes before the answer is sent.
 
     An answer that others wait for, too, is computed all the same: see `service/answers/cache.py`.

@@ -22,7 +22,7 @@ from service.http.schema import RecommendQuery
 _JSON = (b"content-type", b"application/json")
 
 
-class AtOnce:
+class FastPath:
     """Serves what is kept and fresh, and refuses what the gate would; all else, errors too, is left to the routes."""
 
     def __init__(self, app: ASGIApp, recommender: Recommender, caching: HttpCaching) -> None:

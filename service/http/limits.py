@@ -1,6 +1,6 @@
 """How an HTTP request may arrive: the limits on size, time and number that uvicorn lacks.
 
-The application itself refuses what has arrived and is too much (`HeadLimit` here, `BodyLimit` in `edge.py`); the
+The application itself refuses what has arrived and is too much (`HeaderLimit` here, `BodyLimit` in `service/http/middleware.py`); the
 protocol ends what does not arrive.
 """
 
@@ -96,7 +96,7 @@ class LimitedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
-class HeadLimit:
+class HeaderLimit:
     """Refuses a URL or headers that are too long, now that they are here."""
 
     def __init__(self, app: ASGIApp, limits: ServerSettings, metrics: Metrics) -> None:

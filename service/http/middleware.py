@@ -25,26 +25,31 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
-def request_id(offered: str | None) -> str:
+def request_id(sent: str | None) -> str:
     """Return the caller's request id when it is safe to log and to send back, else a new one."""
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else secrets.token_hex(16)
+    return sent if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
 
 
 def _offered(scope: Scope) -> str | None:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), None)
 
 
-class Edge:
+class RequestMiddleware:
     """Gives every request an id and a clock, counts it, and turns what nobody caught into a 500 problem.
 
     HEAD is GET without the body, on every path.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, routes: Iterable[str], leaving: Callable[[], bool], protocol: str = "http"
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        routes: Iterable[str],
+        draining: Callable[[], bool],
+        protocol: str = "http",
     ) -> None:
         self._app, self._metrics, self._routes, self._protocol = app, metrics, frozenset(routes), protocol
-        self._leaving = leaving
+        self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +66,7 @@ class Edge:
                 status = message["status"]
                 if not any(name == b"cache-control" for name, _ in message["headers"]):
                     message["headers"].append(_NO_STORE)  # problems, POST, health: each is for one caller at one time
-                closing = [(b"connection", b"close")] if self._leaving() else []  # or a balancer sends more of them
+                closing = [(b"connection", b"close")] if self._draining() else []  # or a balancer sends more of them
                 message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
             elif bare:
                 message = {**message, "body": b""}

@@ -108,5 +108,7 @@ def too_slow(limit_s: float) -> Problem:
 
 UNREADABLE = Problem(400, "bad-request", "Bad Request", "This is no HTTP request: send HTTP/1.1.")
 CROWDED = Problem(503, "crowded", "Too many connections", "No more connections are taken: ask another replica.")
-NOT_READY = Problem(503, "not-ready", "The gateway is not ready", "It is starting or leaving: ask another replica.")
+NOT_READY = Problem(
+    503, "not-ready", "The gateway is not ready", "It is starting or shutting down: ask another replica."
+)
 INTERNAL = Problem(500, "internal", "The gateway failed", "The failure is in its log under this request id.")

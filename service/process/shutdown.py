@@ -11,24 +11,24 @@ import time
 log = logging.getLogger(__name__)
 
 
-def leave_within(seconds: float) -> None:
+def exit_within(seconds: float) -> None:
     """End the process after `seconds`, whatever still runs; a process that has ended by then never notices."""
-    timer = threading.Timer(seconds, leave_at_once, args=("it took too long to leave",))
+    timer = threading.Timer(seconds, exit_now, args=("it took too long to leave",))
     timer.daemon = True
     timer.start()
 
 
-def leave_hanging_threads(seconds: float) -> None:
+def exit_despite_hanging_threads(seconds: float) -> None:
     """Wait `seconds` for threads to finish, then end the process without those that hang in native code."""
     until = time.monotonic() + seconds
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():
-                leave_at_once(f"thread {thread.name} hangs")
+                exit_now(f"thread {thread.name} hangs")
 
 
-def leave_at_once(why: str) -> None:
+def exit_now(why: str) -> None:
     """End the process now, whatever it does."""
     log.warning("leaving at once: %s", why)
     logging.shutdown()

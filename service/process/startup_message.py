@@ -9,7 +9,7 @@ from service.process.server import Address
 _LINKS = 3
 
 
-def greeting(address: Address, bundle: str, urls: tuple[str, ...]) -> str:
+def startup_message(address: Address, bundle: str, urls: tuple[str, ...]) -> str:
     """Return where the gateway is, and three links to try."""
     host = _reachable(address.host)
     here = f"http://{host}:{address.port}"

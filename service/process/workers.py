@@ -16,8 +16,8 @@ from pathlib import Path
 
 from service.process.logging import start_log
 from service.process.server import Address, ServeError, Stop, bind, serve
-from service.process.shutdown import leave_at_once, leave_hanging_threads, leave_within
-from service.process.startup_message import greeting
+from service.process.shutdown import exit_despite_hanging_threads, exit_now, exit_within
+from service.process.startup_message import startup_message
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,12 @@ def run(job: Job, announces: bool = True, ready: Callable[[], None] = lambda: No
     """Serve in this process until a signal; `ready` is told once. Raises BundleError and ServeError."""
     start_log(job.settings.server.log)
     for number in (signal.SIGTERM, signal.SIGINT):  # until it serves there is nothing to finish
-        signal.signal(number, lambda *_: leave_at_once("a signal came while it loaded"))
+        signal.signal(number, lambda *_: exit_now("a signal came while it loaded"))
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(job, announces, ready))
-    leave_hanging_threads(_JOIN_S)
+    exit_despite_hanging_threads(_JOIN_S)
 
 
 async def _serve(job: Job, announces: bool, ready: Callable[[], None]) -> None:
@@ -61,18 +61,18 @@ async def _serve(job: Job, announces: bool, ready: Callable[[], None]) -> None:
     def announce(address: Address) -> None:
         ready()
         if announces:
-            sys.stdout.write(greeting(address, gateway.bundle, gateway.live.bundle.warmup))
+            sys.stdout.write(startup_message(address, gateway.bundle, gateway.live.bundle.warmup))
             sys.stdout.flush()
 
-    leaving = asyncio.create_task(_leave_in_time(stop, job.settings))
+    draining = asyncio.create_task(_leave_in_time(stop, job.settings))
     await serve(gateway, job.address, stop, announce)
-    leaving.cancel()
+    draining.cancel()
 
 
 async def _leave_in_time(stop: Stop, settings: Settings) -> None:
     await stop.asked.wait()
     server = settings.server
-    leave_within(server.drain_s + server.grpc_moves_s + server.grace_s + _JOIN_S)
+    exit_within(server.drain_s + server.grpc_moves_s + server.grace_s + _JOIN_S)
 
 
 def run_many(job: Job, workers: int) -> int:

@@ -21,7 +21,7 @@ from cascade.types import Candidates, Query, RecallPath
 from service.bootstrap import load
 from service.gateway import Gateway
 from service.process.server import Address, Stop, serve
-from service.process.workers import greeting
+from service.process.workers import startup_message
 from service.settings import read_settings
 
 _TEN_TIMES = 9  # what is added to what it took
@@ -98,7 +98,7 @@ async def main(bundles: Path, overrides: list[str]) -> None:
     orders = asyncio.create_task(obey(*break_parts(gateway)))
 
     def announce(address: Address) -> None:
-        print(greeting(address, gateway.bundle, ()), flush=True)
+        print(startup_message(address, gateway.bundle, ()), flush=True)
 
     await serve(gateway, Address("127.0.0.1", 0, 0), stop, announce)
     orders.cancel()

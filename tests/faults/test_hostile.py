@@ -68,11 +68,11 @@ def watch(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request"):
         sys.stderr.write(f"OUTBOUND {event} {arguments[-1]!r}\\n")
 from service.process import workers
-greeting = workers.greeting
+startup_message = workers.startup_message
 def greet(*arguments):
     sys.addaudithook(watch)
-    return greeting(*arguments)
-workers.greeting = greet
+    return startup_message(*arguments)
+workers.startup_message = greet
 from cli.main import main
 main()
 """

@@ -20,7 +20,7 @@ from cascade.types import Candidates, Query, Trigger
 from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
 from service.answers.recommender import Recommender
-from service.answers.shared_cache import SharedAnswers
+from service.answers.shared_cache import SharedCache
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.process.server import Address, Stop, serve
@@ -152,7 +152,7 @@ def small_gateway(
     stages: bool = True,
     warmup: tuple[str, ...] = (),
     fragment_hosts: Collection[str] = (),
-    shared: SharedAnswers | None = None,
+    shared: SharedCache | None = None,
     keep_top: int = 30,
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")

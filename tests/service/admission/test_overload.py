@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run
 
-from service.admission.overload import Gate
+from service.admission.overload import ConcurrencyLimit
 from service.admission.refusal import Overloaded
 from service.answers.answer import Ask
 from service.metrics import Metrics
@@ -23,17 +23,17 @@ URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
 BUDGET_S = 0.1
 
 
-def gate(places: int = 1, waiting: int = 256) -> Gate:
+def gate(places: int = 1, waiting: int = 256) -> ConcurrencyLimit:
     """A gate on the clock of the running loop."""
     chosen = OverloadSettings(running=places, waiting=waiting)
-    return Gate(chosen, BUDGET_S, Metrics(), asyncio.get_running_loop().time)
+    return ConcurrencyLimit(chosen, BUDGET_S, Metrics(), asyncio.get_running_loop().time)
 
 
 @dataclass
 class Load:
     """Callers of a gate; each answer takes `seconds` of a place."""
 
-    gate: Gate
+    gate: ConcurrencyLimit
     seconds: float = 0.01
     ends: list[tuple[str, float, float]] = field(default_factory=list)  # how each ended: when, and after how long
     most_running: int = 0

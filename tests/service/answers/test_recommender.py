@@ -182,7 +182,7 @@ async def test_pages_of_no_table_leave_room_for_the_others(make) -> None:
     await small.recommender.recommend(Ask(URL1))
     for number in range(100):
         await small.recommender.recommend(Ask(f"https://elsewhere.example/{number}", title="a" * 500))
-    assert small.recommender._answers.bytes < 400_000
+    assert small.recommender._answer_cache.bytes < 400_000
     calls = small.coclick.calls
     await small.recommender.recommend(Ask(URL1))
     assert small.coclick.calls == calls

@@ -14,7 +14,7 @@ from configs.reading import SettingsError
 from corpus.urls.url import page_id
 from service.answers.answer import Ask
 from service.answers.ranked_list import RankedList, light, to_json
-from service.answers.shared_cache import SharedAnswers
+from service.answers.shared_cache import SharedCache
 from service.bootstrap import load
 from service.bundles.redis_tables import open_rows
 from service.metrics import Metrics
@@ -53,8 +53,8 @@ async def rows(server: RedisServer) -> AsyncIterator[RedisRows]:
 
 
 @pytest.fixture
-def shared(rows: RedisRows) -> SharedAnswers:
-    return SharedAnswers(rows, settings())
+def shared(rows: RedisRows) -> SharedCache:
+    return SharedCache(rows, settings())
 
 
 def settings(*overrides: str) -> Settings:
@@ -65,12 +65,12 @@ def query(**changes: object) -> Query:
     return replace(Query(url=URL1, page=page_id(URL1)), **changes)  # type: ignore[arg-type]
 
 
-async def kept(shared: SharedAnswers, ranked: RankedList = LIST) -> None:
+async def kept(shared: SharedCache, ranked: RankedList = LIST) -> None:
     shared.keep(query(), ranked)
     await shared.written()
 
 
-async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedAnswers) -> None:
+async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedCache) -> None:
     await kept(shared)
     found = await shared.get(LIST.bundle, query())
     assert found is not None and (found.cut, found.whole) == (True, True)
@@ -84,27 +84,27 @@ async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedAn
     "changes",
     [{"title": "x"}, {"snippet": "x"}, {"language": "de"}, {"url": "https://site0.example/page/1"}],
 )
-async def test_who_asks_something_else_gets_something_else(shared: SharedAnswers, changes: dict[str, object]) -> None:
+async def test_who_asks_something_else_gets_something_else(shared: SharedCache, changes: dict[str, object]) -> None:
     await kept(shared)
     assert await shared.get(LIST.bundle, query(**changes)) is None
 
 
-async def test_gateways_with_other_settings_share_nothing(rows: RedisRows, shared: SharedAnswers) -> None:
+async def test_gateways_with_other_settings_share_nothing(rows: RedisRows, shared: SharedCache) -> None:
     await kept(shared)
-    assert await SharedAnswers(rows, settings("block.hosts=[]")).get(LIST.bundle, query()) is None
+    assert await SharedCache(rows, settings("block.hosts=[]")).get(LIST.bundle, query()) is None
 
 
-async def test_the_order_of_a_set_is_no_other_setting(rows: RedisRows, shared: SharedAnswers) -> None:
+async def test_the_order_of_a_set_is_no_other_setting(rows: RedisRows, shared: SharedCache) -> None:
     await kept(shared)
     again = settings(f"block.hosts={json.dumps(HOSTS[::-1])}")
-    assert await SharedAnswers(rows, again).get(LIST.bundle, query()) is not None
+    assert await SharedCache(rows, again).get(LIST.bundle, query()) is not None
 
 
-async def test_words_that_are_no_unicode_have_a_key_too(shared: SharedAnswers) -> None:
+async def test_words_that_are_no_unicode_have_a_key_too(shared: SharedCache) -> None:
     assert await shared.get(LIST.bundle, query(title="\udc80", snippet="\ud800")) is None
 
 
-async def test_another_bundles_answer_is_none(shared: SharedAnswers) -> None:
+async def test_another_bundles_answer_is_none(shared: SharedCache) -> None:
     await kept(shared)
     assert await shared.get("20250101T000001Z-0123abcd", query()) is None
 
@@ -130,7 +130,7 @@ async def test_another_bundles_answer_is_none(shared: SharedAnswers) -> None:
         to_json(LIST).replace(b'"click"', b'"blend"'),
     ],
 )
-async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, shared: SharedAnswers, row: bytes) -> None:
+async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, shared: SharedCache, row: bytes) -> None:
     await kept(shared)
     with server.client() as client:
         (key,) = client.keys()
@@ -138,19 +138,19 @@ async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, sha
     assert await shared.get(LIST.bundle, query()) is None
 
 
-async def test_a_degraded_answer_is_not_kept(server: RedisServer, shared: SharedAnswers) -> None:
+async def test_a_degraded_answer_is_not_kept(server: RedisServer, shared: SharedCache) -> None:
     await kept(shared, RankedList(URL1, LIST.bundle, ROWS, ("cf:timeout",)))
     with server.client() as client:
         assert client.keys() == []
 
 
-async def test_a_kept_answer_goes_after_its_time(server: RedisServer, shared: SharedAnswers) -> None:
+async def test_a_kept_answer_goes_after_its_time(server: RedisServer, shared: SharedCache) -> None:
     await kept(shared)
     with server.client() as client:
         assert 0 < client.pttl(client.keys()[0]) <= 60_000
 
 
-async def test_what_one_replica_has_computed_another_reads(make, shared: SharedAnswers) -> None:
+async def test_what_one_replica_has_computed_another_reads(make, shared: SharedCache) -> None:
     one, other = make(shared=shared), make(shared=shared)
     computed = await one.recommender.recommend(Ask(URL1))
     await shared.written()
@@ -158,7 +158,7 @@ async def test_what_one_replica_has_computed_another_reads(make, shared: SharedA
     assert (one.coclick.calls, other.coclick.calls) == (1, 0)
 
 
-async def test_an_answer_with_its_record_is_computed(make, shared: SharedAnswers) -> None:
+async def test_an_answer_with_its_record_is_computed(make, shared: SharedCache) -> None:
     await kept(shared)
     answer = await make(shared=shared).recommender.recommend(Ask(URL1, explain=True))
     assert answer.read().explain is not None
@@ -168,7 +168,7 @@ async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> N
     with one_server(tmp_path) as gone:
         url = gone.url
     rows = open_rows(url, read_settings(None, [], {}).redis, Metrics())
-    small = make(shared=SharedAnswers(rows, settings()))
+    small = make(shared=SharedCache(rows, settings()))
     answer = await small.recommender.recommend(Ask(URL1))
     assert (len(answer.recommendations), answer.degraded) == (5, ())
     await rows.close()

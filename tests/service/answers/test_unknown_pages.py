@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cascade.types import Query
-from service.answers.unknown_pages import UnknownQueue
+from service.answers.unknown_pages import UnknownPageQueue
 from store.unknown_pages import SqliteUnknownPages, UnknownPage
 
 FOX = Query("https://a.example/fox", 5, "Fox", "red", "en")
@@ -27,7 +27,7 @@ class Broken:
 
 async def test_a_page_is_kept_with_its_words(tmp_path: Path) -> None:
     store = SqliteUnknownPages(tmp_path / "unknown.sqlite")
-    queue = UnknownQueue(store)
+    queue = UnknownPageQueue(store)
     for _ in range(3):
         queue.note(FOX)
     await queue.close()
@@ -36,7 +36,7 @@ async def test_a_page_is_kept_with_its_words(tmp_path: Path) -> None:
 
 async def test_a_page_that_was_just_here_is_not_written_again(tmp_path: Path) -> None:
     store = SqliteUnknownPages(tmp_path / "unknown.sqlite")
-    queue = UnknownQueue(store)
+    queue = UnknownPageQueue(store)
     queue.note(FOX)
     await queue.close()
     store.remove([5])
@@ -47,7 +47,7 @@ async def test_a_page_that_was_just_here_is_not_written_again(tmp_path: Path) ->
 
 async def test_words_that_come_later_win(tmp_path: Path) -> None:
     store = SqliteUnknownPages(tmp_path / "unknown.sqlite")
-    queue = UnknownQueue(store)
+    queue = UnknownPageQueue(store)
     queue.note(Query(FOX.url, FOX.page))
     await queue.close()
     queue.note(FOX)
@@ -58,7 +58,7 @@ async def test_words_that_come_later_win(tmp_path: Path) -> None:
 
 async def test_what_finds_no_room_is_counted_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lost = Counter[str]()
-    queue = UnknownQueue(
+    queue = UnknownPageQueue(
         SqliteUnknownPages(tmp_path / "unknown.sqlite", most=2), lambda why, pages: lost.update({why: pages})
     )
     for part in range(3):
@@ -71,7 +71,7 @@ async def test_what_finds_no_room_is_counted_and_told_once(tmp_path: Path, caplo
 
 async def test_a_flood_is_bounded(tmp_path: Path) -> None:
     store, lost = SqliteUnknownPages(tmp_path / "unknown.sqlite"), Counter[str]()
-    queue = UnknownQueue(store, lambda why, pages: lost.update({why: pages}))
+    queue = UnknownPageQueue(store, lambda why, pages: lost.update({why: pages}))
     for page in range(5_000):
         queue.note(Query(f"https://a.example/{page}", page))
     await queue.close()
@@ -79,7 +79,7 @@ async def test_a_flood_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_fails_loses_pages_and_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    queue = UnknownQueue(Broken())
+    queue = UnknownPageQueue(Broken())
     queue.note(FOX)
     await queue.close()
     assert "1 unknown pages are lost: OSError" in caplog.text

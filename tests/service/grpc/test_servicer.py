@@ -14,8 +14,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from service.admission.authorize import Door
-from service.admission.refusal import TooLate
+from service.admission.authorize import Authorizer
+from service.admission.refusal import DeadlineExceeded
 from service.answers.answer import Answer, Ask
 from service.answers.recommender import ClientError, recommend_each
 from service.grpc.generate_stubs import generate
@@ -159,7 +159,7 @@ async def test_a_batch_gives_what_is_ready_by_the_callers_deadline_and_says_why_
 
 async def test_a_batch_that_has_no_time_is_all_late(make) -> None:
     results = await recommend_each(make().recommender, [Ask(URL1), ClientError([])], 2, until=0.0)
-    assert isinstance(results[0], TooLate) and isinstance(results[1], ClientError)
+    assert isinstance(results[0], DeadlineExceeded) and isinstance(results[1], ClientError)
 
 
 async def test_what_hangs_is_late_and_the_rest_is_there(make) -> None:
@@ -172,7 +172,7 @@ async def test_what_hangs_is_late_and_the_rest_is_there(make) -> None:
     small.recommender._run = never
     asks = [Ask("https://site1.example/page/1"), *[Ask(URL1)] * 9]
     results = await recommend_each(small.recommender, asks, 2, until=time.monotonic() + 0.3)
-    assert isinstance(results[0], TooLate)
+    assert isinstance(results[0], DeadlineExceeded)
     assert all(isinstance(result, Answer) for result in results[1:])
 
 
@@ -198,7 +198,7 @@ async def test_answers_of_a_batch_are_not_explained(stub) -> None:
 
 async def test_explain_can_be_turned_off(make, served) -> None:
     small = make()
-    small.gateway.door = Door(explains=False)
+    small.gateway.authorizer = Authorizer(explains=False)
     async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
         error = await refused(RecommenderStub(channel).Recommend(pb.RecommendRequest(url1=URL1, explain=True)))
     assert error.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -7,8 +7,8 @@ import httpx
 import orjson
 import pytest
 
-from service.admission.api_keys import Keys
-from service.admission.authorize import Door
+from service.admission.api_keys import ApiKeys
+from service.admission.authorize import Authorizer
 
 URL1 = "https://site0.example/page/0"
 
@@ -199,15 +199,15 @@ async def test_answers_of_a_batch_are_not_explained(client) -> None:
 
 async def test_explain_can_be_turned_off_or_ask_for_a_key(make, served, tmp_path) -> None:
     (tmp_path / "keys").write_text("anna open-key\n")
-    keyed, asked = Door(explain_keys=Keys(tmp_path / "keys")), {"url1": URL1, "explain": True}
-    for door, sent, status in (
-        (Door(explains=False), "open-key", 403),
+    keyed, asked = Authorizer(explain_keys=ApiKeys(tmp_path / "keys")), {"url1": URL1, "explain": True}
+    for authorizer, sent, status in (
+        (Authorizer(explains=False), "open-key", 403),
         (keyed, "", 401),
         (keyed, "other", 401),
         (keyed, "open-key", 200),
     ):
         small = make()
-        small.gateway.door = door
+        small.gateway.authorizer = authorizer
         async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
             headers = {"x-api-key": sent} if sent else {}
             for answer in (

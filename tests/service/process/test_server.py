@@ -16,7 +16,7 @@ import pytest
 from ports import free_port, free_ports
 
 from service.process.server import Address, ServeError, Stop, serve
-from service.process.startup_message import greeting
+from service.process.startup_message import startup_message
 from service.process.workers import Job, run_many
 from service.settings import Settings
 
@@ -175,7 +175,7 @@ def test_workers_need_room_for_their_admin_ports(make, tmp_path) -> None:
 
 
 def test_the_greeting_gives_three_links() -> None:
-    text = greeting(Address("0.0.0.0", 8000, 50051), "name", ("https://a.example/?b=c&d#e",) * 4)
+    text = startup_message(Address("0.0.0.0", 8000, 50051), "name", ("https://a.example/?b=c&d#e",) * 4)
     assert text.count("http://127.0.0.1:8000/recommend?url1=https%3A%2F%2Fa.example%2F%3Fb%3Dc%26d%23e\n") == 3
 
 

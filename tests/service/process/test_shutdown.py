@@ -95,8 +95,8 @@ async def test_a_call_under_way_is_finished_whoever_watches(make, served) -> Non
 @pytest.mark.parametrize(("seconds", "said"), [(0.01, "printed\n"), (3600, "printed\n")])
 def test_threads_that_end_are_waited_for_and_others_are_left(seconds, said) -> None:
     code = (
-        "import threading, time; from service.process.shutdown import leave_hanging_threads; print('printed');"
-        f"threading.Thread(target=time.sleep, args=({seconds},)).start(); leave_hanging_threads(0.5)"
+        "import threading, time; from service.process.shutdown import exit_despite_hanging_threads; print('printed');"
+        f"threading.Thread(target=time.sleep, args=({seconds},)).start(); exit_despite_hanging_threads(0.5)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == said

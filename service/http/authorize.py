@@ -1,0 +1,32 @@
+"""Authorizes HTTP requests before their body is read: ASGI middleware over the gateway's `Authorizer`."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.admission.authorize import Authorizer
+from service.admission.refusal import Refusal
+from service.http import problems
+from service.http.middleware import REQUEST_ID
+
+CALLER = "onward.caller"
+_OPEN = frozenset({"/healthz", "/readyz"})
+
+
+class AuthorizeMiddleware:
+    """Refuses a request without a valid key, or beyond its key's rate; reads `scope["path"]`, as the router does."""
+
+    def __init__(self, app: ASGIApp, authorizer: Authorizer) -> None:
+        self._app, self._authorizer = app, authorizer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in _OPEN:
+            headers = Headers(scope=scope)
+            try:
+                scope[CALLER] = self._authorizer.caller(headers.get("authorization"), headers.get("x-api-key"))
+                await self._authorizer.spend(scope[CALLER], 1)
+            except Refusal as refusal:
+                response = problems.of_error(refusal).response(scope[REQUEST_ID], refusal.headers)
+                return await response(scope, receive, send)
+        await self._app(scope, receive, send)
