@@ -1,7 +1,7 @@
 """How an HTTP request may arrive: the limits on size, time and number that uvicorn lacks.
 
-The application itself refuses what has arrived and is too much (`HeaderLimit` here, `BodyLimit` in `service/http/middleware.py`); the
-protocol ends what does not arrive.
+The application refuses what has arrived and is too large: `HeaderLimit` here, `BodyLimit` in
+`service/http/middleware.py`. The protocol closes connections on which too little arrives.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ CSV = export()
         ("clicks.jsonl", f"\ufeff{JSON}"),
         ("clicks.jsonl.bz2", bz2.compress(JSON.encode())),
         ("clicks.csv.bz2", bz2.compress(CSV.encode())),
-        ("clicks.csv.gz", gzip.compress(CSV[:99].encode()) + gzip.compress(CSV[99:].encode())),
+        ("clicks.csv.gz", gzip.compress(CSV[:99].encode(), mtime=0) + gzip.compress(CSV[99:].encode(), mtime=0)),
         ("clicks.csv", f"\ufeff{CSV}"),
         ("clicks.csv", CSV.encode("utf-16")),
         ("clicks.csv", b"\xfe\xff" + CSV.encode("utf-16-be")),
@@ -190,7 +190,7 @@ def test_a_column_that_was_never_filled_is_empty(tmp_path: Path) -> None:
     [
         ("clicks.csv/part-0.csv", b""),
         ("clicks.csv/part-2.csv", b"\n"),
-        ("clicks.csv/part-2.csv.gz", gzip.compress(b"")),
+        ("clicks.csv/part-2.csv.gz", gzip.compress(b"", mtime=0)),
         ("clicks.csv/part-2.csv", b"session,url,time\n"),
     ],
 )
@@ -199,7 +199,9 @@ def test_a_part_without_rows_is_read_as_none(name: str, nothing: bytes, tmp_path
     assert (clicks.read, clicks.kept) == (10, 10)
 
 
-@pytest.mark.parametrize(("name", "nothing"), [("clicks.json", b"[]"), ("clicks.jsonl.gz", gzip.compress(b""))])
+@pytest.mark.parametrize(
+    ("name", "nothing"), [("clicks.json", b"[]"), ("clicks.jsonl.gz", gzip.compress(b"", mtime=0))]
+)
 def test_json_without_rows_is_a_table_without_rows(name: str, nothing: bytes, tmp_path: Path) -> None:
     assert read_clicks(tmp_path, name, nothing).read == 0
 
