@@ -6,18 +6,18 @@ from hypothesis import strategies as st
 from cascade.pace import Pace
 
 
-def test_nothing_is_expected_before_the_first_piece() -> None:
+def test_the_estimate_is_zero_before_the_first_sample() -> None:
     assert Pace().expected() == 0
 
 
-def test_a_steady_pace_is_learnt() -> None:
+def test_a_constant_duration_is_learnt() -> None:
     pace = Pace()
     for _ in range(100):
         pace.took(0.02)
     assert 0.02 <= pace.expected() < 0.0201
 
 
-def test_an_unsteady_pace_is_allowed_more_time_than_its_mean() -> None:
+def test_a_varying_duration_is_allowed_more_than_its_mean() -> None:
     pace = Pace()
     for _ in range(100):
         pace.took(0.01)
@@ -26,14 +26,14 @@ def test_an_unsteady_pace_is_allowed_more_time_than_its_mean() -> None:
 
 
 @given(st.lists(st.floats(0, 10), min_size=1))
-def test_the_expected_time_is_never_negative(times: list[float]) -> None:
+def test_the_estimate_is_never_negative(times: list[float]) -> None:
     pace = Pace()
     for seconds in times:
         pace.took(seconds)
     assert pace.expected() >= 0
 
 
-def test_what_is_skipped_is_tried_again_in_the_end() -> None:
+def test_skipping_lowers_the_estimate_until_the_work_is_tried_again() -> None:
     pace = Pace()
     pace.took(100.0)
     for _ in range(200):
