@@ -1,4 +1,4 @@
-"""Stamps a pool of pairs with a teacher's logits: in batches of like length, into a memory-mapped file, resumable."""
+"""Computes a teacher's logits of a pool of pairs: in batches of similar length, into a memory map, resumable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from text_model.filled import fill
 from text_model.parallel import world
 from text_model.training import Progress
 
-CHUNK = 4_096  # pairs between two notes of what is done
+CHUNK = 4_096  # pairs per checkpoint
 _BATCH = 64
 
 #: (rows of page 1, rows of page 2) -> logits (rows, outputs).
@@ -25,8 +25,8 @@ def stamp(
 ) -> NDArray[np.float32]:  # fmt: skip
     """Write each pair's logits to `path` (.npy) and return them memory-mapped, (pairs, outputs) float32.
 
-    `lengths` are tokens a page. Pairs are stamped in order of their length, so that a batch needs little padding;
-    each process stamps a part. What a killed run has stamped is not stamped again.
+    `lengths` are tokens per page. Pairs are processed in order of length, so that batches need little padding;
+    each process does a part. A killed run is resumed.
     """
     order = np.argsort(lengths[page1] + lengths[page2], kind="stable")
     chunks = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
