@@ -41,7 +41,7 @@ from text_model.tokens import PageTokenizer
 
 HERE = Path(__file__).parent
 _ROUNDS = 5
-_RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests a second
+_RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests per second
 _UNCACHED = ("cache.max_mb=0", "cache.pairs=0", "unknown.most=0")
 _PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
             *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")))  # fmt: skip

@@ -111,7 +111,7 @@ class Shape(LoadTestShape):
     """Sets the number of readers at each second, by the chosen shape."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Return (readers, readers a second to start or stop), None at the end."""
+        """Return (readers, readers per second to start or stop), None at the end."""
         assert self.runner is not None  # noqa: S101
         options = _options(self.runner.environment)
         wanted = users_at(options.shape, self.get_run_time(), options.readers, options.seconds)
