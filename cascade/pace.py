@@ -8,7 +8,7 @@ _DEVIATIONS = 2
 _DECAY = 0.9
 
 
-class Pace:
+class LatencyEstimate:
     """The time to allow for a piece of work: smoothed mean plus two smoothed deviations."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Pace:
         """Return the estimate in seconds; 0 before the first sample."""
         return 0.0 if self._mean is None else self._mean + _DEVIATIONS * self._deviation
 
-    def took(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Add the duration of a finished piece of work."""
         if self._mean is None:
             self._mean, self._deviation = seconds, seconds / 2
@@ -27,12 +27,12 @@ class Pace:
         self._deviation += _DEVIATION_WEIGHT * (abs(seconds - self._mean) - self._deviation)
         self._mean += _MEAN_WEIGHT * (seconds - self._mean)
 
-    def gave_up(self, seconds: float) -> None:
+    def observe_at_least(self, seconds: float) -> None:
         """Add the time after which an unfinished piece was abandoned: a lower bound, which only raises the estimate."""
         if self._mean is not None and seconds > self._mean:
-            self.took(seconds)
+            self.observe(seconds)
 
-    def skipped(self) -> None:
+    def decay(self) -> None:
         """Lower the estimate after a piece was skipped as too slow; otherwise it would never be tried again."""
         if self._mean is not None:
             self._mean *= _DECAY

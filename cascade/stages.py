@@ -14,7 +14,7 @@ import numpy as np
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
-from cascade.pace import Pace
+from cascade.pace import LatencyEstimate
 from cascade.scale import below
 from cascade.trace import Trace
 from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
@@ -37,8 +37,8 @@ class Stage:
     timeout_s: float
     anytime: AnytimeHydrator | None = None
     on_loop: bool = False  # run the scorer on the event loop: it takes less time than switching threads
-    row: Pace = field(default_factory=Pace)  # time per row of the anytime hydrator
-    rest: Pace = field(default_factory=Pace)  # time of everything after the last chunk
+    row: LatencyEstimate = field(default_factory=LatencyEstimate)  # time per row of the anytime hydrator
+    rest: LatencyEstimate = field(default_factory=LatencyEstimate)  # time of everything after the last chunk
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class Ranking:
     def ended(self) -> None:
         """Record how long everything after the last chunk took; called once the answer is ready."""
         for stage, since in self._unended:
-            stage.rest.took(time.monotonic() - since)
+            stage.rest.observe(time.monotonic() - since)
 
     async def _stage(self, stage: Stage, candidates: Candidates) -> tuple[Candidates | None, Candidates]:
         rows, unreached = candidates, Candidates.empty()
@@ -113,7 +113,7 @@ class Ranking:
             end = int(np.searchsorted(before, before[start] + most, side="right")) - 1
             waiting = int(before[end] - before[start])
             if waiting and until.remaining() < waiting * stage.row.expected():
-                stage.row.skipped()
+                stage.row.decay()
                 break
             begun = time.monotonic()
             with self.trace.timed(hydrator.name):
@@ -122,10 +122,10 @@ class Ranking:
             took = time.monotonic() - begun
             self.trace.spare_s += took
             if waiting and part is not None:
-                stage.row.took(took / waiting)
+                stage.row.observe(took / waiting)
             if part is None:
                 if waiting and until.remaining() == 0:
-                    stage.row.gave_up(took / waiting)
+                    stage.row.observe_at_least(took / waiting)
                 break
             done.append(part)
             start = end

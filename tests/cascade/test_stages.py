@@ -133,7 +133,7 @@ def test_a_chunk_takes_at_most_half_of_the_remaining_time_but_has_at_least_ten_r
 async def test_a_stage_with_a_time_estimate_scores_all_rows_in_one_call(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(0.001)
+    stage.row.observe(0.001)
     await run(native, [stage], 25, Deadline.after(5.0))
     assert costly.chunks == [list(range(25))]
 
@@ -163,7 +163,7 @@ async def test_without_a_single_chunk_the_stage_ranks_nothing(native) -> None:
 async def test_a_chunk_that_would_not_fit_is_not_started(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(1.0)
+    stage.row.observe(1.0)
     _, number, degraded = await run(native, [stage], 25, Deadline.after(1.0))
     assert costly.chunks == []
     assert (number, degraded) == (0, ["costly:partial"])
@@ -172,7 +172,7 @@ async def test_a_chunk_that_would_not_fit_is_not_started(native) -> None:
 async def test_work_that_becomes_fast_again_is_eventually_retried(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(1.0)
+    stage.row.observe(1.0)
     for _ in range(60):
         await run(native, [stage], 10, Deadline.after(1.0))
     assert len(costly.chunks) > 10
@@ -182,8 +182,8 @@ async def test_work_that_becomes_fast_again_is_eventually_retried(native) -> Non
 async def test_only_finished_work_changes_the_time_estimate(native, error) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(0.1)
-    stage.rest.took(0.1)
+    stage.row.observe(0.1)
+    stage.rest.observe(0.1)
     before = stage.row.expected(), stage.rest.expected()
     costly.error = error
     for _ in range(25):
@@ -193,7 +193,7 @@ async def test_only_finished_work_changes_the_time_estimate(native, error) -> No
 
 async def test_an_abandoned_chunk_can_only_raise_the_time_estimate(native) -> None:
     stage = Stage((), ByPrice(), 30, 0.05, Costly(hangs_at=0))
-    stage.row.took(0.001)
+    stage.row.observe(0.001)
     before = stage.row.expected()
     await run(native, [stage], 10)
     assert stage.row.expected() > before
@@ -211,7 +211,7 @@ async def test_a_failed_later_stage_does_not_change_the_time_estimate(native) ->
 async def test_cached_rows_cost_nothing_and_always_fit(native) -> None:
     costly = Costly(known=tuple(range(10)))
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(1.0)
+    stage.row.observe(1.0)
     ranked, number, _ = await run(native, [stage], 10, Deadline.after(1.0))
     assert ranked.pages.tolist() == list(range(9, -1, -1))
     assert number == 1
