@@ -57,7 +57,7 @@ def joined(parts: Sequence[Groups | None]) -> Groups | None:
     )
 
 
-def teach(groups: Groups | None, config: LightGbmConfig) -> bool:
+def enough_rows(groups: Groups | None, config: LightGbmConfig) -> bool:
     """Return whether there are enough rows for two leaves: with fewer, no tree can split them."""
     return groups is not None and len(groups.gain) >= 2 * config.smallest_leaf
 

@@ -7,7 +7,7 @@ import pytest
 
 from cascade.types import Candidates, Query
 from ranking.lightgbm.score import LightGbmScorer
-from ranking.lightgbm.train import Groups, LightGbmConfig, teach, train, write_untrained
+from ranking.lightgbm.train import Groups, LightGbmConfig, enough_rows, train, write_untrained
 
 NAMES = ("signal", "noise")
 CONFIG = LightGbmConfig(trees=30, leaves=7, smallest_leaf=5)
@@ -85,5 +85,5 @@ def test_a_ranker_without_trees_keeps_the_given_order(tmp_path: Path) -> None:
 def test_rows_for_less_than_two_leaves_are_not_enough() -> None:
     of = groups()
     half = len(of.gain) // 2
-    assert [teach(of, LightGbmConfig(smallest_leaf=leaf)) for leaf in (half, half + 1)] == [True, False]
-    assert not teach(None, LightGbmConfig())
+    assert [enough_rows(of, LightGbmConfig(smallest_leaf=leaf)) for leaf in (half, half + 1)] == [True, False]
+    assert not enough_rows(None, LightGbmConfig())
