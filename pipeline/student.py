@@ -16,7 +16,7 @@ from pipeline.examples import labels, triplets
 from pipeline.page_ids import page_ids
 from pipeline.page_tokens import PageTokens, page_tokens
 from pipeline.progress import progress
-from pipeline.stamped import stamped
+from pipeline.stamped import teacher_labels
 from pipeline.student_files import EXPORTED, WEIGHTS
 from pipeline.work import Work
 from ranking.cross_encoder import parity
@@ -70,7 +70,7 @@ def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels
     inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
     with progress("training cross-encoder", config.steps) as advance:
         if config.distil:
-            pool = stamped(work)
+            pool = teacher_labels(work)
             return distil(model, inputs, pool, config, seed, checkpoint, advance), {"pool": len(pool.page1)}
         clicks = triplets(work, page_ids(work), labelled)
         curve = fine_tune(model, inputs, clicks, labelled, config, seed, checkpoint, advance)

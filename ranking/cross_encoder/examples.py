@@ -64,7 +64,7 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped:
+class TeacherLabels:
     """Unlabelled pairs with both teachers' logits: rows of the page table, (pairs, 1) and (pairs, 5) float32."""
 
     page1: NDArray[np.int64]

@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ranking.cross_encoder.examples import Labels, PairInputs, Stamped, Triplets
+from ranking.cross_encoder.examples import Labels, PairInputs, TeacherLabels, Triplets
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax
 from ranking.cross_encoder.model import CrossEncoder, pair_scores
 from text_model.training import Batch, Curve, Progress, Schedule, fit
@@ -79,16 +79,16 @@ class FineTuning(nn.Module):
 
 
 def distil(
-    model: CrossEncoder, inputs: PairInputs, stamped: Stamped, config: CrossEncoderConfig, seed: int,
+    model: CrossEncoder, inputs: PairInputs, labels: TeacherLabels, config: CrossEncoderConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
     """Train the student in place on the teachers' logits of the pool; an empty pool leaves it unchanged."""
-    if len(stamped.page1) == 0:
+    if len(labels.page1) == 0:
         return Curve()
     objective = Distillation(model, config.frozen_layers, config.click_share)
 
     def draw(step: int) -> Batch:
-        return stamped.batch(inputs, config.pairs, seed, step)
+        return labels.batch(inputs, config.pairs, seed, step)
 
     return _fit(objective, draw, config, checkpoint, progress)
 

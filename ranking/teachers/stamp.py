@@ -19,7 +19,7 @@ _BATCH = 64
 PairLogits = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 
 
-def stamp(
+def predict_pool(
     path: Path, page1: NDArray[np.int64], page2: NDArray[np.int64], outputs: int,
     lengths: NDArray[np.int64], logits: PairLogits, progress: Progress,
 ) -> NDArray[np.float32]:  # fmt: skip
@@ -31,9 +31,9 @@ def stamp(
     order = np.argsort(lengths[page1] + lengths[page2], kind="stable")
     chunks = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
 
-    def write(stamped: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
+    def write(array: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
         for start in range(0, len(chunk), _BATCH):
             rows = chunk[start : start + _BATCH]
-            stamped[rows] = logits(page1[rows], page2[rows])
+            array[rows] = logits(page1[rows], page2[rows])
 
     return fill(path, (len(order), outputs), np.float32, chunks, write, progress, world())

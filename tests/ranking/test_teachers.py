@@ -9,11 +9,11 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from configs.reading import SettingsError
-from ranking.cross_encoder.examples import Labels, Stamped, Triplets
+from ranking.cross_encoder.examples import Labels, TeacherLabels, Triplets
 from ranking.cross_encoder.model import CrossEncoder, Scores
 from ranking.cross_encoder.train import CrossEncoderConfig, distil
 from ranking.cross_encoder.weights import load_weights, save_weights
-from ranking.teachers import stamp as stamps
+from ranking.teachers import stamp as pool
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.train import TeachersConfig, train_click, train_quality
@@ -111,7 +111,7 @@ def test_int8_logits_on_a_cpu_are_close_to_the_teachers(tmp_path: Path) -> None:
 
 def test_every_pair_gets_its_own_logits(tmp_path: Path) -> None:
     page1, page2 = np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5)
-    sums = stamps.stamp(tmp_path / "s.npy", page1, page2, 1, LENGTHS, add, lambda done: None)
+    sums = pool.predict_pool(tmp_path / "s.npy", page1, page2, 1, LENGTHS, add, lambda done: None)
     assert sums[:, 0].tolist() == (page1 * 10 + page2).tolist()
     assert isinstance(sums, np.memmap)
 
@@ -124,7 +124,7 @@ def add(page1: np.ndarray, page2: np.ndarray) -> np.ndarray:
 
 
 def test_a_resumed_run_does_not_compute_finished_pairs_again(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(stamps, "CHUNK", 10)
+    monkeypatch.setattr(pool, "CHUNK", 10)
     page1, page2 = np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5)
     asked: list[int] = []
 
@@ -136,11 +136,11 @@ def test_a_resumed_run_does_not_compute_finished_pairs_again(tmp_path: Path, mon
 
     path = tmp_path / "s.npy"
     with pytest.raises(KeyboardInterrupt):
-        stamps.stamp(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
-    sums = stamps.stamp(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+        pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+    sums = pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
     assert asked == [10, 10, 5, 5]
     assert sums[:, 0].tolist() == (page1 * 10 + page2).tolist()
-    stamps.stamp(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+    pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
     assert len(asked) == 4
 
 
@@ -152,7 +152,7 @@ def test_a_student_learns_its_teachers_logits() -> None:
     quality[np.arange(25), two] = 3  # the second page's number is the class
     click = (two.astype(np.float32) - 2)[:, None]
     config = CrossEncoderConfig(steps=200, pairs=16, rate=2e-3, head_rate=1e-2)
-    curve = distil(model, inputs, Stamped(one, two, click, quality), config, 0, None, lambda done: None)
+    curve = distil(model, inputs, TeacherLabels(one, two, click, quality), config, 0, None, lambda done: None)
     with torch.inference_mode():
         clicks, expected = Scores(model)(**inputs(one[:5], two[:5]))
     assert clicks.tolist() == pytest.approx([-2, -1, 0, 1, 2], abs=0.5)
