@@ -1,4 +1,4 @@
-"""One pass over a bundle: what it answers for every λ, and what readers did with such answers (table 5)."""
+"""One pass over a bundle: its answers for every λ, and their quality and clicks (table 5)."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ METRICS = (RECO, CTR, FILTERED, SATISFIED)
 
 @dataclass(slots=True)
 class Answers:
-    """The answers of one bundle to one set of pages."""
+    """The answers of one bundle for one set of pages."""
 
     quality: AnswerQuality
-    candidates: dict[int, NDArray[np.uint64]] = field(default_factory=dict)  # page -> what stage 1 let through
+    candidates: dict[int, NDArray[np.uint64]] = field(default_factory=dict)  # page -> its candidates after stage 1
     _page: list[NDArray[np.uint64]] = field(default_factory=list)
     _ranks: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)
 
     def add(self, page: int, asked: Asked, held_out: HeldOut) -> None:
-        """Count one page."""
+        """Add the answers for one page."""
         self.quality.add(page, asked.answers, asked.rankings, held_out.impressions.get(page, ()))
         self.candidates[page] = asked.trace.stages.get("stage1", Candidates.empty()).pages
         wanted = held_out.steps.get(page, np.empty(0, np.uint64))
@@ -41,7 +41,7 @@ class Answers:
             self._ranks.setdefault(name, []).append(ranks(answer, wanted))
 
     def pour(self, arm: str, sample: Sample) -> None:
-        """Add everything that was measured to the sample, as one seed of an arm."""
+        """Add all measurements to the sample, as one seed of an arm."""
         sample.add(arm, self.quality, METRICS)
         pages = np.concatenate(self._page)
         for name, parts in self._ranks.items():
@@ -52,17 +52,17 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Whom to ask, and by what the answers are measured: the same for every arm and seed."""
+    """The pages to request, and how answers are measured: the same for every arm and seed."""
 
-    parts: Mapping[str, HeldOut]  # name of a part -> its pages; no page is in two
-    truths: Mapping[str, Truth]  # name of a part -> by what its answers are judged
-    truth: Truth  # of the models
+    parts: Mapping[str, HeldOut]  # name of a part -> its pages; parts are disjoint
+    truths: Mapping[str, Truth]  # name of a part -> the truth that judges its answers
+    truth: Truth  # for the models
     rules: ClickRules
     swept: Swept
 
     @property
     def pages(self) -> int:
-        """How many pages a pass asks."""
+        """The number of pages requested in one pass."""
         return sum(len(part.pages) for part in self.parts.values())
 
 

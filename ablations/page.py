@@ -1,4 +1,4 @@
-"""Tables of an ablation as HTML: every figure with its interval, the paper's beside it, and whether the signs agree."""
+"""Tables of an ablation as HTML: every figure with its interval, the paper's figure, and whether the signs agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def table_html(table: Table) -> str:
 
 
 def cells(figure: Figure) -> tuple[str, str, str, str]:
-    """Return figure with interval, the paper's, whether their signs agree, and each seed's own."""
+    """Return the figure with its interval, the paper's, whether their signs agree, and the figure of each seed."""
     places = 2 if abs(figure.found.mean) >= 1 else 3
     paper = "" if figure.paper is None else f"{figure.paper:{'+' if figure.signed else ''}g}"
     seeds = ", ".join(f"{seed:+.{places}f}" for seed in figure.seeds)

@@ -1,4 +1,4 @@
-"""What rankings did, pooled over seeds: where the ablations take means, intervals and paired differences from."""
+"""Measurements of rankings, pooled over seeds; gives means, intervals and paired differences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evaluation.answer_quality import AnswerQuality
 from evaluation.metrics.bootstrap import Interval, difference, interval
 
-#: (treatment, control, page of each row) -> how they differ.
+#: (treatment, control, page of each row) -> their difference.
 Differing = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint64]], Interval]
 
 _NOTHING = Interval(np.nan, np.nan, np.nan)
@@ -19,7 +19,7 @@ _NOTHING = Interval(np.nan, np.nan, np.nan)
 
 @dataclass(slots=True)
 class _Column:
-    """Values of one ranking by one metric, a part a seed, and the page of each."""
+    """Values of one metric of one ranking, one array per seed, and the page of each value."""
 
     values: list[NDArray[np.float64]] = field(default_factory=list)
     pages: list[NDArray[np.uint64]] = field(default_factory=list)
@@ -27,12 +27,12 @@ class _Column:
 
 @dataclass(slots=True)
 class Sample:
-    """Values by ranking and metric. A page is one draw of the bootstrap, with all its rows under all seeds."""
+    """Values by ranking and metric. The bootstrap resamples pages, each with all its rows of all seeds."""
 
     _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
 
     def add(self, arm: str, quality: AnswerQuality, metrics: Sequence[str]) -> None:
-        """Add one seed's rankings of one arm; they go by `arm: ranking`."""
+        """Add one seed's rankings of one arm, under the names `arm: ranking`."""
         for ranking, metric, values, pages in quality.values(metrics):
             self.add_rows(f"{arm}: {ranking}", metric, values, pages)
 
@@ -43,14 +43,14 @@ class Sample:
         column.pages.append(pages)
 
     def interval(self, ranking: str, metric: str) -> Interval:
-        """Return the mean over pages and seeds, and its interval; NaN where nothing was counted."""
+        """Return the mean over pages and seeds with its interval; NaN if there are no values."""
         column = self._columns.get((ranking, metric))
         return interval(np.concatenate(column.values), np.concatenate(column.pages)) if column else _NOTHING
 
     def against(self, treatment: str, control: str, metric: str, differing: Differing = difference) -> Interval:
-        """Return how two rankings differ, paired by page and seed.
+        """Return the difference of two rankings, paired by page and seed.
 
-        Raises ValueError when they were not asked the same rows in the same order.
+        Raises ValueError unless both have the same pages in the same order.
         """
         ours, theirs = (self._columns.get((name, metric)) for name in (treatment, control))
         if ours is None or theirs is None:
@@ -61,7 +61,7 @@ class Sample:
         return differing(np.concatenate(ours.values), np.concatenate(theirs.values), pages)
 
     def by_seed(self, treatment: str, control: str, metric: str, differing: Differing = difference) -> list[float]:
-        """Return each seed's own difference."""
+        """Return the difference of each seed."""
         ours, theirs = (self._columns.get((name, metric)) for name in (treatment, control))
         if ours is None or theirs is None:
             return []

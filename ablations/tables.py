@@ -1,4 +1,4 @@
-"""The tables of an ablation: what was measured beside what the paper reports."""
+"""The tables of an ablation: measured figures next to the paper's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAPER: Mapping[int, Mapping[str, Mapping[str, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure, its interval, each seed's own, and the paper's; `signed` ones tell a gain from a loss."""
+    """One figure with its interval, the figure of each seed, and the paper's; `signed` if it is a difference."""
 
     found: Interval
     paper: float | None = None
@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def agrees(self) -> str:
-        """Say whether the sign is the paper's: yes, no, unclear (the interval holds 0), or nothing to compare."""
+        """Whether the sign equals the paper's: yes, no, unclear (the interval contains 0), or '' if not comparable."""
         if self.paper is None or not self.signed or np.isnan(self.found.mean):
             return ""
         if self.found.low <= 0 <= self.found.high:
@@ -49,7 +49,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One arm: a figure a column."""
+    """One arm, with one figure per column."""
 
     name: str
     figures: Mapping[str, Figure]
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the paper, measured again; `notes` say what the figures rest on, or why there are none."""
+    """One table of the paper, measured again; `notes` describe the data, or why there are no figures."""
 
     number: int
     title: str
@@ -72,7 +72,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A column of differences: a metric of the sample, and how two rankings' values are compared."""
+    """A column of differences: a metric of the sample, and how two rankings are compared."""
 
     column: str
     metric: str
@@ -82,7 +82,7 @@ class Compared:
 def compared(
     sample: Sample, table: int, rows: Mapping[str, str], control: str, columns: Sequence[Compared]
 ) -> list[Row]:
-    """Return a row for each name -> ranking, every figure a paired difference from the control ranking."""
+    """Return a row for each name -> ranking; every figure is a paired difference from the control ranking."""
     return [
         Row(
             name,
@@ -100,5 +100,5 @@ def compared(
 
 
 def absolute(sample: Sample, name: str, ranking: str, columns: Mapping[str, str]) -> Row:
-    """Return the row of the ranking that others are compared with: column -> metric, as it stands."""
+    """Return the row of the control ranking, with absolute figures; `columns` maps columns to metrics."""
     return Row(name, {c: Figure(sample.interval(ranking, metric), signed=False) for c, metric in columns.items()})

@@ -1,8 +1,8 @@
-"""What an index of each kind finds of the 50 nearest, as it is tuned now and at the settings of before; one thread.
+"""Measures recall@50 and search time of each kind of index, with tuned and with the earlier settings; one thread.
 
 python benchmarks/ann_recall.py ivf --rows 300000 --dimension 128
 
-Vectors are made: groups of fifty in two hundred larger ones, some groups far larger than others, as topics are.
+Vectors are synthetic: groups of fifty on average within two hundred topics, of very uneven sizes, as in real data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from recall import ann, ann_search
 
 _ASKED = 400
 _BEFORE = {"hnsw": "efSearch=128", "ivf": "nprobe=1,k_factor_rf=1"}
-_BELOW = {"hnsw": (0, 1 << 60), "ivf": (0, 0)}  # the rows from which an index is of another kind
+_BELOW = {"hnsw": (0, 1 << 60), "ivf": (0, 0)}  # numbers of rows below which an index is flat, or HNSW
 
 
 def clustered(rows: int, dimension: int, generator: np.random.Generator) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ def clustered(rows: int, dimension: int, generator: np.random.Generator) -> NDAr
 
 
 def measure(index: ann.AnnIndex, asked: NDArray[np.float32], least: NDArray[np.float32]) -> str:
-    """Return recall@50 and the time of a search, in words; `least` is the 50th best cosine of each vector."""
+    """Return recall@50 and the search time as text; `least` is the 50th best cosine of each vector."""
     start = time.perf_counter()
     found = [index.search(vector, ann_search.NEAREST)[1] for vector in asked]
     took = (time.perf_counter() - start) / len(asked)
@@ -43,7 +43,7 @@ def measure(index: ann.AnnIndex, asked: NDArray[np.float32], least: NDArray[np.f
 
 
 def main() -> None:
-    """Build an index, ask it for vectors that it was not tuned on, and print both settings' figures."""
+    """Build an index, query it with vectors that it was not tuned on, and print the figures of both settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=_BEFORE)
     parser.add_argument("--rows", type=int, default=100_000)

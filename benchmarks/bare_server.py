@@ -1,4 +1,4 @@
-"""What cached answers are measured against: FastAPI with one route that returns the same bytes, always."""
+"""The baseline for cached answers: FastAPI with one route that always returns the same bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI, Response
 
 
 def main() -> None:
-    """Serve a constant of as many bytes as the argument says, on a free port."""
+    """Serve a constant body, of the size given as argument, on a free port."""
     app, body = FastAPI(), b'{"x":"' + b"x" * (int(sys.argv[1]) - 8) + b'"}'
 
     @app.get("/recommend")

@@ -1,8 +1,8 @@
-"""The gateway's speed beside what it is compared with, in one run: `make bench`.
+"""Measures the gateway's speed against baselines, in one run: `make bench`.
 
 python benchmarks/bench.py demo/bundles --only cached_vs_bare,overhead
 
-Ratios and medians of alternating rounds, since machines are noisy. Figures go to benchmarks/latest.json.
+Machines are noisy, so figures are ratios and medians of alternating rounds. They go to benchmarks/latest.json.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from text_model.tokens import PageTokenizer
 
 HERE = Path(__file__).parent
 _ROUNDS = 5
-_RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests a second
+_RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests per second
 _UNCACHED = ("cache.max_mb=0", "cache.pairs=0", "unknown.most=0")
 _PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
             *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")))  # fmt: skip
@@ -60,7 +60,7 @@ def urls_by_popularity(bundle: Bundle) -> list[str]:
 
 
 def cached_vs_bare(small: Path, _: Path) -> Figures:
-    """Cached requests a second against a bare FastAPI constant of the same size, one process each."""
+    """Cached requests per second, compared with a bare FastAPI constant of the same size, one process each."""
     url = urls_by_popularity(open_bundle(small))[0]
     with ExitStack() as stack:
         ours = stack.enter_context(served(onward(small)))
@@ -78,9 +78,9 @@ def _pipelined(server: Served, request: bytes) -> float:
 
 
 def overhead(small: Path, _: Path) -> Figures:
-    """What a whole uncached request takes beyond its cross-encoder run, as a share of that run.
+    """The time of an uncached request beyond its cross-encoder run, as a share of that run.
 
-    Once with nothing kept, once with the states of pages that earlier requests read, which makes the run short.
+    Once without cached page states, once with those of earlier requests, which shorten the run.
     """
     urls = urls_by_popularity(open_bundle(small))
     request, run = asyncio.run(_overhead(small, urls[:2_000], "cache.page_states_mb=0"))
@@ -115,12 +115,12 @@ async def _overhead(bundles: Path, urls: list[str], *settings: str) -> tuple[flo
         whole.append(time.perf_counter() - begun)
         runs.append(took[0])
     await gateway.close()
-    warm = slice(200, None)  # the first pages fill the store of page states
+    warm = slice(200, None)  # the first pages fill the cache of page states
     return 1e3 * statistics.median(whole[warm]), 1e3 * statistics.median(runs[warm])
 
 
 def vs_naive(small: Path, _: Path) -> Figures:
-    """Uncached requests a second against FastAPI, FAISS and a sentence-transformers CrossEncoder."""
+    """Uncached requests per second, compared with FastAPI, FAISS and a sentence-transformers CrossEncoder."""
     urls = urls_by_popularity(open_bundle(small))[:2_000]
     order = np.random.default_rng(1).permutation(len(urls)).tolist()
     with ExitStack() as stack:
@@ -144,13 +144,13 @@ def _closed(server: Served, urls: Sequence[str], connections: int = 2, refusals:
 
 def _check(measured: http_load.Measured, refusals: bool) -> None:
     if not {*measured.statuses} <= ({200, 429} if refusals else {200}):
-        raise RuntimeError(f"answers with {sorted(set(measured.statuses))}")
+        raise RuntimeError(f"unexpected status codes: {sorted(set(measured.statuses))}")
 
 
 def vs_infinity(small: Path, _: Path) -> Figures:
-    """Thirty pairs through the served scorer against an infinity-emb reranker server with a model of the same size."""
+    """Time to score thirty pairs, compared with an infinity-emb reranker server with a model of the same size."""
     if find_spec("infinity_emb") is None:
-        return {"skipped": "infinity-emb is not installed; it asks for older libraries: pip install --no-deps it"}
+        return {"skipped": "infinity-emb is missing; it needs older libraries: pip install --no-deps infinity-emb"}
     bundle = open_bundle(small)
     tokenizer = PageTokenizer(bundle.file("tokenizer.json"), bundle.manifest.config["text"]["tokens_per_page"])
     decode = Tokenizer.from_file(str(bundle.file("tokenizer.json"))).decode
@@ -181,7 +181,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def late(small: Path, _: Path) -> Figures:
-    """The share of uncached answers later than the budget at 60 % of what the gateway can bear."""
+    """The share of uncached answers later than the budget at 60 % of the gateway's capacity."""
     urls = urls_by_popularity(open_bundle(small))
     order = np.random.default_rng(2).permutation(len(urls)).tolist()
     with served(onward(small, *_UNCACHED)) as ours:
@@ -199,7 +199,7 @@ def late(small: Path, _: Path) -> Figures:
 
 
 def zipf_rps(_: Path, large: Path) -> Figures:
-    """The highest rate of Zipf(1.0) traffic over 100,000 pages with p99 within the budget and 1 % refused at most."""
+    """The highest rate of Zipf(1.0) traffic over 100,000 pages with p99 within the budget and at most 1 % refused."""
     urls = urls_by_popularity(open_bundle(large))[:100_000]
     weights = 1 / np.arange(1, len(urls) + 1)
     drawn = np.random.default_rng(3).choice(len(urls), 4_000 + 1_000 * len(_RATES), p=weights / weights.sum())
@@ -213,7 +213,7 @@ def zipf_rps(_: Path, large: Path) -> Figures:
             seen = np.isin(drawn[start : start + 1_000], drawn[:start]).mean()
             at_rate = {
                 "value": rate, "p50_ms": measured.quantile(0.5), "p99_ms": measured.quantile(0.99),
-                "asked_before": float(seen), "not_whole": measured.degraded / 1_000,
+                "seen_before": float(seen), "degraded": measured.degraded / 1_000,
                 "refused": measured.statuses.count(429) / 1_000,
             }  # fmt: skip
             print(f"  {at_rate}", flush=True)
@@ -227,7 +227,7 @@ def _budget_ms() -> float:
 
 
 def weight(_: Path, large: Path) -> Figures:
-    """Memory and start of a gateway over 100,000 pages."""
+    """Memory and start-up time of a gateway with 100,000 pages."""
     urls = urls_by_popularity(open_bundle(large))
     with served(onward(large)) as ours:
         ready_s = ours.ready_s
@@ -244,11 +244,11 @@ BENCHES: dict[str, Callable[[Path, Path], Figures]] = {
 
 
 def main() -> None:
-    """Run the benchmarks and write what they say."""
+    """Run the benchmarks and write their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundles", type=Path)
     parser.add_argument("--only", default=",".join(BENCHES))
-    parser.add_argument("--large", type=Path, help="a bundle of 100,000 pages that is there already")
+    parser.add_argument("--large", type=Path, help="an existing bundle of 100,000 pages")
     options = parser.parse_args()
     latest = HERE / "latest.json"
     figures: Figures = json.loads(latest.read_text()) if latest.is_file() else {}

@@ -1,12 +1,12 @@
-"""Cross-validates the served student's quality head on pairs that people judged, with folds by article.
+"""Cross-validates the served student's quality head on human-judged pairs, with folds by article.
 
-python benchmarks/golden_student.py pairs.parquet --deals 3
+python benchmarks/golden_student.py pairs.parquet --repeats 3
 
-The file holds url1, title1, snippet1, url2, title2, snippet2, good_rate and similarity. Articles are dealt to folds at
-random. A fold is tested on the pairs of which both articles are its own, and trained on the pairs of which
-neither is; pairs that straddle the border are used for neither, and their number is told. A
-fold's build has no page of the fold: what is tested is its int8 model, on pages that it never saw. Beside people's
-labels it learns the rubric's of pairs of its own pages; the rubric's few constants were fitted on the whole file.
+The file has columns url1, title1, snippet1, url2, title2, snippet2, good_rate and similarity. Articles are assigned to
+folds at random. A fold is tested on the pairs with both articles in the fold, and trained on the pairs with neither;
+the other pairs are dropped, and their number is reported. A fold's build has no page of the fold, so its int8 model is
+tested on unseen pages. Besides the human labels it learns the rubric's labels of pairs of its own pages; the rubric's
+few constants were fitted on the whole file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BEST = 4.0  # the quality of a pair that everybody would follow
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The judged pairs and their articles, a row an article."""
+    """The judged pairs and their articles, one row per article."""
 
     articles: list[tuple[str, str, str]]
     first: NDArray[np.int64]
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--deals", type=int, default=1, help="times that the articles are dealt anew")
+    parser.add_argument("--repeats", type=int, default=1, help="number of random assignments to folds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the build")
     options = parser.parse_args()
@@ -61,8 +61,8 @@ def main() -> None:
     config = read(BuildConfig, sources, "configs/build.toml")
     pairs = read_judged(options.pairs)
     tested = [
-        cross_validated(pairs, config, options.folds, np.random.default_rng(options.seed + deal))
-        for deal in range(options.deals)
+        cross_validated(pairs, config, options.folds, np.random.default_rng(options.seed + repeat))
+        for repeat in range(options.repeats)
     ]
     print(json.dumps(report(pairs, tested), indent=1))
 
@@ -101,7 +101,7 @@ def cross_validated(
 def trained(
     pairs: Pairs, learnt: NDArray[np.int64], rows: NDArray[np.int64], config: BuildConfig, directory: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what a student that learnt from the rows `learnt`, and what the cosine, say of `rows`."""
+    """Return the scores of `rows` by a student trained on the rows `learnt`, and by the cosine."""
     data = directory / "data"
     data.mkdir()
     own = np.union1d(pairs.first[learnt], pairs.second[learnt])
@@ -122,11 +122,11 @@ def trained(
     return quality, RubricTextJudge().cosine([TextPair(*one, *two) for one, two in zip(first, second, strict=True)])
 
 
-def report(pairs: Pairs, deals: list[list[dict[str, NDArray[np.generic]]]]) -> dict[str, object]:
-    """Return the figures: of all tested pairs of a deal together, the mean over the deals and its deviation."""
+def report(pairs: Pairs, repeats: list[list[dict[str, NDArray[np.generic]]]]) -> dict[str, object]:
+    """Return the figures over all tested pairs of a repeat: mean and standard deviation over the repeats."""
     found: dict[str, list[float]] = {}
     counts = []
-    for tested in deals:
+    for tested in repeats:
         rows = np.concatenate([fold["rows"] for fold in tested])
         counts.append(len(rows))
         similar = pairs.similar[rows]

@@ -1,4 +1,4 @@
-"""An infinity-emb reranker with a model of the student's size, and a way to ask it; for `vs_infinity`."""
+"""An infinity-emb reranker with a model of the student's size, and its client, for `vs_infinity`."""
 
 from __future__ import annotations
 

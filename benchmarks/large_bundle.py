@@ -1,10 +1,10 @@
-"""Makes a large bundle out of a small one, for measuring memory, start and throughput.
+"""Makes a large bundle out of a small one, to measure memory, start-up time and throughput.
 
 python benchmarks/large_bundle.py demo/bundles large --pages 100000
 
-Every page is copied under addresses of its own until there are enough; a copy's neighbours and Q' pages are of the same
-copy, and its last word is its own, so that no two copies are one page to the cross-encoder. Models stay as they are;
-vectors get a little noise, so that the index is a real one. The answers mean nothing.
+Every page is copied under new URLs until there are enough. The neighbours and Q' pages of a copy are in the same copy,
+and its last token is unique, so that the cross-encoder does not take two copies for one page. Models are unchanged;
+vectors get a little noise, so that the index behaves like a real one. The answers are meaningless.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
 _NOISE = 0.05
-_HOSTS = 20  # a copy
-_FIRST_WORD = 2_000  # a token id that is a word in every vocabulary of BERT's kind
+_HOSTS = 20  # per copy
+_FIRST_WORD = 2_000  # a token id that is a word in every BERT vocabulary
 
 
 class Copy:
-    """One copy of all pages: where it stands, and the new PageId of every old one."""
+    """One copy of all pages: their new URLs and PageIds."""
 
     def __init__(self, pages: NDArray[np.uint64], number: int) -> None:
         self.urls = [
@@ -59,7 +59,7 @@ class Copy:
 
 
 def grow(source: Bundle, bundles: Path, count: int) -> str:
-    """Publish a bundle of at least `count` pages made of `source`; return its name."""
+    """Publish a bundle of at least `count` pages, copied from `source`; return its name."""
     tables = {name: LmdbTable(source.path / "tables" / f"{name}.lmdb") for name in ("pages", "coclick", "qprime")}
     rows = {name: dict(table.items()) for name, table in tables.items()}
     old = np.array(sorted(rows["pages"]), np.uint64)
@@ -161,7 +161,7 @@ def _index(source: Path, target: Path, copies: list[Copy]) -> ann.AnnIndex:
 
 
 def main() -> None:
-    """Grow the current bundle of a directory into another directory."""
+    """Enlarge the current bundle of a directory, and publish it in another directory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("bundles", type=Path)

@@ -1,4 +1,4 @@
-"""What uncached answers are measured against: what one would write in an afternoon with the same parts.
+"""The baseline for uncached answers: a quick implementation with the same components.
 
 FastAPI, FAISS over the two-tower vectors, and sentence-transformers' CrossEncoder of the student's size over the texts
 of thirty candidates. No deadline, no cache, no features.
@@ -26,7 +26,7 @@ _PAIRS = 30
 
 
 def main() -> None:
-    """Serve a bundle the plain way, on the given port."""
+    """Serve a bundle with the naive implementation, on a free port."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundles", type=Path)
     options = parser.parse_args()
@@ -38,7 +38,7 @@ def main() -> None:
     of_url = {url: page for page, (url, _) in texts.items()}
     index = faiss.read_index(str(bundle.file("two_tower/pages.faiss")))
     pages = np.load(bundle.file("two_tower/pages.pages.npy"))
-    with tempfile.TemporaryDirectory() as directory:  # a cross-encoder of the student's size: its time is the same
+    with tempfile.TemporaryDirectory() as directory:  # a cross-encoder of the student's size takes the same time
         model = AutoModelForSequenceClassification.from_pretrained(resolve(PACKAGED), num_labels=1)
         model.save_pretrained(directory)
         AutoTokenizer.from_pretrained(resolve(PACKAGED)).save_pretrained(directory)

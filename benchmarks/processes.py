@@ -1,4 +1,4 @@
-"""Servers as processes of their own, for benchmarks."""
+"""Runs servers as separate processes, for benchmarks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 
-_HERE = re.compile(r"http://127\.0\.0\.1:\d+")
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that answers: where, what it weighs, and how long it took to be ready."""
+    """A running server: its address, process and start-up time."""
 
     http: str
     process: psutil.Process
@@ -32,11 +32,11 @@ class Served:
 
 @contextmanager
 def served(command: Sequence[str]) -> Iterator[Served]:
-    """Run a Python command that prints its address when it is ready; end it after the block."""
+    """Run a Python command that prints its address when it is ready; terminate it after the block."""
     begun = time.perf_counter()
     with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None  # noqa: S101
-        found = next((match for line in process.stdout if (match := _HERE.search(line))), None)
+        found = next((match for line in process.stdout if (match := _ADDRESS.search(line))), None)
         if found is None:
             raise RuntimeError(f"{' '.join(command)} did not start")
         try:
@@ -46,7 +46,7 @@ def served(command: Sequence[str]) -> Iterator[Served]:
 
 
 def onward(bundles: Path, *settings: str) -> list[str]:
-    """Return the command of a gateway on free ports."""
+    """Return the command that starts a gateway on free ports."""
     chosen = [part for setting in settings for part in ("--set", setting)]
     serve = "from cli.main import main; main()"
     return ["-c", serve, "serve", "--bundles", str(bundles), "--port", "0", "--grpc-port", "0", *chosen]

@@ -1,9 +1,9 @@
-"""Measures the Q' build on a simulated web: tantivy alone, the whole of it with key phrases, and rows into Redis.
+"""Measures the Q' build on a simulated web: tantivy alone, the whole build with key phrases, and writing to Redis.
 
 python benchmarks/qprime_speed.py --pages 100000
 
-Reading the tables is not counted. The rubric compares random text vectors of the real size instead of MiniLM's, whose
-making is the step `text` and no part of Q'; all else is the build's own code.
+Reading the tables is not counted. The rubric compares random text vectors of the real size instead of MiniLM's, which
+the step `text` computes; everything else is the build's own code.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _QUERIES = 20_000
 
 
 def main() -> None:
-    """Print queries/s, pages/s, bytes a page and rows/s as JSON."""
+    """Print queries/s, pages/s, bytes per page and rows/s as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=100_000)
     options = parser.parse_args()
@@ -67,8 +67,8 @@ def measured(root: Path, steps: Path) -> dict[str, float]:
     size = sum(len(row) for _, row in table.items()) / rows
     return {
         "pages_per_s": round(rows / seconds, 1),
-        "bytes_a_page": round(size, 1),
-        "queries_a_page": round(float(str(figures["queries"])) / rows, 2),
+        "bytes_per_page": round(size, 1),
+        "queries_per_page": round(float(str(figures["queries"])) / rows, 2),
         "queries_per_s": round(_queries_per_s(out), 1),
         "redis_rows_per_s": round(_redis_rows_per_s(root, table), 1),
     }

@@ -1,4 +1,4 @@
-"""How long reading a request's rows takes: one server, and a cluster of three by two kinds of commands.
+"""Measures how long reading a request's rows takes: from one server, and from a cluster of three by several methods.
 
 Run from the repository's root: PYTHONPATH=.:tests/faults python benchmarks/redis_rows.py
 """
@@ -61,12 +61,12 @@ async def on_nodes(client: RedisCluster, commands: Callable[[Sequence[bytes]], l
 
 
 def gets(keys: Sequence[bytes]) -> list[PipelineCommand]:
-    """Return a GET a key."""
+    """Return one GET per key."""
     return [PipelineCommand(place, "GET", key) for place, key in enumerate(keys)]
 
 
 def mgets(keys: Sequence[bytes]) -> list[PipelineCommand]:
-    """Return an MGET a slot."""
+    """Return one MGET per slot."""
     slots: dict[int, list[bytes]] = {}
     for key in keys:
         slots.setdefault(key_slot(key), []).append(key)
@@ -80,7 +80,7 @@ async def as_served(client: RedisCluster) -> None:
 
 
 async def main(directory: Path) -> None:
-    """Measure all."""
+    """Run all measurements."""
     with one_server(directory / "one") as server:
         await asyncio.to_thread(fill, server.url)
         client = cast("Redis", connect(parse(server.url), SocketLimits()))
@@ -92,7 +92,7 @@ async def main(directory: Path) -> None:
         await nodes_client.nodes_manager.initialize()
         await measure("three nodes, as the gateway reads them", lambda: as_served(nodes_client))
         await measure("three nodes, redis-py's pipeline of GETs", lambda: on_nodes(nodes_client, gets))
-        await measure("three nodes, redis-py's pipeline of MGETs, one a slot", lambda: on_nodes(nodes_client, mgets))
+        await measure("three nodes, redis-py's pipeline of MGETs, one per slot", lambda: on_nodes(nodes_client, mgets))
         await close(nodes_client)
 
 

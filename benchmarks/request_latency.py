@@ -1,4 +1,4 @@
-"""Times single requests that no cache holds: the whole cascade, and what is not the cross-encoder.
+"""Times single uncached requests: the whole cascade, and all of it except the cross-encoder.
 
 python benchmarks/request_latency.py demo/bundles --requests 200
 """
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 async def measure(bundles: Path, requests: int) -> dict[str, object]:
-    """Ask for pages drawn at random, one at a time; return medians over all but the first few."""
+    """Request random pages, one at a time; return medians over all but the first few."""
     pages = _some_pages(bundles, requests + _WARM)
     gateway = load(bundles, read_settings(None, _OVERRIDES, {}))
     cascade = gateway.live.bundle.cascade

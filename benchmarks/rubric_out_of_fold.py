@@ -1,8 +1,10 @@
-"""Measures the rubric on pairs its weights and curve have not seen: `python benchmarks/rubric_out_of_fold.py FILE`.
+"""Measures the rubric out-of-fold, on pairs that its weights and curve were not fitted on.
 
-Articles are dealt into five folds. A pair of folds (a, b) is judged by what was chosen on the pairs that have no
-article in a or b, so no article is on both sides. Chosen are: how much the crosswise cosine weighs beside
-the mean of all four, how much the words weigh, and the curve.
+python benchmarks/rubric_out_of_fold.py FILE
+
+Articles are split into five folds. Pairs between folds a and b are judged with parameters chosen on the pairs that
+have no article in a or b, so no article is on both sides. The parameters are the weight of the crosswise cosine, the
+weight of the word overlap, and the curve.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ WORDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def main(path: Path) -> None:
-    """Print the figures of the out-of-fold rubric for each seed, beside the plain cosine's."""
+    """Print the figures of the out-of-fold rubric for each seed, and those of the plain cosine."""
     file = read_pairs(path)
     good = [row for row, pair in enumerate(file.pairs) if not fault(pair)]
     file = PairFile([file.pairs[row] for row in good], {name: of[good] for name, of in file.labels.items()})

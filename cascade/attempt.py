@@ -1,4 +1,4 @@
-"""One part of the cascade under a time limit: it gives its result, or a flag that says what became of it."""
+"""Runs one part of the cascade under a timeout; a failure becomes a flag on the trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 async def attempt(name: str, call: Callable[[], Awaitable[T]], timeout_s: float | None, trace: Trace) -> T | None:
-    """Await a part; where it fails, is late or too busy, return None and flag `<name>:<why>`."""
+    """Return the result of `call`; on timeout, overload or error, None, and flag `<name>:<reason>` on the trace."""
     try:
         async with asyncio.timeout(timeout_s):
             return await call()
@@ -24,7 +24,7 @@ async def attempt(name: str, call: Callable[[], Awaitable[T]], timeout_s: float 
         trace.degrade(f"{name}:timeout")
     except Busy:
         trace.degrade(f"{name}:busy")
-    except Exception as error:  # a part may fail in any way: the answer goes on without it
+    except Exception as error:  # whatever fails in one part must not fail the request
         log.warning("%s failed: %r", name, error)
         trace.degrade(f"{name}:error")
     return None

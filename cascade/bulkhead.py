@@ -1,4 +1,4 @@
-"""Threads of one part of the cascade: a part that hangs keeps its own threads busy and nobody else's."""
+"""Thread pools with bounded queues, one per part of the cascade: a part that hangs blocks only its own threads."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import Any
 
-_WAITING = 16  # beyond so many a part is too busy to be of use
+_WAITING = 16  # queued calls per thread; a longer queue would be served too late
 
 
 class Busy(RuntimeError):
-    """All threads of a part are taken and enough calls wait: the answer goes on without it."""
+    """A part's threads and queue are full; the request continues without it."""
 
 
 class Bulkhead(ThreadPoolExecutor):
-    """A few threads for native calls, which nothing can cancel; a full one refuses at once.
+    """A small thread pool with a bounded queue, for native calls, which cannot be cancelled; rejects calls when full.
 
-    A call that nobody waits for any more keeps its place until a thread passes over it: threads that hang would
-    otherwise gather such calls without end, and each new one would wait in vain.
+    A cancelled call keeps its slot until a thread reaches it. Otherwise threads that hang would collect cancelled
+    calls without limit, and each new call would wait in vain.
     """
 
     def __init__(self, name: str, threads: int, waiting: int = _WAITING) -> None:
-        """Start `threads` and let `waiting` calls a thread wait."""
+        """Create a pool of `threads` that queues at most `waiting` calls per thread."""
         super().__init__(threads, name)
         self.name = name
         self._free = BoundedSemaphore(threads * (1 + waiting))
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `call` on a thread. Raises Busy."""
+        """Run `call` on a thread. Raises Busy when the queue is full."""
         if not self._free.acquire(blocking=False):
-            raise Busy(f"{self.name} has no thread free")
-        wanted: Future[Any] = Future()  # the caller may cancel it; the executor's own says when the place is free
+            raise Busy(f"{self.name} has no free thread")
+        future: Future[Any] = Future()  # the caller may cancel this one; the executor's own is `slot`
 
-        def left(place: Future[None]) -> None:
+        def release(slot: Future[None]) -> None:
             self._free.release()
-            if place.cancelled():
-                wanted.cancel()
+            if slot.cancelled():
+                future.cancel()
 
         try:
-            place = super().submit(_run, wanted, call, args, kwargs)
+            slot = super().submit(_run, future, call, args, kwargs)
         except BaseException:
             self._free.release()
             raise
-        place.add_done_callback(left)
-        return wanted
+        slot.add_done_callback(release)
+        return future
 
 
-def _run(wanted: Future[Any], call: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    if not wanted.set_running_or_notify_cancel():
+def _run(future: Future[Any], call: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    if not future.set_running_or_notify_cancel():
         return
     try:
         result = call(*args, **kwargs)
     except BaseException as error:
-        wanted.set_exception(error)
+        future.set_exception(error)
     else:
-        wanted.set_result(result)
+        future.set_result(result)

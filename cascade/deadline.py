@@ -1,4 +1,4 @@
-"""One deadline for a whole request, shared by everything that it waits for."""
+"""The deadline of a whole request, shared by everything that the request waits for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the monotonic clock, in seconds, after which an answer is of no use."""
+    """A moment on the monotonic clock, in seconds, after which an answer is useless."""
 
     at: float
 
@@ -20,14 +20,14 @@ class Deadline:
 
     @classmethod
     def never(cls) -> Deadline:
-        """Return the deadline of offline work."""
+        """Return a deadline that never passes, for offline work."""
         return cls(math.inf)
 
     def remaining(self) -> float:
-        """Return the seconds left, 0 when it has passed."""
+        """Return the seconds left, 0 after the deadline."""
         return max(0.0, self.at - time.monotonic())
 
     def within(self, timeout_s: float) -> float | None:
-        """Return the seconds to wait for a step that may take `timeout_s`; None waits for ever."""
+        """Return the timeout, in seconds, of a step that may take `timeout_s`; None means no timeout."""
         seconds = min(timeout_s, self.remaining())
         return None if math.isinf(seconds) else seconds

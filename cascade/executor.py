@@ -1,4 +1,7 @@
-"""The executor: runs recall in parallel, then the stages; it and `stages.py` alone know time, failure and fallback."""
+"""The executor: runs the recall paths in parallel, then the ranking stages.
+
+Only this file and `stages.py` handle timeouts, failures and fallbacks.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +21,24 @@ from cascade.stages import Ranking, Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigger, TriggerLookup
 
-#: The reason of an answer for a page that is in no table.
+#: Degraded flag: the query's page is in no table.
 UNKNOWN_PAGE = "unknown_page"
 
-#: The reason of an answer that holds pages for their popularity alone.
+#: Degraded flag: the answer has pages that were recalled only because they are popular.
 POPULAR = "fallback:popular"
 
-#: Popular pages are added to a shorter list where the page is unknown: as many as a caller may ask for.
+#: Popular pages fill the list of an unknown page up to this length, the largest k that a caller may request.
 ENOUGH = 30
 
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
 
-#: What the name of a path's rank column begins with.
+#: Prefix of the name of a path's rank column.
 RANK = "rank_"
 
 
 class Merge(Protocol):
-    """Joins what the recall paths found into one list without duplicates."""
+    """Merges the candidates of all recall paths into one list without duplicates."""
 
     def __call__(self, recalled: dict[str, Candidates]) -> Candidates: ...
 
@@ -48,7 +51,7 @@ class Select(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecallStep:
-    """One recall path, how many candidates it may bring, and how long it may take."""
+    """One recall path, its candidate limit and its timeout."""
 
     path: RecallPath
     limit: int
@@ -57,26 +60,26 @@ class RecallStep:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """The request path as a visible list. Pure stages go in; an answer in time comes out."""
+    """The request path as an explicit list of parts. Parts only compute; this class adds timeouts and fallbacks."""
 
     trigger: TriggerLookup
     recall: Sequence[RecallStep]
     fallback: RecallStep
     merge: Merge
-    hydrate: Hydrator  # page columns, which filters, stages and the answer all need
+    hydrate: Hydrator  # page columns, needed by filters, stages and the answer
     filters: Sequence[Filter]
     stages: Sequence[Stage]
     select: Select
-    native: Executor  # threads of the scorers
-    read_timeout_s: float = math.inf  # of one read of page facts: the trigger's, or all candidates'
-    stored: str = "qprime"  # the path whose order, made offline, is an answer where no stage can rank
+    native: Executor  # thread pool of the scorers
+    read_timeout_s: float = math.inf  # per read of page facts: the trigger's, or those of all candidates
+    stored: str = "qprime"  # the path whose precomputed order is the answer when no stage can rank
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""
         return self.choose(query, await self.ranked(query, deadline, trace), k, trace)
 
     async def ranked(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
-        """Return the whole ranked list, from which `choose` answers any k, exclusions and λ; sets `trace.cut`."""
+        """Return the full ranked list, to which `choose` applies k, exclusions and λ; sets `trace.cut`."""
         query, candidates = await self.candidates(query, deadline, trace)
         if len(candidates) == 0:
             trace.degrade(POPULAR)
@@ -90,10 +93,10 @@ class Cascade:
         return ranked
 
     def choose(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
-        """Return at most `k` rows of a ranked list, as the query's exclusions and its λ would have it."""
+        """Return at most `k` rows of a ranked list, after applying the query's exclusions and λ."""
         with trace.timed("select"):
-            welcome = without(ranked, query.exclude)
-            chosen = self.select(query, self._weighed(query, welcome), k, trace)
+            allowed = without(ranked, query.exclude)
+            chosen = self.select(query, self._weighed(query, allowed), k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
         if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
@@ -101,7 +104,7 @@ class Cascade:
         return chosen
 
     def _weighed(self, query: Query, ranked: Candidates) -> Candidates:
-        """Return the list as the last stage orders it by the query's own λ; rows it never ranked stay below."""
+        """Return the list as the last stage orders it with the query's λ; rows that it did not rank stay below."""
         last = self.stages[-1] if self.stages else None
         if query.quality_weight is None or last is None or not last.on_loop or last.name not in ranked.columns:
             return ranked
@@ -112,7 +115,7 @@ class Cascade:
         return below(weighed, ranked.take(~reached))
 
     async def candidates(self, query: Query, deadline: Deadline, trace: Trace) -> tuple[Query, Candidates]:
-        """Return the query with its trigger, and what recall, merge and filters leave: what ranking begins with."""
+        """Return the query with its trigger, and the candidates after recall, merge and filters: ranking's input."""
         candidates, trigger = await asyncio.gather(
             self._recall(query, deadline, trace), self._locate(query, deadline, trace)
         )
@@ -120,13 +123,13 @@ class Cascade:
         return query, await self._filtered(query, candidates, deadline, trace)
 
     async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
-        """Return popular pages, most popular first: ranking knows nothing of a page that recall knows nothing of."""
+        """Return popular pages, most popular first, unranked: a page without candidates has no features to rank by."""
         found = await self._recall_one(self.fallback, query, deadline, trace)
         merged = self.merge({self.fallback.path.name: found})
         return _by_recall_rank(await self._filtered(query, merged, deadline, trace))
 
     async def _filled_up(self, query: Query, ranked: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
-        """Return the ranked pages and popular ones below, so that a few of its own never make an answer shorter."""
+        """Return the ranked pages with popular ones below: a page with few candidates still gets a full answer."""
         popular = await self._popular(query, deadline, trace)
         parts = (ranked, popular.take(~np.isin(popular.pages, ranked.pages)))
         ranks = {name for part in parts for name in part.columns if name.startswith(RANK)}
@@ -136,7 +139,7 @@ class Cascade:
         timeout_s = deadline.within(self.read_timeout_s)
         with trace.timed("trigger"):
             trigger = await attempt("trigger", lambda: self.trigger.locate(query), timeout_s, trace)
-        if trigger is None:  # ranking does without the page's own counts
+        if trigger is None:  # ranking works without the page's own counts
             return self.trigger.unknown(query)
         if not trigger.known:
             trace.degrade(UNKNOWN_PAGE)
@@ -171,14 +174,14 @@ class Cascade:
         trace.drop(np.setdiff1d(candidates.pages, hydrated.pages), "unknown page")
         with trace.timed("filter"):
             kept = np.ones(len(hydrated), np.bool_)
-            for rule in self.filters:  # each looks at a row alone, so all may look at all rows, and rows are taken once
+            for rule in self.filters:  # filters judge each row by itself, so rows are copied once, at the end
                 keep = rule.keep(query, hydrated)
                 trace.drop(hydrated.pages[kept & ~keep], rule.name)
                 kept &= keep
         return hydrated if kept.all() else hydrated.take(kept)
 
     async def _rank(self, ranking: Ranking, candidates: Candidates) -> Candidates:
-        """Return the candidates as far as the stages came, and flag the rung of the ladder that ordered them."""
+        """Return the candidates as ranked by the stages that succeeded; flag the fallback when not all did."""
         ranked, stages = await ranking.run(self.stages, _by_recall_rank(candidates))
         if stages == len(self.stages):
             return ranked
@@ -192,25 +195,25 @@ class Cascade:
 
 
 def without(ranked: Candidates, pages: frozenset[int]) -> Candidates:
-    """Return the rows of other pages than these."""
+    """Return the rows whose page is not in `pages`."""
     if not pages:
         return ranked
     return ranked.take(~np.isin(ranked.pages, np.fromiter(pages, np.uint64, len(pages))))
 
 
 def _with_ranks(candidates: Candidates, ranks: Iterable[str]) -> Candidates:
-    """Return the rows with all these columns; a path that did not run for them found none of them."""
+    """Return the rows with all these rank columns; a missing one means that its path did not find the rows."""
     absent = np.full(len(candidates), NOT_RECALLED)
     return candidates.with_columns({name: absent for name in ranks if name not in candidates.columns})
 
 
 def _in_order_of(candidates: Candidates, rank: str) -> Candidates:
-    """Return the candidates with those of one path first, in its order; all others, and all without it, as they are."""
+    """Return the candidates with those of one path first, in its order; unchanged without its rank column."""
     return candidates.take(np.argsort(candidates[rank], kind="stable")) if rank in candidates.columns else candidates
 
 
 def _by_recall_rank(candidates: Candidates) -> Candidates:
-    """Return the candidates in the order of their best rank in any path: the answer when no stage can rank."""
+    """Return the candidates ordered by their best rank in any path: the answer when no stage can rank."""
     ranks = [column for name, column in candidates.columns.items() if name.startswith(RANK)]
     best = np.min(ranks, axis=0) if ranks else np.zeros(len(candidates), np.uint16)
     scored = candidates.with_columns({"score": -best.astype(np.float32)})

@@ -1,4 +1,4 @@
-"""The ranking half of the executor: stages one after another, as far as they and the time go."""
+"""The ranking half of the executor: runs the stages in order until one fails or time runs out."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import numpy as np
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
-from cascade.latency_estimate import Pace
+from cascade.latency_estimate import LatencyEstimate
 from cascade.score_scale import below
 from cascade.trace import Trace
 from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
 
-_CHUNK = 10  # rows of an anytime hydrator at a time, at least: fewer take hardly less time
-_AT_ONCE = 0.5  # of the time left: so many rows may be under way that a call that hangs leaves time for the rest
+_CHUNK = 10  # minimum rows per call of an anytime hydrator: fewer take hardly less time
+_AT_ONCE = 0.5  # share of the remaining time that one call may take: a call that hangs leaves time for the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One rung of ranking: columns are added, rows are scored and ordered, `keep_top` go on.
+    """One ranking stage: hydrators add columns, the scorer orders the rows, and the best `keep_top` go on.
 
-    The `anytime` hydrator is run last, in chunks, best rows first, for as long as the next chunk fits into the time. A
-    chunk takes half of the time that is left at most: with time for all that is all rows, which saves the calls.
+    The `anytime` hydrator runs in chunks, best rows first, while the next chunk fits into the remaining time. A chunk
+    may take at most half of that time; if all rows fit, one call computes them all.
     """
 
     hydrators: tuple[Hydrator, ...]
@@ -36,13 +36,13 @@ class Stage:
     keep_top: int
     timeout_s: float
     anytime: AnytimeHydrator | None = None
-    on_loop: bool = False  # the scorer takes less time than the way to another thread and back
-    row: Pace = field(default_factory=Pace)  # what a row of the anytime hydrator takes
-    rest: Pace = field(default_factory=Pace)  # what all takes that comes after the last chunk
+    on_loop: bool = False  # run the scorer on the event loop: it takes less time than switching threads
+    row: LatencyEstimate = field(default_factory=LatencyEstimate)  # time per row of the anytime hydrator
+    rest: LatencyEstimate = field(default_factory=LatencyEstimate)  # time of everything after the last chunk
 
     @property
     def name(self) -> str:
-        """The stage goes by the name of its scorer."""
+        """The name of the stage's scorer."""
         return self.scorer.name
 
 
@@ -59,23 +59,23 @@ class Ranking:
     async def run(self, stages: Sequence[Stage], candidates: Candidates) -> tuple[Candidates, int]:
         """Return the candidates, best first, and how many stages ranked them.
 
-        Rows that a stage did not reach keep their order below those that it did, on one falling scale of scores.
+        Rows that a stage did not reach keep their order below those that it did, on one decreasing scale of scores.
         """
         ranked, left = candidates, Candidates.empty()
         for number, stage in enumerate(stages):
             with self.trace.timed(stage.name):
                 scored, unreached = await self._stage(stage, ranked)
             if scored is None:  # later stages build on this one: the order so far is the answer
-                self._unended.clear()  # what is left out tells nothing of how long it takes
+                self._unended.clear()  # a skipped stage says nothing about how long it takes
                 return below(ranked, left), number
             ranked, left = scored, below(unreached, left)
             self.trace.stage(stage.name, ranked)
         return below(ranked, left), len(stages)
 
     def ended(self) -> None:
-        """Learn what came after the chunks, now that the answer is there."""
+        """Record how long everything after the last chunk took; called once the answer is ready."""
         for stage, since in self._unended:
-            stage.rest.took(time.monotonic() - since)
+            stage.rest.observe(time.monotonic() - since)
 
     async def _stage(self, stage: Stage, candidates: Candidates) -> tuple[Candidates | None, Candidates]:
         rows, unreached = candidates, Candidates.empty()
@@ -92,7 +92,7 @@ class Ranking:
             with self.trace.timed(hydrator.name):
                 call = partial(hydrator.hydrate, self.query, rows)
                 hydrated = await attempt(hydrator.name, call, self.deadline.within(stage.timeout_s / 2), self.trace)
-            rows = rows if hydrated is None else hydrated  # a scorer does without what is not known
+            rows = rows if hydrated is None else hydrated  # a scorer works without missing columns
         if stage.on_loop:
             score = stage.scorer.score(self.query, rows)
         else:
@@ -113,7 +113,7 @@ class Ranking:
             end = int(np.searchsorted(before, before[start] + most, side="right")) - 1
             waiting = int(before[end] - before[start])
             if waiting and until.remaining() < waiting * stage.row.expected():
-                stage.row.skipped()
+                stage.row.decay()
                 break
             begun = time.monotonic()
             with self.trace.timed(hydrator.name):
@@ -122,10 +122,10 @@ class Ranking:
             took = time.monotonic() - begun
             self.trace.spare_s += took
             if waiting and part is not None:
-                stage.row.took(took / waiting)
+                stage.row.observe(took / waiting)
             if part is None:
                 if waiting and until.remaining() == 0:
-                    stage.row.gave_up(took / waiting)
+                    stage.row.observe_at_least(took / waiting)
                 break
             done.append(part)
             start = end
@@ -136,5 +136,5 @@ class Ranking:
 
 
 def _at_once(row_s: float, left_s: float, rows: int) -> int:
-    """Return how many rows that wait may be computed in one call; a row's time is 0 before the first was."""
+    """Return how many uncached rows one call may compute; `row_s` is 0 before the first measurement."""
     return max(_CHUNK, int(min(rows, _AT_ONCE * left_s / row_s))) if row_s else _CHUNK

@@ -1,4 +1,4 @@
-"""What happened to one request: times, what was dropped and why, what was missing."""
+"""What happened during one request: times, dropped pages with reasons, and missing parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _current: ContextVar[Trace] = ContextVar("trace")
 
 @dataclass(slots=True)
 class Trace:
-    """The record of one run of the cascade. `stages` is filled only when `explain` is asked."""
+    """The record of one run of the cascade. `dropped` and `stages` are filled only if `explain` is set."""
 
     explain: bool = False
     degraded: list[str] = field(default_factory=list)
@@ -26,9 +26,9 @@ class Trace:
     dropped: dict[int, str] = field(default_factory=dict)  # PageId -> the filter that dropped it
     recalled: dict[str, Candidates] = field(default_factory=dict)
     stages: dict[str, Candidates] = field(default_factory=dict)
-    cut: bool = False  # whether stages left out rows that lower ranks could still show
-    spare_s: float = 0.0  # spent on what could have been left out: it fills the time that there is
-    on_spare: Callable[[], None] = lambda: None  # told when that begins
+    cut: bool = False  # whether stages dropped rows that could have appeared further down
+    spare_s: float = 0.0  # seconds of anytime work, which expands to fill the time available
+    on_spare: Callable[[], None] = lambda: None  # called when anytime work begins
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -40,25 +40,25 @@ class Trace:
             self.ms[name] = self.ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
     def degrade(self, reason: str) -> None:
-        """Note once that part of the answer is missing."""
+        """Flag that part of the answer is missing; each reason is kept once."""
         if reason not in self.degraded:
             self.degraded.append(reason)
 
     def drop(self, pages: NDArray[np.uint64], reason: str) -> None:
-        """Note why pages left the list; the first reason stands."""
+        """Record why pages were dropped; the first reason is kept."""
         if self.explain:
             for page in pages.tolist():
                 self.dropped.setdefault(page, reason)
 
     def stage(self, name: str, candidates: Candidates) -> None:
-        """Keep the candidates as a stage left them."""
+        """Record the candidates after a stage."""
         if self.explain:
             self.stages[name] = candidates
 
 
 @contextmanager
 def tracing(trace: Trace) -> Iterator[None]:
-    """Make a trace the one on which the block's parts, and the tasks that they start, note what they lack."""
+    """Make `trace` the current trace of the block and of the tasks started in it."""
     token = _current.set(trace)
     try:
         yield
@@ -67,6 +67,6 @@ def tracing(trace: Trace) -> Iterator[None]:
 
 
 def degrade(reason: str) -> None:
-    """Note on the trace of the request that runs; for parts that lie too deep to be given it. Nothing outside one."""
+    """Flag the current request's trace, in code too deep to be passed it; does nothing outside a request."""
     if (trace := _current.get(None)) is not None:
         trace.degrade(reason)

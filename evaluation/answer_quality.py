@@ -1,4 +1,4 @@
-"""Measures rankings by the truth: RecoDCG of their answers, satisfied clicks that are worth keeping, expected CTR."""
+"""Measures rankings against a truth: RecoDCG, quality-filtered satisfied ClickNDCG, expected CTR."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ SATISFIED = f"satisfied_click_ndcg_at_{TOP}"
 FILTERED = f"filtered_click_ndcg_at_{TOP}"
 CTR = "expected_ctr"
 
-LEAST_RANDOM = 1_000  # impressions; of 60 the mean is good to 5 %, and a choice that rests on them is a draw of lots
+LEAST_RANDOM = 1_000  # impressions; with 60, the mean is known to 5 %, and a choice based on them is essentially random
 
 
 @dataclass(frozen=True, slots=True)
 class ClickRules:
-    """Which impressions a click metric reads. Where a log lacks what the paper's rule needs, the rule is let go."""
+    """Which impressions a click metric uses. A rule of the paper is dropped if the log lacks the data for it."""
 
-    random_only: bool  # impressions in random order alone: their clicks owe nothing to the ranker of the day
-    timed: bool  # a click counts when its reader stayed; without times every click does
+    random_only: bool  # only impressions in random order, whose clicks are not biased by a ranker
+    timed: bool  # a click counts only if the reader stayed; without dwell times every click counts
     threshold_s: float = SATISFIED_S
 
     @classmethod
     def of(cls, held_out: HeldOut, threshold_s: float = SATISFIED_S) -> ClickRules:
-        """Return the paper's rules, as far as the log has dwell times and enough random impressions that count."""
+        """Return the paper's rules, without those for which the log lacks dwell times or random impressions."""
         every = [shown for impressions in held_out.impressions.values() for shown in impressions]
         timed = any(not np.isnan(shown.dwell_s).all() for shown in every)
         paper = cls(True, timed, threshold_s)
         return replace(paper, random_only=sum(paper.clicked(shown) is not None for shown in every) >= LEAST_RANDOM)
 
     def clicked(self, shown: Impression) -> NDArray[np.bool_] | None:
-        """Return the clicks of an impression that count, None when it is not to be read."""
+        """Return the clicks of an impression that count; None if the impression is not used."""
         counted = satisfied(shown.clicked, shown.dwell_s, self.threshold_s) if self.timed else shown.clicked
         return counted if counted.any() and (shown.random or not self.random_only) else None
 
 
 @dataclass(slots=True)
 class _Rows:
-    """What one ranking did: a row a page asked for, and a row an impression."""
+    """Measurements of one ranking: one row per page requested, and one per impression."""
 
-    quality: list[NDArray[np.float64]] = field(default_factory=list)  # of the answer's places; 0 where there is none
+    quality: list[NDArray[np.float64]] = field(default_factory=list)  # by position of the answer; 0 for empty positions
     listed: list[int] = field(default_factory=list)
     ctr: list[float] = field(default_factory=list)
     ndcg: list[float] = field(default_factory=list)
@@ -59,20 +59,20 @@ class _Rows:
 
 @dataclass(slots=True)
 class AnswerQuality:
-    """Collects, page by page, what each ranking's answers are worth."""
+    """Collects, page by page, the quality of each ranking's answers."""
 
     truth: Truth
     rules: ClickRules
-    pages: Collection[int] | None = None  # of which quality is measured; None: of every page that is added
+    pages: Collection[int] | None = None  # that are measured; None: every page that is added
     _rows: dict[str, _Rows] = field(default_factory=dict)
     _asked: list[int] = field(default_factory=list)
-    _page: list[int] = field(default_factory=list)  # of each impression that counts
-    _kept: list[bool] = field(default_factory=list)  # by the quality filter
-    judged: int = 0  # pages of which the truth knows a page of an answer
-    unknown: int = 0  # impressions left out of the filtered metric: a clicked page has no known quality
+    _page: list[int] = field(default_factory=list)  # of each impression that is used
+    _kept: list[bool] = field(default_factory=list)  # whether the impression passes the quality filter
+    judged: int = 0  # pages with at least one answer of known quality
+    unknown: int = 0  # impressions left out of the filtered metric: the quality of a clicked page is unknown
 
     def add(self, page: int, answers: Lists, rankings: Lists, impressions: Sequence[Impression]) -> None:
-        """Count one page: what each ranking answers (at most five), and in which order it puts what was shown."""
+        """Add one page: each ranking's answer (at most five pages), and its ranking of the pages shown."""
         if self.pages is not None and page not in self.pages:
             return
         self._asked.append(page)
@@ -104,7 +104,7 @@ class AnswerQuality:
                 yield metric, interval(values, page if each_shown else None)
 
     def summary(self) -> dict[str, str | int | bool | float]:
-        """Return what the figures rest on."""
+        """Return the data that the figures are based on."""
         return {
             "source": self.truth.name,
             "measured_pages": len(self._asked),
@@ -117,13 +117,13 @@ class AnswerQuality:
         }
 
     def against(self, treatment: str, control: str, metric: str) -> Interval:
-        """Return how much better one ranking is than another by one metric, paired by page."""
+        """Return the difference of two rankings in one metric, paired by page."""
         ours, each_shown = self._values(self._rows[treatment])[metric]
         theirs, _ = self._values(self._rows[control])[metric]
         return difference(ours, theirs, np.array(self._page, np.uint64) if each_shown else None)
 
     def values(self, metrics: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.float64], NDArray[np.uint64]]]:
-        """Yield ranking, metric, its values (NaN: not counted), and the page of each, to pool with other runs'."""
+        """Yield ranking, metric, its values (NaN: not counted) and the page of each, to pool with other runs."""
         asked, page = np.array(self._asked, np.uint64), np.array(self._page, np.uint64)
         for name, rows in self._rows.items():
             for metric, (values, each_shown) in self._values(rows).items():
@@ -131,7 +131,7 @@ class AnswerQuality:
                     yield name, metric, values, page if each_shown else asked
 
     def _values(self, rows: _Rows) -> dict[str, tuple[NDArray[np.float64], bool]]:
-        """Return each metric's values, and whether they are a row an impression (else a row a page)."""
+        """Return each metric's values, and whether there is one per impression (else one per page)."""
         quality, ndcg = np.array(rows.quality), np.array(rows.ndcg)
         places = np.arange(TOP) < np.array(rows.listed)[:, None]
         judged = np.where(places, ~np.isnan(quality), np.nan)

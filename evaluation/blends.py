@@ -1,4 +1,4 @@
-"""Ways to blend clicks with quality, each with one number to sweep (section 4.7): the served one and its rivals."""
+"""Strategies to blend clicks with quality, each with one parameter to sweep (section 4.7)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ranking.blend import QUALITY_WEIGHT, Blend
 
 Scores = NDArray[np.float32]
 
-#: (μ and σ, candidates with columns `stage2` and `quality`, the number) -> one score a row.
+#: (μ and σ, candidates with columns `stage2` and `quality`, parameter) -> one score per row.
 Strategy = Callable[[Blend, Candidates, float], Scores]
 
 _MIDDLE = 2.0  # of quality, 0 to 4
-_BEHIND = 100.0  # in standard deviations: behind everything else
+_PENALTY = 100.0  # in standard deviations: ranks below everything else
 
 
 def linear(blend: Blend, scored: Candidates, weight: float) -> Scores:
@@ -26,18 +26,18 @@ def linear(blend: Blend, scored: Candidates, weight: float) -> Scores:
 
 
 def dynamic(blend: Blend, scored: Candidates, weight: float) -> Scores:
-    """Return the linear blend whose weight is λ·|quality - 2| / 2: quality counts where it is clearly good or bad."""
+    """Return the linear blend whose weight is λ·|quality - 2| / 2: it matters where it is clearly good or bad."""
     clicks, quality = _z(blend, scored)
     return _mixed(clicks, quality, weight * np.abs(scored["quality"] - _MIDDLE) / _MIDDLE)
 
 
 def piecewise(blend: Blend, scored: Candidates, threshold: float) -> Scores:
-    """Return z(stage 2), with every page whose quality is below `threshold` behind all others."""
+    """Return z(stage 2), ranking every page with quality below `threshold` last."""
     clicks, _ = _z(blend, scored)
-    return (clicks - _BEHIND * (scored["quality"] < threshold)).astype(np.float32)
+    return (clicks - _PENALTY * (scored["quality"] < threshold)).astype(np.float32)
 
 
-#: Strategy -> what it is swept over, from clicks alone to quality alone (or nearly).
+#: Strategy -> the parameters to sweep, from clicks only to (nearly) quality only.
 SWEPT: Mapping[str, tuple[Strategy, tuple[float, ...]]] = {
     "linear": (linear, tuple(sorted({*(i / 20 for i in range(21)), QUALITY_WEIGHT}))),
     "dynamic": (dynamic, tuple(i / 10 for i in range(11))),

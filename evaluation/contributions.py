@@ -1,4 +1,4 @@
-"""What each recall path adds: the answers that it alone found, and the answers without it."""
+"""What each recall path contributes: the answers that only it found, and the answers without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cascade.types import Candidates
 
 
 def without_each(cascade: Cascade) -> Iterator[tuple[str, Cascade]]:
-    """Yield each recall path's name with the cascade that lacks it."""
+    """Yield each recall path's name with the cascade without that path."""
     for left_out in cascade.recall:
         others = [step for step in cascade.recall if step is not left_out]
         yield left_out.path.name, replace(cascade, recall=others)
@@ -21,14 +21,14 @@ def without_each(cascade: Cascade) -> Iterator[tuple[str, Cascade]]:
 
 @dataclass(slots=True)
 class Contributions:
-    """Counts final answers by the one path that recalled them."""
+    """Counts the answered pages that only one path recalled, by path."""
 
     answers: int = 0
     _alone: dict[str, int] = field(default_factory=dict)
     _quality: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, scored: Candidates, answer: NDArray[np.uint64]) -> None:
-        """Count one answer; `scored` has its pages with the ranks of all paths and the column `quality`."""
+        """Add one answer; `scored` holds its pages with the ranks of all paths and the column `quality`."""
         names = [name for name in scored.columns if name.startswith(RANK)]
         chosen = scored.take(np.flatnonzero(np.isin(scored.pages, answer)))
         self.answers += len(chosen)
@@ -42,7 +42,7 @@ class Contributions:
             self._quality.setdefault(path, []).extend(chosen["quality"][rows].tolist())
 
     def figures(self) -> dict[str, dict[str, float | int | None]]:
-        """Return for each path its pages alone, their share of all answers, and their mean scored quality (0 to 4)."""
+        """Return per path: pages that only it found, their share of all answers, their mean scored quality (0-4)."""
         return {
             path: {
                 "alone": count,

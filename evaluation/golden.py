@@ -1,4 +1,4 @@
-"""Judges against people: pairwise accuracy on a golden set, and the pairs most disagreed about."""
+"""Compares judges with people: pairwise accuracy on a golden set, and the pairs with the largest disagreement."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.pairwise_accuracy import with_interval
 
 TOP = 4.0
-_SCALE = {"good_rate": 1.0, "quality": TOP, "good": 1.0}  # label -> its best; the finest that is there leads
+_SCALE = {"good_rate": 1.0, "quality": TOP, "good": 1.0}  # label -> best value; the first one present is the main one
 
-#: Judge -> its scores, one a pair, NaN where it has none.
+#: Judge -> its scores, one per pair; NaN if it has none.
 Scores = Mapping[str, NDArray[np.float32]]
 
 
@@ -32,13 +32,13 @@ class Accuracy:
 
 
 def check_golden(file: PairFile) -> None:
-    """Raise InputError unless people said something of the pairs."""
+    """Raise InputError unless the pairs have a human label."""
     if not _SCALE.keys() & file.labels.keys():
         raise InputError(f"golden pairs have no label: add a column {', '.join(_SCALE)}")
 
 
 def accuracies(file: PairFile, scores: Scores, seed: int = 0) -> list[Accuracy]:
-    """Return every judge's accuracy on every label of the file. An interval is drawn over first pages."""
+    """Return every judge's accuracy on every label of the file. Intervals resample first pages."""
     groups = np.unique([pair.url1 for pair in file.pairs], return_inverse=True)[1]
     measured = []
     for judge, values in scores.items():
@@ -50,7 +50,7 @@ def accuracies(file: PairFile, scores: Scores, seed: int = 0) -> list[Accuracy]:
 
 
 def disagreements(file: PairFile, scores: Scores, most: int) -> pa.Table:
-    """Return the pairs on which the judges, on average, are furthest from people, the furthest first.
+    """Return the pairs on which the judges disagree most with people on average, largest disagreement first.
 
     Columns: disagreement (0 to 1), the label, a score (0 to 4) for each judge, and the two pages' texts.
     """
@@ -68,7 +68,7 @@ def disagreements(file: PairFile, scores: Scores, most: int) -> pa.Table:
 
 
 def _labels(file: PairFile) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yield each label; where people also said how similar the pages are, the finest again among similar pairs."""
+    """Yield each label; if there are human similarities too, also the main label of similar pairs only."""
     found = [name for name in _SCALE if name in file.labels]
     for name in found:
         yield name, file.labels[name]

@@ -1,4 +1,4 @@
-"""Held-out reading: pages and the pages that readers went on to, and impressions, from a later log."""
+"""Held-out data from a later log: pages with the next pages that readers visited, and impressions."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from store.tables import LmdbTable
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """What was shown on a page, in the logged order, and what was clicked."""
+    """The pages shown on a page, in logged order, and which were clicked."""
 
     shown: NDArray[np.uint64]
     clicked: NDArray[np.bool_]
-    dwell_s: NDArray[np.float32]  # NaN where nobody knows
+    dwell_s: NDArray[np.float32]  # NaN if unknown
     random: bool = False  # shown in random order, to explore
 
 
@@ -40,14 +40,14 @@ class Impression:
 class HeldOut:
     """Every step of every held-out session, and every held-out impression with a click, by page."""
 
-    steps: Mapping[int, NDArray[np.uint64]]  # page -> pages gone on to, one as often as it was
+    steps: Mapping[int, NDArray[np.uint64]]  # page -> next pages, with repetitions
     impressions: Mapping[int, list[Impression]]
     report: Report
-    click_through_rate: Interval  # of every held-out impression, also those without a click: the ranker's of the day
+    click_through_rate: Interval  # of all held-out impressions, with and without clicks; that of the logged ranker
 
     @property
     def pages(self) -> list[int]:
-        """Every page to ask for."""
+        """All pages to request."""
         return sorted(self.steps.keys() | self.impressions.keys())
 
     def sample(self, most: int, seed: int) -> HeldOut:
@@ -55,15 +55,15 @@ class HeldOut:
         return self.only(self._shuffled(seed)[:most])
 
     def halves(self, seed: int) -> tuple[HeldOut, HeldOut]:
-        """Return the log of one half of the pages, drawn at random, and of the other: no page is in both."""
+        """Return the logs of two disjoint random halves of the pages."""
         chosen = self._shuffled(seed)
         return self.only(chosen[::2]), self.only(chosen[1::2])
 
     def of_role(self, role: Role, held_out_share: float, seed: int) -> HeldOut:
-        """Return the log of the pages that choose, or of those that report.
+        """Return the log of the pages for choosing, or of those for reporting.
 
-        Where labels taught of every page (`held_out_share` is 0) the pages are halved at random: what is chosen is
-        measured on other pages all the same.
+        If every page was used in training (`held_out_share` is 0), the pages are split in random halves: choices are
+        still measured on other pages.
         """
         if not held_out_share:
             return self.halves(seed)[role == Role.REPORTS]
@@ -72,11 +72,11 @@ class HeldOut:
         return self.only(chosen)
 
     def reporting(self, held_out_share: float) -> HeldOut:
-        """Return the log of the pages that report; all of it where labels taught of every page."""
+        """Return the log of the pages for reporting; all of it if every page was used in training."""
         return self.of_role(Role.REPORTS, held_out_share, 0) if held_out_share else self
 
     def untaught(self, held_out_share: float) -> HeldOut:
-        """Return the log of the pages whose labels taught nothing; all of it where none were held out."""
+        """Return the log of the pages whose labels were not used in training; all of it if none were held out."""
         pages = np.array(self.pages, np.uint64)
         chosen: list[int] = pages[~teaches(pages, held_out_share)].tolist()
         return self.only(chosen) if held_out_share else self
@@ -102,8 +102,8 @@ def read_held_out(
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 
-    Sessions count that began at or after `since`, impressions at or after it; rows from `until` on do not.
-    `rules` and `sessions` are those that the bundle was built with.
+    Sessions that began, and impressions shown, at or after `since` count; rows at or after `until` do not.
+    `rules` and `sessions` must be those of the bundle's build.
     """
     with TemporaryDirectory(prefix="onward-held-out-") as name:
         directory = Path(name)
@@ -139,7 +139,7 @@ def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
 def _impressions(path: Path, since: datetime | None) -> tuple[dict[int, list[Impression]], Interval]:
     """Return the impressions with a click by page, and the click-through rate of all."""
     table = pq.read_table(path, filters=None if since is None else pc.field("time") >= since)
-    table = table.filter(pc.not_equal(table["page1"], table["page2"]))  # no answer holds the page that it is for
+    table = table.filter(pc.not_equal(table["page1"], table["page2"]))  # no answer contains its own page
     table = table.sort_by([("impression", "ascending"), ("position", "ascending")])
     names = ("impression", "page1", "page2", "clicked", "dwell_s", "random")
     impression, page1, page2, clicked, dwell, random = (table[name].to_numpy() for name in names)

@@ -1,4 +1,4 @@
-"""Measures the whole cascade on held-out reading, stage by stage, beside its simplest peers."""
+"""Measures the whole cascade on held-out sessions, stage by stage, next to simple baselines."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Lists = dict[str, NDArray[np.uint64]]
 
 
 @dataclass(slots=True)
-class Tally:
-    """What each ranking did, over the pages so far."""
+class NextPageMetrics:
+    """Ranks and gains of each ranking over the pages so far."""
 
     ranks: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)
     click_ndcg: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, lists: Lists, wanted: NDArray[np.uint64], impressions: Sequence[Impression]) -> None:
-        """Count one page's lists, of each as many pages as an answer may hold: a longer list is no better ranking."""
+        """Add one page's lists, cut to the length of an answer so that longer lists have no advantage."""
         for name, listed in lists.items():
             best = listed[:RECALL_AT]
             self.ranks.setdefault(name, []).append(ranks(best, wanted))
@@ -52,39 +52,39 @@ async def measure(
 ) -> dict[str, NextPage]:
     """Return the metrics of popularity, transition counts, each recall path, stage 1, and the answer for each λ.
 
-    `quality` is told of every ranking too, and of the five pages that it would answer. With `contributions` the answer
-    of the last λ is counted by path, and asked for again without each path in turn: five times the work.
+    Every ranking, and the five pages that it would answer, are also added to `quality`. With `contributions`, the
+    answer for the last λ is counted by path, and repeated without each path in turn: five times the work.
     """
-    tally = Tally()
+    measured = NextPageMetrics()
     others = list(without_each(cascade)) if contributions is not None else []
     for done, page in enumerate(held_out.pages, 1):
         query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
         trace = Trace(explain=True)
         await cascade.run(query, RECALL_AT, Deadline.never(), trace)
-        lists = _peers(page, trace, popular) | _stages(trace)
+        lists = _baselines(page, trace, popular) | _stages(trace)
         answers: Lists = {}
         for weight in weights:
-            weighed = replace(query, quality_weight=weight)
-            lists[f"answer λ={weight:g}"] = _answer(cascade, weighed, trace, RECALL_AT)
-            answers[f"answer λ={weight:g}"] = _answer(cascade, weighed, trace, TOP)  # the host cap is for five
+            weighted = replace(query, quality_weight=weight)
+            lists[f"answer λ={weight:g}"] = _answer(cascade, weighted, trace, RECALL_AT)
+            answers[f"answer λ={weight:g}"] = _answer(cascade, weighted, trace, TOP)  # the host cap is per five pages
         if contributions is not None and "stage2" in trace.stages:
             contributions.add(trace.stages["stage2"], answers[f"answer λ={weights[-1]:g}"])
         for path, other in others:
-            left = Trace(explain=True)
-            await other.run(query, RECALL_AT, Deadline.never(), left)
-            weighed = replace(query, quality_weight=weights[-1])
-            lists[f"without {path}"] = _answer(other, weighed, left, RECALL_AT)
-            answers[f"without {path}"] = _answer(other, weighed, left, TOP)
+            without = Trace(explain=True)
+            await other.run(query, RECALL_AT, Deadline.never(), without)
+            weighted = replace(query, quality_weight=weights[-1])
+            lists[f"without {path}"] = _answer(other, weighted, without, RECALL_AT)
+            answers[f"without {path}"] = _answer(other, weighted, without, TOP)
         impressions = held_out.impressions.get(page, ())
-        tally.add(lists, held_out.steps.get(page, np.empty(0, np.uint64)), impressions)
+        measured.add(lists, held_out.steps.get(page, np.empty(0, np.uint64)), impressions)
         if quality is not None:
             quality.add(page, {name: listed[:TOP] for name, listed in lists.items()} | answers, lists, impressions)
         progress(done)
-    return tally.metrics()
+    return measured.metrics()
 
 
-def _peers(page: int, trace: Trace, popular: NDArray[np.uint64]) -> Lists:
-    """Return popularity, and the page's transitions by count, filled up with popularity."""
+def _baselines(page: int, trace: Trace, popular: NDArray[np.uint64]) -> Lists:
+    """Return the popular pages, and the page's transitions by count, filled up with popular pages."""
     popular = popular[popular != np.uint64(page)]
     coclick = trace.recalled["coclick"]
     followed = np.empty(0, np.uint64)
@@ -104,7 +104,7 @@ def _stages(trace: Trace) -> Lists:
 
 
 def _answer(cascade: Cascade, query: Query, trace: Trace, k: int) -> NDArray[np.uint64]:
-    """Return k pages with the query's λ, from the scores that the run left: only the last stage differs."""
+    """Return k pages for the query's λ, from the scores in the trace: only the last stage is repeated."""
     scored = trace.stages.get("stage2", Candidates.empty())
     if len(scored) == 0:
         return np.empty(0, np.uint64)

@@ -1,4 +1,4 @@
-"""The price of quality in clicks: blends swept over scores that one run of the cascade a page leaves (figure 3)."""
+"""What quality costs in clicks: sweeps blends over the scores of one cascade run per page (figure 3)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.ranking import RECALL_AT, TOP
 from ranking.blend import Blend
 
-#: The share of clicks that a λ may cost at worst, against λ = 0.
+#: The largest share of clicks that a λ may cost compared with λ = 0.
 BOUND = 0.005
-#: Pages of which fewer tell no difference in RecoDCG.
+#: Pages needed to detect a difference in RecoDCG.
 LEAST_JUDGED = 100
 SERVED = "linear"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One setting of one strategy, and what its answers are worth."""
+    """One setting of one strategy, and the figures of its answers."""
 
     strategy: str
     parameter: float  # λ, or the threshold of `piecewise`
@@ -44,13 +44,13 @@ class Point:
         return {**asdict(self), **intervals}
 
 
-#: Strategy -> how it scores, and the numbers that it is swept over.
+#: Strategy -> its scoring function, and the parameters to sweep.
 Swept = Mapping[str, tuple[Strategy, tuple[float, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one run of the cascade left, and what each point makes of it: the whole list, and the answer of five."""
+    """One run of the cascade, and for each point its full ranking and its answer of five pages."""
 
     trace: Trace
     rankings: Lists
@@ -62,14 +62,14 @@ async def sweep(
 ) -> list[Point]:
     """Return every point of every strategy's curve. Raises InputError when no impression is left to measure clicks.
 
-    `cascade` is run once a page; its last stage is then done over for each point.
+    `cascade` runs once per page; its last stage is then repeated for each point.
     """
     for done, page in enumerate(held_out.pages, 1):
         asked = await ask(cascade, blend, page)
         quality.add(page, asked.answers, asked.rankings, held_out.impressions.get(page, ()))
         progress(done)
     if not held_out.pages:
-        raise InputError("too few held-out pages to choose λ on some and to report others: give a longer log")
+        raise InputError("too few held-out pages to choose λ on some and report on others: give a longer log")
     figures = quality.figures((RECO, FILTERED, CTR))
     found = points(lambda name, metric: figures[name][metric], quality.against)
     _check(found[0])
@@ -77,7 +77,7 @@ async def sweep(
 
 
 async def ask(cascade: Cascade, blend: Blend, page: int, swept: Swept = SWEPT) -> Asked:
-    """Run the cascade for a page, then its last stage anew for every point; `named` says which is which."""
+    """Run the cascade for a page, then repeat its last stage for every point; keys are made by `named`."""
     query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
     trace = Trace(explain=True)
     await cascade.run(query, RECALL_AT, Deadline.never(), trace)
@@ -88,34 +88,34 @@ async def ask(cascade: Cascade, blend: Blend, page: int, swept: Swept = SWEPT) -
 
 
 def named(strategy: str, number: float) -> str:
-    """Return what a point's ranking is called."""
+    """Return the name of a point's ranking."""
     return f"{strategy} {number:g}"
 
 
 def choose(points: Sequence[Point], bound: float = BOUND) -> Point:
-    """Return the λ to serve: the most RecoDCG@5 among those whose change against λ = 0 clears its interval.
+    """Return the λ to serve: the highest RecoDCG@5 among those that are significantly better than λ = 0.
 
-    Quality must have grown at the low end of its interval, and clicks (filtered ClickNDCG@5) must have fallen by at
-    most `bound` of those of λ = 0 at the low end of theirs. Where no λ does, λ = 0 stays; of equal ones the smallest
-    is chosen. It is the rule of section 4.8, with the tolerance said aloud, by what a site can observe.
+    At the low ends of their intervals, RecoDCG@5 must have grown, and clicks (filtered ClickNDCG@5) must have fallen
+    by at most `bound` of those at λ = 0. If no λ qualifies, λ = 0 is kept; among equal ones the smallest is chosen.
+    This is the rule of section 4.8 with an explicit tolerance, in terms of what a site can observe.
     """
     curve = sorted((p for p in points if p.strategy == SERVED), key=lambda p: p.parameter)
     least = -bound * curve[0].clicks.mean
-    clearing = [p for p in curve[1:] if p.gain.low > 0 and p.change.low >= least]
-    return max(clearing, key=lambda p: p.reco_dcg.mean, default=curve[0])
+    qualified = [p for p in curve[1:] if p.gain.low > 0 and p.change.low >= least]
+    return max(qualified, key=lambda p: p.reco_dcg.mean, default=curve[0])
 
 
 def rule(bound: float) -> str:
-    """Say how `choose` chooses."""
+    """Return a description of the rule that `choose` applies."""
     return (
-        "the most RecoDCG@5 among the λ of the linear blend whose change against λ = 0 clears its interval: certain to"
-        f" gain RecoDCG@5, and to cost at most {bound:.1%} of quality-filtered ClickNDCG@5"
+        "the highest RecoDCG@5 among the λ of the linear blend that, with 95 % confidence, gain RecoDCG@5 over λ = 0"
+        f" and cost at most {bound:.1%} of its quality-filtered ClickNDCG@5"
     )
 
 
 def too_few(kept_impressions: int, judged_pages: int) -> str:
-    """Return why a chosen λ is a draw of lots, '' where the figures that it rests on are enough to tell."""
-    lacking = [
+    """Return why there is too little data to choose λ; '' if there is enough."""
+    missing = [
         f"{has:,} {what} ({least:,} are needed)"
         for has, least, what in (
             (kept_impressions, LEAST_RANDOM, "impressions with a satisfied click on a good page"),
@@ -123,7 +123,7 @@ def too_few(kept_impressions: int, judged_pages: int) -> str:
         )
         if has < least
     ]
-    return f"λ rests on {' and '.join(lacking)}: do not serve it, but collect more first" if lacking else ""
+    return f"λ is based on only {' and '.join(missing)}: collect more before you serve it" if missing else ""
 
 
 def _blended(blend: Blend, scored: Candidates, swept: Swept) -> Iterator[tuple[tuple[str, float], Candidates]]:
@@ -138,7 +138,7 @@ def _blended(blend: Blend, scored: Candidates, swept: Swept) -> Iterator[tuple[t
 def points(
     interval_of: Callable[[str, str], Interval], against: Callable[[str, str, str], Interval], swept: Swept = SWEPT
 ) -> list[Point]:
-    """Return every point's figures: of a ranking by a metric, and of two rankings' difference by a metric."""
+    """Return the points; `interval_of(ranking, metric)`, `against(treatment, control, metric)` give the figures."""
     alone = named(SERVED, 0)
     return [
         Point(
@@ -156,7 +156,9 @@ def _check(point: Point) -> None:
     if np.isnan(point.clicks.mean):
         raise InputError(
             "no held-out impression has a satisfied click on a page of known quality above 1: give --impressions"
-            " from after the bundle's end, or a --truth that knows their pairs"
+            " from after the bundle's end, or a --truth that contains their pairs"
         )
     if np.isnan(point.reco_dcg.mean):
-        raise InputError("--truth knows no pair that was answered: judge the answers, or give a simulated web's truth")
+        raise InputError(
+            "--truth contains no pair that was answered: judge the answers, or give a simulated web's truth"
+        )

@@ -1,4 +1,4 @@
-"""What is known of the true quality of pairs: judged pairs in a file, or the simulated web."""
+"""Sources of the true quality of pairs: judged pairs in a file, or the simulated web."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _OfPairs = Callable[[Web, NDArray[np.int64], NDArray[np.int64]], NDArray[np.floa
 
 
 class Truth(Protocol):
-    """Knows how good pages are after a page."""
+    """Returns how good pages are after another page."""
 
     @property
     def name(self) -> str: ...
 
     def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return quality, 0 to 4, of each page after `page1`; NaN where nobody knows."""
+        """Return the quality, 0 to 4, of each page after `page1`; NaN if unknown."""
         ...
 
     def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
-        """Return the chance that a reader clicks anything of an answer; NaN where nobody knows."""
+        """Return the probability that a reader clicks any page of an answer; NaN if unknown."""
         ...
 
 
 class JudgedPairs:
-    """Knows the pairs that somebody judged; the mean of what was said of a pair more than once."""
+    """The qualities of judged pairs; the mean for a pair that was judged more than once."""
 
     def __init__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64], quality: NDArray[np.floating]) -> None:
         pairs, row = np.unique(np.stack([page1, page2], axis=1), axis=0, return_inverse=True)
@@ -51,7 +51,7 @@ class JudgedPairs:
         self.name = f"{len(pairs):,} judged pairs"
 
     def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return what was said of each pair; NaN of the others."""
+        """Return the judged quality of each pair; NaN for unjudged ones."""
         first, end = (np.searchsorted(self._page1, np.uint64(page1), side=side) for side in ("left", "right"))
         known, quality = self._page2[first:end], self._quality[first:end]
         if len(known) == 0:
@@ -60,12 +60,12 @@ class JudgedPairs:
         return np.where(known[row] == page2, quality[row], np.nan)
 
     def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
-        """Return NaN: a judge says nothing of clicks."""
+        """Return NaN: a judge does not predict clicks."""
         return float("nan")
 
 
 class SimulatedTruth:
-    """Knows every pair of a simulated web, and how its readers would click."""
+    """The true quality of every pair of a simulated web, and its readers' click probabilities."""
 
     name = "the simulated web"
 
@@ -75,18 +75,18 @@ class SimulatedTruth:
         self._web, self._ids, self._number = web, ids[order], order
 
     def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return the true quality of each pair; NaN for a page of another web."""
+        """Return the true quality of each pair; NaN for pages of another web."""
         return self._of_pairs(pair_quality, page1, page2)
 
     def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
-        """Return the chance of at least one click; NaN for a trigger of another web."""
+        """Return the probability of at least one click; NaN for a trigger of another web."""
         trigger = self._numbers(np.array([page1], np.uint64))
         if trigger[0] < 0:
             return float("nan")
         return float(click_chance(self._web, trigger, self._numbers(answer)[None, :])[0])
 
     def judged(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return what the web's judge says of each pair; NaN for a page of another web."""
+        """Return the quality that the web's judge gives each pair; NaN for pages of another web."""
         return self._of_pairs(judge.says, page1, page2)
 
     def _of_pairs(self, of: _OfPairs, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -100,7 +100,7 @@ class SimulatedTruth:
 
 
 class SimulatedJudge:
-    """What a site of a simulated web could know: what the judge says, and nothing of how readers will click."""
+    """What a site on a simulated web can observe: the judge's quality, but no click probabilities."""
 
     name = "the simulated web's judge"
 
@@ -108,16 +108,16 @@ class SimulatedJudge:
         self._truth = truth
 
     def quality(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return what the judge says of each pair."""
+        """Return the quality that the judge gives each pair."""
         return self._truth.judged(page1, page2)
 
     def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
-        """Return NaN: a judge says nothing of clicks."""
+        """Return NaN: a judge does not predict clicks."""
         return float("nan")
 
 
 def observable(truth: Truth) -> Truth:
-    """Return what a site could know of a truth, to choose by; what measures is the truth itself."""
+    """Return the part of a truth that a site can observe, for choosing λ; the truth itself is for measuring."""
     return SimulatedJudge(truth) if isinstance(truth, SimulatedTruth) else truth
 
 
@@ -135,5 +135,5 @@ def open_truth(path: Path, pages: LmdbTable, rules: UrlRules) -> Truth:
         read(files, directory, None, rules)
         table = pq.read_table(directory / "labels.parquet")
     if len(table) == 0:
-        raise InputError(f"{path} judges no pair of this bundle's pages: give url1, url2 and quality of its own pages")
+        raise InputError(f"{path} has no pair of this bundle's pages: give url1, url2 and quality of its own pages")
     return JudgedPairs(*(table[column].to_numpy() for column in ("page1", "page2", "quality")))

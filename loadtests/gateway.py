@@ -1,4 +1,4 @@
-"""The gateway that is put under load: started here, or running elsewhere; and what it counts."""
+"""The gateway under test, started here or running elsewhere, and its counters."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 _READY = re.compile(r"HTTP (http://\S+) .*gRPC ([^\s,]+), admin (\S+)")
 _START_S = 120.0
-#: Free ports.
+#: 0: any free port.
 _PORTS = ("--port", "0", "--grpc-port", "0", "--admin-port", "0")
 
 
 class GatewayError(RuntimeError):
-    """The gateway did not start; the message holds what it said."""
+    """The gateway did not start; the message contains the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a gateway listens; `metrics` is the URL of its /metrics, empty where they cannot be read."""
+    """The addresses of a gateway; `metrics` is the URL of its /metrics, empty if they are not available."""
 
     http: str
     grpc: str
@@ -36,7 +36,7 @@ class Target:
 
 @contextmanager
 def started(bundles: Path, settings: Sequence[str], log: Path) -> Iterator[Target]:
-    """Serve the bundle on free ports of this machine until the block ends. Raises GatewayError."""
+    """Run a gateway on free local ports until the block ends. Raises GatewayError if it does not start."""
     command = [
         sys.executable,
         "-c",
@@ -49,27 +49,27 @@ def started(bundles: Path, settings: Sequence[str], log: Path) -> Iterator[Targe
     command += [f"--set={setting}" for setting in settings]
     with log.open("w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-        too_late = threading.Timer(_START_S, process.kill)
-        too_late.start()
+        assert process.stdout is not None  # noqa: S101 - stdout is a pipe
+        start_timeout = threading.Timer(_START_S, process.kill)
+        start_timeout.start()
         try:
             found = next((match for line in process.stdout if (match := _READY.search(line))), None)
             if found is None:
                 raise GatewayError(f"the gateway did not start: {log.read_text().strip()[-2000:]}")
-            too_late.cancel()
+            start_timeout.cancel()
             yield Target(found[1], found[2], f"{found[3]}/metrics")
         finally:
-            too_late.cancel()
+            start_timeout.cancel()
             process.terminate()
             process.wait()
             process.stdout.close()
 
 
-def counted(target: Target) -> Counter[str]:
-    """Return the gateway's counters as `name{value of each label}`; none where they cannot be read."""
+def counters(target: Target) -> Counter[str]:
+    """Return the gateway's counters as `name{value of each label}`; none if /metrics is not available."""
     if not target.metrics:
         return Counter()
-    with urlopen(target.metrics, timeout=10) as response:  # noqa: S310 - an address that the user gave
+    with urlopen(target.metrics, timeout=10) as response:  # noqa: S310 - the user gave this URL
         text = response.read().decode()
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return Counter(

@@ -1,4 +1,4 @@
-"""A lean HTTP client for measuring servers: requests made beforehand, kept-alive connections, bodies not parsed."""
+"""A minimal HTTP client for benchmarks: prepared requests, keep-alive connections, unparsed bodies."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass
 class Measured:
-    """What came back: seconds and status of each request, in order of completion, and how long all took.
+    """Results: seconds and status of each request, in order of completion, and the total time.
 
-    Status 0 is a connection that broke before the whole answer was there.
+    Status 0 means that the connection was closed before the answer was complete.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -27,19 +27,19 @@ class Measured:
 
     @property
     def per_second(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return len(self.seconds) / self.wall_s
 
     def quantile(self, share: float) -> float:
-        """Return the time that `share` of the requests stay within, in milliseconds."""
+        """Return the quantile `share` of the response times, in milliseconds."""
         ordered = sorted(self.seconds)
         return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
     async def exchange(self, streams: Streams, request: bytes, begun: float) -> bool:
-        """Send one request and note what comes; return whether the connection is still good."""
+        """Send one request and record the result; return whether the connection can be used again."""
         try:
             status, body = await exchange(*streams, request)
-        except (OSError, EOFError):  # cut before, or within, the answer
+        except (OSError, EOFError):  # closed before or during the answer
             streams[1].close()
             status, body = 0, b""
         self.seconds.append(time.perf_counter() - begun)
@@ -65,7 +65,7 @@ async def connect(http: str) -> Streams:
 
 
 async def closed_loop(http: str, requests: Iterable[bytes], connections: int) -> Measured:
-    """Send the requests over so many connections, each sending its next one when the last is answered."""
+    """Send the requests over `connections` connections, each sending its next one after the last answer."""
     measured, waiting = Measured(), iter(requests)
     begun = time.perf_counter()
     await asyncio.gather(*(_connection(http, waiting, measured) for _ in range(connections)))
@@ -74,7 +74,7 @@ async def closed_loop(http: str, requests: Iterable[bytes], connections: int) ->
 
 
 async def pipelined(http: str, request: bytes, count: int, connections: int, depth: int) -> Measured:
-    """Send one request again and again, `depth` at a time a connection: the cheapest client there is."""
+    """Send one request repeatedly, pipelining `depth` per connection: the cheapest possible client."""
     measured = Measured()
     batches = iter(range(count // depth))
 
@@ -87,7 +87,7 @@ async def pipelined(http: str, request: bytes, count: int, connections: int, dep
             while seen < depth:
                 data = tail + await reader.read(1 << 18)
                 seen += data.count(b"HTTP/1.1 200")
-                tail = data[-11:]  # a status line may be cut in two; eleven bytes hold no whole one
+                tail = data[-11:]  # a status line may be split; eleven bytes cannot contain a whole one
             measured.seconds += [(time.perf_counter() - begun) / depth] * depth
         writer.close()
 
@@ -98,7 +98,7 @@ async def pipelined(http: str, request: bytes, count: int, connections: int, dep
 
 
 async def body_size(http: str, request: bytes) -> int:
-    """Return how many bytes the second answer to a request has: the one that was kept."""
+    """Return the body size of the second answer to a request, which is the cached one, in bytes."""
     reader, writer = await connect(http)
     await exchange(reader, writer, request)
     _, body = await exchange(reader, writer, request)
@@ -107,7 +107,7 @@ async def body_size(http: str, request: bytes) -> int:
 
 
 async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
-    """Send the requests at a rate, whether earlier ones are answered or not; a request's time begins when it is due."""
+    """Send the requests at a fixed rate, without waiting for answers; a request's time starts when it is due."""
     measured, free = Measured(), list[Streams]()
     begun = time.perf_counter()
 
@@ -137,7 +137,7 @@ async def _connection(http: str, waiting: Iterator[bytes], measured: Measured) -
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
-    """Send one request; return status and body. Raises EOFError or OSError when the connection is cut."""
+    """Send one request; return status and body. Raises EOFError or OSError if the connection is closed."""
     writer.write(request)
     head = await reader.readuntil(_HEAD_END)
     at = head.lower().index(b"content-length:") + 15

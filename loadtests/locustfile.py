@@ -1,7 +1,7 @@
-"""Locust's half of a load test: readers over HTTP and over gRPC, and how many there are.
+"""The Locust side of a load test: HTTP and gRPC readers, and their number over time.
 
-Locust replaces the sockets and threads of its process by its own: it runs in a process of its own, and nothing else
-may import this file.
+Locust monkey-patches the sockets and threads of its process, so it runs in a separate process, and nothing else may
+import this file.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from service.pb.recommender_pb2_grpc import RecommenderStub
 
 grpc_gevent.init_gevent()
 _TIMEOUT_S = 10.0
-_PROTOCOLS = {"GET": "HTTP", "gRPC": "gRPC"}  # what Locust calls a method
+_PROTOCOLS = {"GET": "HTTP", "gRPC": "gRPC"}  # Locust's method -> protocol
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class Readers:
-    """What all readers share: the pages, a seed for each, and how many answers lacked a part."""
+    """State shared by all readers: the pages, the number of readers created, and that of degraded answers."""
 
     urls: ClassVar[list[str]] = []
-    born = 0
+    created = 0
     degraded = 0
 
     @classmethod
     def traffic(cls, seed: int) -> Zipf:
-        """Return the traffic of one more reader."""
-        cls.born += 1
-        return Zipf(cls.urls, f"{seed}/{cls.born}")
+        """Return the traffic of a new reader."""
+        cls.created += 1
+        return Zipf(cls.urls, f"{seed}/{cls.created}")
 
 
 def _options(environment: Environment) -> Namespace:
@@ -49,24 +49,24 @@ def _options(environment: Environment) -> Namespace:
 
 
 def _pause(user: HttpReader | GrpcReader) -> float:
-    """Return the seconds until the reader's next page: readers do not ask in step, as at a constant rate they would."""
+    """Return the seconds until the reader's next page; random, so that readers do not run in lockstep."""
     return user.traffic.pause(_options(user.environment).rate)
 
 
 class HttpReader(FastHttpUser):
-    """Asks over HTTP."""
+    """A reader over HTTP."""
 
     weight = 3
     wait_time = _pause
     network_timeout = connection_timeout = _TIMEOUT_S
 
     def on_start(self) -> None:
-        """Begin a reader's own sequence of pages."""
+        """Start this reader's sequence of pages."""
         self.traffic = Readers.traffic(_options(self.environment).seed)
 
     @task
     def recommend(self) -> None:
-        """Ask what to read next."""
+        """Request recommendations."""
         params = {"url1": self.traffic.draw()}
         with self.client.get("/recommend", params=params, name="recommend", catch_response=True) as response:
             if response.status_code == 200:
@@ -76,12 +76,12 @@ class HttpReader(FastHttpUser):
 
 
 class GrpcReader(User):
-    """Asks over gRPC."""
+    """A reader over gRPC."""
 
     wait_time = _pause
 
     def on_start(self) -> None:
-        """Open a channel, and begin a reader's own sequence of pages."""
+        """Open a channel, and start this reader's sequence of pages."""
         options = _options(self.environment)
         self.traffic = Readers.traffic(options.seed)
         self._channel = grpc.insecure_channel(options.grpc)
@@ -93,7 +93,7 @@ class GrpcReader(User):
 
     @task
     def recommend(self) -> None:
-        """Ask what to read next."""
+        """Request recommendations."""
         start, length, error = time.perf_counter(), 0, None
         try:
             answer = self._stub.Recommend(pb.RecommendRequest(url1=self.traffic.draw()), timeout=_TIMEOUT_S)
@@ -108,10 +108,10 @@ class GrpcReader(User):
 
 
 class Shape(LoadTestShape):
-    """As many readers as the chosen shape wants at each second."""
+    """Sets the number of readers at each second, by the chosen shape."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Return (readers, readers a second to start or stop), None at the end."""
+        """Return (readers, readers per second to start or stop), None at the end."""
         assert self.runner is not None  # noqa: S101
         options = _options(self.runner.environment)
         wanted = users_at(options.shape, self.get_run_time(), options.readers, options.seconds)

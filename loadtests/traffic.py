@@ -1,4 +1,4 @@
-"""Traffic as a bundle's own log saw it: its pages in the order of their clicks, asked for by Zipf's law."""
+"""Realistic traffic for a bundle: its pages ordered by clicks, requested with a Zipf distribution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from store.tables import LmdbTable
 
 
 def pages_by_clicks(bundles: Path) -> list[str]:
-    """Return the URLs of the current bundle's pages, most clicked first; ties go by PageId. Raises BundleError."""
+    """Return the URLs of the current bundle's pages, most clicked first, then by PageId. Raises BundleError."""
     table = LmdbTable(open_bundle(bundles).file("tables/pages.lmdb"))
     try:
         rows = [row for _, row in table.items()]
@@ -26,7 +26,7 @@ def pages_by_clicks(bundles: Path) -> list[str]:
 
 
 class Zipf:
-    """One reader: draws pages, the n-th most clicked one in proportion to 1 / n ** exponent, and pauses between."""
+    """One reader: draws pages, the n-th most clicked with probability ~ 1 / n ** exponent, and pauses between them."""
 
     def __init__(self, urls: list[str], seed: str, exponent: float = 1.0) -> None:
         self._urls = urls
@@ -34,9 +34,9 @@ class Zipf:
         self._weights = list(accumulate((rank + 1) ** -exponent for rank in range(len(urls))))
 
     def draw(self) -> str:
-        """Return the page that the next reader is on."""
+        """Return the URL of the next page."""
         return self._urls[bisect(self._weights, self._random.random() * self._weights[-1])]
 
     def pause(self, rate: float) -> float:
-        """Return seconds until the next page, `rate` a second on average: many readers make a Poisson process."""
+        """Return the seconds until the next page: exponential, `rate` per second on average (a Poisson process)."""
         return self._random.expovariate(rate)

@@ -1,4 +1,4 @@
-"""Blends clicks with quality: the last scorer of the cascade (stage 2c)."""
+"""Blends click scores with quality scores: the last scorer of the cascade (stage 2c)."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
 
-#: λ of the served blend: the right-most point of the paper's trade-off curve (section 4.8).
+#: λ of the served blend: the rightmost point of the paper's trade-off curve (section 4.8).
 QUALITY_WEIGHT = 0.32
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Mean and standard deviation of one score over traffic like production's."""
+    """Mean and standard deviation of one score over production-like traffic."""
 
     mean: float
     deviation: float
 
     @classmethod
     def of(cls, scores: NDArray[np.floating]) -> Scale:
-        """Return the scale of a sample of scores; ValueError when none is finite."""
+        """Return the scale of a sample of scores. Raises ValueError when none is finite."""
         finite = scores[np.isfinite(scores)]
         if len(finite) == 0:
-            raise ValueError("no finite score to take mean and deviation of: is the validation window empty?")
+            raise ValueError("no finite scores to compute mean and deviation from: is the validation window empty?")
         return cls(float(finite.mean(dtype=np.float64)), float(finite.std(dtype=np.float64)))
 
     def z(self, scores: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return z-scores; 0 for every row when the sample did not vary, since then the score says nothing."""
+        """Return z-scores; 0 for every row when the sample was constant, since such a score carries no information."""
         if self.deviation < 1e-9:
             return np.zeros(len(scores), np.float32)
         return ((scores - self.mean) / self.deviation).astype(np.float32)
@@ -39,7 +39,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """(1 - λ)·z(stage 2) + λ·z(quality); a query's `quality_weight` takes the place of λ."""
+    """(1 - λ)·z(stage 2) + λ·z(quality); a query's `quality_weight` replaces λ."""
 
     stage2: Scale
     quality: Scale
@@ -51,7 +51,7 @@ class Blend:
         return "blend"
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
-        """Return one number a row from columns `stage2` and `quality`."""
+        """Return one score per row from the columns `stage2` and `quality`."""
         weight = self.quality_weight if query.quality_weight is None else query.quality_weight
         clicks = self.stage2.z(candidates["stage2"])
         quality = self.quality.z(candidates["quality"])
@@ -72,5 +72,5 @@ class Blend:
 
 
 def fit(stage2: NDArray[np.floating], quality: NDArray[np.floating], quality_weight: float = QUALITY_WEIGHT) -> Blend:
-    """Return the blend whose μ and σ are of the given scores, one row a candidate of validation traffic."""
+    """Return the blend with μ and σ of the given scores, one row per candidate of validation traffic."""
     return Blend(Scale.of(stage2), Scale.of(quality), quality_weight)

@@ -1,4 +1,4 @@
-"""What rankers learn from: what readers were shown, and what they chose."""
+"""Training events of the rankers: what readers were shown, and what they chose."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One impression, or one step of a session: what was shown on a page and what was chosen."""
+    """One impression, or one step of a session: the pages shown on a page, and which were chosen."""
 
     page: int
     shown: NDArray[np.uint64]
     gain: NDArray[np.float32]  # 1 for a click
-    position: NDArray[np.int32] | None  # None where nothing was shown: the event is a step of a session
+    position: NDArray[np.int32] | None  # None for a step of a session, where nothing was shown
     time: np.datetime64 | None = None  # UTC; None for a judged pair, which has no time

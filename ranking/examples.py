@@ -1,4 +1,4 @@
-"""Makes training rows for the rankers by running recall and features as serving does, on a past snapshot."""
+"""Creates training rows for the rankers: runs recall and features as serving does, on a past snapshot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ranking.lightgbm.train import Groups
 
 
 class LoggedPages:
-    """A recall path for training alone: the pages that events of this page showed, whoever recalled them."""
+    """A recall path used only in training: the pages shown in a page's events, whichever path recalled them."""
 
     name = "logged"
 
@@ -23,14 +23,14 @@ class LoggedPages:
         self.show(events)
 
     def show(self, events: list[Event]) -> None:
-        """Know these events' pages, and no others."""
+        """Replace the known pages by those of these events."""
         shown: dict[int, list[NDArray[np.uint64]]] = {}
         for event in events:
             shown.setdefault(event.page, []).append(event.shown)
         self._shown = {page: np.unique(np.concatenate(parts)) for page, parts in shown.items()}
 
     async def recall(self, query: Query, limit: int) -> Candidates:
-        """Return every page that was shown; there is no limit."""
+        """Return every page that was shown; ignores `limit`."""
         pages = self._shown.get(query.page, np.empty(0, np.uint64))
         return Candidates(pages[pages != np.uint64(query.page)])
 
@@ -51,29 +51,29 @@ class GroupWriter:
         self._features, self._gains, self._positions = [], [], []
 
     def add(self, candidates: Candidates, features: Matrix, event: Event) -> None:
-        """Add what the event showed, and recalled pages that it did not show but that others saw as negatives.
+        """Add what the event showed, and as negatives recalled pages that it did not show but readers have seen.
 
-        Those stand at positions drawn from the event's own: they dilute every position alike and so
-        leave what the ranker learns of the positions' bias as it was.
+        The negatives get positions drawn from the event's own: they dilute all positions equally and so
+        do not change the position bias that the ranker learns.
         """
         rows = np.searchsorted(candidates.pages, event.shown)
         rows[rows == len(candidates)] = 0
-        held = candidates.pages[rows] == event.shown
-        if not (event.gain[held] > 0).any():
+        recalled = candidates.pages[rows] == event.shown
+        if not (event.gain[recalled] > 0).any():
             return
-        shown = rows[held]
+        shown = rows[recalled]
         others = np.setdiff1d(_exposed(candidates), shown, assume_unique=True)
         others = self.generator.permutation(others)[: self.negatives]
-        if len(shown) + len(others) < 2 or not (len(others) or (event.gain[held] == 0).any()):
+        if len(shown) + len(others) < 2 or not (len(others) or (event.gain[recalled] == 0).any()):
             return
         self._features.append(features[np.concatenate([shown, others])])
-        self._gains.append(np.concatenate([event.gain[held], np.zeros(len(others), np.float32)]))
+        self._gains.append(np.concatenate([event.gain[recalled], np.zeros(len(others), np.float32)]))
         if event.position is not None:
-            positions = event.position[held]
+            positions = event.position[recalled]
             self._positions.append(np.concatenate([positions, self.generator.choice(positions, len(others))]))
 
     def groups(self) -> Groups | None:
-        """Return all groups, None when no event had both a page to prefer and one to pass over."""
+        """Return all groups; None when no event had both a positive and a negative."""
         if not self._features:
             return None
         size = np.array([len(gain) for gain in self._gains], np.int32)
@@ -88,9 +88,9 @@ class GroupWriter:
 
 
 def _exposed(candidates: Candidates) -> NDArray[np.intp]:
-    """Return the rows of pages that some reader has seen: that nobody clicked the others says nothing of them.
+    """Return the rows of pages that some reader has seen: for the others, having no click means nothing.
 
-    As negatives, pages that no log knows would be ranked last whatever their text says. Without any log all count.
+    As negatives, pages that are in no log would be ranked last whatever their text. Without any log, all rows count.
     """
     seen = (candidates["shown"] > 0) | (candidates["clicks_all"] > 0)
     return np.flatnonzero(seen) if seen.any() else np.arange(len(candidates))
@@ -113,9 +113,9 @@ async def collect(
     query_of: Callable[[int], Query],
     progress: Callable[[int], None],
 ) -> None:
-    """Give each page's writer the groups of its events; `narrow` may keep some of a page's candidates and add columns.
+    """Add the groups of each page's events to its writer; `narrow` may drop candidates and add columns.
 
-    Candidates are in order of PageId, and must be so after `narrow`.
+    Candidates are sorted by PageId, and must stay so after `narrow`.
     """
     for done, (page, page_events) in enumerate(by_page(events), 1):
         query, candidates = await candidates_of(query_of(page))

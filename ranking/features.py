@@ -1,4 +1,4 @@
-"""The features of ranking: one file that training and serving both run, so that they cannot differ."""
+"""The features of ranking, computed by the same code in training and serving."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ STAGE1 = (
 #: Stage 2 adds the score of stage 1 and both heads of the cross-encoder.
 STAGE2 = (*STAGE1, "stage1", "click", "quality")
 
-#: The feature that stage 2's trees correct: with nothing learnt, stage 2 is stage 1.
+#: The feature that stage 2's trees correct: untrained, stage 2 equals stage 1.
 STAGE2_START = "stage1"
 
 
 def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matrix:
-    """Return the features `names`, (candidates, features) float32; NaN where a fact is not known.
+    """Return the features `names`, (candidates, features) float32; NaN for unknown facts.
 
     Reads the columns of the recall paths, of `PageFacts`, and of the similarity hydrators.
     """
@@ -62,7 +62,7 @@ def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matr
 
 
 def _with_defaults(candidates: Candidates) -> dict[str, NDArray[Any]]:
-    """Fill in for what failed: a recall path as where it did not find a page, a cosine as where there is no vector."""
+    """Add defaults for failed parts: a recall path counts as not finding the page, a cosine as having no vector."""
     rows = len(candidates)
     zeros = np.zeros(rows, np.float32)
     columns: dict[str, NDArray[Any]] = dict.fromkeys((*PAIR_FIELDS, "qprime_quality"), zeros)
@@ -75,7 +75,7 @@ def _with_defaults(candidates: Candidates) -> dict[str, NDArray[Any]]:
 def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any] | float]:
     left, shown_on = float(trigger.facts["left"]), float(trigger.facts["shown_on"])
     features: dict[str, NDArray[Any] | float] = {
-        # Shares are steadier than counts: a log grows, its shares do not. The addends are weak priors.
+        # Shares are more stable than counts: a log grows, its shares do not. The constants are weak priors.
         "next_share": columns["next_all"] / (left + 5.0),
         "back_share": columns["back_all"] / (columns["left"] + 5.0),
         "shown_share": columns["shown_all"] / (shown_on + 20.0),
@@ -96,16 +96,16 @@ def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str,
 def _text_features(
     trigger: Trigger, token_ids: NDArray[np.uint32], title_tokens: NDArray[Any]
 ) -> dict[str, NDArray[Any] | float]:
-    """Word overlap by token id. `token_ids` is (candidates, length), padded with 0, the title's tokens first.
+    """Word overlap by token id. `token_ids` is (candidates, length), padded with 0; the title's tokens come first.
 
-    Tables by token id, made for the trigger, are three times as fast as comparing ids.
+    Lookup tables by token id, built for the trigger, are three times as fast as comparing ids.
     """
     own_title = trigger.tokens[: int(trigger.facts["title_tokens"])]
     vocabulary = int(max(token_ids.max(initial=0), trigger.tokens.max(initial=0))) + 1
     of_trigger = np.zeros(vocabulary, np.bool_)
     of_trigger[trigger.tokens] = True
     words, place = np.unique(own_title, return_inverse=True)
-    number = np.zeros(vocabulary, np.intp)  # of a word of the trigger's title, from 1 on
+    number = np.zeros(vocabulary, np.intp)  # by token id: the number of a word of the trigger's title, from 1
     number[words] = np.arange(1, len(words) + 1)
 
     numbers = number[token_ids]

@@ -1,4 +1,4 @@
-"""Filters: rules that drop candidates which no score should save. Each gives a mask, one bool a row."""
+"""Filters: rules that drop candidates whatever their score. Each returns a mask, one bool per row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.page_row import near_duplicate
 
 
 class SamePage:
-    """Drops the reader's own page, also under another spelling of its address."""
+    """Drops the reader's own page, under any spelling of its address."""
 
     name = "same_page"
 
@@ -35,7 +35,7 @@ class Duplicate:
 
 
 class Language:
-    """Drops pages in another language; an unknown language fits any."""
+    """Drops pages in another language; an unknown language matches any."""
 
     name = "language"
 
@@ -43,32 +43,32 @@ class Language:
         known = 0 if query.trigger is None else query.trigger.facts["language"]
         if not known:
             return _all(candidates)
-        fits: NDArray[np.bool_] = (candidates["language"] == known) | (candidates["language"] == 0)
-        return fits
+        matches: NDArray[np.bool_] = (candidates["language"] == known) | (candidates["language"] == 0)
+        return matches
 
 
 class Spam:
-    """Drops pages that the offline spam rules named."""
+    """Drops pages that the offline spam rules flagged."""
 
     name = "spam"
 
     def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
-        clean: NDArray[np.bool_] = candidates["spam"] == 0
-        return clean
+        keep: NDArray[np.bool_] = candidates["spam"] == 0
+        return keep
 
 
 class Adult:
-    """Drops pages that offer sexual content."""
+    """Drops pages with sexual content."""
 
     name = "adult"
 
     def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
-        decent: NDArray[np.bool_] = candidates["adult"] == 0
-        return decent
+        keep: NDArray[np.bool_] = candidates["adult"] == 0
+        return keep
 
 
 class Blocklist:
-    """Drops pages and whole hosts that the operator named, by PageId and host id."""
+    """Drops pages and whole hosts that the operator blocked, by PageId and host id."""
 
     name = "blocklist"
 
@@ -82,7 +82,7 @@ class Blocklist:
 
 
 class Excluded:
-    """Drops pages that the caller has shown already."""
+    """Drops pages that the caller has already shown."""
 
     name = "excluded"
 
@@ -95,7 +95,7 @@ class Excluded:
 def standard(
     blocked_pages: Iterable[int] = (), blocked_hosts: Iterable[int] = (), adult: bool = True
 ) -> tuple[Filter, ...]:
-    """Return the filters of the served cascade, in the order in which a drop is blamed; `adult` pages go or stay."""
+    """Return the filters of the served cascade; the first that drops a page is named. `adult` drops adult pages."""
     blocked = Blocklist(blocked_pages, blocked_hosts)
     return SamePage(), Excluded(), blocked, Spam(), *([Adult()] if adult else []), Language(), Duplicate()
 

@@ -1,4 +1,4 @@
-"""Reads the `pages` table: the trigger's own facts, and a column of facts for every candidate."""
+"""Reads the `pages` table: the facts of the trigger, and of every candidate."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from text_model.tokens import PageTokenizer
 
 
 class PageLookup:
-    """Finds the query's page; a page that no table knows is made from its URL and the caller's words."""
+    """Looks up the query's page; builds an unknown page from its URL and the caller's text."""
 
     def __init__(self, pages: Table, tokenizer: PageTokenizer) -> None:
         self._pages = pages
         self._tokenizer = tokenizer
 
     async def locate(self, query: Query) -> Trigger:
-        """Return the trigger; one read of one row."""
+        """Return the trigger; reads one row."""
         (row,) = await self._pages.get_many(np.array([query.page], np.uint64))
         if row is None:
             return self.unknown(query)
@@ -28,7 +28,7 @@ class PageLookup:
         return Trigger(True, facts, read_tokens(row, facts))
 
     def unknown(self, query: Query) -> Trigger:
-        """Return the trigger as the URL and the caller's words alone make it."""
+        """Return the trigger built from the URL and the caller's text alone."""
         tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])
         facts = np.zeros(1, FACTS)[0]
         facts["page"], facts["host"], facts["address"] = query.page, host_id(query.url), address_key(query.url)
@@ -38,9 +38,9 @@ class PageLookup:
 
 
 class PageFacts:
-    """Adds the facts, the token ids and the raw row of every candidate: one read for all of them.
+    """Adds the facts, the token ids and the raw row of every candidate, in one read.
 
-    Candidates that the table does not hold cannot be shown and are left out.
+    Candidates that are not in the table cannot be shown and are dropped.
     """
 
     name = "page_facts"
@@ -53,12 +53,12 @@ class PageFacts:
         rows = await self._pages.get_many(candidates.pages)
         known = np.array([row is not None for row in rows], bool)
         candidates = candidates.take(known)
-        held = [row for row in rows if row is not None]
-        facts = read_facts(held)
+        found = [row for row in rows if row is not None]
+        facts = read_facts(found)
         columns = {name: facts[name] for name in FACTS.names or () if name != "page"}
-        row_column = np.empty(len(held), object)
-        row_column[:] = held
-        return candidates.with_columns({**columns, "token_ids": _tokens(held, facts), "row": row_column})
+        row_column = np.empty(len(found), object)
+        row_column[:] = found
+        return candidates.with_columns({**columns, "token_ids": _tokens(found, facts), "row": row_column})
 
 
 def _tokens(rows: list[bytes], facts: NDArray[np.void]) -> NDArray[np.uint32]:

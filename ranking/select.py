@@ -1,4 +1,4 @@
-"""Selects the answer: the best rows of a ranked list that are good enough and unlike each other."""
+"""Selects the answer: the best rows of a ranked list that are good enough and no near-duplicates."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from store.page_row import near_duplicate
 class Select:
     """Picks at most k rows, in ranked order.
 
-    A page over the host cap is postponed, not lost: it comes back when other hosts cannot fill the
-    answer, so a site that is one host is never starved.
+    A page over the host cap is deferred, not dropped: it is used when other hosts cannot fill the
+    answer, so a site with a single host still gets full answers.
     """
 
     max_per_host: int = 2
-    min_quality: float = 0.0  # 0 to 4; asked only of lists that have a `quality` column
+    min_quality: float = 0.0  # 0 to 4; applied only to lists with a `quality` column
 
     def __call__(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
-        """Return at most `k` rows of `ranked`, whose columns are those of store.page_row.FACTS; note every drop."""
+        """Return at most `k` rows of `ranked`, which has the columns of store.page_row.FACTS; record every drop."""
         good = self._good(ranked)
         trace.drop(ranked.pages[~good], "min_quality")
         choice = _Choice(ranked, k)
-        postponed = []
+        deferred = []
         for row in np.flatnonzero(good).tolist():
             if choice.full:
                 break
             if choice.host_count(row) >= self.max_per_host:
-                postponed.append(row)
+                deferred.append(row)
             else:
                 choice.add(row)
-        while postponed and not choice.full:
-            choice.add(postponed.pop(0))
-        trace.drop(ranked.pages[choice.repeated], "near_duplicate")
-        trace.drop(ranked.pages[postponed], "host_cap")
+        while deferred and not choice.full:
+            choice.add(deferred.pop(0))
+        trace.drop(ranked.pages[choice.duplicates], "near_duplicate")
+        trace.drop(ranked.pages[deferred], "host_cap")
         return ranked.take(np.array(sorted(choice.rows), np.intp))
 
     def _good(self, ranked: Candidates) -> NDArray[np.bool_]:
@@ -55,7 +55,7 @@ class _Choice:
     ranked: Candidates
     k: int
     rows: list[int] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
+    duplicates: list[int] = field(default_factory=list)
 
     @property
     def full(self) -> bool:
@@ -66,7 +66,7 @@ class _Choice:
         return int(np.count_nonzero(hosts[self.rows] == hosts[row]))
 
     def add(self, row: int) -> None:
-        """Choose the row, unless a chosen one says the same."""
+        """Choose the row, unless it is a near-duplicate of a chosen one."""
         address, fingerprint = self.ranked["address"], self.ranked["fingerprint"]
         same = (address[self.rows] == address[row]) | near_duplicate(fingerprint[self.rows], fingerprint[row])
-        (self.repeated if same.any() else self.rows).append(row)
+        (self.duplicates if same.any() else self.rows).append(row)

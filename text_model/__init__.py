@@ -1,1 +1,1 @@
-"""The text models' shared ground: base model, tokens, ONNX export and sessions."""
+"""What all text models share: base model, tokens, training loop, ONNX export and sessions."""

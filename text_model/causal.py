@@ -1,4 +1,4 @@
-"""Causal language models on this machine: loading, and how a conversation becomes the text that they read."""
+"""Local causal language models: loads them, and turns conversations into prompts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from configs.reading import SettingsError
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
 
-#: For a tokenizer without a chat template of its own; it is saved with the model, so that a server uses it too.
+#: For a tokenizer without a chat template; it is saved with the model, so that a server uses it too.
 FALLBACK_TEMPLATE = (
     "{{ bos_token or '' }}"
     "{% for message in messages %}"
@@ -31,8 +31,8 @@ Message = Mapping[str, str]
 def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return the model in evaluation mode and its tokenizer, which has a chat template; `name` is a path or hub name.
 
-    The weights are bfloat16 where a GPU computes in it, float32 elsewhere; they stay on the CPU. `attention` is
-    what `transformers` calls its implementation. Raises SettingsError where there is no such model.
+    The weights are bfloat16 if a GPU supports it, else float32; they stay on the CPU. `attention` is the name of an
+    attention implementation of `transformers`. Raises SettingsError if the model cannot be loaded.
     """
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     try:
@@ -53,24 +53,24 @@ def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, Pr
 
 
 def asked(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
-    """Return what the model reads before it answers these messages."""
+    """Return the prompt for the model's answer to these messages."""
     return cast(str, tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True))
 
 
 def answered(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> tuple[str, str]:
-    """Return what the model reads, and what it should go on with: the last message and the mark of its end.
+    """Return the prompt and the expected completion: the last message with the end-of-sequence token.
 
-    Raises SettingsError for a chat template that does not write the answer behind its prompt.
+    Raises SettingsError for a chat template that does not put the answer after its prompt.
     """
     prompt = asked(tokenizer, messages[:-1])
     whole = cast(str, tokenizer.apply_chat_template(list(messages), tokenize=False))
     if not whole.startswith(prompt):
-        raise SettingsError("the chat template writes a prompt that no conversation begins with: set another template")
+        raise SettingsError("the chat template's prompt is not a prefix of the conversation: set another template")
     answer = whole[len(prompt) :]
     end = str(tokenizer.eos_token)
     return prompt, answer if end in answer else answer + end
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Return the tokens of a text that a chat template made: it brings its own special tokens."""
+    """Return the tokens of a text made by a chat template, which adds its own special tokens."""
     return cast("list[int]", tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -1,4 +1,4 @@
-"""One process or many: which of torchrun's processes this is, and on which device it computes."""
+"""Distributed runs: which of torchrun's processes this is, and which device it uses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import cache
 import torch
 from torch import distributed
 
-_LONGEST_STEP = timedelta(days=7)  # the other processes wait while the first one counts a log
+_LONGEST_STEP = timedelta(days=7)  # the other processes wait while the first one counts a click log
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes of this run; one alone where torchrun did not start it."""
+    """The processes of this run; a single one if it was not started by torchrun."""
 
     rank: int
     size: int
@@ -24,24 +24,24 @@ class World:
 
     @property
     def main(self) -> bool:
-        """Whether this process writes what all of them made."""
+        """Whether this process writes the results of all."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Return when every process has come here."""
+        """Wait until every process has reached this call."""
         if self.size > 1:
             distributed.all_reduce(torch.zeros(1))  # on the CPU: a waiting GPU would spin
 
     def share(self, rows: int) -> slice:
         """Return this process's part of a batch of `rows`. Raises ValueError for fewer rows than processes."""
         if rows < self.size:
-            raise ValueError(f"a batch of {rows} cannot be shared by {self.size} processes: make it larger")
+            raise ValueError(f"a batch of {rows} cannot be split among {self.size} processes: make it larger")
         return slice(self.rank, None, self.size)
 
 
 @cache
 def world() -> World:
-    """Return the processes of this run, joined; the device is this process's GPU, or the CPU where there is none."""
+    """Return the processes of this run, after joining their group; the device is this process's GPU, or the CPU."""
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cpu")
     if torch.cuda.is_available():

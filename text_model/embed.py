@@ -1,4 +1,4 @@
-"""Text embeddings of pages by the base encoder itself: for judging, where nothing has been exported yet."""
+"""Text embeddings of pages from the base encoder itself: for judges, before any model is exported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BATCH = 32
 
 
 class TextEmbedder:
-    """Embeds pages, as one text or as two: the title, and what comes after it."""
+    """Embeds pages as one text, or as two: the title and the rest."""
 
     def __init__(self, base: str, tokens_per_page: int) -> None:
         self._encoder = load_encoder(base)
@@ -28,11 +28,11 @@ class TextEmbedder:
             self._tokenizer = PageTokenizer(path, tokens_per_page)
 
     def whole(self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]) -> NDArray[np.float32]:
-        """Return one unit vector a page, (pages, width) float32; zeros for a page that the tokenizer cannot read."""
+        """Return one unit vector per page, (pages, width) float32; zeros for a page without tokens."""
         return self._embed(self._tokenizer.encode(urls, titles, snippets)[0])
 
     def understood(self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]) -> NDArray[np.float32]:
-        """Return how far the encoder can have learnt each page's words, 0 to 1."""
+        """Return how much of each page's words the encoder can have learnt, 0 to 1."""
         return understood(self._tokenizer, urls, titles, snippets)
 
     def parts(
@@ -46,7 +46,7 @@ class TextEmbedder:
     def _embed(self, tokens: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
         result = np.zeros((len(tokens), self._encoder.config.hidden_size), np.float32)
         lengths = np.array([len(row) for row in tokens])
-        order = np.argsort(lengths, kind="stable")  # pages of like length share a batch
+        order = np.argsort(lengths, kind="stable")  # pages of similar length share a batch
         order = order[lengths[order] > 0]
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]

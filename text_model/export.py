@@ -1,4 +1,4 @@
-"""From torch to ONNX, and from float32 to int8."""
+"""Exports torch modules to ONNX, and quantizes float32 models to int8."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 def export(module: nn.Module, path: Path, outputs: list[str]) -> None:
-    """Write `module(input_ids, token_type_ids, attention_mask)` as ONNX with free rows and length."""
+    """Write `module(input_ids, token_type_ids, attention_mask)` as ONNX with dynamic rows and length."""
     ids = torch.randint(1000, 2000, (2, 16))
     example = (ids, torch.zeros_like(ids), torch.ones_like(ids))
     axes = {name: {0: "rows", 1: "length"} for name in INPUTS} | {name: {0: "rows"} for name in outputs}
@@ -28,9 +28,9 @@ def export_of(
     outputs: list[str],
     axes: dict[str, dict[int, str]],
 ) -> None:
-    """Write a module of any inputs as ONNX; `axes` names the dimensions that are free."""
+    """Write a module with any inputs as ONNX; `axes` names the dynamic dimensions."""
     with warnings.catch_warnings():
-        # The TorchScript exporter takes a tenth of the new one's time and its graph runs faster quantized.
+        # The TorchScript exporter takes a tenth of the new one's time, and its graph runs faster once quantized.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(), tuple(inputs.values()), str(path), input_names=list(inputs), output_names=outputs,
@@ -39,12 +39,12 @@ def export_of(
 
 
 def quantize(source: Path, target: Path) -> None:
-    """Write the model with int8 weights, one scale a column; activations are quantized as they come.
+    """Write the model with int8 weights, one scale per column; activations are quantized dynamically.
 
     Products of two activations stay float32: quantizing them costs accuracy and time. So do the heads (Gemm), which
-    are small and whose inputs differ too much in size to share a scale.
+    are small and whose inputs differ too much in magnitude to share a scale.
     """
-    logging.disable(logging.WARNING)  # it advises a preprocessing step that changes nothing here
+    logging.disable(logging.WARNING)  # it recommends a preprocessing step that changes nothing here
     try:
         quantize_dynamic(
             source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8,

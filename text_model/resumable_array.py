@@ -1,4 +1,4 @@
-"""Arrays that take long to compute: filled into a memory-mapped file, chunk by chunk; a killed run is gone on with."""
+"""Arrays that take long to compute: filled chunk by chunk in a memory-mapped file; a killed run is resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-if TYPE_CHECKING:  # serving reads what was filled, and has no torch
+if TYPE_CHECKING:  # serving imports this file, but not torch
     from text_model.distributed import World
 
 _ZEROS = 1 << 24  # bytes
@@ -22,14 +22,14 @@ def fill(
     path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Sequence[NDArray[np.intp]], write: Write,
     progress: Callable[[int], object], here: World | None = None,
 ) -> NDArray:  # fmt: skip
-    """Have `write` fill an array of `shape` at `path` (.npy) with every chunk; return it memory-mapped.
+    """Fill an array of `shape` at `path` (.npy) by calling `write` on every chunk; return it memory-mapped.
 
-    Each process of `here` fills a part (None: this one fills all). What a killed run has filled is not filled again:
-    the chunks must be the same. `progress` is called with the rows done so far. Beside the array stays an empty file,
-    which says that it is whole.
+    Each process of `here` fills a part (None: this one fills all). A resumed run skips the chunks that are finished;
+    it must be given the same chunks. `progress` is called with the rows done so far. An empty file beside the array
+    marks it as complete.
     """
     rank, size = (0, 1) if here is None else (here.rank, here.size)
-    finished, wait = path.with_suffix(".done"), _go_on if here is None else here.wait
+    finished, wait = path.with_suffix(".done"), _no_wait if here is None else here.wait
     if not finished.is_file():
         if rank == 0 and not path.is_file():
             _create(path, shape, np.dtype(dtype))
@@ -46,13 +46,13 @@ def fill(
 
 
 def clear(path: Path) -> None:
-    """Remove an array and what says that it is whole."""
+    """Remove an array and its completion mark."""
     for name in (path.with_suffix(".done"), path):
         name.unlink(missing_ok=True)
 
 
-def _go_on() -> None:
-    """Wait for nobody."""
+def _no_wait() -> None:
+    """Return at once: there is no other process."""
 
 
 def _fill(
@@ -71,7 +71,7 @@ def _fill(
 
 def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     beside = path.with_suffix(".writing")
-    with beside.open("wb") as file:  # written out: on a full disk, a hole in a mapped file kills whoever writes into it
+    with beside.open("wb") as file:  # not sparse: on a full disk, writing to a hole in a memory map kills the process
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         left = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions with threads and memory set for serving."""
+"""ONNX Runtime sessions, configured for serving."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 
 class OnnxModel:
-    """A model file ready to run; safe to call from several threads."""
+    """A loaded model file; safe to call from several threads."""
 
     def __init__(self, path: Path, threads: int = 2) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads  # ONNX Runtime sees the machine's cores, not the container's
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        wanted = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]
-        self._session = ort.InferenceSession(str(path), options, providers=wanted)
+        providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]
+        self._session = ort.InferenceSession(str(path), options, providers=providers)
         self._inputs = {entry.name for entry in self._session.get_inputs()}
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:

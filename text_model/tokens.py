@@ -1,4 +1,4 @@
-"""Token ids of pages and of page pairs: made once offline, put together online without a tokenizer."""
+"""Token ids of pages and page pairs: computed once offline, combined online without a tokenizer."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tokenizers import Tokenizer
 from corpus.urls.url import url_words
 from text_model.vocabulary import Vocabulary
 
-#: Padded lengths; few shapes keep the ONNX Runtime arena small.
+#: Padded lengths; a few fixed shapes keep the ONNX Runtime arena small.
 LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
 
-#: A setting: two pages and their four special tokens must fit the longest padded length.
+#: Type of a setting: two pages and their four special tokens must fit the longest padded length.
 TokensPerPage = Annotated[int, Field(ge=1, le=(LENGTHS[-1] - 4) // 2)]
 
-#: A page of which less than this share of the letters is known has no tokens: what is left would speak for all.
+#: A page gets no tokens if less than this share of its letters is known: the rest would misrepresent it.
 READABLE = 0.5
-_READ = 2000  # characters of a snippet
+_SNIPPET_CHARACTERS = 2000  # that are tokenized
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
 
 
 class PageTokenizer:
-    """Turns a page's words into token ids: title, then URL words that the title lacks, then snippet."""
+    """Turns a page's text into token ids: title, then URL words that are not in the title, then snippet."""
 
     def __init__(self, path: Path, tokens_per_page: int) -> None:
         self._tokenizer = Tokenizer.from_file(str(path))
@@ -41,16 +41,16 @@ class PageTokenizer:
     def encode(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
     ) -> tuple[list[NDArray[np.uint32]], NDArray[np.uint16]]:
-        """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are its title's.
+        """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are from its title.
 
-        Letters that the vocabulary does not have become nothing, and so does a page of which they are the most: the
-        token that stands for them would make all pages of a script alike.
+        Letters that are not in the vocabulary are dropped; a page that consists mostly of them gets no tokens. Their
+        common unknown token would make all pages in a script look alike.
         """
         heads = [title or url_words(url) for url, title in zip(urls, titles, strict=True)]
-        beside = [_url_words_beside(url, head) for url, head in zip(urls, heads, strict=True)]
-        read = [snippet[:_READ] for snippet in snippets]
-        parts = zip(self._ids(heads), self._ids(beside), self._ids(read), strict=True)
-        texts = (f"{head} {snippet}" for head, snippet in zip(heads, read, strict=True))
+        url_parts = [_url_words_not_in(head, url) for url, head in zip(urls, heads, strict=True)]
+        beginnings = [snippet[:_SNIPPET_CHARACTERS] for snippet in snippets]
+        parts = zip(self._ids(heads), self._ids(url_parts), self._ids(beginnings), strict=True)
+        texts = (f"{head} {beginning}" for head, beginning in zip(heads, beginnings, strict=True))
         kept = [self._kept(part, text) for part, text in zip(parts, texts, strict=True)]
         limit = self.tokens_per_page
         ids = [np.array([*head, *words, *rest][:limit], dtype=np.uint32) for head, words, rest in kept]
@@ -60,7 +60,7 @@ class PageTokenizer:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
     def _kept(self, parts: tuple[list[int], list[int], list[int]], text: str) -> tuple[list[int], ...]:
-        """Return the ids of title, URL and snippet without the unknown one; none where most of the text is unknown."""
+        """Return the ids of title, URL and snippet without the unknown token; none if most of the text is unknown."""
         unknown = self.vocabulary.unknown
         head, words, rest = parts
         if unknown not in head and unknown not in rest and unknown not in words:
@@ -73,28 +73,28 @@ class PageTokenizer:
 def understood(
     tokenizer: PageTokenizer, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Return how far an encoder can have learnt each page's words, 0 to 1.
+    """Return how well an encoder can have learnt each page's words, 0 to 1.
 
-    Words of the URL tell nothing of those that a page has itself.
+    The URL counts only for a page without text: its words say nothing about the language of the text.
     """
-    alone = [
+    only_urls = [
         "" if title.strip() or snippet.strip() else url
         for url, title, snippet in zip(urls, titles, snippets, strict=True)
     ]
-    return tokenizer.vocabulary.understood(tokenizer.encode(alone, titles, snippets)[0])
+    return tokenizer.vocabulary.understood(tokenizer.encode(only_urls, titles, snippets)[0])
 
 
 def title_and_rest(
     ids: Sequence[NDArray[np.uint32]], titles: Sequence[int] | NDArray[np.uint16]
 ) -> tuple[list[NDArray[np.uint32]], list[NDArray[np.uint32]]]:
-    """Part what `encode` returns into titles and what comes after; a page of one part alone has it twice."""
+    """Split the ids from `encode` into titles and the rest; a page with only one part has it in both."""
     lengths = [int(length) for length in titles]
     first = [row[:length] if length else row for row, length in zip(ids, lengths, strict=True)]
     rest = [row[length:] if length < len(row) else row for row, length in zip(ids, lengths, strict=True)]
     return first, rest
 
 
-def _url_words_beside(url: str, head: str) -> str:
+def _url_words_not_in(head: str, url: str) -> str:
     seen = set(head.lower().split())
     return " ".join(w for w in url_words(url).split() if w not in seen and w not in _URL_NOISE and not w.isdigit())
 
@@ -107,7 +107,7 @@ def _required_id(tokenizer: Tokenizer, *names: str) -> int:
 
 
 def padded_length(tokens: int) -> int:
-    """Return the next of LENGTHS."""
+    """Return the smallest of LENGTHS that fits."""
     return next(length for length in LENGTHS if length >= tokens)
 
 
@@ -135,7 +135,7 @@ def single_inputs(pages: Sequence[NDArray[np.uint32]], cls: int, sep: int) -> di
 def pair_inputs(
     first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], cls: int, sep: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` a pair; token types tell the pages apart."""
+    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` for each pair; token types mark the pages."""
     sequences, types = [], []
     for a, b in zip(first, second, strict=True):
         sequences.append(np.concatenate(([cls], a, [sep], [cls], b, [sep])).astype(np.uint32))

@@ -1,7 +1,7 @@
 """The training loop of every text model: warm-up, mixed precision, several processes, checkpoints, loss curve.
 
-A batch is drawn from its step's number alone, so a run that was killed and resumed sees the batches, and ends
-at the weights, of one that was not. On GPUs with bfloat16 the forward pass runs in it; elsewhere in float32.
+A batch depends only on its step number, so a run that was killed and resumed sees the same batches, and ends with
+the same weights, as an uninterrupted one. The forward pass runs in bfloat16 on GPUs that support it, else in float32.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from text_model.distributed import World, world
 
 CURVE_POINTS = 100
-_LONGEST_GRADIENT = 1.0
+_MAX_GRADIENT_NORM = 1.0
 
 #: Tensors, or mappings of tensors, by name.
 Batch = Mapping[str, Any]
@@ -32,20 +32,20 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long to train, and how often to write a checkpoint; the rate warms up for a tenth, then falls to 0."""
+    """How long to train and how often to checkpoint; the rate warms up for a tenth of the steps, then falls to 0."""
 
     steps: int
     checkpoint_every: int = 0  # steps; 0 writes none
 
     def factor(self, step: int) -> float:
-        """Return what the rates are multiplied by at a step, counted from 0."""
+        """Return the factor of the learning rates at a step, counted from 0."""
         warm = max(1, self.steps // 10)
         return min(1.0, (step + 1) / warm) * max(0.0, 1 - step / self.steps)
 
 
 @dataclass(slots=True)
 class Curve:
-    """Losses by name, one a step (of this process's part of the batch)."""
+    """Losses by name, one per step (of this process's part of the batch)."""
 
     losses: dict[str, list[float]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Curve:
             self.losses.setdefault(name, []).append(value)
 
     def thinned(self) -> dict[str, list[float]]:
-        """Return at most CURVE_POINTS means a loss, and `step`, the last step of each mean."""
+        """Return at most CURVE_POINTS means per loss, and `step`, the last step of each mean."""
         steps = max(map(len, self.losses.values()), default=0)
         if steps == 0:
             return {}
@@ -78,15 +78,15 @@ def fit(
 ) -> Curve:
     """Train in place and return the curve; `objective(batch)` returns the losses by name, which are added.
 
-    `groups` are parameters with their learning rates. With a `checkpoint` that exists, training goes on where it
-    was written; a finished run returns at once.
+    `groups` are parameters with their learning rates. If `checkpoint` exists, training resumes from it; a finished
+    run returns at once.
     """
     here = world()
     objective.to(here.device)
     optimizer = torch.optim.AdamW([{"params": part, "lr": rate} for part, rate in groups], weight_decay=0.01)
     start, curve = _resumed(objective, optimizer, checkpoint)
     module = _shared(objective, here)
-    learning = [parameter for part, _ in groups for parameter in part]
+    trainable = [parameter for part, _ in groups for parameter in part]
     for step in range(start, schedule.steps):
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = rate * schedule.factor(step)
@@ -94,7 +94,7 @@ def fit(
             parts: dict[str, Tensor] = module(moved(draw(step), here.device))
         optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
-        nn.utils.clip_grad_norm_(learning, _LONGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(trainable, _MAX_GRADIENT_NORM)
         optimizer.step()
         curve.add({name: float(loss.detach()) for name, loss in parts.items()})
         if checkpoint is not None and _due(step + 1, schedule):
@@ -104,7 +104,7 @@ def fit(
 
 
 def rows_of_step(seed: int, step: int, among: int, count: int) -> NDArray[np.int64]:
-    """Return this process's part of `count` rows drawn from `among` at a step; the same whenever it is asked."""
+    """Return this process's part of the `count` rows drawn from `among` at a step; deterministic."""
     rows: NDArray[np.int64] = np.random.default_rng((seed, step)).integers(0, among, count)
     return rows[world().share(count)]
 
@@ -125,7 +125,7 @@ def _shared(objective: nn.Module, here: World) -> nn.Module:
     if here.size == 1:
         return objective
     devices = [here.device] if here.device.type == "cuda" else None
-    # A head without examples, and a pooler that nobody reads, have no gradients.
+    # A head without examples and an unused pooler have no gradients.
     return DistributedDataParallel(objective, device_ids=devices, find_unused_parameters=True)
 
 
@@ -139,7 +139,7 @@ def _write(
 ) -> None:
     if not here.main:
         return
-    # By parameter, not by state_dict: a tower that reads both sides has two names there and one tensor.
+    # By parameter, not by state_dict: there a tower that reads both sides has one tensor under two names.
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in objective.named_parameters()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
@@ -149,13 +149,13 @@ def _write(
 
 
 def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> tuple[int, Curve]:
-    """Return the steps done and their curve, with the weights and the optimizer's state put back."""
+    """Restore the weights and the optimizer's state; return the steps done and their curve."""
     if path is None or not path.is_file():
         return 0, Curve()
     model: dict[str, Tensor] = {}
     state: dict[int, dict[str, Tensor]] = {}
     with safe_open(path, framework="pt") as file:
-        for key in file.keys():  # noqa: SIM118 - it is no mapping
+        for key in file.keys():  # noqa: SIM118 - it is not a mapping
             kind, _, name = key.partition(".")
             if kind == "model":
                 model[name] = file.get_tensor(key)

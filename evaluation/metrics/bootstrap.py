@@ -1,4 +1,4 @@
-"""Bootstrap intervals: how far a mean would move if other pages had been asked for."""
+"""Bootstrap intervals: how much a mean would vary if other pages had been sampled."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 SAMPLES = 1_000
 CONFIDENCE = 0.95
-_AT_ONCE = 4_000_000  # draws in memory
+_MAX_DRAWS = 4_000_000  # in memory
 
-#: Sum and number of each query's values.
+#: Sum and count of each query's values.
 _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean, and the percentile bootstrap interval around it; NaN where nothing was counted."""
+    """A mean and its percentile bootstrap interval; NaN if nothing was counted."""
 
     mean: float
     low: float
     high: float
 
     def as_dict(self, places: int = 4) -> dict[str, float | None]:
-        """Return the three numbers rounded; None where nothing was counted."""
+        """Return the three numbers rounded; None if nothing was counted."""
         numbers = {"mean": self.mean, "low": self.low, "high": self.high}
         return {name: None if np.isnan(number) else round(number, places) for name, number in numbers.items()}
 
@@ -42,8 +42,8 @@ def interval(
 ) -> Interval:
     """Return the mean of `values` and its interval, resampling whole queries.
 
-    `queries` names the query of each value (None: each its own): values of one query are not independent, and are
-    drawn together. NaN values are left out. The mean is over values, in each sample too.
+    `queries` gives the query of each value (None: all different): values of one query are not independent, and are
+    drawn together. NaN values are left out. The mean is over values, not queries, in each sample too.
     """
     return _quantiles([values], queries, _mean, samples, confidence, seed)
 
@@ -60,12 +60,11 @@ def difference(
 ) -> Interval:
     """Return mean(treatment) - mean(control) over the same rows, and its paired interval.
 
-    `relative`: 100 · (mean(treatment) / mean(control) - 1) instead, in percent. A row counts where both sides are
-    known: were it left out of one mean alone, the rows would differ, and not the rankings. Raises ValueError for
-    arrays of different lengths.
+    `relative`: 100 · (mean(treatment) / mean(control) - 1) instead, in percent. A row counts only if both sides are
+    known; otherwise the means would be over different rows. Raises ValueError for arrays of different lengths.
     """
     if len(treatment) != len(control):
-        raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs as many")
+        raise ValueError(f"{len(treatment)} values against {len(control)}: a paired difference needs equal lengths")
     statistic = _percent if relative else _difference
     unknown = np.isnan(treatment) | np.isnan(control)
     paired = [np.where(unknown, np.nan, values) for values in (treatment, control)]
@@ -91,7 +90,7 @@ def _quantiles(
 
 
 def _sums(values: NDArray[np.floating], query: NDArray[np.integer]) -> _Sums:
-    """Return the sum and the number of each query's values."""
+    """Return the sum and the count of each query's values."""
     counted = ~np.isnan(values)
     total, count = (np.bincount(query, weights) for weights in (np.where(counted, values, 0.0), counted))
     return total.astype(np.float64), count.astype(np.float64)
@@ -99,7 +98,7 @@ def _sums(values: NDArray[np.floating], query: NDArray[np.integer]) -> _Sums:
 
 def _means(parts: Sequence[_Sums]) -> list[NDArray[np.float64]]:
     """Return the mean of each part; the last axis is queries."""
-    with np.errstate(invalid="ignore", divide="ignore"):  # a sample may miss every query that counts
+    with np.errstate(invalid="ignore", divide="ignore"):  # a sample may contain no query with values
         return [total.sum(axis=-1) / count.sum(axis=-1) for total, count in parts]
 
 
@@ -114,7 +113,7 @@ def _difference(parts: Sequence[_Sums]) -> NDArray[np.float64]:
 
 def _percent(parts: Sequence[_Sums]) -> NDArray[np.float64]:
     treatment, control = _means(parts)
-    with np.errstate(invalid="ignore", divide="ignore"):  # nobody clicks: there is nothing to be relative to
+    with np.errstate(invalid="ignore", divide="ignore"):  # without clicks there is no relative change
         change = 100.0 * (treatment / control - 1.0)
     return np.where(np.isfinite(change), change, np.nan)
 
@@ -126,7 +125,7 @@ def _resampled(
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     queries = len(parts[0][0])
-    rows = max(1, _AT_ONCE // queries)
+    rows = max(1, _MAX_DRAWS // queries)
     found = []
     for start in range(0, samples, rows):
         chosen = rng.integers(queries, size=(min(rows, samples - start), queries))

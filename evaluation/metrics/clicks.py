@@ -1,4 +1,4 @@
-"""Click metrics of the paper: CTR, satisfied clicks, and which impressions a quality filter leaves."""
+"""Click metrics of the paper: CTR, satisfied clicks, and the impressions that pass the quality filter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from evaluation.metrics.bootstrap import Interval, interval
 
-#: Seconds: a reader who stayed as long was not disappointed. The usual threshold of web search.
+#: Seconds that a reader stays after a satisfied click; the usual threshold in web search.
 SATISFIED_S = 30.0
 #: Clicks on pages of at most this quality (0 to 4) are not worth keeping (section 3.5).
 LOW_QUALITY = 1.0
@@ -18,7 +18,7 @@ SCALE = 100.0
 def click_through_rate(impression: NDArray[np.integer], clicked: NDArray[np.bool_]) -> Interval:
     """Return the share of impressions with at least one click (section 3.3) and its interval; NaN without impressions.
 
-    One row a page shown: the impression that it was shown in, and whether it was clicked.
+    One row per page shown: its impression, and whether it was clicked.
     """
     shown, row = np.unique(impression, return_inverse=True)
     if len(shown) == 0:
@@ -36,9 +36,9 @@ def satisfied(
 def worth_keeping(
     satisfied: NDArray[np.bool_], quality: NDArray[np.floating], threshold: float = LOW_QUALITY
 ) -> bool | None:
-    """Return whether an impression stays in quality-filtered ClickNDCG: no clicked page of `threshold` or less.
+    """Return whether an impression counts in quality-filtered ClickNDCG: no clicked page has `threshold` or less.
 
-    None when the quality of a clicked page is unknown (NaN): nobody can say.
+    None if the quality of a clicked page is unknown (NaN).
     """
     of_clicked = quality[satisfied]
     if np.isnan(of_clicked).any():

@@ -1,4 +1,4 @@
-"""Ranking metrics: was the page that the reader went on to in the list, and near its top?"""
+"""Ranking metrics: whether the next page that the reader visited is in the list, and how near its top."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True)
 class NextPage:
-    """Metrics of one ranking, each (page, next page) pair one vote; None where there was nothing to count."""
+    """Metrics of one ranking, averaged over (page, next page) pairs; None if there was nothing to count."""
 
     recall_at_30: float | None
     hit_rate_at_5: float | None
-    ndcg_at_5: float | None  # one relevant page a pair, so the ideal is 1: 1 / log2(1 + rank)
-    click_ndcg_at_5: float | None  # over impressions: what was shown, in this ranking's order
+    ndcg_at_5: float | None  # one relevant page per pair, so the ideal DCG is 1: 1 / log2(1 + rank)
+    click_ndcg_at_5: float | None  # over impressions: the pages shown, in this ranking's order
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the metrics rounded to four places."""
@@ -27,7 +27,7 @@ class NextPage:
 
 
 def ranks(listed: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the place, from 1, of each wanted page in one list without duplicates; 0 where it is missing."""
+    """Return the rank, from 1, of each wanted page in a list without duplicates; 0 if it is missing."""
     if len(listed) == 0:
         return np.zeros(len(wanted), np.int64)
     found = listed[None, :] == wanted[:, None]
@@ -45,18 +45,18 @@ def next_page(ranks: NDArray[np.int64], click_ndcgs: Sequence[float]) -> NextPag
 
 
 def click_ndcg(ranks: NDArray[np.int64], clicked: NDArray[np.bool_]) -> float:
-    """Return NDCG@5 of one impression's pages in the order of `ranks`; those not listed (0) earn nothing.
+    """Return NDCG@5 of one impression's pages in the order of `ranks`; those not listed (0) gain nothing.
 
-    Pages of one rank share their places, so that the order in which the log has them decides nothing.
+    Pages with the same rank share their positions, so that their order in the log does not matter.
     """
     listed = ranks > 0
     _, row, pages = np.unique(ranks[listed], return_inverse=True, return_counts=True)
-    of_place = discounts(np.arange(1, int(listed.sum()) + 1))
-    of_rank = np.add.reduceat(of_place, np.cumsum(pages) - pages) / pages if len(pages) else of_place
+    by_position = discounts(np.arange(1, int(listed.sum()) + 1))
+    by_rank = np.add.reduceat(by_position, np.cumsum(pages) - pages) / pages if len(pages) else by_position
     ideal = discounts(np.arange(1, int(clicked.sum()) + 1)).sum()
-    return float((of_rank[row] * clicked[listed]).sum() / ideal) if ideal else 0.0
+    return float((by_rank[row] * clicked[listed]).sum() / ideal) if ideal else 0.0
 
 
 def discounts(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what each place, from 1, is worth; those after the fifth, and 0, nothing."""
+    """Return the discount of each rank, from 1; 0 for ranks after the fifth and for 0 (not listed)."""
     return np.where((ranks > 0) & (ranks <= TOP), 1.0 / np.log2(1.0 + np.maximum(ranks, 1)), 0.0)

@@ -1,4 +1,4 @@
-"""RecoDCG: the quality of an answer, whatever readers clicked (section 3.2.3 of the paper)."""
+"""RecoDCG: the quality of an answer, independent of clicks (section 3.2.3 of the paper)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ SCALE = 25.0  # quality is 0 to 4, RecoDCG 0 to 100
 
 
 def reco_dcg(quality: NDArray[np.floating], k: int) -> NDArray[np.float64]:
-    """Return RecoDCG@k, 0 to 100, of each row of `quality` (answers, places), best place first.
+    """Return RecoDCG@k, 0 to 100, of each row of `quality` (answers, positions), first position first.
 
-    sum(25 · quality_i · d_i) / sum(d_i) over the first k places, d_i = 1 / log2(i + 1). A place without a page has
-    quality 0: a short answer is a worse one. A pair that nobody judged is NaN and is left out of both sums, not
-    guessed; a row of which nothing was judged is NaN. Fewer than k columns count as places without pages.
+    sum(25 · quality_i · d_i) / sum(d_i) over the first k positions, d_i = 1 / log2(i + 1). An empty position has
+    quality 0, so a short answer is worse. An unjudged pair is NaN and is left out of both sums; a row without any
+    judged pair is NaN. If there are fewer than k columns, the missing positions are empty.
     """
-    rows, places = quality.shape
+    rows, positions = quality.shape
     padded = np.zeros((rows, k))
-    padded[:, : min(places, k)] = quality[:, :k]
+    padded[:, : min(positions, k)] = quality[:, :k]
     judged = ~np.isnan(padded)
     discounts = discount(k) * judged
     normal = discounts.sum(axis=1)
@@ -28,5 +28,5 @@ def reco_dcg(quality: NDArray[np.floating], k: int) -> NDArray[np.float64]:
 
 
 def discount(k: int) -> NDArray[np.float64]:
-    """Return the discounts of the places 1 to k."""
+    """Return the discounts of the positions 1 to k."""
     return 1.0 / np.log2(np.arange(2, k + 2, dtype=np.float64))

@@ -1,4 +1,4 @@
-"""What a build did as one HTML file that needs no network: the figures of every step, the losses of every model."""
+"""The build report, one HTML file that needs no network: the figures of every step, the losses of every model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from evaluation.reports.document import facts_table, opening
 from evaluation.reports.plot import Curve, plot
 
 _STEP = "step"
-_LOSSES = ("curve", "curves")  # as steps name them among their figures
+_LOSSES = ("curve", "curves")  # keys of loss curves among a step's figures
 
 
 def html(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the page. `metrics` are the figures of a bundle's manifest by step."""
+    """Return the page. `metrics` are the figures in a bundle's manifest, by step."""
     lines = opening(title)
     for step, figures in metrics.items():
         lines += [f"<h2>{escape(step)}</h2>", facts_table(scalars(figures))]
@@ -31,7 +31,7 @@ def scalars(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _losses(figures: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, list[float]]]]:
-    """Yield each model's curve that has a point."""
+    """Yield the curve of each model that has any points."""
     named = {"": figures.get("curve", {}), **figures.get("curves", {})}
     yield from ((model, losses) for model, losses in named.items() if losses)
 

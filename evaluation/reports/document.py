@@ -1,4 +1,4 @@
-"""What all reports have in common: one HTML file that needs no network, its style, facts and intervals."""
+"""Parts shared by all HTML reports, which are single files that need no network: style, facts, intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLE = (
 
 
 def opening(title: str) -> list[str]:
-    """Return the lines that a page begins with; `</html>` ends it."""
+    """Return the first lines of a page; `</html>` must end it."""
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     return [f'<!doctype html><html lang="en">{head}', f"<h1>{escape(title)}</h1>"]
 
@@ -27,7 +27,7 @@ def facts_table(facts: Mapping[str, object]) -> str:
 
 
 def interval_text(found: Interval, places: int = 2, signed: bool = False) -> str:
-    """Return a figure with its interval; a dash where nothing was counted."""
+    """Return a figure with its interval; a dash if nothing was counted."""
     if found.mean != found.mean:
         return "–"
     how = f"{'+' if signed else ''}.{places}f"

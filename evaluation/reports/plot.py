@@ -1,4 +1,4 @@
-"""Draws curves as inline SVG: no library, no network, readable in any browser."""
+"""Draws curves as inline SVG, which needs no library and no network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TICKS = 6
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points in the order in which they are joined; a label a point, shown when it is pointed at."""
+    """Points in the order in which they are connected, with a label per point, shown on hover."""
 
     name: str
     x: Sequence[float]
@@ -24,7 +24,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point with a ring around it and words beside it."""
+    """A point with a ring around it and text next to it."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""The trade-off curve as one HTML file that needs no network: the plot, the choice, the table."""
+"""The report on the trade-off curve, one HTML file that needs no network: the plot, the chosen λ, the table."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CLICKS, RECO = "quality-filtered ClickNDCG@5", "RecoDCG@5"
 
 
 def html(title: str, points: Sequence[Point], chosen: Point, rule: str, facts: Mapping[str, object]) -> str:
-    """Return the page. `facts` says what the figures rest on; `rule` how `chosen` was chosen."""
+    """Return the page. `facts` describe the data; `rule` explains how `chosen` was chosen."""
     mark = Mark(chosen.clicks.mean, chosen.reco_dcg.mean, f"λ = {chosen.parameter:g}")
     lines = [
         *opening(title),
         f"<p><b>λ = {chosen.parameter:g}</b>: {escape(rule)}</p>",
         plot(curves(points), CLICKS, RECO, [mark]),
-        "<p>Each point is one setting; point at it to read which. Intervals are 95 % bootstrap, pages resampled.</p>",
+        "<p>Each point is one setting; hover to see which. Intervals are 95 % bootstrap, resampling pages.</p>",
         facts_table(facts),
         _table(points, chosen),
         "</html>",
@@ -28,7 +28,7 @@ def html(title: str, points: Sequence[Point], chosen: Point, rule: str, facts: M
 
 
 def curves(points: Sequence[Point]) -> list[Curve]:
-    """Return a curve a strategy, clicks against quality, each point with its figures as its label."""
+    """Return one curve per strategy, clicks against quality; each point is labelled with its figures."""
     found = []
     for strategy in dict.fromkeys(point.strategy for point in points):
         of = [point for point in points if point.strategy == strategy]

@@ -1,18 +1,18 @@
-"""What the teachers have stamped, as the student learns from it."""
+"""The teachers' labels of the pool, from which the student learns."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pipeline.runner.work import Work
-from ranking.cross_encoder.examples import Stamped
+from ranking.cross_encoder.examples import TeacherLabels
 
 
-def stamped(work: Work) -> Stamped:
-    """Return the stamped pool, memory-mapped; click logits are brought to mean 0 and deviation 1 over the pool."""
+def teacher_labels(work: Work) -> TeacherLabels:
+    """Return the labelled pool, memory-mapped; click logits are standardized (mean 0, deviation 1) over the pool."""
     here = work.of("teachers")
     pairs = np.load(here / "pool.npy", mmap_mode="r")
     click, quality = (np.load(here / f"{name}.npy", mmap_mode="r") for name in ("click", "quality"))
     # A pairwise loss leaves their place and scale open; the student's two losses must weigh what they are told to.
     click = ((click - click.mean()) / max(float(click.std()), 1e-6)).astype(np.float32)
-    return Stamped(pairs[0], pairs[1], click, quality)
+    return TeacherLabels(pairs[0], pairs[1], click, quality)

@@ -36,7 +36,7 @@ def _lessons(work: Work) -> tuple[str, _Halves]:
     """
     for source in SOURCES:
         groups = _groups(work, source)
-        if lightgbm.teach(lightgbm.joined(groups), work.config.stage1):
+        if lightgbm.enough_rows(lightgbm.joined(groups), work.config.stage1):
             return source, groups
     return NOTHING, [None, None]
 

@@ -73,7 +73,7 @@ def fit_ranker(
 
     Groups that are too few teach nothing: the model then has no tree.
     """
-    if groups is None or not lightgbm.teach(groups, config):
+    if groups is None or not lightgbm.enough_rows(groups, config):
         lightgbm.write_untrained(names, work.directory / file)
         return {"groups": 0, "rows": 0, "positions": False, "trees": 0}
     with progress("training", config.trees) as advance:

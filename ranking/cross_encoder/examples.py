@@ -1,4 +1,4 @@
-"""What the heads learn from: triplets of impressions, judged pairs, and pairs that the teachers have stamped."""
+"""Training examples of the heads: triplets of impressions, judged pairs, and pairs with teachers' logits."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PairInputs = Callable[[NDArray[np.int64], NDArray[np.int64]], Batch]
 
 @dataclass(frozen=True, slots=True)
 class Triplets:
-    """Clicked against not clicked in one impression: rows of the page table."""
+    """A clicked and an unclicked page of one impression, as rows of the page table."""
 
     page: NDArray[np.int64]
     clicked: NDArray[np.int64]
     passed: NDArray[np.int64]
-    weight: NDArray[np.float32]  # by log(1 + f) of a triplet seen f times (the paper's log f forgets 1), mean 1
+    weight: NDArray[np.float32]  # log(1 + f) for a triplet seen f times (the paper's log f drops f = 1), mean 1
 
     def batch(self, inputs: PairInputs, count: int, seed: int, step: int) -> Batch:
-        """Return a step's triplets: `pairs` holds the clicked ones, then the passed ones in the same order."""
+        """Return a step's triplets: `pairs` holds the clicked ones, then the unclicked ones in the same order."""
         rows = rows_of_step(seed, step, len(self.page), count)
         page = np.concatenate([self.page[rows]] * 2)
         pairs = inputs(page, np.concatenate([self.clicked[rows], self.passed[rows]]))
@@ -43,9 +43,9 @@ class Labels:
     given: NDArray[np.bool_]  # labelled in the input, not by a judge
 
     def batch(self, inputs: PairInputs, count: int, given_share: float, seed: int, step: int) -> Batch:
-        """Return a step's pairs; where both kinds are there, `given_share` of them are labels of the input.
+        """Return a step's pairs; if both kinds exist, a share of `given_share` are labels from the input.
 
-        A few hundred labels that people gave would drown in tens of thousands of a judge's.
+        Otherwise a few hundred human labels would be lost among tens of thousands from a judge.
         """
         rows = self._rows(count, given_share, seed, step)
         return {
@@ -58,13 +58,13 @@ class Labels:
         if not (len(given) and len(judged)):
             return rows_of_step(seed, step, len(self.page1), count)
         generator = np.random.default_rng((seed, step))
-        few = round(count * given_share)
-        drawn = np.concatenate([generator.choice(given, few), generator.choice(judged, count - few)])
+        of_given = round(count * given_share)
+        drawn = np.concatenate([generator.choice(given, of_given), generator.choice(judged, count - of_given)])
         return drawn[world().share(count)]
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped:
+class TeacherLabels:
     """Unlabelled pairs with both teachers' logits: rows of the page table, (pairs, 1) and (pairs, 5) float32."""
 
     page1: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Writes the trained cross-encoder as the files that `pairs.py` opens."""
+"""Exports the trained cross-encoder to the ONNX files that `pairs.py` opens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OUTPUTS = ["click", "quality"]
 
 
 def export_pair_model(model: CrossEncoder, directory: Path, *, int8: bool) -> None:
-    """Write one model, or two where the lower layers read each page alone; as float32 or with int8 weights."""
+    """Write one model, or two if the lower layers read each page alone; with float32 or int8 weights."""
     directory.mkdir(parents=True, exist_ok=True)
     alone = model.encoder.alone
     if alone:

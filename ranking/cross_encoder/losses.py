@@ -9,20 +9,20 @@ from torch.nn import functional
 
 from ranking.cross_encoder.model import QUALITY_CLASSES
 
-#: `ce` learns the nearest class, `sce` the two nearest with their shares.
+#: `ce` learns the nearest class, `sce` the two nearest classes, weighted.
 QualityLoss = Literal["ce", "sce"]
 
 
 def pairwise_softmax(clicked: Tensor, passed: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean of -log(e^s+ / (e^s+ + e^s-)) times weight: equation 1 of the Bing paper as it is meant.
+    """Return the mean of -log(e^s+ / (e^s+ + e^s-)) times weight: equation 1 of the Bing paper, as intended.
 
-    Weights have mean 1 over all triplets, not over the batch: so the parts that processes hold of a batch add up.
+    Weights have mean 1 over all triplets, not over the batch, so that the losses of several processes add up.
     """
     return (functional.softplus(passed - clicked) * weight).mean()
 
 
 def soft_classes(quality: Tensor) -> Tensor:
-    """Return (rows, 5) probabilities: a score's mass on its two nearest integer classes (algorithm 1, as meant)."""
+    """Return (rows, 5) probabilities: a score's mass on its two nearest integer classes (algorithm 1, as intended)."""
     low = quality.floor().clamp(0, QUALITY_CLASSES - 2)
     share = (quality - low).unsqueeze(1)
     low_class = functional.one_hot(low.long(), QUALITY_CLASSES)
@@ -37,5 +37,5 @@ def class_loss(logits: Tensor, quality: Tensor, kind: QualityLoss) -> Tensor:
 
 
 def centred(logits: Tensor) -> Tensor:
-    """Return logits without the constant that a softmax does not see."""
+    """Return logits minus their mean, which a softmax ignores."""
     return logits - logits.mean(dim=-1, keepdim=True)

@@ -1,8 +1,8 @@
 """The multitask cross-encoder (MT RecoLM, section 4 of the Bing paper): one encoder, two heads.
 
-The encoder reads both pages. The heads read its first token's state, as the paper's do, page 2's own, and how the two
-pages' states compare: few labels cannot teach likeness, which the encoder knew before. The click head tells which page
-of an impression is clicked; the quality head tells the five quality classes.
+The encoder reads both pages. The heads read the first token's state, as in the paper, page 2's state, and a comparison
+of their states: a few labels cannot teach similarity, but the pretrained encoder knows it. The click head predicts
+which page of an impression is clicked; the quality head predicts one of five quality classes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from text_model.pair_encoder import PairEncoder
 from text_model.training import Batch
 
 QUALITY_CLASSES = 5
-_COSINE = 8.0  # one number beside a thousand: made larger, so that it is heard first
-_OTHERS = 0.2  # more lets few labels teach the pages themselves; less, and a bad page 2 is not seen
+_COSINE = 8.0  # one number among a thousand: scaled up so that the heads use it from the start
+_OTHERS = 0.2  # larger: few labels overfit to pages; smaller: a bad page 2 goes unnoticed
 
 
 class CrossEncoder(nn.Module):
@@ -35,11 +35,11 @@ class CrossEncoder(nn.Module):
     def above(
         self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the same from the states above the lowest `layers`, which stay as they are."""
+        """Return the same from the states above the lowest `layers`."""
         return self._heads(self.encoder.upper(layers, states, token_type_ids, attention_mask))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
-        """Return what learns: the encoder at `rate`, the heads at `head_rate`."""
+        """Return the trainable parameters: the encoder's at `rate`, the heads' at `head_rate`."""
         body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
         return [(body, rate), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
 
@@ -49,10 +49,10 @@ class CrossEncoder(nn.Module):
 
 
 def pair_features(states: Tensor) -> Tensor:
-    """Return what heads read of the states (rows, 3, width) of a pair, (rows, 4 · width + 1).
+    """Return the heads' input, (rows, 4 · width + 1), from the states (rows, 3, width) of pairs.
 
-    The first token's state; of the two pages' unit vectors u and v: v (page 2 may be bad whatever page 1 is), |u - v|
-    and u · v by element, and the cosine.
+    It is the first token's state and, with u and v the two pages' unit vectors: v (page 2 may be bad whatever page 1
+    is), |u - v| and u · v element-wise, and the cosine.
     """
     first, page1, page2 = states.unbind(1)
     u, v = functional.normalize(page1, dim=-1), functional.normalize(page2, dim=-1)
@@ -64,7 +64,7 @@ def pair_features(states: Tensor) -> Tensor:
 
 
 def pair_feature_width(width: int) -> int:
-    """Return how many features `pair_features` makes of states of a width."""
+    """Return how many features `pair_features` computes from states of this width."""
     return 4 * width + 1
 
 
@@ -86,7 +86,7 @@ class LowerLayers(nn.Module):
 
 
 class Scores(nn.Module):
-    """What is exported: click logit and expected quality a pair."""
+    """The exported model: click logit and expected quality per pair."""
 
     def __init__(self, model: CrossEncoder) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Scores(nn.Module):
 
 
 class JointScores(nn.Module):
-    """The same from the states of both pages above the layers that read a page alone; one page 1 serves all rows."""
+    """The same from both pages' states above the layers that read each page alone; all rows may share page 1."""
 
     def __init__(self, model: CrossEncoder) -> None:
         super().__init__()
@@ -124,6 +124,6 @@ def pair_scores(model: CrossEncoder, frozen_layers: int, inputs: Batch) -> tuple
 
 
 def expected_quality(logits: Tensor) -> Tensor:
-    """Return the expectation of the classes 0 to 4, (rows,)."""
+    """Return the expected class, 0 to 4, (rows,)."""
     classes = torch.arange(QUALITY_CLASSES, dtype=logits.dtype, device=logits.device)
     return torch.softmax(logits, dim=-1) @ classes

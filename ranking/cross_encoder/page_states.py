@@ -1,4 +1,4 @@
-"""What the cross-encoder's lower layers make of the bundle's own pages: read in the build, not while a reader waits."""
+"""The cross-encoder's lower-layer states of the bundle's pages, computed in the build instead of per request."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from text_model.tokens import single_inputs
 
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
 _BATCH = 64
-_CHUNK = 16 * _BATCH  # pages between two notes of what is done
+_CHUNK = 16 * _BATCH  # pages per checkpoint
 
 
 class PageStates:
-    """States by a page's token ids, from a memory map; safe to call from several threads."""
+    """Memory-mapped states by a page's token ids; safe to call from several threads."""
 
     def __init__(self, directory: Path) -> None:
-        """Open what `write` wrote; hashes must have been checked. Raises ValueError for arrays that do not belong."""
+        """Open what `write` wrote; hashes must have been checked. Raises ValueError for arrays of different builds."""
         self._states: NDArray[np.float16] = np.load(directory / STATES, mmap_mode="r")
         self._starts: NDArray[np.int64] = np.load(directory / STARTS)
         self._keys: NDArray[np.uint64] = np.load(directory / KEYS)
         if len(self._starts) != len(self._keys) + 1 or self._starts[-1] != len(self._states):
-            raise ValueError(f"{STATES}, {STARTS} and {KEYS} are not of one build")
+            raise ValueError(f"{STATES}, {STARTS} and {KEYS} are not from the same build")
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def get_many(self, tokens: Sequence[bytes]) -> list[NDArray[np.float16] | None]:
-        """Return each page's states (tokens with specials, width) by the bytes of its ids, None where none are."""
+        """Return each page's states (tokens with specials, width) by the bytes of its ids; None if not stored."""
         keys = np.array([xxhash.xxh3_64_intdigest(page) for page in tokens], np.uint64)
         if not len(self):
             return [None] * len(keys)
@@ -52,9 +52,9 @@ def write(
     most_bytes: int,
     progress: Callable[[int], object],
 ) -> int:
-    """Write the states of `pages`, the most wanted first, as many as fit; return how many pages that are.
+    """Write the states of as many `pages`, in this order, as fit into `most_bytes`; return how many.
 
-    Half precision: it moves no score by more than 0.001 (`pairs.py`). What a killed run has read is not read again.
+    Half precision changes no score by more than 0.001 (`pairs.py`). A killed run is resumed.
     """
     (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], cls, sep))
     width = probe.shape[2]
@@ -79,7 +79,7 @@ def write(
 
 
 def _that_fit(pages: Sequence[NDArray[np.uint32]], most_tokens: int) -> dict[int, NDArray[np.uint32]]:
-    """Return the first pages whose states fit, by key; pages of the same words are one."""
+    """Return the first pages whose states fit, by key; pages with the same tokens share one entry."""
     chosen: dict[int, NDArray[np.uint32]] = {}
     left = most_tokens
     for page in pages:

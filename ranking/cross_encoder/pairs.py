@@ -1,7 +1,7 @@
-"""The exported cross-encoder: token ids of page pairs in, two numbers a pair out.
+"""The exported cross-encoder: token ids of page pairs in, two scores per pair out.
 
-Where its lower layers read each page alone (`text_model/pair_encoder.py`) it is two models: one makes a page's states,
-which are kept, the other reads two pages' states. What the build has read, or an earlier request, is not read again.
+If its lower layers read each page alone (`text_model/pair_encoder.py`), it is two models: one computes a page's states,
+which are cached, the other scores two pages' states. States from the build or earlier requests are reused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ranking.cross_encoder.page_states import STATES, PageStates
 from text_model.session import OnnxModel
 from text_model.tokens import padded_length, pair_inputs, single_inputs
 
-WHOLE = "model.onnx"  # all layers, where none reads a page alone
+WHOLE = "model.onnx"  # all layers, if none reads a page alone
 PAGES, PAIRS = "pages.onnx", "pairs.onnx"  # the lower layers, and the joint ones with the heads
 
 Tokens = NDArray[np.uint32]
@@ -36,7 +36,7 @@ class PairModel(Protocol):
 
 
 class WholePairModel:
-    """One model that reads both pages in all its layers."""
+    """One model that reads both pages in all of its layers."""
 
     def __init__(self, model: OnnxModel, cls: int, sep: int) -> None:
         self._model, self._cls, self._sep = model, cls, sep
@@ -49,10 +49,7 @@ class WholePairModel:
 
 
 class SplitPairModel:
-    """Two models, with the states that the build has `stored`, and of the other pages that were read last.
-
-    The latter take at most `kept_bytes`.
-    """
+    """Two models; uses the states `stored` in the build, and caches those of other pages in at most `kept_bytes`."""
 
     def __init__(
         self,
@@ -105,8 +102,8 @@ def open_pair_model(
 ) -> PairModel:
     """Open what `export_pair_model` wrote into a directory; hashes must have been checked.
 
-    The states of pages read online take at most `kept_bytes`; half precision halves them and moves no score by more
-    than 0.001. Without any bytes those that the build has read are not used either.
+    States computed online are cached in at most `kept_bytes`; half precision halves them and changes no score by more
+    than 0.001. With 0 bytes the states stored in the build are not used either.
     """
     if (directory / WHOLE).is_file():
         return WholePairModel(OnnxModel(directory / WHOLE, threads), cls, sep)

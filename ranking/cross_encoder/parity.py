@@ -1,4 +1,4 @@
-"""Checks that what serves is what was trained: torch against ONNX, float32 against int8."""
+"""Checks that the exported model matches the trained one: torch against ONNX, float32 against int8."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scipy.stats import spearmanr
 
 FLOAT_TOLERANCE = 1e-4
 INT8_SPEARMAN = 0.98
-ENOUGH_TO_RANK = 100  # pairs; the order of fewer turns on the two that stand closest
-INT8_NOISE = 0.2  # of the deviation of a head's scores: so much leaves a correlation of 0.98
-LEAST_DEVIATION = 0.25  # of scores; where pairs are more alike than that, their order says nothing
+ENOUGH_TO_RANK = 100  # pairs; with fewer, the rank correlation hangs on the two closest scores
+INT8_NOISE = 0.2  # in standard deviations of a head's scores; corresponds to a correlation of 0.98
+LEAST_DEVIATION = 0.25  # of scores; if they vary less, their order means nothing
 HEADS = ("click", "quality")
 
 #: Click and quality of the same pairs.
@@ -22,7 +22,7 @@ Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class ParityError(RuntimeError):
-    """An exported model that does not say what the trained one says."""
+    """An exported model does not match the trained one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class Parity:
 
     pairs: int
     float_difference: float  # largest absolute difference of any score
-    int8_click: float  # Spearman rank correlation with float32; NaN where either says the same of all pairs
+    int8_click: float  # Spearman rank correlation with float32; NaN if either scores all pairs the same
     int8_quality: float
-    click_noise: float = math.inf  # deviation of the difference from float32, in deviations of the scores
+    click_noise: float = math.inf  # standard deviation of the difference from float32, in those of the scores
     quality_noise: float = math.inf
 
     def check(self, heads: Sequence[str] = HEADS) -> None:
-        """Raise ParityError when a bound is broken; a figure that is no number keeps none.
+        """Raise ParityError when a bound is exceeded; NaN exceeds every bound.
 
-        `heads` are those that were taught: int8 may order what an untaught one says as it likes.
+        `heads` are the trained ones: the order of an untrained head's scores does not matter.
         """
         if not self.float_difference <= FLOAT_TOLERANCE:
             raise ParityError(f"ONNX differs from torch by {self.float_difference:.1e}; {FLOAT_TOLERANCE} is allowed")
@@ -48,9 +48,9 @@ class Parity:
             if head not in heads or noise <= INT8_NOISE:
                 continue
             if self.pairs < ENOUGH_TO_RANK:
-                problem = f"differ from float32 by {noise:.2f} of their deviation; {INT8_NOISE} is allowed"
+                problem = f"differ from float32 by {noise:.2f} standard deviations; {INT8_NOISE} is allowed"
             elif not correlation >= INT8_SPEARMAN:
-                problem = f"correlate {correlation:.4f} with float32; {INT8_SPEARMAN} is needed"
+                problem = f"have a rank correlation of {correlation:.4f} with float32; {INT8_SPEARMAN} is required"
             else:
                 continue
             raise ParityError(f"int8 {head} scores {problem}")
@@ -71,5 +71,5 @@ def _correlation(exact: NDArray[np.float32], int8: NDArray[np.float32]) -> float
 
 
 def _noise(exact: NDArray[np.float32], int8: NDArray[np.float32]) -> float:
-    """Return how far the scores differ; what all of them differ by changes no order, and is none."""
+    """Return how much the scores differ; a difference common to all changes no order and does not count."""
     return float(np.std(exact - int8, dtype=np.float64) / max(float(exact.std()), LEAST_DEVIATION))

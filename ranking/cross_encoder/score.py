@@ -1,4 +1,4 @@
-"""The cross-encoder online: one batch of pairs, two numbers a pair."""
+"""The cross-encoder online: one batch of pairs, two scores per pair."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class CrossEncoderHeads:
     name = "cross_encoder"
 
     def __init__(self, model: PairModel, native: Executor, kept_pairs: int = 0) -> None:
-        """Keep the scores of `kept_pairs` pairs of known pages, the last that were asked for."""
+        """Cache the scores of the `kept_pairs` most recently used pairs of known pages."""
         self._kept: LRUCache[tuple[int, int], tuple[float, float]] = LRUCache(kept_pairs)
         self._model = model
         self._native = native
 
     def waiting(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
-        """Return which pairs were not scored before."""
+        """Return a mask of the pairs whose scores are not cached."""
         if query.trigger is None or not query.trigger.known:
             return np.ones(len(candidates), np.bool_)
         return np.array([(query.page, page) not in self._kept for page in candidates.pages.tolist()], np.bool_)
@@ -35,7 +35,7 @@ class CrossEncoderHeads:
         if query.trigger is None:
             raise ValueError("the cross-encoder needs the query's trigger")
         click, quality = (np.full(len(candidates), np.nan, np.float32) for _ in range(2))
-        if query.trigger.known:  # the words of an unknown page are the caller's: the next one may send others
+        if query.trigger.known:  # an unknown page's text comes from the caller: the next one may send another
             for row, page in enumerate(candidates.pages.tolist()):
                 if (kept := self._kept.get((query.page, page))) is not None:
                     click[row], quality[row] = kept

@@ -1,4 +1,4 @@
-"""Scores pairs of pages that bring their own words, known or not: tokenized here, in batches of like length."""
+"""Scores pairs of pages given as texts, known or not: tokenized here, in batches of similar length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Words = tuple[str, str, str]
 
 
 class TextPairScorer:
-    """The bundle's cross-encoder over texts; the tokens of a page are made as the build makes them."""
+    """Runs the bundle's cross-encoder on texts, which it tokenizes as the build does."""
 
     def __init__(self, model: PairModel, tokenizer: PageTokenizer) -> None:
         self._model = model
@@ -38,9 +38,9 @@ class TextPairScorer:
     def _score(
         self, first: Sequence[Words], second: Sequence[Words]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        different = list(dict.fromkeys([*first, *second]))
-        ids, _ = self._tokenizer.encode(*zip(*different, strict=True))
-        tokens = dict(zip(different, ids, strict=True))
+        distinct = list(dict.fromkeys([*first, *second]))
+        ids, _ = self._tokenizer.encode(*zip(*distinct, strict=True))
+        tokens = dict(zip(distinct, ids, strict=True))
         left, right = ([tokens[words] for words in side] for side in (first, second))
         order = np.argsort([len(a) + len(b) for a, b in zip(left, right, strict=True)], kind="stable")
         click, quality = (np.empty(len(left), np.float32) for _ in range(2))

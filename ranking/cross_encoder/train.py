@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ranking.cross_encoder.examples import Labels, PairInputs, Stamped, Triplets
+from ranking.cross_encoder.examples import Labels, PairInputs, TeacherLabels, Triplets
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax
 from ranking.cross_encoder.model import CrossEncoder, pair_scores
 from text_model.training import Batch, Curve, Progress, Schedule, fit
@@ -21,25 +21,25 @@ class CrossEncoderConfig:
     """Tunables of the student."""
 
     distil: bool = True  # from teachers; false fine-tunes on triplets and labels directly
-    layers: int = 6  # of a deeper base, these many, evenly spaced
-    joint_layers: PositiveInt = 2  # the top ones, which read both pages; those below read each page alone
+    layers: int = 6  # kept of a deeper base, evenly spaced
+    joint_layers: PositiveInt = 2  # at the top, reading both pages; those below read each page alone
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500
-    pairs: int = 48  # stamped pairs a step
-    triplets: int = 16  # a step, without teachers
-    labels: int = 16  # a step, without teachers
-    given_share: float = 0.5  # of the labels of a step that come from the input, where there are any
+    pairs: int = 48  # pairs with teachers' logits per step
+    triplets: int = 16  # per step, without teachers
+    labels: int = 16  # per step, without teachers
+    given_share: float = 0.5  # share of a step's labels that come from the input, if there are any
     rate: float = 5e-5
     head_rate: float = 1e-3
-    click_share: float = 0.6  # of the loss; the click head has one logit against five
-    frozen_layers: int = 0  # from the bottom, the embeddings with them; they run as int8 ONNX, four times as fast
+    click_share: float = 0.6  # weight in the loss; the click head has one logit, the quality head five
+    frozen_layers: int = 0  # from the bottom, with the embeddings; they run as int8 ONNX, four times as fast
     checkpoint_every: int = 200  # steps
 
 
 class Distillation(nn.Module):
-    """MSE of both heads with both teachers' logits.
+    """MSE between the heads' logits and the two teachers'.
 
-    Click logits are stamped with mean 0 and deviation 1; a row of quality logits is compared without its constant.
+    The teacher's click logits have mean 0 and deviation 1; quality logits are compared minus the mean of their row.
     """
 
     def __init__(self, model: CrossEncoder, frozen_layers: int, click_share: float) -> None:
@@ -67,7 +67,7 @@ class FineTuning(nn.Module):
         self.click_share = click_share
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted losses of what the batch holds."""
+        """Return the weighted losses of the examples in the batch."""
         losses: dict[str, Tensor] = {}
         if triplets := batch.get("triplets"):
             clicked, passed = pair_scores(self.model, self.frozen_layers, triplets["pairs"])[0].chunk(2)
@@ -79,16 +79,16 @@ class FineTuning(nn.Module):
 
 
 def distil(
-    model: CrossEncoder, inputs: PairInputs, stamped: Stamped, config: CrossEncoderConfig, seed: int,
+    model: CrossEncoder, inputs: PairInputs, labels: TeacherLabels, config: CrossEncoderConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
-    """Teach the student in place what the teachers said of the pool; without a pool it stays as it is."""
-    if len(stamped.page1) == 0:
+    """Train the student in place on the teachers' logits of the pool; an empty pool leaves it unchanged."""
+    if len(labels.page1) == 0:
         return Curve()
     objective = Distillation(model, config.frozen_layers, config.click_share)
 
     def draw(step: int) -> Batch:
-        return stamped.batch(inputs, config.pairs, seed, step)
+        return labels.batch(inputs, config.pairs, seed, step)
 
     return _fit(objective, draw, config, checkpoint, progress)
 
@@ -97,7 +97,7 @@ def fine_tune(
     model: CrossEncoder, inputs: PairInputs, triplets: Triplets, labels: Labels, config: CrossEncoderConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
-    """Fit the student in place to triplets and labels; either may be missing, or have no share of the loss."""
+    """Train the student in place on triplets and labels; either may be empty, or have weight 0 in the loss."""
     of_clicks, of_labels = len(triplets.page) and config.click_share > 0, len(labels.page1) and config.click_share < 1
     if not (of_clicks or of_labels):
         return Curve()
@@ -119,7 +119,7 @@ def _fit(
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
     model = objective.model
-    model.eval()  # dropout on a CPU costs as much as it gives in so few steps
+    model.eval()  # no dropout: in so few steps on a CPU it costs as much as it gains
     model.encoder.freeze(config.frozen_layers)
     groups = model.parameter_groups(config.rate, config.head_rate)
     return fit(objective, groups, draw, Schedule(config.steps, config.checkpoint_every), checkpoint, progress)

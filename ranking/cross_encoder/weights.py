@@ -1,4 +1,4 @@
-"""A student's weights as a file that a later student starts from: safetensors, float16."""
+"""Saves and loads a student's weights (safetensors, float16), so that a later student can start from them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ranking.cross_encoder.model import CrossEncoder
 
 
 def save_weights(model: CrossEncoder, path: Path) -> None:
-    """Write the weights at half their size: a start needs no more digits."""
+    """Write the weights as float16: a warm start needs no more precision."""
     save_file({name: value.half().contiguous() for name, value in model.state_dict().items()}, path)
 
 
 def load_weights(model: CrossEncoder, path: Path) -> None:
-    """Put stored weights into the model. Raises SettingsError when there are none, or they are of another shape."""
+    """Load stored weights into the model. Raises SettingsError if the file is missing or of another model."""
     if not path.is_file():
-        raise SettingsError(f"cross_encoder.warm_start: {path} is no file: give a student.safetensors, or previous")
+        raise SettingsError(f"cross_encoder.warm_start: {path} is not a file: give a student.safetensors, or previous")
     stored = {name: value.to(torch.float32) for name, value in load_file(path).items()}
     own = model.state_dict()
     if stored.keys() != own.keys() or any(stored[name].shape != own[name].shape for name in own):
         raise SettingsError(
-            f"{path} holds another model than text.base and cross_encoder.layers make: start without it"
+            f"{path} was not made with this text.base and cross_encoder.layers: set cross_encoder.warm_start to ''"
         )
     model.load_state_dict(stored)

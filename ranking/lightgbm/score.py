@@ -17,7 +17,7 @@ from ranking.features import Matrix, matrix
 
 @contextmanager
 def _without_optional_imports() -> Iterator[None]:
-    """LightGBM imports pandas and scikit-learn where it finds them: 1.5 s and 60 MB that serving has no use for."""
+    """Hide pandas and scikit-learn, which LightGBM imports if it can: 1.5 s and 60 MB that serving does not need."""
     blocked = [name for name in ("pandas", "sklearn", "pyarrow") if name not in sys.modules]
     sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]  # None makes the import fail
     try:
@@ -27,12 +27,12 @@ def _without_optional_imports() -> Iterator[None]:
             del sys.modules[name]
 
 
-# Threads that wait for one another shall sleep: spinning takes the cores from the rest of the request.
+# Waiting threads sleep: spinning would take the cores from the rest of the request.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 with _without_optional_imports():
     from lightgbm import Booster
 
-_WORTH_THREADS = 100  # rows, below which one thread is faster than two
+_SINGLE_THREAD_UP_TO = 100  # rows; one thread scores so few faster than two
 
 
 class LightGbmScorer:
@@ -41,10 +41,10 @@ class LightGbmScorer:
     def __init__(
         self, name: str, model: Path, features: tuple[str, ...], start: str | None = None, threads: int = 1
     ) -> None:
-        """Load a model file whose hash was checked: LightGBM crashes the process on a damaged one.
+        """Load a model file whose hash was checked: LightGBM crashes the process on a corrupt one.
 
-        `threads` score more than a hundred rows together. `start` names the feature that the trees were trained to
-        correct, and is added to what they say.
+        More than 100 rows are scored by `threads`. `start` names the feature that the trees were trained to
+        correct; its value is added to their output.
         """
         self.name = name
         self._start = None if start is None else features.index(start)
@@ -55,13 +55,13 @@ class LightGbmScorer:
             raise ValueError(f"{model.name} was trained on other features than this version computes: build it again")
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
-        """Return one score a candidate, float32."""
+        """Return one score per candidate, float32."""
         if len(candidates) == 0:
             return np.empty(0, np.float32)
         return self.predict(matrix(query, candidates, self._features))
 
     def predict(self, features: Matrix) -> NDArray[np.float32]:
-        """Return one score a row of a feature matrix."""
-        threads = self._threads if len(features) > _WORTH_THREADS else 1
+        """Return one score per row of a feature matrix."""
+        threads = self._threads if len(features) > _SINGLE_THREAD_UP_TO else 1
         score = np.asarray(self._booster.predict(features, num_threads=threads), np.float32)
         return score if self._start is None else score + features[:, self._start]

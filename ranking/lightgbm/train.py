@@ -28,7 +28,7 @@ class LightGbmConfig:
     smallest_leaf: int = 200
     feature_fraction: float = 0.6
     l2: float = 20.0
-    truncation: int = 30  # pairs that no rank above this holds teach nothing
+    truncation: int = 30  # pairs that both rank below this are ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Groups:
     """Training rows: consecutive rows of one list form a group."""
 
     features: Matrix  # (rows, features)
-    gain: NDArray[np.float32]  # how much the row deserves the top: clicks
+    gain: NDArray[np.float32]  # relevance of the row: its clicks
     size: NDArray[np.int32]  # rows of each group
     weight: NDArray[np.float32]  # of each group
     position: NDArray[np.int32] | None = None  # where the row was shown; None when nothing was shown
 
 
 def joined(parts: Sequence[Groups | None]) -> Groups | None:
-    """Return the groups of all parts as one, None when there are none."""
+    """Return the groups of all parts as one; None when there are none."""
     found = [part for part in parts if part is not None]
     if not found:
         return None
@@ -57,13 +57,13 @@ def joined(parts: Sequence[Groups | None]) -> Groups | None:
     )
 
 
-def teach(groups: Groups | None, config: LightGbmConfig) -> bool:
-    """Return whether there are rows for two leaves: with fewer, no tree can tell any two apart."""
+def enough_rows(groups: Groups | None, config: LightGbmConfig) -> bool:
+    """Return whether there are enough rows for two leaves: with fewer, no tree can split them."""
     return groups is not None and len(groups.gain) >= 2 * config.smallest_leaf
 
 
 def write_untrained(names: tuple[str, ...], path: Path) -> None:
-    """Write a ranker without trees, which scores all alike: rows keep their order, or that of the feature `start`."""
+    """Write a ranker without trees, which scores all rows equally: they keep their order, or that of `start`."""
     quiet = {"verbosity": -1}
     data = lightgbm.Dataset(np.zeros((1, len(names))), [0], group=[1], feature_name=list(names), params=quiet)
     lightgbm.Booster({"objective": "lambdarank", **quiet}, data).save_model(str(path))
@@ -81,9 +81,9 @@ def train(
 ) -> int:
     """Fit a ranker, write it to `path` and return its number of trees.
 
-    Positions, where given, absorb the part of a click that the place on the page explains
-    (LightGBM's unbiased lambdarank; Joachims et al., 2017, on the bias). `start` names a feature whose value
-    the trees correct instead of beginning at 0; with `held_out` groups, trees stop when those gain no more.
+    Positions, if given, absorb the position bias of clicks (LightGBM's unbiased lambdarank; Joachims et al., 2017,
+    on the bias). `start` names a feature whose value the trees correct, instead of starting at 0; with `held_out`
+    groups, training stops when their NDCG stops improving.
     """
     data = _dataset(groups, names, start)
     parameters = {

@@ -1,7 +1,7 @@
-"""How alike two pages read: their titles and snippets as vectors, compared straight and crosswise.
+"""Text similarity of two pages: their titles and snippets as vectors, each compared with each.
 
-Vectors of words that the encoder never learnt are alike for their letters alone, so each page says how far it is
-understood, and what is not understood is not taken for likeness.
+Vectors of words that the encoder never learnt are similar only because they share letters. So each page has a weight,
+`understood`, and similarity of text that the encoder does not understand does not count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-CROSSWISE = 0.5  # share of the better crosswise cosine; on golden news pairs 0 and 1 lose .001 of accuracy
+CROSSWISE = 0.5  # weight of the better crosswise cosine; on golden news pairs, 0 and 1 lose .001 of accuracy
 _CHUNK = 20_000  # pairs whose vectors are in memory at once
 
 
@@ -22,10 +22,10 @@ class TextVectors:
 
     title: NDArray[np.floating]
     snippet: NDArray[np.floating]
-    understood: NDArray[np.float32] | None = None  # text_model.vocabulary, 0 to 1 a page; None: all are
+    understood: NDArray[np.float32] | None = None  # see text_model.vocabulary; 0 to 1 per page; None: all 1
 
     def weight(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return how far the likeness of each pair can be relied on, 0 to 1: as far as both pages are understood."""
+        """Return how reliable the likeness of each pair is, 0 to 1: the lower `understood` of its two pages."""
         if self.understood is None:
             return np.ones(len(left), np.float32)
         weight: NDArray[np.float32] = np.minimum(self.understood[left], self.understood[right])
@@ -34,12 +34,11 @@ class TextVectors:
     def likeness(
         self, left: NDArray[np.intp], right: NDArray[np.intp], crosswise: float = CROSSWISE
     ) -> NDArray[np.float32]:
-        """Return the likeness of each pair of rows: below 0.2 for strangers, about 0.7 for the same page.
+        """Return the likeness of each pair of rows: below 0.2 for unrelated pages, about 0.7 for the same page.
 
-        It is made of two figures: the mean of the four cosines of title and snippet with title and snippet, and
-        the better of the two crosswise ones, whose share is `crosswise`. A page that tells what the title of another
-        names is the one to read next; two long snippets may be alike for their manner alone. NaN where a page is not
-        understood at all.
+        It combines the mean of the four cosines between titles and snippets with the better of the two crosswise
+        ones (title with snippet), which has the weight `crosswise`: a snippet about the other page's title marks a good
+        next page, while two long snippets may be similar only in style. NaN if a page is not understood at all.
         """
         result = np.empty(len(left), np.float32)
         for start in range(0, len(left), _CHUNK):
@@ -52,14 +51,14 @@ class TextVectors:
         return np.where(self.weight(left, right) > 0, result, np.float32(np.nan))
 
     def save(self, path: Path) -> None:
-        """Write both as one array, (2, pages, width) float16, and beside it how far they are understood."""
+        """Write the vectors as one array, (2, pages, width) float16, and `understood` to a file beside it."""
         np.save(path, np.stack([self.title, self.snippet]).astype(np.float16))
         if self.understood is not None:
             np.save(_beside(path), self.understood)
 
     @classmethod
     def load(cls, path: Path) -> TextVectors:
-        """Map what `save` wrote."""
+        """Memory-map what `save` wrote."""
         title, snippet = np.load(path, mmap_mode="r")
         return cls(title, snippet, np.load(_beside(path)) if _beside(path).is_file() else None)
 

@@ -1,4 +1,4 @@
-"""What a judge looks at: the pages of a corpus as columns, and pairs of their rows."""
+"""The input of a judge: the pages of a corpus as columns, and pairs of their rows."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from store.page_row import language_code
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TITLE_WEIGHT = 3  # a title word counts as three of the snippet: the best of 1, 2, 3 on the human-judged news pairs
+TITLE_WEIGHT = 3  # a title word counts as three of the snippet: the best of 1, 2, 3 on human-judged news pairs
 SANE_URL_LENGTH = 200
 SANE_URL_PARAMETERS = 4
 _CHUNK = 100_000  # pairs
-_SAYS_ALL = 5  # letters of a word from which on it says as much as any, where words alone tell
+_FULL_WEIGHT_LETTERS = 5  # words of this many letters have full weight on pages that rely on their words
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedPages:
-    """Pages as a judge sees them, one row a page."""
+    """Pages as a judge sees them, one row per page."""
 
-    words: sparse.csr_array  # pages x vocabulary, tf-idf, rows of length 1: a product of two rows is their overlap
+    words: sparse.csr_array  # pages x vocabulary, tf-idf, unit rows: the dot product of two is their overlap
     word_count: NDArray[np.int32]
     language: NDArray[np.uint16]  # store.page_row.language_code, 0 when unknown
     fingerprint: NDArray[np.uint64]  # 0 without text
@@ -44,13 +44,13 @@ class JudgedPages:
     def from_table(cls, pages: pa.Table, understood: NDArray[np.float32] | None = None) -> JudgedPages:
         """Read columns url, title, snippet, language, fingerprint, address and spam of the pages table.
 
-        Of pages that the encoder does not understand well (`understood` below 1) words alone must tell: their
-        language's stop words are left out, and short words, which are the commonest in most languages, weigh less.
+        Pages that the encoder does not understand well (`understood` below 1) rely on their words: stop words of their
+        language are left out, and short words, the most common ones in most languages, weigh less.
         """
         urls = pages["url"].to_pylist()
         texts = list(zip(*(pages[name].to_pylist() for name in ("title", "snippet", "language")), strict=True))
-        alone = np.zeros(len(pages), np.bool_) if understood is None else understood < 1.0
-        words, word_count = _word_vectors(texts, alone)
+        by_words = np.zeros(len(pages), np.bool_) if understood is None else understood < 1.0
+        words, word_count = _word_vectors(texts, by_words)
         return cls(
             words=words,
             word_count=word_count,
@@ -86,7 +86,7 @@ class Pairs:
         """Return the tf-idf cosine of each pair's words, 0 to 1."""
         words = self.pages.words
         overlap = np.empty(len(self), np.float32)
-        for start in range(0, len(self), _CHUNK):  # the rows' copies, not the result, are what needs memory
+        for start in range(0, len(self), _CHUNK):  # the copied rows, not the result, need the memory
             part = slice(start, start + _CHUNK)
             common = words[self.left[part]].multiply(words[self.right[part]])
             overlap[part] = np.asarray(common.sum(axis=1)).ravel()
@@ -99,15 +99,15 @@ def _sane(urls: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _word_vectors(
-    texts: Sequence[tuple[str, str, str | None]], alone: NDArray[np.bool_]
+    texts: Sequence[tuple[str, str, str | None]], by_words: NDArray[np.bool_]
 ) -> tuple[sparse.csr_array, NDArray[np.int32]]:
-    counts, lengths, word_count = _count(texts, alone)
-    seen_on = np.bincount(counts.indices, minlength=counts.shape[1])
-    rarity = np.log((counts.shape[0] + 1) / np.maximum(seen_on, 1)).astype(
-        np.float32
-    )  # + 1: a lone page keeps its words
-    says = np.where(np.repeat(alone, np.diff(counts.indptr)), np.minimum(lengths, _SAYS_ALL)[counts.indices], 1)
-    weights = (1.0 + np.log(counts.data)) * rarity[counts.indices] * says
+    counts, lengths, word_count = _count(texts, by_words)
+    pages_with = np.bincount(counts.indices, minlength=counts.shape[1])
+    # + 1: a single page keeps its words
+    idf = np.log((counts.shape[0] + 1) / np.maximum(pages_with, 1)).astype(np.float32)
+    by_length = np.minimum(lengths, _FULL_WEIGHT_LETTERS)[counts.indices]
+    length_weights = np.where(np.repeat(by_words, np.diff(counts.indptr)), by_length, 1)
+    weights = (1.0 + np.log(counts.data)) * idf[counts.indices] * length_weights
     words = sparse.csr_array((weights, counts.indices, counts.indptr), shape=counts.shape)
     norm = np.sqrt(np.asarray(words.multiply(words).sum(axis=1)).ravel())
     words.data /= np.repeat(np.maximum(norm, 1e-9), np.diff(words.indptr)).astype(np.float32)
@@ -115,12 +115,12 @@ def _word_vectors(
 
 
 def _count(
-    texts: Sequence[tuple[str, str, str | None]], alone: NDArray[np.bool_]
+    texts: Sequence[tuple[str, str, str | None]], by_words: NDArray[np.bool_]
 ) -> tuple[sparse.csr_array, NDArray[np.float32], NDArray[np.int32]]:
-    """Return weighted word counts, pages x vocabulary, the letters of each word, and the words of each page."""
+    """Return weighted word counts (pages x vocabulary), the length of each word, and the word count of each page."""
     vocabulary: dict[str, int] = {}
     indices, data, ends, totals = array("i"), array("f"), array("q", [0]), array("i")
-    for weights, total in _weighted(texts, alone):
+    for weights, total in _weighted(texts, by_words):
         indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in weights)
         data.extend(weights.values())
         ends.append(len(indices))
@@ -132,16 +132,17 @@ def _count(
 
 
 def _weighted(
-    texts: Sequence[tuple[str, str, str | None]], alone: NDArray[np.bool_]
+    texts: Sequence[tuple[str, str, str | None]], by_words: NDArray[np.bool_]
 ) -> Iterator[tuple[Counter[str], int]]:
-    for (title, snippet, language), by_words in zip(texts, alone.tolist(), strict=True):
+    for (title, snippet, language), drop_stop_words in zip(texts, by_words.tolist(), strict=True):
         of_title, of_snippet = words_of(title), words_of(snippet)
         weights = Counter(of_snippet + of_title * TITLE_WEIGHT)
-        if by_words:
-            weights = Counter({word: count for word, count in weights.items() if word not in _stops(language or "")})
+        if drop_stop_words:
+            stop_words = _stop_words(language or "")
+            weights = Counter({word: count for word, count in weights.items() if word not in stop_words})
         yield weights, len(of_title) + len(of_snippet)
 
 
 @cache
-def _stops(language: str) -> frozenset[str]:
+def _stop_words(language: str) -> frozenset[str]:
     return frozenset(safe_get_stop_words(language))

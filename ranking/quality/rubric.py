@@ -3,14 +3,14 @@
 | rule | effect |
 |---|---|
 | topicality: 0.7 · likeness of titles and snippets + 0.3 · √word overlap, through a logistic curve | 0 to 4 |
-| where the encoder does not understand a page, the word overlap takes the likeness's part | |
-| repetition: a page that says nearly the same adds little | up to 1 point off |
-| authority of the second page: no https, an odd URL, hardly any text | a tenth off for each |
-| duplicate (same address, fingerprints alike), another language, spam | 0 |
+| where the encoder does not understand a page, the word overlap replaces the likeness | |
+| repetition: a page with nearly the same text adds little | up to 1 point off |
+| authority of the second page: no https, an odd URL, hardly any text | 10 % off for each |
+| duplicate (same address, similar fingerprint), another language, spam | 0 |
 
-0 is useless, 1 weak, 2 fair, 3 good, 4 just what to read next. The curve is the least-squares fit of
-the share of people who would follow a recommendation, over 1,023 human-judged pairs of news articles
-(CNRec); given labels of another site set its scale (`pipeline.labels.judge.calibrated`).
+0 is useless, 1 weak, 2 fair, 3 good, 4 exactly what to read next. The curve is a least-squares fit of
+the share of people who would follow a recommendation, on 1,023 human-judged pairs of news articles
+(CNRec); a site's own labels, if given, rescale it (`pipeline.labels.judge.calibrated`).
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ TOP_QUALITY = 4.0
 class Rubric:
     """The rubric's tunables."""
 
-    overlap_share: float = 0.3  # of √word overlap in topicality; the rest is the likeness
+    overlap_share: float = 0.3  # weight of √word overlap in topicality; the rest is the likeness
     middle: float = 0.28  # topicality at which half of the people would follow
     slope: float = 0.1
     repeats_from: float = 0.75  # topicality above which the second page repeats the first
     repetition: float = 1.0  # points off at topicality 1
-    min_words: int = 3  # fewer on the second page are hardly any text
+    min_words: int = 3  # a second page with fewer has hardly any text
     authority_step: float = 0.1
 
 
@@ -48,9 +48,9 @@ class RubricJudge:
     def judge(
         self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Return quality, 0 to 4, one a pair; `likeness` and `weight` are those of `TextVectors`.
+        """Return the quality of each pair, 0 to 4; `likeness` and `weight` are those of `TextVectors`.
 
-        Raises ValueError when `likeness` is not one a pair.
+        Raises ValueError unless there is one likeness per pair.
         """
         if len(likeness) != len(pairs):
             raise ValueError(f"{len(likeness)} likenesses for {len(pairs)} pairs")
@@ -61,9 +61,9 @@ class RubricJudge:
     def topicality(
         self, pairs: Pairs, likeness: NDArray[np.float32], weight: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Return how near the two pages' topics are: about 0 for strangers, 1 for the same text.
+        """Return how close the two pages' topics are: about 0 for unrelated pages, 1 for the same text.
 
-        A likeness counts by its weight, and one that is NaN not at all; the word overlap counts for the rest.
+        A likeness counts according to its weight, NaN not at all; the word overlap makes up the rest.
         """
         known = np.isfinite(likeness)
         share = (1.0 - self.rubric.overlap_share) * known * (1.0 if weight is None else weight)
@@ -86,7 +86,7 @@ class RubricJudge:
 
 
 def _useless(pairs: Pairs) -> NDArray[np.bool_]:
-    """Whether a pair is worth 0 whatever its topic: a duplicate, another language, spam."""
+    """Return a mask of the pairs that get 0 whatever their topic: duplicates, other languages, spam."""
     language1, language2 = pairs.of_both("language")
     address1, address2 = pairs.of_both("address")
     print1, print2 = pairs.of_both("fingerprint")

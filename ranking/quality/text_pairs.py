@@ -1,4 +1,4 @@
-"""The rubric judge for pairs that bring their texts: what judges where no language model is set."""
+"""The rubric judge for pairs given as texts; used when no language model is configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ranking.quality.rubric import RubricJudge
 from text_model.base import PACKAGED
 from text_model.embed import TextEmbedder
 
-_TOKENS = 160  # of a page: more than the build gives, since nothing waits for a judge
+_TOKENS = 160  # per page: more than in the build, since nothing waits for a judge
 
 
 class RubricTextJudge:
@@ -33,7 +33,7 @@ class RubricTextJudge:
         return TextEmbedder(self._base, _TOKENS)
 
     def judge(self, pairs: Sequence[TextPair]) -> Judged:
-        """Return the quality of each pair; a pair that cannot be judged has a reason and NaN."""
+        """Return the quality of each pair; a pair that cannot be judged gets NaN and a reason."""
         reasons = [fault(pair) for pair in pairs]
         rows = np.flatnonzero([not reason for reason in reasons])
         quality = np.full(len(pairs), np.nan, np.float32)
@@ -45,12 +45,12 @@ class RubricTextJudge:
         return Judged(quality, reasons, {})
 
     def vectors(self, pages: pa.Table) -> TextVectors:
-        """Return the vectors of pages as `pages_of` gives them."""
+        """Return the vectors of a table made by `pages_of`."""
         texts = _texts(pages)
         return TextVectors(*self._embedder.parts(*texts), self._embedder.understood(*texts))
 
     def cosine(self, pairs: Sequence[TextPair]) -> NDArray[np.float32]:
-        """Return the plain cosine of the two pages' texts, to measure judges by; NaN where there is none to read."""
+        """Return the plain cosine of the two pages' texts, a baseline for judges; NaN without readable text."""
         rows = np.flatnonzero([not fault(pair) for pair in pairs])
         cosine = np.full(len(pairs), np.nan, np.float32)
         if len(rows):

@@ -1,4 +1,4 @@
-"""A trained teacher's logits: as int8 ONNX on a CPU, by torch on a GPU."""
+"""Computes a trained teacher's logits: with int8 ONNX on a CPU, with torch on a GPU."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from text_model.training import moved
 
 
 def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
-    """Return what stamps pairs. The first process leaves the teacher at `kept` as int8 ONNX, for a later comparison.
+    """Return the function that computes logits of pairs.
 
-    Nothing is kept of an encoder whose layers the exporter does not know.
+    The first process also writes the teacher to `kept` as int8 ONNX, for later comparison, unless the encoder's
+    layers cannot be exported.
     """
     known, here = teacher.encoder.by_layers, world()
     if known and here.device.type == "cpu":

@@ -28,6 +28,6 @@ class Teacher(nn.Module):
         return self.head(pair_features(self.encoder(input_ids, token_type_ids, attention_mask)))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
-        """Return what learns: the encoder at `rate`, the head at `head_rate`."""
+        """Return the trainable parameters: the encoder's at `rate`, the head's at `head_rate`."""
         body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
         return [(body, rate), (list(self.head.parameters()), head_rate)]

@@ -24,16 +24,16 @@ class TeachersConfig:
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name; the larger the better
     joint_layers: PositiveInt = 2  # as the student's
     tokens_per_page: TokensPerPage = 22
-    quality_loss: QualityLoss = "sce"  # or ce: the nearest class alone
+    quality_loss: QualityLoss = "sce"  # or ce: the nearest class only
     click_steps: int = 1_500
     quality_steps: int = 1_500
-    triplets: int = 16  # a step
-    labels: int = 32  # a step
-    given_share: float = 0.5  # of the labels of a step that come from the input, where there are any
+    triplets: int = 16  # per step
+    labels: int = 32  # per step
+    given_share: float = 0.5  # share of a step's labels that come from the input, if there are any
     rate: float = 5e-5
     head_rate: float = 1e-3
-    frozen_layers: int = 0  # from the bottom, the embeddings with them
-    pool: int = 150_000  # unlabelled pairs to stamp; many times the labels
+    frozen_layers: int = 0  # from the bottom, with the embeddings
+    pool: int = 150_000  # unlabelled pairs for distillation; many times the number of labels
     checkpoint_every: int = 200  # steps
 
 
@@ -61,7 +61,7 @@ def train_click(
     teacher: Teacher, inputs: PairInputs, triplets: Triplets, config: TeachersConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
-    """Teach in place which of two pages of one impression is clicked; without triplets nothing is learnt."""
+    """Train in place to predict which of two pages of an impression is clicked; no triplets leave it unchanged."""
     if len(triplets.page) == 0:
         return Curve()
 
@@ -75,7 +75,7 @@ def train_quality(
     teacher: Teacher, inputs: PairInputs, labels: Labels, config: TeachersConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
-    """Teach in place the five quality classes; without labels nothing is learnt."""
+    """Train in place to predict the five quality classes; no labels leave it unchanged."""
     if len(labels.page1) == 0:
         return Curve()
 
@@ -90,7 +90,7 @@ def _fit(
     teacher: Teacher, objective: nn.Module, draw: Callable[[int], Batch], config: TeachersConfig, steps: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
-    teacher.eval()  # as the student: no dropout
+    teacher.eval()  # no dropout, as for the student
     teacher.encoder.freeze(config.frozen_layers)
     groups = teacher.parameter_groups(config.rate, config.head_rate)
     return fit(objective, groups, draw, Schedule(steps, config.checkpoint_every), checkpoint, progress)

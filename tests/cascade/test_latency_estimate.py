@@ -3,39 +3,39 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.latency_estimate import Pace
+from cascade.latency_estimate import LatencyEstimate
 
 
-def test_nothing_is_expected_before_the_first_piece() -> None:
-    assert Pace().expected() == 0
+def test_the_estimate_is_zero_before_the_first_sample() -> None:
+    assert LatencyEstimate().expected() == 0
 
 
-def test_a_steady_pace_is_learnt() -> None:
-    pace = Pace()
+def test_a_constant_duration_is_learnt() -> None:
+    estimate = LatencyEstimate()
     for _ in range(100):
-        pace.took(0.02)
-    assert 0.02 <= pace.expected() < 0.0201
+        estimate.observe(0.02)
+    assert 0.02 <= estimate.expected() < 0.0201
 
 
-def test_an_unsteady_pace_is_allowed_more_time_than_its_mean() -> None:
-    pace = Pace()
+def test_a_varying_duration_is_allowed_more_than_its_mean() -> None:
+    estimate = LatencyEstimate()
     for _ in range(100):
-        pace.took(0.01)
-        pace.took(0.03)
-    assert 0.03 < pace.expected() < 0.05
+        estimate.observe(0.01)
+        estimate.observe(0.03)
+    assert 0.03 < estimate.expected() < 0.05
 
 
 @given(st.lists(st.floats(0, 10), min_size=1))
-def test_the_expected_time_is_never_negative(times: list[float]) -> None:
-    pace = Pace()
+def test_the_estimate_is_never_negative(times: list[float]) -> None:
+    estimate = LatencyEstimate()
     for seconds in times:
-        pace.took(seconds)
-    assert pace.expected() >= 0
+        estimate.observe(seconds)
+    assert estimate.expected() >= 0
 
 
-def test_what_is_skipped_is_tried_again_in_the_end() -> None:
-    pace = Pace()
-    pace.took(100.0)
+def test_decay_lowers_the_estimate_until_the_work_is_tried_again() -> None:
+    estimate = LatencyEstimate()
+    estimate.observe(100.0)
     for _ in range(200):
-        pace.skipped()
-    assert pace.expected() < 0.01
+        estimate.decay()
+    assert estimate.expected() < 0.01

@@ -1,4 +1,4 @@
-"""The anytime hydrator: chunks, best rows first, for as long as the next one fits."""
+"""The anytime hydrator: runs in chunks, best rows first, while the next chunk fits into the time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUERY = Query("https://a.example/1", page=1)
 
 @dataclass
 class Costly:
-    """Adds the column `price`; may know some rows already, hang or fail at a chunk."""
+    """Adds the column `price`; can know some rows already, and hang or fail at a chunk."""
 
     name: str = "costly"
     known: tuple[int, ...] = ()
@@ -60,10 +60,10 @@ class ByScore:
         return candidates["score"]
 
 
-class Where:
-    """Remembers the thread that it scored on."""
+class ThreadRecorder:
+    """Records the thread that it scored on."""
 
-    name = "where"
+    name = "thread_recorder"
     thread = 0
 
     def score(self, query: Query, candidates: Candidates) -> np.ndarray:
@@ -114,8 +114,8 @@ async def test_all_rows_are_scored_when_there_is_time(native) -> None:
 
 
 @pytest.mark.parametrize("on_loop", [True, False])
-async def test_a_scorer_leaves_the_event_loop_unless_the_way_would_take_longer_than_the_work(native, on_loop) -> None:
-    scorer = Where()
+async def test_a_scorer_runs_on_the_event_loop_only_if_the_stage_says_so(native, on_loop) -> None:
+    scorer = ThreadRecorder()
     await run(native, [Stage((), scorer, 30, 5.0, on_loop=on_loop)], 5)
     assert (scorer.thread == threading.get_ident()) == on_loop
 
@@ -124,21 +124,21 @@ async def test_a_scorer_leaves_the_event_loop_unless_the_way_would_take_longer_t
     ("row_s", "left_s", "rows"),
     [(0.0, 10.0, 10), (0.001, 10.0, 60), (0.001, math.inf, 60), (0.1, 10.0, 50), (0.4, 10.0, 12), (2.0, 10.0, 10)],
 )
-def test_a_chunk_may_take_half_of_the_time_that_is_left_and_is_ten_at_least(
+def test_a_chunk_takes_at_most_half_of_the_remaining_time_but_has_at_least_ten_rows(
     row_s: float, left_s: float, rows: int
 ) -> None:
     assert _at_once(row_s, left_s, 60) == rows
 
 
-async def test_a_stage_that_knows_its_pace_scores_all_rows_in_one_call(native) -> None:
+async def test_a_stage_with_a_time_estimate_scores_all_rows_in_one_call(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(0.001)
+    stage.row.observe(0.001)
     await run(native, [stage], 25, Deadline.after(5.0))
     assert costly.chunks == [list(range(25))]
 
 
-async def test_rows_that_were_not_reached_keep_their_order_below_those_that_were(native) -> None:
+async def test_rows_that_were_not_reached_keep_their_order_below_the_scored_ones(native) -> None:
     stages = [Stage((), ByPrice(), 30, 0.05, Costly(hangs_at=1)), Stage((), Backwards(), 30, 5.0)]
     ranked, number, degraded = await run(native, stages, 25)
     assert ranked.pages.tolist() == list(range(25))
@@ -148,7 +148,7 @@ async def test_rows_that_were_not_reached_keep_their_order_below_those_that_were
     assert ranked["score"][10] < ranked["score"][9]
 
 
-async def test_a_chunk_that_fails_leaves_those_before_it(native) -> None:
+async def test_a_chunk_that_fails_keeps_the_chunks_before_it(native) -> None:
     ranked, number, degraded = await run(native, [Stage((), ByPrice(), 30, 5.0, Costly(fails_at=1))], 25)
     assert ranked.pages.tolist() == [*range(9, -1, -1), *range(10, 25)]
     assert (number, degraded) == (1, ["costly:error", "costly:partial"])
@@ -160,30 +160,30 @@ async def test_without_a_single_chunk_the_stage_ranks_nothing(native) -> None:
     assert (number, degraded) == (0, ["costly:timeout", "costly:partial"])
 
 
-async def test_a_chunk_that_would_not_fit_is_not_begun(native) -> None:
+async def test_a_chunk_that_would_not_fit_is_not_started(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(1.0)
+    stage.row.observe(1.0)
     _, number, degraded = await run(native, [stage], 25, Deadline.after(1.0))
     assert costly.chunks == []
     assert (number, degraded) == (0, ["costly:partial"])
 
 
-async def test_a_part_that_became_fast_again_is_found_out(native) -> None:
+async def test_work_that_becomes_fast_again_is_eventually_retried(native) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(1.0)
+    stage.row.observe(1.0)
     for _ in range(60):
         await run(native, [stage], 10, Deadline.after(1.0))
     assert len(costly.chunks) > 10
 
 
 @pytest.mark.parametrize("error", [Busy("no thread"), ValueError("model")])
-async def test_only_work_that_was_done_teaches_the_pace(native, error) -> None:
+async def test_only_finished_work_changes_the_time_estimate(native, error) -> None:
     costly = Costly()
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(0.1)
-    stage.rest.took(0.1)
+    stage.row.observe(0.1)
+    stage.rest.observe(0.1)
     before = stage.row.expected(), stage.rest.expected()
     costly.error = error
     for _ in range(25):
@@ -191,9 +191,9 @@ async def test_only_work_that_was_done_teaches_the_pace(native, error) -> None:
     assert (stage.row.expected(), stage.rest.expected()) == before
 
 
-async def test_a_chunk_that_was_given_up_teaches_that_it_takes_longer_and_never_that_it_is_fast(native) -> None:
+async def test_an_abandoned_chunk_can_only_raise_the_time_estimate(native) -> None:
     stage = Stage((), ByPrice(), 30, 0.05, Costly(hangs_at=0))
-    stage.row.took(0.001)
+    stage.row.observe(0.001)
     before = stage.row.expected()
     await run(native, [stage], 10)
     assert stage.row.expected() > before
@@ -202,22 +202,22 @@ async def test_a_chunk_that_was_given_up_teaches_that_it_takes_longer_and_never_
     assert stage.row.expected() == 0
 
 
-async def test_what_follows_a_stage_that_failed_teaches_nothing_of_what_follows_one(native) -> None:
+async def test_a_failed_later_stage_does_not_change_the_time_estimate(native) -> None:
     stages = [Stage((), ByPrice(), 30, 5.0, Costly()), Stage((), Failing(), 30, 5.0)]
     await run(native, stages, 10)
     assert stages[0].rest.expected() == 0
 
 
-async def test_rows_that_are_known_already_cost_nothing_and_always_fit(native) -> None:
+async def test_cached_rows_cost_nothing_and_always_fit(native) -> None:
     costly = Costly(known=tuple(range(10)))
     stage = Stage((), ByPrice(), 30, 5.0, costly)
-    stage.row.took(1.0)
+    stage.row.observe(1.0)
     ranked, number, _ = await run(native, [stage], 10, Deadline.after(1.0))
     assert ranked.pages.tolist() == list(range(9, -1, -1))
     assert number == 1
 
 
-async def test_a_hydrator_that_fails_leaves_its_columns_out_and_the_stage_goes_on(native) -> None:
+async def test_a_stage_continues_without_the_columns_of_a_failed_hydrator(native) -> None:
     @dataclass
     class Broken:
         name: str = "broken"

@@ -5,7 +5,7 @@ import asyncio
 from cascade.trace import Trace, degrade, tracing
 
 
-async def test_what_a_part_lacks_is_noted_once_on_the_trace_of_its_request() -> None:
+async def test_a_part_flags_the_trace_of_its_own_request_once() -> None:
     async def request(reason: str) -> list[str]:
         trace = Trace()
         with tracing(trace):
@@ -19,7 +19,7 @@ async def test_what_a_part_lacks_is_noted_once_on_the_trace_of_its_request() -> 
     assert await asyncio.gather(request("one"), request("two")) == [["one"], ["two"]]
 
 
-def test_outside_a_request_nothing_is_noted() -> None:
+def test_outside_a_request_nothing_is_flagged() -> None:
     trace = Trace()
     with tracing(trace):
         pass

@@ -16,7 +16,7 @@ def test_a_column_of_another_length_is_refused() -> None:
         THREE.with_columns({"x": np.zeros(2)})
 
 
-def test_rows_are_taken_by_index_in_that_order() -> None:
+def test_rows_are_taken_by_index_in_the_given_order() -> None:
     taken = THREE.take(np.array([2, 0]))
     assert taken.pages.tolist() == [2, 3]
     assert taken["x"].tolist() == [20, 30]
@@ -26,23 +26,23 @@ def test_rows_are_taken_by_mask() -> None:
     assert THREE.take(np.array([False, True, True]))["x"].tolist() == [10, 20]
 
 
-def test_with_columns_leaves_the_original_as_it_was() -> None:
+def test_with_columns_does_not_change_the_original() -> None:
     added = THREE.with_columns({"y": np.zeros(3)})
     assert [*added.columns] == ["x", "y"]
     assert [*THREE.columns] == ["x"]
 
 
-def test_no_candidates_are_of_the_right_type() -> None:
+def test_empty_candidates_have_the_right_dtype() -> None:
     assert len(Candidates.empty()) == 0
     assert Candidates.empty().pages.dtype == np.uint64
 
 
 @pytest.mark.parametrize(("title", "snippet", "expected"), [("a", "", True), ("", "b", True), (" ", "\n", False)])
-def test_a_query_has_text_when_the_caller_sent_words(title: str, snippet: str, expected: bool) -> None:
+def test_a_query_has_text_when_the_caller_sent_some(title: str, snippet: str, expected: bool) -> None:
     assert Query("https://a.example/", page=1, title=title, snippet=snippet).has_text is expected
 
 
-def test_a_step_waits_no_longer_than_the_deadline_leaves() -> None:
+def test_a_step_waits_no_longer_than_the_deadline_allows() -> None:
     assert Deadline.after(0.01).within(5.0) <= 0.01
     assert Deadline.after(60).within(0.5) == 0.5
 
@@ -51,5 +51,5 @@ def test_a_passed_deadline_leaves_nothing() -> None:
     assert Deadline.after(-1).remaining() == 0.0
 
 
-def test_offline_work_waits_for_ever() -> None:
+def test_offline_work_has_no_timeout() -> None:
     assert Deadline.never().within(math.inf) is None

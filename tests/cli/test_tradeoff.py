@@ -53,7 +53,7 @@ def test_tradeoff_writes_the_curve_and_chooses_a_weight(tiny, truth: Path, tmp_p
     assert strategies == {"linear", "dynamic", "piecewise"}
     assert curve["chosen"]["strategy"] == "linear"
     assert "<svg" in page.read_text()
-    assert "do not serve it" in curve["warning"]  # thirty pages tell nothing
+    assert "collect more" in curve["warning"]  # thirty pages are too few
     assert curve["warning"] in done.output
     assert curve["warning"] in page.read_text()
 

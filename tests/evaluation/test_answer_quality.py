@@ -31,7 +31,7 @@ def log(*impressions: Impression) -> HeldOut:
     return HeldOut({}, {1: list(impressions)}, None, Interval(0.0, 0.0, 0.0))
 
 
-def test_the_paper_s_rules_hold_where_the_log_allows_them() -> None:
+def test_the_paper_s_rules_apply_if_the_log_allows_them() -> None:
     rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * LEAST_RANDOM, shown("x.", [40, NAN], random=False)))
     assert rules.clicked(shown("xx", [40, 5])).tolist() == [True, False]
     assert rules.clicked(shown("x.", [5, NAN])) is None
@@ -44,9 +44,9 @@ def test_without_random_impressions_or_times_every_click_counts() -> None:
     assert rules.clicked(shown("x.", [NAN, NAN], random=False)).tolist() == [True, False]
 
 
-def test_a_few_random_impressions_are_too_few_to_choose_by() -> None:
-    passed_by = shown("x.", [5, NAN])
-    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * (LEAST_RANDOM - 1), passed_by))
+def test_a_few_random_impressions_are_not_used_alone() -> None:
+    not_satisfied = shown("x.", [5, NAN])
+    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * (LEAST_RANDOM - 1), not_satisfied))
     assert not rules.random_only
     assert rules.clicked(shown("x.", [40, NAN], random=False)).tolist() == [True, False]
 
@@ -66,7 +66,7 @@ def test_figures_by_hand() -> None:
     assert measured.summary()["kept_impressions"] == 1
 
 
-def test_a_click_of_unknown_quality_is_counted_and_left_out() -> None:
+def test_an_impression_with_a_click_of_unknown_quality_is_left_out_and_counted() -> None:
     impressions = [shown("x.", [60, NAN])]
     measured = AnswerQuality(truth(p12=4), ClickRules.of(log(*impressions)))
     measured.add(1, {"ours": pages(11, 12)}, {"ours": pages(11, 12)}, impressions)
@@ -76,7 +76,7 @@ def test_a_click_of_unknown_quality_is_counted_and_left_out() -> None:
     assert figures["judged_at_5"].mean == 0.5
 
 
-def test_a_list_that_is_longer_than_an_answer_may_be_is_no_better() -> None:
+def test_a_list_longer_than_an_answer_has_no_advantage() -> None:
     impressions = [shown("x.", [60, NAN])]
     measured = AnswerQuality(truth(p11=4), ClickRules.of(log(*impressions)))
     others = np.arange(100, 100 + RECALL_AT, dtype=np.uint64)
@@ -86,7 +86,7 @@ def test_a_list_that_is_longer_than_an_answer_may_be_is_no_better() -> None:
     assert found == {"long": 0, "short": 100, "none": 0}
 
 
-def test_rankings_are_compared_page_by_page() -> None:
+def test_rankings_are_compared_paired_by_page() -> None:
     measured = AnswerQuality(truth(p11=4, p12=1), ClickRules.of(log()))
     for _ in range(10):
         measured.add(1, {"good": pages(11), "bad": pages(12)}, {}, ())

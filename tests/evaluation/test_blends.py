@@ -17,13 +17,13 @@ def scored(stage2: list[float], quality: list[float]) -> Candidates:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 4)), min_size=1, max_size=20), st.floats(0, 1))
-def test_the_linear_blend_is_the_one_that_serves(rows: list[tuple[float, float]], weight: float) -> None:
+def test_the_linear_blend_equals_the_served_one(rows: list[tuple[float, float]], weight: float) -> None:
     candidates = scored([row[0] for row in rows], [row[1] for row in rows])
     served = BLEND.score(Query("https://known.invalid/", 1, quality_weight=weight), candidates)
     assert linear(BLEND, candidates, weight) == pytest.approx(served, abs=1e-5)
 
 
-def test_dynamic_weighs_what_is_clearly_good_or_bad() -> None:
+def test_the_dynamic_blend_weights_clearly_good_or_bad_quality() -> None:
     found = dynamic(BLEND, scored([1, 1, 1], [0, 2, 4]), 0.5)
     assert found == pytest.approx([0.5 * 1 - 0.5 * 2, 1, 0.5 * 1 + 0.5 * 2])
 
@@ -33,7 +33,7 @@ def test_piecewise_puts_low_quality_last_in_the_order_of_clicks() -> None:
     assert np.argsort(-found).tolist() == [3, 1, 0, 2]
 
 
-def test_every_strategy_begins_with_clicks_alone() -> None:
+def test_every_strategy_starts_with_clicks_only() -> None:
     candidates = scored([3, 1, 2], [0, 4, 2])
     for score, numbers in SWEPT.values():
         assert numbers[0] == 0

@@ -29,7 +29,7 @@ def test_an_answer_counts_for_the_one_path_that_found_it() -> None:
     }
 
 
-def test_a_path_that_found_nothing_alone_has_no_quality() -> None:
+def test_a_path_without_pages_of_its_own_has_no_quality() -> None:
     found = Contributions()
     found.add(SCORED, PAGES[1:2])
     assert found.figures()["coclick"] == {"alone": 0, "share_alone": 0.0, "mean_quality": None}

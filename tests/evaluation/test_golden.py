@@ -14,7 +14,7 @@ PERFECT = np.array([0.0, 2.0, 4.0, 3.0], np.float32)
 PARTLY = np.array([4.0, np.nan, 0.0, 1.0], np.float32)
 
 
-def test_a_judge_is_measured_on_the_pairs_that_have_label_and_score() -> None:
+def test_a_judge_is_measured_on_pairs_with_label_and_score() -> None:
     found = {(one.judge, one.label): one for one in accuracies(FILE, {"perfect": PERFECT, "partly": PARTLY})}
     assert found["perfect", "good_rate"].accuracy.mean == 1.0
     assert found["perfect", "good_rate"].pairs == 3
@@ -23,14 +23,14 @@ def test_a_judge_is_measured_on_the_pairs_that_have_label_and_score() -> None:
     assert found["partly", "good"].pairs == 3
 
 
-def test_the_furthest_pairs_come_first() -> None:
-    sheet = disagreements(FILE, {"perfect": PERFECT, "partly": PARTLY}, most=2)
-    assert sheet["url1"].to_pylist() == ["https://a.example/0", "https://a.example/2"]
-    assert sheet["disagreement"].to_pylist() == [0.5, 0.5]  # the mean of 0 and 1 for each
-    assert sheet["partly"].to_pylist() == [4.0, 0.0]
+def test_the_largest_disagreements_come_first() -> None:
+    listed = disagreements(FILE, {"perfect": PERFECT, "partly": PARTLY}, most=2)
+    assert listed["url1"].to_pylist() == ["https://a.example/0", "https://a.example/2"]
+    assert listed["disagreement"].to_pylist() == [0.5, 0.5]  # the mean of 0 and 1 for each
+    assert listed["partly"].to_pylist() == [4.0, 0.0]
 
 
-def test_a_pair_without_a_label_or_a_score_is_in_no_sheet() -> None:
+def test_pairs_without_label_or_score_are_not_listed() -> None:
     nothing = np.full(4, np.nan, np.float32)
     assert len(disagreements(FILE, {"perfect": PERFECT}, most=9)) == 3
     assert len(disagreements(FILE, {"nothing": nothing}, most=9)) == 0

@@ -78,12 +78,12 @@ def test_every_step_of_every_session_is_a_pair(pages: LmdbTable, clicks: Path) -
     assert log.impressions == {}
 
 
-def test_a_session_counts_by_its_beginning(pages: LmdbTable, clicks: Path) -> None:
+def test_sessions_are_selected_by_their_start(pages: LmdbTable, clicks: Path) -> None:
     log = read_held_out(pages, clicks, None, day(2), None)
     assert steps(log) == {page_id(A): sorted_ids(B, B), page_id(B): sorted_ids(C)}
 
 
-def test_rows_from_the_end_on_do_not_count(pages: LmdbTable, clicks: Path) -> None:
+def test_rows_at_or_after_until_do_not_count(pages: LmdbTable, clicks: Path) -> None:
     log = read_held_out(pages, clicks, None, day(2), day(3))
     assert steps(log) == {page_id(A): sorted_ids(B), page_id(B): sorted_ids(C)}
     assert log.report.tables["clicks"].later == 2
@@ -99,7 +99,7 @@ def test_impressions_keep_the_order_shown_and_those_without_a_click_are_left_out
     assert log.click_through_rate.mean == pytest.approx(2 / 3)  # i2 was shown and has no click
 
 
-def test_a_page_shown_after_itself_is_not_asked_of_any_ranking(pages: LmdbTable, clicks: Path, tmp_path: Path) -> None:
+def test_a_page_shown_on_itself_is_left_out(pages: LmdbTable, clicks: Path, tmp_path: Path) -> None:
     rows = [
         ("i1", "2026-01-02 09:00", A, A, 1, 1),
         ("i1", "2026-01-02 09:00", A, B, 2, 1),
@@ -111,12 +111,12 @@ def test_a_page_shown_after_itself_is_not_asked_of_any_ranking(pages: LmdbTable,
     assert log.impressions[page_id(A)][0].shown.tolist() == [page_id(B)]
 
 
-def test_an_impression_counts_by_its_time(pages: LmdbTable, clicks: Path, impressions: Path) -> None:
+def test_impressions_are_selected_by_their_time(pages: LmdbTable, clicks: Path, impressions: Path) -> None:
     assert read_held_out(pages, clicks, impressions, None, None).impressions.keys() == {page_id(A), page_id(B)}
     assert read_held_out(pages, clicks, impressions, day(2), None).impressions.keys() == {page_id(A)}
 
 
-def test_rows_of_pages_that_the_bundle_lacks_are_counted(pages: LmdbTable, tmp_path: Path) -> None:
+def test_rows_of_pages_that_are_not_in_the_bundle_are_counted(pages: LmdbTable, tmp_path: Path) -> None:
     rows = [("s", A, "2026-01-01"), ("s", "https://site.example/new", "2026-01-02"), ("s", C, "2026-01-03")]
     log = read_held_out(pages, write(tmp_path / "clicks.csv", "session,url,time", rows), None, None, None)
     assert log.report.tables["clicks"].rejected["unknown page"].count == 1
@@ -131,21 +131,21 @@ def test_a_pause_ends_a_session_as_it_did_in_the_build(pages: LmdbTable, tmp_pat
     assert steps(short) == {}
 
 
-def test_fragments_are_read_as_the_bundle_read_them(pages: LmdbTable, tmp_path: Path) -> None:
+def test_fragments_are_read_with_the_rules_of_the_bundle(pages: LmdbTable, tmp_path: Path) -> None:
     rows = [("s", A, "2026-01-01"), ("s", f"{B}#part", "2026-01-02")]
     clicks = write(tmp_path / "clicks.csv", "session,url,time", rows)
     assert steps(read_held_out(pages, clicks, None, None, None, rules_of([], []))) == {page_id(A): sorted_ids(B)}
     assert steps(read_held_out(pages, clicks, None, None, None, rules_of(["site.example"], []))) == {}
 
 
-def test_a_page_may_be_spelt_in_any_way(pages: LmdbTable, tmp_path: Path) -> None:
+def test_any_spelling_of_a_page_is_recognized(pages: LmdbTable, tmp_path: Path) -> None:
     rows = [("s", "http://www.site.example/a/?ref=x", "2026-01-01"), ("s", "https://site.example//B", "2026-01-02")]
     log = read_held_out(pages, write(tmp_path / "clicks.csv", "session,url,time", rows), None, None, None)
     assert steps(log) == {page_id(A): sorted_ids(B)}
     assert log.report.tables["clicks"].respelt == 2
 
 
-def test_every_page_with_a_step_or_an_impression_is_asked_for(
+def test_every_page_with_a_step_or_an_impression_is_requested(
     pages: LmdbTable, tmp_path: Path, impressions: Path
 ) -> None:
     rows = [("s", C, "2026-01-01"), ("s", D, "2026-01-02")]
@@ -153,7 +153,7 @@ def test_every_page_with_a_step_or_an_impression_is_asked_for(
     assert log.pages == sorted_ids(A, B, C)
 
 
-def test_a_sample_holds_whole_pages_and_is_the_same_for_one_seed(
+def test_a_sample_has_whole_pages_and_depends_only_on_the_seed(
     pages: LmdbTable, clicks: Path, impressions: Path
 ) -> None:
     log = read_held_out(pages, clicks, impressions, None, None)
@@ -164,7 +164,7 @@ def test_a_sample_holds_whole_pages_and_is_the_same_for_one_seed(
     assert log.sample(99, seed=0).pages == log.pages
 
 
-def test_halves_share_no_page_and_lose_none() -> None:
+def test_halves_are_disjoint_and_complete() -> None:
     pages = range(1, 8)
     log = HeldOut({page: np.array([page + 1], np.uint64) for page in pages}, {}, Report({}), Interval(0.0, 0.0, 0.0))
     first, second = log.halves(seed=0)
@@ -178,7 +178,7 @@ def numbered(pages: range) -> HeldOut:
     return HeldOut(steps, {}, Report({}), Interval(0.0, 0.0, 0.0))
 
 
-def test_pages_that_choose_and_pages_that_report_are_apart_and_taught_nothing() -> None:
+def test_choosing_and_reporting_pages_are_disjoint_and_not_in_training() -> None:
     log = numbered(range(1, 400))
     choosing, reporting = (set(log.of_role(role, 0.5, 0).pages) for role in (Role.CHOOSES, Role.REPORTS))
     assert not choosing & reporting
@@ -187,7 +187,7 @@ def test_pages_that_choose_and_pages_that_report_are_apart_and_taught_nothing() 
     assert set(log.reporting(0.5).pages) == reporting
 
 
-def test_where_every_label_taught_all_pages_are_measured_and_others_choose() -> None:
+def test_if_every_label_was_used_in_training_all_pages_report() -> None:
     log = numbered(range(1, 9))
     assert log.untaught(0.0).pages == log.reporting(0.0).pages == log.pages
     assert [len(log.of_role(role, 0.0, 0).pages) for role in (Role.CHOOSES, Role.REPORTS)] == [4, 4]

@@ -13,7 +13,7 @@ NAN = float("nan")
 def point(
     parameter: float, reco: float, clicks: float, strategy: str = "linear", ctr: float = NAN, wide: float = 0.01
 ) -> Point:
-    """Return a point against λ = 0 of 50 RecoDCG@5 and 60 of clicks; differences are known to `wide` either way."""
+    """Return a point compared with λ = 0 (RecoDCG@5 50, clicks 60); intervals of differences are ± `wide`."""
     expected = Interval(ctr, ctr, ctr)
     changes = (Interval(v, v - wide, v + wide) for v in (reco - 50, clicks - 60))
     return Point(strategy, parameter, *(Interval(v, v - 1, v + 1) for v in (reco, clicks)), expected, *changes)
@@ -28,18 +28,18 @@ def test_the_most_quality_within_the_bound_is_chosen() -> None:
     assert choose(CURVE, 1.0).parameter == 1
 
 
-def test_what_only_a_simulation_knows_chooses_nothing() -> None:
+def test_expected_ctr_does_not_influence_the_choice() -> None:
     curve = [point(0, 50, 60, ctr=0.5), point(0.3, 55, 60, ctr=0.4), point(0.5, 60, 60, ctr=0.1)]
     assert choose(curve, 0.005).parameter == 0.5
 
 
-def test_a_price_that_may_be_higher_than_the_bound_is_not_paid() -> None:
-    """Few impressions: the mean costs nothing, and its interval reaches a tenth of the clicks."""
+def test_a_cost_that_may_exceed_the_bound_is_not_accepted() -> None:
+    """With few impressions the mean cost is 0, but the interval reaches a tenth of the clicks."""
     assert choose([CURVE[0], point(0.3, 60, 60, wide=6)], 0.005).parameter == 0
     assert choose([CURVE[0], point(0.1, 55, 60), point(0.3, 60, 61, wide=6)], 0.005).parameter == 0.1
 
 
-def test_quality_that_may_be_no_gain_is_no_reason_to_change() -> None:
+def test_a_gain_in_quality_must_be_certain() -> None:
     assert choose([CURVE[0], point(0.3, 50.5, 61, wide=1)], 0.5).parameter == 0
 
 
@@ -60,8 +60,8 @@ def test_the_plot_is_well_formed_and_every_point_is_in_it() -> None:
     root = ElementTree.fromstring(drawn)
     titles = [title.text for title in root.iter("title")]
     assert titles == ["<1>", "2"]
-    places = [float(circle.get("cx")) for circle in root.iter("circle")]
-    assert all(0 <= place <= 720 for place in places)
+    positions = [float(circle.get("cx")) for circle in root.iter("circle")]
+    assert all(0 <= x <= 720 for x in positions)
 
 
 def test_points_that_do_not_vary_can_be_drawn() -> None:
@@ -83,8 +83,8 @@ def test_a_point_is_plain_json() -> None:
     assert stored["gain"] == pytest.approx({"mean": 0.1234, "low": 0.1134, "high": 0.1335}, abs=1e-3)
 
 
-def test_a_choice_that_rests_on_little_says_so() -> None:
-    assert too_few(6, 3).startswith("λ rests on 6 impressions")
+def test_a_choice_from_too_little_data_has_a_warning() -> None:
+    assert too_few(6, 3).startswith("λ is based on only 6 impressions")
     assert "3 pages with a judged answer (100 are needed)" in too_few(6, 3)
     assert "pages" not in too_few(6, 500).partition("good page")[2]
     assert too_few(1_000, 100) == ""

@@ -32,14 +32,14 @@ def table(tmp_path: Path):
     opened.close()
 
 
-def test_judged_pairs_know_what_was_judged() -> None:
+def test_judged_pairs_return_judged_qualities() -> None:
     truth = JudgedPairs(pages(5, 5, 9), pages(7, 6, 5), np.array([1.0, 4.0, 2.0]))
     assert truth.quality(5, pages(6, 8, 7)).tolist() == pytest.approx([4, np.nan, 1], nan_ok=True)
     assert np.isnan(truth.quality(7, pages(5))).all()
     assert truth.quality(9, pages()).tolist() == []
 
 
-def test_what_was_judged_twice_is_the_mean() -> None:
+def test_a_pair_judged_twice_gets_the_mean() -> None:
     assert JudgedPairs(pages(5, 5), pages(7, 7), np.array([1.0, 4.0])).quality(5, pages(7)).tolist() == [2.5]
 
 
@@ -52,32 +52,32 @@ def test_pairs_are_read_by_their_urls(table: LmdbTable, tmp_path: Path) -> None:
     assert np.isnan(truth.click_chance(page_id(A), page_ids([B])))
 
 
-def test_a_truth_of_other_pages_is_one_clear_error(table: LmdbTable, tmp_path: Path) -> None:
+def test_a_truth_for_other_pages_is_a_clear_error(table: LmdbTable, tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text("url1,url2,quality\nhttps://other.example/,https://other.example/b,4\n")
-    with pytest.raises(InputError, match="judges no pair of this bundle's pages"):
+    with pytest.raises(InputError, match="has no pair of this bundle's pages"):
         open_truth(path, table, RULES)
 
 
-def test_a_simulated_web_knows_every_pair_and_agrees_with_what_it_wrote(table: LmdbTable, tmp_path: Path) -> None:
+def test_a_simulated_truth_has_every_pair_and_matches_the_written_table(table: LmdbTable, tmp_path: Path) -> None:
     write(tmp_path / "web", 1_000, 200, seed=0)
     truth = open_truth(tmp_path / "web/web.parquet", table, RULES)
     assert isinstance(truth, SimulatedTruth)
-    told = pq.read_table(tmp_path / "web/truth.parquet").slice(0, 200).to_pylist()
-    for pair in told:
+    written = pq.read_table(tmp_path / "web/truth.parquet").slice(0, 200).to_pylist()
+    for pair in written:
         (found,) = truth.quality(page_id(pair["url1"]), page_ids([pair["url2"]]))
         assert found == pytest.approx(pair["quality"])
-    first, second = page_id(told[0]["url1"]), page_ids([told[0]["url2"]])
+    first, second = page_id(written[0]["url1"]), page_ids([written[0]["url2"]])
     assert 0 < truth.click_chance(first, second) < 1
     assert truth.click_chance(first, pages()) == 0
 
 
-def test_a_site_of_a_simulated_web_knows_its_judge_alone(table: LmdbTable, tmp_path: Path) -> None:
+def test_a_site_on_a_simulated_web_observes_only_its_judge(table: LmdbTable, tmp_path: Path) -> None:
     write(tmp_path / "web", 1_000, 200, seed=0)
     truth = open_truth(tmp_path / "web/web.parquet", table, RULES)
     judge = observable(truth)
-    told = pq.read_table(tmp_path / "web/truth.parquet").to_pandas().groupby("url1").first().reset_index()[:400]
-    asked = [(page_id(url1), page_ids([url2])) for url1, url2 in zip(told["url1"], told["url2"], strict=True)]
+    written = pq.read_table(tmp_path / "web/truth.parquet").to_pandas().groupby("url1").first().reset_index()[:400]
+    asked = [(page_id(url1), page_ids([url2])) for url1, url2 in zip(written["url1"], written["url2"], strict=True)]
     error = np.array([judge.quality(*pair)[0] - truth.quality(*pair)[0] for pair in asked])
     assert 0.1 < np.abs(error).mean() < 0.5  # the noise of the model, cut at 0 and 4
     assert [judge.quality(*pair)[0] for pair in asked[:9]] == [judge.quality(*pair)[0] for pair in asked[:9]]
@@ -85,12 +85,12 @@ def test_a_site_of_a_simulated_web_knows_its_judge_alone(table: LmdbTable, tmp_p
     assert np.isnan(judge.quality(page_id(A), page_ids([B]))).all()
 
 
-def test_what_people_judged_is_what_a_site_knows() -> None:
+def test_judged_pairs_are_observable() -> None:
     truth = JudgedPairs(pages(5), pages(7), np.array([1.0]))
     assert observable(truth) is truth
 
 
-def test_a_simulated_web_says_that_it_does_not_know_other_pages(table: LmdbTable, tmp_path: Path) -> None:
+def test_a_simulated_truth_is_nan_for_other_pages(table: LmdbTable, tmp_path: Path) -> None:
     write(tmp_path / "web", 1_000, 200, seed=0)
     truth = open_truth(tmp_path / "web/web.parquet", table, RULES)
     assert np.isnan(truth.quality(page_id(A), page_ids([B]))).all()

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as an OpenAI-compatible endpoint does, as each test tells it to."""
+"""A real HTTP server that imitates an OpenAI-compatible endpoint, with answers set by each test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def completion(text: str, finish: str = "stop", refusal: str | None = None, **lo
 
 
 def token(text: str, others: dict[str, float] | None = None) -> dict[str, Any]:
-    """Return one token with the probabilities of what might stand in its place."""
+    """Return one token with the probabilities of its alternatives."""
     listed = [
         {"token": other, "logprob": math.log(share), "bytes": list(other.encode())}
         for other, share in (others or {text: 1.0}).items()
@@ -39,14 +39,14 @@ def token(text: str, others: dict[str, float] | None = None) -> dict[str, Any]:
 
 
 def scored(shares: dict[str, float], before: str = "Final score:") -> dict[str, Any]:
-    """Return an answer that ends with the likeliest class and lists all of `shares`."""
+    """Return an answer that ends with the most likely class and lists all of `shares`."""
     best = max(shares, key=lambda other: shares[other])
     return completion(before + best, content=[token(before), token(best, shares)])
 
 
 @dataclass
 class Server:
-    """What the fake endpoint was asked, and what it answers."""
+    """The requests that the fake endpoint received, and its answers."""
 
     url: str = ""
     reply: Reply = lambda body: (200, scored({" 3": 0.7, " 4": 0.2, " 2": 0.06, " 1": 0.03, " 0": 0.01}))
@@ -54,7 +54,7 @@ class Server:
     lock: Lock = field(default_factory=Lock)
 
     def endpoint(self, tmp_path: Path, **changes: Any) -> Endpoint:
-        """Return the endpoint of this server; a retry waits as long as the server says, which is a millisecond."""
+        """Return an endpoint that uses this server, which asks clients to retry after one millisecond."""
         given = {"model": "m", "base_url": self.url, "key": SecretStr(KEY), "cache": tmp_path / "cache.sqlite"}
         return Endpoint(**{**given, "retries": 2, **changes})
 

@@ -1,4 +1,4 @@
-"""Ordinary paragraphs in many languages: two pages on baking bread and two on football in each, as (title, snippet)."""
+"""Ordinary paragraphs in many languages: per language two pages on bread and two on football, as (title, snippet)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Page = tuple[str, str]
 
 
 class Paragraphs(NamedTuple):
-    """Four pages of one language: the first two are worth reading one after the other, and so are the last two."""
+    """Four pages in one language: the first two are related, and so are the last two."""
 
     bread: Page
     rye: Page
@@ -19,12 +19,12 @@ class Paragraphs(NamedTuple):
 
     @property
     def related(self) -> list[tuple[Page, Page]]:
-        """Pairs on one subject."""
+        """Pairs on the same subject."""
         return [(self.bread, self.rye), (self.football, self.goalkeeper)]
 
     @property
     def unrelated(self) -> list[tuple[Page, Page]]:
-        """Pairs that have nothing to do with one another."""
+        """Pairs on different subjects."""
         return [(one, two) for one in (self.bread, self.rye) for two in (self.football, self.goalkeeper)]
 
 

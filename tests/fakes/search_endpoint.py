@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as OpenSearch, Brave and Tavily do, as each test tells it to."""
+"""A real HTTP server that imitates OpenSearch, Brave and Tavily, with answers set by each test."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ START = 1_700_000_000.0  # seconds since 1970
 
 
 class Asked(NamedTuple):
-    """One request, as the server read it."""
+    """One request, as read by the server."""
 
     path: str
-    headers: dict[str, str]  # names in small letters
+    headers: dict[str, str]  # names in lower case
     body: Any  # the parameters of a GET, the JSON of a POST, the list of lines of a multi-search
     queries: list[str]
 
 
 class Refusal(NamedTuple):
-    """An answer other than hits; tried again at once."""
+    """An answer without hits, to be retried at once."""
 
     status: int
     body: bytes = b"{}"
@@ -48,17 +48,17 @@ def _two_pages(query: str) -> list[tuple[Any, Any]]:
 
 @dataclass
 class Server:
-    """What the fake provider was asked, and what it answers."""
+    """The requests that the fake provider received, and its answers."""
 
     url: str = ""
     find: Callable[[str], list[tuple[Any, Any]]] = _two_pages  # URLs and scores, best first
     refuse: Callable[[Asked], Refusal | None] = _no_refusal
     asked: list[Asked] = field(default_factory=list)
-    released: Event = field(default_factory=Event)  # set at the end: ends what hangs
+    released: Event = field(default_factory=Event)  # set at the end, to release hanging requests
     lock: Lock = field(default_factory=Lock)
 
     def environ(self, engine: EngineName, tmp_path: Path, **changes: Any) -> dict[str, str]:
-        """Return the variables of an engine that asks this server."""
+        """Return the environment variables of an engine that uses this server."""
         given = {"url": self.url + PATHS[engine], "key": KEY, "store": tmp_path / "searches.sqlite", "retries": 2}
         given |= {"per_second": 10_000} | ({"index": "pages"} if engine == "opensearch" else {})
         return {f"ONWARD_SEARCH_{name.upper()}": str(value) for name, value in {**given, **changes}.items()}
@@ -66,13 +66,13 @@ class Server:
     def engine(
         self, name: EngineName, tmp_path: Path, clock: Callable[[], float] = lambda: START, **changes: Any
     ) -> RemoteEngine:
-        """Return an engine that asks this server."""
+        """Return an engine that uses this server."""
         engine = open_engine(name, environ=self.environ(name, tmp_path, **changes), clock=clock)
         assert isinstance(engine, RemoteEngine)
         return engine
 
     def queries(self) -> list[str]:
-        """Return the queries that came, in order."""
+        """Return the queries received, in order."""
         return [query for asked in self.asked for query in asked.queries]
 
 

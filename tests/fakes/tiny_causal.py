@@ -1,4 +1,4 @@
-"""A causal language model small enough for a test: two layers, and a tokenizer that learns its words on the spot."""
+"""A causal language model small enough for tests: two layers, and a tokenizer trained on a few sentences."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def model(kind: str = "llama", words: int = 400) -> PreTrainedModel:
         )  # fmt: skip
     with torch.no_grad():
         for parameter in made.parameters():
-            parameter.mul_(4)  # random weights of the usual size attend to everything alike
+            parameter.mul_(4)  # with random weights of the usual size, attention is nearly uniform
     return made.eval()
 
 

@@ -1,4 +1,4 @@
-"""A few seconds of a real load test: a gateway, Locust, and the budget both ways."""
+"""A few seconds of a real load test with a gateway and Locust, within and over the budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from loadtests.summary import Budget, broken, summary
+from loadtests.summary import Budget, exceeded, summary
 
 ROOT = Path(__file__).parents[2]
 ROW = {"requests": 200, "requests_per_s": 20.0, "errors": 1, "p50_ms": 3, "p95_ms": 20, "p99_ms": 90}
@@ -36,7 +36,7 @@ def test_a_gateway_within_its_budget_passes(tiny, tmp_path) -> None:
     assert 0 <= figures["degraded_share"] <= 1
 
 
-def test_a_gateway_that_is_not_there_breaks_the_budget(tiny, tmp_path) -> None:
+def test_a_gateway_that_is_not_running_exceeds_the_budget(tiny, tmp_path) -> None:
     nowhere = ("--http", "http://127.0.0.1:1", "--grpc", "127.0.0.1:1")
     done, figures = loadtest(tiny, tmp_path / "out", "--seconds", "2", *nowhere)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -45,7 +45,7 @@ def test_a_gateway_that_is_not_there_breaks_the_budget(tiny, tmp_path) -> None:
     assert "gRPC status UNAVAILABLE" in figures["errors"]
 
 
-def test_bundles_that_are_not_there_are_one_line_and_another_exit_code(tmp_path) -> None:
+def test_missing_bundles_are_a_one_line_error_with_exit_code_2(tmp_path) -> None:
     command = [sys.executable, "-m", "loadtests", "--bundles", str(tmp_path), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -53,14 +53,14 @@ def test_bundles_that_are_not_there_are_one_line_and_another_exit_code(tmp_path)
     assert "Traceback" not in done.stderr
 
 
-def test_a_budget_is_broken_by_time_by_errors_and_by_silence() -> None:
-    assert broken(ROW, Budget(90, 0.005)) == []
-    assert broken(ROW, Budget(89, 0.005)) == ["p99 is 90 ms, the budget 89 ms"]
-    assert broken(ROW, Budget(90, 0.004)) == ["0.50% of the requests failed, the budget is 0.40%"]
-    assert broken({**ROW, "requests": 0}, Budget(90, 1)) == ["nothing was asked"]
+def test_the_budget_is_exceeded_by_latency_errors_or_no_requests() -> None:
+    assert exceeded(ROW, Budget(90, 0.005)) == []
+    assert exceeded(ROW, Budget(89, 0.005)) == ["p99 is 90 ms; the budget is 89 ms"]
+    assert exceeded(ROW, Budget(90, 0.004)) == ["0.50% of the requests failed; the budget is 0.40%"]
+    assert exceeded({**ROW, "requests": 0}, Budget(90, 1)) == ["no request was sent"]
 
 
-def test_shares_are_of_what_grew_during_the_test() -> None:
+def test_shares_use_the_increase_of_counters_during_the_test() -> None:
     before = Counter({"onward_cache_total{hit}": 10.0, "onward_cache_total{miss}": 10.0})
     after = Counter(
         {

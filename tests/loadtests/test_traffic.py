@@ -8,14 +8,14 @@ from loadtests.shapes import users_at
 from loadtests.traffic import Zipf, pages_by_clicks
 
 
-def test_pages_come_in_the_order_of_their_clicks(tiny) -> None:
+def test_pages_are_ordered_by_clicks(tiny) -> None:
     urls = pages_by_clicks(tiny.bundles)
     assert set(urls) == set(tiny.urls)
     warmup = tiny.bundle.manifest.warmup
     assert urls[: len(warmup)] == warmup
 
 
-def test_the_second_page_is_asked_for_half_as_often_as_the_first() -> None:
+def test_the_second_page_is_requested_half_as_often_as_the_first() -> None:
     traffic = Zipf([str(number) for number in range(100)], "0/1")
     drawn = Counter(traffic.draw() for _ in range(20_000))
     harmonic = sum(1 / rank for rank in range(1, 101))
@@ -24,7 +24,7 @@ def test_the_second_page_is_asked_for_half_as_often_as_the_first() -> None:
     assert "99" in drawn
 
 
-def test_a_seed_gives_the_same_traffic_again() -> None:
+def test_the_same_seed_gives_the_same_traffic() -> None:
     urls = [str(number) for number in range(100)]
     first, again, other = (Zipf(urls, seed) for seed in ("0/1", "0/1", "0/2"))
     drawn = [first.draw() for _ in range(20)]
@@ -36,11 +36,11 @@ def test_a_seed_gives_the_same_traffic_again() -> None:
     ("shape", "expected"),
     [("steady", [20, 20, 20, 20, None]), ("spike", [5, 20, 20, 5, None])],
 )
-def test_a_shape_says_how_many_readers_there_are(shape, expected) -> None:
+def test_a_shape_gives_the_number_of_readers(shape, expected) -> None:
     assert [users_at(shape, second, 20, 30) for second in (9.9, 10, 19.9, 20, 30)] == expected
 
 
-def test_pauses_are_as_long_as_the_rate_says_and_all_different() -> None:
+def test_pauses_match_the_rate_on_average_and_all_differ() -> None:
     reader = Zipf(["a"], "0/1")
     pauses = [reader.pause(2.0) for _ in range(4_000)]
     assert sum(pauses) / len(pauses) == pytest.approx(0.5, rel=0.05)

@@ -26,16 +26,16 @@ def test_the_blend_is_the_weighted_sum_of_z_scores() -> None:
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(0.0, STAGE2), (1.0, QUALITY)])
-def test_the_querys_weight_takes_the_place_of_the_bundles(weight: float, expected: np.ndarray) -> None:
+def test_the_querys_weight_replaces_the_bundles(weight: float, expected: np.ndarray) -> None:
     np.testing.assert_allclose(fit(STAGE2, QUALITY).score(query(weight), ROWS), z(expected), rtol=1e-5, atol=1e-6)
 
 
-def test_a_score_that_never_varied_has_no_say() -> None:
+def test_a_constant_score_does_not_count() -> None:
     score = fit(STAGE2, np.full(4, 2.0)).score(query(), ROWS)
     np.testing.assert_allclose(score, 0.68 * z(STAGE2), rtol=1e-5)
 
 
-def test_the_fit_passes_over_numbers_that_are_not_finite() -> None:
+def test_the_scale_ignores_numbers_that_are_not_finite() -> None:
     assert Scale.of(np.array([1.0, np.nan, 3.0, np.inf])) == Scale(2.0, 1.0)
 
 
@@ -44,13 +44,13 @@ def test_a_fit_of_nothing_is_an_error() -> None:
         fit(np.empty(0), np.empty(0))
 
 
-def test_a_blend_reads_back_as_it_was_saved(tmp_path: Path) -> None:
+def test_a_saved_blend_loads_unchanged(tmp_path: Path) -> None:
     blend = fit(STAGE2, QUALITY, 0.25)
     blend.save(tmp_path / "blend.json")
     assert Blend.load(tmp_path / "blend.json") == blend
 
 
-def test_a_file_that_lacks_a_number_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_a_missing_number_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "blend.json").write_text('{"stage2": {"mean": 1}}')
     with pytest.raises(ValueError, match=r"blend\.json is not a blend"):
         Blend.load(tmp_path / "blend.json")

@@ -1,4 +1,4 @@
-"""What every filter, hydrator and scorer of the served cascade promises, asked of each without naming it."""
+"""The contract of every filter, hydrator and scorer of the served cascade, checked for each of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ready:
     """A query with its trigger, and candidates with every column that the stages add."""
 
     query: Query
-    hydrators: list[tuple[Hydrator, Candidates]]  # each with the candidates that it is given
+    hydrators: list[tuple[Hydrator, Candidates]]  # each with its input
     scorers: list[tuple[Scorer, Candidates]]
 
 
@@ -39,7 +39,7 @@ async def ready(cascade: Cascade, query: Query, rows: int = 30) -> Ready:
     return Ready(query, hydrators, scorers)
 
 
-@pytest.fixture(params=["known", "unknown"])  # a page without words is answered by popularity and never scored
+@pytest.fixture(params=["known", "unknown"])  # a page without text is answered with popular pages and never scored
 async def parts(request: pytest.FixtureRequest, tiny, cascade: Cascade) -> Ready:
     url = tiny.urls[7] if request.param == "known" else "https://elsewhere.example/new"
     title = "" if request.param == "known" else "bread yeast dough"
@@ -50,7 +50,7 @@ async def test_there_are_candidates_to_rank(parts: Ready) -> None:
     assert all(len(candidates) > 5 for _, candidates in parts.scorers)
 
 
-async def test_a_scorer_gives_one_finite_number_a_row(parts: Ready) -> None:
+async def test_a_scorer_returns_one_finite_score_per_row(parts: Ready) -> None:
     for scorer, candidates in parts.scorers:
         scores = scorer.score(parts.query, candidates)
         assert scores.dtype == np.float32, scorer.name
@@ -65,7 +65,7 @@ async def test_scores_do_not_depend_on_the_order_of_rows(parts: Ready) -> None:
         assert turned == pytest.approx(scorer.score(parts.query, candidates)[order], abs=1e-5), scorer.name
 
 
-async def test_scoring_leaves_the_columns_as_they_were(parts: Ready) -> None:
+async def test_scoring_does_not_change_the_columns(parts: Ready) -> None:
     for scorer, candidates in parts.scorers:
         before = {name: column.copy() for name, column in candidates.columns.items()}
         scorer.score(parts.query, candidates)
@@ -73,7 +73,7 @@ async def test_scoring_leaves_the_columns_as_they_were(parts: Ready) -> None:
             assert np.array_equal(column, candidates[name], equal_nan=column.dtype.kind == "f"), (scorer.name, name)
 
 
-async def test_no_rows_have_no_scores(parts: Ready) -> None:
+async def test_no_rows_get_no_scores(parts: Ready) -> None:
     for scorer, candidates in parts.scorers:
         assert scorer.score(parts.query, candidates.take(np.empty(0, np.intp))).shape == (0,), scorer.name
 
@@ -87,12 +87,12 @@ async def test_a_hydrator_adds_columns_and_never_changes_rows(parts: Ready) -> N
             assert hydrated[name] is column or hydrated[name].tolist() == column.tolist(), (hydrator.name, name)
 
 
-async def test_a_hydrator_takes_no_rows(parts: Ready) -> None:
+async def test_a_hydrator_accepts_zero_rows(parts: Ready) -> None:
     for hydrator, candidates in parts.hydrators:
         assert len(await hydrator.hydrate(parts.query, candidates.take(np.empty(0, np.intp)))) == 0, hydrator.name
 
 
-async def test_columns_follow_their_rows(parts: Ready) -> None:
+async def test_columns_do_not_depend_on_the_order_of_rows(parts: Ready) -> None:
     for hydrator, candidates in parts.hydrators:
         order = ORDER.permutation(len(candidates))
         straight = (await hydrator.hydrate(parts.query, candidates)).take(order)
@@ -104,7 +104,7 @@ async def test_columns_follow_their_rows(parts: Ready) -> None:
                 assert turned[name] == pytest.approx(straight[name], abs=1e-4, nan_ok=True), (hydrator.name, name)
 
 
-async def test_a_filter_gives_a_mask(cascade: Cascade, parts: Ready) -> None:
+async def test_a_filter_returns_a_mask(cascade: Cascade, parts: Ready) -> None:
     _, candidates = parts.scorers[0]
     for rule in cascade.filters:
         for rows in (np.arange(len(candidates)), np.empty(0, np.intp)):

@@ -70,7 +70,7 @@ def torch_scores(model: CrossEncoder, batch: dict[str, np.ndarray]) -> list[np.n
 
 
 @given(st.lists(st.floats(0, 4, width=32), min_size=1, max_size=20))
-def test_a_score_is_spread_over_its_two_nearest_classes(quality: list[float]) -> None:
+def test_soft_classes_spread_a_score_over_its_two_nearest_classes(quality: list[float]) -> None:
     classes = soft_classes(torch.tensor(quality))
     assert classes.sum(1).tolist() == pytest.approx([1.0] * len(quality))
     assert (classes @ torch.arange(5.0)).tolist() == pytest.approx(quality, abs=1e-5)
@@ -78,7 +78,7 @@ def test_a_score_is_spread_over_its_two_nearest_classes(quality: list[float]) ->
     assert (classes >= 0).all()
 
 
-def test_whole_scores_are_one_class() -> None:
+def test_an_integer_score_is_a_single_class() -> None:
     assert soft_classes(torch.tensor([0.0, 3.0, 4.0])).argmax(1).tolist() == [0, 3, 4]
 
 
@@ -95,16 +95,16 @@ def test_cross_entropy_learns_the_nearest_class_and_soft_cross_entropy_two() -> 
     assert class_loss(logits, score, "sce").item() == pytest.approx(-0.75 * math.log(0.2) - 0.25 * math.log(0.3))
 
 
-def test_a_constant_that_a_softmax_does_not_see_costs_nothing() -> None:
+def test_centred_logits_ignore_a_constant_offset() -> None:
     logits = torch.tensor([[1.0, 2.0, 6.0]])
     assert centred(logits).tolist() == centred(logits + 5).tolist() == [[-2.0, -1.0, 3.0]]
 
 
-def test_the_expected_quality_of_even_classes_is_two() -> None:
+def test_the_expected_quality_of_a_uniform_distribution_is_two() -> None:
     assert expected_quality(torch.zeros(1, 5)).item() == pytest.approx(2.0)
 
 
-def test_onnx_says_what_torch_says(model: CrossEncoder, onnx: PairModel) -> None:
+def test_onnx_scores_match_torch(model: CrossEncoder, onnx: PairModel) -> None:
     trained = torch_scores(model, inputs(np.array([0, 1, 2]), np.array([3, 4, 0])))
     for ours, theirs in zip(onnx.run(of(0, 1, 2), of(3, 4, 0)), trained, strict=True):
         assert np.abs(ours - theirs).max() < parity.FLOAT_TOLERANCE
@@ -119,28 +119,28 @@ def test_an_encoder_whose_layers_are_all_joint_is_one_model(tmp_path: Path) -> N
         assert np.abs(ours - theirs).max() < parity.FLOAT_TOLERANCE
 
 
-def test_one_page_1_serves_all_rows(onnx: PairModel) -> None:
+def test_all_rows_can_share_page_1(onnx: PairModel) -> None:
     for shared, repeated in zip(onnx.run(of(0), of(1, 2, 4)), onnx.run(of(0, 0, 0), of(1, 2, 4)), strict=True):
         assert shared == pytest.approx(repeated, abs=1e-5)
 
 
-def test_a_page_that_was_read_is_not_read_again(onnx: PairModel) -> None:
+def test_a_cached_page_is_not_computed_again(onnx: PairModel) -> None:
     before = onnx.run(of(0), of(1, 2))
-    onnx._pages = None  # whoever reads a page now fails
+    onnx._pages = None  # computing a page would now fail
     for again, first in zip(onnx.run(of(0), of(1, 2)), before, strict=True):
         assert again == pytest.approx(first, abs=1e-6)
 
 
-def test_kept_pages_take_no_more_than_their_room(directory: Path) -> None:
-    bytes_a_token = 32 * 4
-    small = open_pair_model(directory, CLS, SEP, kept_bytes=10 * bytes_a_token, kept_as=np.float32)
+def test_cached_pages_take_no_more_than_the_allowed_bytes(directory: Path) -> None:
+    bytes_per_token = 32 * 4
+    small = open_pair_model(directory, CLS, SEP, kept_bytes=10 * bytes_per_token, kept_as=np.float32)
     large = open_pair_model(directory, CLS, SEP, kept_as=np.float32)
     for _ in range(2):
         assert small.run(of(0), of(*range(5)))[0] == pytest.approx(large.run(of(0), of(*range(5)))[0], abs=1e-5)
-    assert 0 < small._kept.currsize <= 10 * bytes_a_token
+    assert 0 < small._kept.currsize <= 10 * bytes_per_token
 
 
-def test_half_precision_hardly_moves_a_score(directory: Path, onnx: PairModel) -> None:
+def test_half_precision_hardly_changes_a_score(directory: Path, onnx: PairModel) -> None:
     half = open_pair_model(directory, CLS, SEP)
     for ours, exact in zip(half.run(of(0), of(*range(5))), onnx.run(of(0), of(*range(5))), strict=True):
         assert np.abs(ours - exact).max() < 2e-3
@@ -223,16 +223,16 @@ def test_parity_compares_scores_and_ranks() -> None:
     [
         (parity.Parity(200, 2e-4, 1.0, 1.0), r"ONNX differs from torch by 2\.0e-04"),
         (parity.Parity(200, float("nan"), 1.0, 1.0), "ONNX differs from torch by nan"),
-        (parity.Parity(200, 0.0, 0.97, 1.0), r"int8 click scores correlate 0\.9700"),
-        (parity.Parity(200, 0.0, 1.0, float("nan")), "int8 quality scores correlate nan"),
+        (parity.Parity(200, 0.0, 0.97, 1.0), r"int8 click scores have a rank correlation of 0\.9700"),
+        (parity.Parity(200, 0.0, 1.0, float("nan")), "int8 quality scores have a rank correlation of nan"),
     ],
 )
-def test_models_that_drifted_apart_are_refused(found: parity.Parity, message: str) -> None:
+def test_models_that_differ_too_much_are_rejected(found: parity.Parity, message: str) -> None:
     with pytest.raises(parity.ParityError, match=message):
         found.check()
 
 
-def test_a_handful_of_pairs_is_judged_by_the_scores_not_by_their_order() -> None:
+def test_a_few_pairs_are_compared_by_score_not_by_order() -> None:
     exact = np.array([1.0, 1.01, 3.0, 2.0, 0.5, 4.0], np.float32)
     swapped = exact + np.array([0.02, 0.0, 0.02, -0.02, 0.0, 0.02], np.float32)
     found = parity.measure((exact, exact), (exact, exact), (swapped, swapped))
@@ -243,7 +243,7 @@ def test_a_handful_of_pairs_is_judged_by_the_scores_not_by_their_order() -> None
         parity.measure((exact, exact), (exact, exact), (other, exact)).check()
 
 
-def test_pairs_that_are_all_alike_have_no_order() -> None:
+def test_nearly_equal_scores_have_no_meaningful_order() -> None:
     alike = np.full(300, 2.0, np.float32)
     noise = np.random.default_rng(0).normal(0, 0.01, 300).astype(np.float32)
     for exact, int8 in (
@@ -257,7 +257,7 @@ def test_pairs_that_are_all_alike_have_no_order() -> None:
         parity.measure((alike, alike), (alike, alike), (alike + 10 * noise, alike)).check()
 
 
-def test_a_head_that_learnt_nothing_may_drift() -> None:
+def test_an_untrained_head_may_differ() -> None:
     parity.Parity(200, 0.0, 1.0, 0.5).check(["click"])
     with pytest.raises(parity.ParityError, match="int8 click"):
         parity.Parity(200, 0.0, 0.5, 1.0).check(["click"])

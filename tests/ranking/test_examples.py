@@ -8,7 +8,7 @@ from ranking.examples import GroupWriter, LoggedPages, by_page
 
 SEEN = {"shown": np.full(5, 3, np.uint32), "clicks_all": np.zeros(5, np.uint32)}
 CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64), SEEN)
-FEATURES = np.arange(5, dtype=np.float32)[:, None]  # a row's feature is its place
+FEATURES = np.arange(5, dtype=np.float32)[:, None]  # a row's feature is its index
 
 
 def event(shown: list[int], gain: list[float], position: list[int] | None = None, page: int = 1) -> Event:
@@ -23,7 +23,7 @@ def writer(*events: Event, negatives: int = 2) -> GroupWriter:
     return result
 
 
-def test_a_group_is_what_was_shown_and_some_that_was_not() -> None:
+def test_a_group_holds_shown_pages_and_negatives() -> None:
     groups = writer(event([30, 10], [1, 0], [4, 5])).groups()
     assert groups.size.tolist() == [4]
     assert groups.features[:2, 0].tolist() == [2, 0]
@@ -31,7 +31,7 @@ def test_a_group_is_what_was_shown_and_some_that_was_not() -> None:
     assert groups.gain.tolist() == [1, 0, 0, 0]
 
 
-def test_a_page_that_nobody_ever_saw_is_no_negative() -> None:
+def test_a_page_that_nobody_has_seen_is_not_a_negative() -> None:
     seen = {"shown": np.array([1, 0, 1, 0, 0], np.uint32), "clicks_all": np.array([0, 0, 0, 2, 0], np.uint32)}
     collected = GroupWriter(5, seed=0)
     collected.add(CANDIDATES.with_columns(seen), FEATURES, event([30], [1]))
@@ -44,28 +44,28 @@ def test_without_a_log_every_other_page_is_a_negative() -> None:
     assert sorted(collected.groups().features[:, 0].tolist()) == [0, 1, 2, 3, 4]
 
 
-def test_further_negatives_stand_at_positions_of_the_event() -> None:
+def test_added_negatives_get_positions_of_the_event() -> None:
     groups = writer(event([30, 10], [1, 0], [4, 7])).groups()
     assert groups.position[:2].tolist() == [4, 7]
     assert {*groups.position.tolist()} <= {4, 7}
 
 
-def test_a_shown_page_that_recall_and_filters_lost_is_left_out() -> None:
+def test_a_shown_page_that_was_not_recalled_is_left_out() -> None:
     groups = writer(event([30, 99], [1, 0], [0, 1]), negatives=1).groups()
     assert groups.features[0, 0] == 2
     assert groups.size.tolist() == [2]
 
 
-def test_an_event_whose_click_was_lost_teaches_nothing() -> None:
+def test_an_event_whose_click_was_not_recalled_is_skipped() -> None:
     assert writer(event([99, 30], [1, 0], [0, 1])).groups() is None
 
 
-def test_an_event_with_nothing_to_pass_over_teaches_nothing() -> None:
+def test_an_event_without_negatives_is_skipped() -> None:
     assert writer(event([10, 20, 30, 40, 50], [1, 1, 1, 1, 1])).groups() is None
     assert writer(event([30], [1]), negatives=0).groups() is None
 
 
-def test_without_positions_there_are_none_at_all() -> None:
+def test_one_event_without_positions_drops_all_positions() -> None:
     mixed = writer(event([30], [1]), event([10, 20], [1, 0], [0, 1])).groups()
     assert mixed.position is None
     assert mixed.size.tolist() == [3, 4]
@@ -76,13 +76,13 @@ def test_the_same_seed_draws_the_same_negatives() -> None:
     assert first.features.tolist() == second.features.tolist()
 
 
-async def test_logged_pages_are_recalled_once_each_without_the_own() -> None:
+async def test_logged_pages_are_recalled_once_each_without_the_page_itself() -> None:
     path = LoggedPages([event([5, 3], [1, 0]), event([3, 1], [0, 1]), event([8], [1], page=2)])
     found = await path.recall(Query("https://a.example/", page=1), 1)
     assert found.pages.tolist() == [3, 5]
     assert len(await path.recall(Query("https://a.example/", page=3), 1)) == 0
 
 
-def test_events_come_page_by_page() -> None:
+def test_events_are_grouped_by_page() -> None:
     events = [event([1], [1], page=page) for page in (7, 3, 7)]
     assert [(page, len(part)) for page, part in by_page(events)] == [(3, 1), (7, 2)]

@@ -36,7 +36,7 @@ def feature(name: str, of: Trigger, rows: Candidates) -> list[float]:
     return matrix(query, rows, (name,))[:, 0].tolist()
 
 
-def test_a_matrix_has_a_row_a_candidate_and_a_column_a_feature() -> None:
+def test_a_matrix_has_one_row_per_candidate_and_one_column_per_feature() -> None:
     query = Query("https://a.example/", page=99, trigger=trigger())
     found = matrix(query, candidates(3), STAGE1)
     assert found.shape == (3, len(STAGE1))
@@ -75,17 +75,17 @@ def test_a_path_that_did_not_find_the_page_has_no_rank() -> None:
 
 
 @pytest.mark.parametrize("name", [*FIELDS, "qprime_quality"])
-def test_a_path_that_found_nothing_is_as_one_that_did_not_find_the_page(name: str) -> None:
+def test_a_missing_column_equals_a_path_that_did_not_find_the_page(name: str) -> None:
     absent = candidates()
     zero = candidates(**{name: [0.0]})
     assert feature(name, trigger(), absent) == feature(name, trigger(), zero) == [0.0]
 
 
-def test_hosts_are_compared() -> None:
+def test_same_host_compares_hosts() -> None:
     assert feature("same_host", trigger(), candidates(2, host=[HOST, 8])) == [1.0, 0.0]
 
 
-def test_words_of_the_titles_are_compared() -> None:
+def test_text_features_compare_words() -> None:
     # The trigger's title is 11 12, its snippet 13; the page's title is 12 13, its snippet 11.
     rows = candidates(token_ids=[[12, 13, 11]], title_tokens=[2])
     of = trigger()
@@ -94,7 +94,7 @@ def test_words_of_the_titles_are_compared() -> None:
     assert feature("title_overlap", of, rows) == [0.5]
 
 
-def test_padding_is_no_word() -> None:
+def test_padding_is_not_a_word() -> None:
     rows = candidates(token_ids=[[12, 0, 0]], title_tokens=[1])
     assert feature("title_in_trigger", trigger([0, 0]), rows) == [0.0]
 
@@ -106,7 +106,7 @@ def test_a_trigger_without_words_shares_none() -> None:
         assert feature(name, of, rows) == [0.0]
 
 
-def test_features_of_no_candidates_are_an_empty_matrix() -> None:
+def test_no_candidates_give_an_empty_matrix() -> None:
     query = Query("https://a.example/", page=99, trigger=trigger())
     assert matrix(query, candidates(0), STAGE1).shape == (0, len(STAGE1))
 

@@ -46,7 +46,7 @@ def test_near_duplicates_of_the_readers_page_are_dropped() -> None:
     assert kept(Duplicate(), query(fingerprint=PRINT), rows) == [False, False, True, True]
 
 
-def test_pages_without_text_are_no_duplicates() -> None:
+def test_pages_without_text_are_not_duplicates() -> None:
     assert kept(Duplicate(), query(fingerprint=0), candidates(fingerprint=[0, 1])) == [True, True]
 
 
@@ -60,7 +60,7 @@ def test_spam_is_dropped() -> None:
     assert kept(Spam(), query(), candidates(spam=[0, 1])) == [True, False]
 
 
-def test_adult_pages_are_dropped_unless_told_otherwise() -> None:
+def test_adult_pages_are_dropped_unless_the_filter_is_off() -> None:
     assert kept(Adult(), query(), candidates(adult=[0, 1])) == [True, False]
     assert "adult" in {rule.name for rule in standard()}
     assert "adult" not in {rule.name for rule in standard(adult=False)}
@@ -79,7 +79,7 @@ def test_pages_already_shown_are_dropped() -> None:
 
 
 @pytest.mark.parametrize("rule", standard(blocked_pages=[5], blocked_hosts=[6]), ids=lambda rule: rule.name)
-def test_every_filter_takes_an_empty_list(rule: Filter) -> None:
+def test_every_filter_accepts_an_empty_list(rule: Filter) -> None:
     rows = candidates(page=[])
     assert kept(rule, query(address=3, language=EN, fingerprint=PRINT), rows) == []
 

@@ -42,7 +42,7 @@ async def hydrated(table: LmdbTable, *pages: int) -> Candidates:
     return await PageFacts(table).hydrate(Query("https://a.example/", page=1), candidates)
 
 
-async def test_facts_follow_their_pages(table: LmdbTable) -> None:
+async def test_facts_are_in_the_order_of_the_candidates(table: LmdbTable) -> None:
     found = await hydrated(table, 9, 5)
     assert found["clicks_all"].tolist() == [90, 50]
     assert [read_text(row).url for row in found["row"]] == ["https://a.example/9", "https://a.example/5"]
@@ -54,13 +54,13 @@ async def test_tokens_are_padded_with_zeros(table: LmdbTable) -> None:
     assert found["token_ids"].dtype == np.uint32
 
 
-async def test_a_page_that_the_table_does_not_hold_is_left_out_with_its_columns(table: LmdbTable) -> None:
+async def test_a_page_that_is_not_in_the_table_is_dropped_with_its_columns(table: LmdbTable) -> None:
     found = await hydrated(table, 9, 6, 5)
     assert found.pages.tolist() == [9, 5]
     assert found["rank_cf"].tolist() == [0, 2]
 
 
-async def test_no_candidates_have_every_column_all_the_same(table: LmdbTable) -> None:
+async def test_no_candidates_still_get_every_column(table: LmdbTable) -> None:
     found = await hydrated(table)
     assert len(found) == 0
     assert {*FACTS.names} - {"page"} <= {*found.columns}
@@ -73,7 +73,7 @@ async def test_a_known_trigger_comes_from_the_table(table: LmdbTable, tokenizer:
     assert trigger.facts["clicks_all"] == 50
 
 
-async def test_an_unknown_trigger_is_made_from_the_request(table: LmdbTable, tokenizer: PageTokenizer) -> None:
+async def test_an_unknown_trigger_is_built_from_the_request(table: LmdbTable, tokenizer: PageTokenizer) -> None:
     url = "https://www.b.example/new"
     query = Query(url, page=page_id(url), title="red fox", snippet="a small dog", language="en-GB")
     trigger = await PageLookup(table, tokenizer).locate(query)
@@ -86,7 +86,7 @@ async def test_an_unknown_trigger_is_made_from_the_request(table: LmdbTable, tok
     assert len(trigger.tokens) == trigger.facts["tokens"] > 2
 
 
-async def test_an_unknown_page_without_words_has_those_of_its_url(table: LmdbTable, tokenizer: PageTokenizer) -> None:
+async def test_an_unknown_page_without_text_uses_its_url(table: LmdbTable, tokenizer: PageTokenizer) -> None:
     url = "https://b.example/red-fox"
     named, titled = [
         await PageLookup(table, tokenizer).locate(Query(url, page=page_id(url), title=title))

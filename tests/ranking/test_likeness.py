@@ -15,16 +15,16 @@ def likeness(left: int, right: int, **options: float) -> float:
 
 
 def test_a_hand_worked_pair() -> None:
-    # Straight: x·y = 0 and y·x = 0. Crosswise: x·x = 1 and y·y = 1. Mean of the four 0.5, the better crosswise 1.
+    # Same parts: x·y = 0 and y·x = 0. Crosswise: x·x = 1 and y·y = 1. Mean of the four 0.5, better crosswise one 1.
     assert likeness(0, 1) == pytest.approx((0.5 + 1.0) / 2)
     assert likeness(0, 1, crosswise=0.0) == pytest.approx(0.5)
 
 
-def test_strangers_are_not_alike() -> None:
+def test_unrelated_pages_have_no_likeness() -> None:
     assert likeness(0, 2) == 0.0
 
 
-def test_it_is_the_same_both_ways() -> None:
+def test_likeness_is_symmetric() -> None:
     generator = np.random.default_rng(1)
     vectors = TextVectors(*generator.normal(size=(2, 50, 8)).astype(np.float32))
     left, right = generator.integers(0, 50, (2, 200))
@@ -38,7 +38,7 @@ def test_pairs_beyond_one_chunk_are_all_judged(monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_array_equal(VECTORS.likeness(left, right), whole)
 
 
-def test_vectors_come_back_from_disk(tmp_path: Path) -> None:
+def test_saved_vectors_load_unchanged(tmp_path: Path) -> None:
     VECTORS.save(tmp_path / "judged.npy")
     loaded = TextVectors.load(tmp_path / "judged.npy")
     np.testing.assert_array_equal(loaded.title, VECTORS.title)
@@ -50,7 +50,7 @@ def test_no_pairs_have_no_likeness() -> None:
     assert len(VECTORS.likeness(none, none)) == 0
 
 
-def test_a_page_that_is_not_understood_is_like_none(tmp_path: Path) -> None:
+def test_a_page_that_is_not_understood_has_no_likeness(tmp_path: Path) -> None:
     vectors = TextVectors(VECTORS.title, VECTORS.snippet, np.array([1.0, 0.5, 0.0], np.float32))
     vectors.save(tmp_path / "judged.npy")
     left, right = np.array([0, 0, 1]), np.array([1, 2, 2])

@@ -43,7 +43,7 @@ def asked(directory: Path, pages: list[np.ndarray]) -> list[np.ndarray | None]:
     return PageStates(directory).get_many([page.tobytes() for page in pages])
 
 
-def test_a_page_has_the_states_that_the_model_gives_it(directory: Path) -> None:
+def test_stored_states_match_the_model(directory: Path) -> None:
     assert written(directory, TOKENS) == len(TOKENS)
     plain = open_pair_model(directory, CLS, SEP, kept_as=np.float32, kept_bytes=0)
     for page, states in zip(TOKENS, asked(directory, TOKENS), strict=True):
@@ -53,42 +53,42 @@ def test_a_page_has_the_states_that_the_model_gives_it(directory: Path) -> None:
         assert np.abs(states - alone).max() < 5e-3
 
 
-def test_a_page_that_the_build_has_read_is_not_read_again(directory: Path) -> None:
+def test_a_page_stored_in_the_build_is_not_computed_again(directory: Path) -> None:
     before = open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:])
     written(directory, TOKENS)
     model = open_pair_model(directory, CLS, SEP)
-    model._pages = None  # whoever reads a page now fails
+    model._pages = None  # computing a page would now fail
     for stored, read in zip(model.run(TOKENS[:1], TOKENS[1:]), before, strict=True):
         assert stored == pytest.approx(read, abs=2e-3)
 
 
-def test_other_pages_are_read_when_they_are_asked_for(directory: Path) -> None:
+def test_other_pages_are_computed_on_demand(directory: Path) -> None:
     before = open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:])
     written(directory, TOKENS[1:3])
     for stored, read in zip(open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:]), before, strict=True):
         assert stored == pytest.approx(read, abs=2e-3)
 
 
-def test_without_room_for_states_none_are_used(directory: Path) -> None:
+def test_with_a_cache_of_0_bytes_no_stored_states_are_used(directory: Path) -> None:
     written(directory, TOKENS)
     assert open_pair_model(directory, CLS, SEP, kept_bytes=0)._stored is None
 
 
-def test_the_first_pages_are_written_until_the_room_ends(directory: Path) -> None:
+def test_the_first_pages_are_written_until_the_limit(directory: Path) -> None:
     assert written(directory, TOKENS, most_tokens=9) == 2  # 5 + 4 tokens
     assert [states is not None for states in asked(directory, TOKENS)] == [True, True, False, False, False]
 
 
-def test_pages_of_the_same_words_are_one(directory: Path) -> None:
+def test_pages_with_the_same_tokens_share_an_entry(directory: Path) -> None:
     assert written(directory, [TOKENS[0], TOKENS[0], TOKENS[1]]) == 2
 
 
-def test_no_room_at_all_is_no_pages(directory: Path) -> None:
+def test_a_limit_of_0_stores_no_pages(directory: Path) -> None:
     assert written(directory, TOKENS, most_tokens=0) == 0
     assert asked(directory, TOKENS[:1]) == [None]
 
 
-def test_arrays_of_two_builds_are_refused(directory: Path) -> None:
+def test_arrays_of_two_builds_are_rejected(directory: Path) -> None:
     written(directory, TOKENS)
     np.save(directory / KEYS, np.load(directory / KEYS)[:-1])
     with pytest.raises(ValueError, match=STARTS):

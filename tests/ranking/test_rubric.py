@@ -50,11 +50,11 @@ def quality(pages: JudgedPages, left: int, right: int, likeness: float = 0.6, ru
     return float(RubricJudge(rubric or Rubric()).judge(pairs, np.array([likeness], np.float32))[0])
 
 
-def test_a_neighbouring_topic_is_good(pages: JudgedPages) -> None:
+def test_a_related_topic_is_good(pages: JudgedPages) -> None:
     assert quality(pages, FOX, ARCTIC) > 3.0
 
 
-def test_a_stranger_is_useless(pages: JudgedPages) -> None:
+def test_an_unrelated_page_is_useless(pages: JudgedPages) -> None:
     assert quality(pages, FOX, GRANITE, likeness=0.05) < 1.0
 
 
@@ -66,7 +66,7 @@ def test_shared_rare_words_raise_quality(pages: JudgedPages) -> None:
     assert quality(pages, FOX, ARCTIC, 0.3) > quality(pages, FOX, GRANITE, 0.3)
 
 
-def test_saying_nearly_the_same_costs_a_little(pages: JudgedPages) -> None:
+def test_repetition_costs_a_little(pages: JudgedPages) -> None:
     alike, neighbour = quality(pages, FOX, THIN, 1.0), quality(pages, FOX, THIN, 1.0, Rubric(repeats_from=0.3))
     assert 2.0 < neighbour < alike
 
@@ -76,7 +76,7 @@ def test_duplicates_other_languages_and_spam_are_worth_nothing(pages: JudgedPage
     assert quality(pages, FOX, right, likeness=0.7) == 0.0
 
 
-def test_an_unknown_language_fits_any(pages: JudgedPages) -> None:
+def test_an_unknown_language_matches_any(pages: JudgedPages) -> None:
     assert quality(pages, FRENCH, THIN) > 0.0
 
 
@@ -94,11 +94,11 @@ def test_labels_stay_between_0_and_4(pages: JudgedPages) -> None:
     assert labels.max() <= 4.0
 
 
-def test_one_likeness_a_pair_is_asked_for(pages: JudgedPages) -> None:
+def test_one_likeness_per_pair_is_required(pages: JudgedPages) -> None:
     with pytest.raises(ValueError, match="2 likenesses for 1 pairs"):
         RubricJudge().judge(Pairs(pages, np.array([0]), np.array([1])), np.zeros(2, np.float32))
 
 
-def test_no_pairs_give_no_labels(pages: JudgedPages) -> None:
+def test_no_pairs_get_no_labels(pages: JudgedPages) -> None:
     none = np.empty(0, np.intp)
     assert len(RubricJudge().judge(Pairs(pages, none, none), np.empty(0, np.float32))) == 0

@@ -29,13 +29,13 @@ def chosen(select: Select, rows: Candidates, k: int, trace: Trace | None = None)
     return [page - 100 for page in select(QUERY, rows, k, trace or Trace()).pages.tolist()]
 
 
-def test_a_host_over_its_cap_makes_room_for_others() -> None:
+def test_a_host_over_its_cap_yields_to_other_hosts() -> None:
     trace = Trace(explain=True)
     assert chosen(Select(max_per_host=2), hosts(1, 1, 1, 2, 3), 4, trace) == [0, 1, 3, 4]
     assert trace.dropped == {102: "host_cap"}
 
 
-def test_postponed_pages_fill_what_other_hosts_cannot() -> None:
+def test_deferred_pages_fill_what_other_hosts_cannot() -> None:
     assert chosen(Select(max_per_host=1), hosts(1, 1, 1, 2, 1), 4) == [0, 1, 2, 3]
 
 
@@ -53,7 +53,7 @@ def test_pages_below_the_minimum_quality_are_dropped() -> None:
     assert trace.dropped == {100: "min_quality"}
 
 
-def test_a_list_without_quality_is_not_asked_for_it() -> None:
+def test_the_minimum_quality_is_ignored_without_a_quality_column() -> None:
     rows = hosts(1, 2)
     rows = Candidates(rows.pages, {name: rows[name] for name in ("host", "address", "fingerprint")})
     assert chosen(Select(min_quality=4.0), rows, 5) == [0, 1]
@@ -73,7 +73,7 @@ def test_never_more_than_k_in_ranked_order_and_no_two_alike(
 
 
 @given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 5))
-def test_a_site_of_one_host_is_never_starved(size: int, k: int, cap: int) -> None:
+def test_a_site_with_one_host_gets_full_answers(size: int, k: int, cap: int) -> None:
     assert chosen(Select(max_per_host=cap), hosts(*[1] * size), k) == list(range(min(size, k)))
 
 

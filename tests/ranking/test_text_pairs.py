@@ -1,4 +1,4 @@
-"""The rubric, with the packaged encoder, on pairs of every language."""
+"""The rubric with the packaged encoder, on pairs in every language."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,12 @@ def pairs(of: list[tuple[Page, Page]]) -> list[TextPair]:
 
 
 @pytest.mark.parametrize("language", PARAGRAPHS)
-def test_strangers_are_useless_in_any_language_and_pages_of_one_subject_better(
-    judge: RubricTextJudge, language: str
-) -> None:
+def test_unrelated_pages_score_lower_than_related_ones_in_any_language(judge: RubricTextJudge, language: str) -> None:
     four = PARAGRAPHS[language]
     quality = judge.judge(pairs(four.unrelated + four.related)).quality
-    strangers, related = quality[:4], quality[4:]
-    assert strangers.max() < 1.0
-    assert related.min() > np.median(strangers) + 0.25
+    unrelated, related = quality[:4], quality[4:]
+    assert unrelated.max() < 1.0
+    assert related.min() > np.median(unrelated) + 0.25
     lone = [judge.judge(pairs([pair])).quality[0] for pair in (four.unrelated[0], four.related[0])]
     assert lone[0] < 0.75 < lone[1]
 

@@ -46,16 +46,16 @@ def trained(model: Words, inputs: dict[str, np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_an_exported_model_says_the_same_at_any_shape(model: Words, exported: Path, rows: int) -> None:
+def test_an_exported_model_matches_torch_at_any_shape(model: Words, exported: Path, rows: int) -> None:
     inputs = pad(PAGES[:rows])
     assert OnnxModel(exported).run(inputs)[0] == pytest.approx(trained(model, inputs), abs=1e-5)
 
 
-def test_an_input_that_the_model_does_not_read_is_left_out(exported: Path) -> None:
+def test_an_input_that_the_model_does_not_use_is_dropped(exported: Path) -> None:
     assert len(OnnxModel(exported).run(pad(PAGES))[0]) == 3  # `token_type_ids` is not in the graph
 
 
-def test_int8_is_near_to_float(model: Words, exported: Path, tmp_path: Path) -> None:
+def test_int8_is_close_to_float(model: Words, exported: Path, tmp_path: Path) -> None:
     quantize(exported, tmp_path / "int8.onnx")
     inputs = pad(PAGES)
     assert OnnxModel(tmp_path / "int8.onnx").run(inputs)[0] == pytest.approx(trained(model, inputs), abs=0.05)

@@ -9,7 +9,7 @@ from configs.reading import SettingsError
 from text_model.base import PACKAGED, hidden_states, load_encoder
 from text_model.pair_encoder import PairEncoder
 
-LENGTHS = ((6, 10), (6, 3), (2, 2))  # tokens of page 1 and page 2, a pair each
+LENGTHS = ((6, 10), (6, 3), (2, 2))  # tokens of page 1 and page 2, per pair
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def masks(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return batch["token_type_ids"], batch["attention_mask"]
 
 
-def test_with_all_layers_joint_the_first_state_is_that_of_the_whole_encoder(batch: dict[str, Tensor]) -> None:
+def test_with_all_layers_joint_the_first_state_matches_the_whole_encoder(batch: dict[str, Tensor]) -> None:
     base = load_encoder(PACKAGED)
     with torch.inference_mode():
         whole = hidden_states(base, **batch)[:, 0]
         assert (PairEncoder(base, 6)(**batch)[:, 0] - whole).abs().max() < 1e-4
 
 
-def test_below_the_joint_layers_a_pages_states_are_those_of_the_page_alone(
+def test_below_the_joint_layers_states_equal_those_of_the_single_page(
     encoder: PairEncoder, batch: dict[str, Tensor]
 ) -> None:
     alone = torch.zeros(1, 10, dtype=torch.long)
@@ -47,7 +47,7 @@ def test_below_the_joint_layers_a_pages_states_are_those_of_the_page_alone(
     assert (states - page2[0]).abs().max() < 1e-4
 
 
-def test_the_pages_meet_in_the_joint_layers(encoder: PairEncoder, batch: dict[str, Tensor]) -> None:
+def test_pages_attend_to_each_other_in_the_joint_layers(encoder: PairEncoder, batch: dict[str, Tensor]) -> None:
     other = {**batch, "input_ids": batch["input_ids"].clone()}
     other["input_ids"][0, 8] = 999  # of page 2
     with torch.inference_mode():
@@ -56,7 +56,7 @@ def test_the_pages_meet_in_the_joint_layers(encoder: PairEncoder, batch: dict[st
     assert torch.equal(before[1:], after[1:])
 
 
-def test_a_page_asks_its_own_tokens_alone(encoder: PairEncoder, batch: dict[str, Tensor]) -> None:
+def test_a_pages_state_attends_only_to_its_own_tokens(encoder: PairEncoder, batch: dict[str, Tensor]) -> None:
     with torch.inference_mode():
         states = encoder.lower(5, **batch)
         before = encoder.upper(5, states, *masks(batch))
@@ -68,7 +68,7 @@ def test_a_page_asks_its_own_tokens_alone(encoder: PairEncoder, batch: dict[str,
 
 
 @pytest.mark.parametrize("layers", [1, 3, 5])
-def test_lower_and_upper_layers_make_the_whole(encoder: PairEncoder, batch: dict[str, Tensor], layers: int) -> None:
+def test_lower_then_upper_equals_forward(encoder: PairEncoder, batch: dict[str, Tensor], layers: int) -> None:
     with torch.inference_mode():
         split = encoder.upper(layers, encoder.lower(layers, **batch), *masks(batch))
         assert (split - encoder(**batch)).abs().max() < 1e-4
@@ -82,12 +82,12 @@ def test_frozen_layers_do_not_learn() -> None:
     assert any("layer.5." in name for name in learns)
 
 
-def test_layers_of_an_encoder_that_is_not_split_are_not_frozen() -> None:
+def test_layers_of_an_encoder_that_is_not_bert_like_cannot_be_frozen() -> None:
     shape = DistilBertConfig(vocab_size=50, dim=8, n_layers=2, n_heads=2, hidden_dim=16)
-    with pytest.raises(SettingsError, match="frozen_layers is for BERT and its like, not distilbert"):
+    with pytest.raises(SettingsError, match="frozen_layers is only for BERT-like models, not distilbert"):
         PairEncoder(DistilBertModel(shape), 1).freeze(1)
 
 
-def test_pages_that_never_meet_are_refused() -> None:
+def test_an_encoder_without_joint_layers_is_refused() -> None:
     with pytest.raises(SettingsError, match="joint_layers is 0: give 1 or more"):
         PairEncoder(load_encoder(PACKAGED), 0)

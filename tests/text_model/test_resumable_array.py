@@ -1,4 +1,4 @@
-"""Arrays that are filled chunk by chunk: what a kill leaves is gone on with."""
+"""Arrays that are filled chunk by chunk: a killed run is resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHOLE = (np.arange(20, dtype=np.float32) ** 2).reshape(10, 2)
 
 
 class Squares:
-    """Writes squares, and dies at the chunk of number `dies_at`."""
+    """Writes squares, and is killed at chunk number `dies_at`."""
 
     def __init__(self, dies_at: int = -1) -> None:
         self.dies_at = dies_at
@@ -33,7 +33,7 @@ class Squares:
 
 
 @pytest.mark.parametrize("dies_at", range(4))
-def test_a_killed_run_is_gone_on_with_and_ends_as_one_that_was_not(tmp_path: Path, dies_at: int) -> None:
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path, dies_at: int) -> None:
     path, again = tmp_path / "squares.npy", Squares()
     with pytest.raises(KeyboardInterrupt):
         Squares(dies_at).fill(path)
@@ -44,19 +44,19 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_that_was_not(tmp_path: Pat
     assert sorted(each.name for each in tmp_path.iterdir()) == ["at_once.npy", "squares.done", "squares.npy"]
 
 
-def test_a_whole_array_is_not_filled_again(tmp_path: Path) -> None:
+def test_a_complete_array_is_not_filled_again(tmp_path: Path) -> None:
     Squares().fill(tmp_path / "squares.npy")
     again = Squares()
     assert again.fill(tmp_path / "squares.npy").tolist() == WHOLE.tolist()
     assert again.asked == []
 
 
-def test_a_kill_while_the_file_is_made_leaves_nothing_that_passes_for_it(tmp_path: Path) -> None:
+def test_a_partly_created_file_is_not_taken_for_the_array(tmp_path: Path) -> None:
     (tmp_path / "squares.writing").write_bytes(b"half")
     assert Squares().fill(tmp_path / "squares.npy").tolist() == WHOLE.tolist()
 
 
-def test_an_array_without_rows_is_whole_at_once(tmp_path: Path) -> None:
+def test_an_array_without_rows_needs_no_filling(tmp_path: Path) -> None:
     assert fill(tmp_path / "none.npy", (0, 3), np.float32, [], Squares(), lambda done: None).shape == (0, 3)
 
 

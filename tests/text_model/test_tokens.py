@@ -36,7 +36,7 @@ def test_title_comes_first_then_words_of_the_url_then_snippet(tokenizer: PageTok
     assert titles.tolist() == [2]
 
 
-def test_without_a_title_the_words_of_the_url_stand_for_it(tokenizer: PageTokenizer, tokenizer_file: Path) -> None:
+def test_without_a_title_the_words_of_the_url_replace_it(tokenizer: PageTokenizer, tokenizer_file: Path) -> None:
     ids, titles = tokenizer.encode(["https://a.example/red/fox"], [""], [""])
     assert words(tokenizer_file, ids[0]) == "red fox"
     assert titles.tolist() == [2]
@@ -59,7 +59,7 @@ def test_a_tokenizer_without_pair_tokens_is_refused(tmp_path: Path) -> None:
 
 
 @given(SEQUENCES)
-def test_padding_hides_nothing_and_adds_nothing(sequences: list[list[int]]) -> None:
+def test_padding_keeps_the_tokens_and_is_masked(sequences: list[list[int]]) -> None:
     inputs = pad([np.array(sequence, np.uint32) for sequence in sequences])
     assert inputs["input_ids"].shape[1] in LENGTHS
     for row, sequence in enumerate(sequences):
@@ -68,12 +68,12 @@ def test_padding_hides_nothing_and_adds_nothing(sequences: list[list[int]]) -> N
         assert not inputs["input_ids"][row][~mask].any()
 
 
-def test_a_page_stands_between_cls_and_sep() -> None:
+def test_a_page_is_between_cls_and_sep() -> None:
     inputs = single_inputs([np.array([5, 6], np.uint32)], cls=1, sep=2)
     assert inputs["input_ids"][0, :5].tolist() == [1, 5, 6, 2, 0]
 
 
-def test_types_tell_the_pages_of_a_pair_apart() -> None:
+def test_token_types_mark_the_pages_of_a_pair() -> None:
     inputs = pair_inputs([np.array([5, 6], np.uint32)], [np.array([7], np.uint32)], cls=1, sep=2)
     assert inputs["input_ids"][0, :8].tolist() == [1, 5, 6, 2, 1, 7, 2, 0]
     assert inputs["token_type_ids"][0, :8].tolist() == [0, 0, 0, 0, 1, 1, 1, 0]

@@ -52,7 +52,7 @@ def test_it_learns_and_the_loss_falls() -> None:
     assert losses[-1] < losses[0] / 10
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole, killed, resumed = Line(), Line(), Line()
     curve = train(whole, 50)
     with pytest.raises(KeyboardInterrupt):
@@ -63,14 +63,14 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert found.losses == curve.losses
 
 
-def test_a_run_that_was_finished_trains_no_further(tmp_path: Path) -> None:
+def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
     first, second = Line(), Line()
     train(first, 30, tmp_path / "checkpoint")
     train(second, 30, tmp_path / "checkpoint", stop_at=30)
     assert torch.equal(first.line.weight, second.line.weight)
 
 
-def test_half_a_checkpoint_is_never_read(tmp_path: Path) -> None:
+def test_a_half_written_checkpoint_is_never_read(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.writing").write_bytes(b"half")
     whole, other = Line(), Line()
     train(whole, 20)
@@ -79,7 +79,7 @@ def test_half_a_checkpoint_is_never_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
-def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+def test_the_rate_warms_up_and_falls_to_zero() -> None:
     schedule = Schedule(100)
     assert schedule.factor(0) == pytest.approx(0.1)
     assert schedule.factor(10) == pytest.approx(0.9)
@@ -98,11 +98,11 @@ def test_processes_share_a_batch() -> None:
     batch = np.arange(7)
     parts = [batch[World(rank, 3, torch.device("cpu")).share(7)] for rank in range(3)]
     assert sorted(np.concatenate(parts)) == list(batch)
-    with pytest.raises(ValueError, match="a batch of 2 cannot be shared by 3 processes"):
+    with pytest.raises(ValueError, match="a batch of 2 cannot be split among 3 processes"):
         World(0, 3, torch.device("cpu")).share(2)
 
 
-def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+def test_two_processes_learn_the_same_as_one(tmp_path: Path) -> None:
     alone = Line()
     train(alone, 20)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", TWO_PROCESSES]

@@ -1,4 +1,4 @@
-"""What test_training starts under torchrun: trains, and the first process writes the weights."""
+"""Started by test_training under torchrun: trains, and the first process writes the weights."""
 
 import importlib.util
 import sys

@@ -23,16 +23,16 @@ def test_ctr_of_nothing_is_unknown() -> None:
     assert np.isnan(click_through_rate(np.empty(0, int), np.empty(0, bool)).mean)
 
 
-def test_a_click_satisfies_from_the_threshold_on() -> None:
+def test_a_click_is_satisfied_from_the_threshold_on() -> None:
     dwell = np.array([29.9, 30, 400, NAN, NAN])
     assert satisfied(mask("xxxx."), dwell, 30).tolist() == [False, True, True, False, False]
 
 
-def test_long_reading_without_a_click_is_no_click() -> None:
+def test_dwell_time_without_a_click_is_not_a_click() -> None:
     assert not satisfied(mask("."), np.array([60.0])).any()
 
 
-def test_a_satisfied_click_at_the_second_place_by_hand() -> None:
+def test_a_satisfied_click_at_the_second_position_by_hand() -> None:
     clicks = satisfied(mask("xx..."), np.array([3, 90, NAN, NAN, NAN]))  # the first was clickbait
     assert 100 * click_ndcg(np.arange(1, 6), clicks) == pytest.approx(100 / np.log2(3))  # 63.09…
 
@@ -42,8 +42,8 @@ def test_a_satisfied_click_at_the_second_place_by_hand() -> None:
     [
         ("x..", [1.1, 0, 0], True),
         ("x..", [1.0, 4, 4], False),  # the threshold itself is low quality
-        ("xx.", [3.0, 0.5, 4], False),  # one bad click spoils the impression
-        (".x.", [NAN, 2.0, NAN], True),  # what was not clicked need not be known
+        ("xx.", [3.0, 0.5, 4], False),  # one bad click excludes the impression
+        (".x.", [NAN, 2.0, NAN], True),  # the quality of unclicked pages does not matter
         ("x..", [NAN, 2.0, 2.0], None),
     ],
 )

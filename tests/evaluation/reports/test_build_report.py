@@ -9,14 +9,14 @@ METRICS = {
 }
 
 
-def test_every_model_that_learnt_has_its_losses_drawn() -> None:
+def test_every_trained_model_has_a_loss_plot() -> None:
     page = html("bundle", METRICS)
-    assert page.count("<svg") == 2  # the student's two losses on one plot; the quality teacher learnt nothing
+    assert page.count("<svg") == 2  # the student's two losses are in one plot; the quality teacher was not trained
     assert page.count("<polyline") == 3
     assert "http" not in page
 
 
-def test_figures_stand_beside_and_are_escaped() -> None:
+def test_figures_are_listed_and_escaped() -> None:
     page = html("bundle", METRICS)
     assert "<td>pages</td><td>3</td>" in page
     assert "&lt;b&gt;" in page

@@ -82,7 +82,7 @@ async def test_what_the_gate_would_refuse_is_refused_before_any_route(make) -> N
     small.coclick.gate = asyncio.Event()
     transport = httpx.ASGITransport(make_app(small.gateway))
     async with httpx.AsyncClient(transport=transport, base_url="http://onward") as client:
-        small.recommender._gate._pace.took(10.0)  # seconds: whoever waits would be late
+        small.recommender._gate._pace.observe(10.0)  # seconds: whoever waits would be late
         running = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
         await small.coclick.called.wait()
         joined = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
