@@ -23,7 +23,7 @@ from store.page_row import FACTS, read_facts, read_text, read_tokens
 from store.tables import LmdbTable
 
 if TYPE_CHECKING:
-    from pipeline.runner.step import Runner
+    from pipeline.runner.runner import Runner
 
 _INDEXES = ("cf", "two_tower")
 _WARMUP = 8
