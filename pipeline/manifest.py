@@ -53,6 +53,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         search={index: figures[index]["search"] for index in _INDEXES},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
+        seconds=runner.seconds,
         notes=[
             *learnt_from.notes(figures),
             *undated_labels(read, runner.config.measured),

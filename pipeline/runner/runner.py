@@ -35,6 +35,7 @@ class Runner:
     publishing: tuple[str, ...] = ()  # the modules that make a bundle of the finished steps
     tables: InputTables | None = None
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # that each step's last run took
     world: World = field(default_factory=world)
     _keys: dict[str, str] = field(default_factory=dict)
 
@@ -47,7 +48,7 @@ class Runner:
             self.world.wait()  # all have read the same
             if done is None or done["key"] != key:
                 done = self._run(step, key, target)
-            self.figures[step.name] = done["figures"]
+            self.figures[step.name], self.seconds[step.name] = done["figures"], done["seconds"]
 
     def identity(self) -> str:
         """Return a hash of everything that the finished steps, and a bundle of them, are made from."""
@@ -101,9 +102,7 @@ def _begin(working: Path, key: str, keep: bool) -> None:
 
 
 def _clear(directory: Path) -> None:
-    (directory / DONE).unlink(
-        missing_ok=True
-    )  # first: a kill in the middle must not leave a part that says it is whole
+    (directory / DONE).unlink(missing_ok=True)  # first: after a kill in the middle the rest must not pass for whole
     shutil.rmtree(directory, ignore_errors=True)
 
 
