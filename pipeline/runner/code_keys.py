@@ -34,8 +34,7 @@ def code_of(run: Callable[..., Any]) -> dict[str, str]:
     entry = sys.modules[run.__module__]
     assert entry.__file__ is not None, entry  # noqa: S101 - a step's function stands in a file
     found: dict[str, str] = {}
-    package = run.__module__.rpartition(".")[0]
-    waiting = [(run.__module__, Path(entry.__file__)), *(_modules(package) if package else ())]
+    waiting = [*_modules(run.__module__)[:-1], (run.__module__, Path(entry.__file__))]
     while waiting:
         name, path = waiting.pop()
         if name in found:
