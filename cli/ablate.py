@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.build import Profile, config_of
+from cli.build import config_of
 from cli.held_out_options import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
-from cli.options import Overrides, utc
+from cli.options import Overrides, Profile, utc
 from cli.recommend import patient
 
 if TYPE_CHECKING:

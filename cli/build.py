@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import Bundles, Overrides, utc
+from cli.options import Bundles, Overrides, Profile, utc
 
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
 
 TEMPLATE = "configs/build.toml"  # lists every default: to read it unasked would undo the profile
-
-
-class Profile(StrEnum):
-    """How much the build trains."""
-
-    QUICK = "quick"
-    FULL = "full"
-    LABELS = "labels"
 
 
 def build(
@@ -50,9 +42,15 @@ def build(
 
 def config_of(file: Path | None, profile: Profile, overrides: list[str] | None) -> BuildConfig:
     """Return the build's settings: defaults < profile < file < overrides. Raises SettingsError."""
+    from pipeline.config import PROFILES
+
+    return changed_config(PROFILES[profile], file, overrides)
+
+
+def changed_config(base: Mapping[str, object], file: Path | None, overrides: list[str] | None) -> BuildConfig:
+    """Return the build's settings: defaults < base < file < overrides. Raises SettingsError."""
     from configs.reading import from_override, from_toml, leaves, read
-    from pipeline.config import PROFILES, BuildConfig
+    from pipeline.config import BuildConfig
 
     chosen = from_toml(file) if file else ()
-    sources = chain(leaves(PROFILES[profile]), chosen, map(from_override, overrides or ()))
-    return read(BuildConfig, sources, TEMPLATE)
+    return read(BuildConfig, chain(leaves(base), chosen, map(from_override, overrides or ())), TEMPLATE)

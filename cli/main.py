@@ -12,7 +12,7 @@ from cli.build import build
 from cli.bundles import bundles
 from cli.corpus import corpus
 from cli.evaluate import evaluate
-from cli.inspect import inspect
+from cli.inspect.command import inspect
 from cli.judge import judge
 from cli.push import push
 from cli.qprime import qprime

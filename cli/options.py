@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,14 @@ RedisUrl = Annotated[
 ]
 Config = Annotated[Path | None, typer.Option("--config", help=f"Settings; {DEFAULT_CONFIG} if it is there.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting.")]
+
+
+class Profile(StrEnum):
+    """How much the build trains."""
+
+    QUICK = "quick"
+    FULL = "full"
+    LABELS = "labels"
 
 
 def utc(time: datetime | None) -> datetime | None:

@@ -17,7 +17,10 @@ from pipeline.graph import steps
 from pipeline.labels import judge as quality
 from pipeline.log.split import ALL
 from pipeline.manifest import manifest
-from pipeline.runner.step import Runner, Step, hash_files
+from pipeline.runner.file_hashes import hash_files
+from pipeline.runner.runner import Runner
+from pipeline.runner.step import Step
+from pipeline.runner.work import InputTables
 from store.addresses import FILE as ADDRESSES
 from store.bundle import (
     Bundle,
@@ -59,14 +62,14 @@ def build(
     """
     if until is not None:
         config = config.model_copy(update={"measured": True})
-    chosen, config = steps(data, until, config), quality.with_model(config)
+    chosen, config = steps(config), quality.with_model(config)
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
     inputs = " ".join(f"{table} {hash_files(parts)}" for table, parts in find(data).items()) + f" {until}"
     with room_on(bundles):
         root = bundles / WORK
         root.mkdir(exist_ok=True)
-        runner = Runner(root, config, inputs, publishing=PUBLISHING)
+        runner = Runner(root, config, inputs, publishing=PUBLISHING, tables=InputTables(data, until))
         if only:
             runner.run(_needed(chosen, set(only)))
             return None

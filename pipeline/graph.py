@@ -1,77 +1,65 @@
-"""The steps of the build, in order."""
+"""The build graph: collects what each step declares, and orders the steps so that each finds what it reads."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 
 from pipeline.config import BuildConfig
-from pipeline.cross_encoder.page_states import page_states
-from pipeline.cross_encoder.student import student
-from pipeline.cross_encoder.teachers import teachers
-from pipeline.labels.judge import labels
-from pipeline.log.counts import count
-from pipeline.log.read import reader
-from pipeline.pages.facts import pages
-from pipeline.pages.text import text
-from pipeline.rankers.blend import fit_blend
-from pipeline.rankers.stage1 import stage1
-from pipeline.rankers.stage2 import stage2
-from pipeline.runner import external_inputs as outside
+from pipeline.cross_encoder import page_states, student, teachers
+from pipeline.labels import judge
+from pipeline.log import counts, read
+from pipeline.pages import facts, text
+from pipeline.rankers import blend, stage1, stage2
+from pipeline.recall_steps import recall_steps
 from pipeline.runner.step import Step
-from recall.cf.step import cf_embeddings
-from recall.coclick.step import coclicks
-from recall.qprime.step import qprime
-from recall.two_tower.step import two_tower
+
+#: Every step; where the graph leaves a choice, steps run in this order.
+STEPS: tuple[Step, ...] = (
+    read.STEP, text.STEP, counts.STEP, facts.STEP,
+    *recall_steps(),
+    judge.STEP, teachers.STEP, student.STEP, page_states.STEP,
+    stage1.STEP, stage2.STEP, blend.STEP,
+)  # fmt: skip
 
 
-def steps(data: Path, until: datetime | None, config: BuildConfig) -> list[Step]:
-    """Return every step that makes an artifact, in an order in which each finds what it reads.
+class GraphError(Exception):
+    """The declared steps are no graph that can be built."""
 
-    Distillation asks for teachers before the student; a student that judges Q' comes before Q'.
-    """
-    distil, student_first = config.cross_encoder.distil, config.qprime.judge == "student"
-    counted = ("read", "counts")
-    recall = (*counted, "text", "pages", "coclick", "cf", "two_tower", "qprime")
-    taught = Step(
-        "teachers", teachers,
-        after=(*counted, "text", "two_tower", "cf", *([] if student_first else ["qprime"]), "labels"),
-        config=("teachers", "text"), outside=outside.of_teachers, shared=True, resumes=True,
-    )  # fmt: skip
-    searched = Step(
-        "qprime", qprime, after=("read", "text", *(["student"] if student_first else [])),
-        config=("qprime", "text"), outside=outside.of_qprime, seeded=False, resumes=True,
-    )  # fmt: skip
-    return [
-        Step(
-            "read", reader(data, until),
-            config=("examples.label_share", "fragment_hosts", "tracking_parameters", "read", "sessions"), seeded=False,
-        ),
-        Step("text", text, after=("read",), config=("text",), outside=outside.of_encoder, seeded=False, resumes=True),
-        Step(
-            "counts", count, after=("read",), config=("engine.name", "examples.days", "examples.groups", "reach"),
-            seeded=False,
-        ),
-        Step("pages", pages, after=(*counted, "text"), seeded=False),
-        Step("coclick", coclicks, after=(*counted, "text"), config=("coclick", "engine.name"), seeded=False),
-        Step("cf", cf_embeddings, after=counted, config=("cf",)),
-        Step("two_tower", two_tower, after=(*counted, "text"), config=("two_tower", "text"), shared=True, resumes=True),
-        *([] if student_first else [searched]),
-        Step(
-            "labels", labels, after=(*counted, "text", "two_tower"), config=("labels", "measured"),
-            outside=outside.of_labels,
-        ),
-        *([taught] if distil else []),
-        Step(
-            "student", student, after=(*counted, "text", "labels", *(["teachers"] if distil else [])),
-            config=("cross_encoder", "text"), outside=outside.of_student, shared=True, resumes=True,
-        ),
-        Step(
-            "page_states", page_states, after=("text", "pages", "student"), config=("page_states",),
-            seeded=False, resumes=True,
-        ),
-        *([searched] if student_first else []),
-        Step("stage1", stage1, after=(*recall, "labels"), config=("examples", "stage1")),
-        Step("stage2", stage2, after=(*recall, "labels", "stage1", "student"), config=("examples", "stage2")),
-        Step("blend", fit_blend, after=("stage2",), config=("quality_weight",)),
-    ]  # fmt: skip
+
+def steps(config: BuildConfig, declared: Sequence[Step] = STEPS) -> list[Step]:
+    """Return the steps of a build, each after those in its `after`, which is complete. Raises GraphError."""
+    known = [step.name for step in declared]
+    if twice := {name for name in known if known.count(name) > 1}:
+        raise GraphError(f"two steps are named {min(twice)}")
+    chosen = {step.name: step for step in declared if step.when(config)}
+    inputs = {name: _inputs(step, config, known) for name, step in chosen.items()}
+    complete = {name: tuple(other for other in read if other in chosen) for name, read in inputs.items()}
+    return [replace(chosen[name], after=complete[name]) for name in _ordered(complete)]
+
+
+def _inputs(step: Step, config: BuildConfig, known: Sequence[str]) -> tuple[str, ...]:
+    inputs = (*step.after, *step.also_after(config))
+    for name in inputs:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else f"the steps are {', '.join(known)}"
+            raise GraphError(f"step {step.name} reads {name}, which is not a step: {hint}")
+    return inputs
+
+
+def _ordered(inputs: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield the steps one by one: of those whose inputs are made, the one that was declared first."""
+    place = {name: number for number, name in enumerate(inputs)}
+    sorter = TopologicalSorter(inputs)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise GraphError(f"the steps form a cycle: {' → '.join(error.args[1])}") from None
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=place.__getitem__)
+        yield ready[0]
+        sorter.done(ready.pop(0))

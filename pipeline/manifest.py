@@ -23,7 +23,7 @@ from store.page_row import FACTS, read_facts, read_text, read_tokens
 from store.tables import LmdbTable
 
 if TYPE_CHECKING:
-    from pipeline.runner.step import Runner
+    from pipeline.runner.runner import Runner
 
 _INDEXES = ("cf", "two_tower")
 _WARMUP = 8
@@ -53,6 +53,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         search={index: figures[index]["search"] for index in _INDEXES},
         rows=rows,
         metrics={step: values for step, values in figures.items() if step != "read"},
+        seconds=runner.seconds,
         notes=[
             *learnt_from.notes(figures),
             *undated_labels(read, runner.config.measured),

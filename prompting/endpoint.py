@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -14,6 +15,7 @@ from configs.reading import SettingsError
 
 PREFIX = "ONWARD_LLM_"
 OPENAI = "https://api.openai.com/v1"
+_NOT_IDENTITY = {"key", "concurrency", "retries", "timeout_s", "max_tokens", "cache"}
 
 
 class Endpoint(BaseModel):
@@ -30,6 +32,10 @@ class Endpoint(BaseModel):
     max_tokens: int = Field(default=2_000_000, ge=0)  # spending limit of a run: prompts and answers, not from the cache
     top_logprobs: int = Field(default=20, ge=5, le=20)  # tokens listed at each place; some servers allow fewer
     cache: Path = Path(".onward/answers.sqlite")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what its answers depend on: all but the key, the limits, and where answers are kept."""
+        return self.model_dump(mode="json", exclude=_NOT_IDENTITY)
 
 
 def read_endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint | None:

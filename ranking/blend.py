@@ -50,6 +50,10 @@ class Blend:
         """The stage's name."""
         return "blend"
 
+    def describe(self) -> str:
+        """Return the formula with the bundle's λ."""
+        return f"{1 - self.quality_weight:.2g}·z(stage2) + {self.quality_weight:.2g}·z(quality)"
+
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
         """Return one score per row from the columns `stage2` and `quality`."""
         weight = self.quality_weight if query.quality_weight is None else query.quality_weight

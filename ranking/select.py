@@ -23,6 +23,11 @@ class Select:
     max_per_host: int = 2
     min_quality: float = 0.0  # 0 to 4; applied only to lists with a `quality` column
 
+    def describe(self) -> str:
+        """Return the rules."""
+        quality = f", quality ≥ {self.min_quality:g}" if self.min_quality > 0 else ""
+        return f"at most {self.max_per_host} per host, no near-duplicates{quality}"
+
     def __call__(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
         """Return at most `k` rows of `ranked`, which has the columns of store.page_row.FACTS; record every drop."""
         good = self._good(ranked)

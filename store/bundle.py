@@ -46,6 +46,7 @@ class Manifest(BaseModel):
     search: dict[str, str] = Field(default_factory=dict, description="index -> setting of its search, '' where exact")
     rows: dict[str, int] = Field(description="table or index -> rows")
     metrics: dict[str, Any] = Field(default_factory=dict, description="offline figures")
+    seconds: dict[str, float] = Field(default_factory=dict, description="step -> seconds that its run took")
     notes: list[str] = Field(default_factory=list, description="what a reader of the figures must know")
     warmup: list[str] = Field(description="URLs that loading answers before it serves")
     files: dict[str, str] = Field(description="path -> BLAKE3 of every other file")

@@ -8,6 +8,7 @@ from pipeline.cross_encoder.student_files import EXPORTED
 from pipeline.log.split import ALL
 from pipeline.pages.page_tokens import page_tokens
 from pipeline.runner.progress import progress
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.cross_encoder import page_states as states
 from ranking.cross_encoder.pairs import PAGES
@@ -26,3 +27,13 @@ def page_states(work: Work) -> dict[str, object]:
     cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
     with progress("reading pages", len(wanted)) as advance:
         return {"pages": states.write(work.directory, wanted, OnnxModel(model), cls, sep, most, advance)}
+
+
+STEP = Step(
+    "page_states",
+    page_states,
+    after=("text", "pages", "student"),
+    config=("page_states",),
+    seeded=False,
+    resumes=True,
+)

@@ -17,7 +17,9 @@ from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.cross_encoder.teacher_labels import teacher_labels
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
+from pipeline.runner.file_hashes import hash_model
 from pipeline.runner.progress import progress
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.cross_encoder import parity
 from ranking.cross_encoder.examples import Labels, PairInputs
@@ -63,6 +65,17 @@ def student(work: Work) -> dict[str, object]:
     (out / "student.checkpoint").unlink(missing_ok=True)
     found.check(_taught(work.config.cross_encoder.click_share, figures))
     return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
+
+
+STEP = Step(
+    "student",
+    student,
+    after=("read", "counts", "text", "labels", "teachers"),
+    config=("cross_encoder", "text"),
+    external=lambda config: [hash_model(config.text.base), hash_model(config.cross_encoder.warm_start)],
+    shared=True,
+    resumes=True,
+)
 
 
 def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, int]]:

@@ -13,7 +13,9 @@ from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.pool import pool
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens, tokenize
+from pipeline.runner.file_hashes import hash_model
 from pipeline.runner.progress import progress
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.cross_encoder.model import QUALITY_CLASSES
 from ranking.teachers.logits import teacher_logits
@@ -49,6 +51,19 @@ def teachers(work: Work) -> dict[str, object]:
     for finished in out.glob("*.checkpoint") if world().main else ():
         finished.unlink()  # not sooner: a killed run knows by the first teacher's that it is done
     return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
+
+
+STEP = Step(
+    "teachers",
+    teachers,
+    after=("read", "counts", "text", "two_tower", "cf", "labels"),
+    also_after=lambda config: ("qprime",) if config.qprime.judge == "rubric" else (),  # else Q' waits for the student
+    when=lambda config: config.cross_encoder.distil,
+    config=("teachers", "text"),
+    external=lambda config: hash_model(config.teachers.base),
+    shared=True,
+    resumes=True,
+)
 
 
 def teacher_tokens(work: Work) -> PageTokens:

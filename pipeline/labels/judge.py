@@ -18,6 +18,7 @@ from corpus.label_roles import teaches
 from pipeline.labels.pairs_to_judge import PagePairs, Rubric, of_each_kind, pairs_to_judge
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.log.events import OF_LOG, half_of, label_events
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from prompting.client import TRY_AGAIN
 from prompting.endpoint import Endpoint, read_endpoint
@@ -58,6 +59,21 @@ def labels(work: Work) -> dict[str, object]:
     counted = {"given": len(human), "held_out": len(every) - len(human), "judged": int(scored.sum())}
     counted["set_aside"] = int(aside.sum())
     return {**counted, "mean_quality": mean, "judge": source, **figures}
+
+
+def _external(config: BuildConfig) -> object:
+    """Return the endpoint that judges."""
+    endpoint = read_endpoint() if config.labels.judge == "llm" else None
+    return endpoint and endpoint.model_copy(update={"model": config.labels.model or endpoint.model}).identity()
+
+
+STEP = Step(
+    "labels",
+    labels,
+    after=("read", "counts", "text", "two_tower"),
+    config=("labels", "measured"),
+    external=_external,
+)
 
 
 def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:

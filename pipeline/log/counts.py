@@ -13,6 +13,7 @@ from corpus.engine import Engine, running, write
 from corpus.evidence import pair_evidence
 from pipeline.log.label_days import label_days
 from pipeline.log.split import ALL, PAST, SNAPSHOTS, split_of
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
@@ -41,6 +42,15 @@ def count(work: Work) -> dict[str, object]:
         evidence = work.directory / name / "evidence.parquet"
         figures[f"{name}_pairs"] = pq.ParquetFile(evidence).metadata.num_rows
     return {**figures, "times": len(ends)}
+
+
+STEP = Step(
+    "counts",
+    count,
+    after=("read",),
+    config=("engine.name", "examples.days", "examples.groups", "reach"),
+    seeded=False,
+)
 
 
 def _count(

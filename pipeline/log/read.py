@@ -3,53 +3,60 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.tables.reader import REJECTED, read
+from corpus.tables.reader import REJECTED
+from corpus.tables.reader import read as read_tables
 from corpus.tables.report_screen import check, show
 from pipeline.runner.progress import console
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 
 
-def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, object]]:
-    """Return the step that checks the input tables and splits time."""
+def read(work: Work) -> dict[str, object]:
+    """Check the input tables, write the good rows, and split time."""
+    assert work.tables is not None  # noqa: S101 - every build has them
+    config, engine = work.config, work.config.engine
+    outcome = read_tables(
+        work.tables.directory,
+        work.directory,
+        work.tables.until,
+        config.url_rules,
+        config.sessions,
+        threads=engine.threads,
+        memory=engine.memory,
+    )
+    show(outcome, console)
+    check(outcome, config.read.most_rejected, work.directory / REJECTED)
+    report = outcome.as_dict()
+    split = _split(work.directory, config.examples.label_share)
+    (work.directory / "split.json").write_text(json.dumps(split))
+    rows = {name: table["kept"] for name, table in report.items()}
+    rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
+    if rejected:
+        path = work.root / STEP.name / REJECTED  # where this directory is when the step has finished
+        console.print(f"  every rejected row: {path}", soft_wrap=True, highlight=False)
+    respelt = sum(table["respelt"] for table in report.values())
+    return {
+        **rows,
+        "respelt": respelt,
+        "rejected": rejected,
+        "tables": report,
+        "passed_over": list(outcome.passed_over),
+        **split,
+    }
 
-    def step(work: Work) -> dict[str, object]:
-        config, engine = work.config, work.config.engine
-        outcome = read(
-            data,
-            work.directory,
-            until,
-            config.url_rules,
-            config.sessions,
-            threads=engine.threads,
-            memory=engine.memory,
-        )
-        show(outcome, console)
-        check(outcome, config.read.most_rejected, work.directory / REJECTED)
-        report = outcome.as_dict()
-        split = _split(work.directory, config.examples.label_share)
-        (work.directory / "split.json").write_text(json.dumps(split))
-        rows = {name: table["kept"] for name, table in report.items()}
-        rejected = sum(r["count"] for table in report.values() for r in table["rejected"].values())
-        if rejected:
-            console.print(f"  every rejected row: {work.of('read') / REJECTED}", soft_wrap=True, highlight=False)
-        respelt = sum(table["respelt"] for table in report.values())
-        return {
-            **rows,
-            "respelt": respelt,
-            "rejected": rejected,
-            "tables": report,
-            "passed_over": list(outcome.passed_over),
-            **split,
-        }
 
-    return step
+STEP = Step(
+    "read",
+    read,
+    config=("examples.label_share", "fragment_hosts", "tracking_parameters", "read", "sessions"),
+    seeded=False,
+)
 
 
 def _split(directory: Path, label_share: float) -> dict[str, str | None]:

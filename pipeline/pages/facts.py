@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.log.page_counts import set_counts
 from pipeline.log.split import SNAPSHOTS
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.popular import build as popular
 from store.addresses import write_addresses
@@ -40,6 +41,9 @@ def pages(work: Work) -> dict[str, object]:
     written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
     write_sites(work.directory / "sites.txt", table["url"].to_pylist())
     return {"pages": len(table), "addresses": written}
+
+
+STEP = Step("pages", pages, after=("read", "counts", "text"), seeded=False)
 
 
 def _facts(table: pa.Table, counted: Path) -> np.ndarray:

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.pages.page_tokens import tokenize
+from pipeline.runner.file_hashes import hash_model
 from pipeline.runner.progress import progress
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.quality.likeness import TextVectors
 from recall import ann
@@ -53,6 +55,17 @@ def text(work: Work) -> dict[str, object]:
     lengths = np.array([len(row) for row in ids])
     read = _by_language(table["language"].to_pylist(), {"unreadable": lengths == 0, "no_likeness": known == 0})
     return {"pages": len(ids), "mean_tokens": round(float(np.mean(lengths)), 1), **read}
+
+
+STEP = Step(
+    "text",
+    text,
+    after=("read",),
+    config=("text",),
+    external=lambda config: hash_model(config.text.base),
+    seeded=False,
+    resumes=True,
+)
 
 
 def _neighbours(pages: NDArray[np.uint64], vectors: NDArray[np.float32], config: TextConfig) -> pa.Table:

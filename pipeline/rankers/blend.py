@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking import blend
 from ranking.features import STAGE2, STAGE2_START
@@ -24,3 +25,6 @@ def fit_blend(work: Work) -> dict[str, object]:
     fitted = blend.fit(stage2, quality, work.config.quality_weight)
     fitted.save(work.directory / "blend.json")
     return asdict(fitted)
+
+
+STEP = Step("blend", fit_blend, after=("stage2",), config=("quality_weight",))

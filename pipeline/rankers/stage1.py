@@ -7,6 +7,8 @@ from pipeline.log.events import SOURCES, half_of, label_events
 from pipeline.rankers.learnt_from import NOTHING, note
 from pipeline.rankers.snapshot import snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
+from pipeline.recall_steps import PATHS
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.examples import GroupWriter, LoggedPages
 from ranking.features import STAGE1
@@ -27,6 +29,14 @@ def stage1(work: Work) -> dict[str, object]:
         fit_ranker(work, groups[1 - half], STAGE1, work.config.stage1, f"without{half}.txt")
     figures = fit_ranker(work, lightgbm.joined(groups), STAGE1, work.config.stage1, "model.txt")
     return {"learnt_from": source, **figures}
+
+
+STEP = Step(
+    "stage1",
+    stage1,
+    after=("read", "counts", "text", "pages", *PATHS, "labels"),
+    config=("examples", "stage1"),
+)
 
 
 def _lessons(work: Work) -> tuple[str, _Halves]:

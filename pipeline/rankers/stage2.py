@@ -13,6 +13,8 @@ from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.learnt_from import for_stage2
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
+from pipeline.recall_steps import PATHS
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
@@ -52,6 +54,14 @@ def stage2(work: Work) -> dict[str, object]:
     np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(seen[False] or seen[True])]))
     held = writers[False].groups()
     return fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
+
+
+STEP = Step(
+    "stage2",
+    stage2,
+    after=("read", "counts", "text", "pages", *PATHS, "labels", "stage1", "student"),
+    config=("examples", "stage2"),
+)
 
 
 def _that_teach_nothing(work: Work) -> list[Event]:

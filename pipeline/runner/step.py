@@ -1,144 +1,36 @@
-"""Runs build steps: each is skipped when its inputs have not changed, and never left half done."""
+"""What a step of the build declares about itself; each step's module holds one such `STEP`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
-from operator import getitem
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import xxhash
-
-from pipeline.config import BuildConfig
-from pipeline.runner.code_keys import code_of, source_of
-from pipeline.runner.progress import console
 from pipeline.runner.work import Work
-from store.bundle import fsync_tree
-from text_model.distributed import World, world
 
-DONE = "done.json"
-_BEGUN = "begun"  # holds the key of a run that has not finished
+if TYPE_CHECKING:  # the configuration imports every trainer's, and a step's key must hold no other step's code
+    from pipeline.config import BuildConfig
+
+
+def _always(_: BuildConfig) -> bool:
+    return True
+
+
+def _nothing(_: BuildConfig) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the build."""
+    """One step of the build: `run` fills a directory and returns figures for the manifest."""
 
     name: str
-    run: Callable[[Work], dict[str, object]]  # returns figures for the manifest
-    after: tuple[str, ...] = ()  # the steps whose directories it reads
+    run: Callable[[Work], dict[str, object]]
+    after: tuple[str, ...] = ()  # the steps whose directories it reads; one that `when` leaves out does not count
+    also_after: Callable[[BuildConfig], tuple[str, ...]] = _nothing  # the inputs that depend on the configuration
+    when: Callable[[BuildConfig], bool] = _always  # whether the build has this step
     config: tuple[str, ...] = ()  # the parts of the configuration that it reads: `cf`, or `cf.dimension` alone
-    outside: Callable[[BuildConfig], object] | None = None  # what it reads besides: endpoints, models on disk
-    seeded: bool = True  # it draws at random; another seed runs the others no more than once
+    external: Callable[[BuildConfig], object] | None = None  # what it reads besides: endpoints, model files
+    seeded: bool = True  # it draws random numbers, so another seed runs it again
     shared: bool = False  # every process of torchrun runs it
-    resumes: bool = False  # a killed run is gone on with in its directory
-
-
-@dataclass(slots=True)
-class Runner:
-    """Runs steps in order in `root/<step>`; a step is skipped when its key is that of its last finished run."""
-
-    root: Path
-    config: BuildConfig
-    inputs: str  # hash of the input files and of everything that is no step's configuration
-    publishing: tuple[str, ...] = ()  # the modules that make a bundle of the finished steps
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    world: World = field(default_factory=world)
-    _keys: dict[str, str] = field(default_factory=dict)
-
-    def run(self, steps: Sequence[Step]) -> None:
-        """Run the steps that are not finished; a kill leaves the finished ones and no half of another."""
-        for step in steps:
-            key = self._keys[step.name] = self._key(step)
-            target = self.root / step.name
-            done = _read_done(target)
-            self.world.wait()  # all have read the same
-            if done is None or done["key"] != key:
-                done = self._run(step, key, target)
-            self.figures[step.name] = done["figures"]
-
-    def identity(self) -> str:
-        """Return a hash of everything that the finished steps, and a bundle of them, are made from."""
-        parts = [self._keys, [source_of(module) for module in self.publishing]]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    def _run(self, step: Step, key: str, target: Path) -> dict[str, Any]:
-        start, working = time.perf_counter(), self.root / f".{step.name}"
-        if self.world.main:
-            _clear(target)
-            _begin(working, key, step.resumes)
-        self.world.wait()
-        taking_part = self.world.main or step.shared
-        figures = step.run(Work(self.config, working, self.root)) if taking_part else {}
-        self.world.wait()
-        if self.world.main:
-            seconds = round(time.perf_counter() - start, 2)
-            done = {"key": key, "seconds": seconds, "figures": figures}
-            (working / DONE).write_text(json.dumps(done, indent=1, default=str))
-            (working / _BEGUN).unlink()
-            fsync_tree(working)  # a finished step is whole after a power cut too
-            working.rename(target)
-            console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
-        self.world.wait()
-        stored = _read_done(target)
-        assert stored is not None, target  # noqa: S101 - written above
-        return stored
-
-    def _key(self, step: Step) -> str:
-        settings = self.config.model_dump(mode="json")
-        read = (*step.config, *(["seed"] if step.seeded else []))
-        parts = {
-            "step": step.name,
-            "inputs": self.inputs,
-            "config": {part: reduce(getitem, part.split("."), settings) for part in read},
-            "after": [self._keys[name] for name in step.after],
-            "outside": step.outside(self.config) if step.outside else None,
-            "code": code_of(step.run),
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def hash_files(paths: Sequence[Path]) -> str:
-    """Return a hash of the names and bytes of files."""
-    digest = xxhash.xxh3_128()
-    for path in paths:
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _begin(working: Path, key: str, keep: bool) -> None:
-    """Make a step's directory; with `keep`, one that a killed run of the same key has left is gone on with."""
-    begun = working / _BEGUN
-    if not (keep and begun.is_file() and begun.read_text() == key):
-        _clear(working)
-        working.mkdir(parents=True)
-    begun.write_text(key)
-
-
-def _clear(directory: Path) -> None:
-    (directory / DONE).unlink(
-        missing_ok=True
-    )  # first: a kill in the middle must not leave a part that says it is whole
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def _read_done(target: Path) -> dict[str, Any] | None:
-    try:
-        done: dict[str, Any] = json.loads((target / DONE).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return done
-
-
-def _summary(figures: dict[str, object]) -> str:
-    shown = ((name, value) for name, value in figures.items() if isinstance(value, int | float | str) and value != "")
-    return "  ".join(f"{name} {value}" for name, value in shown)
+    resumes: bool = False  # after a kill it continues in its directory

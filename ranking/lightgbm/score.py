@@ -54,6 +54,10 @@ class LightGbmScorer:
         if tuple(self._booster.feature_name()) != features:
             raise ValueError(f"{model.name} was trained on other features than this version computes: build it again")
 
+    def describe(self) -> str:
+        """Return the kind of model and how much it reads."""
+        return f"LightGBM, {len(self._features)} features"
+
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
         """Return one score per candidate, float32."""
         if len(candidates) == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 
 from pipeline.log.split import SNAPSHOTS
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.cf import build as cf
 
@@ -21,3 +22,6 @@ def cf_embeddings(work: Work) -> dict[str, object]:
         index.save(out / "pages")
         figures[f"{name}_pages"] = len(index)
     return {**figures, **index.figures()}  # of ALL, which serves
+
+
+STEP = Step("cf", cf_embeddings, after=("read", "counts"), config=("cf",))

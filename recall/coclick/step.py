@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 
 from corpus.engine import running, write
 from pipeline.log.split import SNAPSHOTS
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.coclick import build as coclick
 from store.tables import write_table
@@ -30,3 +31,6 @@ def coclicks(work: Work) -> dict[str, object]:
         figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", coclick.pack_rows(batches))
         rows.unlink()
     return figures
+
+
+STEP = Step("coclick", coclicks, after=("read", "counts", "text"), config=("coclick", "engine.name"), seeded=False)

@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from configs.reading import SettingsError
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.labels.student_judge import StudentJudge
+from pipeline.runner.file_hashes import hash_model
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from prompting.endpoint import read_endpoint
 from prompting.prompt import template
 from prompting.query_prompt import QueryPrompt
 from recall.qprime import build as qprime_build
 from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.engines.endpoint import read_search_endpoint
 from recall.qprime.engines.opening import open_engine
 from recall.qprime.engines.remote import RemoteEngine
 from recall.qprime.engines.search_engine import SearchEngine
@@ -33,6 +37,9 @@ from recall.qprime.table_parts import Counts, Made
 from recall.qprime.writers.key_phrases import KeyPhraseWriter
 from recall.qprime.writers.writer import QueryWriter
 from store.tables import write_table
+
+if TYPE_CHECKING:
+    from pipeline.config import BuildConfig
 
 QUERIES = "queries.parquet"  # what the filters left of what was written
 _INDEX = "index"
@@ -59,6 +66,29 @@ def qprime(work: Work) -> dict[str, object]:
         shutil.rmtree(out / parts, ignore_errors=True)
     (out / _ABOUT).unlink()
     return {"rows": written, **figures}
+
+
+def _external(config: BuildConfig) -> object:
+    """Return what writes the queries, and what is searched with them. Raises SettingsError."""
+    wanted = config.qprime
+    if wanted.keep == 0:
+        return None
+    endpoint = read_endpoint() if wanted.writer == "llm" else None
+    causal = hash_model(wanted.causal) if wanted.writer == "information_need" else ""
+    search = None if wanted.engine == "tantivy" else read_search_endpoint(wanted.engine)
+    return [endpoint and endpoint.identity(), causal, search and search.identity()]
+
+
+STEP = Step(
+    "qprime",
+    qprime,
+    after=("read", "text"),
+    also_after=lambda config: ("student",) if config.qprime.judge == "student" else (),
+    config=("qprime", "text"),
+    external=_external,
+    seeded=False,
+    resumes=True,
+)
 
 
 def rows_of(

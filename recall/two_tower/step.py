@@ -15,6 +15,7 @@ from pipeline.log.split import PAST
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
 from pipeline.runner.progress import progress
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.two_tower import build as towers
 from recall.two_tower.train import Pairs, train_encoder, train_heads
@@ -47,6 +48,16 @@ def two_tower(work: Work) -> dict[str, object]:
     (out / "encoder.checkpoint").unlink(missing_ok=True)
     curves["heads"] = curve.thinned()
     return {"pages": len(index), **index.figures(), "pairs": len(pairs.query), "curves": curves}
+
+
+STEP = Step(
+    "two_tower",
+    two_tower,
+    after=("read", "counts", "text"),
+    config=("two_tower", "text"),
+    shared=True,
+    resumes=True,
+)
 
 
 def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from corpus.engine import running
 from corpus.schema import InputError
 from pipeline.config import BuildConfig
 from pipeline.log.counts import count
-from pipeline.log.read import reader
+from pipeline.log.read import read
 from pipeline.log.split import SNAPSHOTS
-from pipeline.runner.work import Work
+from pipeline.runner.work import InputTables, Work
 from recall.coclick.step import coclicks
 from store.tables import LmdbTable
 from tests.conftest import write_tiny
@@ -64,7 +65,7 @@ def roots(spark: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     """Both engines' steps, of one reading of the tiny log."""
     duckdb, other = (tmp_path_factory.mktemp(name) for name in ("duckdb", "spark"))
     write_tiny(duckdb / "data")
-    reader(duckdb / "data", None)(work_on(duckdb, "duckdb", "read"))
+    read(replace(work_on(duckdb, "duckdb", "read"), tables=InputTables(duckdb / "data")))
     pages = pq.read_table(duckdb / "read/pages.parquet", columns=["page"])["page"].to_numpy()
     neighbours = np.concatenate([pages, np.random.default_rng(0).permutation(pages)])
     weights = np.repeat([1.0, 0.3], len(pages))

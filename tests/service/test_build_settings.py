@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.build import Profile, config_of
+from cli.build import config_of
+from cli.options import Profile
 from pipeline.config import PROFILES, BuildConfig
 
 

@@ -52,6 +52,12 @@ def _split(fields: Any) -> Any:
     return [field.strip() for field in fields.split(",")] if isinstance(fields, str) else fields
 
 
+_NOT_IDENTITY = {
+    "key", "user", "password", "concurrency", "retries", "timeout_s", "per_second", "per_day", "freshness_days",
+    "store",
+}  # fmt: skip
+
+
 class SearchEndpoint(BaseModel):
     """One remote engine and the limits on using it; the secrets show themselves nowhere."""
 
@@ -71,6 +77,10 @@ class SearchEndpoint(BaseModel):
     per_day: int = Field(ge=0)  # calls a UTC day, retries among them; 0: only what is kept
     freshness_days: float = Field(default=30.0, ge=0)  # how long an answer is used
     store: Path = Path(".onward/searches.sqlite")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what its results depend on: all but secrets, limits, and where results are kept."""
+        return self.model_dump(mode="json", exclude=_NOT_IDENTITY)
 
 
 def read_search_endpoint(engine: RemoteName, environ: Mapping[str, str] = os.environ) -> SearchEndpoint:

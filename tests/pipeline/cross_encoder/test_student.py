@@ -16,7 +16,7 @@ import pytest
 from pipeline.build import build
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder import teachers
-from pipeline.runner.step import DONE
+from pipeline.runner.runner import DONE
 from text_model.training import Curve
 
 SMALL = {

@@ -24,10 +24,10 @@ from pipeline.log.events import (
     label_events,
     past_impressions,
 )  # fmt: skip
-from pipeline.log.read import reader
+from pipeline.log.read import STEP as READ
 from pipeline.log.split import split_of
-from pipeline.runner.step import Runner, Step
-from pipeline.runner.work import Work
+from pipeline.runner.runner import Runner
+from pipeline.runner.work import InputTables, Work
 from ranking.cross_encoder.examples import Labels
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ def write(data: Path, sessions: bool, impressions: bool, clicked: bool = True) -
 def work_of(root: Path, sessions: bool = False, impressions: bool = False, clicked: bool = True) -> Work:
     write(root / "data", sessions, impressions, clicked)
     config = BuildConfig()
-    Runner(root, config, "").run([Step("read", reader(root / "data", None), config=("examples",))])
+    Runner(root, config, "", tables=InputTables(root / "data")).run([READ])
     return Work(config, root / "again", root)
 
 
@@ -159,7 +159,7 @@ def test_a_step_over_a_page_that_is_not_known_is_no_event(tmp_path: Path) -> Non
     write(tmp_path / "data", sessions=False, impressions=False)
     pq.write_table(pa.table(columns), tmp_path / "data" / "clicks.parquet")
     config = read(BuildConfig, [("examples.label_share", 1.0)], "")
-    Runner(tmp_path, config, "").run([Step("read", reader(tmp_path / "data", None), config=("examples",))])
+    Runner(tmp_path, config, "", tables=InputTables(tmp_path / "data")).run([READ])
     events = label_events(Work(config, tmp_path / "again", tmp_path), None)
     assert {(event.page, *event.shown.tolist()) for event in events} == {
         (page_id(URLS[0]), page_id(URLS[1])),

@@ -8,12 +8,21 @@ import pytest
 
 from configs.reading import SettingsError
 from pipeline.config import BuildConfig
-from pipeline.runner import external_inputs as outside
+from pipeline.cross_encoder import student, teachers
+from pipeline.labels import judge
+from pipeline.pages import text
+from pipeline.runner.step import Step
+from recall.qprime import step as qprime
 
 LLM_WRITER = BuildConfig.model_validate({"qprime": {"writer": "llm"}})
 LLM_JUDGE = BuildConfig.model_validate({"labels": {"judge": "llm"}})
 OPENSEARCH = BuildConfig.model_validate({"qprime": {"engine": "opensearch"}})
 CAUSAL = {"writer": "information_need"}
+
+
+def external(step: Step, config: BuildConfig) -> object:
+    assert step.external is not None
+    return step.external(config)
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +40,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_model_or_endpoint_is_another_judge_and_another_writer(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    before = outside.of_qprime(LLM_WRITER), outside.of_labels(LLM_JUDGE), outside.of_labels(BuildConfig())
+    before = external(qprime.STEP, LLM_WRITER), external(judge.STEP, LLM_JUDGE), external(judge.STEP, BuildConfig())
     monkeypatch.setenv(f"ONWARD_LLM_{name}", value)
-    after = outside.of_qprime(LLM_WRITER), outside.of_labels(LLM_JUDGE), outside.of_labels(BuildConfig())
+    after = external(qprime.STEP, LLM_WRITER), external(judge.STEP, LLM_JUDGE), external(judge.STEP, BuildConfig())
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, True]
 
 
@@ -41,9 +50,9 @@ def test_another_model_or_endpoint_is_another_judge_and_another_writer(
     ("name", "value"), [("KEY", "another"), ("CONCURRENCY", "2"), ("MAX_TOKENS", "9"), ("TIMEOUT_S", "3")]
 )
 def test_another_key_or_limit_is_the_same_endpoint(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    before = outside.of_qprime(LLM_WRITER), outside.of_labels(LLM_JUDGE)
+    before = external(qprime.STEP, LLM_WRITER), external(judge.STEP, LLM_JUDGE)
     monkeypatch.setenv(f"ONWARD_LLM_{name}", value)
-    assert (outside.of_qprime(LLM_WRITER), outside.of_labels(LLM_JUDGE)) == before
+    assert (external(qprime.STEP, LLM_WRITER), external(judge.STEP, LLM_JUDGE)) == before
 
 
 @pytest.mark.parametrize(
@@ -54,21 +63,21 @@ def test_another_key_or_limit_is_the_same_endpoint(monkeypatch: pytest.MonkeyPat
 def test_another_cluster_or_index_is_another_search(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, same: bool
 ) -> None:
-    before = outside.of_qprime(OPENSEARCH), outside.of_qprime(BuildConfig())
+    before = external(qprime.STEP, OPENSEARCH), external(qprime.STEP, BuildConfig())
     monkeypatch.setenv(f"ONWARD_SEARCH_{name}", value)
-    assert outside.of_qprime(BuildConfig()) == before[1]
-    assert (outside.of_qprime(OPENSEARCH) == before[0]) is same
+    assert external(qprime.STEP, BuildConfig()) == before[1]
+    assert (external(qprime.STEP, OPENSEARCH) == before[0]) is same
 
 
 def test_no_secret_is_in_what_counts() -> None:
-    assert "secret" not in str(outside.of_qprime(LLM_WRITER)) + str(outside.of_labels(LLM_JUDGE))
+    assert "secret" not in str(external(qprime.STEP, LLM_WRITER)) + str(external(judge.STEP, LLM_JUDGE))
 
 
 def test_a_search_that_is_not_set_up_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ONWARD_SEARCH_INDEX")
     with pytest.raises(SettingsError, match="ONWARD_SEARCH_INDEX is not set"):
-        outside.of_qprime(OPENSEARCH)
-    assert outside.of_qprime(BuildConfig.model_validate({"qprime": {"engine": "opensearch", "keep": 0}})) is None
+        external(qprime.STEP, OPENSEARCH)
+    assert external(qprime.STEP, BuildConfig.model_validate({"qprime": {"engine": "opensearch", "keep": 0}})) is None
 
 
 def _model(folder: Path, weights: str) -> str:
@@ -88,14 +97,14 @@ def test_a_model_on_disk_counts_by_its_files(tmp_path: Path) -> None:
                 "qprime": {"writer": "information_need", "causal": path},
             }
         )  # fmt: skip
-        return [outside.of_encoder(config), outside.of_teachers(config), outside.of_student(config),
-                outside.of_qprime(config)]  # fmt: skip
+        return [external(text.STEP, config), external(teachers.STEP, config), external(student.STEP, config),
+                external(qprime.STEP, config)]  # fmt: skip
 
     assert of(one) == of(same)
     assert all(a != b for a, b in zip(of(one), of(other), strict=True))
 
 
 def test_a_packaged_model_counts_and_one_of_the_hub_is_known_by_its_name() -> None:
-    assert outside.of_encoder(BuildConfig()) != outside.of_encoder(
-        BuildConfig.model_validate({"text": {"base": "someone/a-model"}})
+    assert external(text.STEP, BuildConfig()) != external(
+        text.STEP, BuildConfig.model_validate({"text": {"base": "someone/a-model"}})
     )

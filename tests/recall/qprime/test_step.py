@@ -21,13 +21,13 @@ BY_STUDENT = CONFIG.model_copy(update={"qprime": type(CONFIG.qprime)(judge="stud
 
 
 def order(config: BuildConfig) -> list[str]:
-    return [step.name for step in steps(Path("data"), None, config)]
+    return [step.name for step in steps(config)]
 
 
 @pytest.mark.parametrize("config", [CONFIG, BY_STUDENT])
 def test_every_step_comes_after_those_it_reads(config: BuildConfig) -> None:
     names = order(config)
-    for step in steps(Path("data"), None, config):
+    for step in steps(config):
         assert all(names.index(before) < names.index(step.name) for before in step.after), step.name
 
 

@@ -1,13 +1,10 @@
-"""`onward inspect`: what a bundle holds, and what its tables know of one page."""
+"""What a bundle's tables know of one page."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from cli.options import BundleName, Bundles
+from cli.inspect.text import shown_text
 from cli.push import table_files
 
 if TYPE_CHECKING:
@@ -20,51 +17,8 @@ _ROWS = 10
 _WORDS = frozenset({"page", "query", "field", "value", "bytes"})  # columns of words
 
 
-def inspect(
-    bundles: Bundles,
-    url: Annotated[str | None, typer.Option("--url", help="Show this page's rows in every table.")] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write figures and loss curves as HTML.")] = None,
-    bundle: BundleName = None,
-) -> None:
-    """Show the manifest, and with --url one page's rows in every table."""
-    from rich.console import Console
-
-    from evaluation.reports.build_report import html
-    from store.bundle import open_bundle
-
-    opened, console = open_bundle(bundles, bundle), Console()
-    console.print(_manifest(opened))
-    if url is not None:
-        _show_page(opened, url, console)
-    if report is not None:
-        report.write_text(html(opened.name, opened.manifest.metrics))
-
-
-def _manifest(bundle: Bundle) -> Table:
-    from rich.table import Table
-
-    from evaluation.reports.build_report import scalars
-
-    manifest = bundle.manifest
-    table = Table("", "", title=manifest.name, show_header=False)
-    facts: dict[str, Any] = {
-        "created": manifest.created,
-        "git commit": manifest.git_commit,
-        "seed": manifest.seed,
-        **{f"data: {name}": value for name, value in manifest.data.items()},
-        **{f"rows: {name}": value for name, value in manifest.rows.items()},
-        **{f"dimension: {name}": value for name, value in manifest.dimensions.items()},
-        **{f"features: {name}": len(names) for name, names in manifest.features.items()},
-        **{f"metric: {name}": scalars(value) for name, value in manifest.metrics.items()},
-        **{f"note {number}": note for number, note in enumerate(manifest.notes, 1)},
-        **{f"file: {name}": (bundle.path / name).stat().st_size for name in manifest.files},
-    }
-    for name, value in facts.items():
-        table.add_row(name, _text(value))
-    return table
-
-
-def _show_page(bundle: Bundle, url: str, console: Console) -> None:
+def show_page(bundle: Bundle, url: str, console: Console) -> None:
+    """Print the page's row of every table."""
     import numpy as np
 
     from store.addresses import open_addresses
@@ -93,7 +47,7 @@ def _row(name: str, row: bytes, tables: dict[str, Any]) -> Table:
     for line in lines:
         shown.add_row(
             *(
-                _title(value, tables) if kind == "page" else _text(value)
+                _title(value, tables) if kind == "page" else shown_text(value)
                 for kind, value in zip(names, line, strict=True)
             )
         )
@@ -147,9 +101,3 @@ def _title(page: int, tables: dict[str, Any]) -> str:
         return f"{page:016x}"
     text = page_row.read_text(row)
     return escape(text.title.strip() or text.url.rstrip("/").rpartition("/")[2])
-
-
-def _text(value: Any) -> str:
-    from rich.markup import escape
-
-    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))

@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.config import BuildConfig
 from pipeline.graph import steps
-from pipeline.runner.step import Runner, Step, hash_files
+from pipeline.runner.file_hashes import hash_files
+from pipeline.runner.runner import Runner
+from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 
 
@@ -85,7 +87,7 @@ def test_a_setting_of_the_examples_or_the_engine_trains_nothing_else_again(
 ) -> None:
     def keys(given: BuildConfig) -> dict[str, str]:
         runner = Runner(tmp_path, given, "")
-        for step in steps(tmp_path, None, given):
+        for step in steps(given):
             runner._keys[step.name] = runner._key(step)
         return runner._keys
 
@@ -227,7 +229,7 @@ def test_what_a_step_reads_from_outside_runs_it_again(tmp_path: Path) -> None:
         return {}
 
     for endpoint in ("one", "one", "two"):
-        asks = Step("ask", step, outside=lambda config, endpoint=endpoint: endpoint)
+        asks = Step("ask", step, external=lambda config, endpoint=endpoint: endpoint)
         Runner(tmp_path, BuildConfig(), "").run([asks])
     assert len(ran) == 2
 

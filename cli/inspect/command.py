@@ -1,0 +1,74 @@
+"""`onward inspect`: what a bundle holds, what its tables know of one page, how it was built and how it serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import BundleName, Overrides, Profile, settings_of
+
+if TYPE_CHECKING:
+    from store.bundle import Bundle
+
+
+def inspect(
+    bundles: Annotated[
+        Path | None, typer.Option("--bundles", help="Directory of published bundles; --steps works without.")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Show this page's rows in every table.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write figures and loss curves as HTML.")] = None,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Show the build graph; with --bundles, of that build.")
+    ] = False,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Show how the bundle serves with these settings.")] = False,
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="Print --steps or --cascade as a Mermaid drawing.")
+    ] = False,
+    profile: Annotated[
+        Profile, typer.Option(help="Of --steps without --bundles, as in `onward build`.")
+    ] = Profile.QUICK,
+    bundle: BundleName = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Settings of the build for --steps, of serving for --cascade.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Show the manifest; with --url one page's rows, with --steps the build graph, with --cascade the request path."""
+    if (steps and cascade) or (mermaid and not (steps or cascade)):
+        raise typer.BadParameter("give one of --steps and --cascade")
+    opened = _opened(bundles, bundle, needed=not steps)
+    if steps:
+        from cli.inspect.steps import show_steps
+
+        show_steps(opened, profile, config, overrides, mermaid)
+    elif cascade and opened is not None:
+        from cli.inspect.cascade import show_cascade
+
+        show_cascade(opened, settings_of(config, overrides), mermaid)
+    elif opened is not None:
+        _show_bundle(opened, url, report)
+
+
+def _opened(bundles: Path | None, name: str | None, needed: bool) -> Bundle | None:
+    from store.bundle import open_bundle
+
+    if bundles is None and needed:
+        raise typer.BadParameter("name a directory of published bundles", param_hint="--bundles")
+    return open_bundle(bundles, name) if bundles else None
+
+
+def _show_bundle(bundle: Bundle, url: str | None, report: Path | None) -> None:
+    from rich.console import Console
+
+    from cli.inspect.manifest import manifest_table
+    from cli.inspect.page_rows import show_page
+    from evaluation.reports.build_report import html
+
+    console = Console()
+    console.print(manifest_table(bundle))
+    if url is not None:
+        show_page(bundle, url, console)
+    if report is not None:
+        report.write_text(html(bundle.name, bundle.manifest.metrics))
