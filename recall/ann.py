@@ -39,7 +39,7 @@ class AnnIndex:
     def figures(self) -> dict[str, object]:
         """Return what the manifest tells of it: what was built, which may differ from what was asked."""
         measured = {} if self.measured is None else {"recall_at_50": self.measured.recall}
-        return {"dimension": self.dimension, "search": self.setting, **measured}
+        return {"pages": len(self), "dimension": self.dimension, "search": self.setting, **measured}
 
     def __len__(self) -> int:
         return len(self.pages)
@@ -114,6 +114,11 @@ def build(
     exact = isinstance(index, faiss.IndexFlat)
     search = Search() if exact else ann_search.tune(index, unit, unit if queries is None else queries)
     return AnnIndex(index, pages[kept], search)
+
+
+def file_names(name: str) -> tuple[str, str]:
+    """Return the files of an index that was saved as `name`."""
+    return f"{name}.faiss", f"{name}.pages.npy"
 
 
 def load(path: Path) -> AnnIndex:
