@@ -69,7 +69,7 @@ class Cascade:
     select: Select
     native: Executor  # threads of the scorers
     read_timeout_s: float = math.inf  # of one read of page facts: the trigger's, or all candidates'
-    stored: str = "qprime"  # the path whose order, made offline, is an answer where no stage can rank
+    stored: str = ""  # the path whose order, made offline, is an answer where no stage can rank
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""

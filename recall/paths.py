@@ -35,6 +35,9 @@ PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *_plugged_in())
 #: The path that answers where the others find nothing. Its rank is no feature.
 FALLBACK = POPULAR
 
+#: The path whose order, judged offline, is an answer where no stage can rank.
+STORED = QPRIME
+
 ALL_PATHS = (*PATHS, FALLBACK)
 
 #: The tables that recall and ranking read.

@@ -21,7 +21,7 @@ from ranking.hydrate import PageFacts, PageLookup
 from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
-from recall.paths import ALL_PATHS, TABLES, Recall, open_recall
+from recall.paths import ALL_PATHS, STORED, TABLES, Recall, open_recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
@@ -139,6 +139,7 @@ def _cascade(
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
         read_timeout_s=settings.read_timeout_ms / 1e3,
+        stored=STORED.name,
     )
 
 
