@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from operator import attrgetter
 from pathlib import Path
 
 from cascade.types import Hydrator, RecallPath
@@ -25,7 +26,7 @@ PLUG_INS = "onward.recall_paths"
 
 
 def _plugged_in() -> Iterator[PathSpec]:
-    for point in sorted(entry_points(group=PLUG_INS)):
+    for point in sorted(entry_points(group=PLUG_INS), key=attrgetter("name")):
         yield point.load()
 
 
