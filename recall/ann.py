@@ -116,11 +116,6 @@ def build(
     return AnnIndex(index, pages[kept], search)
 
 
-def file_names(name: str) -> tuple[str, str]:
-    """Return the files of an index that was saved as `name`."""
-    return f"{name}.faiss", f"{name}.pages.npy"
-
-
 def load(path: Path) -> AnnIndex:
     """Read what `save` wrote. The files' hashes must have been checked: FAISS reads damaged files happily."""
     return AnnIndex(faiss.read_index(f"{path}.faiss"), np.load(f"{path}.pages.npy"))

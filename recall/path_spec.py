@@ -1,19 +1,25 @@
-"""What the folder of a recall path declares: settings, build steps, files of a bundle and features derive from it."""
+"""What the folder of a recall path declares: settings, build steps, files of a bundle and features derive from it.
+
+Settings read the declarations, so a `path.py` imports what runs (FAISS, ONNX) in its function `open` alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cascade.types import Hydrator, RecallPath
-from recall import ann
-from store.tables import IsRow, Table
-from text_model.tokens import PageTokenizer
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from cascade.types import Hydrator, RecallPath
+    from recall.ann import AnnIndex
+    from store.tables import IsRow, Table
+    from text_model.tokens import PageTokenizer
 
 INDEX = "pages"  # name of a path's AnnIndex, in its directory
+_INDEX_FILES = (f"{INDEX}.faiss", f"{INDEX}.pages.npy")  # as AnnIndex.save writes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class OpenPath:
 
     path: RecallPath
     similarities: tuple[Hydrator, ...] = ()  # add columns to all candidates, whichever path found them
-    index: ann.AnnIndex | None = None
+    index: AnnIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,6 @@ class PathSpec:
 
     def artifacts(self) -> dict[str, str]:
         """Return the path's files in a bundle, each with its name in the directory that the step writes."""
-        indexes = ann.file_names(INDEX) if self.index else ()
-        found = {f"{self.name}/{file}": file for file in (*indexes, *self.files)}
+        files = (*(_INDEX_FILES if self.index else ()), *self.files)
+        found = {f"{self.name}/{file}": file for file in files}
         return {f"tables/{self.name}.lmdb": f"{self.name}.lmdb", **found} if self.table else found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from operator import attrgetter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cascade.types import Hydrator, RecallPath
-from recall.ann import AnnIndex
 from recall.cf.path import PATH as CF
 from recall.coclick.path import PATH as COCLICK
 from recall.path_spec import PathSpec, Resources
@@ -19,7 +16,14 @@ from recall.qprime.path import PATH as QPRIME
 from recall.two_tower.path import PATH as TWO_TOWER
 from store import page_row
 from store.tables import IsRow, Table
-from text_model.tokens import PageTokenizer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from cascade.types import Hydrator, RecallPath
+    from recall.ann import AnnIndex
+    from text_model.tokens import PageTokenizer
 
 #: The entry points of installed packages that bring a path: each names its `PATH`.
 PLUG_INS = "onward.recall_paths"

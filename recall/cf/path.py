@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from recall import ann
 from recall.cf.config import CfConfig
-from recall.cf.lookup import CfCosine, CfRecall
 from recall.path_spec import INDEX, OpenPath, PathSpec, Resources
 
 
 def _open(given: Resources) -> OpenPath:
+    from recall import ann
+    from recall.cf.lookup import CfCosine, CfRecall
+
     index = ann.load(given.directory / INDEX)
     return OpenPath(CfRecall(index, given.native), (CfCosine(index),), index)
 

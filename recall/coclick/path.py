@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from recall.coclick.config import CoclickConfig
-from recall.coclick.lookup import CoclickRecall
 from recall.coclick.row import COUNTS, FIELDS, RATES, is_row
 from recall.path_spec import OpenPath, PathSpec, Resources
 
 
 def _open(given: Resources) -> OpenPath:
+    from recall.coclick.lookup import CoclickRecall
+
     return OpenPath(CoclickRecall(given.tables["coclick"]))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from recall.path_spec import OpenPath, PathSpec, Resources
-from recall.popular.lookup import PopularRecall
 
 
 def _open(given: Resources) -> OpenPath:
+    from recall.popular.lookup import PopularRecall
+
     return OpenPath(PopularRecall(given.tables["popular"]))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from recall.path_spec import OpenPath, PathSpec, Resources
 from recall.qprime.config import QPrimeConfig
-from recall.qprime.lookup import QPrimeRecall
 from recall.qprime.row import MAX_PAGES, is_row
 
 
 def _open(given: Resources) -> OpenPath:
+    from recall.qprime.lookup import QPrimeRecall
+
     return OpenPath(QPrimeRecall(given.tables["qprime"]))
 
 

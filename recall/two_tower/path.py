@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
-from recall import ann
 from recall.path_spec import INDEX, OpenPath, PathSpec, Resources
 from recall.two_tower.config import TwoTowerConfig
-from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
-from text_model.session import OnnxModel
 
 
 def _open(given: Resources) -> OpenPath:
+    from recall import ann
+    from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
+    from text_model.session import OnnxModel
+
     index = ann.load(given.directory / INDEX)
     tower = OnnxModel(given.directory / "query.onnx", given.onnx_threads)
     queries = QueryVectors(index.pages, given.directory / "queries.npy", tower, given.tokenizer)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from recall.path_spec import OpenPath, PathSpec, Resources
 from toy_path.config import ToyConfig
-from toy_path.lookup import ToyRecall
 
 
 def _open(given: Resources) -> OpenPath:
+    from toy_path.lookup import ToyRecall
+
     return OpenPath(ToyRecall(given.tables["toy"]))
 
 
