@@ -31,6 +31,7 @@ from tokenizers import Tokenizer
 
 from loadtests import http_load
 from ranking.cross_encoder.pairs import open_pair_model
+from recall.paths import PATHS
 from service.answers.answer import Ask
 from service.bootstrap import load
 from service.settings import read_settings
@@ -44,7 +45,7 @@ _ROUNDS = 5
 _RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests per second
 _UNCACHED = ("cache.max_mb=0", "cache.pairs=0", "unknown.most=0")
 _PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
-            *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")))  # fmt: skip
+            *(f"recall.{path.name}.timeout_ms=5000" for path in PATHS))  # fmt: skip
 
 Figures = dict[str, Any]
 

@@ -72,7 +72,7 @@ class Cascade:
     select: Select
     native: Executor  # thread pool of the scorers
     read_timeout_s: float = math.inf  # per read of page facts: the trigger's, or those of all candidates
-    stored: str = "qprime"  # the path whose precomputed order is the answer when no stage can rank
+    stored: str = ""  # the path whose precomputed order is the answer when no stage can rank
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
         """Return at most `k` candidates, best first, with a `score` column; never raises for a failed part."""

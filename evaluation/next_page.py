@@ -86,7 +86,7 @@ async def measure(
 def _baselines(page: int, trace: Trace, popular: NDArray[np.uint64]) -> Lists:
     """Return the popular pages, and the page's transitions by count, filled up with popular pages."""
     popular = popular[popular != np.uint64(page)]
-    coclick = trace.recalled["coclick"]
+    coclick = trace.recalled.get("coclick", Candidates.empty())
     followed = np.empty(0, np.uint64)
     if len(coclick):
         counts = coclick["next_all"]

@@ -17,6 +17,7 @@ from pipeline.graph import steps
 from pipeline.labels import judge as quality
 from pipeline.log.split import ALL
 from pipeline.manifest import manifest
+from pipeline.recall_steps import bundle_files
 from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
 from pipeline.runner.step import Step
@@ -134,25 +135,17 @@ def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     return open_bundle(bundles, name)
 
 
-#: Path in the bundle -> path under the work directory.
+#: Path in the bundle -> path under the work directory; the recall paths declare theirs.
 _FILES = {
     ADDRESSES: "pages/addresses.lmdb",
     SITES: "pages/sites.txt",
     "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
-    "tables/popular.lmdb": f"pages/{ALL}/popular.lmdb",
-    "tables/coclick.lmdb": f"coclick/{ALL}/coclick.lmdb",
-    "tables/qprime.lmdb": "qprime/qprime.lmdb",
-    "cf/pages.faiss": f"cf/{ALL}/pages.faiss",
-    "cf/pages.pages.npy": f"cf/{ALL}/pages.pages.npy",
-    "two_tower/pages.faiss": "two_tower/pages.faiss",
-    "two_tower/pages.pages.npy": "two_tower/pages.pages.npy",
-    "two_tower/queries.npy": "two_tower/queries.npy",
-    "two_tower/query.onnx": "two_tower/query.onnx",
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",
     f"cross_encoder/{WEIGHTS}": f"student/{WEIGHTS}",
     "stage2/model.txt": "stage2/model.txt",
     "blend.json": "blend/blend.json",
+    **bundle_files(),
 }
 
 

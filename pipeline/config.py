@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
 from corpus.counts import Reach
@@ -16,12 +16,11 @@ from corpus.urls.url_rules import FRAGMENT_HOSTS, UrlRules
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from ranking.teachers.train import TeachersConfig
-from recall.cf.build import CfConfig
-from recall.coclick.build import CoclickConfig
-from recall.qprime.build import QPrimeConfig
-from recall.two_tower.train import TwoTowerConfig
+from recall.paths import ALL_PATHS
 from text_model.base import PACKAGED
 from text_model.tokens import TokensPerPage
+
+Section = TypeVar("Section")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,8 @@ class PageStatesConfig:
     most_mb: float = 256.0  # a page takes about 18 kB; the most clicked ones come first
 
 
-class BuildConfig(BaseModel):
-    """The build's tunables by step."""
+class InputConfig(BaseModel):
+    """The build's tunables before its recall paths: what is read, how, and where."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -100,22 +99,6 @@ class BuildConfig(BaseModel):
     sessions: Sessions = Sessions()
     reach: Reach = Reach()
     text: TextConfig = TextConfig()
-    coclick: CoclickConfig = CoclickConfig()
-    cf: CfConfig = CfConfig()
-    two_tower: TwoTowerConfig = TwoTowerConfig()
-    qprime: QPrimeConfig = QPrimeConfig()
-    examples: ExamplesConfig = ExamplesConfig()
-    labels: LabelsConfig = LabelsConfig()
-    stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time
-    teachers: TeachersConfig = TeachersConfig()
-    cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
-    page_states: PageStatesConfig = PageStatesConfig()
-    stage2: LightGbmConfig = LightGbmConfig()
-
-    @property
-    def held_out_share(self) -> float:
-        """The share of the pages whose labels teach nothing."""
-        return self.labels.held_out_share if self.measured else 0.0
 
     @field_validator("fragment_hosts")
     @classmethod
@@ -139,6 +122,34 @@ def _usable(entries: tuple[str, ...], rules: Callable[[], UrlRules]) -> tuple[st
     except RuleError as error:
         raise PydanticCustomError("url_rule", "{problem}", {"problem": str(error)}) from None
     return entries
+
+
+if TYPE_CHECKING:
+    PathConfigs = InputConfig
+else:  # each recall path's tunables under its name
+    sections = {path.name: (path.config, path.config()) for path in ALL_PATHS if path.config is not None}
+    PathConfigs = create_model("PathConfigs", __base__=InputConfig, **sections)
+
+
+class BuildConfig(PathConfigs):
+    """The build's tunables by step."""
+
+    examples: ExamplesConfig = ExamplesConfig()
+    labels: LabelsConfig = LabelsConfig()
+    stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time
+    teachers: TeachersConfig = TeachersConfig()
+    cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
+    page_states: PageStatesConfig = PageStatesConfig()
+    stage2: LightGbmConfig = LightGbmConfig()
+
+    @property
+    def held_out_share(self) -> float:
+        """The share of the pages whose labels teach nothing."""
+        return self.labels.held_out_share if self.measured else 0.0
+
+    def section(self, kind: type[Section]) -> Section:
+        """Return the tunables of a recall path, by their type."""
+        return next(value for _, value in self if isinstance(value, kind))
 
 
 #: What `--profile` changes; everything else keeps its default. All fine-tune the student directly: two teachers and

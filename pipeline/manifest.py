@@ -16,7 +16,7 @@ from pipeline.rankers import learnt_from
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from recall.ann_search import ENOUGH
-from recall.paths import TABLES
+from recall.paths import ALL_PATHS, FALLBACK, TABLES
 from recall.popular.lookup import OVERALL
 from store.bundle import Manifest
 from store.page_row import FACTS, read_facts, read_text, read_tokens
@@ -25,7 +25,7 @@ from store.tables import LmdbTable
 if TYPE_CHECKING:
     from pipeline.runner.runner import Runner
 
-_INDEXES = ("cf", "two_tower")
+_INDEXES = tuple(path.name for path in ALL_PATHS if path.index)
 _WARMUP = 8
 
 
@@ -35,9 +35,9 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
     read = figures["read"]
     tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
     rows = {table: len(opened) for table, opened in tables.items()}
-    rows |= {"cf": figures["cf"]["all_pages"], "two_tower": figures["two_tower"]["pages"]}
+    rows |= {index: figures[index]["pages"] for index in _INDEXES}
     rows["addresses"] = figures["pages"]["addresses"]
-    warmup = list(islice(answerable(tables["popular"], tables["pages"]), _WARMUP))
+    warmup = list(islice(answerable(tables[FALLBACK.name], tables["pages"]), _WARMUP))
     for table in tables.values():
         table.close()
     return Manifest(

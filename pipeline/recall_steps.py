@@ -1,15 +1,51 @@
-"""The recall paths' steps, found by convention: `recall/<path>/step.py` declares the step `<path>`."""
+"""The build's half of the recall paths, found by convention in `step.py` beside each path's declaration."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
+from pipeline.log.label_days import LabelDay
+from pipeline.log.split import ALL
 from pipeline.runner.step import Step
+from pipeline.runner.work import Work
+from recall.path_spec import PathSpec
+from recall.paths import ALL_PATHS
+from store.tables import Table
 
-#: The recall paths that have a step.
-PATHS = ("coclick", "cf", "two_tower", "qprime")
+#: (work, day, pages) -> the rows of `pages` in a path's table, counted from the log before a day of the label window.
+AsOf = Callable[[Work, LabelDay, Iterable[int]], Table]
+
+#: The names of the recall paths, which are those of their steps.
+PATHS = tuple(path.name for path in ALL_PATHS)
 
 
 def recall_steps() -> tuple[Step, ...]:
     """Return the step of each recall path."""
-    return tuple(import_module(f"recall.{path}.step").STEP for path in PATHS)
+    return tuple(_module(path).STEP for path in ALL_PATHS)
+
+
+def as_of(path: PathSpec) -> AsOf | None:
+    """Return the function `as_of` of a path's step, where its table counts the log."""
+    found: AsOf | None = getattr(_module(path), "as_of", None)
+    return found
+
+
+def made_in(path: PathSpec, step: Path, snapshot: str) -> Path:
+    """Return where in its step's directory a path's files are, for the snapshot `past` or `all`."""
+    return step / snapshot if path.counted else step
+
+
+def bundle_files() -> dict[str, Path]:
+    """Return the recall paths' files in a bundle, each with its place below the work directory."""
+    return {
+        target: made_in(path, Path(path.name), ALL) / file
+        for path in ALL_PATHS
+        for target, file in path.artifacts().items()
+    }
+
+
+def _module(path: PathSpec) -> ModuleType:
+    return import_module(f"{path.package}.step")

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.executor import NOT_RECALLED
+from cascade.executor import NOT_RECALLED, RANK
 from cascade.types import Candidates, Query, Trigger
 from recall.coclick.row import FIELDS as PAIR_FIELDS
+from recall.paths import COLUMNS, PATHS
 
 Matrix = NDArray[np.float32]
 
-RECALL_RANKS = ("rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime")
+RECALL_RANKS = tuple(f"{RANK}{path.name}" for path in PATHS)
 _PAGE_COUNTS = ("clicks_7", "clicks_28", "clicks_all", "entered", "shown", "chosen", "shown_beside")
 
 #: Cheap features, for every candidate (stage 1).
@@ -29,9 +30,7 @@ STAGE1 = (
     "entered_share",
     "trigger_left",
     "trigger_shown_on",
-    "cf_cosine",
-    "two_tower_cosine",
-    "qprime_quality",
+    *(name for name in COLUMNS if name not in PAIR_FIELDS),
     *RECALL_RANKS,
     "same_host",
     "title_in_trigger",
@@ -62,14 +61,14 @@ def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matr
 
 
 def _with_defaults(candidates: Candidates) -> dict[str, NDArray[Any]]:
-    """Add defaults for failed parts: a recall path counts as not finding the page, a cosine as having no vector."""
-    rows = len(candidates)
-    zeros = np.zeros(rows, np.float32)
-    columns: dict[str, NDArray[Any]] = dict.fromkeys((*PAIR_FIELDS, "qprime_quality"), zeros)
-    columns.update(dict.fromkeys(RECALL_RANKS, np.full(rows, NOT_RECALLED)))
-    columns.update(dict.fromkeys(("cf_cosine", "two_tower_cosine"), np.full(rows, np.nan, np.float32)))
-    columns.update(candidates.columns)
-    return columns
+    """Fill in for a recall path that failed or is turned off: no rank, and the values that it declares."""
+    defaults = {**COLUMNS, **dict.fromkeys(RECALL_RANKS, NOT_RECALLED)}
+    missing = {
+        name: np.full(len(candidates), value, np.float32)
+        for name, value in defaults.items()
+        if name not in candidates.columns
+    }
+    return {**candidates.columns, **missing}
 
 
 def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any] | float]:

@@ -39,7 +39,7 @@ class AnnIndex:
     def figures(self) -> dict[str, object]:
         """Return what the manifest tells of it: what was built, which may differ from what was asked."""
         measured = {} if self.measured is None else {"recall_at_50": self.measured.recall}
-        return {"dimension": self.dimension, "search": self.setting, **measured}
+        return {"pages": len(self), "dimension": self.dimension, "search": self.setting, **measured}
 
     def __len__(self) -> int:
         return len(self.pages)

@@ -8,13 +8,14 @@ import numpy as np
 
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.types import Candidates, Column
+from recall.paths import COLUMNS
 
 
 def merge(recalled: Mapping[str, Candidates]) -> Candidates:
     """Join candidates by page, in ascending order of PageId.
 
     Adds `rank_<path>` (uint16, 0 is the path's best, NOT_RECALLED where it did not find the page).
-    A path's own columns are filled with zeros on rows that it did not find.
+    A path's own columns hold the value that it declares on rows that it did not find; 0 where it declares none.
     """
     if not any(len(part) for part in recalled.values()):
         return Candidates.empty()
@@ -27,6 +28,8 @@ def merge(recalled: Mapping[str, Candidates]) -> Candidates:
         columns[f"{RANK}{path}"] = rank
         for name, values in part.columns.items():
             column = np.zeros(len(pages), values.dtype)
+            if name in COLUMNS:
+                column.fill(COLUMNS[name])
             column[rows] = values
             columns[name] = column
     return Candidates(pages, columns)

@@ -1,68 +1,93 @@
-"""Opens the recall half of a bundle: the paths, the fallback, and the similarities that ranking reads."""
+"""The recall paths, and what follows from their declarations: tables, columns, and how a bundle's paths are opened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import entry_points
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from cascade.types import Hydrator, RecallPath
-from recall import ann
-from recall.cf.lookup import CfCosine, CfRecall
-from recall.coclick.lookup import CoclickRecall
-from recall.coclick.row import is_row as is_coclick_row
-from recall.popular.lookup import PopularRecall
-from recall.qprime.lookup import QPrimeRecall
-from recall.qprime.row import is_row as is_qprime_row
-from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
+from recall.cf.path import PATH as CF
+from recall.coclick.path import PATH as COCLICK
+from recall.path_spec import PathSpec, Resources
+from recall.popular.path import PATH as POPULAR
+from recall.qprime.path import PATH as QPRIME
+from recall.two_tower.path import PATH as TWO_TOWER
 from store import page_row
 from store.tables import IsRow, Table
-from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from cascade.types import Hydrator, RecallPath
+    from recall.ann import AnnIndex
+    from text_model.tokens import PageTokenizer
+
+#: The entry points of installed packages that bring a path: each names its `PATH`.
+PLUG_INS = "onward.recall_paths"
+
+
+def _plugged_in() -> Iterator[PathSpec]:
+    for point in sorted(entry_points(group=PLUG_INS), key=attrgetter("name")):
+        yield point.load()
+
+
+#: The paths that are asked. The order of the rankers' features is theirs: a new path goes to the end.
+PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *_plugged_in())
+
+#: The path that answers where the others find nothing. Its rank is no feature.
+FALLBACK = POPULAR
+
+#: The path whose order, judged offline, is an answer where no stage can rank.
+STORED = QPRIME
+
+ALL_PATHS = (*PATHS, FALLBACK)
 
 #: The tables that recall and ranking read.
-TABLES = ("pages", "coclick", "qprime", "popular")
+TABLES = ("pages", *(path.name for path in ALL_PATHS if path.table))
 
-#: Whether bytes from elsewhere can be a table's row of a key; those of `popular` have no form that could be told.
-IS_ROW: Mapping[str, IsRow] = {"pages": page_row.is_row, "coclick": is_coclick_row, "qprime": is_qprime_row}
+#: Whether bytes from elsewhere can be a table's row of a key; of the other tables only the bundle's own rows can.
+IS_ROW: Mapping[str, IsRow] = {
+    "pages": page_row.is_row,
+    **{path.name: path.is_row for path in ALL_PATHS if path.is_row is not None},
+}
+
+#: The paths' feature columns, and the value of each where no path gives one.
+COLUMNS: Mapping[str, float] = {name: value for path in PATHS for name, value in path.columns.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """The recall half, ready to run."""
+    """The recall half of a bundle, ready to run."""
 
     paths: tuple[RecallPath, ...]
     fallback: RecallPath
     similarities: tuple[Hydrator, ...]
-    indexes: Mapping[str, ann.AnnIndex]  # by the name of the path that searches it
+    indexes: Mapping[str, AnnIndex]  # by the name of the path that searches it
 
 
 def open_recall(
-    directory: Mapping[str, Path],
-    table: Callable[[str], Table],
+    directory: Callable[[PathSpec], Path],
+    tables: Mapping[str, Table],
     tokenizer: PageTokenizer,
     native: Mapping[str, Executor],
+    ranking: Executor,
     threads: int,
 ) -> Recall:
     """Open every recall path.
 
-    `directory[path]` holds its index files, `native[path]` are its threads and `native["ranking"]` those of
-    the similarities, `table(name)` gives a key-value table.
+    `directory(path)` holds its index and files, `native[name]` are its threads, `ranking` those of the similarities;
+    `threads` run one ONNX model.
     """
-    cf = ann.load(directory["cf"] / "pages")
-    towers = directory["two_tower"]
-    pages = ann.load(towers / "pages")
-    tower = OnnxModel(towers / "query.onnx", threads)
-    queries = QueryVectors(pages.pages, towers / "queries.npy", tower, tokenizer)
+    opened = {
+        path.name: path.open(Resources(directory(path), tables, tokenizer, native[path.name], ranking, threads))
+        for path in ALL_PATHS
+    }
     return Recall(
-        paths=(
-            CoclickRecall(table("coclick")),
-            CfRecall(cf, native["cf"]),
-            TwoTowerRecall(pages, queries, native["two_tower"]),
-            QPrimeRecall(table("qprime")),
-        ),
-        fallback=PopularRecall(table("popular")),
-        similarities=(CfCosine(cf), TwoTowerCosine(pages, queries, native["ranking"])),
-        indexes={"cf": cf, "two_tower": pages},
+        paths=tuple(opened[path.name].path for path in PATHS),
+        fallback=opened[FALLBACK.name].path,
+        similarities=tuple(hydrator for path in opened.values() for hydrator in path.similarities),
+        indexes={name: path.index for name, path in opened.items() if path.index is not None},
     )

@@ -21,7 +21,7 @@ from ranking.hydrate import PageFacts, PageLookup
 from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
-from recall.paths import TABLES, Recall, open_recall
+from recall.paths import ALL_PATHS, STORED, TABLES, Recall, open_recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
@@ -50,8 +50,7 @@ _CALL_MS = 200.0  # of the budget for each call that waits for the cross-encoder
 class Shared:
     """What outlives a bundle: threads, the connections to Redis, and what is counted."""
 
-    cf: Bulkhead
-    two_tower: Bulkhead
+    recall: Mapping[str, Bulkhead]  # of each path; threads begin at the first call, so a path without any has none
     ranking: Bulkhead
     cross_encoder: Bulkhead
     redis: RedisRows | None
@@ -59,7 +58,7 @@ class Shared:
 
     async def close(self) -> None:
         """End the threads and close the connections; a thread that hangs is left behind."""
-        for threads in (self.cf, self.two_tower, self.ranking, self.cross_encoder):
+        for threads in (*self.recall.values(), self.ranking, self.cross_encoder):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.redis is not None:
             await self.redis.close()
@@ -91,8 +90,7 @@ def share(settings: Settings, redis_url: str | None) -> Shared:
     """Open what every bundle of a process uses."""
     threads, metrics = settings.threads, Metrics()
     return Shared(
-        cf=Bulkhead("cf", threads.native),
-        two_tower=Bulkhead("two_tower", threads.native),
+        recall={path.name: Bulkhead(path.name, threads.native) for path in ALL_PATHS},
         ranking=Bulkhead("ranking", threads.native),
         cross_encoder=Bulkhead("cross_encoder", threads.cross_encoder, 1 + int(settings.budget_ms / _CALL_MS)),
         redis=open_rows(redis_url, settings.redis, metrics) if redis_url else None,
@@ -126,9 +124,9 @@ def _cascade(
     shared: Shared,
 ) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
-    directories = {"cf": opened.path / "cf", "two_tower": opened.path / "two_tower"}
-    threads = {"cf": shared.cf, "two_tower": shared.two_tower, "ranking": shared.ranking}
-    recall = open_recall(directories, tables.__getitem__, tokenizer, threads, settings.threads.onnx)
+    recall = open_recall(
+        lambda path: opened.path / path.name, tables, tokenizer, shared.recall, shared.ranking, settings.threads.onnx
+    )
     _check_sizes(opened, tables, addresses, recall)
     return Cascade(
         trigger=PageLookup(tables["pages"], tokenizer),
@@ -141,6 +139,7 @@ def _cascade(
         select=Select(settings.select.max_per_host, settings.select.min_quality),
         native=shared.ranking,
         read_timeout_s=settings.read_timeout_ms / 1e3,
+        stored=STORED.name,
     )
 
 
@@ -162,7 +161,7 @@ def _stages(
 
 
 def _recall_step(path: RecallPath, settings: Settings) -> RecallStep:
-    chosen = getattr(settings.recall, path.name)
+    chosen = settings.recall.of(path.name)
     return RecallStep(path, chosen.limit, chosen.timeout_ms / 1e3)
 
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
-from recall import LIMITS
+from recall.paths import ALL_PATHS
 from service.answers.blocklist import unreadable
 
 PREFIX = "ONWARD_"
@@ -28,17 +28,24 @@ class RecallSettings(Section):
     """One recall path: how many candidates it may bring, and how long it may take."""
 
     limit: int = Field(ge=0, le=1000)
-    timeout_ms: float = Field(default=30.0, gt=0)
+    timeout_ms: float = Field(gt=0)
 
 
-class RecallPaths(Section):
+if TYPE_CHECKING:
+    DeclaredPaths = Section
+else:  # each recall path by its name, with the defaults that it declares
+    defaults = {path.name: RecallSettings(limit=path.limit, timeout_ms=path.timeout_ms) for path in ALL_PATHS}
+    fields = {name: (RecallSettings, settings) for name, settings in defaults.items()}
+    DeclaredPaths = create_model("DeclaredPaths", __base__=Section, **fields)
+
+
+class RecallPaths(DeclaredPaths):
     """The recall paths by name; a limit of 0 turns one off."""
 
-    coclick: RecallSettings = RecallSettings(limit=LIMITS["coclick"])
-    cf: RecallSettings = RecallSettings(limit=LIMITS["cf"])
-    two_tower: RecallSettings = RecallSettings(limit=LIMITS["two_tower"])
-    qprime: RecallSettings = RecallSettings(limit=LIMITS["qprime"])
-    popular: RecallSettings = RecallSettings(limit=LIMITS["popular"])
+    def of(self, path: str) -> RecallSettings:
+        """Return the settings of a path."""
+        settings: RecallSettings = getattr(self, path)
+        return settings
 
 
 class StageSettings(Section):
@@ -58,7 +65,7 @@ class SelectSettings(Section):
 class ThreadSettings(Section):
     """Threads for work that blocks; more of them than cores makes every request slower."""
 
-    native: int = Field(default=2, ge=1, le=256, description="a part: each index, and ranking, has its own")
+    native: int = Field(default=2, ge=1, le=256, description="a part: each recall path, and ranking, has its own")
     cross_encoder: int = Field(default=1, ge=1, le=256, description="runs of the cross-encoder at a time")
     onnx: int = Field(default=2, ge=1, le=256)
     stage1: int = Field(default=2, ge=1, le=256, description="inside one run of stage 1")

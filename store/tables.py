@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,18 @@ class LocalTable(Table, Protocol):
     def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
         """Return the bundle's own row of each key, in order; None where there is none."""
         ...
+
+
+@dataclass(slots=True)
+class RowsInMemory:
+    """A small table, such as the rows of the pages that are asked for."""
+
+    name: str
+    rows: dict[int, bytes]
+
+    async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
+        """Return the row of each key, in order; None where there is none."""
+        return [self.rows.get(key) for key in keys.tolist()]
 
 
 class LmdbTable:

@@ -18,6 +18,7 @@ import pytest
 from cascade.executor import Cascade
 from pipeline.build import build
 from pipeline.config import BuildConfig
+from pipeline.recall_steps import PATHS
 from service.bootstrap import load
 from service.settings import Settings, read_settings
 from store.bundle import Bundle
@@ -142,7 +143,7 @@ PATIENT = [
     for name in (
         "budget_ms", "max_budget_ms", "read_timeout_ms", "stage1.timeout_ms", "stage2.timeout_ms", "blend.timeout_ms",
         "redis.timeout_ms", "redis.socket_timeout_ms", "redis.connect_timeout_ms",
-        *(f"recall.{path}.timeout_ms" for path in ("coclick", "cf", "two_tower", "qprime", "popular")),
+        *(f"recall.{path}.timeout_ms" for path in PATHS),
     )
 ] + ["unknown.most=0"]  # fmt: skip
 

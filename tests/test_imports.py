@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TRAINING = ("torch", "duckdb", "pandas", "transformers", "pyarrow", "tantivy", "ibis", "implicit", "onnx", "sklearn")
 
 
-def loaded(module: str) -> list[str]:
-    """Return the training libraries that importing `module` loads, in a process of its own."""
-    code = f"import sys, {module}; print(*[name for name in {TRAINING} if name in sys.modules])"
+def loaded(module: str, libraries: tuple[str, ...] = TRAINING) -> list[str]:
+    """Return the libraries that importing `module` loads, in a process of its own."""
+    code = f"import sys, {module}; print(*[name for name in {libraries} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return done.stdout.split()
 
@@ -22,6 +22,10 @@ def loaded(module: str) -> list[str]:
 @pytest.mark.parametrize("module", ["service.bootstrap", "service.process.server", "cli.main"])
 def test_importing_the_gateway_loads_no_training_library(module: str) -> None:
     assert loaded(module) == []
+
+
+def test_settings_read_what_paths_declare_and_load_nothing_that_runs_them() -> None:
+    assert loaded("service.settings", ("faiss", "onnxruntime", "lightgbm", "tokenizers")) == []
 
 
 def test_packages_import_only_what_lies_below_them() -> None:

@@ -14,6 +14,7 @@ from pipeline.log.split import PAST
 from pipeline.runner.work import Work
 from recall import ann
 from recall.qprime import row as qprime_row
+from recall.qprime.config import QPrimeConfig
 from store.tables import LmdbTable
 
 _NEIGHBOURS = 30
@@ -29,7 +30,9 @@ def pool(work: Work, pages: NDArray[np.uint64], count: int) -> tuple[NDArray[np.
     strangers = generator.choice(pages, (round(count * _STRANGERS), 2))
     indexes = (work.of("two_tower"), work.of("cf") / PAST)
     near = [_near(directory, generator, count) for directory in indexes]
-    searched = [_searched(work)] if work.config.qprime.judge == "rubric" else []  # else Q' waits for the student
+    searched = (
+        [_searched(work)] if work.config.section(QPrimeConfig).judge == "rubric" else []
+    )  # else Q' waits for the student
     sources = [_from_log(work), _shown(work), *near, *searched]
     pairs = np.concatenate([strangers, *_even_parts(sources, count - len(strangers), generator)])
     pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)

@@ -22,6 +22,7 @@ from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.predict_pool import predict_pool
 from ranking.teachers.train import train_click, train_quality
+from recall.qprime.config import QPrimeConfig
 from text_model.base import load_encoder
 from text_model.distributed import world
 from text_model.pair_encoder import PairEncoder
@@ -57,7 +58,8 @@ STEP = Step(
     "teachers",
     teachers,
     after=("read", "counts", "text", "two_tower", "cf", "labels"),
-    also_after=lambda config: ("qprime",) if config.qprime.judge == "rubric" else (),  # else Q' waits for the student
+    # Where the student judges Q', Q' waits for the student.
+    also_after=lambda config: ("qprime",) if config.section(QPrimeConfig).judge == "rubric" else (),
     when=lambda config: config.cross_encoder.distil,
     config=("teachers", "text"),
     external=lambda config: hash_model(config.teachers.base),

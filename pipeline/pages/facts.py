@@ -1,4 +1,4 @@
-"""The step that writes the tables of pages: what serving knows of each, and the popular ones of each host."""
+"""The step that writes the `pages` table: what serving knows of each page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pipeline.log.page_counts import set_counts
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
-from recall.popular import build as popular
 from store.addresses import write_addresses
 from store.page_row import FACTS, PageText, language_code, pack
 from store.sites import write_sites
@@ -20,7 +19,7 @@ from store.tables import write_table
 
 
 def pages(work: Work) -> dict[str, object]:
-    """Write the `pages` and `popular` tables: facts and counts, token ids, text."""
+    """Write the `pages` table: facts and counts, token ids, text."""
     table = pq.read_table(work.of("read") / "pages.parquet")
     tokens = np.load(work.of("text") / "tokens.npy")
     lengths = np.load(work.of("text") / "lengths.npy")
@@ -36,7 +35,6 @@ def pages(work: Work) -> dict[str, object]:
             for fact, start, text in zip(facts, starts[:-1], texts, strict=True)
         )
         write_table(out / "pages.lmdb", rows)
-        write_table(out / "popular.lmdb", popular.build(facts["page"], facts["host"], facts["clicks_all"]))
         np.save(out / "facts.npy", facts)
     written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
     write_sites(work.directory / "sites.txt", table["url"].to_pylist())

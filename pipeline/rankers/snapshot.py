@@ -7,22 +7,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from cascade.deadline import Deadline
 from cascade.executor import Cascade, RecallStep
 from cascade.trace import Trace
 from cascade.types import Candidates, Hydrator, Query, RecallPath
-from pipeline.log.as_of import MovingTable, coclick_as_of, pages_as_of
+from pipeline.log.as_of import MovingTable, pages_as_of
 from pipeline.log.label_days import LabelDay
 from pipeline.log.split import PAST
+from pipeline.recall_steps import AsOf, as_of, made_in
 from pipeline.runner.work import Work
 from ranking.filters import standard
 from ranking.hydrate import PageFacts, PageLookup
 from ranking.select import Select
-from recall import LIMITS
 from recall.merge import merge
-from recall.paths import open_recall
-from store.tables import LmdbTable, Table
+from recall.path_spec import PathSpec
+from recall.paths import ALL_PATHS, PATHS, open_recall
+from store.tables import LmdbTable
 from text_model.tokens import PageTokenizer
 
 
@@ -35,19 +38,21 @@ class Snapshot:
     native: ThreadPoolExecutor
     tokenizer: PageTokenizer
     _work: Work
+    _tables: Mapping[str, MovingTable]
     _past: Mapping[str, LmdbTable]
-    _moving: Mapping[str, MovingTable]
+    _as_of: Mapping[str, AsOf]  # of the recall paths' tables that count the log
 
     def move_to(self, day: LabelDay, pages: Iterable[int]) -> None:
         """Let counts end where a day of the label window begins; `pages` are those that will be asked for.
 
         CF, the towers and Q' stay as of the window's beginning: they draw on more than counts.
         """
-        for name, moving in self._moving.items():
-            moving.table = self._past[name]
+        for name, table in self._tables.items():
+            table.table = self._past[name]
         if day.name != PAST:
-            self._moving["pages"].table = pages_as_of(self._work, self._past["pages"], day)
-            self._moving["coclick"].table = coclick_as_of(self._work, day, pages)
+            self._tables["pages"].table = pages_as_of(self._work, self._past["pages"], day)
+            for name, counted in self._as_of.items():
+                self._tables[name].table = counted(self._work, day, pages)
 
     async def candidates(self, query: Query) -> tuple[Query, Candidates]:
         """Return a page's candidates with every column that the features read, in order of PageId."""
@@ -60,38 +65,35 @@ class Snapshot:
 @contextmanager
 def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapshot]:
     """Open the past snapshot; `extra` paths bring candidates that only training knows."""
-    tables = {
-        name: LmdbTable(path)
-        for name, path in {
-            "pages": work.of("pages") / PAST / "pages.lmdb",
-            "popular": work.of("pages") / PAST / "popular.lmdb",
-            "coclick": work.of("coclick") / PAST / "coclick.lmdb",
-            "qprime": work.of("qprime") / "qprime.lmdb",
-        }.items()
-    }
+    files = [work.of("pages") / PAST / "pages.lmdb"]
+    files += [_directory(work, path) / f"{path.name}.lmdb" for path in ALL_PATHS if path.table]
+    past = {file.stem: LmdbTable(file) for file in files}
+    tables = {name: MovingTable(name, table) for name, table in past.items()}
     tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", work.config.text.tokens_per_page)
     with ThreadPoolExecutor(2, "native") as native:
-        directories = {"cf": work.of("cf") / PAST, "two_tower": work.of("two_tower")}
-        moving = {name: MovingTable(name, tables[name]) for name in ("pages", "coclick")}
-        read: dict[str, Table] = {**dict[str, Table](tables), **dict[str, Table](moving)}
-        recall = open_recall(
-            directories, read.__getitem__, tokenizer, dict.fromkeys((*directories, "ranking"), native), threads=2
-        )
-        steps = [RecallStep(path, LIMITS.get(path.name, 1 << 16), math.inf) for path in (*recall.paths, *extra)]
+        threads = {path.name: native for path in ALL_PATHS}
+        recall = open_recall(partial(_directory, work), tables, tokenizer, threads, native, 2)
+        limits = {path.name: path.limit for path in PATHS}
+        steps = [RecallStep(path, limits.get(path.name, 1 << 16), math.inf) for path in (*recall.paths, *extra)]
         cascade = Cascade(
-            trigger=PageLookup(read["pages"], tokenizer),
+            trigger=PageLookup(tables["pages"], tokenizer),
             recall=steps,
             fallback=RecallStep(recall.fallback, 0, math.inf),  # a page that recall knows nothing of teaches nothing
             merge=merge,
-            hydrate=PageFacts(read["pages"]),
+            hydrate=PageFacts(tables["pages"]),
             filters=standard(),
             stages=(),
             select=Select(),
             native=native,
         )
-        yield Snapshot(cascade, recall.similarities, native, tokenizer, work, tables, moving)
-    for table in tables.values():
+        counted = {path.name: made for path in PATHS if (made := as_of(path)) is not None}
+        yield Snapshot(cascade, recall.similarities, native, tokenizer, work, tables, past, counted)
+    for table in past.values():
         table.close()
+
+
+def _directory(work: Work, path: PathSpec) -> Path:
+    return made_in(path, work.of(path.name), PAST)
 
 
 def query_of(page: int) -> Query:

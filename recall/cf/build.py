@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
@@ -12,16 +11,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from recall import ann
-
-
-@dataclass(frozen=True, slots=True)
-class CfConfig:
-    """Tunables of the factorisation."""
-
-    dimension: int = 64
-    regularization: float = 0.05
-    confidence: float = 10.0  # weight of an edge is confidence · log(1 + near)
-    iterations: int = 10
+from recall.cf.config import CfConfig
 
 
 def build(

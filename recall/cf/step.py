@@ -8,20 +8,20 @@ from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.cf import build as cf
+from recall.cf.config import CfConfig
 
 
 def cf_embeddings(work: Work) -> dict[str, object]:
     """Factorise the co-click graph and index the pages."""
-    figures: dict[str, object] = {}
+    config = work.config.section(CfConfig)
     for name in SNAPSHOTS:
         out = work.directory / name
         out.mkdir()
         evidence = pq.read_table(work.of("counts") / name / "evidence.parquet", columns=["page1", "page2", "near"])
         page1, page2, near = (evidence[column].to_numpy() for column in ("page1", "page2", "near"))
-        index = cf.build(page1, page2, near, work.config.cf, work.config.seed)
+        index = cf.build(page1, page2, near, config, work.config.seed)
         index.save(out / "pages")
-        figures[f"{name}_pages"] = len(index)
-    return {**figures, **index.figures()}  # of ALL, which serves
+    return index.figures()  # of ALL, which serves
 
 
 STEP = Step("cf", cf_embeddings, after=("read", "counts"), config=("cf",))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
@@ -13,19 +12,10 @@ from ibis import _
 
 from corpus.evidence import EVIDENCE, outer_sum
 from corpus.runs import runs
-from recall import LIMITS
+from recall.coclick.config import CoclickConfig
 from recall.coclick.row import FIELDS, NEIGHBOUR
 
 _RATES = ("next", "back", "shown", "shown_back")
-
-
-@dataclass(frozen=True, slots=True)
-class CoclickConfig:
-    """Tunables of the table."""
-
-    neighbours: int = LIMITS["coclick"]  # kept a page; serving reads no more unless it is told to
-    prior: float = 3.0  # transitions added to a page's own before its rates are taken
-    popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row
 
 
 def neighbour_rows(

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import pyarrow.parquet as pq
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from corpus.engine import running, write
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis import _
+
+from corpus.engine import connect, running, write
+from corpus.evidence import pair_evidence
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.coclick import build as coclick
-from store.tables import write_table
+from recall.coclick.config import CoclickConfig
+from store.tables import RowsInMemory, Table, write_table
+
+if TYPE_CHECKING:
+    from pipeline.log.label_days import LabelDay
 
 
 def coclicks(work: Work) -> dict[str, object]:
@@ -26,7 +37,7 @@ def coclicks(work: Work) -> dict[str, object]:
                 engine.read_parquet(str(counted / f"{table}.parquet")) for table in ("evidence", "page_flow")
             )
             neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
-            write(engine, coclick.neighbour_rows(evidence, neighbours, flow, work.config.coclick), rows)
+            write(engine, coclick.neighbour_rows(evidence, neighbours, flow, work.config.section(CoclickConfig)), rows)
         batches = pq.ParquetFile(rows).iter_batches()
         figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", coclick.pack_rows(batches))
         rows.unlink()
@@ -34,3 +45,27 @@ def coclicks(work: Work) -> dict[str, object]:
 
 
 STEP = Step("coclick", coclicks, after=("read", "counts", "text"), config=("coclick", "engine.name"), seeded=False)
+
+
+def as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
+    """Return the rows of `pages` in the `coclick` table, made as serving's are, from what was counted before a day."""
+    return RowsInMemory("coclick", dict(_rows_as_of(work, day, pa.array(sorted(set(pages)), pa.uint64()))))
+
+
+def _rows_as_of(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
+    evidence, rows = (work.directory / f"{name}.parquet" for name in ("evidence", "coclick_rows"))
+    # A few pages a day, which DuckDB makes as Spark does: a session of Spark a day would take longer to start.
+    engine = connect(threads=work.config.engine.threads, memory=work.config.engine.memory)
+    clicks, shows, flow = (
+        engine.read_parquet(str(work.of("counts") / day.name / f"{name}.parquet"))
+        for name in ("click_pairs", "impression_pairs", "page_flow")
+    )
+    neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
+    asked = ibis.memtable(pa.table({"page": pages}))
+    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # each page lends to itself, too
+    write(engine, pair_evidence(clicks, shows, lenders), evidence)
+    config, counted = work.config.section(CoclickConfig), engine.read_parquet(str(evidence))
+    write(engine, coclick.neighbour_rows(counted, neighbours, flow, config, asked), rows)
+    yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
+    for path in (evidence, rows):
+        path.unlink()

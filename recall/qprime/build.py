@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from rich.progress import track
 
-from recall.qprime.engines.opening import EngineName
+from recall.qprime.config import QPrimeConfig
 from recall.qprime.engines.search_engine import SearchEngine, SearchText
-from recall.qprime.queries.filters import QueryFilters
-from recall.qprime.row import MAX_PAGES, pack
+from recall.qprime.row import pack
 from recall.qprime.search_results import Found, PageFacts, filtered, search
 from recall.qprime.table_parts import Counts, Made, MadeBatch, Parts, digest
 from recall.qprime.writers.writer import WrittenQuery
@@ -27,25 +25,6 @@ from recall.qprime.writers.writer import WrittenQuery
 Quality = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
 
 _TEXT = ["page", "url", "title", "snippet", "language", "body"]
-
-
-@dataclass(frozen=True, slots=True)
-class QPrimeConfig:
-    """Tunables of the build."""
-
-    hits: int = 10  # asked of the engine for each query, besides the page itself
-    relevance: float = 0.2  # hits that score below this share of their query's best (but the page itself) are dropped
-    min_quality: float = 1.0  # 0 to 4
-    keep: int = MAX_PAGES  # pages a row; 0 leaves Q' out: the rankers then learn without it
-    writer: Literal["key_phrases", "llm", "information_need"] = "key_phrases"  # llm: the endpoint of ONWARD_LLM_*
-    prompt: str = "queries"  # of the llm; small_writer for a model that `onward qprime train-writer` made
-    causal: str = ""  # of information_need: a path or a hub name
-    engine: EngineName = "tantivy"  # or a remote one, of ONWARD_SEARCH_*
-    judge: Literal["rubric", "student"] = "rubric"  # of what was found; the student must be trained before
-    adult: bool = False  # whether adult pages may be found; serving drops them too, unless told otherwise
-    batch: int = 1_024  # pages in memory at once
-    progress: bool = True
-    filters: QueryFilters = field(default_factory=QueryFilters)
 
 
 class QueryPage(NamedTuple):

@@ -24,6 +24,7 @@ from prompting.endpoint import read_endpoint
 from prompting.prompt import template
 from prompting.query_prompt import QueryPrompt
 from recall.qprime import build as qprime_build
+from recall.qprime.config import QPrimeConfig
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.engines.endpoint import read_search_endpoint
 from recall.qprime.engines.opening import open_engine
@@ -54,10 +55,10 @@ def qprime(work: Work) -> dict[str, object]:
     What a killed run has indexed, written, searched and judged is not done again.
     """
     out = work.directory
-    if work.config.qprime.keep == 0:
+    if work.config.section(QPrimeConfig).keep == 0:
         return {"rows": write_table(out / "qprime.lmdb", ())}
     pages = work.of("read") / "pages.parquet"
-    if work.config.qprime.engine == "tantivy" and not (out / _INDEX).is_dir():
+    if work.config.section(QPrimeConfig).engine == "tantivy" and not (out / _INDEX).is_dir():
         TantivyEngine.build(out / _INDEX, qprime_build.search_texts(pages))
     figures: dict[str, object] = {}
     made = rows_of(work, pages, out, judge_of(work), figures)
@@ -70,7 +71,7 @@ def qprime(work: Work) -> dict[str, object]:
 
 def _external(config: BuildConfig) -> object:
     """Return what writes the queries, and what is searched with them. Raises SettingsError."""
-    wanted = config.qprime
+    wanted = config.section(QPrimeConfig)
     if wanted.keep == 0:
         return None
     endpoint = read_endpoint() if wanted.writer == "llm" else None
@@ -83,7 +84,7 @@ STEP = Step(
     "qprime",
     qprime,
     after=("read", "text"),
-    also_after=lambda config: ("student",) if config.qprime.judge == "student" else (),
+    also_after=lambda config: ("student",) if config.section(QPrimeConfig).judge == "student" else (),
     config=("qprime", "text"),
     external=_external,
     seeded=False,
@@ -103,7 +104,7 @@ def rows_of(
 
     The queries stay in `out`. `facts` are of all pages that may be found (None: of `pages`).
     """
-    config, counts = work.config.qprime, Counts()
+    config, counts = work.config.section(QPrimeConfig), Counts()
     queries, about = _queries(work, pages, out)
     engine = _engine(work, out)
     yield from qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts, out / _PARTS)
@@ -112,7 +113,7 @@ def rows_of(
 
 def judge_of(work: Work) -> qprime_build.Quality:
     """Return the judge that ranks what was found."""
-    return StudentJudge(work) if work.config.qprime.judge == "student" else PairJudge(work)
+    return StudentJudge(work) if work.config.section(QPrimeConfig).judge == "student" else PairJudge(work)
 
 
 def today() -> int:
@@ -130,7 +131,7 @@ def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[st
 
 
 def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
-    config = work.config.qprime
+    config = work.config.section(QPrimeConfig)
     writer, name = _writer(work)
     written = out / "written.parquet"
     outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name, out / _WRITTEN)
@@ -147,7 +148,7 @@ def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
 
 def _writer(work: Work) -> tuple[QueryWriter, str]:
     """Return the query writer, and a name that changes with what it writes. Raises SettingsError."""
-    config = work.config.qprime
+    config = work.config.section(QPrimeConfig)
     if config.writer == "llm":
         from recall.qprime.writers.llm import LlmQueryWriter
 
@@ -167,7 +168,7 @@ def _writer(work: Work) -> tuple[QueryWriter, str]:
 
 def _engine(work: Work, out: Path) -> SearchEngine:
     own = out / _INDEX
-    return open_engine(work.config.qprime.engine, own if own.is_dir() else work.of("qprime") / _INDEX)
+    return open_engine(work.config.section(QPrimeConfig).engine, own if own.is_dir() else work.of("qprime") / _INDEX)
 
 
 def _of_engine(engine: SearchEngine) -> dict[str, object]:

@@ -18,6 +18,7 @@ from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.two_tower import build as towers
+from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.train import Pairs, train_encoder, train_heads
 from text_model.base import load_encoder
 from text_model.distributed import world
@@ -29,7 +30,7 @@ from text_model.training import Curve
 
 def two_tower(work: Work) -> dict[str, object]:
     """Train the towers on what readers did before the label window, and embed every page with them."""
-    config, out, seed = work.config.two_tower, work.directory, work.config.seed
+    config, out, seed = work.config.section(TwoTowerConfig), work.directory, work.config.seed
     pages = page_ids(work)
     pairs = _training_pairs(work, pages, np.load(work.of("text") / "lengths.npy")[:, 0] > 0)
     encoder = load_encoder(work.config.text.base)
@@ -47,7 +48,7 @@ def two_tower(work: Work) -> dict[str, object]:
     clear(out / "embeddings.npy")
     (out / "encoder.checkpoint").unlink(missing_ok=True)
     curves["heads"] = curve.thinned()
-    return {"pages": len(index), **index.figures(), "pairs": len(pairs.query), "curves": curves}
+    return {**index.figures(), "pairs": len(pairs.query), "curves": curves}
 
 
 STEP = Step(
@@ -62,7 +63,7 @@ STEP = Step(
 
 def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:
     """Fine-tune the encoder in place and write every page's new embedding to `embeddings.npy`."""
-    config, out, tokens = work.config.two_tower, work.directory, page_tokens(work)
+    config, out, tokens = work.config.section(TwoTowerConfig), work.directory, page_tokens(work)
     checkpoint = out / "encoder.checkpoint"
     with progress("training the encoder", config.encoder_steps) as advance:
         inputs = _inputs(tokens)

@@ -17,27 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.model import Head, Tower
 from text_model.distributed import world
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
 #: Rows of the page table -> what a tower reads of them.
 Inputs = Callable[[NDArray[np.int64]], Batch]
-
-
-@dataclass(frozen=True, slots=True)
-class TwoTowerConfig:
-    """Tunables of the towers."""
-
-    dimension: int = 128
-    temperature: float = 0.05
-    head_steps: int = 600
-    head_batch: int = 512
-    head_rate: float = 1e-3
-    encoder_steps: int = 0  # `full` sets this
-    encoder_batch: int = 64
-    encoder_rate: float = 2e-5
-    checkpoint_every: int = 200  # steps of the encoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Column
-from recall.coclick import row as coclick_row
+from recall.paths import PATHS
 from service.answers.answer import finite
 from store import page_row
 from store.tables import Table
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 _BECAUSE = "qprime_query"  # the query by which the Q' path found a page
 _MOST = 300  # candidates of one stage, and dropped ones, that are shown
 _FEW = 5  # what fewer readers did is not told: a count of 1 is one reader's step
-_COUNTS = page_row.COUNTS | coclick_row.COUNTS
+_COUNTS = page_row.COUNTS.union(*(path.counts for path in PATHS))
+_RATES = frozenset[str]().union(*(path.rates for path in PATHS))
 
 
 async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _columns(name: str, column: Column) -> dict[str, list[Any]]:
 
 def _told(name: str, column: NDArray[Any]) -> list[Any]:
     """Return the values of a column, without what too few readers did."""
-    if name in coclick_row.RATES:
+    if name in _RATES:
         return [None] * len(column)
     values = _values(name, column)
     return values if name not in _COUNTS else [None if value is None or value < _FEW else value for value in values]

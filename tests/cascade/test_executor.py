@@ -245,7 +245,9 @@ async def test_when_no_stage_ranks_the_stored_list_comes_first_in_its_order(casc
     stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0)]
     recall = [cascade.recall[0], RecallStep(Path("qprime", [8, 6]), 10, SOON)]
     trace = Trace()
-    chosen = await replace(cascade, stages=stages, recall=recall).run(QUERY, 5, Deadline.never(), trace)
+    chosen = await replace(cascade, stages=stages, recall=recall, stored="qprime").run(
+        QUERY, 5, Deadline.never(), trace
+    )
     assert chosen.pages.tolist() == [8, 6, 2, 4]
     assert (np.diff(chosen["score"]) < 0).all()
     assert trace.degraded == ["first:error", "fallback:qprime"]

@@ -52,6 +52,15 @@ def test_transitions_foresee_more_than_popularity_and_ranking_keeps_what_recall_
     assert recall["answer λ=0"] == pytest.approx(recall["stage 1"], abs=0.05)
 
 
+def test_a_path_that_is_turned_off_is_not_measured(tiny, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    options = ("--clicks", tiny.data / "clicks.parquet", "--since", LATE, "--most-pages", 2, "--json", out)
+    result = invoke("evaluate", "--bundles", tiny.bundles, *options, "--set", "recall.coclick.limit=0")
+    assert result.exit_code == 0, result.output
+    measured = {name for name in orjson.loads(out.read_bytes())["rankings"] if name.startswith("recall ")}
+    assert measured == {f"recall {path}" for path in PATHS - {"coclick"}}
+
+
 def test_nothing_held_out_is_told_and_not_measured(tiny) -> None:
     result = invoke("evaluate", "--bundles", tiny.bundles, "--clicks", tiny.data / "clicks.parquet")
     assert isinstance(result.exception, InputError)

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from recall.qprime.engines.opening import EngineName, open_engine
+from recall.qprime.config import EngineName
+from recall.qprime.engines.opening import open_engine
 from recall.qprime.engines.remote import RemoteEngine
 
 KEY = "sk-very-secret"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from pipeline.recall_steps import PATHS
 from store import page_row
 from store.bundle import CURRENT, MANIFEST, Manifest, file_hash, open_bundle, write_atomically
 from store.tables import LmdbTable, write_table
@@ -20,7 +21,7 @@ _NOT_SERVED = "cross_encoder/student.safetensors"  # a third of the bundle, read
 CALM = [
     "budget_ms=20000", "max_budget_ms=20000", "read_timeout_ms=20000",
     *(f"{stage}.timeout_ms=20000" for stage in ("stage1", "stage2", "blend")),
-    *(f"recall.{path}.timeout_ms=20000" for path in ("coclick", "cf", "two_tower", "qprime", "popular")),
+    *(f"recall.{path}.timeout_ms=20000" for path in PATHS),
     "stage1.keep_top=5", "unknown.most=0", "swap.watch_s=0.1", "swap.nice=0",
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from redis_servers import RedisServer, cluster, one_server, sentinel_set, until
 from typer.testing import CliRunner
 
 from cli.main import app
+from pipeline.recall_steps import PATHS
 
 _LEAST = 5.0  # pages of an answer
 _BACK_S = 2.0
@@ -29,7 +30,7 @@ _SETTINGS = (
     "unknown.most=0",
     "read_timeout_ms=5000",
     *(f"{stage}.timeout_ms=5000" for stage in ("stage1", "stage2", "blend")),
-    *(f"recall.{path}.timeout_ms=5000" for path in ("coclick", "cf", "two_tower", "qprime")),
+    *(f"recall.{path}.timeout_ms=5000" for path in PATHS),
 )
 
 

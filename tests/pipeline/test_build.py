@@ -90,7 +90,7 @@ def test_every_profile_is_a_valid_configuration(profile: str) -> None:
 
 
 def test_the_popular_table_lists_pages_of_each_host(tiny) -> None:
-    table = LmdbTable(tiny.work / "pages/all/popular.lmdb")
+    table = LmdbTable(tiny.work / "popular/all/popular.lmdb")
     assert len(table) == 4  # three hosts, and all of them together
     table.close()
 

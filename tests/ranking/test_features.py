@@ -48,6 +48,18 @@ def test_no_feature_is_named_twice() -> None:
     assert STAGE2[: len(STAGE1)] == STAGE1
 
 
+def test_the_present_features_keep_their_places_so_that_trained_bundles_stay_of_use() -> None:
+    assert (
+        *FIELDS,
+        "next_share", "back_share", "shown_share", "chosen_rate",
+        "clicks_7", "clicks_28", "clicks_all", "entered", "shown", "chosen", "shown_beside",
+        "page_chosen_rate", "entered_share", "trigger_left", "trigger_shown_on",
+        "cf_cosine", "two_tower_cosine", "qprime_quality",
+        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime",
+        "same_host", "title_in_trigger", "trigger_title_in_page", "title_overlap",
+    ) == STAGE1  # fmt: skip
+
+
 def test_without_a_trigger_there_are_no_features() -> None:
     with pytest.raises(ValueError, match="need the query's trigger"):
         matrix(Query("https://a.example/", page=99), candidates(), STAGE1)
@@ -79,6 +91,13 @@ def test_a_missing_column_equals_a_path_that_did_not_find_the_page(name: str) ->
     absent = candidates()
     zero = candidates(**{name: [0.0]})
     assert feature(name, trigger(), absent) == feature(name, trigger(), zero) == [0.0]
+
+
+@pytest.mark.parametrize("name", ["cf_cosine", "two_tower_cosine"])
+def test_a_similarity_that_failed_is_unknown(name: str) -> None:
+    rows = candidates()
+    rest = Candidates(rows.pages, {column: rows[column] for column in rows.columns if column != name})
+    assert np.isnan(feature(name, trigger(), rest)).all()
 
 
 def test_same_host_compares_hosts() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from cascade.types import Candidates, Query
 from recall import ann
-from recall.cf.build import CfConfig, build
+from recall.cf.build import build
+from recall.cf.config import CfConfig
 from recall.cf.lookup import CfCosine, CfRecall
 
 CONFIG = CfConfig(dimension=4, iterations=15)

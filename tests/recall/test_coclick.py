@@ -17,7 +17,8 @@ from cascade.types import Query
 from corpus import counts
 from corpus.engine import connect, write
 from corpus.evidence import pair_evidence
-from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows
+from recall.coclick.build import neighbour_rows, pack_rows
+from recall.coclick.config import CoclickConfig
 from recall.coclick.lookup import CoclickRecall
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
 from store.tables import LmdbTable, write_table

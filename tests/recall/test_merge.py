@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade.executor import NOT_RECALLED
 from cascade.types import Candidates
+from recall import merge as merging
 from recall.merge import merge
 
 PATHS = st.dictionaries(
@@ -29,6 +31,12 @@ def test_columns_of_a_path_are_zero_where_it_found_nothing() -> None:
     merged = merge({"a": counts, "b": found([3])})
     assert merged["count"].tolist() == [0.0, 4.0]
     assert merged["count"].dtype == np.float32
+
+
+def test_columns_hold_what_their_path_declares_where_it_found_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "COLUMNS", {"nearness": -1.0})
+    near = Candidates(np.array([9], np.uint64), {"nearness": np.array([0.5], np.float32)})
+    assert merge({"a": near, "b": found([3])})["nearness"].tolist() == [-1.0, 0.5]
 
 
 def test_a_path_without_candidates_has_a_rank_column_all_the_same() -> None:

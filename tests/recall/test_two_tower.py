@@ -13,10 +13,10 @@ from transformers import BertConfig, BertModel
 from cascade.types import Candidates, Query
 from corpus.urls.url import page_ids
 from recall.two_tower import build
+from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
 from recall.two_tower.train import (
     Pairs,
-    TwoTowerConfig,
     in_batch_softmax,
     principal_axes,
     train_encoder,

@@ -6,17 +6,17 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from configs import plain_words
 from configs.reading import SettingsError
+from recall.qprime.config import RemoteName
 from recall.qprime.engines import brave, tavily
 
 PREFIX = "ONWARD_SEARCH_"
-RemoteName = Literal["opensearch", "brave", "tavily"]
 
 #: What differs: a cluster of one's own may be asked more than a service that is paid by the call.
 _DEFAULTS: dict[RemoteName, dict[str, Any]] = {

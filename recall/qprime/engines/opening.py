@@ -6,18 +6,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
 
 from configs.reading import SettingsError
+from recall.qprime.config import EngineName, RemoteName
 from recall.qprime.engines.brave import Brave
 from recall.qprime.engines.embedded import TantivyEngine
-from recall.qprime.engines.endpoint import RemoteName, SearchEndpoint, read_search_endpoint
+from recall.qprime.engines.endpoint import SearchEndpoint, read_search_endpoint
 from recall.qprime.engines.opensearch import OpenSearch
 from recall.qprime.engines.provider import Provider
 from recall.qprime.engines.remote import RemoteEngine
 from recall.qprime.engines.tavily import Tavily
-
-EngineName = Literal["tantivy"] | RemoteName
 
 
 def open_engine(

@@ -5,31 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from corpus.text.words import words
-from recall.qprime.queries.distinct import ALIKE, Distinct
-from recall.qprime.queries.generic import Generic, generic_queries, query_key
+from recall.qprime.config import QueryFilters
+from recall.qprime.queries.distinct import Distinct
+from recall.qprime.queries.generic import generic_queries, query_key
 from recall.qprime.queries.language import in_another_language
 from recall.qprime.queries.written import WrittenBatch, read_queries, written_file
 from recall.qprime.queries.written_for import WrittenFor
 from recall.qprime.writers.writer import WrittenQuery
 
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-
-
-@dataclass(frozen=True, slots=True)
-class QueryFilters:
-    """Tunables of the filters on queries."""
-
-    relevance: float = 0.3  # 0 to 1: queries that their writer thinks less relevant are dropped
-    shortest: int = 3  # letters and digits; one of a script without spaces counts twice
-    most_words: int = 24
-    longest: int = 160  # characters
-    language: bool = True  # whether a query's language is told and compared with its page's
-    alike: float = ALIKE  # of two queries of a page whose words overlap more than this (Jaccard), the first stays
-    generic: Generic = field(default_factory=Generic)
 
 
 def filtered(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +11,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from corpus.text.words import words
+from recall.qprime.config import Generic
 from recall.qprime.queries.written import WrittenBatch, read_queries
 from recall.qprime.queries.written_for import WrittenFor
-
-
-@dataclass(frozen=True, slots=True)
-class Generic:
-    """When a query is generic.
-
-    The floors were put between strangers and pages of one subject, on an encyclopedia and on a simulated web: the mean
-    cosine was 0.17 to 0.32 of strangers, 0.40 to 0.72 of pages with a topical query and 0.30 to 0.32 with a vague one
-    (`everyday life`); the part of words that is shared, 0.07 to 0.17 of strangers and 0.25 to 0.71 of the others.
-    Titles alone did not tell them apart.
-    """
-
-    pages: int = 20  # the same query on fewer pages is never generic
-    sample: int = 50  # of its pages, whose likeness is measured
-    cosine: float = 0.35  # vectors given: pages whose mean pairwise cosine is below this are unrelated
-    shared: float = 0.2  # no vectors: pages of which two share less than this part of their words on average
 
 
 def query_key(text: str) -> int:

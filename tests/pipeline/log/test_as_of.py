@@ -16,7 +16,7 @@ import pytest
 from cascade.types import Candidates, Query
 from pipeline.config import BuildConfig
 from pipeline.log import leak
-from pipeline.log.as_of import coclick_as_of, pages_as_of
+from pipeline.log.as_of import pages_as_of
 from pipeline.log.events import label_events
 from pipeline.log.label_days import label_days
 from pipeline.rankers.snapshot import snapshot
@@ -25,6 +25,7 @@ from pipeline.runner.work import Work
 from ranking.examples import GroupWriter
 from ranking.features import STAGE1
 from recall.coclick.row import read
+from recall.coclick.step import as_of
 from store.page_row import read_facts, read_text, read_tokens
 from store.tables import LmdbTable
 
@@ -85,7 +86,7 @@ async def test_pair_counts_of_a_day_are_those_of_the_log_before_it(work: Work) -
     shown = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") < pc.scalar(day.begin))
     counted = shown.group_by(["page1", "page2"]).aggregate([([], "count_all"), ("clicked", "sum")])
     page = counted["page1"][0].as_py()
-    (row,) = await coclick_as_of(work, day, [page]).get_many(np.array([page], np.uint64))
+    (row,) = await as_of(work, day, [page]).get_many(np.array([page], np.uint64))
     found = {int(n["page"]): (int(n["shown_all"]), int(n["chosen_all"])) for n in read(row) if n["shown_all"]}
     of_page = counted.filter(pc.equal(counted["page1"], pa.scalar(page, pa.uint64()))).to_pylist()
     assert found == {pair["page2"]: (pair["count_all"], pair["clicked_sum"]) for pair in of_page}

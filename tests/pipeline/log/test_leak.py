@@ -24,7 +24,8 @@ from pipeline.log.split import PAST, split_of
 from pipeline.rankers import stage1, stage2
 from pipeline.runner.work import Work
 from ranking.event import Event
-from recall.coclick.build import CoclickConfig, neighbour_rows, pack_rows
+from recall.coclick.build import neighbour_rows, pack_rows
+from recall.coclick.config import CoclickConfig
 from store.tables import LmdbTable
 
 TABLES = ("clicks", "impressions")

@@ -134,8 +134,8 @@ print(json.dumps(changed))
 """
 
 _ALL = {
-    "read", "text", "counts", "pages", "coclick", "cf", "two_tower", "qprime", "labels", "teachers", "student",
-    "page_states", "stage1", "stage2", "blend",
+    "read", "text", "counts", "pages", "popular", "coclick", "cf", "two_tower", "qprime", "labels", "teachers",
+    "student", "page_states", "stage1", "stage2", "blend",
 }  # fmt: skip
 #: An edited file -> steps that must run again, and steps that must not.
 EDITS = {
@@ -143,9 +143,12 @@ EDITS = {
     "recall/merge.py": ({"stage1", "stage2"}, {"read", "text", "labels", "student"}),
     "recall/__init__.py": ({"coclick", "stage1", "stage2"}, {"read"}),
     "recall/coclick/lookup.py": ({"stage1", "stage2"}, {"read", "coclick", "student"}),
-    "recall/coclick/build.py": ({"coclick", "stage1"}, {"read", "counts", "cf", "labels", "student"}),
+    "recall/coclick/build.py": ({"coclick"}, {"read", "counts", "cf", "labels", "student"}),
     "recall/coclick/row.py": ({"coclick", "stage1"}, {"read", "text"}),
-    "recall/popular/lookup.py": ({"pages", "stage1"}, {"read", "text", "cf"}),
+    "recall/coclick/path.py": ({"stage1", "stage2"}, {"read", "coclick", "cf", "two_tower", "qprime", "student"}),
+    "recall/coclick/config.py": ({"coclick"}, {"read", "cf", "two_tower", "qprime", "student"}),
+    "recall/paths.py": ({"stage1", "stage2"}, {"read", "coclick", "cf", "two_tower", "qprime", "student"}),
+    "recall/popular/lookup.py": ({"popular", "stage1"}, {"read", "text", "pages", "cf"}),
     "store/tables.py": ({"pages", "coclick", "qprime", "stage1"}, {"read", "text", "cf", "two_tower"}),
     "text_model/tokens.py": ({"text", "two_tower", "student", "stage1"}, {"read", "counts", "cf"}),
     "text_model/training.py": ({"two_tower", "teachers", "student"}, {"read", "text", "counts", "pages", "labels"}),

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from recall.qprime.build import QPrimeConfig, build, search_texts
+from recall.qprime.build import build, search_texts
+from recall.qprime.config import QPrimeConfig
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.engines.search_engine import Hits
 from recall.qprime.row import Row, read

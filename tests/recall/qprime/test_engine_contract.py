@@ -11,8 +11,9 @@ import pytest
 from search_endpoint import Server
 
 from corpus.urls.url import page_id
+from recall.qprime.config import EngineName
 from recall.qprime.engines.embedded import TantivyEngine
-from recall.qprime.engines.opening import EngineName, open_engine
+from recall.qprime.engines.opening import open_engine
 from recall.qprime.engines.search_engine import SearchEngine, SearchText
 
 PAGES = {f"https://a.example/{number}": "fox " * number + f"den {number}" for number in range(1, 16)}

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from configs.reading import SettingsError
+from recall.qprime.config import RemoteName
 from recall.qprime.engines import brave, tavily
 from recall.qprime.engines.embedded import TantivyEngine
-from recall.qprime.engines.endpoint import RemoteName, read_search_endpoint
+from recall.qprime.engines.endpoint import read_search_endpoint
 from recall.qprime.engines.opening import open_engine
 from recall.qprime.engines.search_engine import SearchText
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recall.qprime.queries.filters import QueryFilters, filtered
-from recall.qprime.queries.generic import Generic, mean_cosine, query_key, shared_words
+from recall.qprime.config import Generic, QueryFilters
+from recall.qprime.queries.filters import filtered
+from recall.qprime.queries.generic import mean_cosine, query_key, shared_words
 from recall.qprime.queries.written import WrittenBatch, read_queries, written_file
 from recall.qprime.queries.written_for import Vectors, WrittenFor
 from recall.qprime.writers.writer import WrittenQuery

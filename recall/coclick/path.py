@@ -1,0 +1,27 @@
+"""Declares the recall path `coclick`."""
+
+from __future__ import annotations
+
+from recall.coclick.config import CoclickConfig
+from recall.coclick.row import COUNTS, FIELDS, RATES, is_row
+from recall.path_spec import OpenPath, PathSpec, Resources
+
+
+def _open(given: Resources) -> OpenPath:
+    from recall.coclick.lookup import CoclickRecall
+
+    return OpenPath(CoclickRecall(given.tables["coclick"]))
+
+
+PATH = PathSpec(
+    name="coclick",
+    open=_open,
+    limit=CoclickConfig().neighbours,
+    table=True,
+    is_row=is_row,
+    counted=True,
+    columns=dict.fromkeys(FIELDS, 0.0),
+    counts=COUNTS,
+    rates=RATES,
+    config=CoclickConfig,
+)
