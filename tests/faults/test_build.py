@@ -157,7 +157,7 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_with_room_finishes(
                 assert built.code == 1, built.said
                 assert "Traceback" not in built.said
                 line = built.said.strip().splitlines()[-1]
-                assert line.startswith(f"onward: no room left on the disk of {bundles}"), built.said
+                assert line.startswith(f"onward: no space left on the disk of {bundles}"), built.said
                 assert "run the same command again" in line
                 assert check_nothing_is_half_published(bundles).name == tiny.bundle.name
             disk.resize(used + 2 * needed + 65536)

@@ -49,7 +49,7 @@ def test_bundles_that_are_not_there_are_one_line_and_another_exit_code(tmp_path)
     command = [sys.executable, "-m", "loadtests", "--bundles", str(tmp_path), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "holds no published bundle" in done.stderr
+    assert "has no published bundle" in done.stderr
     assert "Traceback" not in done.stderr
 
 

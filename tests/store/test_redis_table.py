@@ -1,4 +1,4 @@
-"""Tables in a server, behind Sentinels and in a cluster: the same rows, and the bundle's own where Redis has none."""
+"""Tables on a server, behind Sentinel and in a cluster: the same rows, with the bundle's own as fallback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from store.redis_table import Lack, RedisTable
 from store.redis_url import parse
 from store.tables import LmdbTable, key_prefix, packed, write_table
 
-TAGGED = int.from_bytes(b"{{a}}b{}", "big")  # would be a hash tag of a cluster
+TAGGED = int.from_bytes(b"{{a}}b{}", "big")  # looks like a hash tag of a cluster
 ROWS = {7: b"seven", 2**64 - 1: b"\x00\xff\n", 1: b"", 256: b"x" * 5000, TAGGED: b"tag"} | {
     key: str(key).encode() for key in range(1000, 1300)
 }
@@ -46,7 +46,7 @@ def push(url: str, rows: dict[int, bytes] = ROWS) -> None:
 
 @dataclass
 class Opened:
-    """A table, and how it was helped."""
+    """A table, the outcomes of its calls and its fallbacks."""
 
     rows: RedisRows
     own: LmdbTable
@@ -65,7 +65,7 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 async def open_table(tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens the table at a URL, with its own file behind it."""
+    """Opens the table at a URL, with its own file as fallback."""
     opened: list[Opened] = []
     write_table(tmp_path / "things.lmdb", ROWS.items())
     own = LmdbTable(tmp_path / "things.lmdb")
@@ -105,7 +105,7 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module", params=["server", "password", "cluster", "sentinel"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Every kind of Redis, with the rows in it."""
+    """Every kind of Redis deployment, filled with the rows."""
     directory = tmp_path_factory.mktemp("redis")
     with ExitStack() as stack:
         if request.param == "server":
@@ -123,16 +123,16 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield url
 
 
-async def test_rows_come_in_the_order_of_the_keys(open_table: Open, url: str) -> None:
+async def test_rows_are_returned_in_the_order_of_the_keys(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(*ROWS) == list(ROWS.values())
     assert set(opened.ends) == {Ended.ANSWERED}
     assert opened.fell_back == []
 
 
-async def test_a_row_that_is_written_is_read_until_its_time_is_over(open_table: Open, url: str) -> None:
+async def test_a_written_row_is_readable_until_it_expires(open_table: Open, url: str) -> None:
     opened = open_table(url)
-    await opened.get(7)  # a cluster's nodes are known from here on
+    await opened.get(7)  # makes a cluster client discover the nodes
     key = key_prefix(BUNDLE, "written") + url.encode()
     await opened.rows.write(key, b"row", 60.0)
     assert await opened.rows.read([key]) == [b"row"]
@@ -141,31 +141,31 @@ async def test_a_row_that_is_written_is_read_until_its_time_is_over(open_table: 
         pass
 
 
-async def test_an_absent_key_is_none_in_its_place_and_nothing_is_missing(open_table: Open, url: str) -> None:
+async def test_a_missing_key_gives_none_and_is_not_a_fallback(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(7, 8, 7) == [b"seven", None, b"seven"]
     assert opened.fell_back == []
 
 
-async def test_no_keys_are_no_rows_and_no_call(open_table: Open, url: str) -> None:
+async def test_no_keys_give_no_rows_and_make_no_call(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get() == []
     assert opened.ends == []
 
 
-async def test_a_row_that_redis_alone_has_is_given(open_table: Open, url: str) -> None:
+async def test_a_row_that_only_redis_has_is_returned(open_table: Open, url: str) -> None:
     push(url, {9: b"renewed"})
     assert await open_table(url).get(9) == [b"renewed"]
 
 
-async def test_a_bundle_that_was_not_pushed_comes_from_its_own_file(open_table: Open, tmp_path: Path) -> None:
+async def test_a_bundle_that_was_not_pushed_is_read_from_its_own_file(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "empty") as empty:
         opened = open_table(empty.url)
         assert await opened.get(7, 8) == [b"seven", None]
     assert opened.fell_back == [Lack.NOT_HELD]
 
 
-async def test_a_row_that_is_none_comes_from_the_own_file_and_is_told_apart(open_table: Open, url: str) -> None:
+async def test_a_malformed_row_is_read_from_the_bundle(open_table: Open, url: str) -> None:
     push(url, {7: b"seve", 1000: b"\0", 1001: b"\xff" * 80})
     opened = open_table(url)
     opened.table = RedisTable(
@@ -178,7 +178,7 @@ async def test_a_row_that_is_none_comes_from_the_own_file_and_is_told_apart(open
     assert opened.fell_back == [Lack.MALFORMED]
 
 
-async def test_a_table_whose_rows_have_no_form_is_held_against_its_own_file(open_table: Open, url: str) -> None:
+async def test_without_is_row_rows_must_equal_the_bundles_own(open_table: Open, url: str) -> None:
     push(url, {7: b"other"})
     opened = open_table(url)
     opened.table = RedisTable(opened.rows, BUNDLE, opened.own, opened.fell_back.append)
@@ -189,13 +189,13 @@ async def test_a_table_whose_rows_have_no_form_is_held_against_its_own_file(open
     assert opened.fell_back == [Lack.MALFORMED]
 
 
-async def test_without_a_server_every_row_comes_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
+async def test_without_a_server_every_row_is_read_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
     opened = open_table(f"unix://{tmp_path}/none.sock")
     assert await opened.get(7, 8) == [b"seven", None]
     assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [Lack.NOT_ANSWERED])
 
 
-async def test_a_cluster_that_is_not_there_is_waited_for_once(open_table: Open) -> None:
+async def test_an_unreachable_cluster_is_waited_for_only_once(open_table: Open) -> None:
     opened = open_table(f"redis+cluster://127.0.0.1:{free_ports(1)[0]}")
     assert await opened.get(7) == await opened.get(7) == [b"seven"]
     assert (opened.ends, opened.fell_back) == ([], [Lack.NOT_ANSWERED] * 2)
@@ -209,7 +209,7 @@ async def test_a_wrong_password_is_a_failure(open_table: Open, server: RedisServ
 
 @asynccontextmanager
 async def behind_tls(server: RedisServer) -> AsyncIterator[int]:
-    """A port that speaks TLS, with a certificate of its own making, in front of a server."""
+    """A TLS port with a self-signed certificate in front of a server."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(CERTIFICATE)
 
@@ -226,7 +226,7 @@ async def behind_tls(server: RedisServer) -> AsyncIterator[int]:
         yield listening.sockets[0].getsockname()[1]
 
 
-async def test_rows_come_over_tls_from_a_server_that_is_known(open_table: Open, server: RedisServer) -> None:
+async def test_rows_are_read_over_tls_from_a_trusted_server(open_table: Open, server: RedisServer) -> None:
     push(server.url)
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}?ssl_ca_certs={CERTIFICATE}")
@@ -235,14 +235,14 @@ async def test_rows_come_over_tls_from_a_server_that_is_known(open_table: Open, 
         await opened.rows.close()
 
 
-async def test_a_server_whose_certificate_nobody_knows_is_not_asked(open_table: Open, server: RedisServer) -> None:
+async def test_a_server_with_an_untrusted_certificate_is_not_used(open_table: Open, server: RedisServer) -> None:
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}")
         assert await opened.get(7) == [b"seven"]
     assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [Lack.NOT_ANSWERED])
 
 
-async def test_a_server_that_hangs_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
+async def test_a_hanging_server_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "hangs") as hangs:
         push(hangs.url)
         opened = open_table(hangs.url, wait_s=0.05, failures=1)
@@ -252,7 +252,7 @@ async def test_a_server_that_hangs_is_not_waited_for(open_table: Open, tmp_path:
     assert opened.ends == [Ended.LATE, Ended.NOT_MADE]
 
 
-async def test_a_pool_in_use_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
+async def test_an_exhausted_connection_pool_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "hangs") as hangs:
         push(hangs.url)
         opened = open_table(hangs.url, wait_s=0.05, connections=1, failures=9)
@@ -262,7 +262,7 @@ async def test_a_pool_in_use_is_not_waited_for(open_table: Open, tmp_path: Path)
     assert opened.ends == [Ended.LATE, Ended.NO_CONNECTION]
 
 
-async def test_a_server_that_was_started_again_is_read_again(open_table: Open, tmp_path: Path) -> None:
+async def test_a_restarted_server_is_read_again(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "dies") as dies:
         push(dies.url)
         dies.save()
@@ -276,7 +276,7 @@ async def test_a_server_that_was_started_again_is_read_again(open_table: Open, t
     assert opened.ends[-1] is Ended.ANSWERED
 
 
-async def test_the_rows_of_a_node_that_is_gone_come_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
+async def test_rows_of_a_dead_node_are_read_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster") as running:
         push(running.url)
         opened = open_table(running.url)
@@ -295,7 +295,7 @@ async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path
         _move(running, key_prefix(BUNDLE, "things") + packed(keys(7))[0])
         push(running.url)
         opened.fell_back.clear()
-        assert await opened.get(7) == [b"seven"]  # by the old node, which says that it moved
+        assert await opened.get(7) == [b"seven"]  # asked of the old node, which replies MOVED
         assert opened.fell_back == [Lack.NOT_ANSWERED]
         await _renewed(opened)
         assert await opened.get(7) == [b"seven"]
@@ -309,7 +309,7 @@ async def _renewed(opened: Opened) -> None:
 
 
 def _move(running: Cluster, key: bytes) -> None:
-    """Give the key's slot, which is empty, to another node."""
+    """Move the key's slot, which is empty, to another node."""
     slot = key_slot(key)
     number = next(i for i in range(3) if slot < 16_384 * (i + 1) // 3)
     takes = running.nodes[(number + 1) % 3]
@@ -325,7 +325,7 @@ def _holder(client, slot: int) -> int:
     return next(node[1] for first, last, node, *_ in client.execute_command("CLUSTER SLOTS") if first <= slot <= last)
 
 
-async def test_after_a_failover_the_new_master_is_read(open_table: Open, tmp_path: Path) -> None:
+async def test_after_a_failover_the_new_master_is_used(open_table: Open, tmp_path: Path) -> None:
     with sentinel_set(tmp_path) as running:
         push(running.url)
         opened = open_table(running.url)
