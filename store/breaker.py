@@ -53,7 +53,7 @@ class Breaker:
         self._set_state(State.HALF_OPEN)
         return Attempt(self, trial=True)
 
-    def ended(self, trial: bool, failed: bool | None) -> None:
+    def record(self, trial: bool, failed: bool | None) -> None:
         """Record a call's outcome; `failed` is None if it says nothing about the server."""
         if trial:
             self._recent.clear()
@@ -81,8 +81,8 @@ class Attempt:
     trial: bool
     reported: bool = False
 
-    def ended(self, failed: bool | None) -> None:
+    def finish(self, failed: bool | None) -> None:
         """Report whether the call failed; None if its outcome says nothing about the server."""
         if not self.reported:
             self.reported = True
-            self.breaker.ended(self.trial, failed)
+            self.breaker.record(self.trial, failed)

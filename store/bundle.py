@@ -101,7 +101,7 @@ def publish(building: Path, bundles: Path, manifest: Manifest, opens: Opens | No
     return target
 
 
-def opening(building: Path) -> Path:
+def trial_directory(building: Path) -> Path:
     """Return the directory in which `publish` checks the bundle from `building`; a kill may leave it behind."""
     return building.with_name(f"{building.name}.opening")
 
@@ -230,7 +230,7 @@ def fsync_tree(directory: Path) -> None:
 
 def _rename_opened(building: Path, target: Path, opens: Opens) -> None:
     """Check a bundle under its final name in a private directory, then rename it into place."""
-    trial = opening(building)
+    trial = trial_directory(building)
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir()
     building.rename(trial / target.name)

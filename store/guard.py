@@ -20,7 +20,7 @@ _STALLED = 1.5  # times the wait: a timer this late means that the event loop wa
 T = TypeVar("T")
 
 
-class Ended(StrEnum):
+class Outcome(StrEnum):
     """The outcome of a call."""
 
     ANSWERED = "answered"
@@ -30,7 +30,8 @@ class Ended(StrEnum):
     NOT_MADE = "not_made"  # the breaker is open
 
 
-_FAILED = {Ended.ANSWERED: False, Ended.LATE: True, Ended.FAILED: True}  # other outcomes say nothing about the server
+# Other outcomes say nothing about the server.
+_FAILED = {Outcome.ANSWERED: False, Outcome.LATE: True, Outcome.FAILED: True}
 
 
 class Guard:
@@ -45,32 +46,32 @@ class Guard:
         name: str,
         wait_s: float,
         breaker: Breaker,
-        count: Callable[[Ended], None],
+        count: Callable[[Outcome], None],
         fallback: str = "reading rows from the bundle",
     ) -> None:
         self.name = name
         self._fallback = fallback
         self._wait_s, self._breaker, self._count = wait_s, breaker, count
         self._error = ""
-        self._running: set[asyncio.Task[tuple[Ended, object]]] = set()
+        self._running: set[asyncio.Task[tuple[Outcome, object]]] = set()
 
     async def call(self, make: Callable[[], Awaitable[T]]) -> T | None:
         """Return the call's result, or None if there is none in time; server errors are never raised."""
         attempt = self._breaker.admit()
         if attempt is None:
-            self._count(Ended.NOT_MADE)
+            self._count(Outcome.NOT_MADE)
             return None
         task = asyncio.create_task(self._outcome(make))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
             await _within(task, self._wait_s)
-            ended, answer = task.result() if task.done() else (Ended.LATE, None)
+            outcome, answer = task.result() if task.done() else (Outcome.LATE, None)
         except asyncio.CancelledError:
-            attempt.ended(failed=None)
+            attempt.finish(failed=None)
             raise
-        self._record(attempt, ended)
-        self._count(ended)
+        self._record(attempt, outcome)
+        self._count(outcome)
         return answer
 
     async def close(self) -> None:
@@ -80,27 +81,27 @@ class Guard:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _outcome(self, make: Callable[[], Awaitable[T]]) -> tuple[Ended, T | None]:
+    async def _outcome(self, make: Callable[[], Awaitable[T]]) -> tuple[Outcome, T | None]:
         try:
-            return Ended.ANSWERED, await make()
+            return Outcome.ANSWERED, await make()
         except MaxConnectionsError:
-            return Ended.NO_CONNECTION, None
+            return Outcome.NO_CONNECTION, None
         except Exception as error:  # a server may cause any error
             self._error = f"{type(error).__name__}: {error}"
-            return Ended.FAILED, None
+            return Outcome.FAILED, None
 
-    def _record(self, attempt: Attempt, ended: Ended) -> None:
+    def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         """Report to the breaker; log when it opens and closes, but not failed trials, which would fill the log."""
         before = self._breaker.state
-        attempt.ended(_FAILED.get(ended))
+        attempt.finish(_FAILED.get(outcome))
         if before is State.CLOSED and self._breaker.state is State.OPEN:
-            why = self._error if ended is Ended.FAILED else "no answer in time"
+            why = self._error if outcome is Outcome.FAILED else "no answer in time"
             log.warning("Redis %s is unavailable, %s: %s", self.name, self._fallback, why)
         elif attempt.trial and self._breaker.state is State.CLOSED:
             log.warning("Redis %s is available again", self.name)
 
 
-async def _within(task: asyncio.Task[tuple[Ended, object]], seconds: float) -> None:
+async def _within(task: asyncio.Task[tuple[Outcome, object]], seconds: float) -> None:
     """Wait for a task; if the event loop was blocked, wait once more: the answer may be unread in the socket."""
     began = time.monotonic()
     await asyncio.wait({task}, timeout=seconds)

@@ -12,7 +12,7 @@ from store.redis_rows import NOT_ANSWERED, RedisRows, Row
 from store.tables import IsRow, LmdbTable, key_prefix, packed
 
 
-class Lack(StrEnum):
+class FallbackReason(StrEnum):
     """Why a row was read from the bundle's own file instead of Redis."""
 
     NOT_ANSWERED = "not_answered"  # no server answered in time
@@ -23,7 +23,7 @@ class Lack(StrEnum):
 class RedisTable:
     """The rows at `onward:<bundle>:<table>:<id>`; one read per call; Redis errors are never raised.
 
-    `is_row` detects damaged rows; without it, a row must equal the bundle's own. `fell_back` is called once per call
+    `is_row` detects damaged rows; without it, a row must equal the bundle's own. `on_fallback` is called once per call
     and reason when rows are read from the bundle's own file.
     """
 
@@ -32,11 +32,11 @@ class RedisTable:
         rows: RedisRows,
         bundle: str,
         own: LmdbTable,
-        fell_back: Callable[[Lack], None],
+        on_fallback: Callable[[FallbackReason], None],
         is_row: IsRow | None = None,
     ) -> None:
         self.name = own.name
-        self._rows, self._own, self._fell_back = rows, own, fell_back
+        self._rows, self._own, self._on_fallback = rows, own, on_fallback
         self._is_row = is_row or self._is_own
         self._prefix = key_prefix(bundle, own.name)
 
@@ -46,14 +46,14 @@ class RedisTable:
             return []
         rows = await self._rows.read([self._prefix + key for key in packed(keys)])
         complete: list[bytes | None] = [None] * len(rows)
-        lacks: dict[int, Lack] = {}
+        reasons: dict[int, FallbackReason] = {}
         for place, (key, row) in enumerate(zip(keys.tolist(), rows, strict=True)):
             if isinstance(row, bytes) and self._is_row(key, row):
                 complete[place] = row
             else:
-                lacks[place] = _lack(row)
-        if lacks:
-            self._fill(complete, lacks, keys)
+                reasons[place] = _reason(row)
+        if reasons:
+            self._fill(complete, reasons, keys)
         return complete
 
     def __contains__(self, key: int) -> bool:
@@ -68,32 +68,32 @@ class RedisTable:
         """Release the bundle's file; the connections are shared and stay open."""
         self._own.close()
 
-    def _fill(self, rows: list[bytes | None], lacks: dict[int, Lack], keys: NDArray[np.uint64]) -> None:
-        places = list(lacks)
+    def _fill(self, rows: list[bytes | None], reasons: dict[int, FallbackReason], keys: NDArray[np.uint64]) -> None:
+        places = list(reasons)
         for place, row in zip(places, self._own.read(keys[places]), strict=True):
             rows[place] = row
-            if row is None and lacks[place] is Lack.NOT_HELD:  # not in the bundle either
-                del lacks[place]
-        for lack in sorted(set(lacks.values())):
-            self._fell_back(lack)
+            if row is None and reasons[place] is FallbackReason.NOT_HELD:  # not in the bundle either
+                del reasons[place]
+        for reason in sorted(set(reasons.values())):
+            self._on_fallback(reason)
 
     def _is_own(self, key: int, row: bytes) -> bool:
         return self._own.read(np.array([key], np.uint64)) == [row]
 
 
-def uncut(is_row: IsRow, own: LmdbTable) -> IsRow:
+def reject_truncated(is_row: IsRow, own: LmdbTable) -> IsRow:
     """Return a stricter `is_row` that also rejects truncated rows: prefixes or extensions of the bundle's own row."""
 
-    def is_uncut(key: int, row: bytes) -> bool:
+    def is_intact(key: int, row: bytes) -> bool:
         (whole,) = own.read(np.array([key], np.uint64))
         return is_row(key, row) and (
             whole is None or row == whole or not (whole.startswith(row) or row.startswith(whole))
         )
 
-    return is_uncut
+    return is_intact
 
 
-def _lack(row: Row) -> Lack:
+def _reason(row: Row) -> FallbackReason:
     if row is None:
-        return Lack.NOT_HELD
-    return Lack.NOT_ANSWERED if row is NOT_ANSWERED else Lack.MALFORMED
+        return FallbackReason.NOT_HELD
+    return FallbackReason.NOT_ANSWERED if row is NOT_ANSWERED else FallbackReason.MALFORMED

@@ -18,7 +18,7 @@ class DiskFullError(RuntimeError):
 
 
 @contextmanager
-def room_on(directory: Path) -> Iterator[None]:
+def report_full_disk(directory: Path) -> Iterator[None]:
     """Turn any error that a library raises because the disk of `directory` is full into a DiskFullError."""
     try:
         yield

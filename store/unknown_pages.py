@@ -26,7 +26,7 @@ class UnknownPage(NamedTuple):
     language: str = ""
 
     @property
-    def told(self) -> int:
+    def fields_sent(self) -> int:
         """The number of fields that were sent, of title, snippet and language."""
         return sum(bool(field.strip()) for field in self[1:])
 
@@ -133,7 +133,7 @@ def _kept(
     pages: Mapping[int, UnknownPage], stored: Mapping[int, UnknownPage], room: int
 ) -> tuple[dict[int, UnknownPage], int]:
     """Return the pages to write (those with more fields than `stored`, then new ones) and how many were dropped."""
-    better = {page: new for page, new in pages.items() if page in stored and new.told > stored[page].told}
+    better = {page: new for page, new in pages.items() if page in stored and new.fields_sent > stored[page].fields_sent}
     new = [(page, fields) for page, fields in pages.items() if page not in stored]
     room = max(0, room)
     return {**better, **dict(new[:room])}, len(new[room:])

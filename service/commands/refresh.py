@@ -43,7 +43,7 @@ def qprime(
     from store.bundle import open_bundle
     from store.redis_client import connected
     from store.redis_url import parse
-    from store.room import room_on
+    from store.room import report_full_disk
     from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
     oldest = today() - _days(older_than) + 1
@@ -54,7 +54,7 @@ def qprime(
         if redis is not None:
             client = stack.enter_context(connected(parse(redis)))
             waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)
-        with room_on(bundles):
+        with report_full_disk(bundles):
             done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
         waiting.remove(done.settled)
     _show(done)

@@ -19,7 +19,7 @@ from build_process import (
 )
 
 from store.bundle import current_name, open_bundle
-from store.room import DiskFullError, room_on
+from store.room import DiskFullError, report_full_disk
 
 _KILLS = 50
 
@@ -184,5 +184,5 @@ def test_a_limit_on_the_size_of_files_is_one_clear_line_too(tiny, blend_alone, t
 
 @pytest.mark.parametrize("error", [RuntimeError("No space left on device (os error 28)"), OSError(28, "full")])
 def test_what_libraries_say_of_a_full_disk_becomes_one_error(tmp_path, error) -> None:
-    with pytest.raises(DiskFullError, match=f"the disk of {tmp_path}"), room_on(tmp_path):
+    with pytest.raises(DiskFullError, match=f"the disk of {tmp_path}"), report_full_disk(tmp_path):
         raise error

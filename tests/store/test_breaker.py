@@ -26,7 +26,7 @@ class Made:
     def call(self, failed: bool | None) -> bool:
         attempt = self.breaker.admit()
         if attempt is not None:
-            attempt.ended(failed)
+            attempt.finish(failed)
         return attempt is not None
 
     def opened(self) -> Made:
@@ -64,7 +64,7 @@ def test_after_the_pause_one_trial_call_at_a_time_is_admitted() -> None:
     trial = made.breaker.admit()
     assert trial is not None
     assert made.breaker.admit() is None
-    trial.ended(failed=False)
+    trial.finish(failed=False)
     assert made.call(failed=False) and made.call(failed=False)
 
 
@@ -91,7 +91,7 @@ def test_a_call_that_ends_after_the_breaker_opened_changes_nothing() -> None:
     early = made.breaker.admit()
     made.opened()
     assert early is not None
-    early.ended(failed=False)
+    early.finish(failed=False)
     assert made.breaker.state is State.OPEN
 
 
@@ -108,7 +108,7 @@ def test_the_outcome_of_a_call_counts_once() -> None:
     attempt = made.breaker.admit()
     assert attempt is not None
     for _ in range(3):
-        attempt.ended(failed=True)
+        attempt.finish(failed=True)
     assert made.breaker.state is State.CLOSED
 
 

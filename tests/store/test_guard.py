@@ -8,16 +8,16 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import MaxConnectionsError
 
 from store.breaker import Breaker, BreakerLimits, State
-from store.guard import Ended, Guard
+from store.guard import Guard, Outcome
 
 
 class Guarded:
     """A guard that records the outcomes of its calls."""
 
     def __init__(self, wait_s: float = 30.0, failures: int = 3) -> None:
-        self.ends: list[Ended] = []
+        self.outcomes: list[Outcome] = []
         self.breaker = Breaker(BreakerLimits(failures, 60.0, 60.0))
-        self.guard = Guard("here", wait_s, self.breaker, self.ends.append)
+        self.guard = Guard("here", wait_s, self.breaker, self.outcomes.append)
 
 
 async def answer() -> str:
@@ -31,13 +31,13 @@ async def refuse() -> str:
 async def test_an_answer_is_returned() -> None:
     guarded = Guarded()
     assert await guarded.guard.call(answer) == "rows"
-    assert guarded.ends == [Ended.ANSWERED]
+    assert guarded.outcomes == [Outcome.ANSWERED]
 
 
 async def test_a_failed_call_returns_none() -> None:
     guarded = Guarded()
     assert await guarded.guard.call(refuse) is None
-    assert guarded.ends == [Ended.FAILED]
+    assert guarded.outcomes == [Outcome.FAILED]
 
 
 async def test_a_late_call_returns_none_and_keeps_running() -> None:
@@ -51,7 +51,7 @@ async def test_a_late_call_returns_none_and_keeps_running() -> None:
     assert await guarded.guard.call(slow) is None
     finish.set()
     await finished.wait()
-    assert guarded.ends == [Ended.LATE]
+    assert guarded.outcomes == [Outcome.LATE]
 
 
 async def test_failures_open_the_breaker_and_then_no_calls_are_made() -> None:
@@ -64,7 +64,7 @@ async def test_failures_open_the_breaker_and_then_no_calls_are_made() -> None:
     for _ in range(5):
         assert await guarded.guard.call(fail) is None
     assert (len(made), guarded.breaker.state) == (3, State.OPEN)
-    assert guarded.ends[-2:] == [Ended.NOT_MADE, Ended.NOT_MADE]
+    assert guarded.outcomes[-2:] == [Outcome.NOT_MADE, Outcome.NOT_MADE]
 
 
 async def test_an_exhausted_connection_pool_does_not_count_as_a_server_failure() -> None:
@@ -74,7 +74,7 @@ async def test_an_exhausted_connection_pool_does_not_count_as_a_server_failure()
         raise MaxConnectionsError
 
     assert await guarded.guard.call(full) is None
-    assert (guarded.ends, guarded.breaker.state) == ([Ended.NO_CONNECTION], State.CLOSED)
+    assert (guarded.outcomes, guarded.breaker.state) == ([Outcome.NO_CONNECTION], State.CLOSED)
 
 
 async def test_an_answer_that_arrives_while_the_event_loop_is_blocked_is_in_time() -> None:
@@ -97,7 +97,7 @@ async def test_a_cancelled_call_does_not_count() -> None:
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    assert (guarded.ends, guarded.breaker.state) == ([], State.CLOSED)
+    assert (guarded.outcomes, guarded.breaker.state) == ([], State.CLOSED)
     await guarded.guard.close()
 
 
@@ -118,7 +118,7 @@ async def test_closing_cancels_running_calls() -> None:
 
 async def test_the_log_says_when_and_why_a_server_is_unavailable_and_when_it_is_back(caplog) -> None:
     now = [0.0]
-    guard = Guard("here", 30.0, Breaker(BreakerLimits(2, 60.0, 1.0), lambda: now[0]), lambda ended: None)
+    guard = Guard("here", 30.0, Breaker(BreakerLimits(2, 60.0, 1.0), lambda: now[0]), lambda outcome: None)
     for _ in range(4):
         await guard.call(refuse)
         now[0] += 1.0  # the last two calls are trials

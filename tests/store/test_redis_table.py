@@ -17,10 +17,10 @@ from redis.crc import key_slot
 from redis_servers import Cluster, RedisServer, cluster, free_ports, one_server, sentinel_set, until
 
 from store.breaker import Breaker, BreakerLimits
-from store.guard import Ended, Guard
+from store.guard import Guard, Outcome
 from store.redis_client import SocketLimits, connect, connected
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import Lack, RedisTable
+from store.redis_table import FallbackReason, RedisTable
 from store.redis_url import parse
 from store.tables import LmdbTable, key_prefix, packed, write_table
 
@@ -50,11 +50,11 @@ class Opened:
 
     rows: RedisRows
     own: LmdbTable
-    ends: list[Ended]
-    fell_back: list[Lack] = field(default_factory=list)
+    outcomes: list[Outcome]
+    fallbacks: list[FallbackReason] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.table = RedisTable(self.rows, BUNDLE, self.own, self.fell_back.append, lambda key, row: True)
+        self.table = RedisTable(self.rows, BUNDLE, self.own, self.fallbacks.append, lambda key, row: True)
 
     async def get(self, *values: int) -> list[bytes | None]:
         return await self.table.get_many(keys(*values))
@@ -71,10 +71,10 @@ async def open_table(tmp_path: Path) -> AsyncIterator[Open]:
     own = LmdbTable(tmp_path / "things.lmdb")
 
     def open_at(url: str, wait_s: float = 10.0, connections: int = 16, failures: int = 3) -> Opened:
-        ends: list[Ended] = []
+        outcomes: list[Outcome] = []
 
         def guard(name: str) -> Guard:
-            return Guard(name, wait_s, Breaker(BreakerLimits(failures, 60.0, 0.05)), ends.append)
+            return Guard(name, wait_s, Breaker(BreakerLimits(failures, 60.0, 0.05)), outcomes.append)
 
         client = connect(parse(url), SocketLimits(10.0, 10.0, connections))
         rows: RedisRows = (
@@ -82,7 +82,7 @@ async def open_table(tmp_path: Path) -> AsyncIterator[Open]:
             if isinstance(client, RedisCluster)
             else ServerRows(client, guard(""))
         )
-        opened.append(Opened(rows, own, ends))
+        opened.append(Opened(rows, own, outcomes))
         return opened[-1]
 
     yield open_at
@@ -126,8 +126,8 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 async def test_rows_are_returned_in_the_order_of_the_keys(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(*ROWS) == list(ROWS.values())
-    assert set(opened.ends) == {Ended.ANSWERED}
-    assert opened.fell_back == []
+    assert set(opened.outcomes) == {Outcome.ANSWERED}
+    assert opened.fallbacks == []
 
 
 async def test_a_written_row_is_readable_until_it_expires(open_table: Open, url: str) -> None:
@@ -144,13 +144,13 @@ async def test_a_written_row_is_readable_until_it_expires(open_table: Open, url:
 async def test_a_missing_key_gives_none_and_is_not_a_fallback(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(7, 8, 7) == [b"seven", None, b"seven"]
-    assert opened.fell_back == []
+    assert opened.fallbacks == []
 
 
 async def test_no_keys_give_no_rows_and_make_no_call(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get() == []
-    assert opened.ends == []
+    assert opened.outcomes == []
 
 
 async def test_a_row_that_only_redis_has_is_returned(open_table: Open, url: str) -> None:
@@ -162,49 +162,49 @@ async def test_a_bundle_that_was_not_pushed_is_read_from_its_own_file(open_table
     with one_server(tmp_path / "empty") as empty:
         opened = open_table(empty.url)
         assert await opened.get(7, 8) == [b"seven", None]
-    assert opened.fell_back == [Lack.NOT_HELD]
+    assert opened.fallbacks == [FallbackReason.NOT_HELD]
 
 
 async def test_a_malformed_row_is_read_from_the_bundle(open_table: Open, url: str) -> None:
     push(url, {7: b"seve", 1000: b"\0", 1001: b"\xff" * 80})
     opened = open_table(url)
     opened.table = RedisTable(
-        opened.rows, BUNDLE, opened.own, opened.fell_back.append, lambda key, row: row in ROWS.values()
+        opened.rows, BUNDLE, opened.own, opened.fallbacks.append, lambda key, row: row in ROWS.values()
     )
     try:
         assert await opened.get(7, 1000, 8, 1001, 256) == [b"seven", b"1000", None, b"1001", ROWS[256]]
     finally:
         push(url)
-    assert opened.fell_back == [Lack.MALFORMED]
+    assert opened.fallbacks == [FallbackReason.MALFORMED]
 
 
 async def test_without_is_row_rows_must_equal_the_bundles_own(open_table: Open, url: str) -> None:
     push(url, {7: b"other"})
     opened = open_table(url)
-    opened.table = RedisTable(opened.rows, BUNDLE, opened.own, opened.fell_back.append)
+    opened.table = RedisTable(opened.rows, BUNDLE, opened.own, opened.fallbacks.append)
     try:
         assert await opened.get(7, 256) == [b"seven", ROWS[256]]
     finally:
         push(url)
-    assert opened.fell_back == [Lack.MALFORMED]
+    assert opened.fallbacks == [FallbackReason.MALFORMED]
 
 
 async def test_without_a_server_every_row_is_read_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
     opened = open_table(f"unix://{tmp_path}/none.sock")
     assert await opened.get(7, 8) == [b"seven", None]
-    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [Lack.NOT_ANSWERED])
+    assert (opened.outcomes, opened.fallbacks) == ([Outcome.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
 async def test_an_unreachable_cluster_is_waited_for_only_once(open_table: Open) -> None:
     opened = open_table(f"redis+cluster://127.0.0.1:{free_ports(1)[0]}")
     assert await opened.get(7) == await opened.get(7) == [b"seven"]
-    assert (opened.ends, opened.fell_back) == ([], [Lack.NOT_ANSWERED] * 2)
+    assert (opened.outcomes, opened.fallbacks) == ([], [FallbackReason.NOT_ANSWERED] * 2)
 
 
 async def test_a_wrong_password_is_a_failure(open_table: Open, server: RedisServer) -> None:
     opened = open_table(server.url.replace("redis://", "redis://me:wrong@"))
     assert await opened.get(7) == [b"seven"]
-    assert opened.ends == [Ended.FAILED]
+    assert opened.outcomes == [Outcome.FAILED]
 
 
 @asynccontextmanager
@@ -231,7 +231,7 @@ async def test_rows_are_read_over_tls_from_a_trusted_server(open_table: Open, se
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}?ssl_ca_certs={CERTIFICATE}")
         assert await opened.get(7) == [b"seven"]
-        assert opened.ends == [Ended.ANSWERED]
+        assert opened.outcomes == [Outcome.ANSWERED]
         await opened.rows.close()
 
 
@@ -239,7 +239,7 @@ async def test_a_server_with_an_untrusted_certificate_is_not_used(open_table: Op
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}")
         assert await opened.get(7) == [b"seven"]
-    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [Lack.NOT_ANSWERED])
+    assert (opened.outcomes, opened.fallbacks) == ([Outcome.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
 async def test_a_hanging_server_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ async def test_a_hanging_server_is_not_waited_for(open_table: Open, tmp_path: Pa
         hangs.signal(signal.SIGSTOP)
         assert await opened.get(7) == await opened.get(7) == [b"seven"]
         hangs.signal(signal.SIGCONT)
-    assert opened.ends == [Ended.LATE, Ended.NOT_MADE]
+    assert opened.outcomes == [Outcome.LATE, Outcome.NOT_MADE]
 
 
 async def test_an_exhausted_connection_pool_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ async def test_an_exhausted_connection_pool_is_not_waited_for(open_table: Open, 
         hangs.signal(signal.SIGSTOP)
         assert await opened.get(7) == await opened.get(7) == [b"seven"]
         hangs.signal(signal.SIGCONT)
-    assert opened.ends == [Ended.LATE, Ended.NO_CONNECTION]
+    assert opened.outcomes == [Outcome.LATE, Outcome.NO_CONNECTION]
 
 
 async def test_a_restarted_server_is_read_again(open_table: Open, tmp_path: Path) -> None:
@@ -272,8 +272,8 @@ async def test_a_restarted_server_is_read_again(open_table: Open, tmp_path: Path
         await opened.get(7)
         dies.start()
         assert await opened.get(7) == [b"seven"]
-    assert opened.fell_back == [Lack.NOT_ANSWERED]
-    assert opened.ends[-1] is Ended.ANSWERED
+    assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
+    assert opened.outcomes[-1] is Outcome.ANSWERED
 
 
 async def test_rows_of_a_dead_node_are_read_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
@@ -281,11 +281,11 @@ async def test_rows_of_a_dead_node_are_read_from_the_bundle(open_table: Open, tm
         push(running.url)
         opened = open_table(running.url)
         await opened.get(*ROWS)
-        opened.ends.clear()
+        opened.outcomes.clear()
         running.nodes[1].kill()
         assert await opened.get(*ROWS) == list(ROWS.values())
-        assert sorted(opened.ends) == [Ended.ANSWERED, Ended.ANSWERED, Ended.FAILED]
-        assert opened.fell_back == [Lack.NOT_ANSWERED]
+        assert sorted(opened.outcomes) == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.FAILED]
+        assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
 
 
 async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path) -> None:
@@ -294,12 +294,12 @@ async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path
         await opened.get(7)
         _move(running, key_prefix(BUNDLE, "things") + packed(keys(7))[0])
         push(running.url)
-        opened.fell_back.clear()
+        opened.fallbacks.clear()
         assert await opened.get(7) == [b"seven"]  # asked of the old node, which replies MOVED
-        assert opened.fell_back == [Lack.NOT_ANSWERED]
+        assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
         await _renewed(opened)
         assert await opened.get(7) == [b"seven"]
-        assert opened.fell_back == [Lack.NOT_ANSWERED]
+        assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
 
 
 async def _renewed(opened: Opened) -> None:
@@ -340,7 +340,7 @@ async def test_after_a_failover_the_new_master_is_used(open_table: Open, tmp_pat
                 "the Sentinel names it",
                 lambda: sentinel.sentinel_masters()["tables"]["port"] == running.replica.port,
             )
-        opened.ends.clear()
-        opened.fell_back.clear()
+        opened.outcomes.clear()
+        opened.fallbacks.clear()
         assert await opened.get(7) == [b"seven"]
-        assert (opened.ends, opened.fell_back) == ([Ended.ANSWERED], [])
+        assert (opened.outcomes, opened.fallbacks) == ([Outcome.ANSWERED], [])
