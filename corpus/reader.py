@@ -1,4 +1,4 @@
-"""Reads the input tables: checks every row, gives URLs their PageId, writes the tables that the build works on."""
+"""Reads the input tables: validates every row, maps URLs to PageIds and writes the tables that the build uses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from corpus.visits import SESSIONS, Sessions, dates_alone, part_visits
 
 _PAGES_AT_ONCE = 8192
 
-#: Every rejected row, one JSON object a line.
+#: The file of all rejected rows, one JSON object per line.
 REJECTED = "rejected.jsonl"
 
 _PAGES = """
@@ -35,7 +35,7 @@ _PAGES = """
         coalesce(language, '') AS language, coalesce(body, '') AS body, published
     FROM kept_pages ORDER BY page"""
 
-#: What the other tables' rows become.
+#: Table -> SQL for its output rows.
 _WRITTEN = {
     "clicks": """
         SELECT CASE WHEN visit = 0 THEN v.session ELSE xor(v.session, md5_number_lower(visit::VARCHAR)) END AS session,
@@ -61,12 +61,12 @@ def read(
     threads: int = 2,
     memory: str = "2GB",
 ) -> Report:
-    """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
+    """Read pages, clicks, impressions and labels into Parquet files in `out`; return a report on the rows.
 
-    `data` is a directory, or a file for each table. Rows whose time is not before `until` (UTC when naive) are
-    left out. URLs are spelt by `rules`; one that no page has is the only page at its address. A table that was not
-    given is written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's.
-    Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
+    `data` is a directory, or a file per table. Rows whose time is not before `until` (UTC if naive) are skipped.
+    URLs are canonicalized by `rules`; a URL that no page has means the only page at its address. A missing table is
+    written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's limits.
+    Raises InputError, before any work, if a file or a column is missing or invalid; and if no page is left.
     """
     found = look(data) if isinstance(data, Path) else Found(dict(named_tables(data)), ())
     out.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def read(
 def _stage(
     connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], until: datetime | None, sessions: Sessions
 ) -> None:
-    """Make `kept_<table>` of every table, and `visits`."""
+    """Create `kept_<table>` for every table, and `visits`."""
     for table in TABLES:
         if table.name not in sources:
             stage_nothing(connection, table)
@@ -121,15 +121,15 @@ def _connect(working: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnect
         str(working / "reading.duckdb"),
         config={"threads": threads, "memory_limit": memory, "temp_directory": str(working)},
     )
-    connection.execute("SET TimeZone = 'UTC'")  # of a time without a zone
+    connection.execute("SET TimeZone = 'UTC'")  # for times without a zone
     connection.execute("SET enable_progress_bar = false")  # the build shows its own
-    # A Parquet file's least and greatest value leave NaN out; DuckDB concludes that there is none.
+    # The min/max statistics of a Parquet file ignore NaN, from which DuckDB would conclude that there is none.
     connection.execute("SET disabled_optimizers = 'statistics_propagation'")
     return connection
 
 
 def _opened(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Parts], working: Path) -> dict[str, Opened]:
-    sources = {  # all are checked before the first is read
+    sources = {  # check all tables before reading any
         table.name: inspect(connection, table, files[table.name], working) for table in TABLES if table.name in files
     }
     return {name: loaded(connection, source, working) for name, source in sources.items()}
@@ -139,9 +139,9 @@ def _check_pages(report: Report, path: Path) -> None:
     pages = report.tables["pages"]
     if pages.kept == 0:
         reasons = ", ".join(f"{reason}: {rows.count}" for reason, rows in pages.rejected.items())
-        first = next((rows.examples[0] for rows in pages.rejected.values()), "the file holds no rows")
+        first = next((rows.examples[0] for rows in pages.rejected.values()), "the file has no rows")
         notes = "".join(f"; {note}" for note in pages.notes)
-        raise InputError(f"{path}: no page is left of {pages.read} ({reasons or 'empty'}): {first}{notes}")
+        raise InputError(f"{path}: none of {pages.read} rows is a valid page ({reasons or 'empty'}): {first}{notes}")
 
 
 def _write_pages(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
