@@ -77,7 +77,7 @@ def blank(column: Column) -> str:
     return f'"{column.name}" IS NULL'
 
 
-def filled(column: Column, found: str, name: str) -> str:
+def missing_as_null(column: Column, found: str, name: str) -> str:
     """Return SQL for a raw column with text trimmed, and with NaN and placeholders for missing values as NULL.
 
     The other functions here expect columns that were processed by this one: doing it only once makes reading fast.

@@ -23,7 +23,7 @@ _URLS_AT_ONCE = 50_000
 def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], rules: UrlRules) -> None:
     """Create the table `urls`: each distinct spelling with its canonical URL, PageId and address (null if invalid).
 
-    `settle` then sets `known` (a page has the URL) and `respelt` (the page was found only by its address).
+    `resolve_urls` then sets `known` (a page has the URL) and `respelt` (the page was found only by its address).
     """
     connection.execute(
         "CREATE TABLE urls (raw VARCHAR, url VARCHAR, page UBIGINT, address UBIGINT, known BOOLEAN DEFAULT true,"
@@ -75,7 +75,7 @@ def merge_spellings(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("INSERT INTO wrong_pages FROM respelt_pages")
 
 
-def settle(connection: duckdb.DuckDBPyConnection) -> None:
+def resolve_urls(connection: duckdb.DuckDBPyConnection) -> None:
     """Resolve every URL to a kept page: the one with the URL, else the only one at its address, else none.
 
     Later tables may only refer to known pages. If several pages share an address, only their exact URLs match.

@@ -22,19 +22,19 @@ _LINES = 20  # ignored files that are listed individually
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class InputFiles:
     """The contents of a directory: the files of each table, and a message for each ignored entry."""
 
     tables: Mapping[str, Parts]
-    passed_over: tuple[str, ...]
+    ignored: tuple[str, ...]
 
 
 def find(data: Path) -> dict[str, Parts]:
     """Return table -> files in the directory `data`. Raises InputError if a table is ambiguous or pages missing."""
-    return dict(look(data).tables)
+    return dict(find_inputs(data).tables)
 
 
-def look(data: Path) -> Found:
+def find_inputs(data: Path) -> InputFiles:
     """Return the tables of a directory and the entries that are ignored.
 
     A table is a file `clicks.csv` (case-insensitive, also `click.csv`), parts such as `clicks-000.csv` and
@@ -44,21 +44,21 @@ def look(data: Path) -> Found:
     if not data.is_dir():
         raise InputError(f"{data} is not a directory: give the directory with pages, clicks and impressions")
     candidates: dict[str, list[Path]] = defaultdict(list)
-    passed_over = []
+    ignored = []
     for entry in sorted(data.iterdir()):
         if _is_marker(entry):
             continue
         table = _table_of(entry)
         if table is None or (entry.is_dir() and not parts_in(entry)):
-            passed_over.append(_ignored(entry, table))
+            ignored.append(_ignored(entry, table))
         else:
             candidates[table].append(entry)
-            passed_over += _not_parts(entry)
+            ignored += _not_parts(entry)
     tables = {table.name: _only(data, candidates[table.name]) for table in TABLES if candidates[table.name]}
     if "pages" not in tables:
-        hint = f" ({'; '.join(passed_over[:3])})" if passed_over else ""
+        hint = f" ({'; '.join(ignored[:3])})" if ignored else ""
         raise InputError(f"{data} has no pages table: add pages.parquet, .csv or .jsonl (.gz, .zst or .bz2){hint}")
-    return Found(tables, _shortened(passed_over))
+    return InputFiles(tables, _shortened(ignored))
 
 
 def parts_of(path: Path) -> Parts:

@@ -11,19 +11,19 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from corpus.identity import merge_spellings, number_urls, settle
-from corpus.input_files import Found, Parts, look, named_tables
+from corpus.identity import merge_spellings, number_urls, resolve_urls
+from corpus.input_files import InputFiles, Parts, find_inputs, named_tables
 from corpus.page_facts import PAGES, describe
 from corpus.quoting import quoted
 from corpus.report import Report
 from corpus.scan import Source
 from corpus.schema import TABLES, InputError
 from corpus.sources import Opened, inspect, loaded, reading
-from corpus.staging import reject_repeats, stage, stage_nothing
+from corpus.staging import reject_duplicates, stage, stage_empty
 from corpus.stray_times import reject_strays
-from corpus.tally import collisions, tally, write_rejected
+from corpus.tally import collisions, table_reports, write_rejected
 from corpus.url_rules import RULES, UrlRules
-from corpus.visits import SESSIONS, Sessions, dates_alone, part_visits
+from corpus.visits import SESSIONS, Sessions, only_dates, split_visits
 
 _PAGES_AT_ONCE = 8192
 
@@ -68,7 +68,7 @@ def read(
     written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's limits.
     Raises InputError, before any work, if a file or a column is missing or invalid; and if no page is left.
     """
-    found = look(data) if isinstance(data, Path) else Found(dict(named_tables(data)), ())
+    found = find_inputs(data) if isinstance(data, Path) else InputFiles(dict(named_tables(data)), ())
     out.mkdir(parents=True, exist_ok=True)
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -83,7 +83,7 @@ def read(
         notes = {name: table.notes for name, table in opened.items()}
         if "impressions" in sources:
             notes["impressions"] += tuple(collisions(connection, sources["impressions"]))
-        report = Report(tally(connection, sources.values(), notes), found.passed_over)
+        report = Report(table_reports(connection, sources.values(), notes), found.ignored)
         _check_pages(report, sources["pages"].path)
         _write_pages(connection, out / "pages.parquet")
         for name, rows in _WRITTEN.items():
@@ -98,22 +98,22 @@ def _stage(
     """Create `kept_<table>` for every table, and `visits`."""
     for table in TABLES:
         if table.name not in sources:
-            stage_nothing(connection, table)
+            stage_empty(connection, table)
             continue
         with reading(sources[table.name].path):
             stage(connection, sources[table.name], until)
         if table.name == "pages":
-            reject_repeats(connection, table)
+            reject_duplicates(connection, table)
             merge_spellings(connection)
-            settle(connection)
+            resolve_urls(connection)
     reject_strays(connection, [name for name in ("clicks", "impressions") if name in sources])
     for table in TABLES[1:]:
         if table.name in sources:
-            reject_repeats(connection, table)
+            reject_duplicates(connection, table)
     if (clicks := sources.get("clicks")) is None:
         connection.execute("CREATE TABLE visits (ordinal BIGINT, session UBIGINT, visit BIGINT, step BIGINT)")
     else:
-        part_visits(connection, sessions, dates_alone(connection, clicks.view, clicks.found.get("time", "DATE")))
+        split_visits(connection, sessions, only_dates(connection, clicks.view, clicks.found.get("time", "DATE")))
 
 
 def _connect(working: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnection:

@@ -53,7 +53,7 @@ class Report:
     """The reports on all tables that were given."""
 
     tables: Mapping[str, TableReport]
-    passed_over: tuple[str, ...] = ()  # a message for each ignored file
+    ignored_files: tuple[str, ...] = ()  # a message for each ignored file
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reports as plain JSON values; times are ISO 8601 text."""

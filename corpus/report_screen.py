@@ -36,7 +36,7 @@ _HINTS = {
 
 def show(report: Report, console: Console) -> None:
     """Print ignored files, notes, and a table of rejected rows with hints."""
-    for line in (*report.passed_over, *(note for table in report.tables.values() for note in table.notes)):
+    for line in (*report.ignored_files, *(note for table in report.tables.values() for note in table.notes)):
         console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True, highlight=False)
     if not any(table.rejected for table in report.tables.values()):
         return

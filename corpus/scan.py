@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from corpus.casting import filled
+from corpus.casting import missing_as_null
 from corpus.formats import Format, Kind, part_format
 from corpus.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.quoting import quoted, quoted_name
@@ -61,7 +61,7 @@ class Part:
         for name, common in found.items():
             value, cast = "NULL", "::VARCHAR" if common == "VARCHAR" else ""
             if name in self.spelling and (type_ := self.spelling[name].type.partition("(")[0]) != NO_TYPE:
-                value, cast = filled(kinds[name], type_, self._value(name)), "" if type_ == common else cast
+                value, cast = missing_as_null(kinds[name], type_, self._value(name)), "" if type_ == common else cast
             yield f'({value}){cast} AS "{name}"'
 
     def _value(self, column: str) -> str:
@@ -94,7 +94,7 @@ class Source:
         return f"{name}{'line' if ordinal < 0 else 'row'} {row}"
 
 
-def look(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: Path, sample: int) -> Part:
+def open_part(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: Path, sample: int) -> Part:
     """Return a file with its columns, `spelling` still empty; for JSON, the keys of the first `sample` rows."""
     form = part_format(path)
     if form.kind is Kind.PARQUET:

@@ -15,7 +15,7 @@ import duckdb
 from corpus.casting import BAD, blank, number_of, value
 from corpus.formats import Kind as FileKind
 from corpus.loading import as_table, csv_rows, load
-from corpus.scan import NO_TYPE, Field, Part, Source, look, scan
+from corpus.scan import NO_TYPE, Field, Part, Source, open_part, scan
 from corpus.schema import TYPES, Column, InputError, Kind, Table
 from corpus.times import UNITS, in_unit
 
@@ -45,7 +45,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence
     parts = []
     for i, path in enumerate(files):
         with reading(path):
-            parts.append(look(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE))
+            parts.append(open_part(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE))
     # Other programs may write a part without rows as an empty file, without a header.
     parts = [_matched(table, part) for part in [part for part in parts if not part.empty] or parts[:1]]
     for part in parts:

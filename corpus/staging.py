@@ -39,7 +39,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, until: datetime
     connection.execute(f"CREATE TEMP VIEW kept_{name} AS FROM staged_{name} ANTI JOIN wrong_{name} USING (ordinal)")
 
 
-def reject_repeats(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def reject_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Reject all but one row per page, or per page in an impression."""
     if same := _SAME.get(table.name):
         rank = f"SELECT ordinal, row_number() OVER ({same}) AS nth FROM kept_{table.name}"
@@ -47,7 +47,7 @@ def reject_repeats(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(f"INSERT INTO wrong_{table.name} {repeats}")
 
 
-def stage_nothing(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def stage_empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Create an empty `kept_<table>` for a table that was not given."""
     columns = ", ".join(f"NULL::{SQL_TYPES[c.kind]} AS {c.name}, NULL::UBIGINT AS {c.name}_page" for c in table.columns)
     connection.execute(f"CREATE TEMP VIEW kept_{table.name} AS SELECT 0 AS ordinal, {columns} WHERE false")

@@ -20,14 +20,14 @@ _EXAMPLES = 3
 _NOT_REJECTED = "('later', 'reload')"
 
 
-def tally(
+def table_reports(
     connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], notes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, TableReport]:
     """Return a report per staged table; `notes` are the messages about its files."""
-    return {source.table.name: _tally(connection, source, notes[source.table.name]) for source in sources}
+    return {source.table.name: _table_report(connection, source, notes[source.table.name]) for source in sources}
 
 
-def _tally(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[str, ...]) -> TableReport:
+def _table_report(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[str, ...]) -> TableReport:
     name = source.table.name
     [(read,)] = connection.execute(f"SELECT count(*) FROM staged_{name}").fetchall()
     wrong = dict(connection.execute(f"SELECT reason, count(*) FROM wrong_{name} GROUP BY reason ORDER BY 1").fetchall())

@@ -31,14 +31,14 @@ class Sessions:
 SESSIONS = Sessions()
 
 
-def part_visits(connection: duckdb.DuckDBPyConnection, sessions: Sessions, dates_alone: bool) -> None:
+def split_visits(connection: duckdb.DuckDBPyConnection, sessions: Sessions, only_dates: bool) -> None:
     """Create the table `visits` (ordinal, visit, step), and reject reloads and the ends of overlong visits.
 
     `step` is the position in the visit, from 0; unknown pages count as steps, so the pages around them are not
-    consecutive. If `dates_alone`, times have no time of day, so pauses cannot be detected.
+    consecutive. If `only_dates`, times have no time of day, so pauses cannot be detected.
     """
     connection.execute(
-        f"CREATE TABLE visits AS WITH {_walk(_gap_s(connection, sessions, dates_alone))} "
+        f"CREATE TABLE visits AS WITH {_walk(_gap_s(connection, sessions, only_dates))} "
         "SELECT ordinal, session, visit, page, reload,"
         " sum((NOT reload)::INT) OVER (PARTITION BY session, visit ORDER BY time, ordinal) - 1 AS step FROM walked"
     )
@@ -65,16 +65,16 @@ def _walk(gap_s: float) -> str:
             FROM paused)"""
 
 
-def _gap_s(connection: duckdb.DuckDBPyConnection, sessions: Sessions, dates_alone: bool) -> float:
+def _gap_s(connection: duckdb.DuckDBPyConnection, sessions: Sessions, only_dates: bool) -> float:
     """Return the pause that ends a visit, 0 if pauses cannot be detected; an hour longer if times are whole hours."""
-    if not sessions.gap_minutes or dates_alone:
+    if not sessions.gap_minutes or only_dates:
         return 0.0
     of_hour = f"coalesce(bool_and(epoch(time)::BIGINT % {_HOUR} = 0), false)"
     [(hours,)] = connection.execute(f"SELECT {of_hour} FROM kept_clicks").fetchall()
     return sessions.gap_minutes * _MINUTE + (_HOUR if hours else 0)
 
 
-def dates_alone(connection: duckdb.DuckDBPyConnection, view: str, found: str) -> bool:
+def only_dates(connection: duckdb.DuckDBPyConnection, view: str, found: str) -> bool:
     """Return whether the clicks' times are dates without a time of day: all are midnight, and no text has a colon."""
     midnight = f"coalesce(bool_and(epoch(time)::BIGINT % {_DAY} = 0), false)"
     [(alone,)] = connection.execute(f"SELECT {midnight} FROM kept_clicks").fetchall()

@@ -87,7 +87,7 @@ class SimulatedTruth:
 
     def judged(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return what the web's judge says of each pair; NaN for a page of another web."""
-        return self._of_pairs(judge.says, page1, page2)
+        return self._of_pairs(judge.score_pairs, page1, page2)
 
     def _of_pairs(self, of: _OfPairs, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
         trigger, pages = self._numbers(np.array([page1], np.uint64)), self._numbers(page2)

@@ -45,7 +45,7 @@ def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, obj
             "respelt": respelt,
             "rejected": rejected,
             "tables": report,
-            "passed_over": list(outcome.passed_over),
+            "passed_over": list(outcome.ignored_files),
             **split,
         }
 

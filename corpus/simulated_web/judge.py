@@ -28,7 +28,7 @@ def shown_pairs(readers: Readers, shown: NDArray[np.uint32], pages: Index) -> In
     return np.stack([pages[row], listed[row, slot]], axis=1)
 
 
-def to_judge(web: Web, shown: Index, pages: Index, rng: np.random.Generator) -> Index:
+def pairs_to_judge(web: Web, shown: Index, pages: Index, rng: np.random.Generator) -> Index:
     """Return distinct pairs to label: half were shown, half combine a page with one near it in the topic tree.
 
     The second half includes unread and unrelated pages.
@@ -44,7 +44,7 @@ def to_judge(web: Web, shown: Index, pages: Index, rng: np.random.Generator) -> 
     return np.stack([page1, page2], axis=1)
 
 
-def says(web: Web, page1: Index, page2: Index) -> NDArray[np.float64]:
+def score_pairs(web: Web, page1: Index, page2: Index) -> NDArray[np.float64]:
     """Return the judge's score of each pair of page numbers: true quality plus noise that is fixed per pair."""
     model = web.model
     error, slip, slipped = (draw.uniform(web.seed, stream, page1, page2) for stream in (40, 41, 42))

@@ -134,7 +134,7 @@ def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Pa
             rng = np.random.default_rng([web.seed, 2, number])
             pairs = judge.shown_pairs(readers, shown[part], part)
             truths.write(truth.pair_table(web, repeated_urls, pairs))
-            labelled = judge.labels(web, repeated_urls, judge.to_judge(web, pairs, part, rng), rng)
+            labelled = judge.labels(web, repeated_urls, judge.pairs_to_judge(web, pairs, part, rng), rng)
             labels.write(labelled)
             summary.truth += len(pairs)
             summary.labels += len(labelled)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.input_files import find, look, parts_of
+from corpus.input_files import find, find_inputs, parts_of
 from corpus.schema import InputError
 
 
@@ -28,22 +28,22 @@ def directory(tmp_path: Path, *names: str) -> Path:
     ],
 )  # fmt: skip
 def test_common_names_of_exports_are_accepted(name: str, tmp_path: Path) -> None:
-    found = look(directory(tmp_path, name))
+    found = find_inputs(directory(tmp_path, name))
     assert found.tables["clicks"] == (tmp_path / name,)
-    assert found.passed_over == ()
+    assert found.ignored == ()
 
 
 def test_parts_are_sorted_and_marker_files_are_skipped(tmp_path: Path) -> None:
     names = ["part-1.parquet", "part-0.parquet", "_SUCCESS", ".part-0.parquet.crc", "_delta_log/0.json", "x.crc"]
     data = directory(tmp_path, *(f"clicks.parquet/{name}" for name in names), ".hidden", "_SUCCESS")
     assert [path.name for path in find(data)["clicks"]] == ["part-0.parquet", "part-1.parquet"]
-    assert look(data).passed_over == ()
+    assert find_inputs(data).ignored == ()
 
 
 def test_a_file_that_is_not_a_part_is_reported(tmp_path: Path) -> None:
-    found = look(directory(tmp_path, "clicks/part-0.csv", "clicks/day=2/part-1.csv.snappy", "clicks/_SUCCESS"))
+    found = find_inputs(directory(tmp_path, "clicks/part-0.csv", "clicks/day=2/part-1.csv.snappy", "clicks/_SUCCESS"))
     assert found.tables["clicks"] == (tmp_path / "clicks/part-0.csv",)
-    [line] = found.passed_over
+    [line] = found.ignored
     assert line.startswith("clicks/day=2/part-1.csv.snappy is ignored, unknown extension")
 
 
@@ -68,7 +68,7 @@ def test_numbered_files_are_parts_of_one_table(tmp_path: Path) -> None:
     ],
 )
 def test_an_ignored_entry_is_reported_with_the_name_it_should_have(name: str, advice: str, tmp_path: Path) -> None:
-    [line] = look(directory(tmp_path, name)).passed_over
+    [line] = find_inputs(directory(tmp_path, name)).ignored
     assert line.startswith(name.partition("/")[0])
     assert "is ignored" in line
     assert advice in line
@@ -85,18 +85,18 @@ def test_an_ignored_entry_is_reported_with_the_name_it_should_have(name: str, ad
 )
 def test_two_candidates_for_one_table_are_an_error(names: tuple[str, str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has both .* and .*: keep one"):
-        look(directory(tmp_path, *names))
+        find_inputs(directory(tmp_path, *names))
 
 
 def test_parts_in_two_formats_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="different formats"):
-        look(directory(tmp_path, "clicks/a.csv", "clicks/b.parquet"))
+        find_inputs(directory(tmp_path, "clicks/a.csv", "clicks/b.parquet"))
 
 
 def test_missing_pages_are_an_error_that_lists_ignored_files(tmp_path: Path) -> None:
     (tmp_path / "pages.xlsx").write_text("")
     with pytest.raises(InputError, match=r"add pages\.parquet.*pages\.xlsx is ignored"):
-        look(tmp_path)
+        find_inputs(tmp_path)
 
 
 def test_a_directory_without_table_files_is_an_error(tmp_path: Path) -> None:
