@@ -19,7 +19,7 @@ from pipeline.events import OF_LOG, half_of, label_events
 from pipeline.pair_judge import PairJudge
 from pipeline.pairs_to_judge import PagePairs, Rubric, of_each_kind, pairs_to_judge
 from pipeline.work import Work
-from prompting.client import TRY_AGAIN
+from prompting.client import TRANSIENT
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
 from prompting.progress import pair_progress
@@ -85,7 +85,7 @@ def _judged(
     texts = [TextPair(*one.values(), *two.values()) for one, two in zip(first, second, strict=True)]
     with pair_progress(f"judge {config.prompt}", len(texts)) as progress:
         judged = judge.judge(texts, progress)
-    if stopped := {reason: count for reason, count in judged.unscored().items() if reason in TRY_AGAIN}:
+    if stopped := {reason: count for reason, count in judged.unscored().items() if reason in TRANSIENT}:
         raise SettingsError(
             f"the judge stopped early: {stopped}; what it said is kept: raise ONWARD_LLM_MAX_TOKENS, lower"
             " labels.judged or repair the endpoint, and build again"
