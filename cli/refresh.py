@@ -41,7 +41,7 @@ def qprime(
     from recall.qprime.step import today
     from service.bundles.trial_opening import opens
     from store.bundle import open_bundle
-    from store.disk_space import room_on
+    from store.disk_space import report_full_disk
     from store.redis_client import connected
     from store.redis_url import parse
     from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
@@ -54,7 +54,7 @@ def qprime(
         if redis is not None:
             client = stack.enter_context(connected(parse(redis)))
             waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)
-        with room_on(bundles):
+        with report_full_disk(bundles):
             done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
         waiting.remove(done.settled)
     _show(done)

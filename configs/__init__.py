@@ -1,1 +1,1 @@
-"""The shipped settings files, and how settings are read."""
+"""The shipped settings files and the code that reads settings."""

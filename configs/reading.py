@@ -1,4 +1,4 @@
-"""Reads settings: defaults < profile (build) < TOML file < environment (serving) < --set; a wrong key is an error."""
+"""Reads settings: defaults < profile (build) < TOML file < environment (serving) < --set; unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Setting = tuple[str, Any]
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names the key and the nearest valid one."""
+    """An invalid setting; the message names the key and the closest valid one."""
 
 
 def read(model: type[M], sources: Iterable[Setting], file: str) -> M:
-    """Return the model's defaults with the settings of `sources` put in, the last one winning.
+    """Return the model's defaults overridden by `sources`; the last source wins.
 
     `file` is the shipped file that lists every key. Raises SettingsError.
     """
@@ -36,11 +36,11 @@ def read(model: type[M], sources: Iterable[Setting], file: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(_told(error, model().model_dump())) from None
+        raise SettingsError(_message(error, model().model_dump())) from None
 
 
-def _told(error: ValidationError, defaults: Mapping[str, Any]) -> str:
-    """Return which setting is wrong, how, and a value that would do."""
+def _message(error: ValidationError, defaults: Mapping[str, Any]) -> str:
+    """Return which setting is invalid, why, and an example of a valid value."""
     first = error.errors(include_url=False, include_input=False)[0]
     default: Any = defaults
     for part in first["loc"]:
@@ -51,7 +51,7 @@ def _told(error: ValidationError, defaults: Mapping[str, Any]) -> str:
 
 
 def keys(model: type[BaseModel]) -> list[str]:
-    """Return every dotted key that a settings model knows."""
+    """Return every dotted key of a settings model."""
     return [key for key, _ in leaves(model().model_dump())]
 
 
@@ -62,12 +62,12 @@ def from_toml(path: Path) -> Iterator[Setting]:
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not TOML: {error}") from None
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
     yield from leaves(values)
 
 
 def from_environment(environ: Mapping[str, str], prefix: str, known: Sequence[str]) -> Iterator[Setting]:
-    """Yield our variables; one that is close to no key belongs to another program and is passed over."""
+    """Yield settings from variables with `prefix`; one that resembles no key is not ours and is ignored."""
     for name, text in environ.items():
         if not name.startswith(prefix):
             continue
@@ -80,12 +80,12 @@ def from_override(text: str) -> Setting:
     """Return the setting of a `--set key=value`. Raises SettingsError."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise SettingsError(f"--set {text}: write it as key=value, such as --set budget_ms=200")
+        raise SettingsError(f"--set {text}: use key=value, such as --set budget_ms=200")
     return key.strip(), _value(value.strip())
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[Setting]:
-    """Yield the dotted key and value of everything in nested sections."""
+    """Yield every (dotted key, value) of nested sections."""
     for name, value in values.items():
         if isinstance(value, dict):
             yield from leaves(value, f"{prefix}{name}.")
@@ -94,7 +94,7 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[Setting]:
 
 
 def _value(text: str) -> Any:
-    """Read a value as TOML would; what is no TOML value is a plain string."""
+    """Parse a value as TOML; anything that is not valid TOML is a plain string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

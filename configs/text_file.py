@@ -1,4 +1,4 @@
-"""Reads small text files that people write: some editors and shells put a byte order mark first, or write UTF-16."""
+"""Reads small hand-written text files: some editors and shells add a byte order mark or write UTF-16."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = {
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
-    """Return a file's text by its byte order mark, UTF-8 without one. Raises OSError and UnicodeDecodeError."""
+    """Return a file's text, decoded by its byte order mark, else as UTF-8. Raises OSError and UnicodeDecodeError."""
     data = path.read_bytes()
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     return data.decode(encoding, errors)

@@ -1,4 +1,4 @@
-"""SQL that reads one column of an input table, however the file spells it; what cannot be read becomes NULL."""
+"""SQL that casts one column of an input table to its type; unreadable values become NULL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from corpus.times import finite, from_number, from_text
 _SPACE = "' ' || chr(9) || chr(10) || chr(13)"
 _TEXT_TYPES = ("VARCHAR", "ENUM", "UUID")
 
-# What databases, data frames, spreadsheets and analytics write where there is no value; in lower case.
+# What databases, data frames, spreadsheets and analytics tools write for a missing value; in lower case.
 _NO_VALUE = (
     r"\n", "null", "na", "n/a", "<na>", "#n/a", "none", "nan", "nat", "nil", "empty", "undefined", "<null>", "(null)",
     "(none)", "(not set)", "-", "--", "0000-00-00", "0000-00-00 00:00:00",
@@ -19,7 +19,7 @@ _NO_VALUE = (
 _NO_ID = (r"\N", "NULL", "null", "None", "NaN", "nan", "<NA>", "undefined")
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
-#: SQL type of each kind after reading.
+#: Kind -> SQL type after casting.
 SQL_TYPES = {
     Kind.URL: "VARCHAR",
     Kind.TEXT: "VARCHAR",
@@ -30,7 +30,7 @@ SQL_TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
 }
 
-#: What a value that cannot be read is called in the report.
+#: Kind -> reject reason for an unreadable value.
 BAD = {
     Kind.TIME: "bad time",
     Kind.REAL: "bad number",
@@ -38,10 +38,10 @@ BAD = {
     Kind.BOOLEAN: "bad boolean",
 }
 
-#: Why rows are left out whose clock, or whose unit of time, was wrong.
+#: Reject reason for rows whose clock or unit of time was wrong.
 FUTURE = "time in the future"
 
-# Ranges that a type cannot say: column -> (condition that is wrong, reason).
+# Range checks: column -> (condition that is true for an invalid value, reject reason).
 _RANGES = {
     "quality": ("quality NOT BETWEEN 0 AND 4", "quality out of 0 to 4"),
     "dwell_s": ("dwell_s < 0", "bad number"),
@@ -51,13 +51,13 @@ _RANGES = {
 def value(column: Column, found: str, unit: str | None = None) -> str:
     """Return SQL for the column's value as SQL_TYPES[kind]; `found` is its DuckDB type in the file.
 
-    `unit` is that of the numbers of a time column; without it each number is taken by its own size.
+    `unit` is the unit of numbers in a time column; without it, the unit is guessed per number from its size.
     """
     name = f'"{column.name}"'
     text = name if found in _TEXT_TYPES else f"{name}::VARCHAR"
     match column.kind:
         case Kind.ID:
-            return f"md5_number_lower({text})"  # a 64-bit key that is the same on every run
+            return f"md5_number_lower({text})"  # a 64-bit key that is the same in every run
         case Kind.TIME:
             return _time(name, text, found, unit)
         case Kind.REAL:
@@ -73,45 +73,42 @@ def value(column: Column, found: str, unit: str | None = None) -> str:
 
 
 def blank(column: Column) -> str:
-    """Return SQL that is true where a row leaves the column empty."""
+    """Return SQL that is true for rows in which the column is empty."""
     return f'"{column.name}" IS NULL'
 
 
-def filled(column: Column, found: str, name: str) -> str:
-    """Return SQL for a column as it is in the file: text without white space around, NULL where it says there is none.
+def missing_as_null(column: Column, found: str, name: str) -> str:
+    """Return SQL for a raw column with text trimmed, and with NaN and placeholders for missing values as NULL.
 
-    NaN is an empty number.
-
-    The other functions here are for columns that have gone through this one: that it is done once is what makes
-    reading fast.
+    The other functions here expect columns that were processed by this one: doing it only once makes reading fast.
     """
     if found in ("FLOAT", "DOUBLE"):
         return f"CASE WHEN NOT isnan({name}) THEN {name} END"
     if found not in _TEXT_TYPES:
         return name
     text = f"nullif(trim({name}::VARCHAR, {_SPACE}), '')"
-    nothing = _nothing(column)
-    return text if nothing is None else f"CASE WHEN {nothing.format(text)} THEN NULL ELSE {text} END"
+    placeholder = _is_placeholder(column)
+    return text if placeholder is None else f"CASE WHEN {placeholder.format(text)} THEN NULL ELSE {text} END"
 
 
 def number_of(column: Column) -> str:
-    """Return SQL for the column as a number."""
+    """Return SQL for the column as a number, NULL if it is not one."""
     return f'TRY_CAST("{column.name}" AS DOUBLE)'
 
 
-def _nothing(column: Column) -> str | None:
-    """Return the condition under which a text says that there is none, None where every text is meant."""
+def _is_placeholder(column: Column) -> str | None:
+    """Return a condition that is true for texts that mean a missing value; None if every text is a value."""
     if column.verbatim:
         return None
-    if column.kind is Kind.ID:  # short ids may be spelt as any of the others
+    if column.kind is Kind.ID:  # a short id may look like one of the other placeholders
         return _one_of(_NO_ID, "")
-    if column.name == "language":  # `na` is Nauru's tag, `NA` none
+    if column.name == "language":  # `na` is the tag of Nauruan, `NA` is a placeholder
         return f"({{0}} <> 'na' AND {_one_of(_NO_VALUE, '(?i)')})"
     return _one_of(_NO_VALUE, "(?i)")
 
 
 def _one_of(words: Iterable[str], flags: str) -> str:
-    # Not IN, of which DuckDB makes a join: it takes three times as long.
+    # Not IN: DuckDB turns it into a join, which takes three times as long.
     return f"regexp_full_match({{0}}, '{flags}(?:{'|'.join(map(re.escape, words))})')"
 
 
@@ -120,10 +117,10 @@ def _listed(texts: Iterable[str]) -> str:
 
 
 def problems(table: Table, found: Mapping[str, str], until: str | None, latest: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (condition, reason, column) in the order of precedence; the first that holds rejects the row.
+    """Yield (condition, reason, column) in order of precedence; the first true condition rejects the row.
 
-    A time after `latest` cannot have been logged.
-    The conditions speak of a value `name`, of `name_blank`, and of `name_page` and `name_known` for a URL.
+    A time after `latest` cannot be right. Conditions refer to a column as `<name>` and `<name>_blank`, and for URLs
+    also as `<name>_page` and `<name>_known`.
     """
     yield "malformed", "malformed row", ""
     if until is not None and "time" in found:

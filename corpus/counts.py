@@ -1,6 +1,6 @@
-"""What the log says of pages and of pairs of pages, as Ibis expressions over the working tables.
+"""Counts of pages and page pairs in the log, as Ibis expressions over the working tables.
 
-Every count is taken strictly before `end`. Windows are the last 1, 7 and 28 days before it.
+Only rows strictly before `end` are counted. Windows are the last 1, 7 and 28 days before it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ WINDOWS: dict[str, int | None] = {"1": 1, "7": 7, "28": 28, "all": None}
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far apart in one session two pages still belong together."""
+    """Which pages of a session form pairs."""
 
-    steps: int = 8  # pages further apart are no pair
-    decay: float = 0.6  # a pair d steps apart weighs decay ** (d - 1)
+    steps: int = 8  # pages further apart do not form a pair
+    decay: float = 0.6  # a pair d steps apart has weight decay ** (d - 1)
 
 
 def before(table: ir.Table, end: datetime) -> ir.Table:
@@ -31,7 +31,7 @@ def before(table: ir.Table, end: datetime) -> ir.Table:
 
 
 def visits(clicks: ir.Table) -> ir.Table:
-    """Return clicks with `length`, the session's pages; `step` is the place in the session, from 0."""
+    """Return clicks with `length`, the number of pages in the session; `step` is the position in it, from 0."""
     return clicks.mutate(length=_.count().over(ibis.window(group_by="session")))
 
 
@@ -39,7 +39,7 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
     """Return directed pairs (page1 before page2 in one session).
 
     Columns: page1, page2, `next_<window>` (page2 came directly after page1) and `near`
-    (all pairs, weighed by nearness and damped by 1 / log2(1 + session length)), and `last`, the latest time counted.
+    (all pairs, weighted by proximity and divided by log2(1 + session length)), and `last`, the latest time counted.
     """
     first = visits(before(clicks, end))
     second = first.select(_.session, page2=_.page, step2=_.step, time2=_.time)
@@ -71,21 +71,21 @@ def impression_pairs(impressions: ir.Table, end: datetime) -> ir.Table:
 
 
 def page_clicks(clicks: ir.Table, end: datetime) -> ir.Table:
-    """Return `clicks_<window>` a page, and `last`, the latest time counted."""
+    """Return `clicks_<window>` per page, and `last`, the latest time counted."""
     rows = before(clicks, end)
     counts = {f"clicks_{n}": _times(since) for n, since in _windows(rows.time, end)}
     return rows.group_by("page").aggregate(last=rows.time.max(), **counts)
 
 
 def page_flow(pairs: ir.Table) -> ir.Table:
-    """Return how often readers `left` a page for another and `entered` it from another."""
+    """Return per page how often readers `left` it for another page and `entered` it from another."""
     left = pairs.group_by(page=_.page1).aggregate(left=_total(_.next_all), entered=ibis.literal(0, "int64"))
     entered = pairs.group_by(page=_.page2).aggregate(left=ibis.literal(0, "int64"), entered=_total(_.next_all))
     return _summed(left, entered)
 
 
 def page_shows(pairs: ir.Table) -> ir.Table:
-    """Return `shown_on` a page, how often it was itself `shown` and `chosen`, and `shown_beside` how many pages."""
+    """Return per page: pages `shown_on` it, times it was `shown` and `chosen`, and pages it was `shown_beside`."""
     zero = ibis.literal(0, "int64")
     on = pairs.group_by(page=_.page1).aggregate(
         shown_on=_total(_.shown_all), shown=zero, chosen=zero, shown_beside=zero
@@ -107,7 +107,7 @@ def _times(condition: ir.BooleanValue) -> ir.IntegerScalar:
 
 
 def _total(column: ir.NumericColumn) -> ir.IntegerScalar:
-    # Engines differ in the type of a sum. Ibis takes all for int64 and leaves a cast to that out: hence the way round.
+    # Engines return different types for a sum, but Ibis assumes int64 and drops a cast to it: hence float64 in between.
     return column.sum().cast("float64").cast("int64")
 
 

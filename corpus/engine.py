@@ -1,4 +1,4 @@
-"""The engine for log work: one set of Ibis expressions, run by embedded DuckDB or by a Spark cluster."""
+"""The engine for log queries: the same Ibis expressions run on embedded DuckDB or on a Spark cluster."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import ibis.expr.types as ir
 
 
 class Engine(Protocol):
-    """What the steps ask of an Ibis backend."""
+    """The part of an Ibis backend that build steps use."""
 
     def read_parquet(self, path: str) -> ir.Table:
-        """Return a table of a file."""
+        """Return a Parquet file as a table."""
         ...
 
     def to_parquet(self, table: ir.Table, path: str) -> None:
-        """Compute an expression into one file."""
+        """Compute an expression and write it to one file."""
         ...
 
 
 @contextmanager
 def running(name: str, threads: int, memory: str, directory: Path) -> Iterator[Engine]:
-    """Yield the engine `duckdb` or `spark`; what Spark needs on disk meanwhile lies in `directory`.
+    """Yield the engine `duckdb` or `spark`; Spark's temporary files are kept in `directory`.
 
-    Raises InputError where Spark is not installed.
+    Raises InputError if Spark is not installed.
     """
     if name == "duckdb":
         yield connect(threads=threads, memory=memory)
@@ -47,7 +47,7 @@ def connect(*, threads: int = 2, memory: str = "2GB") -> Engine:
 
 
 def write(engine: Engine, table: ir.Table, path: Path) -> None:
-    """Compute an expression into one Parquet file; written beside and renamed."""
+    """Compute an expression and write it to one Parquet file, atomically by a rename."""
     working = path.with_suffix(".writing")
     engine.to_parquet(table, str(working))
     working.replace(path)

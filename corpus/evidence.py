@@ -1,4 +1,4 @@
-"""What the log says of a pair of pages, both ways: the evidence that recall and judges draw on."""
+"""Counts of a page pair in both directions: the evidence that recall and judges use."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ EVIDENCE = (*_CLICKS, *_SHOWS, *_BACK)
 
 
 def pair_evidence(click_pairs: ir.Table, impression_pairs: ir.Table, pages: ir.Table | None = None) -> ir.Table:
-    """Return one row a directed pair (page1, page2) with counts both ways; a pair is in when either way was seen.
+    """Return one row per directed pair (page1, page2) with counts in both directions, for pairs seen in either.
 
-    With `pages` (a column `page`) only the pairs of which one is page1.
+    With `pages` (a column `page`), only pairs whose page1 is one of them.
     """
     clicks = click_pairs.select("page1", "page2", *_CLICKS)
     shows = impression_pairs.select("page1", "page2", *_SHOWS)
-    turned_clicks = click_pairs.select(page1=_.page2, page2=_.page1, back_all=_.next_all, near_back=_.near)
-    turned_shows = impression_pairs.select(page1=_.page2, page2=_.page1, shown_back=_.shown_all)
-    parts = [clicks, shows, turned_clicks, turned_shows]
+    reverse_clicks = click_pairs.select(page1=_.page2, page2=_.page1, back_all=_.next_all, near_back=_.near)
+    reverse_shows = impression_pairs.select(page1=_.page2, page2=_.page1, shown_back=_.shown_all)
+    parts = [clicks, shows, reverse_clicks, reverse_shows]
     return outer_sum(
         [part if pages is None else part.semi_join(pages, part.page1 == pages.page) for part in parts], EVIDENCE
     )
 
 
 def outer_sum(parts: Sequence[ir.Table], names: Sequence[str]) -> ir.Table:
-    """Join by (page1, page2), every absent count 0: a union and a sum, which no engine does badly."""
-    zero = ibis.literal(0).cast("float64")  # to Spark, a literal 0.0 is a decimal
+    """Outer-join by (page1, page2) with 0 for missing counts; as a union and a sum, which is fast on every engine."""
+    zero = ibis.literal(0).cast("float64")  # in Spark, a literal 0.0 is a decimal
     filled = [
         part.select(
             "page1",

@@ -1,6 +1,6 @@
-"""Which pages' labels teach, on which λ is chosen, and which report: no label of a page teaches what it is measured by.
+"""Splits pages into train, validation and test: labels of held-out pages are never trained on.
 
-A page's role follows from its PageId and the share alone, so that whoever builds and whoever measures agree.
+The split depends only on PageId and share, so that the build and the evaluation agree on it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: what differs little ends far apart
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: spreads nearby ids
 
 
 class Role(IntEnum):
-    """What the labels of a page (as URL1) are for."""
+    """What the labels of a page (as URL1) are used for."""
 
-    TEACHES = 0
-    CHOOSES = 1  # what is set by looking at answers, such as λ
-    REPORTS = 2
+    TEACHES = 0  # training
+    CHOOSES = 1  # validation: choosing hyperparameters such as λ
+    REPORTS = 2  # test: the reported metrics
 
 
 def roles(pages: NDArray[np.uint64], held_out_share: float) -> NDArray[np.int8]:
-    """Return the Role of each PageId: of `held_out_share` of them one half chooses and one reports."""
+    """Return the Role of each PageId: half of `held_out_share` of them is validation, half is test."""
     place = ((pages * _SPREAD) >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return (place < held_out_share).astype(np.int8) + (place < held_out_share / 2).astype(np.int8)
 
 
 def teaches(pages: NDArray[np.uint64], held_out_share: float) -> NDArray[np.bool_]:
-    """Return whether the labels of each page may be learnt from."""
+    """Return whether the labels of each page may be trained on."""
     found: NDArray[np.bool_] = roles(pages, held_out_share) == Role.TEACHES
     return found

@@ -1,4 +1,4 @@
-"""Rows that belong together in sorted columns: runs of equal values, and steps of visits."""
+"""Finds runs of equal values and steps of visits in sorted columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def runs(values: NDArray[Any]) -> list[tuple[int, int]]:
-    """Return (start, stop) of every run of equal values, in order; none of an empty column."""
+    """Return (start, stop) of every run of equal values, in order; [] for an empty column."""
     if len(values) == 0:
         return []
     starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
@@ -17,9 +17,9 @@ def runs(values: NDArray[Any]) -> list[tuple[int, int]]:
 
 
 def steps(session: NDArray[np.uint64], page: NDArray[np.uint64], place: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return whether a reader went on from each row but the last of the clicks table to the page of the next.
+    """Return, for each row of the clicks table but the last, whether the reader went from it to the next row's page.
 
-    Where a page in between is not known, the places are not next to each other.
+    False across an unknown page: it occupies a `place` but has no row.
     """
-    gone_on: NDArray[np.bool_] = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
-    return gone_on
+    is_step: NDArray[np.bool_] = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
+    return is_step

@@ -1,4 +1,4 @@
-"""The four input tables: their columns, what a column holds, and which of them may be left out."""
+"""The schema of the four input tables: their columns, types, and which are optional."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from types import MappingProxyType
 
 
 class InputError(ValueError):
-    """Input that cannot be read at all; the message names the file, what was found and the fix."""
+    """Input that cannot be read; the message names the file, the problem and the fix."""
 
 
 class Kind(StrEnum):
-    """What a column holds, in the words of an error message."""
+    """The type of a column; the values are used in error messages."""
 
     URL = "an absolute http or https URL"
     TEXT = "text"
     ID = "text or a whole number"
-    TIME = (
-        "ISO 8601 text, a timestamp, or seconds, milli-, micro- or nanoseconds since 1970 (UTC where no zone is given)"
-    )
+    TIME = "ISO 8601 text, a timestamp, or seconds, milli-, micro- or nanoseconds since 1970 (UTC if no zone is given)"
     REAL = "a number"
     INTEGER = "a whole number from 0 to 32767"
     BOOLEAN = "true or false, or 1 or 0"
 
 
-#: DuckDB types in which a Parquet file may hold each kind. CSV and JSON Lines are read as text.
+#: Kind -> DuckDB types that a Parquet column may have. CSV and JSON are read as text.
 _INTEGERS = frozenset(f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")) | {
     "INTEGER",
     "UINTEGER",
@@ -53,13 +51,13 @@ class Column:
     name: str
     kind: Kind
     required: bool = True  # the file must have the column
-    blank: bool = False  # a row may leave a required column empty
-    verbatim: bool = False  # `None` and `NA` are words in it, not the lack of a value
+    blank: bool = False  # a required column may be empty in a row
+    verbatim: bool = False  # `None` and `NA` are text, not missing values
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One input table; `required` says whether there is anything to do without it."""
+    """One input table."""
 
     name: str
     columns: tuple[Column, ...]
@@ -115,5 +113,5 @@ LABELS = Table(
     ),
 )
 
-#: In the order in which they are read: the others refer to pages.
+#: In reading order: the others refer to pages.
 TABLES = (PAGES, CLICKS, IMPRESSIONS, LABELS)

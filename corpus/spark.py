@@ -1,7 +1,7 @@
-"""Spark for log work: reads and writes the Parquet files that DuckDB would.
+"""Spark for log queries: reads and writes the same Parquet files as DuckDB.
 
-Spark knows no unsigned numbers, writes folders, and leaves the zone of a time to its session. So DuckDB stages what it
-reads, with PageIds as int64, and gathers what it wrote: one file, PageIds unsigned, times in UTC, rows in order.
+Spark has no unsigned integers, writes directories, and takes the time zone from its session. So DuckDB stages Spark's
+input, with PageIds as int64, and merges its output into one file: PageIds unsigned, times in UTC, rows in order.
 """
 
 # ruff: noqa: S608 - file names are quoted by corpus.files.sql_quoting, column names are those of our own tables
@@ -23,21 +23,21 @@ from corpus.files.sql_quoting import quoted, quoted_name
 from corpus.schema import InputError
 
 _PAGE_IDS = frozenset({"page", "page1", "page2", "neighbour"})
-_MIDDLE = 1 << 63  # taken from a PageId: int64 then, in the same order
+_MIDDLE = 1 << 63  # subtracted from a PageId: gives an int64 with the same order
 
 
 class SparkEngine:
-    """What the steps ask of an Ibis backend, by a Spark session; `close` it.
+    """An Engine on a Spark session; call `close` when done.
 
-    The session is the one that `SPARK_REMOTE` or Spark's own configuration names. It must see the files of `directory`.
+    The session is set by `SPARK_REMOTE` or Spark's own configuration. It must be able to read `directory`.
     """
 
     def __init__(self, directory: Path, threads: int, memory: str) -> None:
-        """Connect. Raises InputError where PySpark is not installed."""
+        """Connect. Raises InputError if PySpark is not installed."""
         try:
             from pyspark.sql import SparkSession
         except ImportError:
-            raise InputError("engine.name is spark and PySpark is not installed: pip install 'onward[spark]'") from None
+            raise InputError("engine.name is spark but PySpark is not installed: pip install 'onward[spark]'") from None
         self._backend = ibis.pyspark.connect(SparkSession.builder.appName("onward").getOrCreate())
         self._backend._session.conf.set("spark.sql.session.timeZone", "UTC")
         self._staging = Path(tempfile.mkdtemp(prefix=".spark-", dir=directory.resolve()))
@@ -46,7 +46,7 @@ class SparkEngine:
         self._duckdb.execute("SET TimeZone = 'UTC'")
 
     def read_parquet(self, path: str) -> ir.Table:
-        """Return a table of a file; its PageIds are int64."""
+        """Return a Parquet file as a table with PageIds as int64."""
         staged = self._staging / f"{next(self._numbers)}.parquet"
         source = f"read_parquet({quoted(path)})"
         names = [name for name, kind in self._columns(source) if kind == "UBIGINT"]
@@ -54,10 +54,10 @@ class SparkEngine:
         return self._backend.read_parquet(str(staged))
 
     def to_parquet(self, table: ir.Table, path: str) -> None:
-        """Compute an expression into one file, sorted as the expression is."""
+        """Compute an expression and write it to one file, in the expression's order."""
         order: list[str] = []
         operation = table.op()
-        if isinstance(operation, ops.Sort):  # as unsigned numbers, and by whom the files are gathered
+        if isinstance(operation, ops.Sort):  # DuckDB sorts, by unsigned PageIds
             order = [f"{quoted_name(key.name)} {'' if key.ascending else 'DESC'}" for key in operation.keys]
             table = operation.parent.to_expr()
         folder = self._staging / str(next(self._numbers))
@@ -73,7 +73,7 @@ class SparkEngine:
         shutil.rmtree(folder)
 
     def close(self) -> None:
-        """Remove what was staged; the session goes on."""
+        """Remove staged files; the session stays open."""
         self._duckdb.close()
         shutil.rmtree(self._staging, ignore_errors=True)
 
@@ -81,7 +81,7 @@ class SparkEngine:
         return [(name, kind) for name, kind, *_ in self._duckdb.execute(f"DESCRIBE FROM {source}").fetchall()]
 
     def _copy(self, source: str, columns: dict[str, str], order: Iterable[str], path: Path) -> None:
-        """Write a file of the rows of `source`, with other values of some columns."""
+        """Write the rows of `source` to a file, with some columns replaced."""
         changed = ", ".join(f"{value} AS {name}" for name, value in columns.items())
         rows = f"SELECT *{f' REPLACE ({changed})' if changed else ''} FROM {source}"
         sorting = f" ORDER BY {', '.join(order)}" if order else ""

@@ -86,8 +86,8 @@ class SimulatedTruth:
         return float(click_chance(self._web, trigger, self._numbers(answer)[None, :])[0])
 
     def judged(self, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return the quality that the web's judge gives each pair; NaN for pages of another web."""
-        return self._of_pairs(judge.says, page1, page2)
+        """Return what the web's judge says of each pair; NaN for a page of another web."""
+        return self._of_pairs(judge.score_pairs, page1, page2)
 
     def _of_pairs(self, of: _OfPairs, page1: int, page2: NDArray[np.uint64]) -> NDArray[np.float64]:
         trigger, pages = self._numbers(np.array([page1], np.uint64)), self._numbers(page2)

@@ -30,11 +30,11 @@ from store.bundle import (
     bundle_name,
     current_name,
     open_bundle,
-    opening,
     point_current,
     publish,
+    trial_directory,
 )  # fmt: skip
-from store.disk_space import room_on
+from store.disk_space import report_full_disk
 from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
@@ -67,7 +67,7 @@ def build(
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
     inputs = " ".join(f"{table} {hash_files(parts)}" for table, parts in find(data).items()) + f" {until}"
-    with room_on(bundles):
+    with report_full_disk(bundles):
         root = bundles / WORK
         root.mkdir(exist_ok=True)
         runner = Runner(root, config, inputs, publishing=PUBLISHING, tables=InputTables(data, until))
@@ -75,7 +75,7 @@ def build(
             runner.run(_needed(chosen, set(only)))
             return None
         if runner.world.main:
-            for left in (bundles / BUILDING, opening(bundles / BUILDING)):  # by a killed run: the room may be needed
+            for left in (bundles / BUILDING, trial_directory(bundles / BUILDING)):  # by a killed run: to free space
                 shutil.rmtree(left, ignore_errors=True)
         runner.run(chosen)
         if not runner.world.main:

@@ -1,4 +1,4 @@
-"""What a language model said: the text, and the log-probabilities where it wrote a score."""
+"""An answer of a language model: its text, and the log-probabilities of tokens that may be scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CLASSES = ("0", "1", "2", "3", "4")
 
 
 class Unanswered(Exception):
-    """Why there is no score and no query; the reason is short and fixed, so that it can be counted."""
+    """There is no score or query, with a short fixed reason that can be counted."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -19,24 +19,24 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClassToken:
-    """One token that is a class, and the tokens that might have stood in its place."""
+    """One token that is a class, with the alternatives for its position."""
 
-    offset: int  # of the digit, in bytes of the answer's UTF-8
-    logprobs: tuple[tuple[str, float | None], ...]  # natural logarithms; None for what is none
+    offset: int  # of the digit, in UTF-8 bytes of the answer
+    logprobs: tuple[tuple[str, float | None], ...]  # natural logarithms; None if invalid
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, as it is kept on disk."""
+    """One answer, as stored in the cache."""
 
     text: str
-    finish: str = "stop"  # as the endpoint calls it: stop, length, content_filter, …
+    finish: str = "stop"  # the endpoint's finish reason: stop, length, content_filter, …
     refused: bool = False
-    tokens: int = 0  # of prompt and answer, as billed
+    tokens: int = 0  # billed for prompt and answer
     classes: tuple[ClassToken, ...] = ()
 
     def check(self) -> None:
-        """Raise Unanswered when the model refused or was cut off: what it said until then is no answer."""
+        """Raise Unanswered if the model refused or the answer was truncated."""
         if self.refused or self.finish == "content_filter":
             raise Unanswered("refused by the model")
         if self.finish == "length":

@@ -1,4 +1,4 @@
-"""Answers on disk, by the hash of model and prompt: nothing is paid for twice, and a killed run goes on."""
+"""A disk cache of answers by hash of model and prompt: no answer is paid for twice, and killed runs can resume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prompting.answer import Answer
 
 
 class AnswerCache:
-    """One SQLite file; each answer is durable against a kill of the process once `put` returns."""
+    """One SQLite file; once `put` returns, an answer survives a kill of the process."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,7 +22,7 @@ class AnswerCache:
         self._connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB) WITHOUT ROWID")
 
     def get(self, key: bytes) -> Answer | None:
-        """Return the answer kept under `key`; one that cannot be read is none."""
+        """Return the answer for `key`, None if it is missing or unreadable."""
         row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
         try:
             return None if row is None else Answer.from_json(row[0])
@@ -30,7 +30,7 @@ class AnswerCache:
             return None
 
     def put(self, key: bytes, answer: Answer) -> None:
-        """Keep an answer."""
+        """Store an answer."""
         self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, answer.to_json()))
 
     def close(self) -> None:
@@ -39,5 +39,5 @@ class AnswerCache:
 
 
 def cache_key(model: str, prompt: str, parameters: dict[str, object]) -> bytes:
-    """Return the SHA-256 of model, prompt and whatever else shapes the answer."""
+    """Return the SHA-256 of model, prompt and parameters."""
     return hashlib.sha256(orjson.dumps([model, prompt, parameters], option=orjson.OPT_SORT_KEYS)).digest()

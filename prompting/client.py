@@ -1,4 +1,4 @@
-"""Asks an OpenAI-compatible endpoint: cached, retried, within a spending limit; a failed call is a reason, no crash."""
+"""A client for OpenAI-compatible endpoints with cache, retries and spending limit; failures become reasons."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from prompting.spending_limit import Spending
 
 _SPENT, _LIMITED, _SLOW, _LOST = "spending limit reached", "rate limited (429)", "timed out", "no connection"
 
-#: Reasons that say nothing of what was asked: another run may well get its answer.
-TRY_AGAIN = frozenset(
+#: Reasons that do not depend on the prompt: another run may get an answer.
+TRANSIENT = frozenset(
     {
         _SPENT,
         _LIMITED,
@@ -32,20 +32,20 @@ TRY_AGAIN = frozenset(
     }
 )
 
-_NO_KEY = "none"  # the library wants one; a server without keys passes over it
-_OVERHEAD = 64  # tokens around a prompt: roles and separators
+_NO_KEY = "none"  # the library requires a key; servers without keys ignore it
+_OVERHEAD = 64  # tokens added to a prompt: roles and separators
 
-# Errors that the next call will meet as well: asking on would only hammer the endpoint.
-_HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+# Errors that every further call would get too: the run stops calling the endpoint.
+_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
 
-# What comes of a 200 that is no completion: HTML, half a JSON, other types than promised, brackets without end.
+# Errors from a 200 response that is not a completion: HTML, truncated JSON, wrong types, deeply nested brackets.
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
 
 Read = TypeVar("Read")
 
 
-def as_it_is(answer: Answer) -> Answer:
-    """Take any answer for one."""
+def unchanged(answer: Answer) -> Answer:
+    """Return the answer itself; the default `read` of `Client.ask`."""
     return answer
 
 
@@ -57,14 +57,14 @@ class Client:
         self._cache = cache
         self.spending = Spending(endpoint.max_tokens)
         self.from_cache = 0
-        self._hopeless: str | None = None
+        self._fatal_reason: str | None = None
         self._parameters = Parameters()
-        self._first = asyncio.Lock()  # the first call goes alone: what the model refuses, it refuses once
+        self._first = asyncio.Lock()  # the first call runs alone: it finds out which parameters the model rejects
         self._openai = AsyncOpenAI(
             api_key=endpoint.key.get_secret_value() or _NO_KEY,
             base_url=endpoint.base_url,
             timeout=endpoint.timeout_s,
-            max_retries=endpoint.retries,  # 408, 409, 429, 5xx and lost connections; Retry-After is kept to
+            max_retries=endpoint.retries,  # on 408, 409, 429, 5xx and lost connections; honours Retry-After
         )
 
     async def __aenter__(self) -> Client:
@@ -75,7 +75,7 @@ class Client:
 
     @property
     def remarks(self) -> dict[str, int]:
-        """What calls were made without, since the model refuses it, and how many."""
+        """Remarks on parameters that the model rejects -> number of calls."""
         return self._parameters.remarks()
 
     async def ask(
@@ -83,39 +83,39 @@ class Client:
         prompt: str,
         logprobs: bool,
         answer_tokens: int,
-        read: Callable[[Answer], Read] = as_it_is,  # type: ignore[assignment]
+        read: Callable[[Answer], Read] = unchanged,  # type: ignore[assignment]
     ) -> Read:
-        """Return what `read` makes of the answer to one prompt; only an answer that it can use is kept.
+        """Return the answer to one prompt as parsed by `read`; only answers that it accepts are cached.
 
-        Raises Unanswered when there is none, as `read` does: refused, rate limited, too dear, not understood, …
+        Raises Unanswered, as `read` does: refused, rate limited, over the spending limit, not understood, …
         """
         parameters: dict[str, Any] = {"temperature": 0, "max_tokens": answer_tokens}
         if logprobs:
             parameters |= {"logprobs": True, "top_logprobs": self._endpoint.top_logprobs}
-        prompt = prompt.encode("utf-8", "replace").decode()  # half a character pair cannot be sent
+        prompt = prompt.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
         key = cache_key(self._endpoint.model, prompt, parameters)
-        if (kept := self._kept(key, read)) is not None:
-            return kept[0]
-        if self._hopeless is not None:
-            raise Unanswered(self._hopeless)
+        if (cached := self._cached(key, read)) is not None:
+            return cached[0]
+        if self._fatal_reason is not None:
+            raise Unanswered(self._fatal_reason)
         answer = await self._paid(prompt, parameters)
-        said = _read(answer, read)
+        result = _read(answer, read)
         self._cache.put(key, answer)
-        return said
+        return result
 
-    def _kept(self, key: bytes, read: Callable[[Answer], Read]) -> tuple[Read] | None:
-        """Return what is made of a kept answer; one of no use, which a run before may have kept, is asked for again."""
+    def _cached(self, key: bytes, read: Callable[[Answer], Read]) -> tuple[Read] | None:
+        """Return the parsed cached answer; None if there is none, or if `read` rejects one of an older version."""
         answer = self._cache.get(key)
         try:
-            said = None if answer is None else (_read(answer, read),)
+            result = None if answer is None else (_read(answer, read),)
         except Unanswered:
             return None
-        self.from_cache += said is not None
-        return said
+        self.from_cache += result is not None
+        return result
 
     async def _paid(self, prompt: str, parameters: dict[str, Any]) -> Answer:
-        most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token is a byte or more
-        if not await self.spending.hold(most):
+        most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token has at least one byte
+        if not await self.spending.reserve(most):
             raise Unanswered(_SPENT)
         used = 0
         try:
@@ -125,28 +125,28 @@ class Client:
         except _MALFORMED:
             raise Unanswered(NOT_UNDERSTOOD) from None
         except openai.APIError as error:
-            refused = WITHOUT.get(unsupported(error, self._parameters.sent(parameters)))
-            reason = refused or _reason(error)
-            if refused or isinstance(error, _HOPELESS):
-                self._hopeless = reason
+            rejected = WITHOUT.get(unsupported(error, self._parameters.sent(parameters)))
+            reason = rejected or _reason(error)
+            if rejected or isinstance(error, _FATAL):
+                self._fatal_reason = reason
             raise Unanswered(reason) from None
         finally:
             await self.spending.settle(most, used)
 
     async def _settled(self, prompt: str, parameters: dict[str, Any]) -> Any:
-        """Return the body of an answer; calls wait for the first one, which finds out what the model refuses."""
+        """Return the body of an answer; calls wait for the first one, which finds out what the model rejects."""
         if self._parameters.settled:
             return await self._called(prompt, parameters)
         async with self._first:
-            if self._hopeless is not None:
-                raise Unanswered(self._hopeless)
+            if self._fatal_reason is not None:
+                raise Unanswered(self._fatal_reason)
             try:
                 return await self._called(prompt, parameters)
             finally:
                 self._parameters.settled = True
 
     async def _called(self, prompt: str, parameters: dict[str, Any]) -> Any:
-        """Return the body of an answer, as JSON. What the model refuses to be told is told otherwise, once each."""
+        """Return the body of an answer as JSON; retry with a replacement for each parameter that the model rejects."""
         while True:
             sent = self._parameters.sent(parameters)
             try:
@@ -169,7 +169,7 @@ def _read(answer: Answer, read: Callable[[Answer], Read]) -> Read:
 
 
 def _reason(error: openai.APIError) -> str:
-    """Return what went wrong in few words; never the server's own, which may repeat the key."""
+    """Return a short reason; never the server's own message, which may contain the key."""
     match error:
         case openai.RateLimitError():
             return _LIMITED

@@ -1,4 +1,4 @@
-"""Reads the body of a chat completion, as servers write it: fields may be missing, null, or in another form."""
+"""Parses chat completions of various servers: fields may be missing, null, or in another form."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
 
 NOT_UNDERSTOOD = "answer not understood"
-_THINKS, _THOUGHT = "<think>", "</think>"  # around what some servers leave in the content
-_THOUGHTS = ("thinking", "reasoning")  # parts of a content that are no answer
-_NO_CALL = 1 << 31  # tokens; no call costs as many, and no limit would outlast it
-_TAIL = 24  # bytes by which the tokens' end is known
-_IMPOSSIBLE = -9999.0  # minus infinity, as JSON can keep it
-_NOISE = 1e-3  # of a logarithm above 0: rounding
+_THINKS, _THOUGHT = "<think>", "</think>"  # around the reasoning that some servers leave in the content
+_THOUGHTS = ("thinking", "reasoning")  # content parts that are not the answer
+_NO_CALL = 1 << 31  # tokens; larger counts are invalid
+_TAIL = 24  # bytes at the end by which the text is located in the tokens
+_IMPOSSIBLE = -9999.0  # stands for minus infinity, which JSON cannot represent
+_NOISE = 1e-3  # rounding error allowed above 0
 
 
 def read_answer(body: Any, most: int) -> Answer:
-    """Return the first choice of a completion; `most` tokens are what it cost where it does not say.
+    """Return the first choice of a completion; `most` tokens are its cost if it does not state one.
 
-    Raises Unanswered when it is none: a gateway's error in the dress of an answer, a list, no choice.
+    Raises Unanswered if it is not a completion: an error with status 200, a list, no choices.
     """
     if not isinstance(body, dict):
         raise Unanswered(NOT_UNDERSTOOD)
@@ -28,7 +28,7 @@ def read_answer(body: Any, most: int) -> Answer:
     text, refused = _content(message.get("content"))
     text = _storable(text.rpartition(_THOUGHT)[2])
     tokens = _list(_mapping(choice.get("logprobs") or {}).get("content"))
-    finish = "length" if text.lstrip().startswith(_THINKS) else choice.get("finish_reason")  # it thought to the end
+    finish = "length" if text.lstrip().startswith(_THINKS) else choice.get("finish_reason")  # the reasoning was cut off
     return Answer(
         text=text,
         finish=_storable(finish) if isinstance(finish, str) else "stop",
@@ -39,7 +39,7 @@ def read_answer(body: Any, most: int) -> Answer:
 
 
 def billed(body: Any, most: int) -> int:
-    """Return the tokens that a completion cost: as it says, else `most`; none where there is no answer."""
+    """Return the tokens billed for a completion: as stated, else `most`; 0 without an answer."""
     if not isinstance(body, dict) or not body.get("choices"):
         return 0
     usage = body.get("usage")
@@ -75,24 +75,24 @@ def _list(value: object) -> list[Any]:
 
 
 def _content(content: object) -> tuple[str, bool]:
-    """Return the text of a content, which may be a list of parts, and whether a part refuses."""
+    """Return the text of a content, which may be a list of parts, and whether a part is a refusal."""
     if content is None or isinstance(content, str):
         return content or "", False
-    said, refused = [], False
+    texts, refused = [], False
     for part in _list(content):
         if isinstance(part, str):
-            said.append(part)
+            texts.append(part)
         elif isinstance(part, dict):
             refused |= bool(part.get("refusal"))
             if part.get("type") not in _THOUGHTS and isinstance(part.get("text"), str):
-                said.append(part["text"])
-    return "".join(said), refused
+                texts.append(part["text"])
+    return "".join(texts), refused
 
 
 def _classes(tokens: list[Any], text: bytes) -> Iterator[ClassToken]:
-    """Yield the tokens of the text that are a class; the others' log-probabilities are not worth their place on disk.
+    """Yield the tokens of the text that are a class; the log-probabilities of others are not stored.
 
-    Some servers list a thought's tokens before the answer's: the text is the last part that reads like it.
+    Some servers list the reasoning's tokens before the answer's: the answer is the last match of the text.
     """
     data = [_bytes(token) for token in tokens]
     start = _start(b"".join(data), text)
@@ -105,12 +105,12 @@ def _classes(tokens: list[Any], text: bytes) -> Iterator[ClassToken]:
         offset += len(piece)
 
 
-def _start(said: bytes, text: bytes) -> int | None:
-    """Return where the text begins in all tokens laid end to end, None where they are of another text."""
-    if (place := said.rfind(text)) >= 0:
+def _start(tokens: bytes, text: bytes) -> int | None:
+    """Return the offset of the text in the concatenated tokens, None if they do not contain it."""
+    if (place := tokens.rfind(text)) >= 0:
         return place
-    tail = text[-_TAIL:]  # half characters before it may be written in another way
-    place = said.rfind(tail)
+    tail = text[-_TAIL:]  # incomplete characters before it may be encoded differently
+    place = tokens.rfind(tail)
     return place - (len(text) - len(tail)) if place >= 0 else None
 
 
@@ -129,11 +129,11 @@ def _bytes(token: object) -> bytes:
 def _storable(text: object) -> str:
     if not isinstance(text, str):
         raise Unanswered(NOT_UNDERSTOOD)
-    return text.encode("utf-8", "replace").decode()  # half a character pair can be neither hashed nor kept
+    return text.encode("utf-8", "replace").decode()  # lone surrogates can be neither hashed nor stored
 
 
 def _log(value: object) -> float | None:
-    """Return a natural logarithm of a probability; None for anything else."""
+    """Return the natural logarithm of a probability; None for anything else."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value <= _NOISE:
         return None
     return min(max(float(value), _IMPOSSIBLE), 0.0)

@@ -1,4 +1,4 @@
-"""Asks an endpoint many things side by side: each once, each with an answer or the reason why it has none."""
+"""Sends many questions to an endpoint concurrently; each gets an answer or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from prompting.cache import AnswerCache
 from prompting.client import Client
 from prompting.endpoint import Endpoint
 
-Asked = TypeVar("Asked", bound=Hashable)
-Said = TypeVar("Said")
+Question = TypeVar("Question", bound=Hashable)
+Result = TypeVar("Result")
 
-#: Called after each thing asked with the things done and the tokens spent so far.
+#: Called after each question with the numbers of questions done and tokens spent so far.
 Progress = Callable[[int, int], None]
 
 
@@ -24,28 +24,28 @@ def silent(done: int, tokens: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers(Generic[Said]):
-    """What was said, one a thing asked, in its order, and what that cost."""
+class Answers(Generic[Result]):
+    """The results, one per question in order, and their cost."""
 
-    said: list[Said | Unanswered]
-    tokens: int  # paid for in this run
-    from_cache: int  # answers that were not
-    remarks: dict[str, int]  # on the calls: what the endpoint refused to be told
+    results: list[Result | Unanswered]
+    tokens: int  # spent in this run
+    from_cache: int  # answers read from the cache
+    remarks: dict[str, int]  # remark on the calls, such as a parameter that the model rejects -> number of calls
 
 
 def ask_each(
     endpoint: Endpoint,
-    things: Sequence[Asked],
-    ask: Callable[[Client, Asked], Awaitable[Said]],
+    questions: Sequence[Question],
+    ask: Callable[[Client, Question], Awaitable[Result]],
     progress: Progress = silent,
-) -> Answers[Said]:
-    """Return what `ask` makes of each thing; one that comes twice is asked once.
+) -> Answers[Result]:
+    """Return the result of `ask` for each question; repeated questions are asked once.
 
-    Unanswered is taken for an answer, so that nothing that fails is fatal. Not to be called where an event loop runs.
+    Unanswered is a result, so failures are not fatal. Must not be called from a running event loop.
     """
     cache = AnswerCache(endpoint.cache)
     try:
-        return asyncio.run(_ask_each(endpoint, cache, things, ask, progress))
+        return asyncio.run(_ask_each(endpoint, cache, questions, ask, progress))
     finally:
         cache.close()
 
@@ -53,28 +53,30 @@ def ask_each(
 async def _ask_each(
     endpoint: Endpoint,
     cache: AnswerCache,
-    things: Sequence[Asked],
-    ask: Callable[[Client, Asked], Awaitable[Said]],
+    questions: Sequence[Question],
+    ask: Callable[[Client, Question], Awaitable[Result]],
     progress: Progress,
-) -> Answers[Said]:
-    said: dict[Asked, Said | Unanswered] = {}
-    rows: dict[Asked, int] = {}
+) -> Answers[Result]:
+    results: dict[Question, Result | Unanswered] = {}
+    counts: dict[Question, int] = {}
     done = 0
-    for thing in things:
-        rows[thing] = rows.get(thing, 0) + 1
+    for question in questions:
+        counts[question] = counts.get(question, 0) + 1
 
-    async def work(client: Client, todo: Iterator[tuple[Asked, int]]) -> None:
+    async def work(client: Client, todo: Iterator[tuple[Question, int]]) -> None:
         nonlocal done
-        for thing, same in todo:  # the workers share one iterator: each thing is taken once
+        for question, count in todo:  # the workers share one iterator
             try:
-                said[thing] = await ask(client, thing)
+                results[question] = await ask(client, question)
             except Unanswered as unanswered:
-                said[thing] = unanswered
-            done += same
+                results[question] = unanswered
+            done += count
             progress(done, client.spending.spent)
 
-    todo = iter(rows.items())
+    todo = iter(counts.items())
     async with Client(endpoint, cache) as client, asyncio.TaskGroup() as workers:
-        for _ in range(min(endpoint.concurrency, len(rows))):
+        for _ in range(min(endpoint.concurrency, len(counts))):
             workers.create_task(work(client, todo))
-    return Answers([said[thing] for thing in things], client.spending.spent, client.from_cache, client.remarks)
+    return Answers(
+        [results[question] for question in questions], client.spending.spent, client.from_cache, client.remarks
+    )

@@ -1,4 +1,4 @@
-"""Where the language model is: settings of any OpenAI-compatible endpoint, from ONWARD_LLM_* variables."""
+"""Settings of an OpenAI-compatible endpoint, from ONWARD_LLM_* variables."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ _NOT_IDENTITY = {"key", "concurrency", "retries", "timeout_s", "max_tokens", "ca
 
 
 class Endpoint(BaseModel):
-    """One endpoint and the limits on using it; the key shows itself nowhere."""
+    """One endpoint and its usage limits; the key is never shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     model: str = Field(min_length=1)
     base_url: str = OPENAI
     key: SecretStr = SecretStr("")  # a local server may need none
-    concurrency: int = Field(default=8, ge=1, le=1024)  # calls under way
-    retries: int = Field(default=6, ge=0)  # of one call, with growing pauses or as long as the server asks for
-    timeout_s: float = Field(default=120.0, gt=0)  # of one try
-    max_tokens: int = Field(default=2_000_000, ge=0)  # spending limit of a run: prompts and answers, not from the cache
-    top_logprobs: int = Field(default=20, ge=5, le=20)  # tokens listed at each place; some servers allow fewer
+    concurrency: int = Field(default=8, ge=1, le=1024)  # parallel calls
+    retries: int = Field(default=6, ge=0)  # per call, with exponential backoff or after Retry-After
+    timeout_s: float = Field(default=120.0, gt=0)  # per attempt
+    max_tokens: int = Field(
+        default=2_000_000, ge=0
+    )  # spending limit per run for prompts and answers, excluding cached ones
+    top_logprobs: int = Field(default=20, ge=5, le=20)  # alternatives per token; some servers allow fewer
     cache: Path = Path(".onward/answers.sqlite")
 
     def identity(self) -> dict[str, Any]:
@@ -39,18 +41,18 @@ class Endpoint(BaseModel):
 
 
 def read_endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint | None:
-    """Return the endpoint that the environment names, or None where there is none. Raises SettingsError."""
+    """Return the endpoint configured by the environment, None if there is none. Raises SettingsError."""
     given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
-    given = {name: text for name, text in given.items() if text}  # an empty variable is one that is not set
+    given = {name: text for name, text in given.items() if text}  # an empty variable counts as unset
     if not given.keys() & {"model", "base_url"}:
         return None
     if unknown := given.keys() - Endpoint.model_fields.keys():
         name = min(unknown)
         close = get_close_matches(name, Endpoint.model_fields, n=1, cutoff=0.5)
-        hint = f"did you mean {PREFIX}{close[0].upper()}?" if close else f"known are {_names()}"
+        hint = f"did you mean {PREFIX}{close[0].upper()}?" if close else f"valid variables are {_names()}"
         raise SettingsError(f"unknown variable {PREFIX}{name.upper()}: {hint}")
     if "model" not in given:
-        raise SettingsError(f"{PREFIX}BASE_URL is set and {PREFIX}MODEL is not: name the model to ask")
+        raise SettingsError(f"{PREFIX}BASE_URL is set but {PREFIX}MODEL is not: set it to the model's name")
     if "base_url" not in given and "key" not in given:
         raise SettingsError(f"{PREFIX}MODEL is set without {PREFIX}KEY or {PREFIX}BASE_URL: set one of them")
     try:

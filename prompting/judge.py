@@ -1,4 +1,4 @@
-"""The language-model judge: pairs of pages in, quality 0 to 4 out, and a reason for every pair without one."""
+"""The language-model judge: returns quality 0 to 4 for page pairs, and a reason for every pair without a score."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from prompting.endpoint import Endpoint
 from prompting.prompt import Prompt
 from prompting.scores import expected_class, mean_of_judges
 
-MISSING_CLASS = "scored though a class is missing: it holds less than 1 %"
+MISSING_CLASS = "scored although the log-probabilities of a class (at most 1 %) are missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a judge said of pairs, one row a pair."""
+    """A judge's scores of pairs, one row per pair."""
 
-    quality: NDArray[np.float32]  # 0 to 4, NaN where there is none
-    reasons: list[str]  # why there is none, '' where there is one
-    notes: dict[str, int]  # remarks on pairs that have a score, and on calls
-    tokens: int = 0  # paid for in this run
-    from_cache: int = 0  # answers that were not
+    quality: NDArray[np.float32]  # 0 to 4, NaN if there is no score
+    reasons: list[str]  # why there is no score, '' if there is one
+    notes: dict[str, int]  # remark on scored pairs or on calls -> count
+    tokens: int = 0  # spent in this run
+    from_cache: int = 0  # answers read from the cache
 
     def unscored(self) -> dict[str, int]:
-        """Return how many pairs have no score, by reason, the commonest first."""
+        """Return the number of pairs without a score by reason, most common first."""
         return dict(Counter(reason for reason in self.reasons if reason).most_common())
 
 
 class LlmJudge:
-    """Judges pairs with one prompt at one endpoint."""
+    """Judges pairs with one prompt on one endpoint."""
 
     def __init__(self, endpoint: Endpoint, prompt: Prompt) -> None:
         self._endpoint = endpoint
         self._prompt = prompt
 
     def judge(self, pairs: Sequence[TextPair], progress: Progress = silent) -> Judged:
-        """Return the quality of each pair; a pair that comes twice is asked once. Nothing that fails is fatal."""
+        """Return the quality of each pair; repeated pairs are asked once, and failures are not fatal."""
         answers = ask_each(self._endpoint, pairs, self._score, progress)
         quality, reasons, notes = np.full(len(pairs), np.nan, np.float32), [""] * len(pairs), Counter[str]()
-        for row, said in enumerate(answers.said):
-            if isinstance(said, Unanswered):
-                reasons[row] = said.reason
+        for row, result in enumerate(answers.results):
+            if isinstance(result, Unanswered):
+                reasons[row] = result.reason
             else:
-                quality[row], incomplete = said
+                quality[row], incomplete = result
                 notes[MISSING_CLASS] += incomplete
         notes.update(answers.remarks)
         return Judged(quality, reasons, +notes, answers.tokens, answers.from_cache)

@@ -1,4 +1,4 @@
-"""The progress bar of a judge: pairs, pairs a second, tokens spent."""
+"""The progress bar of a judge: pairs, pairs per second, tokens spent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prompting.concurrent import Progress as Report
 
 
 class _Rate(TextColumn):
-    """Pairs a second and tokens so far."""
+    """Pairs per second and tokens so far."""
 
     def __init__(self) -> None:
         super().__init__("")
@@ -25,7 +25,7 @@ class _Rate(TextColumn):
 
 @contextmanager
 def pair_progress(title: str, pairs: int) -> Iterator[Report]:
-    """Show a bar on standard error; yields what to call with the pairs done and the tokens spent."""
+    """Show a bar on stderr; yields a function to call with the pairs done and tokens spent."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=pairs, tokens=0)

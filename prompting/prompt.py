@@ -1,4 +1,4 @@
-"""The judge's prompts: text files with named holes, one for each row of the paper's table 1."""
+"""The judge's prompts: text templates, one per row of the paper's table 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from string import Template
 from configs.reading import SettingsError
 from corpus.files.pairs import TextPair
 
-#: Name -> whether the score is read from log-probabilities, and the most tokens that an answer may take.
+#: Name -> (whether the score is read from log-probabilities, maximum tokens of an answer).
 _KINDS = {"A": (False, 600), "B": (True, 16), "C": (True, 900)}
 NAMES = tuple(_KINDS)
 _LONGEST = {"url1": 500, "title1": 300, "snippet1": 2000, "url2": 500, "title2": 300, "snippet2": 2000}  # characters
@@ -17,7 +17,7 @@ _LONGEST = {"url1": 500, "title1": 300, "snippet1": 2000, "url2": 500, "title2":
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt: its text with a hole for each field of a pair, and how its answer is read."""
+    """One prompt: a template with the fields of a pair, and how its answer is read."""
 
     name: str
     template: Template
@@ -25,7 +25,7 @@ class Prompt:
     answer_tokens: int
 
     def fill(self, pair: TextPair) -> str:
-        """Return the prompt for one pair; long fields are cut, so that a page cannot run up the bill."""
+        """Return the prompt for one pair; long fields are cut to limit the cost."""
         fields = pair._asdict()
         return self.template.substitute({name: fields[name][:most] for name, most in _LONGEST.items()})
 
@@ -38,5 +38,5 @@ def load_prompt(name: str) -> Prompt:
 
 
 def template(name: str) -> Template:
-    """Return a text of the folder `prompts`, a hole for each `$name` in it."""
+    """Return a template of the folder `prompts`, with `$name` placeholders."""
     return Template((files("prompting") / "prompts" / f"{name}.txt").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Reads the queries, each with its relevance, out of an answer; what is no list of queries raises Unanswered."""
+"""Parses queries with their relevance from an answer; raises Unanswered if there is no list of queries."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from typing import NamedTuple
 from corpus.text.page_text import clean
 from prompting.answer import Answer, Unanswered
 
-_READ = 20_000  # characters of an answer; ten queries take a tenth of it
-_TRIES = 200  # brackets that are tried as the beginning of JSON
+_READ = 20_000  # characters read of an answer; ten queries take a tenth of it
+_TRIES = 200  # brackets that are tried as the start of JSON
 _NOT_AVAILABLE = "N/A among queries"
 _DECLINES = re.compile(r"(?:^\W*|\bqueries\W+)n/a\W*$", re.IGNORECASE)
 _OPENING = re.compile(r"[\[{]")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(%?)")
-_DECODER = json.JSONDecoder(strict=False)  # line breaks inside a string are not JSON, and plain to read
+_DECODER = json.JSONDecoder(strict=False)  # accepts line breaks inside strings
 _TRAILING = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[\]}])')  # a comma before a bracket, outside strings
 
 
 class ScoredQuery(NamedTuple):
-    """A query and how relevant to the page the model says it is."""
+    """A query with its relevance to the page according to the model."""
 
     text: str
     relevance: float  # 0 to 1
 
 
 def queries(answer: Answer) -> tuple[list[ScoredQuery], Counter[str]]:
-    """Return the queries in the model's order, none where it says N/A, and the entries left out by reason.
+    """Return the queries in the model's order, none if it says N/A, and the number of skipped entries by reason.
 
-    JSON may stand in a code fence or between words. A relevance is mended where only one reading is possible
-    (`"0.8"`, `"80%"`); an entry without one is left out rather than guessed. Raises Unanswered when the answer
-    is no list, or nothing in it is a query.
+    JSON may be in a code fence or inside text. A relevance is normalized if it is unambiguous (`"0.8"`, `"80%"`);
+    an entry without one is skipped, not guessed. Raises Unanswered if the answer has no list or no valid query.
     """
     answer.check()
     text = answer.text[:_READ]
@@ -51,7 +50,7 @@ def queries(answer: Answer) -> tuple[list[ScoredQuery], Counter[str]]:
 
 
 def _entries(text: str) -> list[object] | None:
-    """Return the entries of the last list, or the objects that stand without one; None without either."""
+    """Return the entries of the last list, else all objects outside a list; None if there are none."""
     values = list(_values(text))
     for value in reversed(values):
         if isinstance(value, dict) and isinstance(listed := _plain(value).get("queries"), list):
@@ -63,16 +62,16 @@ def _entries(text: str) -> list[object] | None:
 
 
 def _values(text: str) -> Iterator[object]:
-    """Yield the lists and objects of JSON that stand in a text, outermost only."""
+    """Yield the outermost JSON lists and objects in a text."""
     place = 0
     for _ in range(_TRIES):
         if not (opening := _OPENING.search(text, place)):
             return
         try:
             found = _decoded(text, opening.start()) or _decoded(_TRAILING.sub(r"\1", text[opening.start() :]), 0)
-        except RecursionError:  # a model that says nothing but brackets: each further try would take as long
+        except RecursionError:  # deeply nested brackets: each further attempt would take as long
             return
-        if found is None:  # words in brackets, half a list, or a number of thousands of digits
+        if found is None:  # text in brackets, a truncated list, or a number with thousands of digits
             place = opening.end()
         else:
             value, text, place = found
@@ -80,7 +79,7 @@ def _values(text: str) -> Iterator[object]:
 
 
 def _decoded(text: str, place: int) -> tuple[object, str, int] | None:
-    """Return the value of JSON that begins at a place of a text, the text, and where the value ends in it."""
+    """Return the JSON value that starts at a position of a text, the text, and the value's end; None if invalid."""
     try:
         value, end = _DECODER.raw_decode(text, place)
     except ValueError:
@@ -89,7 +88,7 @@ def _decoded(text: str, place: int) -> tuple[object, str, int] | None:
 
 
 def _plain(entry: dict[str, object]) -> dict[str, object]:
-    """Return an object with its keys in small letters, as they were asked for."""
+    """Return an object with its keys in lower case, as requested in the prompt."""
     return {key.strip().casefold(): value for key, value in entry.items()}
 
 
@@ -113,7 +112,7 @@ def _query(entry: object, faults: Counter[str]) -> ScoredQuery | None:
 
 
 def _relevance(given: object) -> float | None:
-    """Return a number from 0 to 1, None for anything else."""
+    """Return the relevance as a number from 0 to 1, None if it is not one."""
     if isinstance(given, str) and (written := _SHARE.fullmatch(given.strip())):
         given = float(written[1]) / (100 if written[2] else 1)
     if isinstance(given, bool) or not isinstance(given, int | float):
@@ -122,6 +121,6 @@ def _relevance(given: object) -> float | None:
 
 
 def _declines(text: str) -> bool:
-    """Return whether the last line with a word in it says N/A."""
+    """Return whether the last line that contains a word says N/A."""
     lines = [line for line in text.splitlines() if any(map(str.isalnum, line))]
     return bool(lines) and _DECLINES.search(lines[-1]) is not None

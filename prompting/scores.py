@@ -1,4 +1,4 @@
-"""Reads the score, 0 to 4, out of an answer; what is no score raises Unanswered with the reason."""
+"""Parses the score, 0 to 4, from an answer; raises Unanswered with the reason if there is none."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
 
 JUDGES = 5
-#: The most probability that classes left out of the list may hold: it moves the score by 0.04 at most.
+#: Largest total probability that unlisted classes may have; it changes the score by at most 0.04.
 MISSING = 0.01
-_WHOLE = 1.05  # more than this, summed up, and the shares are no probabilities
+_WHOLE = 1.05  # a larger sum means that the values are not probabilities
 _UNUSABLE = "unusable log-probabilities"
 
-# Before a score may stand a scale in brackets, a colon and emphasis; behind it no range and no sixth score. So the
-# 0 of `score (0-4): 3` is not read as a score.
+# A score may be preceded by a scale in brackets, a colon and emphasis; it must not be followed by a range or a sixth
+# score. So the 0 in `score (0-4): 3` is not read as a score.
 _SCALE = r"(?:\s{0,2}\([^)]{0,12}\))?"
 _FIVE = re.compile(
     rf"scores?{_SCALE}[\s:=*_]{{0,8}}((?:[0-4][\s,;|]{{1,3}}){{4}}[0-4])(?!\d|[.,/]\d|[\s,;|–-]{{1,3}}\d)",
@@ -38,10 +38,10 @@ def mean_of_judges(answer: Answer) -> float:
 
 
 def expected_class(answer: Answer) -> tuple[float, bool]:
-    """Return the expectation over the classes where the score stands (prompts B and C), and whether one is missing.
+    """Return the expected class at the score's token (prompts B and C), and whether a class is missing.
 
-    Classes that the log-probabilities leave out count as nothing where they cannot hold more than MISSING;
-    where they might, the pair is unscored rather than guessed.
+    Classes missing from the log-probabilities are ignored if their total probability is at most MISSING; otherwise
+    the pair is not scored.
     """
     answer.check()
     offset = _score_offset(answer.text.encode("utf-8", "replace"))
@@ -57,7 +57,7 @@ def expected_class(answer: Answer) -> tuple[float, bool]:
 
 
 def _score_offset(text: bytes) -> int:
-    """Return where the last score stands: after the word `score`, or a digit that is the whole answer."""
+    """Return the offset of the last score: after the word `score`, or a digit that is the whole answer."""
     found = list(_ONE.finditer(text))
     if found:
         return found[-1].start(1)
@@ -67,7 +67,7 @@ def _score_offset(text: bytes) -> int:
 
 
 def _by_class(token: ClassToken) -> Mapping[int, float]:
-    """Return the probability of each class that is listed; ` 3` and `3` are one class."""
+    """Return the probability of each listed class; ` 3` and `3` are the same class."""
     listed: dict[int, float] = {}
     for text, logprob in token.logprobs:
         if text.strip() in CLASSES:
@@ -81,7 +81,7 @@ def _by_class(token: ClassToken) -> Mapping[int, float]:
 
 
 def _hidden(token: ClassToken, missing: int) -> float:
-    """Return the most that `missing` unlisted classes can hold: each at most the least listed, all at most the rest."""
+    """Return an upper bound on the total probability of `missing` unlisted classes."""
     shares = [math.exp(logprob) for _, logprob in token.logprobs if logprob is not None]
     if sum(shares) > _WHOLE:
         raise Unanswered(_UNUSABLE)

@@ -1,4 +1,4 @@
-"""The spending limit: tokens are held before a call and settled after it, so that a run never exceeds it."""
+"""The spending limit: tokens are reserved before a call and settled after it, so that a run never exceeds it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import asyncio
 
 
 class Spending:
-    """Counts tokens against a limit. Only what a call may cost at most is let through."""
+    """Counts tokens against a limit; a call starts only if its maximum cost fits."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.spent = 0
-        self._held = 0
+        self._reserved = 0
         self._settled = asyncio.Condition()
 
-    async def hold(self, tokens: int) -> bool:
-        """Hold `tokens` for a call; False when they go beyond the limit whatever the calls under way cost."""
+    async def reserve(self, tokens: int) -> bool:
+        """Reserve `tokens` for a call, if necessary once running calls have settled; False if they do not fit."""
         async with self._settled:
-            await self._settled.wait_for(lambda: self._held == 0 or self._fits(tokens))
+            await self._settled.wait_for(lambda: self._reserved == 0 or self._fits(tokens))
             if not self._fits(tokens):
                 return False
-            self._held += tokens
+            self._reserved += tokens
             return True
 
-    async def settle(self, held: int, used: int) -> None:
-        """Give back what was held and count what was used."""
+    async def settle(self, reserved: int, used: int) -> None:
+        """Release the reservation and count the tokens used."""
         async with self._settled:
-            self._held -= held
+            self._reserved -= reserved
             self.spent += used
             self._settled.notify_all()
 
     def _fits(self, tokens: int) -> bool:
-        return self.spent + self._held + tokens <= self.limit
+        return self.spent + self._reserved + tokens <= self.limit

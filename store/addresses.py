@@ -1,4 +1,4 @@
-"""Which page an address is: read from the bundle's own files in microseconds, on the event loop, never from Redis."""
+"""Maps URLs to pages with the bundle's own files: lookups take microseconds on the event loop and never use Redis."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from store.bundle import Bundle
 from store.page_row import read_text
 from store.tables import LmdbTable, write_table
 
-#: Where a bundle has its addresses: beside its tables, which are read from Redis too.
+#: The bundle's address table. It is not under `tables/`, since those may be served from Redis.
 FILE = "identity/addresses.lmdb"
 
-_KEPT_BYTES = 8_000_000  # of URLs that were located lately, a process: some thousands
-_LONGEST_KEPT = 512  # characters; longer ones are hardly asked for twice
-_OBJECTS = 512  # bytes of the objects that an entry is made of, without their letters
+_KEPT_BYTES = 8_000_000  # of recently located URLs, per process: several thousand
+_LONGEST_KEPT = 512  # characters; longer URLs are rarely requested twice
+_OBJECTS = 512  # bytes of an entry's Python objects, without the text
 
 
 class Located(NamedTuple):
-    """A page under the URL that its tables know it by; a page that they do not know goes by its canonical URL."""
+    """A page and its URL: the one in the bundle's tables, or the canonical URL if the page is not in them."""
 
     url: str
     page: int  # PageId
 
 
 class Addresses:
-    """Finds the page that a URL names: the only page at its address, however it is spelt, else the exact URL's."""
+    """Finds the page of a URL: the only page at its address in any spelling, else the page with exactly this URL."""
 
     def __init__(self, addresses: LmdbTable, pages: LmdbTable, rules: UrlRules) -> None:
         self._addresses = addresses  # address key -> PageId, of addresses with one page
@@ -54,17 +54,17 @@ class Addresses:
 
     @property
     def kept_bytes(self) -> int:
-        """The memory that URLs and their pages are kept in, at most."""
+        """An upper bound on the memory of the cached URLs."""
         return int(self._kept.currsize)
 
     def _find(self, url: str) -> Located:
-        spelt = canonical(url, self._rules)
-        exact, sole = page_id(spelt), self._addresses.get(address_key(spelt))
+        url = canonical(url, self._rules)
+        exact, sole = page_id(url), self._addresses.get(address_key(url))
         page = exact if sole is None else int.from_bytes(sole, "little")
         if page == exact:
-            return Located(spelt, page)
+            return Located(url, page)
         row = self._pages.get(page)
-        return Located(spelt, exact) if row is None else Located(read_text(row).url, page)
+        return Located(url, exact) if row is None else Located(read_text(row).url, page)
 
     def __len__(self) -> int:
         return len(self._addresses)
@@ -80,13 +80,13 @@ def _entry_bytes(located: Located) -> int:
 
 
 def open_addresses(bundle: Bundle) -> Addresses:
-    """Open a verified bundle's addresses. Raises BundleError where it has none."""
+    """Open a verified bundle's address table. Raises BundleError if the bundle has none."""
     pages = bundle.file("tables/pages.lmdb")
     return Addresses(LmdbTable(bundle.file(FILE)), LmdbTable(pages), bundle.url_rules)
 
 
 def write_addresses(path: Path, addresses: NDArray[np.uint64], pages: NDArray[np.uint64]) -> int:
-    """Write the table of addresses that one page alone has; return how many. `addresses[i]` is that of `pages[i]`."""
+    """Write the addresses that only one page has; return their number. `addresses[i]` belongs to `pages[i]`."""
     keys, first, count = np.unique(addresses, return_index=True, return_counts=True)
     sole = count == 1
     values = pages[first[sole]].astype("<u8").tobytes()

@@ -1,4 +1,4 @@
-"""A circuit breaker: a server that fails is left alone for a while, then tried with one call at a time."""
+"""A circuit breaker: after repeated failures, calls are rejected for a while; then one trial call at a time is made."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-_REMEMBERED = 100  # of the latest calls, so that a busy second costs no more than a quiet one
-_HALF = 0.5  # a few failures among many answers are no reason to leave a server alone
+_REMEMBERED = 100  # latest calls kept, so that the cost does not grow with the load
+_HALF = 0.5  # of the calls: a few failures among many successes do not open the breaker
 
 
 class State(IntEnum):
-    """What a breaker lets through: everything, one call at a time, or nothing."""
+    """Closed: all calls pass; half-open: one trial call at a time; open: none."""
 
     CLOSED = 0
     HALF_OPEN = 1
@@ -22,7 +22,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
-    """When a breaker opens, and for how long: `failures` of the calls of `window_s`, and at least half of them."""
+    """Opens after `failures` failed calls within `window_s`, if they are at least half of all; stays open `open_s`."""
 
     failures: int = 5
     window_s: float = 2.0
@@ -30,7 +30,7 @@ class BreakerLimits:
 
 
 class Breaker:
-    """Tells whether a call may be made; hears what became of it. For one event loop."""
+    """Decides whether a call may be made, from the outcomes of earlier ones. For one event loop."""
 
     def __init__(
         self,
@@ -40,34 +40,34 @@ class Breaker:
     ) -> None:
         self.state = State.CLOSED
         self._limits, self._clock, self._changed = limits, clock, changed
-        self._recent: deque[tuple[float, bool]] = deque(maxlen=_REMEMBERED)  # when, and whether it failed
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=_REMEMBERED)  # time, and whether the call failed
         self._opened = 0.0
 
     def admit(self) -> Attempt | None:
-        """Return a call's right to be made, which must be told how it ended; None while the server is left alone."""
+        """Return a permit for one call, whose outcome must be reported; None if the call must not be made."""
         if self.state is State.CLOSED:
             return Attempt(self, trial=False)
         now = self._clock()
         if self.state is State.HALF_OPEN or now - self._opened < self._limits.open_s:
             return None
-        self._become(State.HALF_OPEN)
+        self._set_state(State.HALF_OPEN)
         return Attempt(self, trial=True)
 
-    def ended(self, trial: bool, failed: bool | None) -> None:
-        """Count a call's end; `failed` is None when it says nothing of the server."""
+    def record(self, trial: bool, failed: bool | None) -> None:
+        """Record a call's outcome; `failed` is None if it says nothing about the server."""
         if trial:
             self._recent.clear()
             self._opened = self._clock() if failed else self._opened
-            self._become(State.CLOSED if failed is False else State.OPEN)
-        elif failed is not None and self.state is State.CLOSED:  # later it is too old to count
+            self._set_state(State.CLOSED if failed is False else State.OPEN)
+        elif failed is not None and self.state is State.CLOSED:  # a call from before it opened no longer counts
             now = self._clock()
             self._recent.append((now, failed))
-            young = [bad for when, bad in self._recent if now - when <= self._limits.window_s]
-            if failed and sum(young) >= max(self._limits.failures, _HALF * len(young)):
+            recent = [bad for when, bad in self._recent if now - when <= self._limits.window_s]
+            if failed and sum(recent) >= max(self._limits.failures, _HALF * len(recent)):
                 self._opened = now
-                self._become(State.OPEN)
+                self._set_state(State.OPEN)
 
-    def _become(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         if state is not self.state:
             self.state = state
             self._changed(state)
@@ -75,14 +75,14 @@ class Breaker:
 
 @dataclass(slots=True)
 class Attempt:
-    """One call's right to be made: its end counts once."""
+    """A permit for one call; its outcome counts only once."""
 
     breaker: Breaker
     trial: bool
-    over: bool = False
+    reported: bool = False
 
-    def ended(self, failed: bool | None) -> None:
-        """Tell how the call ended: failed, answered, or None when that says nothing of the server."""
-        if not self.over:
-            self.over = True
-            self.breaker.ended(self.trial, failed)
+    def finish(self, failed: bool | None) -> None:
+        """Report whether the call failed; None if its outcome says nothing about the server."""
+        if not self.reported:
+            self.reported = True
+            self.breaker.record(self.trial, failed)

@@ -1,4 +1,4 @@
-"""The bundle: everything that serving reads, with its manifest, published by one rename."""
+"""The bundle: everything that serving reads, with a manifest; published atomically by a rename."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from corpus.urls.url_rules import RULES, UrlRules
 FORMAT = 3
 MANIFEST = "manifest.json"
 CURRENT = "current"
-_PART = 1 << 20  # bytes of a file that are read and hashed at a time
+_PART = 1 << 20  # bytes read and hashed per step
 _NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")
 
 
 class BundleError(RuntimeError):
-    """A bundle that must not be served; the message names the file and the fix."""
+    """A bundle that cannot be served; the message names the file and the fix."""
 
 
 class Manifest(BaseModel):
-    """What a bundle holds and where it came from."""
+    """A bundle's contents and how it was built."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,16 +39,16 @@ class Manifest(BaseModel):
     git_commit: str = ""
     seed: int
     config: dict[str, Any] = Field(description="the whole build configuration")
-    url_rules: UrlRules = Field(default=RULES, description="by which the tables spell URLs; serving follows them")
+    url_rules: UrlRules = Field(default=RULES, description="how URLs are canonicalized, in serving too")
     data: dict[str, Any] = Field(description="input tables, rows read and rejected, time windows")
     features: dict[str, list[str]] = Field(description="model -> feature names in the model's order")
     dimensions: dict[str, int] = Field(description="index -> vector dimension")
-    search: dict[str, str] = Field(default_factory=dict, description="index -> setting of its search, '' where exact")
+    search: dict[str, str] = Field(default_factory=dict, description="index -> search parameters, '' if exact")
     rows: dict[str, int] = Field(description="table or index -> rows")
-    metrics: dict[str, Any] = Field(default_factory=dict, description="offline figures")
+    metrics: dict[str, Any] = Field(default_factory=dict, description="offline metrics")
     seconds: dict[str, float] = Field(default_factory=dict, description="step -> seconds that its run took")
-    notes: list[str] = Field(default_factory=list, description="what a reader of the figures must know")
-    warmup: list[str] = Field(description="URLs that loading answers before it serves")
+    notes: list[str] = Field(default_factory=list, description="caveats for reading the metrics")
+    warmup: list[str] = Field(description="URLs that a gateway answers once before it is ready")
     files: dict[str, str] = Field(description="path -> BLAKE3 of every other file")
 
 
@@ -62,32 +62,32 @@ class Bundle:
 
     @property
     def url_rules(self) -> UrlRules:
-        """The rules by which URLs were spelt when the tables were made, or no key would agree with theirs."""
+        """The URL rules of the build: serving must use the same ones, or its keys would not match the tables."""
         return self.manifest.url_rules
 
     @property
     def held_out_share(self) -> float:
-        """The share of the pages whose labels taught nothing; see corpus.label_roles."""
+        """The share of pages whose labels were held out of training; see corpus.label_roles."""
         config = self.manifest.config
         return float(config["labels"].get("held_out_share", 0.0)) if config.get("measured") else 0.0
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that the manifest lists. Raises BundleError for any other."""
+        """Return the path of a file in the manifest. Raises BundleError for any other name."""
         if name not in self.manifest.files:
-            raise BundleError(f"bundle {self.name} holds no {name}: build it again")
+            raise BundleError(f"bundle {self.name} has no {name}: build it again")
         return self.path / name
 
 
-#: Returns when a gateway can serve the bundle of that name under the directory; raises BundleError when it cannot.
+#: Checks that a gateway can serve the named bundle in a directory of bundles; raises BundleError otherwise.
 Opens = Callable[[Path, str], None]
 
 
 def publish(building: Path, bundles: Path, manifest: Manifest, opens: Opens | None = None) -> Path:
     """Make the finished directory `building` the current bundle of `bundles`.
 
-    Files are hashed and fsynced, the manifest is written last, the directory is renamed into place
-    and `current` is pointed at it: a kill at any moment leaves the old bundle live. With `opens` that is asked first;
-    a bundle that does not open is removed, and its BundleError is raised.
+    Files are hashed and fsynced, the manifest is written last, the directory is renamed into place and `current` is
+    updated: a kill at any point leaves the old bundle live. `opens`, if given, checks the bundle first; a bundle that
+    fails the check is removed and the BundleError is raised.
     """
     manifest.files = {str(p.relative_to(building)): file_hash(p) for p in _files(building)}
     write_atomically(building / MANIFEST, manifest.model_dump_json(indent=1).encode())
@@ -102,52 +102,52 @@ def publish(building: Path, bundles: Path, manifest: Manifest, opens: Opens | No
     return target
 
 
-def opening(building: Path) -> Path:
-    """Return the directory in which `publish` opens what is in `building`; a kill may leave it behind."""
+def trial_directory(building: Path) -> Path:
+    """Return the directory in which `publish` checks the bundle from `building`; a kill may leave it behind."""
     return building.with_name(f"{building.name}.opening")
 
 
 def point_current(bundles: Path, name: str) -> None:
-    """Make a published bundle the live one; pointing back is the roll-back."""
+    """Make a published bundle the live one; used for rollback too."""
     if not (bundles / name / MANIFEST).is_file():
-        raise BundleError(f"{bundles} holds no bundle {name}")
+        raise BundleError(f"{bundles} has no bundle {name}")
     write_atomically(bundles / CURRENT, f"{name}\n".encode())
     _fsync(bundles)
 
 
 def published(bundles: Path) -> list[str]:
-    """Return the names of all published bundles, the oldest first."""
+    """Return the names of all published bundles, oldest first."""
     return sorted(path.parent.name for path in bundles.glob(f"*/{MANIFEST}") if is_name(path.parent.name))
 
 
 def previous(bundles: Path) -> str:
-    """Return the newest published bundle that is older than the current one. Raises BundleError."""
+    """Return the name of the newest bundle older than the current one. Raises BundleError if there is none."""
     current = current_name(bundles)
     older = [name for name in published(bundles) if name < current]
     if not older:
-        raise BundleError(f"{bundles} holds no bundle older than {current}: name another with --to")
+        raise BundleError(f"{bundles} has no bundle older than {current}: name one with --to")
     return older[-1]
 
 
 def current_name(bundles: Path) -> str:
-    """Return the name of the live bundle. Raises BundleError when nothing is published."""
+    """Return the name of the live bundle. Raises BundleError if nothing is published."""
     try:
         name = (bundles / CURRENT).read_text().strip()
     except FileNotFoundError:
-        raise BundleError(f"{bundles} holds no published bundle: run `onward build` first") from None
+        raise BundleError(f"{bundles} has no published bundle: run `onward build` first") from None
     if not is_name(name):
-        raise BundleError(f"{bundles / CURRENT} names no bundle: write a bundle's directory name into it")
+        raise BundleError(f"{bundles / CURRENT} does not name a bundle: write a bundle's directory name into it")
     return name
 
 
 def open_bundle(bundles: Path, name: str | None = None) -> Bundle:
-    """Open the named bundle, or the current one, after checking the hash of every file.
+    """Open the named or current bundle after verifying the hash of every file.
 
-    Nothing but JSON is parsed before the hashes agree. Raises BundleError.
+    Only the JSON manifest is parsed before the hashes are verified. Raises BundleError.
     """
     name = name or current_name(bundles)
-    if not is_name(name):  # it becomes a path, and may come from a caller
-        raise BundleError(f"{name!r} names no bundle: give a bundle's directory name")
+    if not is_name(name):  # it becomes part of a path and may come from a request
+        raise BundleError(f"{name!r} is not a bundle name: give a bundle's directory name")
     path = bundles / name
     try:
         manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
@@ -158,53 +158,53 @@ def open_bundle(bundles: Path, name: str | None = None) -> Bundle:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = plain_words.place(first["loc"])
-        said = f"{where}: {plain_words.problem(first)}" if where else plain_words.problem(first)
-        raise BundleError(f"{path / MANIFEST} is not a manifest: {said}") from None
+        problem = f"{where}: {plain_words.problem(first)}" if where else plain_words.problem(first)
+        raise BundleError(f"{path / MANIFEST} is not a valid manifest: {problem}") from None
     if manifest.format != FORMAT:
         raise BundleError(f"bundle {name} has format {manifest.format}; this version reads {FORMAT}: build it again")
     if manifest.name != name:
-        raise BundleError(f"bundle {name} holds the manifest of {manifest.name}: directories were mixed")
+        raise BundleError(f"bundle {name} has the manifest of {manifest.name}: restore its directory's name")
     verify(path, manifest)
     return Bundle(path, manifest)
 
 
 def verify(path: Path, manifest: Manifest) -> None:
-    """Check that the directory holds exactly the manifest's files, each with its hash. Raises BundleError."""
+    """Check that the directory contains exactly the manifest's files with their hashes. Raises BundleError."""
     for entry in path.rglob("*"):
         if entry.is_symlink():
-            raise BundleError(f"{entry} is a symbolic link: a bundle holds plain files")
+            raise BundleError(f"{entry} is a symbolic link: a bundle may only contain regular files")
         if not (entry.is_file() or entry.is_dir()):
-            raise BundleError(f"{entry} is no plain file: take it out")
+            raise BundleError(f"{entry} is not a regular file: remove it")
     present = {str(p.relative_to(path)) for p in _files(path)} - {MANIFEST}
     if missing := sorted(manifest.files.keys() - present):
-        raise BundleError(f"bundle {manifest.name} lacks {missing[0]}: copy it again or build it again")
+        raise BundleError(f"bundle {manifest.name} has no {missing[0]}: copy it again or build it again")
     if extra := sorted(present - manifest.files.keys()):
-        raise BundleError(f"bundle {manifest.name} holds {extra[0]}, which its manifest does not list: take it out")
+        raise BundleError(f"bundle {manifest.name} contains {extra[0]}, which its manifest does not list: remove it")
     for name, expected in manifest.files.items():
         if file_hash(path / name) != expected:
-            raise BundleError(f"{path / name} does not match its hash: it is damaged; copy it again or build it again")
+            raise BundleError(f"{path / name} does not match its hash: it is corrupt; copy it again or build it again")
 
 
 def is_name(name: str) -> bool:
-    """Whether a bundle's directory may go by this name."""
+    """Return whether this is a valid bundle name."""
     return _NAME.fullmatch(name) is not None
 
 
 def bundle_name(created: datetime, identity: str) -> str:
-    """Return `<UTC>-<hash>`, the name of a bundle made at `created` from inputs identified by `identity`."""
+    """Return `<UTC>-<hash>`, the name of a bundle built at `created` from the inputs that `identity` identifies."""
     return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
 def bundle_name_after(name: str, created: datetime) -> str:
-    """Return the name of a bundle that was made at `created` from the same inputs as the bundle `name`."""
+    """Return the name of a bundle made at `created` from the same inputs as bundle `name`."""
     return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name.rpartition('-')[2]}"
 
 
 def file_hash(path: Path) -> str:
-    """Return the BLAKE3 of a file's bytes, in hex; SHA-256 would take several times as long.
+    """Return the BLAKE3 hash of a file in hex; SHA-256 would take several times as long.
 
-    The file is read, not mapped: one that shrinks meanwhile must not end the process. One thread: others would not
-    survive a fork.
+    The file is read, not memory-mapped: if it shrinks meanwhile, a mapped read would kill the process. Single-threaded:
+    hash threads would not survive a fork.
     """
     hasher, part = blake3(), memoryview(bytearray(_PART))
     with path.open("rb", buffering=0) as file:
@@ -214,7 +214,7 @@ def file_hash(path: Path) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a small file so that a reader sees the old bytes or the new ones, never a part."""
+    """Write a small file; readers see either the old or the new contents, never a mix."""
     working = path.with_name(f".{path.name}.{os.getpid()}")
     with working.open("wb") as file:
         file.write(data)
@@ -224,22 +224,22 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def fsync_tree(directory: Path) -> None:
-    """Write a directory, all below it and their names to the disk."""
+    """Flush a directory tree, including file names, to the disk."""
     for path in (*directory.rglob("*"), directory):
         _fsync(path)
 
 
 def _rename_opened(building: Path, target: Path, opens: Opens) -> None:
-    """Rename a bundle into place once it has opened under its own name, where nobody else looks for one."""
-    aside = opening(building)
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    building.rename(aside / target.name)
+    """Check a bundle under its final name in a private directory, then rename it into place."""
+    trial = trial_directory(building)
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir()
+    building.rename(trial / target.name)
     try:
-        opens(aside, target.name)
-        (aside / target.name).rename(target)
+        opens(trial, target.name)
+        (trial / target.name).rename(target)
     finally:
-        shutil.rmtree(aside)
+        shutil.rmtree(trial)
 
 
 def _files(directory: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Open LMDB files of this process: each once, however many tables read it, since LMDB refuses a second time."""
+"""The LMDB files that this process has open: each only once, shared by its tables, as LMDB requires."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import lmdb
 
 _Identity = tuple[int, int]
 
-_lock = Lock()  # a bundle is loaded on a thread while another is closed on the event loop
-_open: dict[_Identity, tuple[Any, int]] = {}  # device and inode -> environment, number of users
+_lock = Lock()  # one bundle may load in a thread while another is closed on the event loop
+_open: dict[_Identity, tuple[Any, int]] = {}  # device and inode -> environment, reference count
 
 
 class LmdbFile:
-    """The right to read one file until `close`. Bundles that share a file by hard links share its map too."""
+    """A reference to one open file until `close`. Hard links to the same file share one memory map."""
 
     def __init__(self, path: Path) -> None:
         found = path.stat()
@@ -27,7 +27,7 @@ class LmdbFile:
         self.env = env
 
     def close(self) -> None:
-        """Release the memory map when nobody else reads the file; once is enough."""
+        """Drop the reference; the last one releases the memory map. Idempotent."""
         with _lock:
             if self._closed:
                 return

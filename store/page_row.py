@@ -1,7 +1,7 @@
 """One row of the `pages` table: fixed-size facts, then token ids, then text.
 
 A request reads a few hundred rows, needs the facts of all, the tokens of thirty and the text of
-five; the layout lets each be read without touching the rest.
+five; this layout lets each be read on its own.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from corpus.text.language_tags import LanguageTagError, language_of
 
-#: Facts of a page. Counts are of the log up to the bundle's date; 1, 7 and 28 are days.
+#: Facts of a page. Counts cover the log up to the bundle's date; 1, 7 and 28 are windows in days.
 FACTS = np.dtype(
     [
         ("page", "<u8"),  # PageId
         ("host", "<u8"),  # corpus.urls.url.host_id
         ("address", "<u8"),  # corpus.urls.url.address_key: equal for spellings of one address
-        ("fingerprint", "<u8"),  # simhash of the text, 0 without text; near-duplicates differ in few bits
-        ("language", "<u2"),  # language_code, 0 when unknown
-        ("spam", "u1"),  # 1 when the offline spam rules fired
-        ("adult", "u1"),  # 1 when the page offers sexual content
+        ("fingerprint", "<u8"),  # simhash of the text, 0 if there is none; near-duplicates differ in few bits
+        ("language", "<u2"),  # language_code, 0 if unknown
+        ("spam", "u1"),  # 1 if an offline spam rule matched
+        ("adult", "u1"),  # 1 if the page offers sexual content
         ("clicks_1", "<u4"),
         ("clicks_7", "<u4"),
         ("clicks_28", "<u4"),
         ("clicks_all", "<u4"),
-        ("left", "<u4"),  # times a reader went on from this page
+        ("left", "<u4"),  # times a reader went from this page to another
         ("entered", "<u4"),  # times a reader came to this page from another
         ("shown_on", "<u4"),  # recommendations shown on this page
         ("shown", "<u4"),  # times this page was shown as a recommendation
@@ -41,18 +41,18 @@ FACTS = np.dtype(
     ]
 )
 
-#: Facts that count what readers did.
+#: Facts that count reader activity.
 COUNTS = frozenset(
     (
         "clicks_1", "clicks_7", "clicks_28", "clicks_all", "left", "entered", "shown_on", "shown", "chosen",
         "shown_beside",
     )
 )  # fmt: skip
-_NEAR_DUPLICATE_BITS = 3  # in which the fingerprints of near-duplicates may differ
+_NEAR_DUPLICATE_BITS = 3  # maximum Hamming distance between fingerprints of near-duplicates
 _U2 = Struct("<H")
 _OFFSETS: Mapping[str, Any] = FACTS.fields or {}
 _BEFORE_A = ord("a") - 1
-_TITLE_AT, _TOKENS_AT = (_OFFSETS[name][1] for name in ("title_tokens", "tokens"))  # bytes into a row
+_TITLE_AT, _TOKENS_AT = (_OFFSETS[name][1] for name in ("title_tokens", "tokens"))  # byte offsets in a row
 
 
 class PageText(NamedTuple):
@@ -68,9 +68,9 @@ _TEXT_TYPES = [str] * len(PageText._fields)
 
 
 def language_code(language: str) -> int:
-    """Return the code of a tag's language (`corpus.text.language_tags`) as a 16-bit number, 0 when it has none.
+    """Return a 16-bit code for a tag's language (see `corpus.text.language_tags`), 0 if the tag is invalid.
 
-    Its two or three letters are the digits of a number to the base of 27, `a` being 1.
+    The two or three letters of the language are base-27 digits with `a` = 1.
     """
     try:
         letters = language_of(language)
@@ -83,7 +83,7 @@ def language_code(language: str) -> int:
 
 
 def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
-    """Whether fingerprints (u64, broadcast) are those of near-duplicates; 0 stands for no text and is like none."""
+    """Return whether fingerprints (u64, broadcast) are near-duplicates; 0, which means no text, matches nothing."""
     left, right = np.asarray(left, np.uint64), np.asarray(right, np.uint64)
     alike = np.bitwise_count(left ^ right) <= _NEAR_DUPLICATE_BITS
     return np.asarray(alike & (left != 0) & (right != 0))
@@ -101,18 +101,18 @@ def read_facts(rows: Sequence[bytes]) -> NDArray[np.void]:
 
 
 def read_tokens(row: bytes, facts: np.void) -> NDArray[np.uint32]:
-    """Return a row's token ids, without special tokens: the title's first."""
+    """Return a row's token ids without special tokens: the title's, then the snippet's."""
     return np.frombuffer(row, "<u4", int(facts["tokens"]), FACTS.itemsize)
 
 
 def read_text(row: bytes) -> PageText:
-    """Return what a reader sees of the page."""
+    """Return the page's texts."""
     tokens = _U2.unpack_from(row, _TOKENS_AT)[0]
     return PageText(*orjson.loads(row[FACTS.itemsize + 4 * tokens :]))
 
 
 def is_row(page: int, row: bytes) -> bool:
-    """Whether this is a whole row of the page; it takes a microsecond, since a request asks it of hundreds."""
+    """Return whether this is an intact row of the page; takes a microsecond, as a request checks hundreds of rows."""
     if len(row) < FACTS.itemsize or int.from_bytes(row[:8], "little") != page:
         return False
     tokens = _U2.unpack_from(row, _TOKENS_AT)[0]

@@ -1,4 +1,4 @@
-"""Connects to Redis: one server, Sentinels or a cluster, with hard time limits and no retries that redis-py hides."""
+"""Connects to Redis (a single server, Sentinel or a cluster) with strict timeouts and without redis-py's retries."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ AsyncClient = aio.Redis | RedisCluster
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """How long a connection may be silent, how long it may take to be made, and how many there may be a server."""
+    """Timeouts of a connection, and the maximum number of connections per server."""
 
     silent_s: float = 30.0
     connect_s: float = 30.0
     connections: int = 16
 
     def options(self) -> dict[str, float]:
-        """Return them as redis-py names them."""
+        """Return the limits as options of redis-py."""
         return {
             "socket_timeout": self.silent_s,
             "socket_connect_timeout": self.connect_s,
@@ -42,7 +42,7 @@ class SocketLimits:
 
 
 def connect(address: RedisAddress, limits: SocketLimits) -> AsyncClient:
-    """Return a client that connects at its first call and retries nothing: by default redis-py tries eleven times."""
+    """Return a client that connects on its first call and never retries; redis-py's default is ten retries."""
     options = _options(address, limits)
     if address.kind is Kind.CLUSTER:
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
@@ -59,9 +59,9 @@ def connect(address: RedisAddress, limits: SocketLimits) -> AsyncClient:
 
 
 async def close(client: AsyncClient) -> None:
-    """Close every connection, those to Sentinels and to the nodes of a cluster too, which redis-py would leave open."""
+    """Close all connections, including those to Sentinels and cluster nodes, which redis-py would leave open."""
     if isinstance(client, RedisCluster):
-        await client.aclose()  # does nothing where its nodes alone were used
+        await client.aclose()  # does nothing if only its nodes were used
         await client.nodes_manager.aclose()
         await client.nodes_manager.aclose("startup_nodes")
         return
@@ -71,9 +71,9 @@ async def close(client: AsyncClient) -> None:
 
 
 def connect_blocking(address: RedisAddress, limits: SocketLimits, retries: int = 0) -> redis.Redis:
-    """Return a client for threads and commands; a cluster's connects at once. Raises redis.ConnectionError.
+    """Return a blocking client; a cluster client connects immediately. Raises redis.ConnectionError.
 
-    `retries` of a call are for commands, whose writes may come twice; they wait longer each time, at most a second.
+    `retries` per call, with exponential backoff up to a second: only for callers whose writes are idempotent.
     """
     options = _options(address, limits)
     retry = BlockingRetry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries)
@@ -85,7 +85,7 @@ def connect_blocking(address: RedisAddress, limits: SocketLimits, retries: int =
             )
         except RedisClusterException as error:
             raise redis.ConnectionError(str(error)) from None
-        return cast("redis.Redis", cluster)  # what we call is the same of both
+        return cast("redis.Redis", cluster)  # both clients have the methods that we use
     options |= {"retry": retry, "db": address.db}
     if address.kind is Kind.SENTINEL:
         sentinels: Any = BlockingSentinel(  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ def connect_blocking(address: RedisAddress, limits: SocketLimits, retries: int =
 
 @contextmanager
 def connected(address: RedisAddress, retries: int = 3) -> Iterator[redis.Redis]:
-    """Give a command a client that has answered once; closed after the block. Raises redis.RedisError."""
+    """Yield a blocking client that has answered a ping; closed after the block. Raises redis.RedisError."""
     client = connect_blocking(address, SocketLimits(), retries)
     try:
         client.ping()

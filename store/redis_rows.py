@@ -1,4 +1,4 @@
-"""Rows in Redis: one round trip, to one server or to each node of a cluster that holds some of them."""
+"""Reads rows from Redis in one round trip to the server, or to each cluster node that holds some of them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from store.guard import Guard
 
 log = logging.getLogger(__name__)
 
-RENEW_S = 1.0  # between two looks at which node holds what
+RENEW_S = 1.0  # minimum interval between updates of the slot map
 
 
 class NotAnswered:
-    """What stands in a row's place when no server answered for it; None is a server's answer that it has none."""
+    """Marks a row for which no server answered; None means that the server has no such row."""
 
 
 NOT_ANSWERED = NotAnswered()
@@ -33,14 +33,14 @@ Row = bytes | None | NotAnswered
 
 
 class RedisRows(Protocol):
-    """Reads many rows at a time, writes one, and never raises for a server."""
+    """Reads many rows in one call and writes single ones; server errors are never raised."""
 
     async def read(self, keys: Sequence[bytes]) -> list[Row]:
-        """Return what is at each key, in order."""
+        """Return the row of each key, in order."""
         ...
 
     async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
-        """Put a row at a key for a while; it is lost where no server takes it."""
+        """Store a row for `keep_s`; silently lost if the server does not accept it."""
         ...
 
     async def close(self) -> None:
@@ -49,18 +49,18 @@ class RedisRows(Protocol):
 
 
 class ServerRows:
-    """One server, or the master that Sentinels name: one MGET."""
+    """A single server or a Sentinel master: one MGET."""
 
     def __init__(self, client: Redis, guard: Guard) -> None:
         self._client, self._guard = client, guard
 
     async def read(self, keys: Sequence[bytes]) -> list[Row]:
-        """Return what is at each key, in order."""
+        """Return the row of each key, in order."""
         rows = await self._guard.call(lambda: self._client.mget(list(keys)))
         return [NOT_ANSWERED] * len(keys) if rows is None else cast("list[Row]", rows)
 
     async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
-        """Put a row at a key for a while; it is lost where no server takes it."""
+        """Store a row for `keep_s`; silently lost if the server does not accept it."""
         await self._guard.call(lambda: self._client.set(key, row, px=_milliseconds(keep_s)))
 
     async def close(self) -> None:
@@ -70,10 +70,10 @@ class ServerRows:
 
 
 class ClusterRows:
-    """A cluster: the GETs of a node in one round trip, all nodes at once, each guarded by itself.
+    """A cluster: one round trip of pipelined GETs per node, all nodes in parallel, each with its own guard.
 
-    Nearly every row has a slot of its own, so an MGET a slot would be as many commands; it was slower. redis-py knows
-    the nodes but does not route: its client looks for all nodes again, and every call waits, when one of them fails.
+    Nearly every row has a slot of its own, so one MGET per slot would be as many commands, and was slower. redis-py
+    provides the nodes but does not route: if one node fails, its client rediscovers all of them while every call waits.
     """
 
     def __init__(
@@ -84,15 +84,15 @@ class ClusterRows:
         self._guards: dict[str, Guard] = {}
         self._renewing: asyncio.Task[None] | None = None
         self._renewed = 0.0
-        self._looks_first = True
+        self._awaits_slots = True
 
     async def read(self, keys: Sequence[bytes]) -> list[Row]:
-        """Return what is at each key, in order."""
+        """Return the row of each key, in order."""
         if not self._nodes.slots_cache:
-            look = self._renew()
-            if self._looks_first:  # later, nothing is known because no node answers: that is not worth a wait
-                await asyncio.wait({look}, timeout=self._wait_s)
-                self._looks_first = False
+            update = self._renew()
+            if self._awaits_slots:  # only once: later the map is empty because no node answers, so waiting is useless
+                await asyncio.wait({update}, timeout=self._wait_s)
+                self._awaits_slots = False
         rows: list[Row] = [NOT_ANSWERED] * len(keys)
         await asyncio.gather(*(self._fill(rows, node, places, keys) for node, places in self._by_node(keys)))
         if any(row is NOT_ANSWERED for row in rows):
@@ -100,7 +100,7 @@ class ClusterRows:
         return rows
 
     async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
-        """Put a row at a key for a while; it is lost where no server takes it."""
+        """Store a row for `keep_s`; silently lost if the server does not accept it."""
         for node, _ in self._by_node([key]):
             px = _milliseconds(keep_s)
             await self._guard_of(node).call(lambda: node.execute_command("SET", key, row, "PX", px))  # noqa: B023
@@ -118,7 +118,7 @@ class ClusterRows:
         nodes: dict[str, tuple[ClusterNode, list[int]]] = {}
         slots = self._nodes.slots_cache
         for place, key in enumerate(keys):
-            if holders := slots.get(key_slot(key)):  # the slots of a node that left may be nobody's
+            if holders := slots.get(key_slot(key)):  # after a node has left, some slots may have no owner
                 nodes.setdefault(holders[0].name, (holders[0], []))[1].append(place)
         return list(nodes.values())
 
@@ -133,23 +133,23 @@ class ClusterRows:
         return guard
 
     def _renew(self) -> asyncio.Task[None]:
-        """Look in the background which node holds what: one look at a time, and not without end."""
+        """Update the slot map in the background: one update at a time, at most one per `renew_s`."""
         if self._renewing is None or (self._renewing.done() and time.monotonic() - self._renewed > self._renew_s):
             self._renewed = time.monotonic()
-            self._renewing = asyncio.create_task(self._look())
+            self._renewing = asyncio.create_task(self._update_slots())
         return self._renewing
 
-    async def _look(self) -> None:
+    async def _update_slots(self) -> None:
         try:
             await self._nodes.initialize()
-        except Exception as error:  # redis-py raises what is no RedisError too; the next look may succeed
-            log.warning("Redis cluster: its nodes cannot be listed: %s", type(error).__name__)
+        except Exception as error:  # redis-py raises more than RedisError; the next update may succeed
+            log.warning("Redis cluster: cannot list its nodes: %s", type(error).__name__)
 
 
 async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
-    """Return what is at each key of one node; a key that moved is no answer. Raises RedisError when none is.
+    """Return the row of each key of one node; NOT_ANSWERED for moved keys. Raises RedisError if no key is answered.
 
-    redis-py's own pipeline packs each command and times each reply by itself, which takes three times as long.
+    redis-py's own pipeline packs each command and times each reply separately, which takes three times as long.
     """
     connection = node.acquire_connection()
     try:
@@ -161,7 +161,7 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
             raise cast("ResponseError", replies[0])
     except (RedisError, TimeoutError):
         await connection.disconnect(nowait=True)
-        await node.disconnect_free_connections()  # they may be dead too, and a node does not look before it uses one
+        await node.disconnect_free_connections()  # they may be dead too, and a node does not check before use
         raise
     finally:
         node.release(connection)
@@ -169,13 +169,13 @@ async def _get(node: ClusterNode, keys: list[bytes]) -> list[Row]:
 
 
 def _packed(*command: bytes) -> bytes:
-    words: Any = command  # hiredis's stub knows commands of one word alone
+    words: Any = command  # hiredis's type stub only allows one-word commands
     return bytes(hiredis.pack_command(words))
 
 
 async def _reply(connection: Connection) -> object:
     try:
-        return await connection.read_response(timeout=math.inf)  # the caller holds the clock, for all replies
+        return await connection.read_response(timeout=math.inf)  # the caller has one timeout for all replies
     except ResponseError as error:
         return error
 

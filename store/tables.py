@@ -1,4 +1,4 @@
-"""Key-value tables: PageId -> packed bytes, in an LMDB file of the bundle; redis_table.py reads the same from Redis."""
+"""Key-value tables (PageId -> packed bytes) in LMDB files of the bundle; redis_table.py reads them from Redis."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from store.lmdb_files import LmdbFile
 
-#: Whether bytes can be the row of a key.
+#: Returns whether bytes are a valid row of a key.
 IsRow = Callable[[int, bytes], bool]
 
-_MAP_SIZE = 1 << 40  # address space, not disk: the file is compacted when it is closed
+_MAP_SIZE = 1 << 40  # address space, not disk space: the file is compacted after writing
 
 
 class Table(Protocol):
@@ -25,19 +25,19 @@ class Table(Protocol):
     name: str
 
     async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
-        """Return the row of each key, in order; None where there is none."""
+        """Return the row of each key, in order; None if there is none."""
         ...
 
 
 class LocalTable(Table, Protocol):
-    """A table of which at least a copy lies in the bundle."""
+    """A table with a local copy in the bundle."""
 
     def __contains__(self, key: int) -> bool:
-        """Whether the bundle has a row of this key; a look into its own file."""
+        """Return whether the bundle's own file has a row of this key."""
         ...
 
     def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
-        """Return the bundle's own row of each key, in order; None where there is none."""
+        """Return the bundle's own row of each key, in order; None if there is none."""
         ...
 
 
@@ -62,21 +62,21 @@ class LmdbTable:
         self._env = self._file.env
 
     async def get_many(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
-        """Return the row of each key, in order; None where there is none."""
+        """Return the row of each key, in order; None if there is none."""
         return self.read(keys)
 
     def read(self, keys: NDArray[np.uint64]) -> list[bytes | None]:
-        """Return the same as `get_many`, for callers outside an event loop."""
+        """Like `get_many`, for callers outside an event loop."""
         with self._env.begin() as transaction:
             return [transaction.get(key) for key in packed(keys)]
 
     def __contains__(self, key: int) -> bool:
-        """Whether there is a row of this key."""
+        """Return whether there is a row of this key."""
         with self._env.begin() as transaction:
             return transaction.get(key.to_bytes(8, "big")) is not None
 
     def get(self, key: int) -> bytes | None:
-        """Return one row, None where there is none; the quickest read."""
+        """Return one row, None if there is none; the fastest read."""
         with self._env.begin() as transaction:
             row: bytes | None = transaction.get(key.to_bytes(8, "big"))
             return row
@@ -96,14 +96,14 @@ class LmdbTable:
 
 
 def key_prefix(bundle: str, table: str) -> bytes:
-    """Return what every Redis key of a bundle's table begins with; the 8-byte id follows."""
+    """Return the Redis key prefix of a bundle's table; the 8-byte id follows it."""
     return f"onward:{bundle}:{table}:".encode()
 
 
 def write_table(path: Path, rows: Iterable[tuple[int, bytes]]) -> int:
     """Write an LMDB table from (PageId, row) pairs in any order; return the number of rows.
 
-    The file is written beside and renamed, so that a kill leaves no half table.
+    The file is written under another name and then renamed: a kill leaves no partial table.
     """
     working = path.with_suffix(".writing")
     working.unlink(missing_ok=True)
@@ -123,6 +123,6 @@ def write_table(path: Path, rows: Iterable[tuple[int, bytes]]) -> int:
 
 
 def packed(keys: NDArray[np.uint64]) -> list[bytes]:
-    """Return each key as the 8 bytes that it is in every table."""
+    """Return each key as 8 big-endian bytes, as it is stored in every table."""
     raw = keys.astype(">u8").tobytes()
     return [raw[i : i + 8] for i in range(0, len(raw), 8)]

@@ -1,4 +1,4 @@
-"""Where on docs.python.org a part of the standard library is documented."""
+"""Maps names of the standard library to their URLs on docs.python.org."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 
 LIBRARY = "https://docs.python.org/3/library/"
 
-# Modules inside packages, with the page that documents them where it is not named after the module.
+# Submodules -> the page that documents them, '' if it is named after the module.
 DOCUMENTED_INSIDE = {
     "collections.abc": "",
     "concurrent.futures": "",
@@ -68,7 +68,7 @@ DOCUMENTED_INSIDE = {
     "xmlrpc.client": "",
     "xmlrpc.server": "",
 }
-# asyncio is documented by subject: the module that defines a thing -> its page.
+# asyncio is documented by topic: defining module -> page.
 _ASYNCIO = {
     "exceptions": "exceptions",
     "futures": "future",
@@ -87,7 +87,7 @@ _ASYNCIO = {
     "coroutines": "task",
     "barriers": "sync",
 }
-# Built-in types whose own entry is among the types; that of the others is among the functions.
+# Built-in types that are documented in stdtypes; the others are in functions.
 _TYPE_ENTRIES = {"bytearray", "bytes", "dict", "frozenset", "list", "memoryview", "range", "set", "str", "tuple"}
 
 

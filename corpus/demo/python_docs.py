@@ -1,4 +1,4 @@
-"""The demo corpus: the standard library's pages, and this machine's Python files as the sessions of their readers."""
+"""The demo corpus: pages of the Python library reference, with this machine's Python files as reading sessions."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ END = datetime(2026, 9, 1, tzinfo=UTC)
 DAYS = 90
 MOST_FILES = 14_000
 LONGEST_SESSION = 40
-#: A page that a larger share of the files use is familiar, and the more familiar the more seldom looked up: each use
-#: of it is a visit with probability FAMILIAR / share. Below FEW files a share says nothing.
+#: Very common names are down-sampled: if a larger share of the files uses a page, each use is a visit with probability
+#: FAMILIAR / share. Pages used by fewer than FEW files are never down-sampled.
 FAMILIAR = 0.025
-FAMILIAR_BUILT_IN = 0.005  # `len`, `ValueError`: what needs no import is known sooner (not its methods)
+FAMILIAR_BUILT_IN = 0.005  # `len`, `ValueError`: for built-in names, but not for their methods
 FEW = 20
 
 _TIME = pa.timestamp("us", "UTC")
@@ -38,7 +38,7 @@ _TIME = pa.timestamp("us", "UTC")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How much was written."""
+    """The number of rows written."""
 
     files: int
     pages: int
@@ -49,10 +49,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """The simulated log, one row a visit, session by session."""
+    """The simulated log: one row per visit, grouped by session."""
 
     session: NDArray[np.int64]  # ascending
-    page: NDArray[np.int64]  # numbers into the pages
+    page: NDArray[np.int64]  # indices into the pages
     time: NDArray[np.int64]  # microseconds since 1970
     dwell_s: NDArray[np.float32]
 
@@ -82,13 +82,13 @@ def write(out: Path, seed: int = 0, roots: Mapping[str, Path] | None = None, mos
 
 
 def installed() -> dict[str, Path]:
-    """Return where this machine keeps Python files that somebody wrote for a purpose."""
+    """Return the directories of the standard library and of installed packages."""
     paths = sysconfig.get_paths()
     return {"lib": Path(paths["stdlib"]), "site": Path(paths["purelib"])}
 
 
 def source_files(roots: Mapping[str, Path], most: int) -> dict[str, Path]:
-    """Return short name -> file, sorted; of more than `most` a sample that depends on the names alone."""
+    """Return short name -> file, sorted; a sample of at most `most` that depends only on the names."""
     files = {
         f"{short}/{path.relative_to(root).as_posix()}": path
         for short, root in roots.items()
@@ -104,8 +104,8 @@ def sessions_of(
 ) -> dict[str, tuple[str, ...]]:
     """Return file -> pages visited, 2 to LONGEST_SESSION, from file -> pages used.
 
-    Nobody opens the page of what he knows by heart: what many files use is seldom a visit (FAMILIAR). Of files that
-    use the same in the same order (copies) the first stays.
+    Very common pages are down-sampled (FAMILIAR): nobody looks up what they know by heart. Of copies, files that use
+    the same pages in the same order, only the first is kept.
     """
     first = {tuple(pages): name for name, pages in reversed(list(found.items())) if pages}
     originals = {name: pages for name, pages in found.items() if first.get(tuple(pages)) == name}
@@ -135,7 +135,7 @@ def _library(pages: list[PythonPage]) -> Library:
 
 
 def _timed(sessions: list[tuple[str, ...]], pages: list[PythonPage], rng: np.random.Generator) -> Visits:
-    """Spread the sessions over the DAYS before END; a reader stays half a minute on a page, more or less."""
+    """Spread the sessions over the DAYS before END; the median dwell time is 30 seconds."""
     number = {page.name: i for i, page in enumerate(pages)}
     lengths = np.array([len(session) for session in sessions], np.int64)
     session = np.repeat(np.arange(len(sessions)), lengths)
@@ -167,7 +167,7 @@ def _click_table(visits: Visits, names: list[str], urls: pa.Array) -> pa.Table:
 
 
 def _family(page: PythonPage) -> str:
-    """Return what a page's siblings share: their class, else their module; for built-ins, the page of the reference."""
+    """Return the group of a page's siblings: its class, else its module; for built-ins, the page of the reference."""
     owner = page.name.rpartition(".")[0]
     return owner or (page.url.partition("#")[0] if page.module == "builtins" else page.module)
 
@@ -175,7 +175,7 @@ def _family(page: PythonPage) -> str:
 def _impression_table(visits: Visits, pages: list[PythonPage], urls: pa.Array, rng: np.random.Generator) -> pa.Table:
     _, group = np.unique([_family(page) for page in pages], return_inverse=True)
     shown = simulate(Sessions(visits.session, visits.page, group), ReaderModel(), rng)
-    impression, column = np.nonzero(shown.page >= 0)  # row by row: the gaps are at the end of each
+    impression, column = np.nonzero(shown.page >= 0)  # row by row: gaps are at the end of each row
     visit = shown.visit[impression]
     return pa.table(
         {

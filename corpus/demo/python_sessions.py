@@ -1,4 +1,4 @@
-"""What a Python source file uses of the standard library, in order of first use: one reading session a file."""
+"""The library pages that a Python source file uses, in order of first use: one reading session per file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LARGEST_FILE = 40_000  # bytes; larger ones cost most of the time and are often generated
-# A file that imports nothing but these uses built-ins alone; most of the time goes into parsing: leave it.
+_LARGEST_FILE = 40_000  # bytes; larger files take most of the time and are often generated
+# Files without such an import only use built-ins: they are skipped, since parsing takes most of the time.
 _MODULES = "|".join(sorted(sys.stdlib_module_names))
 _IMPORT = re.compile(rf"^\s*(?:from|import)\s+(?!__future__|typing)(?:{_MODULES})\b", re.MULTILINE)
 _LITERALS = {"JoinedStr": "str", "List": "list", "ListComp": "list", "Dict": "dict", "DictComp": "dict", "Set": "set"}
-#: What well-known functions return, where that is another class than their own name.
+#: Return types of well-known functions that are not classes themselves.
 _RETURNS = {
     "argparse.ArgumentParser.parse_args": "argparse.Namespace",
     "datetime.datetime.now": "datetime.datetime",
@@ -42,15 +42,15 @@ _RETURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The names that have a page."""
+    """The documented names of the library."""
 
     pages: frozenset[str]
-    builtins: frozenset[str]  # those that need no import
-    classes: frozenset[str]  # those whose attributes have pages
+    builtins: frozenset[str]  # names that need no import
+    classes: frozenset[str]  # names whose attributes have pages
     inherited: Mapping[str, str]  # `pathlib.Path.name` -> `pathlib.PurePath.name`
 
     def page(self, dotted: str) -> str | None:
-        """Return the deepest page that a dotted name reaches: `os.environ.get` reaches `os`."""
+        """Return the page of the longest documented prefix of a dotted name: `os` for `os.environ.get`."""
         while dotted:
             found = self.inherited.get(dotted, dotted)
             if found in self.pages:
@@ -60,9 +60,9 @@ class Library:
 
 
 def visits(source: str, library: Library) -> list[str]:
-    """Return the pages that a source file uses, in the order of their first use. Raises SyntaxError, ValueError."""
+    """Return the pages that source code uses, in order of first use. Raises SyntaxError, ValueError."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of old escapes: this code is read, not run
+        warnings.simplefilter("ignore")  # about invalid escapes: this code is only parsed
         tree = ast.parse(source)
     reader = _Reader(library)
     reader.visit(tree)
@@ -71,7 +71,7 @@ def visits(source: str, library: Library) -> list[str]:
 
 
 def file_visits(path: Path, library: Library) -> list[str]:
-    """Return the pages that the file at `path` uses; none when it cannot be read."""
+    """Return the pages that a file uses; none if it cannot be read."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
             return []
@@ -83,7 +83,7 @@ def file_visits(path: Path, library: Library) -> list[str]:
 
 @dataclass(slots=True)
 class _Reader(ast.NodeVisitor):
-    """Follows imported names, and variables that hold an object of a known class."""
+    """Tracks imported names and variables that hold an object of a known class."""
 
     library: Library
     names: dict[str, str] = field(default_factory=dict)  # name in the file -> dotted name
@@ -103,32 +103,32 @@ class _Reader(ast.NodeVisitor):
             self._use(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        pass  # the commonest node by far, and no use of anything
+        pass  # the most common node by far, and never a use
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self._use(node)
         if not self._dotted(node) or not isinstance(node.value, ast.Name | ast.Attribute):
-            self.visit(node.value)  # a call or a literal inside is a use of its own
+            self.visit(node.value)  # a call or literal inside is a separate use
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
         held = self._type(node.value)
         for target in node.targets:
-            self._hold(target, held)
+            self._bind(target, held)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:  # an annotation is no use: nobody looks up `Any`
+        if node.value is not None:  # annotations do not count: nobody looks up `Any`
             self.visit(node.value)
-            self._hold(node.target, self._type(node.value))
+            self._bind(node.target, self._type(node.value))
 
     def visit_withitem(self, node: ast.withitem) -> None:
         self.visit(node.context_expr)
         if node.optional_vars is not None:
-            self._hold(node.optional_vars, self._type(node.context_expr))
+            self._bind(node.optional_vars, self._type(node.context_expr))
 
     def visit_arg(self, node: ast.arg) -> None:
         if node.arg in self.library.builtins:
-            self.names[node.arg] = ""  # a parameter `id` is not the function
+            self.names[node.arg] = ""  # a parameter `id` shadows the function
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for part in (*node.decorator_list, *node.bases, *node.keywords):
@@ -136,12 +136,12 @@ class _Reader(ast.NodeVisitor):
         outer = self.names.get("self")
         bases = (self._dotted(base) for base in node.bases)
         self.names["self"] = next((base for base in bases if base in self.library.classes), "")
-        for part in node.body:  # `self.assertEqual` in a test case is a use of what its base class documents
+        for part in node.body:  # `self.assertEqual` in a test case uses its base class
             self.visit(part)
         self.names["self"] = outer or ""
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        for part in (*node.decorator_list, node.args, *node.body):  # the return annotation is left out
+        for part in (*node.decorator_list, node.args, *node.body):  # without the return annotation
             self.visit(part)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
@@ -151,7 +151,7 @@ class _Reader(ast.NodeVisitor):
         if dotted:
             self.uses.append(((node.end_lineno or 0, node.end_col_offset or 0), dotted))
 
-    def _hold(self, target: ast.expr, held: str) -> None:
+    def _bind(self, target: ast.expr, held: str) -> None:
         name = _key(target)
         if name:
             self.names[name] = held
@@ -159,7 +159,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(target)
 
     def _type(self, node: ast.expr) -> str:
-        """Return the class of an expression's value, '' where it cannot be told without running anything."""
+        """Return the class of an expression's value, '' if it cannot be inferred statically."""
         if isinstance(node, ast.Constant):
             return "str" if isinstance(node.value, str) else "bytes" if isinstance(node.value, bytes) else ""
         if not isinstance(node, ast.Call):
@@ -169,7 +169,7 @@ class _Reader(ast.NodeVisitor):
         return made if made in self.library.classes else ""
 
     def _dotted(self, node: ast.expr) -> str:
-        """Return what a name or an attribute stands for, '' when that cannot be told."""
+        """Return the dotted name that a name or attribute refers to, '' if unknown."""
         key = _key(node)
         if key in self.names:
             return self.names[key]
@@ -182,7 +182,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def _key(node: ast.expr) -> str:
-    """Return `name` or `name.attribute`, the places whose content is followed; '' for any other."""
+    """Return `name` or `name.attribute`, the targets whose values are tracked; '' for any other node."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

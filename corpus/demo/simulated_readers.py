@@ -1,20 +1,20 @@
-"""Simulated readers: impressions and clicks by a click model, where no real ones exist.
+"""Simulated readers: a click model that generates impressions and clicks, for data without real ones.
 
-The model is position-based (examination hypothesis): a reader looks at position r with probability
-1 / r^bias, and clicks a page that he looks at with a probability that depends on the page alone:
+The model is position-based (examination hypothesis): a reader examines position r with probability
+1 / r^bias, and clicks an examined page with a probability that depends only on the page:
 
-    follows at once in the session       0.65 s
-    follows d steps later (d = 2 .. 8)   0.65 s / d^0.7
+    next page of the session             0.65 s
+    d steps later in it (d = 2 .. 8)     0.65 s / d^0.7
     a sibling: same class or module      0.30
     any other page                       0.02
 
-Where a page is more than one of these the highest counts. Who reads documentation compares siblings (`str.rsplit`
-beside `str.split`), whether or not his own file used them. s in 0..1 says how specific a page is: 1 when at most 0.5 %
-of the sessions visit it, else the root of 0.5 % over that share: what everybody uses answers no question of this page.
+If several apply, the highest counts. Readers of documentation compare siblings (`str.rsplit` and `str.split`) even if
+their own file does not use them. s in 0..1 is how specific a page is: 1 if at most 0.5 % of the sessions visit it, else
+sqrt(0.5 % / that share): a page that everybody uses is rarely the answer to this page's question.
 
-The logging policy shows pages by popularity with noise, so that position and merit are confounded as in real
-logs; in a share of the impressions the order is random and flagged so. Whatever is measured on these
-impressions is to be labelled as simulated.
+The logging policy orders pages by noisy popularity, so that position and relevance are confounded as in real logs;
+a share of the impressions is in random order and flagged as such. Metrics on these impressions must be labelled as
+simulated.
 """
 
 from __future__ import annotations
@@ -26,49 +26,49 @@ from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
 
-_SPARE = 3  # pages drawn beyond those shown, in place of repeats
+_SPARE = 3  # extra pages drawn to replace repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Visits one after another, session by session; pages are numbered from 0."""
+    """Visits grouped by session; pages are numbered from 0."""
 
     session: Index  # ascending
     page: Index
-    group: Index  # of each page, not of each visit: the class or module that it belongs to
+    group: Index  # per page, not per visit: its class or module
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderModel:
-    """What is shown, and how readers look and click. Probabilities are in 0..1, dwell times in seconds."""
+    """Parameters of the click model. Probabilities are in 0..1, dwell times in seconds."""
 
     shown: int = 5
     position_bias: float = 0.7
     follows: float = 0.65
     decay: float = 0.7
-    reach: int = 8  # steps ahead in the session that still attract
+    reach: int = 8  # largest d in the table above
     same_group: float = 0.30
-    specific: float = 0.005  # share of sessions up to which a page that follows draws with its full force
+    specific: float = 0.005  # largest share of sessions at which s is 1
     other: float = 0.02
     explore: float = 0.1  # share of impressions in random order
-    mix: tuple[float, float, float] = (0.35, 0.4, 0.25)  # follows in the session, popular in the module, any page
-    dwell_median_s: tuple[float, float] = (45.0, 12.0)  # of a page that follows, of another
+    mix: tuple[float, float, float] = (0.35, 0.4, 0.25)  # candidates: later pages, popular siblings, any
+    dwell_median_s: tuple[float, float] = (45.0, 12.0)  # of later pages of the session, of others
     dwell_sigma: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Impressions:
-    """One row an impression, `shown` columns in the order of display. Where page is -1 nothing is shown."""
+    """One row per impression, `shown` columns in display order; page is -1 where nothing is shown."""
 
-    visit: Index  # the visit on whose page they were shown
+    visit: Index  # the visit on whose page the impression was shown
     page: NDArray[np.int64]
     clicked: NDArray[np.bool_]
     dwell_s: NDArray[np.float32]  # NaN where not clicked
-    random: NDArray[np.bool_]  # one an impression
+    random: NDArray[np.bool_]  # one per impression
 
 
 def simulate(sessions: Sessions, model: ReaderModel, rng: np.random.Generator) -> Impressions:
-    """Return an impression for every visit but the last of its session."""
+    """Return an impression for every visit except the last of each session."""
     visit = np.flatnonzero(sessions.session[:-1] == sessions.session[1:])
     popularity = np.bincount(sessions.page, minlength=len(sessions.group)).astype(np.float64)
     drawn = _candidates(sessions, visit, popularity, model, rng)
@@ -88,12 +88,12 @@ def simulate(sessions: Sessions, model: ReaderModel, rng: np.random.Generator) -
 def _candidates(
     sessions: Sessions, visit: Index, popularity: NDArray[np.float64], model: ReaderModel, rng: np.random.Generator
 ) -> Index:
-    """Return (visits, shown + spare) pages of three kinds: later in the session, popular in the module, any."""
+    """Return (visits, shown + spare) candidate pages, drawn from the three sources of `model.mix`."""
     shape = (len(visit), model.shown + _SPARE)
     last = np.searchsorted(sessions.session, sessions.session[visit], side="right") - 1
     ahead = np.minimum(visit[:, None] + rng.geometric(0.5, shape), last[:, None])
     order = np.argsort(sessions.group, kind="stable")
-    weight = np.cumsum(popularity[order] + 0.5)  # a page that nobody visits is shown too, now and then
+    weight = np.cumsum(popularity[order] + 0.5)  # unvisited pages are shown occasionally too
     group = sessions.group[sessions.page[visit]]
     first = np.searchsorted(sessions.group[order], group)
     end = np.searchsorted(sessions.group[order], group, side="right")
@@ -105,7 +105,7 @@ def _candidates(
 
 
 def _without_repeats(shown: Index, trigger: Index) -> Index:
-    """Blank (-1) what repeats an earlier page of its row, or the page that the reader is on; blanks go last."""
+    """Set to -1 pages that repeat an earlier one in their row or the trigger; gaps go last."""
     repeated = shown == trigger[:, None]
     for column in range(1, shown.shape[1]):
         repeated[:, column] |= (shown[:, :column] == shown[:, column : column + 1]).any(axis=1)
@@ -114,7 +114,7 @@ def _without_repeats(shown: Index, trigger: Index) -> Index:
 
 
 def _steps_ahead(sessions: Sessions, visit: Index, shown: Index, reach: int) -> Index:
-    """Return how many steps later each shown page is visited, 0 when it is not within `reach`."""
+    """Return how many steps later each shown page is visited, 0 if not within `reach`."""
     distance = np.zeros(shown.shape, np.int64)
     for step in range(reach, 0, -1):
         later = np.minimum(visit + step, len(sessions.page) - 1)
@@ -129,9 +129,9 @@ def _click_probability(
     near = sessions.group[shown] == sessions.group[sessions.page[visit]][:, None]
     attraction = np.where(near, model.same_group, model.other)
     steps = np.maximum(distance, 1).astype(np.float64)
-    sessions_with = np.bincount(sessions.page, minlength=len(sessions.group))  # a session visits a page once
-    often = np.maximum(sessions_with / len(np.unique(sessions.session)), model.specific)
-    following = np.sqrt(model.specific / often)[shown] * model.follows / steps**model.decay
+    sessions_with = np.bincount(sessions.page, minlength=len(sessions.group))  # a session visits a page only once
+    share = np.maximum(sessions_with / len(np.unique(sessions.session)), model.specific)
+    following = np.sqrt(model.specific / share)[shown] * model.follows / steps**model.decay
     attraction = np.where(distance > 0, np.maximum(following, attraction), attraction)
     examination = 1.0 / np.arange(1, model.shown + 1, dtype=np.float64) ** model.position_bias
     return np.where(shown >= 0, attraction * examination, 0.0)

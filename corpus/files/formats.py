@@ -1,4 +1,4 @@
-"""Formats of input files, told by their endings."""
+"""Formats of input files, determined by their extensions."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 class Kind(StrEnum):
-    """How rows are written."""
+    """The format of the rows."""
 
-    CSV = "csv"  # separated by commas, semicolons, tabs or bars
-    JSON = "json"  # one object a line, one after another, or in an array
+    CSV = "csv"  # separated by commas, semicolons, tabs or pipes
+    JSON = "json"  # one object per line, concatenated objects, or an array
     PARQUET = "parquet"
 
 
 class Packing(StrEnum):
-    """How a text file is compressed; in DuckDB's words, where it reads it."""
+    """The compression of a text file; named as in DuckDB if DuckDB supports it."""
 
     NONE = "none"
     GZIP = "gzip"
@@ -34,29 +34,29 @@ _KINDS = {
     ".parq": Kind.PARQUET,
 }
 _PACKINGS = {".gz": Packing.GZIP, ".zst": Packing.ZSTD, ".bz2": Packing.BZ2}
-_CODECS = frozenset({".snappy", ".gz", ".gzip", ".zst", ".zstd", ".lz4", ".brotli"})  # `clicks.snappy.parquet`: inside
+_CODECS = frozenset({".snappy", ".gz", ".gzip", ".zst", ".zstd", ".lz4", ".brotli"})  # as in `clicks.snappy.parquet`
 
 #: For error messages.
-ENDINGS = f"{' '.join(_KINDS)}, text files also {' '.join(_PACKINGS)}"
+ENDINGS = f"{' '.join(_KINDS)}; text files also {' '.join(_PACKINGS)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a file's ending says of it."""
+    """A file's format according to its extension."""
 
     kind: Kind
     packing: Packing = Packing.NONE
 
 
 def format_of(path: Path) -> Format | None:
-    """Return the format that a name promises, in whatever case; None for no format that is read."""
+    """Return the format for a file name, ignoring case; None if it is not supported."""
     return split(path)[1]
 
 
 def split(path: Path) -> tuple[str, Format | None]:
-    """Return a name's stem and its format: `clicks.csv.gz` is `clicks`, a CSV file in gzip.
+    """Return a name's stem and format: `clicks.csv.gz` gives `clicks` and CSV in gzip.
 
-    A Parquet file may name the codec that it holds: `clicks.snappy.parquet` is `clicks`.
+    The codec in a Parquet file's name is not part of the stem: `clicks.snappy.parquet` gives `clicks`.
     """
     stem, packing = Path(path.name), Packing.NONE
     if stem.suffix.lower() in _PACKINGS:
@@ -71,9 +71,9 @@ def split(path: Path) -> tuple[str, Format | None]:
 
 
 def part_format(path: Path) -> Format:
-    """Return the format of a part; one without an ending has that of the directory it lies in, such as `clicks.csv/`.
+    """Return the format of a part; without an extension, that of its directory, such as `clicks.csv/`.
 
-    Raises LookupError when neither says it.
+    Raises LookupError if neither has one.
     """
     for place in (path, *path.parents):
         if (form := format_of(place)) is not None:

@@ -1,4 +1,4 @@
-"""Finds the files of the input tables: by name in a directory, in parts where a table is written in parts."""
+"""Finds the files of the input tables in a directory by name; a table may consist of several part files."""
 
 from __future__ import annotations
 
@@ -12,79 +12,79 @@ from pathlib import Path
 from corpus.files.formats import ENDINGS, Kind, format_of, split
 from corpus.schema import TABLES, InputError
 
-#: The files of one table, in order: one, or the parts of it.
+#: The files of one table, in order: a single file or its parts.
 Parts = tuple[Path, ...]
 
 _NAMES = {name: table.name for table in TABLES for name in (table.name, table.name.removesuffix("s"))}
 # Numbers, dates and hours: `clicks-00001-of-00010`, `clicks_2026-05-01`, `clicks_20260501T090000Z`.
 _PART = re.compile(r"(?P<name>[a-z]+?)(?:[-_. ]?part)?(?:(?:[-_.t]|[-_]of[-_])?\d+)*z?")
-_LINES = 20  # files that are named one by one
+_LINES = 20  # ignored files that are listed individually
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a directory holds: the files of each table, and a line for each entry that is not read."""
+class InputFiles:
+    """The contents of a directory: the files of each table, and a message for each ignored entry."""
 
     tables: Mapping[str, Parts]
-    passed_over: tuple[str, ...]
+    ignored: tuple[str, ...]
 
 
 def find(data: Path) -> dict[str, Parts]:
-    """Return table -> files in the directory `data`. Raises InputError when one is there twice, or pages are not."""
-    return dict(look(data).tables)
+    """Return table -> files in the directory `data`. Raises InputError if a table is ambiguous or pages missing."""
+    return dict(find_inputs(data).tables)
 
 
-def look(data: Path) -> Found:
-    """Return the tables of a directory and what else lies there.
+def find_inputs(data: Path) -> InputFiles:
+    """Return the tables of a directory and the entries that are ignored.
 
-    A table is `clicks.csv`, in any case, also `click.csv`; or parts `clicks-000.csv`, `clicks_2026-05-01.csv`; or a
-    directory `clicks/` or `clicks.csv/` of parts, whatever their names. Hidden files and those that begin with `_`
-    are marks of other programs. Raises InputError.
+    A table is a file `clicks.csv` (case-insensitive, also `click.csv`), parts such as `clicks-000.csv` and
+    `clicks_2026-05-01.csv`, or a directory `clicks/` or `clicks.csv/` of parts with any names. Hidden files and those
+    that start with `_` are markers of other programs. Raises InputError.
     """
     if not data.is_dir():
-        raise InputError(f"{data} is no directory: give the directory that holds pages, clicks and impressions")
+        raise InputError(f"{data} is not a directory: give the directory with pages, clicks and impressions")
     candidates: dict[str, list[Path]] = defaultdict(list)
-    passed_over = []
+    ignored = []
     for entry in sorted(data.iterdir()):
-        if _is_mark(entry):
+        if _is_marker(entry):
             continue
         table = _table_of(entry)
         if table is None or (entry.is_dir() and not parts_in(entry)):
-            passed_over.append(_why_not(entry, table))
+            ignored.append(_ignored(entry, table))
         else:
             candidates[table].append(entry)
-            passed_over += _not_parts(entry)
+            ignored += _not_parts(entry)
     tables = {table.name: _only(data, candidates[table.name]) for table in TABLES if candidates[table.name]}
     if "pages" not in tables:
-        hint = f" ({'; '.join(passed_over[:3])})" if passed_over else ""
-        raise InputError(f"{data} holds no pages: add pages.parquet, .csv or .jsonl (.gz, .zst or .bz2){hint}")
-    return Found(tables, _short(passed_over))
+        hint = f" ({'; '.join(ignored[:3])})" if ignored else ""
+        raise InputError(f"{data} has no pages table: add pages.parquet, .csv or .jsonl (.gz, .zst or .bz2){hint}")
+    return InputFiles(tables, _shortened(ignored))
 
 
 def parts_of(path: Path) -> Parts:
-    """Return the file, or the parts in a directory. Raises InputError when there is none, or its ending is unknown."""
+    """Return the file, or the parts in a directory. Raises InputError if there is none or its extension is unknown."""
     if path.is_dir():
         if parts := parts_in(path):
             return parts
-        raise InputError(f"{path} is a directory without table files: their names end in {ENDINGS}")
+        raise InputError(f"{path} is a directory without table files: supported extensions are {ENDINGS}")
     if not path.is_file():
-        raise InputError(f"{path} is no file: give an existing one")
+        raise InputError(f"{path} is not a file: give an existing one")
     if format_of(path) is None:
-        raise InputError(f"{path} has an unknown ending: use one of {ENDINGS}")
+        raise InputError(f"{path} has an unknown extension: use one of {ENDINGS}")
     return (path,)
 
 
 def parts_in(directory: Path) -> Parts:
-    """Return the table files anywhere in a directory, in order of their paths.
+    """Return the table files anywhere below a directory, in order of their paths.
 
-    In `clicks.csv/` they may go without an ending. Raises InputError when they are of several kinds.
+    In a directory such as `clicks.csv/` they need no extension. Raises InputError if their formats differ.
     """
-    return _alike(directory, [path for path in _files_in(directory) if _is_part(path, directory)])
+    return _of_one_kind(directory, [path for path in _files_in(directory) if _is_part(path, directory)])
 
 
 def _files_in(directory: Path) -> list[Path]:
     files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return [path for path in files if not any(_is_mark(Path(name)) for name in path.relative_to(directory).parts)]
+    return [path for path in files if not any(_is_marker(Path(name)) for name in path.relative_to(directory).parts)]
 
 
 def _is_part(path: Path, directory: Path) -> bool:
@@ -92,10 +92,10 @@ def _is_part(path: Path, directory: Path) -> bool:
 
 
 def _not_parts(entry: Path) -> Iterator[str]:
-    """Yield a line for each file in a table's directory that is no part of it."""
+    """Yield a message for each file in a table's directory that is not a part of it."""
     for path in _files_in(entry) if entry.is_dir() else ():
         if not _is_part(path, entry):
-            yield f"{path.relative_to(entry.parent)} is not read, its ending is unknown: {ENDINGS} are read"
+            yield f"{path.relative_to(entry.parent)} is ignored, unknown extension: use {ENDINGS}"
 
 
 def _table_of(entry: Path) -> str | None:
@@ -110,16 +110,16 @@ def _table_of(entry: Path) -> str | None:
 
 
 def _only(data: Path, entries: Sequence[Path]) -> Parts:
-    """Return the parts of a table's only directory or file, or of the files that are numbered as its parts."""
+    """Return the parts of a table's only directory or file, or its numbered part files."""
     whole = [entry for entry in entries if entry.is_dir() or split(entry)[0].lower() in _NAMES]
     if len(entries) > 1 and whole:
         other = next(entry for entry in entries if entry != whole[0])
         first, second = sorted((whole[0].name, other.name), key=lambda name: (".parq" not in name, name))
-        raise InputError(f"{data} holds both {first} and {second}: keep one of them")
-    return parts_in(entries[0]) if entries[0].is_dir() else _alike(data, list(entries))
+        raise InputError(f"{data} has both {first} and {second}: keep one of them")
+    return parts_in(entries[0]) if entries[0].is_dir() else _of_one_kind(data, list(entries))
 
 
-def _alike(directory: Path, parts: Sequence[Path]) -> Parts:
+def _of_one_kind(directory: Path, parts: Sequence[Path]) -> Parts:
     kinds: dict[Kind, Path] = {}
     for part in parts:
         form = format_of(part) or format_of(directory)
@@ -127,42 +127,42 @@ def _alike(directory: Path, parts: Sequence[Path]) -> Parts:
             kinds.setdefault(form.kind, part)
     if len(kinds) > 1:
         names = " and ".join(part.name for part in kinds.values())
-        raise InputError(f"{directory} holds parts of different kinds, {names}: keep one kind")
+        raise InputError(f"{directory} has parts in different formats, {names}: use one format")
     return tuple(parts)
 
 
-def _why_not(entry: Path, table: str | None) -> str:
-    """Return the line of an entry that is not read: its name, and the name that it should have."""
+def _ignored(entry: Path, table: str | None) -> str:
+    """Return the message for an ignored entry: its name, and the name that it should have."""
     name = entry.name + ("/" if entry.is_dir() else "")
     if table is not None:
-        return f"{name} is not read: no file in it has a known ending ({ENDINGS})"
+        return f"{name} is ignored: no file in it has a known extension ({ENDINGS})"
     stem = split(entry)[0].lower()
     words = [word for word in re.split(r"[^a-z]+", stem) if word]
     close = next((_NAMES[word] for word in words if word in _NAMES), None)
     close = close or next((_NAMES[near] for near in get_close_matches(stem, _NAMES, n=1, cutoff=0.7)), None)
     if close is None:
-        return f"{name} is not read: the tables are {', '.join(table.name for table in TABLES)}"
+        return f"{name} is ignored: the tables are {', '.join(table.name for table in TABLES)}"
     if format_of(entry) is None and not entry.is_dir():
-        return f"{name} is not read, its ending is unknown: if it holds {close}, write {close}.csv or {close}.parquet"
+        return f"{name} is ignored, unknown extension: if it contains {close}, write {close}.csv or {close}.parquet"
     ending = "/" if entry.is_dir() else entry.name[len(split(entry)[0]) :].lower()
-    return f"{name} is not read: if it holds {close}, name it {close}{ending}"
+    return f"{name} is ignored: if it contains {close}, rename it to {close}{ending}"
 
 
-def _short(lines: Sequence[str]) -> tuple[str, ...]:
+def _shortened(lines: Sequence[str]) -> tuple[str, ...]:
     more = len(lines) - _LINES
-    return (*lines[:_LINES], f"{more} more files are not read") if more > 0 else tuple(lines)
+    return (*lines[:_LINES], f"{more} more files are ignored") if more > 0 else tuple(lines)
 
 
-def _is_mark(entry: Path) -> bool:
+def _is_marker(entry: Path) -> bool:
     return entry.name.startswith((".", "_")) or entry.name.lower().endswith(".crc")
 
 
 def named_tables(files: Mapping[str, Path]) -> Iterator[tuple[str, Parts]]:
-    """Yield the tables that were given one by one. Raises InputError unless each is known, there, and pages too."""
+    """Yield tables given as separate files. Raises InputError if one is unknown or missing, or pages is not given."""
     names = [table.name for table in TABLES]
     for name, path in files.items():
         if name not in names:
-            raise InputError(f"there is no table {name!r}: the tables are {', '.join(names)}")
+            raise InputError(f"unknown table {name!r}: the tables are {', '.join(names)}")
         yield name, parts_of(path)
     if "pages" not in files:
-        raise InputError("no file for pages was given: the other tables refer to it")
+        raise InputError("no file for the pages table: the other tables refer to it")

@@ -1,6 +1,6 @@
-"""Loads the files of a table: every row is in the view, or written down as a line that is none.
+"""Loads the files of a table into a view in which each line is either a row or recorded as malformed.
 
-DuckDB reads the files; what it cannot read, or may have lost rows of, is parsed row by row in Python first.
+DuckDB reads the files; those that it cannot read or may have lost rows of are first parsed row by row in Python.
 """
 
 # ruff: noqa: S608 - names in the SQL come from the schema; file names and headers are quoted
@@ -22,13 +22,13 @@ from corpus.files.sql_quoting import quoted, quoted_name
 from corpus.files.text_lines import LONGEST_ROW, Broken, CsvRows, Survey, json_rows, survey
 
 _AT_ONCE = 20_000  # rows
-_FIELD_COUNTS = ("TOO MANY COLUMNS", "MISSING COLUMNS")  # what DuckDB may say of a line and be believed
+_FIELD_COUNTS = ("TOO MANY COLUMNS", "MISSING COLUMNS")  # DuckDB's errors that are reliable
 
 
 def load(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -> tuple[str, ...]:
-    """Make the source's view; return a line for each kind of lines that are no rows.
+    """Create the source's view; return a message for each kind of malformed line.
 
-    Parquet is read in place; a text file is read once, into the working database.
+    Parquet is read in place; a text file is loaded once into the working database.
     """
     selects: list[str] = []
     notes: list[str] = []
@@ -43,7 +43,7 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -
 
 @dataclass(slots=True)
 class _Loaded:
-    """One file on its way into the working database, as `loaded_<name>` and `broken_<name>`."""
+    """One file loaded into the working database, as `loaded_<name>` and `broken_<name>`."""
 
     connection: duckdb.DuckDBPyConnection
     source: Source
@@ -52,28 +52,28 @@ class _Loaded:
     working: Path
 
     def text(self) -> list[str]:
-        """Read a text file; return what is to be said of its broken lines."""
+        """Load a text file; return the messages about its malformed lines."""
         text = self.part.text
-        assert text is not None, self.part  # noqa: S101 - the caller looked
-        if self.part.layout in ("array", "unstructured"):  # all of it can be read, or nothing
+        assert text is not None, self.part  # noqa: S101 - the caller checked
+        if self.part.layout in ("array", "unstructured"):  # all or nothing is readable
             self._load("")
             self._break("SELECT 0::BIGINT AS number, '' AS text, '' AS why WHERE false")
             return []
         seen = survey(text.path, text.packing, text.newline, self.part.form.kind)
         if not (seen.plain and self.part.header_line == 1 and self._read_whole(seen)):
-            self._mend()
+            self._repair()
         rows = self.connection.execute(
             f"SELECT why, count(*), min(number) FROM broken_{self.name} GROUP BY why ORDER BY min(number)"
         ).fetchall()
         return [self._note(why, count, first) for why, count, first in rows]
 
     def _note(self, why: str, count: int, first: int) -> str:
-        others = f"; so do {count - 1:,} more lines" if count > 1 else ""
-        hint = " (Latin-1 or Windows-1252?): write the file in UTF-8" if "UTF-8" in why else ""
-        return f"line {first} {why}{hint}{others}"
+        others = f" (and {count - 1:,} more lines)" if count > 1 else ""
+        hint = " (Latin-1 or Windows-1252?): convert the file to UTF-8" if "UTF-8" in why else ""
+        return f"line {first} {why}{others}{hint}"
 
     def _read_whole(self, seen: Survey) -> bool:
-        """Let DuckDB read the file; return whether every row of it arrived, or was called broken for its length."""
+        """Let DuckDB read the file; return whether every row was loaded or rejected for its number of fields."""
         rejects = f", ignore_errors = true, store_rejects = true, rejects_table = 'no_{self.name}'"
         try:
             self._load(f"{rejects}, rejects_scan = 'scan_{self.name}'")
@@ -81,17 +81,19 @@ class _Loaded:
             return False
         self._break(
             "SELECT DISTINCT ON (line) line::BIGINT AS number, csv_line AS text,"
-            f" 'has not as many fields as the header' AS why, error_type::VARCHAR AS error FROM no_{self.name}"
+            f" 'does not have as many fields as the header' AS why, error_type::VARCHAR AS error FROM no_{self.name}"
         )
         [(rows, broken, others)] = self.connection.execute(
             f"SELECT (SELECT count(*) FROM loaded_{self.name}), count(*),"
             f" count(*) FILTER (error NOT IN {_FIELD_COUNTS}) FROM broken_{self.name}"
         ).fetchall()
         header = self.part.form.kind is Kind.CSV
-        return rows + broken + header == seen.rows and not others and not (seen.several_lines and self._runs_over())
+        return (
+            rows + broken + header == seen.rows and not others and not (seen.several_lines and self._has_open_quote())
+        )
 
-    def _runs_over(self) -> bool:
-        """Return whether an address, a time or a number goes over a line end: a quote was never closed."""
+    def _has_open_quote(self) -> bool:
+        """Return whether a URL, time or number contains a line end, which means that a quote was never closed."""
         if not (fields := self._one_line()):
             return False
         over = " OR ".join(f"contains({self.part.fields[i].sql}, chr(10))" for i in fields)
@@ -102,10 +104,10 @@ class _Loaded:
         single = {f.sql for name, f in self.part.spelling.items() if kinds[name] is not schema.Kind.TEXT}
         return frozenset(i for i, field in enumerate(self.part.fields) if field.sql in single)
 
-    def _mend(self) -> None:
-        """Parse the file row by row into one that DuckDB reads whole, and load that."""
+    def _repair(self) -> None:
+        """Parse the file row by row into one that DuckDB can read, and load that."""
         text, copy = self.part.text, self.working / f"{self.name}.parquet"
-        assert text is not None, self.part  # noqa: S101 - the caller looked
+        assert text is not None, self.part  # noqa: S101 - the caller checked
         rows: Iterable[list[str] | Broken]
         if self.part.form.kind is Kind.JSON:
             lines = json_rows(text.path, text.packing, text.newline)
@@ -130,7 +132,7 @@ class _Loaded:
         self.connection.execute(f"CREATE OR REPLACE TABLE broken_{self.name} AS {rows}")
 
     def selects(self, base: int) -> Iterator[str]:
-        """Yield SQL for the rows of the file, and for the lines that are none."""
+        """Yield SQL for the rows of the file and for its malformed lines."""
         columns = self.source.found
         malformed, raw = "false", self._raw()
         if self.part.form.kind is Kind.JSON:
@@ -140,9 +142,9 @@ class _Loaded:
             rows, ordinal = self._parquet(base)
         listed = ", ".join(self.part.columns(self.source.table, columns))
         yield f"SELECT {ordinal} AS ordinal, {listed}, {malformed} AS malformed, {raw} AS raw FROM {rows}"
-        if self.part.text is not None:  # its line number, negative, keeps it apart
-            nothing = ", ".join(["NULL"] * len(columns))
-            yield f"SELECT -({base} + number), {nothing}, true, to_json(text) FROM broken_{self.name}"
+        if self.part.text is not None:  # malformed lines have negative ordinals
+            nulls = ", ".join(["NULL"] * len(columns))
+            yield f"SELECT -({base} + number), {nulls}, true, to_json(text) FROM broken_{self.name}"
 
     def _parquet(self, base: int) -> tuple[str, str]:
         file, numbered = quoted(str(self.part.path)), "file_row_number"
@@ -161,14 +163,14 @@ class _Loaded:
 
 
 def csv_rows(part: Part, one_line: frozenset[int]) -> Iterable[list[str] | Broken]:
-    """Return the rows of a CSV file below its header, and its lines that are no rows."""
+    """Return the rows of a CSV file below its header, and its malformed lines."""
     text = part.text
     assert text is not None, part  # noqa: S101 - it is CSV
     return CsvRows(text.path, text.packing, text.newline, part.delimiter, len(part.fields), one_line, part.header_line)
 
 
 def as_table(rows: Sequence[Sequence[str]], part: Part) -> pa.Table:
-    """Return rows as text, under the names that a scan of the file has; JSON has one column, `line`."""
+    """Return rows as text columns, named as in a scan of the file; JSON has one column, `line`."""
     names = ["line"] if part.form.kind is Kind.JSON else [field.sql for field in part.fields]
     schema = pa.schema([(name, pa.string()) for name in names])
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
@@ -176,25 +178,25 @@ def as_table(rows: Sequence[Sequence[str]], part: Part) -> pa.Table:
 
 
 def _write(rows: Iterable[list[str] | Broken], part: Part, copy: Path, broken: Path) -> None:
-    """Write the rows, and the broken lines beside."""
+    """Write the rows to `copy` and the malformed lines to `broken`."""
     with pq.ParquetWriter(copy, as_table([], part).schema) as good, pq.ParquetWriter(broken, _BROKEN) as bad:
-        for some in _some(rows):
-            good.write_table(as_table([row for row in some if isinstance(row, list)], part))
-            lines = [row._asdict() for row in some if isinstance(row, Broken)]
+        for batch in _batches(rows):
+            good.write_table(as_table([row for row in batch if isinstance(row, list)], part))
+            lines = [row._asdict() for row in batch if isinstance(row, Broken)]
             bad.write_table(pa.Table.from_pylist(lines, _BROKEN))
 
 
-def _some(rows: Iterable[list[str] | Broken]) -> Iterator[list[list[str] | Broken]]:
-    """Yield rows many at a time; long ones, fewer."""
-    some: list[list[str] | Broken] = []
+def _batches(rows: Iterable[list[str] | Broken]) -> Iterator[list[list[str] | Broken]]:
+    """Yield rows in batches of bounded size."""
+    batch: list[list[str] | Broken] = []
     size = 0
     for row in rows:
-        some.append(row)
+        batch.append(row)
         size += len(row.text) if isinstance(row, Broken) else sum(map(len, row))
-        if len(some) >= _AT_ONCE or size > LONGEST_ROW:
-            yield some
-            some, size = [], 0
-    yield some
+        if len(batch) >= _AT_ONCE or size > LONGEST_ROW:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
 _BROKEN = pa.schema([("number", pa.int64()), ("text", pa.string()), ("why", pa.string())])

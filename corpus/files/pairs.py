@@ -1,4 +1,4 @@
-"""Reads files of page pairs that bring their own texts: what a judge is asked, and what people said of them."""
+"""Reads files of page pairs with texts, to be scored by a judge, and optionally with human labels."""
 
 # ruff: noqa: S608 - names in the SQL come from the columns below; file names are quoted by corpus.files.scan
 
@@ -22,7 +22,7 @@ from corpus.text.html_entities import unescaped
 from corpus.text.page_text import clean
 from corpus.urls.url import InvalidURL, canonical
 
-#: What people may have said of a pair; each is optional.
+#: Human labels of a pair; each is optional.
 LABELS = ("good", "good_rate", "quality", "similarity")
 
 PAIRS = Table(
@@ -35,15 +35,15 @@ PAIRS = Table(
         Column("title2", Kind.TEXT, blank=True, verbatim=True),
         Column("snippet2", Kind.TEXT, blank=True),
         Column("good", Kind.BOOLEAN, required=False),  # whether the second page is a good recommendation
-        Column("good_rate", Kind.REAL, required=False),  # share of people who say so
+        Column("good_rate", Kind.REAL, required=False),  # share of people who think so
         Column("quality", Kind.REAL, required=False),  # 0 to 4
-        Column("similarity", Kind.REAL, required=False),  # 0: unlike
+        Column("similarity", Kind.REAL, required=False),  # 0: dissimilar
     ),
 )
 
 
 class TextPair(NamedTuple):
-    """Two pages with their words, URLs as they were spelt."""
+    """Two pages with their texts and their URLs as given."""
 
     url1: str
     title1: str
@@ -55,17 +55,17 @@ class TextPair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PairFile:
-    """The rows of a file of pairs, in its order."""
+    """The rows of a file of pairs, in order."""
 
     pairs: list[TextPair]
-    labels: dict[str, NDArray[np.float64]]  # those of LABELS that the file has; NaN where a row has none
+    labels: dict[str, NDArray[np.float64]]  # the LABELS that the file has; NaN for rows without one
 
     def __len__(self) -> int:
         return len(self.pairs)
 
 
 def fault(pair: TextPair) -> str:
-    """Return why a pair cannot be judged, '' when it can."""
+    """Return why a pair cannot be judged, '' if it can."""
     for url in (pair.url1, pair.url2):
         try:
             canonical(url)
@@ -77,9 +77,9 @@ def fault(pair: TextPair) -> str:
 
 
 def read_pairs(path: Path) -> PairFile:
-    """Read a Parquet, CSV or JSON file; a row that cannot be read stays, as a pair of empty fields.
+    """Read a Parquet, CSV or JSON file; an unreadable row becomes a pair of empty fields.
 
-    Raises InputError when the file or a column is missing or wrong.
+    Raises InputError if the file or a column is missing or invalid.
     """
     files = parts_of(path)
     with (

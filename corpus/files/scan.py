@@ -1,4 +1,4 @@
-"""Opens the files of one table as a DuckDB view, whatever their format. Text files are read as text, row by row."""
+"""Opens the files of one table in DuckDB, in any format. Text files are read row by row with all columns as text."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema; file names and headers are quoted
 
@@ -11,15 +11,15 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from corpus.column_types import filled
+from corpus.column_types import missing_as_null
 from corpus.files.formats import Format, Kind, part_format
 from corpus.files.headers import SEPARATORS, Text, csv_header, json_layout, opened_text
 from corpus.files.sql_quoting import quoted, quoted_name
 from corpus.files.text_lines import LONGEST_ROW
 from corpus.schema import Table
 
-NO_TYPE = '"NULL"'  # of a Parquet column in which nothing was ever written
-PART = 1 << 40  # an ordinal is part * PART + row; negative for a line that is no row
+NO_TYPE = '"NULL"'  # of a Parquet column that has only nulls
+PART = 1 << 40  # an ordinal is part * PART + row, negative for a malformed line
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +28,40 @@ class Field:
 
     sql: str  # its name in a scan
     title: str  # its name in the file
-    type: str  # of DuckDB
+    type: str  # DuckDB type
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a table, and where it holds the table's columns."""
+    """One file of a table, and its mapping to the table's columns."""
 
     path: Path
     form: Format
-    fields: tuple[Field, ...]  # of JSON, those of the first rows
-    spelling: Mapping[str, Field]  # column of the schema -> where it is
+    fields: tuple[Field, ...]  # for JSON, those of the first rows
+    spelling: Mapping[str, Field]  # column of the schema -> its field
     text: Text | None = None  # None for Parquet
     delimiter: str = ","
     header_line: int = 1
-    layout: str = ""  # of JSON
-    empty: bool = False  # not even a header
+    layout: str = ""  # JSON only
+    empty: bool = False  # without even a header
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what was assumed of the file, where it is not the usual."""
+        """Return messages about unusual assumptions, such as the separator."""
         usual = "\t" if ".tsv" in self.path.name.lower() else ","
-        separator = "" if self.delimiter == usual else f"its separator is {SEPARATORS[self.delimiter]}"
+        separator = "" if self.delimiter == usual else f"the separator is {SEPARATORS[self.delimiter]}"
         return tuple(filter(None, (self.text.note if self.text else "", separator)))
 
     def columns(self, table: Table, found: Mapping[str, str]) -> Iterator[str]:
-        """Yield SQL for these columns of the table in a scan of this file, NULL for those that it has not.
+        """Yield SQL for these columns of the table in a scan of this file, NULL for those that it lacks.
 
-        `found` has the type of each in all files; what is text in one becomes text in all.
+        `found` maps columns to their common type; a column that is text in one file is text in all.
         """
         kinds = {column.name: column for column in table.columns}
         for name, common in found.items():
             value, cast = "NULL", "::VARCHAR" if common == "VARCHAR" else ""
             if name in self.spelling and (type_ := self.spelling[name].type.partition("(")[0]) != NO_TYPE:
-                value, cast = filled(kinds[name], type_, self._value(name)), "" if type_ == common else cast
+                value, cast = missing_as_null(kinds[name], type_, self._value(name)), "" if type_ == common else cast
             yield f'({value}){cast} AS "{name}"'
 
     def _value(self, column: str) -> str:
@@ -74,32 +74,32 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One table of the input: its files, and what they hold of it."""
+    """One input table: its files, and the columns found in them."""
 
     table: Table
     path: Path  # the file, or the first of several
     parts: tuple[Part, ...]
-    found: Mapping[str, str]  # column of the schema -> its DuckDB type in the files
-    units: Mapping[str, str]  # time column -> unit of its numbers, where they are not seconds
+    found: Mapping[str, str]  # column of the schema -> its DuckDB type
+    units: Mapping[str, str]  # time column -> unit of its numbers
 
     @property
     def view(self) -> str:
-        """Name of the view: ordinal, the found columns, `malformed`, `raw` (the whole row as JSON)."""
+        """Name of the view with ordinal, the found columns, `malformed` and `raw` (the whole row as JSON)."""
         return f"source_{self.table.name}"
 
     def place(self, ordinal: int) -> str:
-        """Return where a row stands, in words; an ordinal is negative for a line that is no row."""
+        """Return a row's location for messages; a negative ordinal is that of a malformed line."""
         part, row = divmod(abs(ordinal), PART)
         name = f"{self.parts[part].path.name} " if len(self.parts) > 1 else ""
         return f"{name}{'line' if ordinal < 0 else 'row'} {row}"
 
 
-def look(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: Path, sample: int) -> Part:
-    """Return a file with all its columns, `spelling` still empty; of JSON, the keys of the first `sample` rows."""
+def open_part(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: Path, sample: int) -> Part:
+    """Return a file with its columns, `spelling` still empty; for JSON, the keys of the first `sample` rows."""
     form = part_format(path)
     if form.kind is Kind.PARQUET:
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
-        titles = pq.read_schema(path).names  # DuckDB gives the second of two like names another one
+        titles = pq.read_schema(path).names  # DuckDB renames duplicate columns
         titles = titles if len(titles) == len(described) else [row[0] for row in described]
         fields = [Field(row[0], title, row[1]) for row, title in zip(described, titles, strict=True)]
         return Part(path, form, tuple(fields), {})
@@ -118,17 +118,17 @@ def look(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, copy: 
 
 
 def scan(part: Part, options: str = ", ignore_errors = true") -> str:
-    """Return SQL for the rows of a file, in order, under the names of its fields; JSON has one column, `line`."""
+    """Return SQL for the rows of a file, in order, with its fields as columns; JSON has one column, `line`."""
     if part.text is None:
         return f"read_parquet({quoted(str(part.path))})"
     file, packing = quoted(str(part.text.path)), f"compression = '{part.text.packing}'"
     if part.layout in ("array", "unstructured"):
         form = f"format = '{part.layout}', maximum_object_size = {LONGEST_ROW}, {packing}"
         return f"(SELECT json::VARCHAR AS line FROM read_json_objects({file}, {form}))"
-    # Nothing is left to be guessed: a guess takes a longer row for the header, and drops what is above it.
+    # No auto-detection: it would take a longer row for the header and drop the rows above it.
     form = f"auto_detect = false, {packing}, max_line_size = {LONGEST_ROW}{options}"
     if part.form.kind is Kind.JSON:
-        # chr(1), which no text holds, stands for a delimiter. Not strict: line ends of two kinds may be mixed.
+        # chr(1), which occurs in no text, is the delimiter. Not strict: different line ends may be mixed.
         whole = "header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
         return f"(SELECT line FROM read_csv({file}, {whole}, strict_mode = false, {form}) WHERE trim(line) <> '')"
     names = ", ".join(f"{quoted(field.sql)}: 'VARCHAR'" for field in part.fields)

@@ -1,4 +1,4 @@
-"""Opens the files of a table and checks their columns, before any work starts."""
+"""Opens the files of a table and validates their columns before any work starts."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema; file names and headers are quoted
 
@@ -15,38 +15,38 @@ import duckdb
 from corpus.column_types import BAD, blank, number_of, value
 from corpus.files.formats import Kind as FileKind
 from corpus.files.loading import as_table, csv_rows, load
-from corpus.files.scan import NO_TYPE, Field, Part, Source, look, scan
+from corpus.files.scan import NO_TYPE, Field, Part, Source, open_part, scan
 from corpus.schema import TYPES, Column, InputError, Kind, Table
 from corpus.times import UNITS, in_unit
 
-_SAMPLE = 1000  # rows looked at before any work starts
-_FEWEST = 10  # values that must all be unreadable before a whole column is called wrong
-_OTHER_UNIT = 0.05  # of a column's numbers; when more than this share are in another unit, neither is certain
+_SAMPLE = 1000  # rows checked before any work starts
+_FEWEST = 10  # a column is invalid if at least this many sampled values are all unreadable
+_OTHER_UNIT = 0.05  # of a column's numbers; if a larger share is in a second unit, the unit is ambiguous
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A table whose view is made, and lines on what was assumed of its files."""
+    """A table whose view exists, and messages about assumptions made for its files."""
 
     source: Source
     notes: tuple[str, ...]
 
 
 def open_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], working: Path) -> Opened:
-    """Inspect and load the files of one table. Raises InputError, which names the file that could not be read."""
+    """Inspect and load the files of one table. Raises InputError, which names the unreadable file."""
     return loaded(connection, inspect(connection, table, files, working), working)
 
 
 def inspect(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], working: Path) -> Source:
-    """Return the files as a source, their columns checked by header and first rows. Raises InputError.
+    """Return the files as a source after checking headers and first rows. Raises InputError.
 
-    `working` is a directory for copies of files that DuckDB cannot read.
+    `working` is a directory for converted copies of files that DuckDB cannot read.
     """
     parts = []
     for i, path in enumerate(files):
         with reading(path):
-            parts.append(look(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE))
-    # A task without rows writes a part of nothing, not even of a header.
+            parts.append(open_part(connection, table, path, working / f"{table.name}_{i}.utf8", _SAMPLE))
+    # Other programs may write a part without rows as an empty file, without a header.
     parts = [_matched(table, part) for part in [part for part in parts if not part.empty] or parts[:1]]
     for part in parts:
         with reading(part.path):
@@ -55,7 +55,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence
 
 
 def loaded(connection: duckdb.DuckDBPyConnection, source: Source, working: Path) -> Opened:
-    """Make the view of a source, and tell the unit of its times. Raises InputError."""
+    """Create the view of a source and detect the units of its times. Raises InputError."""
     with reading(source.path):
         broken = load(connection, source, working)
         source = replace(source, units=dict(_units(connection, source)))
@@ -64,24 +64,24 @@ def loaded(connection: duckdb.DuckDBPyConnection, source: Source, working: Path)
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say which file DuckDB gave up on. Raises InputError."""
+    """Turn DuckDB errors into an InputError that names the file."""
     try:
         yield
     except duckdb.Error as error:
-        message = f"{path} could not be read: {str(error).splitlines()[0]}: write the file again"
+        message = f"{path} could not be read: {str(error).splitlines()[0]}: export the file again"
         raise InputError(message) from error
 
 
 def _notes(source: Source, broken: Iterable[str]) -> Iterable[str]:
     name = source.path.name if len(source.parts) == 1 else f"{source.path.name} and the other parts"
-    said = [*(note for part in source.parts[:1] for note in part.notes)]
+    notes = [*(note for part in source.parts[:1] for note in part.notes)]
     for column in source.table.columns:
         named = [f.title for f in source.parts[0].fields if _plain(f) == column.name]
         if len(named) > 1:
             kept = source.parts[0].spelling[column.name].title
-            said.append(f"the columns {' and '.join(map(repr, named))} are both {column.name!r}: {kept!r} is read")
-    said += [f"{column!r} is read as {unit} since 1970" for column, unit in source.units.items() if unit != "seconds"]
-    yield from (f"{name}: {note}" for note in [*said, *broken])
+            notes.append(f"the columns {' and '.join(map(repr, named))} are both {column.name!r}: using {kept!r}")
+    notes += [f"{column!r} read as {unit} since 1970" for column, unit in source.units.items() if unit != "seconds"]
+    yield from (f"{name}: {note}" for note in [*notes, *broken])
 
 
 def _plain(field: Field) -> str:
@@ -89,30 +89,28 @@ def _plain(field: Field) -> str:
 
 
 def _matched(table: Table, part: Part) -> Part:
-    """Return the file with the place of each column of the table. Raises InputError for one missing or wrong."""
+    """Return the file with the field of each table column. Raises InputError if one is missing or has a wrong type."""
     spelling: dict[str, Field] = {}
     is_json = part.form.kind is FileKind.JSON
     for column in table.columns:
         named = sorted((f for f in part.fields if _plain(f) == column.name), key=lambda f: f.title != column.name)
         if not named and column.required and not (is_json and part.empty):
             raise InputError(
-                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): "
-                f"add it; it holds {column.kind}"
+                f"{part.path}: column {column.name!r} is missing (found: {_listed(part)}): add it, as {column.kind}"
             )
         if not named and is_json:
-            named = [Field("line", column.name, "VARCHAR")]  # later rows may have what the first have not
+            named = [Field("line", column.name, "VARCHAR")]  # later rows may have the key
         if named:
             spelling[column.name] = named[0]
             if (found := named[0].type.partition("(")[0]) not in TYPES[column.kind] | {NO_TYPE}:
                 raise InputError(
-                    f"{part.path}: column {column.name!r} has type {found} "
-                    f"(found: {_listed(part)}): write {column.kind}"
+                    f"{part.path}: column {column.name!r} has type {found} (found: {_listed(part)}): use {column.kind}"
                 )
     return replace(part, spelling=spelling)
 
 
 def _types(parts: Sequence[Part]) -> dict[str, str]:
-    """Return column -> its type; where parts differ, the one that SQL makes of them in a union."""
+    """Return column -> type; if parts differ, the type of their SQL union."""
     found: dict[str, set[str]] = {}
     for part in parts:
         for column, field in part.spelling.items():
@@ -132,7 +130,7 @@ def _listed(part: Part) -> str:
 
 
 def _check_sample(connection: duckdb.DuckDBPyConnection, table: Table, part: Part) -> None:
-    """Raise InputError for a column of whose first values none can be read: it is another thing than it should be."""
+    """Raise InputError for a column whose first values are all unreadable: it has the wrong content."""
     found = _types([part])
     typed = [column for column in table.columns if column.kind in BAD and column.name in found]
     if not typed:
@@ -149,13 +147,13 @@ def _check_sample(connection: duckdb.DuckDBPyConnection, table: Table, part: Par
     for column, filled, read, example in zip(typed, row[::3], row[1::3], row[2::3], strict=True):
         if filled >= _FEWEST and read == 0:
             raise InputError(
-                f"{part.path}: column {column.name!r} holds values such as {example!r} "
-                f"(found: {_listed(part)}): write {column.kind}"
+                f"{part.path}: column {column.name!r} has values such as {example!r} "
+                f"(found: {_listed(part)}): use {column.kind}"
             )
 
 
 def _first_rows(connection: duckdb.DuckDBPyConnection, part: Part) -> str:
-    """Return SQL for the first rows of a file; those of CSV are parsed here, since DuckDB stumbles over odd quotes."""
+    """Return SQL for the first rows of a file; CSV is parsed in Python, since DuckDB fails on stray quotes."""
     if part.form.kind is not FileKind.CSV:
         return scan(part)
     rows = [row for row in islice(csv_rows(part, frozenset()), _SAMPLE) if isinstance(row, list)]
@@ -164,9 +162,9 @@ def _first_rows(connection: duckdb.DuckDBPyConnection, part: Part) -> str:
 
 
 def _units(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterable[tuple[str, str]]:
-    """Yield each time column that may hold numbers, with their unit: told by their size, for the column as a whole.
+    """Yield each time column that may contain numbers with their unit, inferred from all values of the column.
 
-    Raises InputError where numbers of two units are mixed.
+    Raises InputError if two units are mixed.
     """
     for column in source.table.of(Kind.TIME):
         if source.found.get(column.name, "DATE").startswith(("DATE", "TIMESTAMP")):
@@ -179,11 +177,11 @@ def _unit(connection: duckdb.DuckDBPyConnection, source: Source, column: Column)
     values = f"SELECT {number_of(column)} AS number, {blank(column)} AS empty FROM {source.view}"
     [(filled, *row)] = connection.execute(f"SELECT count(*) FILTER (NOT empty), {counts} FROM ({values})").fetchall()
     (most, unit), (second, other) = sorted(zip(row, UNITS, strict=True), key=lambda pair: -pair[0])[:2]
-    if most + second <= filled / 2:  # text, among which a lone number may be anything
+    if most + second <= filled / 2:  # mostly text: a few numbers may mean anything
         return "seconds"
     if second > _OTHER_UNIT * sum(row):
         raise InputError(
-            f"{source.path}: column {column.name!r} holds {most:,} numbers that are {unit} since 1970 and "
-            f"{second:,} that are {other}: write one unit"
+            f"{source.path}: column {column.name!r} has {most:,} numbers that look like {unit} since 1970 and "
+            f"{second:,} that look like {other}: use one unit"
         )
     return unit

@@ -1,13 +1,13 @@
-"""Strings and names as SQL writes them."""
+"""Quotes strings and identifiers for SQL."""
 
 from __future__ import annotations
 
 
 def quoted(text: str) -> str:
-    """Return an SQL string."""
+    """Return text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def quoted_name(text: str) -> str:
-    """Return an SQL name."""
+    """Return text as a quoted SQL identifier."""
     return '"' + text.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""Opens text files as bytes of UTF-8, whatever their compression and encoding."""
+"""Opens text files of any compression and encoding as UTF-8 bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from corpus.files.formats import Packing
 from corpus.schema import InputError
 
 CHUNK = 1 << 20
-_BOMS = {  # the longer first: UTF-32 begins as UTF-16 does
+_BOMS = {  # longer ones first: the UTF-32 mark starts with the UTF-16 one
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -27,16 +27,16 @@ _BOMS = {  # the longer first: UTF-32 begins as UTF-16 does
 
 @contextmanager
 def opened(path: Path, packing: Packing) -> Iterator[BinaryIO]:
-    """Open a file for its bytes, unpacked. Raises InputError for one that is damaged."""
+    """Open a file and decompress it. Raises InputError if it is corrupt."""
     try:
         with _open(path, packing) as file:
             yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} could not be read: {error}: write the file again") from error
-    except OSError as error:  # what bz2 and Arrow say of damage has no number; a missing file has
+        raise InputError(f"{path} could not be read: {error}: export the file again") from error
+    except OSError as error:  # bz2 and Arrow report corruption without an errno
         if error.errno is not None:
             raise
-        raise InputError(f"{path} could not be read: {error}: write the file again") from error
+        raise InputError(f"{path} could not be read: {error}: export the file again") from error
 
 
 def _open(path: Path, packing: Packing) -> BinaryIO:
@@ -52,11 +52,11 @@ def _open(path: Path, packing: Packing) -> BinaryIO:
 
 
 def encoding_of(head: bytes) -> str:
-    """Return the encoding that the first bytes of a text betray; `utf-8` where nothing speaks against it."""
+    """Return the encoding detected from the first bytes of a text, by default `utf-8`."""
     for mark, name in _BOMS.items():
         if head.startswith(mark):
             return name
-    even, odd = head[:64:2], head[1:64:2]  # ASCII in two bytes a letter, without a mark
+    even, odd = head[:64:2], head[1:64:2]  # ASCII in UTF-16 without a byte order mark
     if len(head) >= 8 and not any(odd) and all(even):
         return "utf-16-le"
     if len(head) >= 8 and not any(even) and all(odd):
@@ -65,7 +65,7 @@ def encoding_of(head: bytes) -> str:
 
 
 def write_utf8(path: Path, packing: Packing, encoding: str, target: Path) -> None:
-    """Write a text file anew, unpacked and in UTF-8. Raises InputError where it is not what it seemed."""
+    """Convert a text file to uncompressed UTF-8. Raises InputError if it cannot be decoded."""
     decoder = codecs.getincrementaldecoder(encoding)()
     with opened(path, packing) as source, target.open("wb") as file:
         try:
@@ -73,14 +73,14 @@ def write_utf8(path: Path, packing: Packing, encoding: str, target: Path) -> Non
                 file.write(chunk if encoding == "utf-8" else decoder.decode(chunk).encode())
             file.write(decoder.decode(b"", final=True).encode() if encoding != "utf-8" else b"")
         except UnicodeError as error:
-            reason = f"it begins as {encoding.upper()} and goes on otherwise ({error.__class__.__name__})"
-            raise InputError(f"{path} could not be read: {reason}: write it in UTF-8") from error
+            reason = f"it starts as {encoding.upper()} but is not valid {encoding.upper()} ({error.__class__.__name__})"
+            raise InputError(f"{path} could not be read: {reason}: convert it to UTF-8") from error
 
 
 def lines(file: BinaryIO, newline: bytes, longest: int) -> Iterator[list[bytes]]:
-    """Yield the lines of a file without their ends, many at a time.
+    """Yield the lines of a file without their ends, in batches.
 
-    Of a longer line than `longest` bytes only `longest` + 1 come: memory is bounded, and its length tells.
+    A line longer than `longest` bytes is cut to `longest` + 1, which bounds memory and lets the caller detect it.
     """
     rest = b""
     while chunk := file.read(CHUNK):

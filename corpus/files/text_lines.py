@@ -1,8 +1,8 @@
-"""Looks through the lines of a text file before DuckDB reads it, and mends what DuckDB would lose rows over.
+"""Counts the lines of a text file before DuckDB reads it, and parses files that DuckDB would lose rows of.
 
-DuckDB passes over what it cannot parse, and after a quote that is never closed that is the rest of the file. So every
-row is counted here first; where the counts differ, or the file is odd, the rows are parsed again one by one, and each
-line that is no row is written down.
+DuckDB skips what it cannot parse; after a quote that is never closed, that is the rest of the file. So rows are counted
+here first. If the counts differ, or the file is unusual, the rows are parsed one by one, and each malformed line is
+recorded.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from corpus.files.formats import Kind, Packing
 from corpus.files.text_bytes import lines, opened
 
 LONGEST_ROW = 16 << 20  # bytes
-# Half of a character beyond the first 65,536, as cutting a text short leaves it: DuckDB's JSON has no such text.
-_HALF = re.compile(
+# A lone surrogate escape, as truncating a text leaves it: DuckDB's JSON rejects it.
+_LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-_MOST_LINES = 10_000  # of one row: a quote that is still open then was never meant to be one
+_MOST_LINES = 10_000  # per row; if a quote is still open then, it is a stray one
 
 
 class Broken(NamedTuple):
-    """A line that is no row."""
+    """A malformed line."""
 
     number: int  # of the line, from 1
     text: str
@@ -39,15 +39,15 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a look through a file says: how many rows it should have, and whether DuckDB may read it as it is."""
+    """The number of rows in a file, and whether DuckDB can read it as is."""
 
-    rows: int  # the header among them
+    rows: int  # including the header
     plain: bool
-    several_lines: bool  # some row's quotes go over line ends
+    several_lines: bool  # some quoted field contains a line end
 
 
 def survey(path: Path, packing: Packing, newline: bytes, kind: Kind) -> Survey:
-    """Count the rows of a file. In CSV a line end between quotes ends no row."""
+    """Count the rows of a file. In CSV, a line end inside quotes does not end a row."""
     rows, plain, inside, several = 0, newline == b"\n", False, False
     with opened(path, packing) as file:
         for some in lines(file, newline, LONGEST_ROW):
@@ -65,12 +65,12 @@ def survey(path: Path, packing: Packing, newline: bytes, kind: Kind) -> Survey:
 
 
 def _is_plain(some: list[bytes], data: bytes, kind: Kind) -> bool:
-    """Return whether DuckDB reads these lines as they stand: UTF-8, none too long, no line end of another kind."""
+    """Return whether DuckDB can read these lines as is: UTF-8, none too long, no mixed line ends."""
     if len(data) > LONGEST_ROW and max(map(len, some)) > LONGEST_ROW:
         return False
     if data.count(b"\r") != sum(line.endswith(b"\r") for line in some):
         return False
-    if kind is Kind.JSON and (b"\x01" in data or (b"\\u" in data and _HALF.search(data))):
+    if kind is Kind.JSON and (b"\x01" in data or (b"\\u" in data and _LONE_SURROGATE.search(data))):
         return False
     try:
         data.decode()
@@ -80,14 +80,14 @@ def _is_plain(some: list[bytes], data: bytes, kind: Kind) -> bool:
 
 
 def json_rows(path: Path, packing: Packing, newline: bytes) -> Iterator[str | Broken]:
-    """Yield the lines of a file that are text, and what the others hold; empty lines are passed over."""
+    """Yield the non-empty lines of a file as text, or Broken if they are not valid text."""
     with opened(path, packing) as file:
         for number, line in enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1):
-            text = _text(number, _HALF.sub(rb"\\ufffd", line))
+            text = _text(number, _LONE_SURROGATE.sub(rb"\\ufffd", line))
             if isinstance(text, Broken):
                 yield text
             elif text.strip():
-                yield Broken(number, text, "holds a control character") if "\x01" in text else text
+                yield Broken(number, text, "contains a control character") if "\x01" in text else text
 
 
 def _text(number: int, line: bytes) -> str | Broken:
@@ -101,7 +101,7 @@ def _text(number: int, line: bytes) -> str | Broken:
 
 
 class CsvRows:
-    """The rows of a CSV file, each with as many fields as the header; and the lines that are no rows."""
+    """Iterates over the rows of a CSV file, each with as many fields as the header, and over its malformed lines."""
 
     def __init__(
         self,
@@ -113,10 +113,10 @@ class CsvRows:
         one_line: frozenset[int],
         after: int = 0,
     ) -> None:
-        """`one_line` are the fields that never go over a line end; the first `after` lines are no rows."""
+        """`one_line`: indices of fields that never contain a line end; `after`: number of lines to skip."""
         self._source, self._after = (path, packing, newline), after
         self._delimiter, self._width, self._one_line = delimiter, width, one_line
-        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._pushed_back: deque[tuple[int, bytes]] = deque()
 
     def __iter__(self) -> Iterator[list[str] | Broken]:
         csv.field_size_limit(LONGEST_ROW)
@@ -129,16 +129,16 @@ class CsvRows:
                     yield text if isinstance(text, Broken) else self._row(first[0], text, numbered)
 
     def _next(self, numbered: Iterator[tuple[int, bytes]]) -> tuple[int, bytes] | None:
-        return self._waiting.popleft() if self._waiting else next(numbered, None)
+        return self._pushed_back.popleft() if self._pushed_back else next(numbered, None)
 
     def _row(self, number: int, text: str, numbered: Iterator[tuple[int, bytes]]) -> list[str] | Broken:
         fields = self._parsed([text])
         if isinstance(fields, str) and fields == _OPEN:
-            fields = self._over_lines(text, numbered)
+            fields = self._parse_multiline(text, numbered)
         return Broken(number, text, fields) if isinstance(fields, str) else fields
 
-    def _over_lines(self, first: str, numbered: Iterator[tuple[int, bytes]]) -> list[str] | str:
-        """Parse a row whose quote is open at the line's end; the lines that turn out not to be its own wait."""
+    def _parse_multiline(self, first: str, numbered: Iterator[tuple[int, bytes]]) -> list[str] | str:
+        """Parse a row with an open quote at the line's end; lines that do not belong to it are pushed back."""
         taken: list[tuple[int, bytes]] = []
         texts, size = [first], len(first)
         quotes = first.count('"')
@@ -153,20 +153,20 @@ class CsvRows:
             quotes, size = quotes + text.count('"'), size + len(text)
         fields = _OPEN if quotes & 1 else self._parsed(texts)
         if isinstance(fields, str) or any("\n" in fields[i] for i in self._one_line):
-            self._waiting.extendleft(reversed(taken))
+            self._pushed_back.extendleft(reversed(taken))
             return _OPEN
         return fields
 
     def _parsed(self, texts: Sequence[str]) -> list[str] | str:
-        """Return the fields of one row, or why it is none."""
+        """Return the fields of one row, or why it is malformed."""
         try:
             found = list(csv.reader(["\n".join(texts)], delimiter=self._delimiter, strict=True))
         except csv.Error as error:
             if "new-line" in str(error):
-                return "has a line end of another kind inside"
+                return "contains a different kind of line end"
             return _OPEN if "unexpected end" in str(error) else "has a quote in the wrong place"
         if len(found) != 1 or len(found[0]) != self._width:
-            return f"has {len(found[0])} fields where the header has {self._width}"
+            return f"has {len(found[0])} fields but the header has {self._width}"
         return found[0]
 
 

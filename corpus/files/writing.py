@@ -1,4 +1,4 @@
-"""Writes rows for people and other programs: Parquet, CSV or JSON Lines by the file's ending."""
+"""Exports rows to Parquet, CSV or JSON Lines, depending on the file's extension."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ENDINGS = (".jsonl", ".csv", ".parquet")
 
 
 def check_ending(path: Path) -> None:
-    """Raise InputError for a file that `write_rows` could not write, before any work is done for it."""
+    """Raise InputError if `write_rows` could not write the file; to be called before any expensive work."""
     if path.suffix not in ENDINGS:
-        raise InputError(f"{path} has an unknown ending: use one of {' '.join(ENDINGS)}")
+        raise InputError(f"{path} has an unknown extension: use one of {' '.join(ENDINGS)}")
     if not path.absolute().parent.is_dir():
-        raise InputError(f"{path.parent} is no directory: make it first")
+        raise InputError(f"{path.parent} is not a directory: create it first")
 
 
 def write_rows(path: Path, rows: pa.Table) -> None:
-    """Write a table; a null is an empty field of CSV and `null` in JSON Lines. Raises InputError."""
+    """Write a table; null is an empty field in CSV and `null` in JSON Lines. Raises InputError."""
     check_ending(path)
     if path.suffix == ".parquet":
         pq.write_table(rows, path)

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for, not on when they are drawn: a page's are the same in any chunk."""
+"""Counter-based random numbers: they depend on their keys, not on draw order, so a page gets the same in any chunk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def bits(seed: int, stream: int, *keys: NDArray[np.integer] | int) -> NDArray[np.uint64]:
-    """Return 64 random bits for each (broadcast) tuple of keys; splitmix64, a round a key."""
+    """Return 64 random bits for each (broadcast) tuple of keys; one round of splitmix64 per key."""
     state = np.array([seed * 1_000_003 + stream], np.uint64)
     for key in keys:
         state = _mixed(state + np.asarray(key).astype(np.uint64) * _STEP)

@@ -1,4 +1,4 @@
-"""The simulated pages as numbers: what each is, where it hangs on the tree of topics, what it is worth."""
+"""The simulated pages as numbers: kind, topic, host, worth and popularity."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The tree of topics: every root has `width` branches, every branch `width` leaves, numbered in order."""
+    """The tree of topics: every root has `width` branches, every branch `width` leaves; all numbered in order."""
 
     width: int
 
     @property
     def leaves(self) -> int:
-        """How many leaves there are."""
+        """The number of leaves."""
         return len(ROOTS) * self.width**2
 
     def branch(self, leaf: NDArray[np.integer]) -> Index:
-        """Return the branch that each leaf hangs on."""
+        """Return the branch of each leaf."""
         return np.asarray(leaf, np.int64) // self.width
 
     def root(self, leaf: NDArray[np.integer]) -> Index:
-        """Return the root under which each leaf is."""
+        """Return the root of each leaf."""
         return np.asarray(leaf, np.int64) // self.width**2
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """One row a page, in order of language and leaf: about 30 bytes each, all that is kept in memory."""
+    """All pages, one row per page, ordered by language and leaf; about 30 bytes of memory each."""
 
     seed: int
     model: WebModel
@@ -45,10 +45,10 @@ class Web:
     leaf: NDArray[np.int32]
     facet: NDArray[np.int8]
     kind: NDArray[np.int8]
-    source: NDArray[np.int32]  # the page whose text it has or to which it leads; itself for the others
+    source: NDArray[np.int32]  # the page that it copies or redirects to, else itself
     host: NDArray[np.int32]
     worth: NDArray[np.float32]  # 0 to 1
-    charm: NDArray[np.float32]  # a factor of its attraction
+    charm: NDArray[np.float32]  # random factor of its attraction
     popularity: NDArray[np.float32]  # 0: never read
 
     def __len__(self) -> int:
@@ -56,9 +56,9 @@ class Web:
 
 
 def grow(pages: int, seed: int, model: WebModel = MODEL) -> Web:
-    """Return `pages` pages. Raises ValueError below 1,000: topics would be too small to say anything."""
+    """Return a web of `pages` pages. Raises ValueError below 1,000: topics would be too small to be useful."""
     if pages < 1_000:
-        raise ValueError(f"{pages} pages are too few for a web: ask for 1000 or more")
+        raise ValueError(f"{pages} pages are too few: use at least 1000")
     rng = np.random.default_rng([seed, 0])
     tree = Tree(max(3, round(sqrt(pages / model.pages_a_leaf / len(ROOTS)))))
     language, leaf = _topics(pages, tree, model, rng)
@@ -79,8 +79,8 @@ def grow(pages: int, seed: int, model: WebModel = MODEL) -> Web:
 
 
 def _shares(model: WebModel) -> list[float]:
-    odd = [model.clickbait, model.spam, model.duplicates, model.redirects]
-    return [1.0 - sum(odd), *odd]
+    others = [model.clickbait, model.spam, model.duplicates, model.redirects]
+    return [1.0 - sum(others), *others]
 
 
 def _topics(
@@ -94,9 +94,9 @@ def _topics(
 
 
 def _sources(topic: Index, kind: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int32]:
-    """Return which article of the same topic each copy is of; a copy in a topic without any becomes an article.
+    """Return a random article of the same topic as the source of each copy; a copy in a topic without any becomes one.
 
-    `topic` is ascending: language and leaf as one number.
+    `topic` combines language and leaf into one number, ascending.
     """
     source = np.arange(len(kind))
     articles, copies = np.flatnonzero(kind == Kind.ARTICLE), np.flatnonzero(kind >= Kind.DUPLICATE)
@@ -116,14 +116,14 @@ def _hosts(
     model: WebModel,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return each page's host and that host's authority; the first hosts of each language and root are farms."""
+    """Return each page's host and its authority; the first hosts of each language and root are farms."""
     groups = len(model.languages) * len(ROOTS)
     each = max(5, round(len(kind) * model.hosts_a_page / groups))
     farms = max(1, round(model.farms * each))
     authority = rng.beta(6.0, 3.0, (groups, each))
     authority[:, :farms] = rng.beta(2.0, 6.0, (groups, farms))
     shady = np.isin(kind, (Kind.CLICKBAIT, Kind.SPAM)) & (rng.random(len(kind)) < 0.9)
-    drawn = rng.random(len(kind)) ** 1.5  # a few hosts have most pages
+    drawn = rng.random(len(kind)) ** 1.5  # skewed: a few hosts have most of the pages
     inside = np.where(shady, drawn * farms, farms + drawn * (each - farms)).astype(np.int64)
     host = (language.astype(np.int64) * len(ROOTS) + root) * each + inside
     host = np.where(kind == Kind.REDIRECT, host[source], host)

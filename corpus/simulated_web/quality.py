@@ -1,4 +1,4 @@
-"""What a simulated page is truly worth after another, how much it attracts, and how often an answer is clicked."""
+"""True quality and attraction of simulated page pairs, and click probabilities of answers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ def pair_quality(web: Web, page1: Index, page2: Index) -> NDArray[np.float32]:
 
 
 def attraction(web: Web, page1: Index, page2: Index) -> NDArray[np.float64]:
-    """Return the chance that a reader of page1 who looks at page2's title clicks it."""
+    """Return the probability that a reader of page1 who examines page2's title clicks it."""
     model = web.model
-    seen = np.array(model.seems)[_apart(web, page1, page2)] * np.where(_foreign(web, page1, page2), model.foreign, 1.0)
+    proximity = np.array(model.seems)[_apart(web, page1, page2)] * np.where(
+        _foreign(web, page1, page2), model.foreign, 1.0
+    )
     of_copy = model.copy_lure * web.charm[page2]
-    return np.minimum(np.where(_same(web, page1, page2), of_copy, promise(web, page2) * seen), 0.95)
+    return np.minimum(np.where(_same(web, page1, page2), of_copy, promise(web, page2) * proximity), 0.95)
 
 
 def promise(web: Web, page: Index) -> NDArray[np.float64]:
-    """Return how much a page's title promises: its attraction for a reader of its own topic."""
+    """Return the promise of a page's title: its attraction for a reader of the same topic."""
     model = web.model
     lure = np.array(model.lure)[web.kind[page]]
     appeal: NDArray[np.float64] = np.where(lure > 0, lure, model.promise[0] + model.promise[1] * web.worth[page])
@@ -41,19 +43,19 @@ def promise(web: Web, page: Index) -> NDArray[np.float64]:
 
 
 def examination(web: Web, places: int) -> NDArray[np.float64]:
-    """Return the chance that a reader looks at each place, the first place first."""
+    """Return the probability that a reader examines each position, from the first."""
     return 1.0 / np.arange(1, places + 1, dtype=np.float64) ** web.model.position_bias
 
 
 def click_chance(web: Web, page1: Index, answers: Index) -> NDArray[np.float64]:
-    """Return the chance of at least one click on each row of `answers` (rows, places; -1 where nothing is shown)."""
-    looked = examination(web, answers.shape[1]) * attraction(web, np.asarray(page1)[:, None], answers)
-    chance: NDArray[np.float64] = 1.0 - np.prod(1.0 - np.where(answers >= 0, looked, 0.0), axis=1)
+    """Return the probability of a click or more per row of `answers` (rows, positions; -1 where nothing is shown)."""
+    clicked = examination(web, answers.shape[1]) * attraction(web, np.asarray(page1)[:, None], answers)
+    chance: NDArray[np.float64] = 1.0 - np.prod(1.0 - np.where(answers >= 0, clicked, 0.0), axis=1)
     return chance
 
 
 def _apart(web: Web, page1: Index, page2: Index) -> NDArray[np.int64]:
-    """Return how far apart two topics are: 0 one leaf, 1 one branch, 2 one root, 3 strangers."""
+    """Return the distance of two topics: 0 same leaf, 1 same branch, 2 same root, 3 unrelated."""
     leaf1, leaf2, tree = web.leaf[page1], web.leaf[page2], web.tree
     same_branch, same_root = tree.branch(leaf1) == tree.branch(leaf2), tree.root(leaf1) == tree.root(leaf2)
     shared: NDArray[np.int64] = (leaf1 == leaf2).astype(np.int64) + same_branch + same_root

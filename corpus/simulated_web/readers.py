@@ -1,4 +1,4 @@
-"""Simulated readers: sessions that walk the tree of topics, and what an earlier recommender showed them."""
+"""Simulated readers: sessions as walks on the tree of topics, and impressions of an earlier recommender."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from corpus.simulated_web.model import WebModel
 from corpus.simulated_web.pages import Index, Web
 from corpus.simulated_web.quality import attraction, examination, pair_quality, promise
 
-_COPIES = 2  # places of the list that copies of the page itself take
-_ABOVE = 2.7  # times their popularity
+_COPIES = 2  # positions of the list reserved for copies of the page itself
+_ABOVE = 2.7  # factor on the popularity of copies
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Impressions: one row each, a column a place; -1 where nothing is shown."""
+    """Impressions: one row each, one column per position; -1 where nothing is shown."""
 
-    slot: Index  # place in the earlier recommender's list of the page
+    slot: Index  # position in the earlier recommender's list for the page
     page: Index
     clicked: NDArray[np.bool_]
     dwell_s: NDArray[np.float32]  # NaN where not clicked
-    random: NDArray[np.bool_]  # one an impression
+    random: NDArray[np.bool_]  # one per impression
 
 
 class Readers:
-    """Draws pages as readers and the earlier recommender choose them: by topic, then by popularity and promise."""
+    """Samples pages as readers and the earlier recommender choose them: by topic, then by popularity and promise."""
 
     def __init__(self, web: Web) -> None:
-        """Take a web; sums of weights over it are kept: 8 bytes a page, and 4 for its first copy."""
+        """Precompute cumulative weights and copies of pages: 16 bytes per page."""
         self._web = web
         self._weight = np.concatenate([[0.0], np.cumsum(web.popularity * promise(web, np.arange(len(web))))])
         key = web.language.astype(np.int64) * web.tree.leaves + web.leaf
@@ -54,9 +54,9 @@ class Readers:
         return session, page[session, step]
 
     def listed(self, pages: Index) -> Index:
-        """Return the earlier recommender's candidates (pages, listed), best first; -1 in place of repeats.
+        """Return the earlier recommender's candidates (pages, listed), best first; -1 for repeats.
 
-        A page's list is always the same.
+        The list of a page is fixed.
         """
         web, model = self._web, self._web.model
         slot = np.arange(model.listed)[None, :]
@@ -67,31 +67,31 @@ class Readers:
         return _without_repeats(drawn, pages)
 
     def shown(self, pages: Index, rng: np.random.Generator) -> Shown:
-        """Return what is shown on each visit of `pages`, and what is clicked for how long."""
+        """Return the impression of each visit of `pages`, with clicks and dwell times."""
         web, model = self._web, self._web.model
         once, back = np.unique(pages, return_inverse=True)
         listed = self.listed(once)[back]
         known = np.maximum(listed, 0)
         merit = self._weight[known + 1] - self._weight[known]
-        merit[:, :_COPIES] *= _ABOVE  # what is read together with the page itself, above all
+        merit[:, :_COPIES] *= _ABOVE  # copies first: they are often read together with the page
         explored = rng.random(len(pages)) < model.explore
         merit[explored] = rng.random((int(explored.sum()), model.listed))
         merit[listed < 0] = -1.0
-        slot = np.argsort(-merit, axis=1)[:, : model.shown]  # ties are blanks alone
+        slot = np.argsort(-merit, axis=1)[:, : model.shown]  # only gaps tie
         page = np.take_along_axis(listed, slot, axis=1)
-        looked = examination(web, model.shown) * attraction(web, pages[:, None], page)
-        clicked = (rng.random(page.shape) < looked) & (page >= 0)
+        click_chance = examination(web, model.shown) * attraction(web, pages[:, None], page)
+        clicked = (rng.random(page.shape) < click_chance) & (page >= 0)
         median = model.dwell_s[0] + model.dwell_s[1] * pair_quality(web, pages[:, None], page)
         dwell = np.where(clicked, median * rng.lognormal(0.0, model.dwell_sigma, page.shape), np.nan)
         return Shown(slot, page, clicked, dwell.astype(np.float32), explored)
 
     def _near(self, pages: Index, level: Index, chance: NDArray[np.float64]) -> Index:
-        """Return a page near each page: of its leaf (0), branch (1), root (2), or any (3); `chance` picks it."""
+        """Return a page near each page: of its leaf (0), branch (1), root (2), or any (3), selected by `chance`."""
         begin, end = self._reach(pages, level)
         return self._found(begin + chance * (end - begin))
 
     def _reach(self, pages: Index, level: Index) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the sums of weights between which the pages near each (broadcast) page lie; all where none is read."""
+        """Return the cumulative weights between which the pages near each page lie; of all pages if none is read."""
         web = self._web
         span = np.array([1, web.tree.width, web.tree.width**2, 0])[level]
         leaf = web.leaf[pages] // np.maximum(span, 1) * span
@@ -101,20 +101,20 @@ class Readers:
         return np.where(anywhere, 0.0, begin), np.where(anywhere, self._weight[-1], end)
 
     def _found(self, weight: NDArray[np.float64]) -> Index:
-        """Return the page that each sum of weights falls on."""
+        """Return the page at each cumulative weight."""
         found: Index = np.searchsorted(self._weight[1:-1], weight, side="right")
         return found
 
 
 def _levels(model: WebModel, chance: NDArray[np.float64]) -> Index:
-    """Return how far each step goes: 0 within the leaf, 1 the branch, 2 the root, 3 anywhere."""
+    """Return the range of each step: 0 the leaf, 1 the branch, 2 the root, 3 all pages."""
     leaf, branch, root = np.cumsum(model.steps)[:3]
     level: Index = (chance >= leaf).astype(np.int64) + (chance >= branch) + (chance >= root)
     return level
 
 
 def _copies(web: Web) -> NDArray[np.int32]:
-    """Return at most two copies of each page (pages, 2); -1 where there is none."""
+    """Return up to two copies of each page (pages, 2); -1 where there is none."""
     copies = np.full((len(web), _COPIES), -1, np.int32)
     copied = np.flatnonzero(web.source != np.arange(len(web)))
     copies[web.source[copied], copied % _COPIES] = copied
@@ -122,9 +122,11 @@ def _copies(web: Web) -> NDArray[np.int32]:
 
 
 def _without_repeats(listed: Index, pages: Index) -> Index:
-    """Blank (-1) what repeats an earlier candidate of its row, or the page itself."""
+    """Set to -1 candidates that repeat an earlier one in their row or the page itself."""
     places = listed.shape[1]
-    ordered = np.sort(listed * places + np.arange(places), axis=1)  # page and place as one number: sorts fastest
+    ordered = np.sort(
+        listed * places + np.arange(places), axis=1
+    )  # page and position in one number: the fastest to sort
     page, place = np.divmod(ordered, places)
     page[:, 1:][page[:, 1:] == page[:, :-1]] = -1
     kept = np.empty_like(listed)

@@ -1,4 +1,4 @@
-"""Writes the simulated pages' URLs and words, a run of pages of one language at a time, without a loop over pages."""
+"""Generates URLs and texts of the simulated pages, vectorized over runs of pages in one language."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from corpus.simulated_web.words import (
     vocabulary,
 )
 
-#: What the words of a sentence are of: leaf, branch, root, or glue.
+# Word patterns: L leaf, B branch, R root, g glue.
 _SNIPPET = "LgBLgLgRgLBgLgLgRLgB"
 _BODY = "gLBgLLgRgBLgLgBgLRgLgBLggLBLgR"
-_CUE_NOISE = 0.12  # of worth, before it is told in words
-_REWORDED = 0.5  # of the duplicates: those change a third of their words
+_CUE_NOISE = 0.12  # standard deviation of the noise on the worth that the text reveals
+_REWORDED = 0.5  # share of the duplicates that replace a third of their words
 
 Index = NDArray[np.int64]
 _vocabulary = cache(vocabulary)
@@ -47,13 +47,13 @@ def urls(web: Web, pages: Index) -> pa.Array:
 
 
 def repeated_urls(web: Web, pages: Index) -> pa.DictionaryArray:
-    """Return the URLs of pages that come more than once: each is made, and later written, only once."""
+    """Return the URLs of repeated pages, dictionary-encoded: each is created and written only once."""
     once, which = np.unique(pages, return_inverse=True)
     return pa.DictionaryArray.from_arrays(pa.array(which.astype(np.int32)), urls(web, once))
 
 
 def page_table(web: Web, pages: Index) -> pa.Table:
-    """Return url, title, snippet, language and body of pages that stand one after another."""
+    """Return url, title, snippet, language and body of consecutive pages."""
     parts = [
         _of_language(web, run, LANGUAGES[int(web.language[run[0]])])
         for run in np.split(pages, np.flatnonzero(np.diff(web.language[pages])) + 1)
@@ -88,10 +88,10 @@ def _of_language(web: Web, pages: Index, language: str) -> pa.Table:
 
 
 def _cue(web: Web, source: Index, language: str) -> pa.Array:
-    """Return the words by which a text tells its worth, more or less."""
+    """Return the phrase with which each text starts, which reveals its worth with noise."""
     noise = _CUE_NOISE * np.sqrt(3) * (2 * draw.uniform(web.seed, 3, source) - 1)
-    told = np.clip((web.worth[source] + noise) * len(CUES[language]), 0, len(CUES[language]) - 1).astype(np.int64)
-    return pa.array(CUES[language]).take(pa.array(told))
+    level = np.clip((web.worth[source] + noise) * len(CUES[language]), 0, len(CUES[language]) - 1).astype(np.int64)
+    return pa.array(CUES[language]).take(pa.array(level))
 
 
 def _sentence(

@@ -1,4 +1,4 @@
-"""The files that only an evaluation may read: true qualities of pairs, and the numbers of every page."""
+"""The ground-truth files, only for evaluation: true quality of pairs, and every page's numbers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pair_table(web: Web, urls: Urls, pairs: Index) -> pa.Table:
 
 
 def write(web: Web, urls: Urls, path: Path, chunk: int = 20_000) -> None:
-    """Write every page's URL and numbers, a row group a chunk; the model and the seed go into the metadata."""
+    """Write every page's URL and numbers, one row group per chunk; model and seed are in the metadata."""
     meta = {_META: orjson.dumps({"seed": web.seed, "width": web.tree.width, "model": asdict(web.model)})}
     schema = pa.schema(
         [("url", pa.string()), *((name, pa.from_numpy_dtype(getattr(web, name).dtype)) for name in _COLUMNS)], meta
@@ -50,10 +50,10 @@ def is_web(path: Path) -> bool:
 
 
 def read(path: Path) -> tuple[Web, list[str]]:
-    """Return the web that `write` wrote, and its pages' URLs. Raises InputError for another file."""
+    """Read a file of `write`; return the web and its pages' URLs. Raises InputError for any other file."""
     table = pq.read_table(path)
     if _META not in (table.schema.metadata or {}):
-        raise InputError(f"{path}: this is no web.parquet of `onward simulate`")
+        raise InputError(f"{path}: this is not a web.parquet of `onward simulate`")
     stored = orjson.loads(table.schema.metadata[_META])
     numbers: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["model"].items()}
     columns = {name: table[name].to_numpy() for name in _COLUMNS}

@@ -1,4 +1,4 @@
-"""The words of the simulated web: roots and facets have real ones, branches and leaves have invented ones."""
+"""The vocabulary of the simulated web: real words for roots and facets, invented ones for branches and leaves."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from corpus.simulated_web import draw
 
 LANGUAGES = ("en", "de", "es")
-WORDS = 8  # of each root, branch and leaf
+WORDS = 8  # per root, branch and leaf
 
-#: Root topics with words that stand on their pages in the first language; other languages' are invented.
+#: Root topics with their words in the first language; those in other languages are invented.
 ROOTS = {
     "garden": "garden plants soil seeds flowers watering pruning shade",
     "kitchen": "recipe oven flour sauce spices baking dinner flavour",
@@ -34,7 +34,7 @@ ROOTS = {
     "law": "court contract lawyer rights appeal statute evidence judge",
 }
 
-#: Angles from which a page looks at its leaf: they stand in its title.
+#: A page's angle on its leaf, as it appears in the title.
 FACETS = {
     "en": ("how it began", "choosing the right one", "care and repair", "what it costs", "mistakes to avoid"),
     "de": ("wie es begann", "die richtige Wahl", "Pflege und Reparatur", "was es kostet", "häufige Fehler"),
@@ -45,7 +45,7 @@ GLUE = {
     "de": "der und mit für die ein zu in auf das diese von sind wenn kann welche meist oft",
     "es": "el y con para de un a en sobre que esta desde son cuando puede cual casi siempre",
 }
-#: What a page's text begins with, from the least worth to the most.
+#: The phrases with which a page's text starts, by increasing worth.
 CUES = {
     "en": (
         "Sponsored overview.",
@@ -82,12 +82,12 @@ _SYLLABLES = {
     "de": "bach berg dorf ei fels ger hau kra lich mau nau ober rei schw stei tal ung wald zei zing lau holz heim keit",
     "es": "ba ca ción do es fa gui ja la lle mo na ña or pe que ri sa ta tu va ve za zo",
 }
-_INVENTED = 3  # words of three syllables
+_INVENTED = 3  # syllables of an invented word
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """One language's topic words, one after another: WORDS of each root, then of each branch, then of each leaf."""
+    """One language's topic words in one array: WORDS per root, then per branch, then per leaf."""
 
     words: pa.Array
     branches_from: int
@@ -107,7 +107,7 @@ class Vocabulary:
 
 
 def vocabulary(language: str, width: int, seed: int) -> Vocabulary:
-    """Return the topic words of one language, for a tree of `width` branches a root and leaves a branch."""
+    """Return the topic words of one language, for a tree with `width` branches per root and leaves per branch."""
     sizes = [len(ROOTS) * WORDS * width**depth for depth in range(3)]
     words = _invented(sum(sizes), language, seed)
     if language == LANGUAGES[0]:

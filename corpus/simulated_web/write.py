@@ -1,7 +1,7 @@
-"""Writes a simulated web as input tables, chunk by chunk: `onward simulate`.
+"""Writes a simulated web as input tables, in chunks: `onward simulate`.
 
-Beside pages, clicks, impressions and labels it writes what only an evaluation may read: `truth.parquet`, the true
-quality of every pair that was shown, and `web.parquet`, each page's numbers, from which that of any pair follows.
+In addition to pages, clicks, impressions and labels it writes two files only for evaluation: `truth.parquet`, the true
+quality of every shown pair, and `web.parquet`, each page's numbers, from which the quality of any pair can be computed.
 The same arguments give the same files.
 """
 
@@ -28,15 +28,15 @@ from corpus.simulated_web.text import page_table, repeated_urls, urls
 END = datetime(2026, 9, 1, tzinfo=UTC)
 _CHUNK = 20_000  # pages or sessions in memory as text
 _TIME = pa.timestamp("us", "UTC")
-_SECONDS_A_DAY = 86_400
-_VISITED = ["session", "url"]  # columns whose values repeat
+_SECONDS_PER_DAY = 86_400
+_VISITED = ["session", "url"]  # columns with repeated values
 _SHOWN = ["impression", "time", "url1", "url2", "position"]
 _JUDGED = ["url1", "url2", "source"]
 
 
 @dataclass(slots=True)
 class Summary:
-    """How many rows were written."""
+    """The number of rows written."""
 
     pages: int = 0
     clicks: int = 0
@@ -46,7 +46,7 @@ class Summary:
 
 
 def write(out: Path, pages: int, sessions: int, seed: int = 0, model: WebModel = MODEL) -> Summary:
-    """Write a web of `pages` pages and the log of `sessions` sessions into `out`. Raises ValueError for too few."""
+    """Write a web of `pages` pages and a log of `sessions` sessions to `out`. Raises ValueError for too few pages."""
     web = grow(pages, seed, model)
     readers = Readers(web)
     out.mkdir(parents=True, exist_ok=True)
@@ -61,13 +61,13 @@ def write(out: Path, pages: int, sessions: int, seed: int = 0, model: WebModel =
 
 
 def chunks(count: int) -> Iterator[Index]:
-    """Yield 0 to count - 1, in runs that fit in memory."""
+    """Yield 0 to count - 1 in chunks."""
     for start in range(0, count, _CHUNK):
         yield np.arange(start, min(start + _CHUNK, count))
 
 
 def _write_log(web: Web, readers: Readers, sessions: int, out: Path, summary: Summary) -> NDArray[np.uint32]:
-    """Write clicks and impressions; return which places of each page's list were ever shown, a bit each."""
+    """Write clicks and impressions; return a bit set per page: which slots of its list were ever shown."""
     shown = np.zeros(len(web), np.uint32)
     tables = _Table(out / "clicks.parquet", _VISITED), _Table(out / "impressions.parquet", _SHOWN)
     with tables[0] as clicks, tables[1] as impressions:
@@ -83,12 +83,12 @@ def _write_log(web: Web, readers: Readers, sessions: int, out: Path, summary: Su
 
 
 def _times(session: Index, model: WebModel, rng: np.random.Generator) -> tuple[Index, NDArray[np.float32]]:
-    """Return when each visit began, in microseconds since 1970, and how long it took in seconds."""
+    """Return each visit's start, in microseconds since 1970, and dwell time in seconds."""
     dwell = rng.lognormal(np.log(30.0), 0.8, len(session)).astype(np.float32)
     first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
     length = np.diff(np.r_[first, len(session)])
     spent = np.cumsum(dwell, dtype=np.float64) - dwell
-    begin = END.timestamp() - _SECONDS_A_DAY * (rng.random(len(first)) * (model.days - 1) + 1)
+    begin = END.timestamp() - _SECONDS_PER_DAY * (rng.random(len(first)) * (model.days - 1) + 1)
     time = np.repeat(begin - spent[first], length) + spent
     return (time * 1e6).astype(np.int64), dwell
 
@@ -111,7 +111,7 @@ def _impression_table(
     row, place = np.nonzero(shown.page >= 0)
     page2 = shown.page[row, place]
     np.bitwise_or.at(seen, pages[row], np.uint32(1) << shown.slot[row, place].astype(np.uint32))
-    first = summary.impressions  # rows are at least as many as impressions: ids stay unique
+    first = summary.impressions  # ids stay unique: an impression has at least one row
     summary.impressions += len(row)
     return pa.table(
         {
@@ -128,23 +128,23 @@ def _impression_table(
 
 
 def _write_judged(web: Web, readers: Readers, shown: NDArray[np.uint32], out: Path, summary: Summary) -> None:
-    """Write the truth of the pairs that were shown, and the judge's labels of some of them and of other pairs."""
+    """Write the true quality of all shown pairs, and the judge's labels of some shown and other pairs."""
     with _Table(out / truth.SHOWN, _JUDGED) as truths, _Table(out / "labels.parquet", _JUDGED) as labels:
         for number, part in enumerate(chunks(len(web))):
             rng = np.random.default_rng([web.seed, 2, number])
             pairs = judge.shown_pairs(readers, shown[part], part)
             truths.write(truth.pair_table(web, repeated_urls, pairs))
-            labelled = judge.labels(web, repeated_urls, judge.to_judge(web, pairs, part, rng), rng)
+            labelled = judge.labels(web, repeated_urls, judge.pairs_to_judge(web, pairs, part, rng), rng)
             labels.write(labelled)
             summary.truth += len(pairs)
             summary.labels += len(labelled)
 
 
 class _Table:
-    """A Parquet file that is written one table at a time and has the first one's schema."""
+    """A Parquet file written table by table, with the schema of the first one."""
 
     def __init__(self, path: Path, repeating: list[str]) -> None:
-        """Take the columns whose values repeat: for others a dictionary is not worth its making."""
+        """`repeating`: columns with repeated values, to be dictionary-encoded; not worthwhile for others."""
         self._path = path
         self._repeating = repeating
         self._stack = ExitStack()

@@ -1,4 +1,4 @@
-"""Finds the rows of a log whose clock was wrong: a few, far from all others, before or after them."""
+"""Finds log rows with a wrong clock: a few rows far before or after all others."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema
 
@@ -12,13 +12,13 @@ import duckdb
 
 REASON = "stray time"
 
-_FAR = timedelta(days=90)  # at least; and farther than the log is long
-_FEW = 0.01  # of all rows, or one row
-_ENOUGH = 10  # rows; of fewer nobody can say which are the strays
+_FAR = timedelta(days=90)  # smallest gap to the rest of the log; the gap must also exceed the log's length
+_FEW = 0.01  # largest share of all rows, at least one row
+_ENOUGH = 10  # rows; with fewer, outliers cannot be identified
 
 
 class Span(NamedTuple):
-    """Days of the log that lie together, and how many rows they have."""
+    """A range of days without a large gap, and its number of rows."""
 
     first: date
     last: date
@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
 
 def reject_strays(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
-    """Reject the rows of these tables that lie far from the log: each window counts back from its end."""
+    """Reject outlying rows of these tables: they would move the end of the log, from which time windows count back."""
     kept = " UNION ALL ".join(f"SELECT time FROM kept_{name}" for name in tables)
     if not kept:
         return
@@ -41,10 +41,10 @@ def reject_strays(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) 
 
 
 def strays(days: Sequence[tuple[date, int]]) -> list[Span]:
-    """Return the stray ends of a log, given its days in order with their rows.
+    """Return the outlying ranges at both ends of a log, given its days in order with their row counts.
 
-    An end is stray when it has at most 1 % of the rows, or one row, and the gap to the rest is longer than 90 days and
-    than the rest of the log.
+    A range is an outlier if it has at most 1 % of the rows, or one row, and the gap to the rest of the log is longer
+    than 90 days and longer than the rest.
     """
     total = sum(rows for _, rows in days)
     spans = _spans(days)

@@ -1,4 +1,4 @@
-"""Gives URLs of the input tables their page: the one that has the URL, or the only one at its address."""
+"""Resolves URLs of the input tables to pages: the page with the URL, else the only page at its address."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema
 
@@ -16,14 +16,14 @@ from corpus.text.html_entities import unescaped
 from corpus.urls.url import InvalidURL, address_key, canonical, page_id
 from corpus.urls.url_rules import UrlRules
 
-RESPELT = "another spelling"  # why a row of `pages` is left out that another row's page has under its address
+RESPELT = "another spelling"  # reject reason for a row of `pages` whose page another row already has
 _URLS_AT_ONCE = 50_000
 
 
 def number_urls(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], rules: UrlRules) -> None:
-    """Make the table `urls`: each distinct spelling once, with canonical URL, PageId and address (null when invalid).
+    """Create the table `urls`: each distinct spelling with its canonical URL, PageId and address (null if invalid).
 
-    `known` says whether a page has it, and `respelt` whether that is told by its address alone: see `settle`.
+    `resolve_urls` then sets `known` (a page has the URL) and `respelt` (the page was found only by its address).
     """
     connection.execute(
         "CREATE TABLE urls (raw VARCHAR, url VARCHAR, page UBIGINT, address UBIGINT, known BOOLEAN DEFAULT true,"
@@ -62,24 +62,23 @@ def _canonical(url: str, rules: UrlRules) -> str | None:
 
 
 def merge_spellings(connection: duckdb.DuckDBPyConnection) -> None:
-    """Leave out rows of `pages` that name a page again under another spelling: one address, one title, one snippet.
+    """Reject rows of `pages` that repeat a page under another spelling: same address, title and snippet.
 
-    The first row stays. Where two pages of one address differ in their words, each is a page of its own: an address
-    of several pages names none of them.
+    The first row is kept. If the pages at one address differ in title or snippet, each is a separate page, and the
+    address identifies none of them.
     """
     words = "count(DISTINCT {'title': title, 'snippet': coalesce(snippet, '')}) OVER (PARTITION BY url_address)"
     nth = "row_number() OVER (PARTITION BY url_address ORDER BY ordinal)"
     ranked = f"SELECT ordinal, {nth} AS nth, {words} AS words FROM kept_pages"
     rows = f"SELECT ordinal, '{RESPELT}', 'url' FROM ({ranked}) WHERE nth > 1 AND words = 1"
-    connection.execute(f"CREATE TEMP TABLE respelt_pages AS {rows}")  # first: the view reads what is written to
+    connection.execute(f"CREATE TEMP TABLE respelt_pages AS {rows}")  # the view reads wrong_pages
     connection.execute("INSERT INTO wrong_pages FROM respelt_pages")
 
 
-def settle(connection: duckdb.DuckDBPyConnection) -> None:
-    """Say of every URL which kept page it is: its own, or the only one at its address; else it is not known.
+def resolve_urls(connection: duckdb.DuckDBPyConnection) -> None:
+    """Resolve every URL to a kept page: the one with the URL, else the only one at its address, else none.
 
-    What comes after the pages speaks of known pages alone. Where several pages share an address, each goes by its
-    exact URL.
+    Later tables may only refer to known pages. If several pages share an address, only their exact URLs match.
     """
     connection.execute(
         "CREATE TEMP TABLE sole_pages AS SELECT url_address AS address, any_value(url_page) AS page,"

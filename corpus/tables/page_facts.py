@@ -1,4 +1,4 @@
-"""What is worked out of a page's URL and words when it is read: site, address, language, fingerprint, spam."""
+"""Derives a page's site, address, language, fingerprint, and spam and adult flags from its URL and text."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PAGES = pa.schema(
         ("url", pa.string()),  # canonical
         ("title", pa.string()),
         ("snippet", pa.string()),
-        ("language", pa.string()),  # corpus.text.language_tags.language_of, '' when unknown
+        ("language", pa.string()),  # corpus.text.language_tags.language_of, '' if unknown
         ("body", pa.string()),
         ("published", pa.timestamp("us", "UTC")),  # may be null
         ("host", pa.uint64()),  # corpus.urls.url.host_id
         ("address", pa.uint64()),  # corpus.urls.url.address_key
-        ("fingerprint", pa.uint64()),  # of title and snippet, 0 when they are short
+        ("fingerprint", pa.uint64()),  # of title and snippet, 0 if they are short
         ("spam", pa.bool_()),
         ("adult", pa.bool_()),
     ]
@@ -51,9 +51,9 @@ def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns, schema=PAGES)
 
 
-def _languages(given: list[str], texts: list[str]) -> list[str]:
-    """Return the code of each page's language; where the tag names none, it is told by the text."""
-    languages = [_language(tag) for tag in given]
+def _languages(tags: list[str], texts: list[str]) -> list[str]:
+    """Return each page's language code from its tag, or detected from the text if the tag names no language."""
+    languages = [_language(tag) for tag in tags]
     unknown = [row for row, language in enumerate(languages) if not language]
     for row, language in zip(unknown, detect_languages([texts[row] for row in unknown]), strict=True):
         languages[row] = _language(language)

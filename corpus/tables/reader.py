@@ -1,4 +1,4 @@
-"""Reads the input tables: checks every row, gives URLs their PageId, writes the tables that the build works on."""
+"""Reads the input tables: validates every row, maps URLs to PageIds and writes the tables that the build uses."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from corpus.files.input_files import Found, Parts, look, named_tables
+from corpus.files.input_files import InputFiles, Parts, find_inputs, named_tables
 from corpus.files.scan import Source
 from corpus.files.sources import Opened, inspect, loaded, reading
 from corpus.files.sql_quoting import quoted
 from corpus.schema import TABLES, InputError
 from corpus.tables.clock_outliers import reject_strays
-from corpus.tables.identity import merge_spellings, number_urls, settle
+from corpus.tables.identity import merge_spellings, number_urls, resolve_urls
 from corpus.tables.page_facts import PAGES, describe
 from corpus.tables.report import Report
-from corpus.tables.row_outcomes import collisions, tally, write_rejected
-from corpus.tables.sessions import SESSIONS, Sessions, dates_alone, part_visits
-from corpus.tables.staging import reject_repeats, stage, stage_nothing
+from corpus.tables.row_outcomes import collisions, table_reports, write_rejected
+from corpus.tables.sessions import SESSIONS, Sessions, only_dates, split_visits
+from corpus.tables.staging import reject_duplicates, stage, stage_empty
 from corpus.urls.url_rules import RULES, UrlRules
 
 _PAGES_AT_ONCE = 8192
 
-#: Every rejected row, one JSON object a line.
+#: The file of all rejected rows, one JSON object per line.
 REJECTED = "rejected.jsonl"
 
 _PAGES = """
@@ -35,7 +35,7 @@ _PAGES = """
         coalesce(language, '') AS language, coalesce(body, '') AS body, published
     FROM kept_pages ORDER BY page"""
 
-#: What the other tables' rows become.
+#: Table -> SQL for its output rows.
 _WRITTEN = {
     "clicks": """
         SELECT CASE WHEN visit = 0 THEN v.session ELSE xor(v.session, md5_number_lower(visit::VARCHAR)) END AS session,
@@ -61,14 +61,14 @@ def read(
     threads: int = 2,
     memory: str = "2GB",
 ) -> Report:
-    """Read pages, clicks, impressions and labels into Parquet files in `out`; return what became of the rows.
+    """Read pages, clicks, impressions and labels into Parquet files in `out`; return a report on the rows.
 
-    `data` is a directory, or a file for each table. Rows whose time is not before `until` (UTC when naive) are
-    left out. URLs are spelt by `rules`; one that no page has is the only page at its address. A table that was not
-    given is written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's.
-    Raises InputError, before any work, when a file or a column is missing or wrong; and when no page is left.
+    `data` is a directory, or a file per table. Rows whose time is not before `until` (UTC if naive) are skipped.
+    URLs are canonicalized by `rules`; a URL that no page has means the only page at its address. A missing table is
+    written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's limits.
+    Raises InputError, before any work, if a file or a column is missing or invalid; and if no page is left.
     """
-    found = look(data) if isinstance(data, Path) else Found(dict(named_tables(data)), ())
+    found = find_inputs(data) if isinstance(data, Path) else InputFiles(dict(named_tables(data)), ())
     out.mkdir(parents=True, exist_ok=True)
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -83,7 +83,7 @@ def read(
         notes = {name: table.notes for name, table in opened.items()}
         if "impressions" in sources:
             notes["impressions"] += tuple(collisions(connection, sources["impressions"]))
-        report = Report(tally(connection, sources.values(), notes), found.passed_over)
+        report = Report(table_reports(connection, sources.values(), notes), found.ignored)
         _check_pages(report, sources["pages"].path)
         _write_pages(connection, out / "pages.parquet")
         for name, rows in _WRITTEN.items():
@@ -95,25 +95,25 @@ def read(
 def _stage(
     connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], until: datetime | None, sessions: Sessions
 ) -> None:
-    """Make `kept_<table>` of every table, and `visits`."""
+    """Create `kept_<table>` for every table, and `visits`."""
     for table in TABLES:
         if table.name not in sources:
-            stage_nothing(connection, table)
+            stage_empty(connection, table)
             continue
         with reading(sources[table.name].path):
             stage(connection, sources[table.name], until)
         if table.name == "pages":
-            reject_repeats(connection, table)
+            reject_duplicates(connection, table)
             merge_spellings(connection)
-            settle(connection)
+            resolve_urls(connection)
     reject_strays(connection, [name for name in ("clicks", "impressions") if name in sources])
     for table in TABLES[1:]:
         if table.name in sources:
-            reject_repeats(connection, table)
+            reject_duplicates(connection, table)
     if (clicks := sources.get("clicks")) is None:
         connection.execute("CREATE TABLE visits (ordinal BIGINT, session UBIGINT, visit BIGINT, step BIGINT)")
     else:
-        part_visits(connection, sessions, dates_alone(connection, clicks.view, clicks.found.get("time", "DATE")))
+        split_visits(connection, sessions, only_dates(connection, clicks.view, clicks.found.get("time", "DATE")))
 
 
 def _connect(working: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
@@ -121,15 +121,15 @@ def _connect(working: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnect
         str(working / "reading.duckdb"),
         config={"threads": threads, "memory_limit": memory, "temp_directory": str(working)},
     )
-    connection.execute("SET TimeZone = 'UTC'")  # of a time without a zone
+    connection.execute("SET TimeZone = 'UTC'")  # for times without a zone
     connection.execute("SET enable_progress_bar = false")  # the build shows its own
-    # A Parquet file's least and greatest value leave NaN out; DuckDB concludes that there is none.
+    # The min/max statistics of a Parquet file ignore NaN, from which DuckDB would conclude that there is none.
     connection.execute("SET disabled_optimizers = 'statistics_propagation'")
     return connection
 
 
 def _opened(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Parts], working: Path) -> dict[str, Opened]:
-    sources = {  # all are checked before the first is read
+    sources = {  # check all tables before reading any
         table.name: inspect(connection, table, files[table.name], working) for table in TABLES if table.name in files
     }
     return {name: loaded(connection, source, working) for name, source in sources.items()}
@@ -139,9 +139,9 @@ def _check_pages(report: Report, path: Path) -> None:
     pages = report.tables["pages"]
     if pages.kept == 0:
         reasons = ", ".join(f"{reason}: {rows.count}" for reason, rows in pages.rejected.items())
-        first = next((rows.examples[0] for rows in pages.rejected.values()), "the file holds no rows")
+        first = next((rows.examples[0] for rows in pages.rejected.values()), "the file has no rows")
         notes = "".join(f"; {note}" for note in pages.notes)
-        raise InputError(f"{path}: no page is left of {pages.read} ({reasons or 'empty'}): {first}{notes}")
+        raise InputError(f"{path}: none of {pages.read} rows is a valid page ({reasons or 'empty'}): {first}{notes}")
 
 
 def _write_pages(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

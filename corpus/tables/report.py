@@ -1,4 +1,4 @@
-"""What became of the input rows, table by table: a report that fits a manifest."""
+"""A report per input table on kept and rejected rows, stored in the manifest."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from corpus.tables.identity import RESPELT
 from corpus.tables.sessions import TOO_LONG
 
-#: Reasons by which nothing is lost that a reader of the log should miss.
+#: Reject reasons that lose no useful data.
 HARMLESS = ("duplicate", RESPELT, TOO_LONG)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The rows that one reason kept out."""
+    """The rows rejected for one reason."""
 
     count: int
     examples: tuple[str, ...]  # the first three: row number, column, row
@@ -24,39 +24,39 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """What became of one table: `read` = `kept` + `later` + `reloads` + all rejected."""
+    """The row counts of one table: `read` = `kept` + `later` + `reloads` + all rejected."""
 
     file: str
     read: int
     kept: int
-    later: int = 0  # left out by `until`
-    reloads: int = 0  # one page twice in a row within a session
-    respelt: int = 0  # of the kept: rows with a URL that is another spelling of its page's
+    later: int = 0  # skipped because of `until`
+    reloads: int = 0  # consecutive clicks on the same page in a session
+    respelt: int = 0  # kept rows with a URL that is another spelling of its page's
     rejected: Mapping[str, Rejected] = field(default_factory=dict)  # by reason
     first: datetime | None = None  # of the kept rows
     last: datetime | None = None
-    notes: tuple[str, ...] = ()  # what was assumed of the file, and what is odd about it
+    notes: tuple[str, ...] = ()  # assumptions about the file, and anomalies in it
 
     @property
     def lost(self) -> int:
-        """Rows that should have been of use."""
+        """The number of rows whose rejection loses data."""
         return sum(rows.count for reason, rows in self.rejected.items() if reason not in HARMLESS)
 
     @property
     def lost_share(self) -> float:
-        """Share of the rows, but for those that `until` leaves out, that should have been of use."""
+        """`lost` as a share of all rows except those skipped because of `until`."""
         return self.lost / max(1, self.read - self.later)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of the input; a table that was not given is not in `tables`."""
+    """The reports on all tables that were given."""
 
     tables: Mapping[str, TableReport]
-    passed_over: tuple[str, ...] = ()  # a line for each file that was not read
+    ignored_files: tuple[str, ...] = ()  # a message for each ignored file
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report on each table as plain JSON values; times are ISO 8601 text."""
+        """Return the reports as plain JSON values; times are ISO 8601 text."""
         return {
             name: {
                 **asdict(table),

@@ -1,4 +1,4 @@
-"""Shows what became of the input rows: reasons, shares, examples, hints; and stops where too much was lost."""
+"""Prints the report on rejected rows (reasons, shares, examples, hints); fails if too many were rejected."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from corpus.tables.identity import RESPELT
 from corpus.tables.report import Report, TableReport
 from corpus.tables.sessions import TOO_LONG
 
-WARNED = 0.05  # share of a table's rows that may be rejected without a warning
+WARNED = 0.05  # largest share of rejected rows without a warning
 _EXAMPLE = 110  # characters
 
-#: What may be behind a reason.
+#: Reject reason -> likely cause or fix.
 _HINTS = {
-    "unknown page": "the pages table has no such URL: is it spelt otherwise, of another host, or missing from pages?",
-    "invalid URL": "an absolute http or https URL is needed: put scheme and host before the path",
-    "bad time": "write ISO 8601, or seconds, milli-, micro- or nanoseconds since 1970, one unit a column",
-    FUTURE: "was the clock wrong, or the unit of the numbers?",
-    STRAY: "few rows, more than 90 days and the length of the log from all others; was the clock wrong?",
-    "malformed row": "not as many fields as the header, an open quote, or not UTF-8: see the notes above",
-    "missing required value": "a row without it says nothing; empty, NULL, NaN, None and the like are no value",
-    "duplicate": "the first row of a page, and of a page in a list, is kept",
-    RESPELT: "the first row of an address stays, where all of them have the same words",
-    TOO_LONG: "robots, not readers: sessions.longest sets how many pages of a visit count",
+    "unknown page": "the pages table has no such URL: is it spelt differently, on another host, or missing from pages?",
+    "invalid URL": "use an absolute http or https URL, with scheme and host before the path",
+    "bad time": "use ISO 8601, or seconds, milli-, micro- or nanoseconds since 1970, with one unit per column",
+    FUTURE: "is the clock or the unit of the numbers wrong?",
+    STRAY: "a few rows, more than 90 days and more than the log's length away from all others; was the clock wrong?",
+    "malformed row": "wrong number of fields, an unclosed quote, or not UTF-8: see the notes above",
+    "missing required value": "empty text, NULL, NaN, None and the like count as missing",
+    "duplicate": "only the first row per page, or per page in an impression, is kept",
+    RESPELT: "only the first row per address is kept if all have the same title and snippet",
+    TOO_LONG: "probably robots; sessions.longest sets how many pages of a visit count",
 }
 
 
 def show(report: Report, console: Console) -> None:
-    """Print what was not read, what was assumed, and a table of what was rejected, with hints."""
-    for line in (*report.passed_over, *(note for table in report.tables.values() for note in table.notes)):
+    """Print ignored files, notes, and a table of rejected rows with hints."""
+    for line in (*report.ignored_files, *(note for table in report.tables.values() for note in table.notes)):
         console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True, highlight=False)
     if not any(table.rejected for table in report.tables.values()):
         return
@@ -63,24 +63,24 @@ def _rejected(report: Report) -> Table:
 
 
 def _lost(name: str, table: TableReport) -> str:
-    return f"{name}: {table.lost:,} of {table.read - table.later:,} rows ({100 * table.lost_share:.1f} %) are rejected"
+    return f"{name}: {table.lost:,} of {table.read - table.later:,} rows ({100 * table.lost_share:.1f} %) were rejected"
 
 
 def check(report: Report, most_rejected: float, rejected: Path) -> None:
-    """Raise InputError when more than this share of a table's rows was rejected: something is wrong with the file.
+    """Raise InputError if more than this share of a table's rows was rejected.
 
-    `rejected` is the file of all those rows.
+    `rejected` is the path of the file with all rejected rows, for the message.
     """
-    if wrong := list(_too_bad(report, most_rejected)):
-        raise InputError(f"{'; '.join(wrong)}; every rejected row is in {rejected}")
+    if problems := list(_problems(report, most_rejected)):
+        raise InputError(f"{'; '.join(problems)}; all rejected rows are in {rejected}")
 
 
-def _too_bad(report: Report, most_rejected: float) -> Iterator[str]:
+def _problems(report: Report, most_rejected: float) -> Iterator[str]:
     for name, table in report.tables.items():
         if table.lost_share > most_rejected:
             reasons = ", ".join(f"{reason}: {rows.count:,}" for reason, rows in table.rejected.items())
             first = next(rows.examples[0] for rows in table.rejected.values() if rows.examples)
             yield (
                 f"{table.file}: {_lost(name, table)} ({reasons}), such as {first}: "
-                "mend them, or build on the rest with --set read.most_rejected=1"
+                "fix them, or build from the other rows with --set read.most_rejected=1"
             )

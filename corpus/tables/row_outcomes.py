@@ -1,4 +1,4 @@
-"""Counts what became of the staged rows, and writes down the rejected ones."""
+"""Counts kept and rejected rows of the staged tables, and writes the rejected ones to a file."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema
 
@@ -20,14 +20,14 @@ _EXAMPLES = 3
 _NOT_REJECTED = "('later', 'reload')"
 
 
-def tally(
+def table_reports(
     connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], notes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, TableReport]:
-    """Return the report on every staged table; `notes` are those of its files."""
-    return {source.table.name: _tally(connection, source, notes[source.table.name]) for source in sources}
+    """Return a report per staged table; `notes` are the messages about its files."""
+    return {source.table.name: _table_report(connection, source, notes[source.table.name]) for source in sources}
 
 
-def _tally(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[str, ...]) -> TableReport:
+def _table_report(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[str, ...]) -> TableReport:
     name = source.table.name
     [(read,)] = connection.execute(f"SELECT count(*) FROM staged_{name}").fetchall()
     wrong = dict(connection.execute(f"SELECT reason, count(*) FROM wrong_{name} GROUP BY reason ORDER BY 1").fetchall())
@@ -52,8 +52,8 @@ def _tally(connection: duckdb.DuckDBPyConnection, source: Source, notes: tuple[s
 
 
 def _respelt(connection: duckdb.DuckDBPyConnection, source: Source) -> int:
-    anew = " OR ".join(f"{column.name}_respelt" for column in source.table.of(Kind.URL))
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM kept_{source.table.name} WHERE {anew}").fetchall()
+    respelt = " OR ".join(f"{column.name}_respelt" for column in source.table.of(Kind.URL))
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM kept_{source.table.name} WHERE {respelt}").fetchall()
     return int(rows)
 
 
@@ -73,9 +73,9 @@ def _examples(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str
 
 
 def write_rejected(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], path: Path) -> None:
-    """Write every rejected row as one JSON object a line: table, file, reason, field, row number, the row.
+    """Write one JSON object per rejected row: table, reason, field, row number, the row, file.
 
-    A line that is no row at all has its line number, negative.
+    A malformed line has its negated line number as row number.
     """
     rows = " UNION ALL ".join(
         f"SELECT '{source.table.name}' AS \"table\", reason, field, "
@@ -92,7 +92,7 @@ def _file(source: Source) -> str:
 
 
 def collisions(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[str]:
-    """Yield a line when one id stands for several lists on one page: they have become one list."""
+    """Yield a message if an impression id was reused on one page: those lists were merged into one."""
     lists = (
         "SELECT max(time) - min(time) > INTERVAL 30 MINUTE OR count(*) > max(position) - min(position) + 1 AS mixed"
         " FROM kept_impressions GROUP BY impression, url1_page"
@@ -100,8 +100,8 @@ def collisions(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterato
     [(mixed, count)] = connection.execute(f"SELECT count(*) FILTER (mixed), count(*) FROM ({lists})").fetchall()
     if mixed:
         yield (
-            f"{source.path.name}: {mixed:,} of {count:,} lists have more pages than places, or rows half an hour apart:"
-            " an id stands for several lists of one page; give each list an id of its own"
+            f"{source.path.name}: {mixed:,} of {count:,} impressions have more pages than positions, or rows more than"
+            " 30 minutes apart: were their ids reused on the same page? Give each impression a unique id"
         )
 
 

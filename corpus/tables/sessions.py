@@ -1,4 +1,4 @@
-"""Parts sessions into visits: a pause ends one, a page that is not known keeps its place, and robots are cut short."""
+"""Splits sessions into visits at pauses, numbers their steps, and cuts visits of robots short."""
 
 # ruff: noqa: S608 - names in the SQL come from the schema
 
@@ -15,30 +15,30 @@ from corpus.tables.clock_outliers import REASON as STRAY
 
 RELOAD, TOO_LONG = "reload", "session too long"
 
-_NOT_PLACED = f"('later', '{FUTURE}', '{STRAY}')"  # rows that are no part of the log
+_NOT_PLACED = f"('later', '{FUTURE}', '{STRAY}')"  # reject reasons of rows that are not part of the log
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """What of a session belongs together."""
+    """How sessions are split into visits."""
 
-    gap_minutes: Annotated[float, Field(ge=0)] = 30.0  # a longer pause begins a new visit; 0: none does
-    longest: Annotated[int, Field(ge=1)] = 200  # pages; what follows in a longer visit is rejected: robots, not readers
+    gap_minutes: Annotated[float, Field(ge=0)] = 30.0  # a longer pause starts a new visit; 0: never
+    longest: Annotated[int, Field(ge=1)] = 200  # pages per visit; later ones are rejected: probably robots
 
 
-#: As they are unless a build says otherwise.
+#: The defaults.
 SESSIONS = Sessions()
 
 
-def part_visits(connection: duckdb.DuckDBPyConnection, sessions: Sessions, dates_alone: bool) -> None:
-    """Make the table `visits` (ordinal, visit, step), and reject reloads and what a robot read.
+def split_visits(connection: duckdb.DuckDBPyConnection, sessions: Sessions, only_dates: bool) -> None:
+    """Create the table `visits` (ordinal, visit, step), and reject reloads and the ends of overlong visits.
 
-    `step` is the place in the visit from 0; rows of unknown pages have theirs, so the pages around them are not
-    neighbours. `dates_alone` says that the times have no clock: no pause can be told.
+    `step` is the position in the visit, from 0; unknown pages count as steps, so the pages around them are not
+    consecutive. If `only_dates`, times have no time of day, so pauses cannot be detected.
     """
     connection.execute(
-        f"CREATE TABLE visits AS WITH {_walk(_gap_s(connection, sessions, dates_alone))} "
+        f"CREATE TABLE visits AS WITH {_walk(_gap_s(connection, sessions, only_dates))} "
         "SELECT ordinal, session, visit, page, reload,"
         " sum((NOT reload)::INT) OVER (PARTITION BY session, visit ORDER BY time, ordinal) - 1 AS step FROM walked"
     )
@@ -48,7 +48,7 @@ def part_visits(connection: duckdb.DuckDBPyConnection, sessions: Sessions, dates
 
 
 def _walk(gap_s: float) -> str:
-    """Return SQL for the placed rows, each with the number of its visit and whether it is a reload."""
+    """Return SQL for the log's rows with their visit's number and whether each is a reload."""
     pause = f"time - before > INTERVAL {gap_s} SECOND" if gap_s else "false"
     return f"""
         placed AS (
@@ -65,17 +65,17 @@ def _walk(gap_s: float) -> str:
             FROM paused)"""
 
 
-def _gap_s(connection: duckdb.DuckDBPyConnection, sessions: Sessions, dates_alone: bool) -> float:
-    """Return the pause that ends a visit, 0 where none can be told; a coarse clock makes it longer."""
-    if not sessions.gap_minutes or dates_alone:
+def _gap_s(connection: duckdb.DuckDBPyConnection, sessions: Sessions, only_dates: bool) -> float:
+    """Return the pause that ends a visit, 0 if pauses cannot be detected; an hour longer if times are whole hours."""
+    if not sessions.gap_minutes or only_dates:
         return 0.0
     of_hour = f"coalesce(bool_and(epoch(time)::BIGINT % {_HOUR} = 0), false)"
     [(hours,)] = connection.execute(f"SELECT {of_hour} FROM kept_clicks").fetchall()
     return sessions.gap_minutes * _MINUTE + (_HOUR if hours else 0)
 
 
-def dates_alone(connection: duckdb.DuckDBPyConnection, view: str, found: str) -> bool:
-    """Return whether the clicks' times are dates without a clock: every one is midnight, and no text says an hour."""
+def only_dates(connection: duckdb.DuckDBPyConnection, view: str, found: str) -> bool:
+    """Return whether the clicks' times are dates without a time of day: all are midnight, and no text has a colon."""
     midnight = f"coalesce(bool_and(epoch(time)::BIGINT % {_DAY} = 0), false)"
     [(alone,)] = connection.execute(f"SELECT {midnight} FROM kept_clicks").fetchall()
     if not alone or found not in ("VARCHAR", "ENUM"):

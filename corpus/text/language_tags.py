@@ -1,4 +1,4 @@
-"""Languages as BCP 47 tags name them: what readers of one language can read goes by one code."""
+"""Maps BCP 47 tags to one code per language that its readers understand."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from langcodes import standardize_tag
 from langcodes.data_dicts import MACROLANGUAGES
 
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*")
-_NONE = frozenset({"und", "mul", "zxx", "mis"})  # unknown, several, none, not coded
-# Both written forms of Norwegian are read by all; Filipino is the standard form of Tagalog.
+_NONE = frozenset({"und", "mul", "zxx", "mis"})  # undetermined, multiple, no linguistic content, uncoded
+# Norwegians read both written forms of Norwegian; Filipino is the standard form of Tagalog.
 _READ_AS = {"nb": "no", "nn": "no", "fil": "tl"}
 
 
 class LanguageTagError(ValueError):
-    """What is no language tag; the message names it and the fix."""
+    """An invalid language tag; the message names it and the fix."""
 
 
 def language_of(tag: str) -> str:
-    """Return the code of a tag's language in two or three letters, the shortest there is; '' for no certain language.
+    """Return the shortest code, of two or three letters, for a tag's language; '' if it names no single language.
 
-    Region and script are passed over, old codes and three-letter codes are made the usual ones (`iw` and `heb` are
-    `he`), and a language is its macrolanguage (`nb` is `no`, `cmn` and `yue` are `zh`, `arz` is `ar`) unless it has a
-    two-letter code of its own: `sr` and `hr`, `id` and `ms` stay apart. Raises LanguageTagError.
+    Region and script are ignored, deprecated and three-letter codes are normalized (`iw` and `heb` become `he`), and a
+    language becomes its macrolanguage (`nb` -> `no`, `cmn` and `yue` -> `zh`, `arz` -> `ar`) unless it has its own
+    two-letter code: `sr` and `hr`, `id` and `ms` stay distinct. Raises LanguageTagError.
     """
     if not tag:
         return ""
     found = _TAG.fullmatch(tag)
     if found is None:
-        raise LanguageTagError(f"{tag[:40]!r} is no language tag: write one such as en, pt-BR or zh-Hans")
+        raise LanguageTagError(f"{tag[:40]!r} is not a language tag: use one such as en, pt-BR or zh-Hans")
     return _code(found[1].lower())
 
 
-@cache  # of two and three letters: at most 18,252
+@cache  # at most 18,252 entries: codes of two and three letters
 def _code(letters: str) -> str:
     code = standardize_tag(letters, macro=True).partition("-")[0]
     if len(code) == 3:

@@ -1,4 +1,4 @@
-"""What the words of a page say: clean text, near-duplicate fingerprints, language, spam."""
+"""Derives facts from a page's text: clean text, near-duplicate fingerprints, language, spam and adult flags."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from corpus.text.words import words
 
-#: A text of fewer words has no fingerprint: two short captions are alike by chance.
+#: A text with fewer words has no fingerprint: short texts are often similar by chance.
 FEWEST_WORDS = 16
-#: Below this confidence the language is left unknown.
+#: Lowest confidence at which a detected language is used.
 SURE = 0.5
 
-# Control characters, zero-width spaces, bidirectional overrides and lone surrogates; tab and line ends are spaces.
+# Control characters, zero-width spaces, bidirectional overrides and lone surrogates; not tabs and line ends.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _LINK = re.compile(r"https?://|www\.|</?a\b", re.IGNORECASE)
 _ADULT_LIST = """
@@ -30,20 +30,20 @@ sexcams livesex blowjob blowjobs cumshot cumshots creampie gangbang gangbangs mi
 sexchat sextreffen fickkontakte порно порнуха pornô
 """
 _ADULT = frozenset(_ADULT_LIST.split())
-_ADULT_WORDS = 2  # different ones, in a text that names none in its title
+_ADULT_WORDS = 2  # distinct ones in the snippet, if there are none in URL and title
 _FEWEST_STUFFED, _STRETCH, _LONG_STRETCH = 12, 50, 200  # words
-_AT_ONCE = 2048  # texts whose bits are counted together: bounds memory, not the result
+_AT_ONCE = 2048  # texts per batch: limits memory, does not change the result
 
 
 def clean(text: str) -> str:
-    """Return `text` on one line: control characters dropped, runs of white space made one space."""
+    """Return `text` on one line, without control characters and with white space collapsed."""
     return " ".join(_CONTROL.sub("", text).split())
 
 
 def fingerprints(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """Return a 64-bit simhash of each text: near-duplicates differ in few bits; 0 for fewer than 16 words.
+    """Return a 64-bit simhash of each text, whose near-duplicates differ in few bits; 0 for fewer than 16 words.
 
-    Each bit is the majority, over the distinct pairs of neighbouring words, of that bit of the pair's hash.
+    Each bit is the majority of that bit in the hashes of the distinct pairs of neighbouring words.
     """
     vocabulary: dict[str, int] = {}
     result = np.zeros(len(texts), np.uint64)
@@ -69,7 +69,7 @@ def _simhash(texts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     pairs = _mixed(
         np.concatenate([texts[i][:-1] for i in long_enough]), np.concatenate([texts[i][1:] for i in long_enough])
     )
-    order = np.lexsort((pairs, owner))  # a pair that is repeated counts once
+    order = np.lexsort((pairs, owner))  # a repeated pair counts once
     owner, pairs = owner[order], pairs[order]
     first = np.r_[True, (owner[1:] != owner[:-1]) | (pairs[1:] != pairs[:-1])]
     owner, pairs = owner[first], pairs[first]
@@ -82,14 +82,14 @@ def _simhash(texts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 
 def _mixed(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    mixed = left * np.uint64(0x9E3779B97F4A7C15) ^ right  # so that `a b` is not `b a`
+    mixed = left * np.uint64(0x9E3779B97F4A7C15) ^ right  # depends on the order of the words
     mixed ^= mixed >> np.uint64(32)
     mixed *= np.uint64(0xD6E8FEB86659FD93)
     return mixed ^ (mixed >> np.uint64(32))
 
 
 def detect_languages(texts: Sequence[str]) -> list[str]:
-    """Return each text's language in two letters, '' when it is too short or the guess is unsure."""
+    """Return each text's two-letter language code, '' if the text is too short or the language uncertain."""
     return [_detect(text) for text in texts]
 
 
@@ -102,71 +102,72 @@ def _detect(text: str) -> str:
 
 
 def language_shares(text: str) -> dict[str, float]:
-    """Return how likely a text is in each language that can be told, in two or three letters, by py3langid.
+    """Return language code (two or three letters) -> probability of a text, for the languages that py3langid detects.
 
-    The shares add up to 1. On short texts they are spread wide; a language that is not listed cannot be told.
+    The probabilities add up to 1; on short texts they are spread over many languages.
     """
     shares: dict[str, float] = {}
     for language, share in _identifier().rank(text[:2000]):
-        shares[language] = shares.get(language, 0.0) + float(share)  # a language in two scripts is listed twice
+        shares[language] = shares.get(language, 0.0) + float(share)  # a language with two scripts is listed twice
     return shares
 
 
 @cache
 def _identifier() -> Any:
-    # Loaded at the first use: most who clean a text tell no language.
+    # Imported on first use: most callers of this module detect no languages.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def is_spam(title: str, snippet: str) -> bool:
-    """Return whether a page looks made for search engines. Three rules, each on what a reader sees.
+    """Return whether a page looks like search engine spam, by three rules on its visible text.
 
-    Keyword stuffing, see `_stuffed`. Shouting: of 30 letters or more in the title, 90 % are capitals, or three
-    exclamation marks run together. Link farm: five links or more, one for every eight words.
+    Keyword stuffing: see `_stuffed`. Shouting: a title of 30 letters or more with 90 % capitals, or three exclamation
+    marks in a row. Link farm: at least five links, and at least one per eight words.
     """
     text = f"{title} {snippet}"
     found = words(text)
-    return _stuffed(found) or _shouts(title) or _farms_links(text, len(found))
+    return _stuffed(found) or _shouts(title) or _is_link_farm(text, len(found))
 
 
 def is_adult(url: str, title: str, snippet: str) -> bool:
-    """Return whether a page offers sexual content: by a word of URL or title, or by two different ones of its text.
+    """Return whether a page offers sexual content: a listed word in URL or title, or two distinct ones in the snippet.
 
-    The words hardly stand anywhere else; `sex` and the parts of the body are on pages of schools and doctors too.
+    The listed words rarely occur elsewhere; `sex` and parts of the body, which occur on educational and medical pages
+    too, are not listed.
     """
-    named = _ADULT.intersection(words(f"{unquote(url)} {title}"))
-    return bool(named) or len(_ADULT.intersection(words(snippet))) >= _ADULT_WORDS
+    found = _ADULT.intersection(words(f"{unquote(url)} {title}"))
+    return bool(found) or len(_ADULT.intersection(words(snippet))) >= _ADULT_WORDS
 
 
 def _stuffed(text: list[str]) -> bool:
-    """Return whether a text of 12 words or more says the same again and again; figures are no words.
+    """Return whether a text of at least 12 words (not counting numbers) is repetitive.
 
-    That is so where fewer than a third of its words are distinct, or fewer than a third of its runs of three words: a
-    sentence, over and over. Both are told of stretches of a text, and the mean counts: every long text comes back to
-    its words. Or, of 20 words or more, one makes up over a third: in no language does a `the` come near that.
+    True if fewer than a third of its words, or of its word trigrams (a repeated sentence), are distinct. Both are
+    averaged over stretches of the text, since every long text repeats its words. Also true if one word makes up more
+    than a third of at least 20 words, which no function word does in any language.
     """
-    said = [word for word in text if not word.isnumeric()]
-    if len(said) < _FEWEST_STUFFED:
+    counted = [word for word in text if not word.isnumeric()]
+    if len(counted) < _FEWEST_STUFFED:
         return False
-    runs = list(zip(said, said[1:], said[2:], strict=False))
-    most = max(Counter(said).values())
-    return _repeats(said, _STRETCH) or _repeats(runs, _LONG_STRETCH) or (len(said) >= 20 and 3 * most > len(said))
+    trigrams = list(zip(counted, counted[1:], counted[2:], strict=False))
+    dominates = len(counted) >= 20 and 3 * max(Counter(counted).values()) > len(counted)
+    return _repeats(counted, _STRETCH) or _repeats(trigrams, _LONG_STRETCH) or dominates
 
 
-def _repeats(said: Sequence[Any], stretch: int) -> bool:
-    distinct = sum(len(set(said[start : start + stretch])) for start in range(0, len(said), stretch))
-    return 3 * distinct < len(said)
+def _repeats(items: Sequence[Any], stretch: int) -> bool:
+    distinct = sum(len(set(items[start : start + stretch])) for start in range(0, len(items), stretch))
+    return 3 * distinct < len(items)
 
 
 def _shouts(title: str) -> bool:
     letters = [letter for letter in title if letter.isalpha()]
     capitals = sum(letter.isupper() for letter in letters)
-    marks = unicodedata.normalize("NFKC", title)  # `！` is one as well
+    marks = unicodedata.normalize("NFKC", title)  # `！` counts too
     return (len(letters) >= 30 and capitals >= 0.9 * len(letters)) or "!!!" in marks
 
 
-def _farms_links(text: str, words: int) -> bool:
+def _is_link_farm(text: str, words: int) -> bool:
     links = len(_LINK.findall(text))
     return links >= 5 and links * 8 >= words

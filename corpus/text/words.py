@@ -1,4 +1,4 @@
-"""Words of any language, cut by Unicode's rules and ICU's dictionaries: the one segmentation of all of Onward."""
+"""Word segmentation for all languages, by Unicode's rules and ICU's dictionaries; used everywhere in Onward."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import unicodedata
 
 from icu4py.breakers import WordBreaker
 
-# Unicode joins `re.match`, `snake_case` and `1,000` into one word each; here their parts are words that can be found.
+# Unicode treats `re.match`, `snake_case` and `1,000` as one word each; here they are split, so that parts can be found.
 _JOINERS = str.maketrans(dict.fromkeys("._:;,·．＿：；，", " "))
-# What ICU makes of ASCII without joiners, five times as fast: an apostrophe between letters, or digits, breaks nothing.
+# Equals ICU on ASCII without joiners, five times as fast: an apostrophe between letters or digits does not split.
 _ASCII = re.compile(r"[a-z0-9]+(?:(?:(?<=[a-z])'(?=[a-z])|(?<=[0-9])'(?=[0-9]))[a-z0-9]+)*", re.IGNORECASE)
-# Tibetan's mark between syllables and invisible joints are no breaks.
+# The Tibetan syllable mark and invisible joiners are not breaks.
 _BREAK = re.compile("[^\\s\\w\u0f0b\u200b-\u200d-]")
-_ROOT = "en"  # the rules and dictionaries of all languages: none of them is told apart by the locale
+_ROOT = "en"  # the locale does not matter: all use the same rules and dictionaries
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, case folded, in order: Hindi with its vowel signs, Thai and Chinese by dictionary."""
+    """Return the case-folded words of a text, in order: Hindi with vowel signs, Thai and Chinese by dictionary."""
     if text.isascii():
         return _ASCII.findall(text.lower())
     return [_folded(text[start:end]) for start, end in word_spans(text)]
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
-    """Return where the words of a text begin and end as it is written, in characters; `words` folds what lies there."""
+    """Return (start, end) of each word in the original text, in characters; `words` returns them case-folded."""
     if text.isascii():
         return [match.span() for match in _ASCII.finditer(text)]
-    storable = text.encode("utf-8", "replace").decode()  # a lone surrogate, which ICU refuses, becomes `?`
+    storable = text.encode("utf-8", "replace").decode()  # ICU rejects lone surrogates: they become `?`
     spans, end = [], 0
-    for segment in WordBreaker(storable.translate(_JOINERS), _ROOT):  # its own offsets are of UTF-16
+    for segment in WordBreaker(storable.translate(_JOINERS), _ROOT):  # its own offsets are in UTF-16
         start, end = end, end + len(segment)
         if any(map(str.isalnum, segment)):
             spans.append((start, end))
@@ -37,7 +37,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 
 def runs(text: str) -> list[list[str]]:
-    """Return the words of a text, broken wherever punctuation other than a hyphen breaks it."""
+    """Return the words of a text, split into runs at punctuation other than hyphens."""
     found: list[list[str]] = [[]]
     last = 0
     for start, end in word_spans(text):
@@ -52,5 +52,5 @@ def _folded(word: str) -> str:
     if word.isascii():
         return word.lower()
     folded = unicodedata.normalize("NFKC", word).casefold().replace("’", "'")
-    # NFKC takes the Thai and the Lao letter AM apart, and no dictionary has the words that are left.
+    # NFKC decomposes the Thai and Lao letter AM, and the dictionaries do not have the resulting words.
     return folded.replace("\u0e4d\u0e32", "\u0e33").replace("\u0ecd\u0eb2", "\u0eb3")

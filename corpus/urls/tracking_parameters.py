@@ -1,15 +1,14 @@
-"""Query parameters that say how a reader came, and never which page it is: names alone, one list for every site.
+"""Query parameters that only track how a reader arrived and never identify a page; one list for all sites.
 
-The names were looked up in the lists that their keepers publish for this purpose: the global rules of ClearURLs, the
-general section of AdGuard's URL tracking filter, Firefox's query stripping, and what the vendors document. Left out is
-every name that also names pages somewhere (`ref`, `source`, `cid`, `tag`, `s`, `mc`); a site that uses one of these to
-track adds it with the build setting `tracking_parameters`.
+Sources: the global rules of ClearURLs, the general section of AdGuard's URL tracking filter, Firefox's query stripping
+list, and vendors' documentation. Names that identify pages on some sites are excluded (`ref`, `source`, `cid`, `tag`,
+`s`, `mc`); a site that uses one of them for tracking can add it with the build setting `tracking_parameters`.
 """
 
 from __future__ import annotations
 
-# A name that ends in `*` stands for all that begin so. Search and its advertisements; social networks; web analytics;
-# newsletters; affiliates and other advertisements; apps; the rest.
+# A trailing `*` matches any suffix. Groups: search and search ads; social networks; web analytics; newsletters;
+# affiliates and other ads; apps; other.
 _NAMES = """
 utm_* __utm*
 

@@ -20,7 +20,7 @@ from pipeline.labels.rubric_judge import PairJudge
 from pipeline.log.events import OF_LOG, half_of, label_events
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
-from prompting.client import TRY_AGAIN
+from prompting.client import TRANSIENT
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
 from prompting.progress import pair_progress
@@ -101,7 +101,7 @@ def _judged(
     texts = [TextPair(*one.values(), *two.values()) for one, two in zip(first, second, strict=True)]
     with pair_progress(f"judge {config.prompt}", len(texts)) as progress:
         judged = judge.judge(texts, progress)
-    if stopped := {reason: count for reason, count in judged.unscored().items() if reason in TRY_AGAIN}:
+    if stopped := {reason: count for reason, count in judged.unscored().items() if reason in TRANSIENT}:
         raise SettingsError(
             f"the judge stopped early: {stopped}; what it said is kept: raise ONWARD_LLM_MAX_TOKENS, lower"
             " labels.judged or repair the endpoint, and build again"

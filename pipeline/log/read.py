@@ -46,7 +46,7 @@ def read(work: Work) -> dict[str, object]:
         "respelt": respelt,
         "rejected": rejected,
         "tables": report,
-        "passed_over": list(outcome.passed_over),
+        "passed_over": list(outcome.ignored_files),
         **split,
     }
 

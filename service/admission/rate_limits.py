@@ -112,7 +112,7 @@ class _Shared:
 
     @staticmethod
     def _guarded(address: RedisAddress, wait_s: float) -> Guard:
-        return Guard(f"{address} (rates)", wait_s, Breaker(_BREAKER), lambda ended: None, "this process counts alone")
+        return Guard(f"{address} (rates)", wait_s, Breaker(_BREAKER), lambda outcome: None, "counting in this process")
 
 
 async def _hit(

@@ -33,12 +33,12 @@ class UnknownPageQueue:
     def note(self, query: Query) -> None:
         """Remember the query's page, unless it was just here and no more is told of it now."""
         page = UnknownPage(query.url, query.title, query.snippet, query.language)
-        if page.told <= self._recent.get(query.page, -1):
+        if page.fields_sent <= self._recent.get(query.page, -1):
             return
         if len(self._pending) >= _PENDING and query.page not in self._pending:
             self._dropped("busy", 1)
             return
-        self._recent[query.page] = page.told
+        self._recent[query.page] = page.fields_sent
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
         self._pending[query.page] = page

@@ -14,10 +14,10 @@ from recall.paths import IS_ROW
 from service.metrics import Metrics
 from service.settings import RedisSettings
 from store.breaker import Breaker, BreakerLimits, State
-from store.guard import Ended, Guard
+from store.guard import Guard, Outcome
 from store.redis_client import SocketLimits, connect, connect_blocking
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import FallbackReason, RedisTable, uncut
+from store.redis_table import FallbackReason, RedisTable, reject_truncated
 from store.redis_url import parse
 from store.tables import IsRow, LmdbTable
 from store.unknown_pages import RedisUnknownPages
@@ -46,23 +46,23 @@ def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics:
     """
     told = False
 
-    def fell_back(lack: FallbackReason) -> None:
+    def on_fallback(reason: FallbackReason) -> None:
         nonlocal told
-        metrics.redis_local.labels(lack.value).inc()
-        if lack is not FallbackReason.NOT_HELD:
+        metrics.redis_local.labels(reason.value).inc()
+        if reason is not FallbackReason.NOT_HELD:
             degrade(LOCAL)
         elif not told:
             told = True
             log.warning("Redis lacks rows of %s, its own tables serve: run `onward push`", bundle)
 
-    return {table.name: RedisTable(rows, bundle, table, fell_back, _is_row(table)) for table in own}
+    return {table.name: RedisTable(rows, bundle, table, on_fallback, _is_row(table)) for table in own}
 
 
 def _is_row(table: LmdbTable) -> IsRow | None:
     is_row = IS_ROW.get(table.name)
     if is_row is None or table.name == "pages":  # a page's row ends with its text, and hundreds are read at a time
         return is_row
-    return uncut(is_row, table)
+    return reject_truncated(is_row, table)
 
 
 def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownPages:
@@ -81,7 +81,7 @@ def _guard(server: str, settings: RedisSettings, metrics: Metrics) -> Guard:
     gauge = metrics.redis_breaker.labels(server)
     gauge.set(State.CLOSED)
 
-    def count(ended: Ended) -> None:
-        metrics.redis.labels(ended.value).inc()
+    def count(outcome: Outcome) -> None:
+        metrics.redis.labels(outcome.value).inc()
 
     return Guard(server, settings.timeout_ms / 1e3, Breaker(limits, changed=gauge.set), count)

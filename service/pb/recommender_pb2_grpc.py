@@ -50,15 +50,15 @@ class RecommenderServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Recommend(self, request, context):
-        """At most `k` pages worth reading after `url1`. INVALID_ARGUMENT names the field at fault.
-        The client's deadline, when it is shorter than the gateway's budget, becomes the budget.
+        """Returns at most `k` pages worth reading after `url1`. INVALID_ARGUMENT names the invalid field.
+        A client deadline that is shorter than the gateway's budget becomes the budget.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecommendBatch(self, request, context):
-        """At most 100 requests; each gets its own answer or its own error, in order.
+        """Takes at most 100 requests; returns an answer or an error for each, in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -90,7 +90,7 @@ def test_an_unknown_step_is_one_clear_line(tmp_path: Path, step: str, hint: str)
 def test_a_directory_without_pages_is_one_clear_line(tmp_path: Path) -> None:
     error = invoke("build", "--data", tmp_path, "--bundles", tmp_path / "bundles").exception
     assert isinstance(error, InputError)
-    assert "holds no pages: add pages.parquet" in str(one_line(error))
+    assert "has no pages table: add pages.parquet" in str(one_line(error))
 
 
 def test_an_unknown_setting_is_one_clear_line(tiny, tmp_path: Path) -> None:

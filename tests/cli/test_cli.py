@@ -101,7 +101,7 @@ def test_push_to_nowhere_is_a_redis_error(bundles, tmp_path) -> None:
 def test_a_redis_url_that_cannot_be_used_names_the_option_and_no_password(bundles, command) -> None:
     done = invoke(*command.split(), "--bundles", bundles, "--redis", "http://me:hunter2@host")
     line = one_line(done.exception)
-    assert line.startswith("onward: --redis: http is none that Onward knows: write redis://")
+    assert line.startswith("onward: --redis: unsupported URL scheme http: use redis://")
     assert "hunter2" not in line
 
 

@@ -127,8 +127,8 @@ def test_what_does_not_go_together_is_told(arguments: tuple[str, ...], message: 
     [
         ("url1,title1,snippet1,url2,title2", ("--golden",), "column 'snippet2' is missing"),
         (",".join(TextPair._fields), ("--golden",), "golden pairs have no label"),
-        (",".join(TextPair._fields), ("--out", "labels.txt", "--pairs"), "labels.txt has an unknown ending"),
-        (",".join(TextPair._fields), ("--out", "nowhere/labels.csv", "--pairs"), "nowhere is no directory"),
+        (",".join(TextPair._fields), ("--out", "labels.txt", "--pairs"), "labels.txt has an unknown extension"),
+        (",".join(TextPair._fields), ("--out", "nowhere/labels.csv", "--pairs"), "nowhere is not a directory"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_clear_line(

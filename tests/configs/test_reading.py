@@ -26,15 +26,15 @@ def recipe(*overrides: str) -> Recipe:
     return read(Recipe, map(from_override, overrides), "recipe.toml")
 
 
-def test_without_sources_the_defaults_stand() -> None:
+def test_without_sources_the_defaults_apply() -> None:
     assert recipe() == Recipe()
 
 
-def test_every_key_is_known_by_its_dotted_name() -> None:
+def test_keys_lists_every_dotted_key() -> None:
     assert keys(Recipe) == ["name", "minutes", "toppings", "oven.degrees", "oven.fan"]
 
 
-def test_sections_are_models_or_dataclasses_alike() -> None:
+def test_a_section_may_be_a_dataclass() -> None:
     assert recipe("oven.degrees=230").oven == Oven(230)
 
 
@@ -54,13 +54,13 @@ def test_the_last_source_wins() -> None:
         ("name=a=b", ("name", "a=b")),
     ],
 )
-def test_a_value_is_read_as_toml_would_and_else_as_plain_text(override: str, setting: tuple[str, object]) -> None:
+def test_a_value_is_parsed_as_toml_or_else_as_plain_text(override: str, setting: tuple[str, object]) -> None:
     assert from_override(override) == setting
 
 
 @pytest.mark.parametrize("override", ["minutes", "=5"])
-def test_an_override_without_key_or_value_says_how_to_write_it(override: str) -> None:
-    with pytest.raises(SettingsError, match="write it as key=value"):
+def test_an_override_without_key_or_value_shows_the_syntax(override: str) -> None:
+    with pytest.raises(SettingsError, match="use key=value"):
         from_override(override)
 
 
@@ -76,36 +76,36 @@ def test_an_override_without_key_or_value_says_how_to_write_it(override: str) ->
         ("oven.degrees=warm", r"setting oven\.degrees: .*integer"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_one_clear_error(override: str, message: str) -> None:
+def test_an_invalid_setting_is_one_clear_error(override: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         recipe(override)
 
 
-def test_a_file_gives_its_sections_as_dotted_keys(tmp_path: Path) -> None:
+def test_sections_of_a_file_become_dotted_keys(tmp_path: Path) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text('name = "rye"\n[oven]\ndegrees = 230\n')
     assert list(from_toml(file)) == [("name", "rye"), ("oven.degrees", 230)]
 
 
-def test_leaves_of_nested_sections_come_in_order() -> None:
+def test_leaves_of_nested_sections_keep_their_order() -> None:
     assert list(leaves({"a": 1, "b": {"c": {"d": 2}, "e": 3}})) == [("a", 1), ("b.c.d", 2), ("b.e", 3)]
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot read .*recipe\.toml: No such file"):
         list(from_toml(tmp_path / "recipe.toml"))
     (tmp_path / "bad.toml").write_bytes(b"name = \xff")
-    with pytest.raises(SettingsError, match=r"bad\.toml is not TOML"):
+    with pytest.raises(SettingsError, match=r"bad\.toml is not valid TOML"):
         list(from_toml(tmp_path / "bad.toml"))
 
 
-def test_variables_with_the_prefix_are_settings_and_two_underscores_make_a_section() -> None:
+def test_prefixed_variables_are_settings_and_two_underscores_separate_sections() -> None:
     environ = {"BAKE_OVEN__DEGREES": "230", "BAKE_NAME": "rye", "PATH": "/bin"}
     found = list(from_environment(environ, "BAKE_", keys(Recipe)))
     assert found == [("oven.degrees", 230), ("name", "rye")]
 
 
-def test_a_misspelt_variable_is_passed_on_to_be_refused_and_a_strange_one_is_not_ours() -> None:
+def test_a_misspelt_variable_is_an_error_and_an_unrelated_one_is_ignored() -> None:
     environ = {"BAKE_OVEN__DEGREE": "230", "BAKE_API_TOKEN": "secret"}
     found = list(from_environment(environ, "BAKE_", keys(Recipe)))
     assert found == [("oven.degree", 230)]

@@ -45,7 +45,7 @@ def digest(directory: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
 
 
-def test_the_build_reads_every_row_of_it(data: Path, tmp_path: Path) -> None:
+def test_no_row_of_the_simulated_tables_is_rejected(data: Path, tmp_path: Path) -> None:
     report = read(data, tmp_path)
     assert set(report.tables) == set(TABLES)
     assert all(found.rejected == {} and found.read > PAGES / 2 for found in report.tables.values())
@@ -63,37 +63,37 @@ def test_too_few_pages_are_refused() -> None:
         grow(999, seed=0)
 
 
-def test_urls_are_canonical_and_all_different(web: Web) -> None:
+def test_urls_are_canonical_and_unique(web: Web) -> None:
     found = urls(web, np.arange(len(web))).to_pylist()
     assert len(set(found)) == len(web)
     assert all(canonical(url) == url for url in found)
 
 
-def test_a_page_reads_the_same_whatever_stands_beside_it(web: Web) -> None:
+def test_the_text_of_a_page_does_not_depend_on_the_chunk(web: Web) -> None:
     whole = page_table(web, np.arange(100, 200)).to_pylist()
     assert page_table(web, np.arange(150, 151)).to_pylist() == whole[50:51]
 
 
-def test_chunks_cover_everything_once() -> None:
+def test_chunks_cover_all_numbers_once() -> None:
     assert np.concatenate(list(chunks(45_000))).tolist() == list(range(45_000))
 
 
-def test_the_kinds_have_their_shares(web: Web) -> None:
+def test_kinds_have_their_shares(web: Web) -> None:
     share = np.bincount(web.kind, minlength=len(Kind)) / len(web)
     wanted = (MODEL.clickbait, MODEL.spam, MODEL.duplicates, MODEL.redirects)
     assert share[1:] == pytest.approx(wanted, abs=0.02)
 
 
-def test_half_of_the_duplicates_say_it_word_for_word(web: Web) -> None:
+def test_half_of_the_duplicates_are_verbatim_copies(web: Web) -> None:
     copies = np.flatnonzero(web.kind == Kind.DUPLICATE)
     of = web.source[copies]
     texts = page_table(web, np.arange(len(web)))["body"].to_pylist()
     prints = fingerprints(texts)
     apart = np.bitwise_count(prints[copies] ^ prints[of])
-    assert 0.3 < (apart <= 3).mean() < 0.7  # these a filter finds; the others only a judge does
+    assert 0.3 < (apart <= 3).mean() < 0.7  # a filter finds these; only a judge finds the others
 
 
-def test_a_copy_is_of_the_same_topic_and_language(web: Web) -> None:
+def test_a_copy_has_the_topic_and_language_of_its_source(web: Web) -> None:
     copies = np.flatnonzero(web.source != np.arange(len(web)))
     assert (web.kind[copies] >= Kind.DUPLICATE).all()
     assert (web.leaf[copies] == web.leaf[web.source[copies]]).all()
@@ -101,7 +101,7 @@ def test_a_copy_is_of_the_same_topic_and_language(web: Web) -> None:
 
 
 def small(web: Web, **columns: list[float]) -> Web:
-    """Return five pages by hand: one leaf, one branch, one root, elsewhere."""
+    """Return five hand-made pages: in the same leaf, branch, root, and elsewhere."""
     from dataclasses import replace
 
     count = 5
@@ -120,13 +120,13 @@ def small(web: Web, **columns: list[float]) -> Web:
     return replace(web, **by_hand | {name: np.array(v, by_hand[name].dtype) for name, v in columns.items()})
 
 
-def test_quality_by_hand(web: Web) -> None:
+def test_quality_matches_a_manual_calculation(web: Web) -> None:
     zero = np.zeros(5, int)
     quality = pair_quality(small(web), zero, np.arange(5))
-    assert quality == pytest.approx([0, 2, 2 * 0.6, 2 * 0.25, 2 * 0.02])  # the page itself says nothing new
+    assert quality == pytest.approx([0, 2, 2 * 0.6, 2 * 0.25, 2 * 0.02])  # the page itself is worth nothing
 
 
-def test_the_same_facet_repeats(web: Web) -> None:
+def test_a_page_of_the_same_facet_is_worth_less(web: Web) -> None:
     same = small(web, facet=[0, 0, 0, 0, 0])
     assert pair_quality(same, np.array([0]), np.array([1])) == pytest.approx([2 * 0.8])
 
@@ -152,13 +152,13 @@ def test_clickbait_attracts_like_a_good_page(web: Web) -> None:
     assert pair_quality(bait, *pair)[0] < pair_quality(good, *pair)[0] / 5
 
 
-def test_the_chance_of_a_click_by_hand(web: Web) -> None:
+def test_the_click_probability_matches_a_manual_calculation(web: Web) -> None:
     answer = np.array([[1, 2, -1]])
-    first, second = 0.28, 0.28 * 0.7 / 2**0.8  # worth ½ promises 0.17 + 0.11; the second page is of the branch
+    first, second = 0.28, 0.28 * 0.7 / 2**0.8  # worth ½ promises 0.17 + 0.11; the second page is in the same branch
     assert click_chance(small(web), np.array([0]), answer) == pytest.approx([1 - (1 - first) * (1 - second)])
 
 
-def test_impressions_are_what_the_model_says(web: Web, data: Path) -> None:
+def test_impressions_follow_the_model(web: Web, data: Path) -> None:
     rows = table(data, "impressions")
     clicks = [rows["clicked"][rows["position"] == place].mean() for place in (1, 2, 3, 4, 5)]
     assert clicks == sorted(clicks, reverse=True)
@@ -176,7 +176,7 @@ def test_readers_leave_clickbait_soon(web: Web) -> None:
     assert stayed[0] < 20 < 40 < stayed[1]
 
 
-def test_the_log_never_shows_a_third_of_the_good_pages(web: Web, data: Path) -> None:
+def test_a_third_of_the_good_pages_is_not_in_the_log(web: Web, data: Path) -> None:
     everything = urls(web, np.arange(len(web))).to_pylist()
     seen = set(table(data, "clicks")["url"]) | set(table(data, "impressions")["url2"])
     good = np.flatnonzero((web.worth > 0.7) & (web.kind == Kind.ARTICLE)).tolist()
@@ -185,7 +185,7 @@ def test_the_log_never_shows_a_third_of_the_good_pages(web: Web, data: Path) -> 
     assert not seen & {everything[i] for i in unread}
 
 
-def test_a_list_is_always_the_same_and_holds_nothing_twice(web: Web) -> None:
+def test_a_list_is_deterministic_and_without_repeats(web: Web) -> None:
     readers, pages = Readers(web), np.arange(200)
     listed = readers.listed(pages)
     assert (readers.listed(pages[50:60]) == listed[50:60]).all()
@@ -195,7 +195,7 @@ def test_a_list_is_always_the_same_and_holds_nothing_twice(web: Web) -> None:
         assert page not in real
 
 
-def test_the_truth_holds_every_pair_that_was_shown_once(web: Web, data: Path) -> None:
+def test_the_truth_contains_every_shown_pair_once(web: Web, data: Path) -> None:
     shown, told = table(data, "impressions"), table(data, "truth")
     pairs = list(zip(told["url1"], told["url2"], strict=True))
     assert len(set(pairs)) == len(pairs)
@@ -207,7 +207,7 @@ def test_the_judge_is_as_noisy_as_stated(web: Web, data: Path) -> None:
     number = {url: i for i, url in enumerate(urls(web, np.arange(len(web))).to_pylist())}
     left, right = (np.array([number[url] for url in labels[name]]) for name in ("url1", "url2"))
     exact = pair_quality(web, left, right)
-    inside = (exact > 1.2) & (exact < 2.8)  # elsewhere the scale's ends cut the noise
+    inside = (exact > 1.2) & (exact < 2.8)  # elsewhere the ends of the scale clip the noise
     error = np.abs(labels["quality"] - exact)[inside]
     assert np.median(error) == pytest.approx(0.674 * MODEL.judge_noise, rel=0.1)
     assert (error > 4 * MODEL.judge_noise).mean() < MODEL.judge_slips
@@ -223,13 +223,13 @@ def test_the_web_is_read_as_it_was_written(web: Web, data: Path) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32), st.integers(0, 2**16))
-def test_draws_lie_in_their_range_and_depend_on_every_key(seed: int, stream: int) -> None:
+def test_draws_are_in_range_and_depend_on_every_key(seed: int, stream: int) -> None:
     keys = np.arange(50)
     drawn = draw.uniform(seed, stream, keys, 3)
     assert ((drawn >= 0) & (drawn < 1)).all()
     assert len({*drawn.tolist(), *draw.uniform(seed, stream, keys, 4).tolist()}) == 100
 
 
-def test_draws_are_even() -> None:
+def test_draws_are_uniform() -> None:
     counts = np.bincount(draw.below(10, 0, 1, np.arange(100_000)), minlength=10)
     assert counts == pytest.approx(np.full(10, 10_000), rel=0.05)

@@ -1,4 +1,4 @@
-"""Times as logs write them."""
+"""Time formats found in logs."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,24 +37,24 @@ def value(connection: duckdb.DuckDBPyConnection, sql: str, of: object) -> dateti
         "1 May 2026 09:00:00", "01.05.2026 09:00",
     ],
 )  # fmt: skip
-def test_text_in_the_forms_of_logs_is_a_time(text: str, connection: duckdb.DuckDBPyConnection) -> None:
+def test_common_log_formats_are_read_as_times(text: str, connection: duckdb.DuckDBPyConnection) -> None:
     assert value(connection, from_text("x"), text) == NINE
 
 
 @pytest.mark.parametrize("text", ["2026-05-01", "Friday, May 1, 2026", "May 1, 2026", "01.05.2026"])
-def test_a_date_alone_is_its_midnight(text: str, connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_date_without_a_time_is_midnight(text: str, connection: duckdb.DuckDBPyConnection) -> None:
     assert value(connection, from_text("x"), text) == datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["infinity", "05/01/2026", "yesterday", "2026", "20261301T090000Z", "2026-02-30"])
-def test_what_is_uncertain_is_no_time(text: str, connection: duckdb.DuckDBPyConnection) -> None:
+def test_ambiguous_text_is_not_a_time(text: str, connection: duckdb.DuckDBPyConnection) -> None:
     assert value(connection, from_text("x"), text) is None
 
 
 @pytest.mark.parametrize(
     ("unit", "scale"), [("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)]
 )
-def test_numbers_are_times_in_their_unit_alone(unit: str, scale: int, connection: duckdb.DuckDBPyConnection) -> None:
+def test_numbers_are_times_only_in_their_unit(unit: str, scale: int, connection: duckdb.DuckDBPyConnection) -> None:
     number = float(int(NINE.timestamp()) * scale)
     assert value(connection, from_number("x", unit), number) == NINE
     assert value(connection, from_number("x", None), number) == NINE
@@ -63,10 +63,12 @@ def test_numbers_are_times_in_their_unit_alone(unit: str, scale: int, connection
 
 
 @pytest.mark.parametrize(("number", "hour"), [(20260501.0, 0), (20260501090000.0, 9)])
-def test_digits_that_are_a_date_are_no_count(number: float, hour: int, connection: duckdb.DuckDBPyConnection) -> None:
+def test_digits_that_form_a_date_are_read_as_a_date(
+    number: float, hour: int, connection: duckdb.DuckDBPyConnection
+) -> None:
     assert value(connection, from_number("x", "seconds"), number) == datetime(2026, 5, 1, hour, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("number", [0.0, 12.0, 46143.375, 202605010900.0, 20261350.0])
-def test_a_number_that_may_be_anything_is_no_time(number: float, connection: duckdb.DuckDBPyConnection) -> None:
+def test_an_ambiguous_number_is_not_a_time(number: float, connection: duckdb.DuckDBPyConnection) -> None:
     assert value(connection, from_number("x", None), number) is None

@@ -1,4 +1,4 @@
-"""The serving image without Docker: what its Dockerfile copies, installed into an environment of its own."""
+"""The serving image without Docker: installs what its Dockerfile copies into a virtual environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_SOURCE = ("No matching distribution found", "Could not find a version", "Con
 
 
 class NoSourceError(RuntimeError):
-    """There is nowhere to install packages from."""
+    """No package index is reachable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,20 @@ class Environment:
         return self.path / "bin" / "onward"
 
     def has(self, module: str) -> bool:
-        """Whether the module can be imported there."""
+        """Return whether the module can be imported in it."""
         code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is None)"
         return subprocess.run([self.python, "-I", "-c", code], check=False).returncode == 0
 
 
 def copied(dockerfile: Path) -> list[str]:
-    """Return what a Dockerfile's first stage copies from the build's context."""
+    """Return the paths that a Dockerfile's first stage copies from the build context."""
     stage = dockerfile.read_text().split("\nFROM ")[0 if dockerfile.read_text().startswith("FROM ") else 1]
     lines = re.findall(r"^COPY (.+)$", stage, re.MULTILINE)
     return [source for line in lines for source in line.split()[:-1]]
 
 
 def install(dockerfile: Path, directory: Path) -> Environment:
-    """Do what the first stage does: copy, and install with the pinned versions. Raises NoSourceError."""
+    """Repeat the first stage: copy, then install with pinned versions. Raises NoSourceError."""
     source, environment = directory / "src", Environment(directory / "environment")
     source.mkdir()
     for name in copied(dockerfile):

@@ -1,4 +1,4 @@
-"""The gateway from what the image holds and nothing else."""
+"""The gateway with only the packages of the image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     try:
         return install(DOCKERFILE, tmp_path_factory.mktemp("image"))
     except NoSourceError as error:
-        pytest.skip(f"pip has no source for packages here: {error}")
+        pytest.skip(f"no package index is reachable: {error}")
 
 
 def test_the_image_serves_http_and_grpc(clean, tiny, tmp_path) -> None:
@@ -40,11 +40,11 @@ def test_the_image_serves_http_and_grpc(clean, tiny, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("module", ["torch", "duckdb", "pandas", "transformers", "pyarrow", "tantivy", "openai"])
-def test_the_image_holds_no_training_library(clean, module) -> None:
+def test_the_image_has_no_training_library(clean, module) -> None:
     assert not clean.has(module)
 
 
-def test_the_image_holds_what_serving_imports(clean) -> None:
+def test_the_image_has_what_serving_imports(clean) -> None:
     assert clean.has("lightgbm")
     assert clean.has("service.bootstrap")
 
@@ -57,6 +57,6 @@ def test_every_package_is_copied_into_the_image(name) -> None:
     assert set(copied(ROOT / "deploy" / name)) == {*packages, *files}
 
 
-def test_the_context_of_the_image_holds_what_it_copies() -> None:
+def test_the_build_context_is_exactly_what_the_image_copies() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert allowed == set(copied(DOCKERFILE))

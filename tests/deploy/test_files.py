@@ -1,4 +1,4 @@
-"""What can be known of the deployment files without Docker: they are well-formed, and speak of the same things."""
+"""Checks of the deployment files without Docker: they are valid and consistent with each other."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ def services() -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
-def test_a_linter_finds_nothing_in_a_dockerfile(name) -> None:
+def test_hadolint_finds_no_problems(name) -> None:
     done = subprocess.run([HADOLINT, DEPLOY / name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
-def test_an_image_runs_as_nobody_gets_signals_itself_and_is_asked_whether_it_is_ready(name) -> None:
+def test_an_image_runs_unprivileged_receives_signals_and_has_a_health_check(name) -> None:
     lines = (DEPLOY / name).read_text()
     assert re.search(r"^USER 10001:10001$", lines, re.MULTILINE)
     assert re.search(r'^ENTRYPOINT \["onward"\]$', lines, re.MULTILINE)
-    assert ":9000/readyz" in lines.partition("HEALTHCHECK")[2]  # the admin port answers whatever the public one does
+    assert (
+        ":9000/readyz" in lines.partition("HEALTHCHECK")[2]
+    )  # the admin port responds even if the public one does not
 
 
-def test_the_settings_of_the_gateways_are_settings(services) -> None:
+def test_the_gateways_environment_contains_valid_settings(services) -> None:
     variables = services["gateway-1"]["environment"]
     assert all(name.startswith(PREFIX) for name in variables)
     settings = read_settings(environ=variables)
@@ -47,14 +49,14 @@ def test_the_settings_of_the_gateways_are_settings(services) -> None:
     assert stops_s > settings.server.drain_s + settings.server.grpc_moves_s + settings.server.grace_s
 
 
-def test_the_gateways_write_nowhere_and_may_nothing(services) -> None:
+def test_the_gateways_are_read_only_and_have_no_capabilities(services) -> None:
     for name in ("gateway-1", "gateway-2", "push"):
         assert services[name]["read_only"]
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["volumes"] == ["bundles:/bundles:ro"]
 
 
-def test_the_proxy_knows_every_gateway_of_the_compose_file(services) -> None:
+def test_the_proxy_lists_every_gateway_of_the_compose_file(services) -> None:
     gateways = {name for name in services if name.startswith("gateway")}
     servers = re.findall(r"^\s+server (\S+) (\S+):(\d+)", (DEPLOY / "haproxy.cfg").read_text(), re.MULTILINE)
     assert {(name, port) for name, host, port in servers if name == host} == {
@@ -63,7 +65,7 @@ def test_the_proxy_knows_every_gateway_of_the_compose_file(services) -> None:
     assert set(services["proxy"]["depends_on"]) == gateways
 
 
-@pytest.mark.skipif(shutil.which("haproxy") is None, reason="no haproxy here to read its configuration")
-def test_haproxy_takes_its_configuration() -> None:
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed here")
+def test_haproxy_accepts_its_configuration() -> None:
     done = subprocess.run(["haproxy", "-c", "-f", DEPLOY / "haproxy.cfg"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The proxy's own configuration before two real gateways; only the addresses are replaced."""
+"""The real proxy configuration in front of two real gateways; only the addresses are replaced."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bundles(tiny, tmp_path) -> Path:
 
 @pytest.fixture
 def fleet(bundles, tmp_path) -> Iterator[tuple]:
-    """Two gateways, and the proxy's (HTTP, gRPC) addresses."""
+    """Two gateways and the proxy's HTTP and gRPC addresses."""
     with gateway(bundles, settings=DRAINS) as one, gateway(bundles, settings=DRAINS) as two:
         text = (ROOT / "deploy/haproxy.cfg").read_text()
         text = text.replace(" resolvers docker init-addr last,libc,none", "").replace("parse-resolv-conf", "")
@@ -73,7 +73,7 @@ def _ready(http: str) -> None:
 
 
 @pytest.mark.parametrize("leaves", [signal.SIGTERM, signal.SIGKILL])
-def test_a_gateway_that_leaves_costs_no_answer(fleet, tiny, leaves) -> None:
+def test_no_request_fails_when_a_gateway_stops(fleet, tiny, leaves) -> None:
     one, two, http, grpc_address = fleet
     _ready(http)
     over_http, over_grpc = [], []
@@ -89,4 +89,4 @@ def test_a_gateway_that_leaves_costs_no_answer(fleet, tiny, leaves) -> None:
     assert set(over_http) == {200}
     assert set(over_grpc) == {3}
     assert two.process.poll() is None
-    assert httpx.get(f"{http}/metrics").status_code == 404  # the admin port has them, and is not passed on
+    assert httpx.get(f"{http}/metrics").status_code == 404  # only on the admin port, which is not forwarded

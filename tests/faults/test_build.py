@@ -19,7 +19,7 @@ from build_process import (
 )
 
 from store.bundle import current_name, open_bundle
-from store.disk_space import DiskFullError, room_on
+from store.disk_space import DiskFullError, report_full_disk
 
 _KILLS = 50
 
@@ -157,7 +157,7 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_with_room_finishes(
                 assert built.code == 1, built.said
                 assert "Traceback" not in built.said
                 line = built.said.strip().splitlines()[-1]
-                assert line.startswith(f"onward: no room left on the disk of {bundles}"), built.said
+                assert line.startswith(f"onward: no space left on the disk of {bundles}"), built.said
                 assert "run the same command again" in line
                 assert check_nothing_is_half_published(bundles).name == tiny.bundle.name
             disk.resize(used + 2 * needed + 65536)
@@ -184,5 +184,5 @@ def test_a_limit_on_the_size_of_files_is_one_clear_line_too(tiny, blend_alone, t
 
 @pytest.mark.parametrize("error", [RuntimeError("No space left on device (os error 28)"), OSError(28, "full")])
 def test_what_libraries_say_of_a_full_disk_becomes_one_error(tmp_path, error) -> None:
-    with pytest.raises(DiskFullError, match=f"the disk of {tmp_path}"), room_on(tmp_path):
+    with pytest.raises(DiskFullError, match=f"the disk of {tmp_path}"), report_full_disk(tmp_path):
         raise error

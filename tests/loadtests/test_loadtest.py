@@ -49,7 +49,7 @@ def test_missing_bundles_are_a_one_line_error_with_exit_code_2(tmp_path) -> None
     command = [sys.executable, "-m", "loadtests", "--bundles", str(tmp_path), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "holds no published bundle" in done.stderr
+    assert "has no published bundle" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -6,6 +6,6 @@ from llm_endpoint import Server, serving
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A language model's endpoint on this machine."""
+    """A local endpoint of a language model."""
     with serving() as running:
         yield running

@@ -17,15 +17,15 @@ def echo(server: Server) -> None:
     server.reply = lambda body: (200, completion(body["messages"][0]["content"].upper()))
 
 
-def test_answers_stand_in_the_order_of_what_was_asked_and_each_is_asked_once(server: Server, tmp_path: Path) -> None:
+def test_answers_are_in_order_and_repeated_questions_are_asked_once(server: Server, tmp_path: Path) -> None:
     echo(server)
     answers = ask_each(server.endpoint(tmp_path), ["b", "a", "b"], shout)
-    assert (answers.said, answers.tokens, answers.from_cache) == (["B", "A", "B"], 240, 0)
+    assert (answers.results, answers.tokens, answers.from_cache) == (["B", "A", "B"], 240, 0)
     assert len(server.asked) == 2
 
 
-def test_what_has_no_answer_keeps_its_place_with_the_reason(server: Server, tmp_path: Path) -> None:
+def test_a_question_without_an_answer_keeps_its_position_with_the_reason(server: Server, tmp_path: Path) -> None:
     echo(server)
-    said = ask_each(server.endpoint(tmp_path), ["a", "", "b"], shout).said
-    assert isinstance(said[1], Unanswered)
-    assert (said[0], said[1].reason, said[2]) == ("A", "no word", "B")
+    results = ask_each(server.endpoint(tmp_path), ["a", "", "b"], shout).results
+    assert isinstance(results[1], Unanswered)
+    assert (results[0], results[1].reason, results[2]) == ("A", "no word", "B")

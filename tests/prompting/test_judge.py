@@ -19,7 +19,7 @@ def judge(endpoint: Endpoint, pairs: list[TextPair], prompt: str = "C") -> Judge
     return LlmJudge(endpoint, load_prompt(prompt)).judge(pairs)
 
 
-def test_the_score_is_the_expectation_of_the_endpoints_log_probabilities(server: Server, tmp_path: Path) -> None:
+def test_the_score_is_the_expected_class_by_the_endpoints_log_probabilities(server: Server, tmp_path: Path) -> None:
     judged = judge(server.endpoint(tmp_path), [pair()])
     assert judged.quality.tolist() == [pytest.approx(3 * 0.7 + 4 * 0.2 + 2 * 0.06 + 0.03)]
     assert (judged.reasons, judged.notes, judged.tokens) == ([""], {}, 120)
@@ -27,7 +27,7 @@ def test_the_score_is_the_expectation_of_the_endpoints_log_probabilities(server:
     assert "Title: Wolves 0" in server.asked[0]["messages"][0]["content"]
 
 
-def test_prompt_a_asks_for_no_log_probabilities(server: Server, tmp_path: Path) -> None:
+def test_prompt_a_does_not_request_log_probabilities(server: Server, tmp_path: Path) -> None:
     server.reply = lambda body: (200, completion("Scores: 1, 2, 2, 2, 3"))
     assert judge(server.endpoint(tmp_path), [pair()], "A").quality.tolist() == [2.0]
     assert "logprobs" not in server.asked[0]
@@ -42,14 +42,14 @@ def test_nothing_is_paid_for_twice(server: Server, tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.quality, again.quality[:3])
 
 
-def test_another_model_or_prompt_is_another_answer(server: Server, tmp_path: Path) -> None:
+def test_another_model_or_prompt_has_its_own_cache_entry(server: Server, tmp_path: Path) -> None:
     judge(server.endpoint(tmp_path), [pair()])
     judge(server.endpoint(tmp_path, model="other"), [pair()])
     judge(server.endpoint(tmp_path), [pair()], "B")
     assert len(server.asked) == 3
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_stood(server: Server, tmp_path: Path) -> None:
+def test_a_stopped_run_resumes_from_the_cache(server: Server, tmp_path: Path) -> None:
     def stopped(done: int, tokens: int) -> None:
         if done == 2:
             raise KeyboardInterrupt
@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_stood(server: Server, tmp_path:
     assert judged.from_cache == 2
 
 
-def test_a_rate_limited_call_is_tried_again(server: Server, tmp_path: Path) -> None:
+def test_a_rate_limited_call_is_retried(server: Server, tmp_path: Path) -> None:
     answers = iter([429, 500, 200])
     server.reply = lambda body: (next(answers), scored({"2": 1.0}))
     assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [2.0]
@@ -74,7 +74,7 @@ def test_a_rate_limited_call_is_tried_again(server: Server, tmp_path: Path) -> N
     ("status", "reason"),
     [(429, "rate limited (429)"), (503, "call refused (503)"), (400, "call refused (400)")],
 )
-def test_a_refused_call_is_counted_and_not_kept(server: Server, tmp_path: Path, status: int, reason: str) -> None:
+def test_a_refused_call_is_counted_and_not_cached(server: Server, tmp_path: Path, status: int, reason: str) -> None:
     server.reply = lambda body: (status, {"error": {"message": f"no, {KEY}"}})
     judged = judge(server.endpoint(tmp_path), [pair(0), pair(1)])
     assert judged.unscored() == {reason: 2}
@@ -90,7 +90,7 @@ def test_a_wrong_key_is_not_tried_on_every_pair(server: Server, tmp_path: Path) 
     assert len(server.asked) == 1
 
 
-def test_an_endpoint_that_is_not_there_is_counted(tmp_path: Path) -> None:
+def test_an_unreachable_endpoint_is_counted(tmp_path: Path) -> None:
     endpoint = Endpoint(model="m", base_url="http://127.0.0.1:9/v1", retries=0, cache=tmp_path / "cache.sqlite")
     assert judge(endpoint, [pair()]).unscored() == {"no connection": 1}
 
@@ -120,7 +120,7 @@ def test_an_answer_without_a_score_is_counted(
     assert np.isnan(judged.quality).tolist() == [True, False]
 
 
-def test_an_answer_that_was_none_is_asked_for_again(server: Server, tmp_path: Path) -> None:
+def test_an_unusable_answer_is_not_cached(server: Server, tmp_path: Path) -> None:
     bodies = iter([{"error": {"message": "upstream is away"}}])
     good = server.reply
     server.reply = lambda asked: (200, body) if (body := next(bodies, None)) else good(asked)
@@ -129,7 +129,7 @@ def test_an_answer_that_was_none_is_asked_for_again(server: Server, tmp_path: Pa
     assert judge(endpoint, [pair()]).reasons == [""]
 
 
-def test_a_class_that_is_missing_and_hardly_matters_is_noted(server: Server, tmp_path: Path) -> None:
+def test_a_missing_class_with_little_probability_is_noted(server: Server, tmp_path: Path) -> None:
     server.reply = lambda body: (200, scored({"3": 0.95, "4": 0.045}))
     judged = judge(server.endpoint(tmp_path), [pair()])
     assert judged.notes == {MISSING_CLASS: 1}
@@ -145,21 +145,22 @@ def test_a_pair_that_cannot_be_judged_is_not_sent(server: Server, tmp_path: Path
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_the_spending_limit_is_never_exceeded(server: Server, tmp_path: Path, concurrency: int) -> None:
-    one = len(load_prompt("C").fill(pair()).encode()) + 64 + 900  # the most that one call may cost
+    one = len(load_prompt("C").fill(pair()).encode()) + 64 + 900  # the maximum cost of one call
     endpoint = server.endpoint(tmp_path, max_tokens=one + 300, concurrency=concurrency)
     judged = judge(endpoint, [pair(n) for n in range(9)])
-    assert judged.unscored() == {"spending limit reached": 6}  # 120 tokens a call: three fit beside the fourth's most
+    # 120 tokens per call: three fit besides the maximum of a fourth
+    assert judged.unscored() == {"spending limit reached": 6}
     assert judged.tokens == 360 <= endpoint.max_tokens
 
 
-def test_tokens_of_any_script_are_laid_end_to_end(server: Server, tmp_path: Path) -> None:
-    split = [{**token("�"), "bytes": [byte]} for byte in "狐".encode()]  # one character over three tokens
+def test_characters_split_over_several_tokens_are_joined(server: Server, tmp_path: Path) -> None:
+    split = [{**token("�"), "bytes": [byte]} for byte in "狐".encode()]  # one character in three tokens
     tokens = [*split, token("。Final score: "), token("4", {"4": 0.75, "3": 0.25})]
     server.reply = lambda body: (200, completion("狐。Final score: 4", content=tokens))
     assert judge(server.endpoint(tmp_path), [pair()]).quality[0] == pytest.approx(3.75)
 
 
-def test_progress_tells_pairs_and_tokens(server: Server, tmp_path: Path) -> None:
+def test_progress_reports_pairs_and_tokens(server: Server, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     pairs = [pair(0), pair(0), pair(1)]
     LlmJudge(server.endpoint(tmp_path, concurrency=1), load_prompt("C")).judge(
@@ -181,7 +182,7 @@ def test_the_key_is_in_no_log_and_no_file(server: Server, tmp_path: Path, caplog
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_calls_run_side_by_side(server: Server, tmp_path: Path) -> None:
+def test_calls_run_concurrently(server: Server, tmp_path: Path) -> None:
     judged = judge(server.endpoint(tmp_path, concurrency=16), [pair(n) for n in range(100)])
     assert not np.isnan(judged.quality).any()
     assert math.isclose(judged.tokens, 12_000)
@@ -211,7 +212,7 @@ def with_usage(usage: object) -> dict[str, object]:
         (120, None),
     ],
 )
-def test_an_answer_that_does_not_say_its_cost_is_scored_and_cost_the_most(
+def test_an_answer_without_its_cost_is_scored_and_billed_the_maximum(
     server: Server, tmp_path: Path, usage: object, tokens: int | None
 ) -> None:
     server.reply = lambda body: (200, with_usage(usage))
@@ -220,7 +221,7 @@ def test_an_answer_that_does_not_say_its_cost_is_scored_and_cost_the_most(
     assert (judged.quality.tolist(), judged.tokens) == ([3.0], tokens or most)
 
 
-def test_an_answer_without_the_field_usage_is_scored(server: Server, tmp_path: Path) -> None:
+def test_an_answer_without_usage_is_scored(server: Server, tmp_path: Path) -> None:
     body = scored({"3": 1.0})
     del body["usage"]
     server.reply = lambda asked: (200, body)
@@ -228,7 +229,7 @@ def test_an_answer_without_the_field_usage_is_scored(server: Server, tmp_path: P
 
 
 def listing(logprobs: dict[str, object]) -> dict[str, object]:
-    """Return an answer whose score lists log-probabilities as given."""
+    """Return an answer whose score has the given log-probabilities."""
     listed = [{"token": text, "logprob": value, "bytes": None} for text, value in logprobs.items()]
     digit = {"token": "3", "logprob": 0.0, "bytes": None, "top_logprobs": listed}
     return completion("Final score: 3", content=[token("Final score: "), digit])
@@ -246,7 +247,7 @@ BAD_SHARES = [
 
 
 @pytest.mark.parametrize("body", BAD_SHARES)
-def test_log_probabilities_that_are_none_cost_one_pair_its_label(
+def test_invalid_log_probabilities_cost_only_one_pair_its_score(
     server: Server, tmp_path: Path, body: dict[str, object]
 ) -> None:
     server.reply = lambda asked: (200, body) if "Foxes 0" in asked["messages"][0]["content"] else Server().reply(asked)
@@ -254,18 +255,18 @@ def test_log_probabilities_that_are_none_cost_one_pair_its_label(
     judged = judge(endpoint, [pair(0), pair(1)])
     assert judged.reasons == ["unusable log-probabilities", ""]
     server.reply = Server().reply
-    assert judge(endpoint, [pair(0), pair(1)]).reasons == ["", ""]  # nothing of it was kept
+    assert judge(endpoint, [pair(0), pair(1)]).reasons == ["", ""]  # nothing was cached
 
 
 @pytest.mark.parametrize("least", [-math.inf, -9999.0, -1e300])
-def test_a_class_that_cannot_be_has_no_weight(server: Server, tmp_path: Path, least: float) -> None:
+def test_an_impossible_class_has_no_weight(server: Server, tmp_path: Path, least: float) -> None:
     server.reply = lambda body: (200, listing({"3": 0.0, "4": least, "2": least, "1": least, "0": least}))
     endpoint = server.endpoint(tmp_path)
     assert judge(endpoint, [pair()]).quality.tolist() == [3.0]
-    assert judge(endpoint, [pair()]).quality.tolist() == [3.0]  # from the cache, which is JSON
+    assert judge(endpoint, [pair()]).quality.tolist() == [3.0]  # from the cache, which stores JSON
 
 
-def test_a_logarithm_a_little_above_0_is_one_of_0(server: Server, tmp_path: Path) -> None:
+def test_a_logarithm_slightly_above_0_counts_as_0(server: Server, tmp_path: Path) -> None:
     server.reply = lambda body: (200, listing({"3": 1e-7}))
     assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [3.0]
 
@@ -280,7 +281,7 @@ def test_a_logarithm_a_little_above_0_is_one_of_0(server: Server, tmp_path: Path
         {"logprobs": {"content": [{**token("Final score: 3"), "top_logprobs": None}]}},
     ],
 )
-def test_a_score_without_a_list_of_its_own_has_a_reason(
+def test_a_score_without_log_probabilities_has_a_reason(
     server: Server, tmp_path: Path, change: dict[str, object]
 ) -> None:
     body = completion("Final score: 3")
@@ -296,18 +297,18 @@ SCORE = [token("Final score: "), token("3", {"3": 1.0})]
 @pytest.mark.parametrize(
     "text", ["Final score: 3", "<think>Final score: 0? no.</think>\nFinal score: 3", "\nFinal score: 3"]
 )
-def test_a_thoughts_digit_is_not_the_score(server: Server, tmp_path: Path, text: str) -> None:
+def test_a_digit_in_the_reasoning_is_not_the_score(server: Server, tmp_path: Path, text: str) -> None:
     server.reply = lambda body: (200, completion(text, content=[*THOUGHT, *SCORE]))
     assert judge(server.endpoint(tmp_path), [pair()]).quality.tolist() == [3.0]
 
 
-def test_a_lone_digit_after_thoughts_is_the_score(server: Server, tmp_path: Path) -> None:
+def test_a_lone_digit_after_the_reasoning_is_the_score(server: Server, tmp_path: Path) -> None:
     tokens = [token("0", {"0": 0.98, "3": 0.02}), token(" or 3"), token("3", {"3": 1.0}), token("<|end|>")]
     server.reply = lambda body: (200, completion("3", content=tokens))
     assert judge(server.endpoint(tmp_path), [pair()], "B").quality.tolist() == [3.0]
 
 
-def test_log_probabilities_of_thoughts_alone_are_none_of_the_score(server: Server, tmp_path: Path) -> None:
+def test_log_probabilities_of_only_the_reasoning_are_not_used(server: Server, tmp_path: Path) -> None:
     server.reply = lambda body: (200, completion("Final score: 3", content=[*THOUGHT]))
     assert judge(server.endpoint(tmp_path), [pair()]).reasons == ["no log-probabilities for the score"]
 
@@ -320,7 +321,7 @@ def test_log_probabilities_of_thoughts_alone_are_none_of_the_score(server: Serve
         ["Final score: 3"],
     ],
 )
-def test_a_content_of_parts_is_read(server: Server, tmp_path: Path, content: object) -> None:
+def test_content_in_parts_is_read(server: Server, tmp_path: Path, content: object) -> None:
     body = completion("", content=SCORE)
     body["choices"][0]["message"]["content"] = content
     server.reply = lambda asked: (200, body)
@@ -345,7 +346,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("body", "reason"), ODD)
-def test_an_odd_answer_costs_one_pair_its_label_and_is_asked_for_again(
+def test_a_malformed_answer_costs_only_one_pair_its_score_and_is_not_cached(
     server: Server, tmp_path: Path, body: dict[str, object], reason: str
 ) -> None:
     server.reply = lambda asked: (200, body) if "Foxes 0" in asked["messages"][0]["content"] else Server().reply(asked)
@@ -358,7 +359,7 @@ def test_an_odd_answer_costs_one_pair_its_label_and_is_asked_for_again(
 
 
 @pytest.mark.parametrize("finish", ["\ud83d", 7, ["stop"]])
-def test_an_end_of_no_name_is_an_end(server: Server, tmp_path: Path, finish: object) -> None:
+def test_an_unknown_finish_reason_is_accepted(server: Server, tmp_path: Path, finish: object) -> None:
     body = scored({"3": 0.9, "2": 0.1})
     body["choices"][0]["finish_reason"] = finish
     server.reply = lambda asked: (200, body)
@@ -367,13 +368,13 @@ def test_an_end_of_no_name_is_an_end(server: Server, tmp_path: Path, finish: obj
     assert (judged.reasons, again.from_cache) == ([""], 1)
 
 
-def test_a_thought_without_an_end_is_no_answer(server: Server, tmp_path: Path) -> None:
+def test_unfinished_reasoning_is_not_an_answer(server: Server, tmp_path: Path) -> None:
     thought = "<think>Perhaps Score: "
     server.reply = lambda body: (200, completion(f"{thought}0", content=[token(thought), token("0", {"0": 1.0})]))
     assert judge(server.endpoint(tmp_path), [pair()]).reasons == ["answer cut off"]
 
 
-def test_what_an_earlier_version_kept_without_use_is_asked_for_again(server: Server, tmp_path: Path) -> None:
+def test_an_unusable_cached_answer_is_requested_again(server: Server, tmp_path: Path) -> None:
     endpoint = server.endpoint(tmp_path)
     judge(endpoint, [pair()])
     for rubbish in (b"{", b"null", b'{"text": "3", "classes": [{"offset": 0, "logprobs": [["3", null]]}]}'):
@@ -384,7 +385,7 @@ def test_what_an_earlier_version_kept_without_use_is_asked_for_again(server: Ser
 
 
 def refusing(refused: dict[str, dict[str, object]], server: Server) -> None:
-    """Let the endpoint refuse parameters, each with its error."""
+    """Let the endpoint reject parameters, each with its own error."""
     good = server.reply
 
     def reply(body: dict[str, object]) -> tuple[int, dict[str, object]]:
@@ -405,9 +406,7 @@ TEMPERATURE = {
 
 
 @pytest.mark.parametrize("told", ["by name", "by message"])
-def test_a_model_that_refuses_parameters_is_asked_without_them_and_refuses_once(
-    server: Server, tmp_path: Path, told: str
-) -> None:
+def test_rejected_parameters_are_replaced_after_the_first_rejection(server: Server, tmp_path: Path, told: str) -> None:
     errors = {"max_tokens": MAX_TOKENS, "temperature": TEMPERATURE}
     if told == "by message":
         errors = {name: {"message": error["message"]} for name, error in errors.items()}
@@ -417,13 +416,13 @@ def test_a_model_that_refuses_parameters_is_asked_without_them_and_refuses_once(
     assert len(server.asked) == 22
     assert server.asked[-1]["max_completion_tokens"] == 900
     assert judged.notes == {
-        "calls with max_completion_tokens in place of max_tokens, which the model refuses": 20,
-        "calls without temperature, which the model refuses": 20,
+        "calls with max_completion_tokens instead of max_tokens, which the model rejects": 20,
+        "calls without temperature, which the model rejects": 20,
     }
-    assert judge(server.endpoint(tmp_path), [pair(0)]).from_cache == 1  # under what was meant to be asked
+    assert judge(server.endpoint(tmp_path), [pair(0)]).from_cache == 1  # keyed by the original parameters
 
 
-def test_a_parameter_that_nothing_can_replace_is_named_and_asked_once(server: Server, tmp_path: Path) -> None:
+def test_a_rejected_parameter_without_replacement_is_named_and_tried_once(server: Server, tmp_path: Path) -> None:
     error = {"message": "unknown field", "param": "logprobs", "code": "unsupported_parameter"}
     refusing({"logprobs": error}, server)
     judged = judge(server.endpoint(tmp_path, concurrency=8), [pair(n) for n in range(20)])
@@ -431,7 +430,7 @@ def test_a_parameter_that_nothing_can_replace_is_named_and_asked_once(server: Se
     assert len(server.asked) == 1
 
 
-def test_an_error_about_something_else_is_no_refused_parameter(server: Server, tmp_path: Path) -> None:
+def test_an_unrelated_error_is_not_a_rejected_parameter(server: Server, tmp_path: Path) -> None:
     server.reply = lambda body: (400, {"error": {"message": "max_tokens: the prompt is too long"}})
     assert judge(server.endpoint(tmp_path), [pair(0)]).unscored() == {"call refused (400)": 1}
     assert len(server.asked) == 1

@@ -8,12 +8,12 @@ from prompting.prompt import NAMES, load_prompt
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_prompt_has_a_hole_for_each_field_and_no_other(name: str) -> None:
+def test_every_prompt_has_exactly_the_placeholders_of_a_pair(name: str) -> None:
     assert set(load_prompt(name).template.get_identifiers()) == set(TextPair._fields)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_words_of_a_page_are_put_in_as_they_are(name: str) -> None:
+def test_text_of_a_page_is_inserted_verbatim(name: str) -> None:
     pair = TextPair("https://a.example/", "Costs $url2", "{x} $5", "https://b.example/", "B", "C")
     filled = load_prompt(name).fill(pair)
     assert "Title: Costs $url2\nSnippet: {x} $5\n" in filled

@@ -45,7 +45,7 @@ LIST = json.dumps([FOX, OWL])
         "the last of two",
     ],
 )
-def test_the_list_is_found_wherever_it_stands(text: str) -> None:
+def test_the_list_is_found_anywhere_in_the_answer(text: str) -> None:
     assert queries(Answer(text)) == (READ, Counter())
 
 
@@ -57,7 +57,7 @@ def test_the_list_is_found_wherever_it_stands(text: str) -> None:
         '{"queries": []}', '[{"query": "N/A", "relevance": 0}]',
     ],
 )  # fmt: skip
-def test_a_page_that_deserves_none_has_an_empty_list(text: str) -> None:
+def test_n_a_gives_an_empty_list(text: str) -> None:
     assert queries(Answer(text))[0] == []
 
 
@@ -75,7 +75,7 @@ def test_a_page_that_deserves_none_has_an_empty_list(text: str) -> None:
         (f"{LIST}\nN/A", "both queries and N/A"),
     ],
 )
-def test_an_answer_that_is_not_the_asked_for_list_is_none(text: str, reason: str) -> None:
+def test_an_answer_that_is_not_a_list_of_queries_is_unanswered(text: str, reason: str) -> None:
     with pytest.raises(Unanswered, match=reason):
         queries(Answer(text))
 
@@ -83,13 +83,13 @@ def test_an_answer_that_is_not_the_asked_for_list_is_none(text: str, reason: str
 @pytest.mark.parametrize(
     ("fields", "reason"), [({"refused": True}, "refused by the model"), ({"finish": "length"}, "answer cut off")]
 )
-def test_a_refused_or_cut_answer_has_no_queries(fields: dict[str, object], reason: str) -> None:
+def test_a_refused_or_truncated_answer_has_no_queries(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(Unanswered, match=reason):
         queries(Answer(LIST, **fields))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("given", "read"), [("0.8", 0.8), ("80%", 0.8), (" .5 ", 0.5), (1, 1.0), (0, 0.0)])
-def test_a_relevance_with_one_reading_is_mended(given: object, read: float) -> None:
+def test_an_unambiguous_relevance_is_normalized(given: object, read: float) -> None:
     assert queries(Answer(json.dumps([{"query": "foxes", "relevance": given}])))[0] == [ScoredQuery("foxes", read)]
 
 
@@ -112,11 +112,11 @@ def test_a_relevance_with_one_reading_is_mended(given: object, read: float) -> N
         ({"query": "N/A", "relevance": 0}, "N/A among queries"),
     ],
 )
-def test_an_entry_that_would_have_to_be_guessed_is_left_out_and_counted(entry: object, reason: str) -> None:
+def test_an_ambiguous_entry_is_skipped_and_counted(entry: object, reason: str) -> None:
     assert queries(Answer(json.dumps([FOX, entry, OWL]))) == (READ, Counter({reason: 1}))
 
 
-def test_control_characters_and_line_ends_leave_a_query() -> None:
+def test_control_characters_and_line_ends_in_a_query_are_cleaned() -> None:
     text = json.dumps([{"query": " red\n\u202efox\ud83d\x00 ", "relevance": 1}])
     assert queries(Answer(text))[0] == [ScoredQuery("red fox", 1.0)]
 
@@ -131,7 +131,7 @@ JUNK = st.recursive(
 
 @given(JUNK)
 @example([["[" * 50]])
-def test_no_json_breaks_the_reading(junk: object) -> None:
+def test_no_json_breaks_the_parser(junk: object) -> None:
     try:
         found, _ = queries(Answer(json.dumps(junk)))
     except Unanswered as unanswered:
@@ -144,7 +144,7 @@ def test_no_json_breaks_the_reading(junk: object) -> None:
 @example("[" * 20_000)
 @example('{"a":' * 3_000)
 @example("[" + "9" * 5_000 + "]")
-def test_no_text_breaks_the_reading(text: str) -> None:
+def test_no_text_breaks_the_parser(text: str) -> None:
     try:
         queries(Answer(text))
     except Unanswered as unanswered:

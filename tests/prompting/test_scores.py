@@ -14,7 +14,7 @@ def answer(text: str, shares: dict[str, float], **fields: object) -> Answer:
     return Answer(text, classes=(token,), **fields)  # type: ignore[arg-type]
 
 
-def test_a_is_the_mean_of_five_judges() -> None:
+def test_prompt_a_gives_the_mean_of_five_judges() -> None:
     assert mean_of_judges(Answer("One says 4.\n**Scores:** 4, 3, 3, 2, 4")) == pytest.approx(3.2)
 
 
@@ -30,48 +30,48 @@ def test_a_is_the_mean_of_five_judges() -> None:
         "Scores: 4, 3, 3, 2, 4, 1",
     ],
 )
-def test_without_five_scores_a_pair_has_none(text: str) -> None:
+def test_without_five_scores_a_pair_has_no_score(text: str) -> None:
     with pytest.raises(Unanswered, match="no five scores"):
         mean_of_judges(Answer(text))
 
 
-def test_b_is_the_expectation_over_the_classes() -> None:
+def test_prompt_b_gives_the_expectation_over_the_classes() -> None:
     # 0·.01 + 1·.04 + 2·.15 + 3·.5 + 4·.3 = 3.04
     shares = {"3": 0.5, "4": 0.3, "2": 0.15, "1": 0.04, "0": 0.01}
     assert expected_class(answer("Final score: 3", shares)) == (pytest.approx(3.04), False)
 
 
-def test_other_tokens_than_classes_take_no_part() -> None:
-    # Of the classes' .8: (3·.6 + 1·.2) / .8 = 2.5; the three missing hold at most 1 - 1 = 0.
+def test_tokens_that_are_not_classes_are_ignored() -> None:
+    # Of the classes' .8: (3·.6 + 1·.2) / .8 = 2.5; the three missing have at most 1 - 1 = 0.
     shares = {"3": 0.6, "1": 0.2, "three": 0.2}
     assert expected_class(answer("3", shares)) == (pytest.approx(2.5), True)
 
 
-def test_a_class_with_a_space_is_the_same_class() -> None:
+def test_a_class_with_a_leading_space_is_the_same_class() -> None:
     shares = {" 2": 0.4, "2": 0.2, " 4": 0.4}
     assert expected_class(answer("score: 2", shares))[0] == pytest.approx(2.8)
 
 
-def test_the_last_score_counts_and_the_aspects_do_not() -> None:
+def test_only_the_last_score_counts_not_those_of_the_aspects() -> None:
     text = "T: close 4\nS: 4\nscore so far: 1\nFinal score: 2"
     tokens = tuple(ClassToken(text.rindex(digit), ((digit, 0.0),)) for digit in "12")
     assert expected_class(Answer(text, classes=tokens))[0] == 2.0
 
 
-def test_a_scale_that_the_answer_repeats_is_no_score() -> None:
+def test_a_repeated_scale_is_not_a_score() -> None:
     assert expected_class(answer("Final score (0-4): 3", {"3": 1.0}))[0] == 3.0
     assert mean_of_judges(Answer("Scores (0-4): 3, 3, 4, 3, 3")) == pytest.approx(3.2)
 
 
-def test_bytes_before_the_score_may_be_of_any_script() -> None:
+def test_text_before_the_score_may_be_in_any_script() -> None:
     assert expected_class(answer("Gründe: 狐と狼。\nFinal score: 3", {"3": 1.0}))[0] == 3.0
 
 
-def test_a_missing_class_that_can_hold_little_is_told() -> None:
+def test_a_missing_class_with_little_probability_is_reported() -> None:
     assert expected_class(answer("3", {"3": 0.95, "4": 0.046}))[1]
 
 
-def test_a_missing_class_that_may_hold_more_is_not_guessed() -> None:
+def test_a_missing_class_that_may_have_more_probability_is_not_guessed() -> None:
     with pytest.raises(Unanswered, match="a class is missing"):
         expected_class(answer("3", {"3": 0.6, "4": 0.3}))
 
@@ -89,7 +89,7 @@ def test_a_missing_class_that_may_hold_more_is_not_guessed() -> None:
         "score: 0-4",
     ],
 )
-def test_what_is_no_score_is_not_guessed(text: str) -> None:
+def test_text_without_a_score_is_not_guessed(text: str) -> None:
     with pytest.raises(Unanswered, match="no score in the answer"):
         expected_class(answer(text or " ", {"3": 1.0}))
 
@@ -107,7 +107,7 @@ def test_a_score_without_log_probabilities_is_not_guessed() -> None:
         ({"finish": "length"}, "answer cut off"),
     ],
 )
-def test_a_refused_or_cut_answer_has_no_score(fields: dict[str, object], reason: str) -> None:
+def test_a_refused_or_truncated_answer_has_no_score(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(Unanswered, match=reason):
         expected_class(answer("Final score: 3", {"3": 1.0}, **fields))
     with pytest.raises(Unanswered, match=reason):
@@ -115,7 +115,7 @@ def test_a_refused_or_cut_answer_has_no_score(fields: dict[str, object], reason:
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=5, max_size=5))
-def test_a_score_lies_between_0_and_4(weights: list[float]) -> None:
+def test_a_score_is_between_0_and_4(weights: list[float]) -> None:
     shares = {str(value): weight / sum(weights) for value, weight in enumerate(weights)}
     value, missing = expected_class(answer("Final score: 0", shares))
     assert 0 <= value <= 4
@@ -123,7 +123,7 @@ def test_a_score_lies_between_0_and_4(weights: list[float]) -> None:
 
 
 @given(st.text(max_size=80))
-def test_no_text_breaks_the_reading(text: str) -> None:
+def test_no_text_breaks_the_parser(text: str) -> None:
     for read in (expected_class, mean_of_judges):
         try:
             read(Answer(text, classes=(ClassToken(0, (("3", 0.0),)),)))
@@ -131,6 +131,6 @@ def test_no_text_breaks_the_reading(text: str) -> None:
             assert unscored.reason
 
 
-def test_answers_are_kept_as_they_are() -> None:
+def test_answers_survive_a_json_round_trip() -> None:
     kept = answer("Final score: 3", {"3": 0.9, "4": 0.1}, tokens=12)
     assert Answer.from_json(kept.to_json()) == kept

@@ -1,4 +1,4 @@
-"""Addresses: every spelling of the only page at an address is that page, in a bundle too."""
+"""Addresses: every spelling of a URL finds the only page at its address."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ def addresses(tmp_path: Path) -> Iterator[Callable[[list[str]], Addresses]]:
 @pytest.mark.parametrize(
     "url", ["http://a.example/p?id=1", "https://a.example./P/?ref=x&id=1", "https://www.a.example//p/index.php?id=1"]
 )
-def test_every_spelling_is_the_page_under_its_own_url(addresses, url: str) -> None:
+def test_every_spelling_finds_the_page(addresses, url: str) -> None:
     known = addresses([A, B])
     assert known.locate(url) == Located(A, page_id(A))
     assert known.page(url) == page_id(A)
 
 
-def test_a_page_goes_by_its_exact_url(addresses) -> None:
+def test_an_exact_url_finds_its_page(addresses) -> None:
     assert addresses([A, B]).locate(f"{B}?utm_source=x#y") == Located(B, page_id(B))
 
 
-def test_what_no_page_has_goes_by_its_canonical_url(addresses) -> None:
+def test_an_unknown_page_is_located_by_its_canonical_url(addresses) -> None:
     new = "https://a.example/p?id=2"
     assert addresses([A, B]).locate(f"{new}&gclid=1") == Located(new, page_id(new))
 
 
-def test_of_two_pages_at_an_address_each_goes_by_its_exact_url(addresses) -> None:
+def test_two_pages_at_one_address_are_found_only_by_their_exact_urls(addresses) -> None:
     known = addresses([A, *TWO])
     assert [known.locate(url).page for url in TWO] == [page_id(url) for url in TWO]
     other = "https://www.c.example/r"
@@ -66,11 +66,11 @@ def test_of_two_pages_at_an_address_each_goes_by_its_exact_url(addresses) -> Non
     assert len(known) == 1
 
 
-def test_urls_are_spelt_by_the_bundles_rules(addresses) -> None:
+def test_urls_are_canonicalized_by_the_bundles_rules(addresses) -> None:
     assert addresses([A], "partner*").page(f"{A}&partner_id=2") == page_id(A)
 
 
-def test_what_is_kept_of_urls_is_bounded_in_bytes(addresses) -> None:
+def test_the_cache_of_urls_is_bounded_in_bytes(addresses) -> None:
     known = addresses([A])
     for number in range(8000):
         known.locate(f"{A}&ref={number:0>460}")  # all of them spellings of one page
@@ -82,14 +82,14 @@ def test_what_is_kept_of_urls_is_bounded_in_bytes(addresses) -> None:
     assert known.locate(A) == Located(A, page_id(A))
 
 
-def test_what_names_no_page_is_an_error(addresses) -> None:
+def test_an_invalid_url_is_an_error(addresses) -> None:
     known = addresses([A])
     for read in (known.locate, known.page):
         with pytest.raises(InvalidURL):
             read("a.example/p")
 
 
-def test_the_sites_below_a_host_are_those_whose_names_end_in_it(tmp_path: Path) -> None:
+def test_sites_below_a_host_are_the_host_and_its_subdomains(tmp_path: Path) -> None:
     hosts = "spam.example www.a.spam.example b.spam.example:8080 notspam.example spam.example.org example"
     write_sites(tmp_path / "sites.txt", [f"https://{name}/x" for name in hosts.split()])
     assert sites_below(tmp_path / "sites.txt", "spam.example") == [

@@ -26,7 +26,7 @@ class Made:
     def call(self, failed: bool | None) -> bool:
         attempt = self.breaker.admit()
         if attempt is not None:
-            attempt.ended(failed)
+            attempt.finish(failed)
         return attempt is not None
 
     def opened(self) -> Made:
@@ -36,12 +36,12 @@ class Made:
         return self
 
 
-def test_failures_within_the_window_open_it() -> None:
+def test_failures_within_the_window_open_the_breaker() -> None:
     made = Made().opened()
     assert not made.call(failed=False)
 
 
-def test_failures_further_apart_than_the_window_do_not() -> None:
+def test_failures_further_apart_than_the_window_do_not_open_the_breaker() -> None:
     made = Made()
     for _ in range(10):
         made.call(failed=True)
@@ -49,7 +49,7 @@ def test_failures_further_apart_than_the_window_do_not() -> None:
     assert made.breaker.state is State.CLOSED
 
 
-def test_a_few_failures_among_many_answers_do_not() -> None:
+def test_a_few_failures_among_many_answers_do_not_open_the_breaker() -> None:
     made = Made()
     for _ in range(10):
         made.call(failed=True)
@@ -58,17 +58,17 @@ def test_a_few_failures_among_many_answers_do_not() -> None:
     assert made.breaker.state is State.CLOSED
 
 
-def test_after_its_pause_one_call_at_a_time_is_let_through() -> None:
+def test_after_the_pause_one_trial_call_at_a_time_is_admitted() -> None:
     made = Made().opened()
     made.clock.now += 0.5
     trial = made.breaker.admit()
     assert trial is not None
     assert made.breaker.admit() is None
-    trial.ended(failed=False)
+    trial.finish(failed=False)
     assert made.call(failed=False) and made.call(failed=False)
 
 
-def test_a_trial_that_fails_opens_it_for_another_pause() -> None:
+def test_a_failed_trial_opens_the_breaker_for_another_pause() -> None:
     made = Made().opened()
     made.clock.now += 0.5
     assert made.call(failed=True)
@@ -79,23 +79,23 @@ def test_a_trial_that_fails_opens_it_for_another_pause() -> None:
     assert made.breaker.state is State.CLOSED
 
 
-def test_a_trial_that_says_nothing_is_tried_again_at_once() -> None:
+def test_a_trial_without_a_verdict_is_repeated_immediately() -> None:
     made = Made().opened()
     made.clock.now += 0.5
     assert made.call(failed=None)
     assert made.call(failed=False)
 
 
-def test_what_ends_after_it_opened_changes_nothing() -> None:
+def test_a_call_that_ends_after_the_breaker_opened_changes_nothing() -> None:
     made = Made()
     early = made.breaker.admit()
     made.opened()
     assert early is not None
-    early.ended(failed=False)
+    early.finish(failed=False)
     assert made.breaker.state is State.OPEN
 
 
-def test_after_it_closed_old_failures_are_forgotten() -> None:
+def test_closing_the_breaker_forgets_old_failures() -> None:
     made = Made().opened()
     made.clock.now += 0.5
     made.call(failed=False)
@@ -103,16 +103,16 @@ def test_after_it_closed_old_failures_are_forgotten() -> None:
     assert made.breaker.state is State.CLOSED
 
 
-def test_a_call_ends_once() -> None:
+def test_the_outcome_of_a_call_counts_once() -> None:
     made = Made()
     attempt = made.breaker.admit()
     assert attempt is not None
     for _ in range(3):
-        attempt.ended(failed=True)
+        attempt.finish(failed=True)
     assert made.breaker.state is State.CLOSED
 
 
-def test_every_change_of_state_is_told() -> None:
+def test_every_change_of_state_is_reported() -> None:
     made = Made().opened()
     made.clock.now += 0.5
     made.call(failed=False)

@@ -1,4 +1,4 @@
-"""Tables in a server, behind Sentinels and in a cluster: the same rows, and the bundle's own where Redis has none."""
+"""Tables on a server, behind Sentinel and in a cluster: the same rows, with the bundle's own as fallback."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from redis.crc import key_slot
 from redis_servers import Cluster, RedisServer, cluster, free_ports, one_server, sentinel_set, until
 
 from store.breaker import Breaker, BreakerLimits
-from store.guard import Ended, Guard
+from store.guard import Guard, Outcome
 from store.redis_client import SocketLimits, connect, connected
 from store.redis_rows import ClusterRows, RedisRows, ServerRows
 from store.redis_table import FallbackReason, RedisTable
 from store.redis_url import parse
 from store.tables import LmdbTable, key_prefix, packed, write_table
 
-TAGGED = int.from_bytes(b"{{a}}b{}", "big")  # would be a hash tag of a cluster
+TAGGED = int.from_bytes(b"{{a}}b{}", "big")  # looks like a hash tag of a cluster
 ROWS = {7: b"seven", 2**64 - 1: b"\x00\xff\n", 1: b"", 256: b"x" * 5000, TAGGED: b"tag"} | {
     key: str(key).encode() for key in range(1000, 1300)
 }
@@ -46,15 +46,15 @@ def push(url: str, rows: dict[int, bytes] = ROWS) -> None:
 
 @dataclass
 class Opened:
-    """A table, and how it was helped."""
+    """A table, the outcomes of its calls and its fallbacks."""
 
     rows: RedisRows
     own: LmdbTable
-    ends: list[Ended]
-    fell_back: list[FallbackReason] = field(default_factory=list)
+    outcomes: list[Outcome]
+    fallbacks: list[FallbackReason] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.table = RedisTable(self.rows, BUNDLE, self.own, self.fell_back.append, lambda key, row: True)
+        self.table = RedisTable(self.rows, BUNDLE, self.own, self.fallbacks.append, lambda key, row: True)
 
     async def get(self, *values: int) -> list[bytes | None]:
         return await self.table.get_many(keys(*values))
@@ -65,16 +65,16 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 async def open_table(tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens the table at a URL, with its own file behind it."""
+    """Opens the table at a URL, with its own file as fallback."""
     opened: list[Opened] = []
     write_table(tmp_path / "things.lmdb", ROWS.items())
     own = LmdbTable(tmp_path / "things.lmdb")
 
     def open_at(url: str, wait_s: float = 10.0, connections: int = 16, failures: int = 3) -> Opened:
-        ends: list[Ended] = []
+        outcomes: list[Outcome] = []
 
         def guard(name: str) -> Guard:
-            return Guard(name, wait_s, Breaker(BreakerLimits(failures, 60.0, 0.05)), ends.append)
+            return Guard(name, wait_s, Breaker(BreakerLimits(failures, 60.0, 0.05)), outcomes.append)
 
         client = connect(parse(url), SocketLimits(10.0, 10.0, connections))
         rows: RedisRows = (
@@ -82,7 +82,7 @@ async def open_table(tmp_path: Path) -> AsyncIterator[Open]:
             if isinstance(client, RedisCluster)
             else ServerRows(client, guard(""))
         )
-        opened.append(Opened(rows, own, ends))
+        opened.append(Opened(rows, own, outcomes))
         return opened[-1]
 
     yield open_at
@@ -105,7 +105,7 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module", params=["server", "password", "cluster", "sentinel"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Every kind of Redis, with the rows in it."""
+    """Every kind of Redis deployment, filled with the rows."""
     directory = tmp_path_factory.mktemp("redis")
     with ExitStack() as stack:
         if request.param == "server":
@@ -123,16 +123,16 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield url
 
 
-async def test_rows_come_in_the_order_of_the_keys(open_table: Open, url: str) -> None:
+async def test_rows_are_returned_in_the_order_of_the_keys(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(*ROWS) == list(ROWS.values())
-    assert set(opened.ends) == {Ended.ANSWERED}
-    assert opened.fell_back == []
+    assert set(opened.outcomes) == {Outcome.ANSWERED}
+    assert opened.fallbacks == []
 
 
-async def test_a_row_that_is_written_is_read_until_its_time_is_over(open_table: Open, url: str) -> None:
+async def test_a_written_row_is_readable_until_it_expires(open_table: Open, url: str) -> None:
     opened = open_table(url)
-    await opened.get(7)  # a cluster's nodes are known from here on
+    await opened.get(7)  # makes a cluster client discover the nodes
     key = key_prefix(BUNDLE, "written") + url.encode()
     await opened.rows.write(key, b"row", 60.0)
     assert await opened.rows.read([key]) == [b"row"]
@@ -141,75 +141,75 @@ async def test_a_row_that_is_written_is_read_until_its_time_is_over(open_table: 
         pass
 
 
-async def test_an_absent_key_is_none_in_its_place_and_nothing_is_missing(open_table: Open, url: str) -> None:
+async def test_a_missing_key_gives_none_and_is_not_a_fallback(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get(7, 8, 7) == [b"seven", None, b"seven"]
-    assert opened.fell_back == []
+    assert opened.fallbacks == []
 
 
-async def test_no_keys_are_no_rows_and_no_call(open_table: Open, url: str) -> None:
+async def test_no_keys_give_no_rows_and_make_no_call(open_table: Open, url: str) -> None:
     opened = open_table(url)
     assert await opened.get() == []
-    assert opened.ends == []
+    assert opened.outcomes == []
 
 
-async def test_a_row_that_redis_alone_has_is_given(open_table: Open, url: str) -> None:
+async def test_a_row_that_only_redis_has_is_returned(open_table: Open, url: str) -> None:
     push(url, {9: b"renewed"})
     assert await open_table(url).get(9) == [b"renewed"]
 
 
-async def test_a_bundle_that_was_not_pushed_comes_from_its_own_file(open_table: Open, tmp_path: Path) -> None:
+async def test_a_bundle_that_was_not_pushed_is_read_from_its_own_file(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "empty") as empty:
         opened = open_table(empty.url)
         assert await opened.get(7, 8) == [b"seven", None]
-    assert opened.fell_back == [FallbackReason.NOT_HELD]
+    assert opened.fallbacks == [FallbackReason.NOT_HELD]
 
 
-async def test_a_row_that_is_none_comes_from_the_own_file_and_is_told_apart(open_table: Open, url: str) -> None:
+async def test_a_malformed_row_is_read_from_the_bundle(open_table: Open, url: str) -> None:
     push(url, {7: b"seve", 1000: b"\0", 1001: b"\xff" * 80})
     opened = open_table(url)
     opened.table = RedisTable(
-        opened.rows, BUNDLE, opened.own, opened.fell_back.append, lambda key, row: row in ROWS.values()
+        opened.rows, BUNDLE, opened.own, opened.fallbacks.append, lambda key, row: row in ROWS.values()
     )
     try:
         assert await opened.get(7, 1000, 8, 1001, 256) == [b"seven", b"1000", None, b"1001", ROWS[256]]
     finally:
         push(url)
-    assert opened.fell_back == [FallbackReason.MALFORMED]
+    assert opened.fallbacks == [FallbackReason.MALFORMED]
 
 
-async def test_a_table_whose_rows_have_no_form_is_held_against_its_own_file(open_table: Open, url: str) -> None:
+async def test_without_is_row_rows_must_equal_the_bundles_own(open_table: Open, url: str) -> None:
     push(url, {7: b"other"})
     opened = open_table(url)
-    opened.table = RedisTable(opened.rows, BUNDLE, opened.own, opened.fell_back.append)
+    opened.table = RedisTable(opened.rows, BUNDLE, opened.own, opened.fallbacks.append)
     try:
         assert await opened.get(7, 256) == [b"seven", ROWS[256]]
     finally:
         push(url)
-    assert opened.fell_back == [FallbackReason.MALFORMED]
+    assert opened.fallbacks == [FallbackReason.MALFORMED]
 
 
-async def test_without_a_server_every_row_comes_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
+async def test_without_a_server_every_row_is_read_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
     opened = open_table(f"unix://{tmp_path}/none.sock")
     assert await opened.get(7, 8) == [b"seven", None]
-    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [FallbackReason.NOT_ANSWERED])
+    assert (opened.outcomes, opened.fallbacks) == ([Outcome.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
-async def test_a_cluster_that_is_not_there_is_waited_for_once(open_table: Open) -> None:
+async def test_an_unreachable_cluster_is_waited_for_only_once(open_table: Open) -> None:
     opened = open_table(f"redis+cluster://127.0.0.1:{free_ports(1)[0]}")
     assert await opened.get(7) == await opened.get(7) == [b"seven"]
-    assert (opened.ends, opened.fell_back) == ([], [FallbackReason.NOT_ANSWERED] * 2)
+    assert (opened.outcomes, opened.fallbacks) == ([], [FallbackReason.NOT_ANSWERED] * 2)
 
 
 async def test_a_wrong_password_is_a_failure(open_table: Open, server: RedisServer) -> None:
     opened = open_table(server.url.replace("redis://", "redis://me:wrong@"))
     assert await opened.get(7) == [b"seven"]
-    assert opened.ends == [Ended.FAILED]
+    assert opened.outcomes == [Outcome.FAILED]
 
 
 @asynccontextmanager
 async def behind_tls(server: RedisServer) -> AsyncIterator[int]:
-    """A port that speaks TLS, with a certificate of its own making, in front of a server."""
+    """A TLS port with a self-signed certificate in front of a server."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(CERTIFICATE)
 
@@ -226,43 +226,43 @@ async def behind_tls(server: RedisServer) -> AsyncIterator[int]:
         yield listening.sockets[0].getsockname()[1]
 
 
-async def test_rows_come_over_tls_from_a_server_that_is_known(open_table: Open, server: RedisServer) -> None:
+async def test_rows_are_read_over_tls_from_a_trusted_server(open_table: Open, server: RedisServer) -> None:
     push(server.url)
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}?ssl_ca_certs={CERTIFICATE}")
         assert await opened.get(7) == [b"seven"]
-        assert opened.ends == [Ended.ANSWERED]
+        assert opened.outcomes == [Outcome.ANSWERED]
         await opened.rows.close()
 
 
-async def test_a_server_whose_certificate_nobody_knows_is_not_asked(open_table: Open, server: RedisServer) -> None:
+async def test_a_server_with_an_untrusted_certificate_is_not_used(open_table: Open, server: RedisServer) -> None:
     async with behind_tls(server) as port:
         opened = open_table(f"rediss://localhost:{port}")
         assert await opened.get(7) == [b"seven"]
-    assert (opened.ends, opened.fell_back) == ([Ended.FAILED], [FallbackReason.NOT_ANSWERED])
+    assert (opened.outcomes, opened.fallbacks) == ([Outcome.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
-async def test_a_server_that_hangs_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
+async def test_a_hanging_server_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "hangs") as hangs:
         push(hangs.url)
         opened = open_table(hangs.url, wait_s=0.05, failures=1)
         hangs.signal(signal.SIGSTOP)
         assert await opened.get(7) == await opened.get(7) == [b"seven"]
         hangs.signal(signal.SIGCONT)
-    assert opened.ends == [Ended.LATE, Ended.NOT_MADE]
+    assert opened.outcomes == [Outcome.LATE, Outcome.NOT_MADE]
 
 
-async def test_a_pool_in_use_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
+async def test_an_exhausted_connection_pool_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "hangs") as hangs:
         push(hangs.url)
         opened = open_table(hangs.url, wait_s=0.05, connections=1, failures=9)
         hangs.signal(signal.SIGSTOP)
         assert await opened.get(7) == await opened.get(7) == [b"seven"]
         hangs.signal(signal.SIGCONT)
-    assert opened.ends == [Ended.LATE, Ended.NO_CONNECTION]
+    assert opened.outcomes == [Outcome.LATE, Outcome.NO_CONNECTION]
 
 
-async def test_a_server_that_was_started_again_is_read_again(open_table: Open, tmp_path: Path) -> None:
+async def test_a_restarted_server_is_read_again(open_table: Open, tmp_path: Path) -> None:
     with one_server(tmp_path / "dies") as dies:
         push(dies.url)
         dies.save()
@@ -272,20 +272,20 @@ async def test_a_server_that_was_started_again_is_read_again(open_table: Open, t
         await opened.get(7)
         dies.start()
         assert await opened.get(7) == [b"seven"]
-    assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
-    assert opened.ends[-1] is Ended.ANSWERED
+    assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
+    assert opened.outcomes[-1] is Outcome.ANSWERED
 
 
-async def test_the_rows_of_a_node_that_is_gone_come_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
+async def test_rows_of_a_dead_node_are_read_from_the_bundle(open_table: Open, tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster") as running:
         push(running.url)
         opened = open_table(running.url)
         await opened.get(*ROWS)
-        opened.ends.clear()
+        opened.outcomes.clear()
         running.nodes[1].kill()
         assert await opened.get(*ROWS) == list(ROWS.values())
-        assert sorted(opened.ends) == [Ended.ANSWERED, Ended.ANSWERED, Ended.FAILED]
-        assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
+        assert sorted(opened.outcomes) == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.FAILED]
+        assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
 
 
 async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path) -> None:
@@ -294,12 +294,12 @@ async def test_a_slot_that_moved_is_found_again(open_table: Open, tmp_path: Path
         await opened.get(7)
         _move(running, key_prefix(BUNDLE, "things") + packed(keys(7))[0])
         push(running.url)
-        opened.fell_back.clear()
-        assert await opened.get(7) == [b"seven"]  # by the old node, which says that it moved
-        assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
+        opened.fallbacks.clear()
+        assert await opened.get(7) == [b"seven"]  # asked of the old node, which replies MOVED
+        assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
         await _renewed(opened)
         assert await opened.get(7) == [b"seven"]
-        assert opened.fell_back == [FallbackReason.NOT_ANSWERED]
+        assert opened.fallbacks == [FallbackReason.NOT_ANSWERED]
 
 
 async def _renewed(opened: Opened) -> None:
@@ -309,7 +309,7 @@ async def _renewed(opened: Opened) -> None:
 
 
 def _move(running: Cluster, key: bytes) -> None:
-    """Give the key's slot, which is empty, to another node."""
+    """Move the key's slot, which is empty, to another node."""
     slot = key_slot(key)
     number = next(i for i in range(3) if slot < 16_384 * (i + 1) // 3)
     takes = running.nodes[(number + 1) % 3]
@@ -325,7 +325,7 @@ def _holder(client, slot: int) -> int:
     return next(node[1] for first, last, node, *_ in client.execute_command("CLUSTER SLOTS") if first <= slot <= last)
 
 
-async def test_after_a_failover_the_new_master_is_read(open_table: Open, tmp_path: Path) -> None:
+async def test_after_a_failover_the_new_master_is_used(open_table: Open, tmp_path: Path) -> None:
     with sentinel_set(tmp_path) as running:
         push(running.url)
         opened = open_table(running.url)
@@ -340,7 +340,7 @@ async def test_after_a_failover_the_new_master_is_read(open_table: Open, tmp_pat
                 "the Sentinel names it",
                 lambda: sentinel.sentinel_masters()["tables"]["port"] == running.replica.port,
             )
-        opened.ends.clear()
-        opened.fell_back.clear()
+        opened.outcomes.clear()
+        opened.fallbacks.clear()
         assert await opened.get(7) == [b"seven"]
-        assert (opened.ends, opened.fell_back) == ([Ended.ANSWERED], [])
+        assert (opened.outcomes, opened.fallbacks) == ([Outcome.ANSWERED], [])

@@ -25,19 +25,19 @@ def keys(*values: int) -> np.ndarray:
     return np.array(values, np.uint64)
 
 
-async def test_rows_come_in_the_order_of_the_keys(lmdb_table: LmdbTable) -> None:
+async def test_rows_are_returned_in_the_order_of_the_keys(lmdb_table: LmdbTable) -> None:
     assert await lmdb_table.get_many(keys(256, 7, 2**64 - 1, 1)) == [ROWS[256], ROWS[7], ROWS[2**64 - 1], ROWS[1]]
 
 
-async def test_an_absent_key_is_none_in_its_place(lmdb_table: LmdbTable) -> None:
+async def test_a_missing_key_gives_none_in_its_place(lmdb_table: LmdbTable) -> None:
     assert await lmdb_table.get_many(keys(7, 8, 7)) == [b"seven", None, b"seven"]
 
 
-async def test_no_keys_are_no_rows(lmdb_table: LmdbTable) -> None:
+async def test_no_keys_give_no_rows(lmdb_table: LmdbTable) -> None:
     assert await lmdb_table.get_many(keys()) == []
 
 
-async def test_a_table_goes_by_its_name(lmdb_table: LmdbTable) -> None:
+async def test_a_table_is_named_after_its_file(lmdb_table: LmdbTable) -> None:
     assert lmdb_table.name == "things"
 
 
@@ -51,7 +51,7 @@ def test_a_table_may_be_empty(tmp_path: Path) -> None:
     assert LmdbTable(tmp_path / "empty.lmdb").read(keys(1)) == [None]
 
 
-def test_nothing_is_left_beside_the_table(lmdb_table: LmdbTable, tmp_path: Path) -> None:
+def test_writing_leaves_no_temporary_files(lmdb_table: LmdbTable, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["things.lmdb"]
 
 
@@ -62,11 +62,11 @@ def test_an_error_while_writing_leaves_the_old_table(lmdb_table: LmdbTable, tmp_
 
     with pytest.raises(OSError, match="broke off"):
         write_table(tmp_path / "things.lmdb", rows())
-    lmdb_table.close()  # LMDB opens a file once a process
+    lmdb_table.close()  # LMDB opens a file only once per process
     assert LmdbTable(tmp_path / "things.lmdb").read(keys(7)) == [b"seven"]
 
 
-def test_a_kill_while_writing_leaves_no_table_and_the_next_writing_succeeds(tmp_path: Path) -> None:
+def test_a_kill_while_writing_leaves_no_table_and_the_next_write_succeeds(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
@@ -84,7 +84,7 @@ write_table(Path(sys.argv[1]), rows())
     assert [*LmdbTable(path).items()] == sorted(ROWS.items())
 
 
-def test_a_file_that_two_tables_read_stays_open_until_both_are_closed(tmp_path: Path) -> None:
+def test_a_file_shared_by_two_tables_stays_open_until_both_are_closed(tmp_path: Path) -> None:
     write_table(tmp_path / "things.lmdb", ROWS.items())
     (tmp_path / "linked.lmdb").hardlink_to(tmp_path / "things.lmdb")
     first, second = LmdbTable(tmp_path / "things.lmdb"), LmdbTable(tmp_path / "linked.lmdb")

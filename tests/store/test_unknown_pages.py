@@ -22,31 +22,31 @@ def pages(request: pytest.FixtureRequest, tmp_path: Path) -> UnknownPages:
     return RedisUnknownPages(lambda: client, most=3)
 
 
-def test_a_page_waits_with_the_words_that_were_sent(pages: UnknownPages) -> None:
+def test_a_page_is_queued_with_the_fields_that_were_sent(pages: UnknownPages) -> None:
     pages.add({2**64 - 1: FOX, 0: OWL})
     assert pages.waiting() == {2**64 - 1: FOX, 0: OWL}
 
 
-def test_a_page_waits_once_as_it_came_first(pages: UnknownPages) -> None:
+def test_a_page_is_queued_once_with_its_first_fields(pages: UnknownPages) -> None:
     pages.add({1: FOX})
     pages.add({1: OWL})
     assert pages.waiting() == {1: FOX}
 
 
-def test_the_words_that_tell_most_win_whenever_they_come(pages: UnknownPages) -> None:
+def test_the_most_complete_fields_win_in_any_order(pages: UnknownPages) -> None:
     pages.add({1: OWL, 2: FOX._replace(snippet="")})
     pages.add({1: FOX, 2: FOX})
     pages.add({1: OWL, 2: FOX._replace(title="Hare", language="")})
     assert pages.waiting() == {1: FOX, 2: FOX}
 
 
-def test_better_words_need_no_room(pages: UnknownPages) -> None:
+def test_completing_a_queued_page_needs_no_free_slot(pages: UnknownPages) -> None:
     pages.add(dict.fromkeys(range(3), OWL))
     assert pages.add({0: FOX, 1: FOX, 9: FOX}) == 1
     assert pages.waiting() == {0: FOX, 1: FOX, 2: OWL}
 
 
-def test_what_others_wrote_in_its_place_is_passed_over(pages: UnknownPages) -> None:
+def test_entries_of_other_programs_are_ignored(pages: UnknownPages) -> None:
     pages.add({1: FOX})
     rows = [
         (b"eight by", b"no JSON"),
@@ -65,28 +65,28 @@ def test_what_others_wrote_in_its_place_is_passed_over(pages: UnknownPages) -> N
     assert pages.waiting() == {1: FOX}
 
 
-def test_what_has_no_room_does_not_wait(pages: UnknownPages) -> None:
+def test_pages_beyond_the_limit_are_dropped(pages: UnknownPages) -> None:
     assert pages.add(dict.fromkeys(range(5), FOX)) == 2
     assert pages.add({9: FOX}) == 1
     assert sorted(pages.waiting()) == [0, 1, 2]
 
 
-def test_what_is_taken_makes_room(pages: UnknownPages) -> None:
+def test_removing_pages_makes_room(pages: UnknownPages) -> None:
     pages.add(dict.fromkeys(range(3), FOX))
     pages.remove([0, 1, 77])
     pages.add({9: OWL})
     assert pages.waiting() == {2: FOX, 9: OWL}
 
 
-def test_nothing_waits_where_no_file_is(tmp_path: Path) -> None:
+def test_without_a_file_the_queue_is_empty(tmp_path: Path) -> None:
     assert SqliteUnknownPages(tmp_path / "unknown.sqlite").waiting() == {}
     assert not (tmp_path / "unknown.sqlite").exists()
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "unknown.sqlite"
     path.write_bytes(b"garbage" * 1000)
     with pytest.raises(
-        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: mend it or move it away"
+        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: repair it or move it away"
     ):
         SqliteUnknownPages(path).waiting()

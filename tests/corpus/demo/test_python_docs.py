@@ -1,4 +1,4 @@
-"""The demo corpus: pages of the standard library, source files as sessions, input tables that can be read."""
+"""The demo corpus: pages of the standard library, source files as sessions, valid input tables."""
 
 from collections import Counter
 from pathlib import Path
@@ -50,7 +50,7 @@ def addresses(demo: tuple[Path, Summary]) -> dict[str, str]:
     return {row["title"]: row["url"].removeprefix(LIBRARY) for row in pages}
 
 
-def test_the_library_has_thousands_of_pages_with_words(demo: tuple[Path, Summary]) -> None:
+def test_the_library_has_thousands_of_pages_with_text(demo: tuple[Path, Summary]) -> None:
     pages = pq.read_table(demo[0] / "pages.parquet").to_pylist()
     assert 5000 < len(pages) == demo[1].pages
     assert all(10 <= len(row["snippet"]) <= SNIPPET_LENGTH for row in pages)
@@ -79,22 +79,22 @@ def test_the_library_has_thousands_of_pages_with_words(demo: tuple[Path, Summary
         ("typing.Optional", "typing.html#typing.Optional"),
     ],
 )
-def test_a_page_stands_where_the_reference_has_it(name: str, address: str, addresses: dict[str, str]) -> None:
+def test_a_page_has_the_url_of_the_reference(name: str, address: str, addresses: dict[str, str]) -> None:
     assert addresses[name] == address
 
 
-def test_every_url_is_canonical_and_an_address_of_its_own(addresses: dict[str, str]) -> None:
+def test_every_url_is_canonical_and_has_its_own_address(addresses: dict[str, str]) -> None:
     urls = [LIBRARY + address for address in addresses.values()]
     assert all(canonical(url) == url for url in urls)
     assert len({address_key(url) for url in urls}) == len(urls)
 
 
 @pytest.mark.parametrize("name", ["this", "antigravity", "idlelib", "test", "os.error", "turtle"])
-def test_what_is_no_documentation_of_its_own_is_left_out(name: str, addresses: dict[str, str]) -> None:
+def test_names_without_their_own_documentation_are_excluded(name: str, addresses: dict[str, str]) -> None:
     assert name not in addresses
 
 
-def test_files_are_sessions_and_copies_are_not(demo: tuple[Path, Summary]) -> None:
+def test_each_file_is_a_session_but_copies_are_skipped(demo: tuple[Path, Summary]) -> None:
     clicks = pq.read_table(demo[0] / "clicks.parquet").to_pylist()
     sessions: dict[str, list[str]] = {}
     for row in clicks:
@@ -103,7 +103,7 @@ def test_files_are_sessions_and_copies_are_not(demo: tuple[Path, Summary]) -> No
     assert [row["time"] for row in clicks[:2]] == sorted(row["time"] for row in clicks[:2])
 
 
-def test_the_reader_takes_the_demo_corpus_without_a_rejected_row(demo: tuple[Path, Summary], tmp_path: Path) -> None:
+def test_no_row_of_the_demo_corpus_is_rejected(demo: tuple[Path, Summary], tmp_path: Path) -> None:
     directory, made = demo
     report = read(directory, tmp_path)
     assert {name: part.kept for name, part in report.tables.items()} == {
@@ -113,13 +113,13 @@ def test_the_reader_takes_the_demo_corpus_without_a_rejected_row(demo: tuple[Pat
     }
 
 
-def test_the_seed_decides(demo: tuple[Path, Summary], roots: dict[str, Path], tmp_path: Path) -> None:
+def test_the_seed_determines_the_output(demo: tuple[Path, Summary], roots: dict[str, Path], tmp_path: Path) -> None:
     write(tmp_path, roots=roots)
     for name in ("pages", "clicks", "impressions"):
         assert (tmp_path / f"{name}.parquet").read_bytes() == (demo[0] / f"{name}.parquet").read_bytes()
 
 
-def test_the_more_familiar_a_page_the_more_seldom_its_use_is_a_visit() -> None:
+def test_common_names_are_down_sampled() -> None:
     many, some = 4_000, 400
     found = {f"f{i}": ["len", *(["json.loads"] if i < some else []), f"a.{i}", f"b.{i}"] for i in range(many)}
     sessions = sessions_of(found, {"len"}, np.random.default_rng(0)).values()
@@ -129,7 +129,7 @@ def test_the_more_familiar_a_page_the_more_seldom_its_use_is_a_visit() -> None:
     assert visits["a.0"] == visits[f"b.{many - 1}"] == 1
 
 
-def test_sessions_have_two_pages_at_least_and_long_ones_are_cut() -> None:
+def test_sessions_have_at_least_two_pages_and_long_ones_are_cut() -> None:
     found = {"long": [f"a.{i}" for i in range(60)], "copy": [f"a.{i}" for i in range(60)], "short": ["b"]}
     sessions = sessions_of(found, set(), np.random.default_rng(0))
     assert {name: len(pages) for name, pages in sessions.items()} == {"long": LONGEST_SESSION}
@@ -160,11 +160,11 @@ def test_a_sample_of_the_files_does_not_depend_on_their_order(roots: dict[str, P
         ("Return a dictionary of scheme -> proxy server.", "Return a dictionary of scheme -> proxy server."),
     ],
 )
-def test_a_summary_keeps_no_leftover_of_a_signature(doc: str, expected: str) -> None:
+def test_a_summary_contains_nothing_of_a_signature(doc: str, expected: str) -> None:
     assert summary(doc) == expected
 
 
-def test_a_summary_leaves_out_signature_and_heading_and_ends_between_words() -> None:
+def test_a_summary_omits_signature_and_heading_and_is_cut_between_words() -> None:
     assert summary("join(iterable, /)\n--\n\nJoin the strings.") == "Join the strings."
     assert summary("Title\n=====\n\nThe text.") == "The text."
     assert summary("f(a)\nf(a, b)\nDo it.") == "Do it."

@@ -1,4 +1,4 @@
-"""What a source file uses of the library, in order of first use."""
+"""The library pages that a source file uses, in order of first use."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -43,11 +43,11 @@ LIBRARY = Library(
         ("class T(object):\n def f(self): self.start()", []),
     ],
 )
-def test_a_name_is_followed_to_its_page(code: str, expected: list[str]) -> None:
+def test_a_name_is_resolved_to_its_page(code: str, expected: list[str]) -> None:
     assert visits(code, LIBRARY) == expected
 
 
-def test_pages_come_once_in_the_order_of_the_source() -> None:
+def test_pages_are_listed_once_in_source_order() -> None:
     code = """
         import functools, heapq, json
         def outer(f):
@@ -61,11 +61,11 @@ def test_pages_come_once_in_the_order_of_the_source() -> None:
 
 
 @pytest.mark.parametrize("content", [b"import json\nif", b"\xff\xfe", b"import json\n\x00", b""])
-def test_a_file_that_is_no_python_visits_nothing(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_python_visits_nothing(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "a.py"
     file.write_bytes(content)
     assert file_visits(file, LIBRARY) == []
 
 
-def test_a_file_that_cannot_be_opened_visits_nothing(tmp_path: Path) -> None:
+def test_an_unreadable_file_visits_nothing(tmp_path: Path) -> None:
     assert file_visits(tmp_path / "none.py", LIBRARY) == []

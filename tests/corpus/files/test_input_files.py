@@ -1,10 +1,10 @@
-"""Finding the input tables by name: accepted names, parts, what is passed over."""
+"""Finding the input tables by name: accepted names, parts, ignored files."""
 
 from pathlib import Path
 
 import pytest
 
-from corpus.files.input_files import find, look, parts_of
+from corpus.files.input_files import find, find_inputs, parts_of
 from corpus.schema import InputError
 
 
@@ -27,24 +27,24 @@ def directory(tmp_path: Path, *names: str) -> Path:
         "clicks/part-0.csv", "clicks.csv/part-00000", "Click/a/b=1/x.parquet",
     ],
 )  # fmt: skip
-def test_a_table_may_be_named_as_exports_name_it(name: str, tmp_path: Path) -> None:
-    found = look(directory(tmp_path, name))
+def test_common_names_of_exports_are_accepted(name: str, tmp_path: Path) -> None:
+    found = find_inputs(directory(tmp_path, name))
     assert found.tables["clicks"] == (tmp_path / name,)
-    assert found.passed_over == ()
+    assert found.ignored == ()
 
 
-def test_parts_are_in_order_and_marks_are_none(tmp_path: Path) -> None:
+def test_parts_are_sorted_and_marker_files_are_skipped(tmp_path: Path) -> None:
     names = ["part-1.parquet", "part-0.parquet", "_SUCCESS", ".part-0.parquet.crc", "_delta_log/0.json", "x.crc"]
     data = directory(tmp_path, *(f"clicks.parquet/{name}" for name in names), ".hidden", "_SUCCESS")
     assert [path.name for path in find(data)["clicks"]] == ["part-0.parquet", "part-1.parquet"]
-    assert look(data).passed_over == ()
+    assert find_inputs(data).ignored == ()
 
 
-def test_a_file_beside_the_parts_gets_a_line(tmp_path: Path) -> None:
-    found = look(directory(tmp_path, "clicks/part-0.csv", "clicks/day=2/part-1.csv.snappy", "clicks/_SUCCESS"))
+def test_a_file_that_is_not_a_part_is_reported(tmp_path: Path) -> None:
+    found = find_inputs(directory(tmp_path, "clicks/part-0.csv", "clicks/day=2/part-1.csv.snappy", "clicks/_SUCCESS"))
     assert found.tables["clicks"] == (tmp_path / "clicks/part-0.csv",)
-    [line] = found.passed_over
-    assert line.startswith("clicks/day=2/part-1.csv.snappy is not read, its ending is unknown")
+    [line] = found.ignored
+    assert line.startswith("clicks/day=2/part-1.csv.snappy is ignored, unknown extension")
 
 
 def test_numbered_files_are_parts_of_one_table(tmp_path: Path) -> None:
@@ -53,25 +53,25 @@ def test_numbered_files_are_parts_of_one_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "advice"),
     [
         ("clicks.xlsx", "write clicks.csv or clicks.parquet"),
         ("clicks.csv.zip", "write clicks.csv or clicks.parquet"),
-        ("clicks_old.csv", "name it clicks.csv"),
-        ("clikcs.csv.gz", "name it clicks.csv.gz"),
-        ("clicks.v2.csv", "name it clicks.csv"),
-        ("clikcs.snappy.parquet", "name it clicks.snappy.parquet"),
-        ("sparse_impressions.parquet", "name it impressions.parquet"),
-        ("my-label/x.csv", "name it labels/"),
-        ("clicks/readme.md", "no file in it has a known ending"),
+        ("clicks_old.csv", "rename it to clicks.csv"),
+        ("clikcs.csv.gz", "rename it to clicks.csv.gz"),
+        ("clicks.v2.csv", "rename it to clicks.csv"),
+        ("clikcs.snappy.parquet", "rename it to clicks.snappy.parquet"),
+        ("sparse_impressions.parquet", "rename it to impressions.parquet"),
+        ("my-label/x.csv", "rename it to labels/"),
+        ("clicks/readme.md", "no file in it has a known extension"),
         ("visits.csv", "the tables are pages, clicks, impressions, labels"),
     ],
 )
-def test_what_is_not_read_gets_a_line_with_the_name_it_should_have(name: str, words: str, tmp_path: Path) -> None:
-    [line] = look(directory(tmp_path, name)).passed_over
+def test_an_ignored_entry_is_reported_with_the_name_it_should_have(name: str, advice: str, tmp_path: Path) -> None:
+    [line] = find_inputs(directory(tmp_path, name)).ignored
     assert line.startswith(name.partition("/")[0])
-    assert "is not read" in line
-    assert words in line
+    assert "is ignored" in line
+    assert advice in line
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_what_is_not_read_gets_a_line_with_the_name_it_should_have(name: str, wo
     ],
 )
 def test_two_candidates_for_one_table_are_an_error(names: tuple[str, str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds both .* and .*: keep one"):
-        look(directory(tmp_path, *names))
+    with pytest.raises(InputError, match=r"has both .* and .*: keep one"):
+        find_inputs(directory(tmp_path, *names))
 
 
-def test_parts_of_two_kinds_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="different kinds"):
-        look(directory(tmp_path, "clicks/a.csv", "clicks/b.parquet"))
+def test_parts_in_two_formats_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="different formats"):
+        find_inputs(directory(tmp_path, "clicks/a.csv", "clicks/b.parquet"))
 
 
-def test_no_pages_are_an_error_that_says_what_was_there(tmp_path: Path) -> None:
+def test_missing_pages_are_an_error_that_lists_ignored_files(tmp_path: Path) -> None:
     (tmp_path / "pages.xlsx").write_text("")
-    with pytest.raises(InputError, match=r"add pages\.parquet.*pages\.xlsx is not read"):
-        look(tmp_path)
+    with pytest.raises(InputError, match=r"add pages\.parquet.*pages\.xlsx is ignored"):
+        find_inputs(tmp_path)
 
 
-def test_a_directory_without_tables_is_no_input(tmp_path: Path) -> None:
+def test_a_directory_without_table_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="directory without table files"):
         parts_of(tmp_path)

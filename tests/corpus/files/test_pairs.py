@@ -44,7 +44,7 @@ def test_every_format_gives_the_same_pairs(tmp_path: Path, ending: str) -> None:
     np.testing.assert_array_equal(file.labels["good_rate"], [0.75, np.nan])
 
 
-def test_a_row_that_cannot_be_read_keeps_its_place(tmp_path: Path) -> None:
+def test_an_unreadable_row_keeps_its_position(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     good = '{"url1": "https://a.example/", "title1": "A", "snippet1": "", "url2": "https://b.example/", "title2": "B"}'
     path.write_text(f'{good}\n[1, 2]\n{good[:-1]}, "snippet2": "C"}}\n')
@@ -62,22 +62,26 @@ def test_a_row_that_cannot_be_read_keeps_its_place(tmp_path: Path) -> None:
         ({"url1": ""}, "invalid URL"),
     ],
 )
-def test_a_pair_that_cannot_be_judged_says_why(changes: dict[str, str], reason: str) -> None:
+def test_fault_says_why_a_pair_cannot_be_judged(changes: dict[str, str], reason: str) -> None:
     pair = TextPair("https://a.example/", "A", "a", "https://b.example/", "B", "b")
     assert fault(pair._replace(**changes)) == reason
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("nowhere.csv", "is no file"), ("pairs.txt", "unknown ending"), ("pairs.csv", "column 'snippet1' is missing")],
+    [
+        ("nowhere.csv", "is not a file"),
+        ("pairs.txt", "unknown extension"),
+        ("pairs.csv", "column 'snippet1' is missing"),
+    ],
 )
-def test_a_file_that_cannot_be_used_is_one_clear_error(tmp_path: Path, name: str, message: str) -> None:
+def test_an_invalid_file_is_one_clear_error(tmp_path: Path, name: str, message: str) -> None:
     for written_name in ("pairs.txt", "pairs.csv"):
         (tmp_path / written_name).write_text("url1,title1\n")
     with pytest.raises(InputError, match=message):
         read_pairs(tmp_path / name)
 
 
-def test_a_file_without_rows_holds_no_pairs(tmp_path: Path) -> None:
+def test_a_file_without_rows_has_no_pairs(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text(",".join(TextPair._fields) + "\n")
     assert read_pairs(tmp_path / "pairs.csv") == PairFile([], {})

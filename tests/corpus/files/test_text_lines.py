@@ -1,4 +1,4 @@
-"""Rows of damaged text files: each line is a row, or is written down as none."""
+"""Rows of malformed text files: each line is part of a row or reported as broken."""
 
 import csv
 import io
@@ -24,14 +24,14 @@ def written(tmp_path: Path, text: str | bytes) -> Path:
     return path
 
 
-def test_a_row_may_go_over_lines_between_quotes(tmp_path: Path) -> None:
+def test_a_quoted_field_may_contain_line_ends(tmp_path: Path) -> None:
     path = written(tmp_path, f'{HEADER}1,"two\nlines, ""quoted""",3\n4,5,6\n')
     assert rows(path) == [["1", 'two\nlines, "quoted"', "3"], ["4", "5", "6"]]
     assert survey(path, Packing.NONE, b"\n", Kind.CSV).rows == 3
 
 
 @pytest.mark.parametrize("closing", ["", '7,8",9\n', '7,8"\n'])
-def test_only_the_line_with_the_open_quote_is_lost(closing: str, tmp_path: Path) -> None:
+def test_an_unclosed_quote_loses_only_its_own_line(closing: str, tmp_path: Path) -> None:
     good = "".join(f"{i},x,{i}\n" for i in range(5))
     found = rows(written(tmp_path, f'{HEADER}0,x,0\n1,"open,2\n{good}{closing}'), one_line=(0, 1, 2))
     broken = [row for row in found if isinstance(row, Broken)]
@@ -40,21 +40,21 @@ def test_only_the_line_with_the_open_quote_is_lost(closing: str, tmp_path: Path)
     assert kept[:6] == [["0", "x", "0"], *([str(i), "x", str(i)] for i in range(5))]
 
 
-def test_a_quote_within_a_field_is_a_character(tmp_path: Path) -> None:
+def test_a_quote_inside_an_unquoted_field_is_a_plain_character(tmp_path: Path) -> None:
     assert rows(written(tmp_path, f'{HEADER}1,a 5" screen,3\n')) == [["1", 'a 5" screen', "3"]]
 
 
-def test_a_line_that_is_no_row_says_why(tmp_path: Path) -> None:
+def test_a_malformed_line_says_why(tmp_path: Path) -> None:
     found = rows(written(tmp_path, HEADER.encode() + b'1,2\n1,2,3,4\n1,\xe9,3\n1,"x"y,3\n'))
     assert [row.why for row in found if isinstance(row, Broken)] == [
-        "has 2 fields where the header has 3",
-        "has 4 fields where the header has 3",
+        "has 2 fields but the header has 3",
+        "has 4 fields but the header has 3",
         "is not UTF-8",
         "has a quote in the wrong place",
     ]
 
 
-def test_json_lines_that_are_no_text_are_broken(tmp_path: Path) -> None:
+def test_json_lines_that_are_not_utf8_are_broken(tmp_path: Path) -> None:
     found = list(json_rows(written(tmp_path, b'{"a": 1}\n\n{"a": "\xff"}\r\n{}\n'), Packing.NONE, b"\n"))
     assert [row if isinstance(row, str) else row[::2] for row in found] == ['{"a": 1}', (3, "is not UTF-8"), "{}"]
 
@@ -81,13 +81,13 @@ def _line(row: tuple[str, ...]) -> str:
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(LINE, max_size=12))
-def test_every_line_is_of_a_row_or_is_broken(tmp_path: Path, lines: list[str]) -> None:
+def test_every_line_is_part_of_a_row_or_broken(tmp_path: Path, lines: list[str]) -> None:
     text = HEADER + "".join(lines)
     found = rows(written(tmp_path, text), one_line=())
     fields = [field for row in found if isinstance(row, list) for field in row]
     of_rows = len(found) - sum(isinstance(row, Broken) for row in found) + sum(field.count("\n") for field in fields)
     broken = sum(isinstance(row, Broken) for row in found)
-    # An empty line is no row outside of quotes, and part of a field within.
+    # An empty line is skipped outside of quotes, and part of a field inside.
     empty = sum(not line for line in text.split("\n")[:-1])
     held = sum(not line for field in fields for line in field.split("\n")[1:-1])
     assert of_rows + broken + empty - held == text.count("\n") - 1

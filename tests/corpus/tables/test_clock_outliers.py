@@ -1,4 +1,4 @@
-"""Rows dated far from the log."""
+"""Log rows with outlying times."""
 
 from datetime import date, timedelta
 
@@ -11,7 +11,7 @@ START = date(2026, 1, 1)
 MONTH = [(START + timedelta(days=i), 100) for i in range(28)]
 
 
-def test_a_few_rows_years_before_or_after_are_strays() -> None:
+def test_a_few_rows_years_before_or_after_the_log_are_strays() -> None:
     before, after = (date(1970, 1, 1), 1), (date(2029, 1, 1), 2)
     assert [(span.first, span.rows) for span in strays([before, *MONTH, after])] == [before, after]
 
@@ -21,15 +21,15 @@ def test_the_strays_of_a_small_log_are_found_too() -> None:
     assert [span.first for span in strays(days)] == [date(2001, 1, 1)]
 
 
-def test_a_pause_is_no_stray() -> None:
+def test_rows_after_a_pause_are_not_strays() -> None:
     assert strays([(START - timedelta(days=85), 1), *MONTH]) == []
 
 
-def test_a_season_is_no_stray() -> None:
+def test_a_seasonal_log_has_no_strays() -> None:
     assert strays([(START - timedelta(days=365), 500), *MONTH]) == []
 
 
-def test_a_long_thin_log_has_no_strays() -> None:
+def test_a_long_sparse_log_has_no_strays() -> None:
     assert strays([(START + timedelta(days=200 * i), 1) for i in range(40)]) == []
 
 

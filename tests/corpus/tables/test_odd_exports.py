@@ -1,4 +1,4 @@
-"""Input tables as other programs export them: all of it is read, or said to be lost."""
+"""Input tables as other programs export them: every row is read or reported as rejected."""
 
 import bz2
 import csv
@@ -84,7 +84,7 @@ CSV = export()
         ("Clicks/part.csv", CSV),
     ],
 )
-def test_rows_are_read_however_they_were_exported(name: str, content: str | bytes, tmp_path: Path) -> None:
+def test_rows_are_read_from_every_export_format(name: str, content: str | bytes, tmp_path: Path) -> None:
     part = read_clicks(tmp_path, name, content)
     assert (part.read, part.kept) == (10, 10)
     assert sorted(row["time"] for row in table(tmp_path, "clicks")) == [time for *_, time in CLICKS]
@@ -103,15 +103,15 @@ def test_rows_are_read_however_they_were_exported(name: str, content: str | byte
         (lambda t: f"{t:%Y%m%d%H%M%S}", None),
     ],
 )
-def test_times_are_read_and_their_unit_is_told(
+def test_times_are_read_and_their_unit_is_reported(
     time: Callable[[datetime], object], unit: str | None, tmp_path: Path
 ) -> None:
     part = read_clicks(tmp_path, content=export(time))
     assert sorted(row["time"] for row in table(tmp_path, "clicks")) == [time for *_, time in CLICKS]
-    assert part.notes == ((f"clicks.csv: 'time' is read as {unit} since 1970",) if unit else ())
+    assert part.notes == ((f"clicks.csv: 'time' read as {unit} since 1970",) if unit else ())
 
 
-def test_numbers_in_a_parquet_file_are_read_in_their_unit_too(tmp_path: Path) -> None:
+def test_the_unit_of_numbers_in_a_parquet_file_is_detected_too(tmp_path: Path) -> None:
     columns = {"session": ["a", "b"], "url": URLS[:2], "time": [int(NINE.timestamp()) * 10**6] * 2}
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table(columns), tmp_path / "data" / "clicks.parquet")
@@ -119,13 +119,15 @@ def test_numbers_in_a_parquet_file_are_read_in_their_unit_too(tmp_path: Path) ->
     assert [row["time"] for row in table(tmp_path, "clicks")] == [NINE] * 2
 
 
-def test_a_column_of_two_units_is_an_error_that_names_them(tmp_path: Path) -> None:
-    seconds, thousandths = export(lambda t: int(t.timestamp())), export(lambda t: int(t.timestamp() * 1000))
-    with pytest.raises(InputError, match=r"'time' holds 10 numbers that are seconds .* 10 that are milliseconds"):
-        read_clicks(tmp_path, content=seconds + thousandths.partition("\n")[2])
+def test_a_column_with_two_units_is_an_error_that_names_them(tmp_path: Path) -> None:
+    seconds, milliseconds = export(lambda t: int(t.timestamp())), export(lambda t: int(t.timestamp() * 1000))
+    with pytest.raises(
+        InputError, match=r"'time' has 10 numbers that look like seconds .* 10 that look like milliseconds"
+    ):
+        read_clicks(tmp_path, content=seconds + milliseconds.partition("\n")[2])
 
 
-def test_the_parts_of_a_table_are_one_table(tmp_path: Path) -> None:
+def test_the_parts_of_a_table_are_read_as_one_table(tmp_path: Path) -> None:
     head, *rows = CSV.splitlines(keepends=True)
     other = "".join(f"{','.join(reversed(row.strip().split(',')))}\n" for row in rows[5:])
     files: dict[str, str | bytes] = {
@@ -139,7 +141,7 @@ def test_the_parts_of_a_table_are_one_table(tmp_path: Path) -> None:
     assert (line["file"], line["row_number"]) == ("b.csv.gz", -7)
 
 
-def test_parts_of_parquet_may_differ_in_their_columns(tmp_path: Path) -> None:
+def test_parquet_parts_may_have_different_columns(tmp_path: Path) -> None:
     directory = tmp_path / "data" / "clicks.parquet"
     directory.mkdir(parents=True)
     first = {"session": ["1", "2"], "url": URLS[:2], "time": [NINE, NINE], "dwell_s": [1.0, None]}
@@ -150,7 +152,7 @@ def test_parts_of_parquet_may_differ_in_their_columns(tmp_path: Path) -> None:
     assert sorted(str(row["dwell_s"]) for row in table(tmp_path, "clicks")) == ["1.0", "None", "None"]
 
 
-def test_parts_of_parquet_may_differ_in_their_types(tmp_path: Path) -> None:
+def test_parquet_parts_may_have_different_types(tmp_path: Path) -> None:
     (tmp_path / "data" / "clicks").mkdir(parents=True)
     urls = pa.array(URLS[:3])
     stamps = pa.array([NINE] * 3, pa.timestamp("us", "UTC"))
@@ -170,7 +172,7 @@ def test_parts_of_parquet_may_differ_in_their_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dwell", [pa.float32(), pa.float64()])
-def test_nan_in_parquet_is_no_value(dwell: pa.DataType, tmp_path: Path) -> None:
+def test_nan_in_parquet_is_a_missing_value(dwell: pa.DataType, tmp_path: Path) -> None:
     rows = {"session": ["a", "b"], "url": URLS[:2], "time": [NINE] * 2, "dwell_s": pa.array([1, float("nan")], dwell)}
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table(rows), tmp_path / "data" / "clicks.parquet")
@@ -178,7 +180,7 @@ def test_nan_in_parquet_is_no_value(dwell: pa.DataType, tmp_path: Path) -> None:
     assert [row["dwell_s"] for row in table(tmp_path, "clicks")] == [1, None]
 
 
-def test_a_column_that_was_never_filled_is_empty(tmp_path: Path) -> None:
+def test_a_column_of_nulls_is_empty(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     pages = {"url": URLS, "title": ["Page"] * 5, "snippet": pa.nulls(5)}
     pq.write_table(pa.table(pages), tmp_path / "data" / "pages.parquet")
@@ -186,7 +188,7 @@ def test_a_column_that_was_never_filled_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "nothing"),
+    ("name", "content"),
     [
         ("clicks.csv/part-0.csv", b""),
         ("clicks.csv/part-2.csv", b"\n"),
@@ -194,37 +196,37 @@ def test_a_column_that_was_never_filled_is_empty(tmp_path: Path) -> None:
         ("clicks.csv/part-2.csv", b"session,url,time\n"),
     ],
 )
-def test_a_part_without_rows_is_read_as_none(name: str, nothing: bytes, tmp_path: Path) -> None:
-    clicks = outcome(tmp_path, {"clicks.csv/part-1.csv": CSV, name: nothing}).tables["clicks"]
+def test_an_empty_part_is_skipped(name: str, content: bytes, tmp_path: Path) -> None:
+    clicks = outcome(tmp_path, {"clicks.csv/part-1.csv": CSV, name: content}).tables["clicks"]
     assert (clicks.read, clicks.kept) == (10, 10)
 
 
 @pytest.mark.parametrize(
-    ("name", "nothing"), [("clicks.json", b"[]"), ("clicks.jsonl.gz", gzip.compress(b"", mtime=0))]
+    ("name", "content"), [("clicks.json", b"[]"), ("clicks.jsonl.gz", gzip.compress(b"", mtime=0))]
 )
-def test_json_without_rows_is_a_table_without_rows(name: str, nothing: bytes, tmp_path: Path) -> None:
-    assert read_clicks(tmp_path, name, nothing).read == 0
+def test_json_without_rows_is_an_empty_table(name: str, content: bytes, tmp_path: Path) -> None:
+    assert read_clicks(tmp_path, name, content).read == 0
 
 
-@pytest.mark.parametrize("mended", [False, True])
-def test_one_open_quote_loses_its_own_line(mended: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_unclosed_quote_loses_only_its_own_line(closed: bool, tmp_path: Path) -> None:
     lines = [f"s{i},{URLS[i % 5]},{NINE.isoformat()}" for i in range(3000)]
     lines[10] = lines[10].replace(",", ',"', 1)
-    lines[40] = lines[40].replace(",2026", '",2026') if mended else lines[40]  # where DuckDB would find the end
+    lines[40] = lines[40].replace(",2026", '",2026') if closed else lines[40]  # where DuckDB would end the quoted field
     part = read_clicks(tmp_path, content="\n".join(["session,url,time", *lines]) + "\n")
-    assert (part.read, part.kept) == (3000, 2998 if mended else 2999)
+    assert (part.read, part.kept) == (3000, 2998 if closed else 2999)
     assert part.rejected["malformed row"].examples[0].startswith("line 12:")
     assert "clicks.csv: line 12 opens a quote that is never closed" in part.notes
 
 
-def test_a_body_may_hold_line_ends_and_quotes(tmp_path: Path) -> None:
+def test_text_may_contain_line_ends_and_quotes(tmp_path: Path) -> None:
     out = io.StringIO()
     csv.writer(out).writerows([("url", "title", "snippet"), *[(url, 'a "b"\n\nc', "x\ny") for url in URLS]])
     part = outcome(tmp_path, {}, out.getvalue()).tables["pages"]
     assert (part.read, part.kept, part.notes) == (5, 5, ())
 
 
-def test_another_encoding_is_named(tmp_path: Path) -> None:
+def test_an_unsupported_encoding_is_named(tmp_path: Path) -> None:
     lines = PAGES.replace("Page", "Straße").encode("latin-1")
     with pytest.raises(InputError, match=r"line 2 is not UTF-8 .*Windows-1252"):
         (tmp_path / "data").mkdir()
@@ -235,16 +237,16 @@ def test_another_encoding_is_named(tmp_path: Path) -> None:
         read(tmp_path / "data", tmp_path / "out")
 
 
-def test_a_damaged_text_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_corrupt_text_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     for name, content in (("clicks.csv.gz", gzip.compress(CSV.encode())[:60]), ("clicks.csv.bz2", b"no")):
         with pytest.raises(InputError, match=rf"{name} could not be read"):
             read_clicks(tmp_path / name, name, content)
 
 
-NOTHING = ["\\N", "NULL", "null", "NA", "None", "NaN", "nan", "nil", "n/a", "empty", "-", " "]
+PLACEHOLDERS = ["\\N", "NULL", "null", "NA", "None", "NaN", "nan", "nil", "n/a", "empty", "-", " "]
 
 
-def test_half_a_character_loses_no_row(tmp_path: Path) -> None:
+def test_a_lone_surrogate_loses_no_row(tmp_path: Path) -> None:
     cut = json.dumps("\U0001f600")[:7]
     rows = [f'{{"url": "{URLS[0]}", "title": "whole", "snippet": ""}}']
     rows += [f'{{"url": "{url}", "title": {cut} cut", "snippet": "\\ud83d\\ude00"}}' for url in URLS[1:]]
@@ -267,38 +269,39 @@ def test_ids_may_be_decimals(tmp_path: Path) -> None:
     assert len({row["session"] for row in table(tmp_path, "clicks")}) == 2
 
 
-def test_nothing_in_an_optional_column_is_nothing(tmp_path: Path) -> None:
-    clicks = "session,url,time,dwell_s\n" + "".join(f"s,{URLS[0]},{NINE.isoformat()},{n}\n" for n in NOTHING)
+def test_placeholders_in_optional_columns_are_missing_values(tmp_path: Path) -> None:
+    clicks = "session,url,time,dwell_s\n" + "".join(f"s,{URLS[0]},{NINE.isoformat()},{n}\n" for n in PLACEHOLDERS)
     pages = "url,title,snippet,language,published\n" + "".join(
-        f"https://e.example/{i},Der Hund läuft über die Straße und bellt,{n},{n},{n}\n" for i, n in enumerate(NOTHING)
+        f"https://e.example/{i},Der Hund läuft über die Straße und bellt,{n},{n},{n}\n"
+        for i, n in enumerate(PLACEHOLDERS)
     )
     report = outcome(tmp_path, {"clicks.csv": clicks}, pages)
     assert not any(part.rejected for part in report.tables.values())
     facts = table(tmp_path, "pages")
-    assert len(facts) == len(NOTHING)
+    assert len(facts) == len(PLACEHOLDERS)
     assert {(row["language"], row["published"], row["snippet"]) for row in facts} == {("de", None, "")}
 
 
-def test_a_title_may_be_a_word_for_nothing_but_a_session_may_not(tmp_path: Path) -> None:
-    pages = "url,title,snippet\n" + "".join(f"{url},{t},x\n" for url, t in zip(URLS, NOTHING, strict=False))
+def test_a_title_may_look_like_a_placeholder_but_a_session_may_not(tmp_path: Path) -> None:
+    pages = "url,title,snippet\n" + "".join(f"{url},{t},x\n" for url, t in zip(URLS, PLACEHOLDERS, strict=False))
     clicks = f"session,url,time\nNULL,{URLS[0]},{NINE}\nna,{URLS[0]},{NINE}\n"
     part = outcome(tmp_path, {"clicks.csv": clicks}, pages).tables["clicks"]
-    assert {row["title"] for row in table(tmp_path, "pages")} == set(NOTHING[:5])
+    assert {row["title"] for row in table(tmp_path, "pages")} == set(PLACEHOLDERS[:5])
     assert (part.kept, part.rejected["missing required value"].count) == (1, 1)
 
 
-def test_na_is_the_language_of_nauru_in_lower_case(tmp_path: Path) -> None:
+def test_lower_case_na_is_the_language_nauruan(tmp_path: Path) -> None:
     outcome(tmp_path, {}, f"url,title,snippet,language\n{URLS[0]},x,,na\n{URLS[1]},y,,NA\n")
     assert sorted(row["language"] for row in table(tmp_path, "pages")) == ["", "na"]
 
 
-def test_columns_of_one_name(tmp_path: Path) -> None:
+def test_of_two_columns_with_one_name_the_exact_one_is_used(tmp_path: Path) -> None:
     rows = "".join(f"1,{s},nonsense,{u},{t.isoformat()},2\n" for s, u, t in CLICKS)
     part = read_clicks(tmp_path, content=f"x,session,URL,url,time,X\n{rows}")
-    assert (part.kept, part.notes) == (10, ("clicks.csv: the columns 'URL' and 'url' are both 'url': 'url' is read",))
+    assert (part.kept, part.notes) == (10, ("clicks.csv: the columns 'URL' and 'url' are both 'url': using 'url'",))
 
 
-def test_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+def test_of_two_parquet_columns_with_one_name_the_exact_one_is_used(tmp_path: Path) -> None:
     session, url, time = (list(column) for column in zip(*CLICKS, strict=True))
     columns = [pa.array(session), pa.array(["no"] * 10), pa.array(url), pa.array(time), pa.array(url)]
     (tmp_path / "data").mkdir()
@@ -307,13 +310,13 @@ def test_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
     assert outcome(tmp_path, {}).tables["clicks"].kept == 10
 
 
-def test_pages_alone_keep_one_of_two(tmp_path: Path) -> None:
+def test_of_two_rows_for_a_page_one_is_kept(tmp_path: Path) -> None:
     x, y = URLS[:2]
     part = outcome(tmp_path, {}, f"url,title,snippet\n{x},x,\n{x},x,\n{y},y,\n").tables["pages"]
     assert (part.read, part.kept, part.rejected["duplicate"].count) == (3, 2, 1)
 
 
-def test_entities_are_characters_in_text_and_addresses(tmp_path: Path) -> None:
+def test_entities_in_text_and_urls_are_decoded(tmp_path: Path) -> None:
     pages = "url,title,snippet\nhttps://e.example/?a=1&amp;b=2,Tom &amp; Jerry&#39;s,&amp;amp;\n"
     clicks = f"session,url,time\ns,https://e.example/?a=1&b=2,{NINE.isoformat()}\n"
     report = outcome(tmp_path, {"clicks.csv": clicks}, pages)
@@ -322,7 +325,7 @@ def test_entities_are_characters_in_text_and_addresses(tmp_path: Path) -> None:
     assert report.tables["clicks"].kept == 1
 
 
-def test_impressions_whose_ids_begin_anew_on_each_page_stay_apart(tmp_path: Path) -> None:
+def test_impressions_whose_ids_restart_on_each_page_stay_separate(tmp_path: Path) -> None:
     rows = [(i, url1, place) for i in range(3) for url1 in URLS for place in (1, 2)]
     lines = [f"{i},{NINE.isoformat()},{url1},{URLS[place]},{place},1" for i, url1, place in rows]
     files: dict[str, str | bytes] = {"impressions.csv": "\n".join([IMPRESSIONS, *lines])}
@@ -335,10 +338,10 @@ def test_impressions_whose_ids_begin_anew_on_each_page_stay_apart(tmp_path: Path
     )
 
 
-def test_lists_that_share_an_id_and_a_page_are_reported(tmp_path: Path) -> None:
+def test_impressions_that_share_an_id_and_a_page_are_reported(tmp_path: Path) -> None:
     lines = [f"1,{NINE.isoformat()},{URLS[0]},{url2},1,1" for url2 in URLS[1:3]]
     part = outcome(tmp_path, {"impressions.csv": "\n".join([IMPRESSIONS, *lines])}).tables["impressions"]
-    assert part.notes[0].startswith("impressions.csv: 1 of 1 lists have more pages than places")
+    assert part.notes[0].startswith("impressions.csv: 1 of 1 impressions have more pages than positions")
 
 
 IMPRESSIONS = "impression,time,url1,url2,position,clicked"

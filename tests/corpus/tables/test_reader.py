@@ -37,7 +37,7 @@ def shown(url2: str, position: int = 1, clicked: Any = False, impression: str = 
 
 
 def write(path: Path, rows: Sequence[Row]) -> Path:
-    """Write rows in the format that the file's name says; later rows may have other columns."""
+    """Write rows in the format of the file's extension; later rows may have other columns."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     if path.name.endswith(".parquet"):
         pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), path)
@@ -106,7 +106,7 @@ def test_zstandard_files_are_read(tmp_path: Path, out: Path) -> None:
     assert read(tmp_path, out).tables["pages"].kept == 3
 
 
-def test_pages_carry_what_their_url_and_words_say(data: Path, out: Path) -> None:
+def test_pages_have_facts_derived_from_url_and_text(data: Path, out: Path) -> None:
     german = "Die Bundesregierung hat am Montag ein neues Gesetz beschlossen"
     rows = [
         {"url": "HTTP://Example.org/x/?utm_source=a", "title": german, "snippet": "", "language": ""},
@@ -123,7 +123,7 @@ def test_pages_carry_what_their_url_and_words_say(data: Path, out: Path) -> None
     assert pages[url]["published"] is None
 
 
-def test_a_fragment_names_a_page_on_the_given_hosts_alone(data: Path, out: Path) -> None:
+def test_fragments_are_pages_only_on_the_given_hosts(data: Path, out: Path) -> None:
     rows = [{**PAGES[0], "url": f"https://{name}.example/x#part"} for name in ("one", "two")]
     write(data / "pages.parquet", rows)
     read(data, out, rules=rules_of(["two.example"], []))
@@ -145,7 +145,7 @@ def test_clicks_are_sorted_by_session_and_time_and_reloads_collapse(data: Path, 
     report = read(data, out).tables["clicks"]
     pages = [row["page"] for row in table(out, "clicks")]
     first = [page_id(url) for url in (A, B, A)]
-    second = [page_id(url) for url in (C, B)]  # of equal times the earlier row comes first
+    second = [page_id(url) for url in (C, B)]  # with equal times, the earlier row comes first
     assert pages in (first + second, second + first)
     assert (report.read, report.kept, report.reloads) == (6, 5, 1)
     assert (report.first, report.last) == (START, START + timedelta(seconds=9))
@@ -161,7 +161,7 @@ def test_of_two_rows_for_one_impression_and_page_the_clicked_one_stays(data: Pat
     assert report.rejected["duplicate"].count == 1
 
 
-def test_rows_from_until_on_are_later_and_not_rejected(data: Path, out: Path) -> None:
+def test_rows_from_until_on_are_counted_as_later_not_as_rejected(data: Path, out: Path) -> None:
     write(data / "clicks.csv", [click(A, 0), click(B, 10), click(C, 20), click("not a url", 30)])
     report = read(data, out, until=START + timedelta(seconds=10)).tables["clicks"]
     assert (report.read, report.kept, report.later, report.rejected) == (4, 1, 3, {})
@@ -211,7 +211,7 @@ def test_a_time_may_be_iso_text_or_seconds_and_is_utc_when_naive(time: str, data
         (click(A, 0, dwell_s="inf"), "bad number", "dwell_s"),
     ],
 )
-def test_a_bad_click_is_rejected_by_reason_and_kept_whole(
+def test_a_bad_click_is_rejected_with_a_reason_and_saved_in_full(
     row: Row, reason: str, field: str, data: Path, out: Path
 ) -> None:
     write(data / "clicks.csv", [click(B, 1), row])
@@ -235,7 +235,7 @@ def test_a_bad_click_is_rejected_by_reason_and_kept_whole(
         (shown(B, random="x"), "bad boolean"),
     ],
 )
-def test_a_bad_impression_is_rejected_by_reason(row: Row, reason: str, data: Path, out: Path) -> None:
+def test_a_bad_impression_is_rejected_with_a_reason(row: Row, reason: str, data: Path, out: Path) -> None:
     write(data / "impressions.csv", [row, shown(C)])
     report = read(data, out).tables["impressions"]
     assert {name: rows.count for name, rows in report.rejected.items()} == {reason: 1}
@@ -243,14 +243,14 @@ def test_a_bad_impression_is_rejected_by_reason(row: Row, reason: str, data: Pat
 
 
 @pytest.mark.parametrize(("quality", "kept"), [("0", 1), ("4", 1), ("4.01", 0), ("-1", 0)])
-def test_quality_is_0_to_4(quality: str, kept: int, data: Path, out: Path) -> None:
+def test_quality_must_be_0_to_4(quality: str, kept: int, data: Path, out: Path) -> None:
     write(data / "labels.csv", [{"url1": A, "url2": B, "quality": quality}])
     report = read(data, out).tables["labels"]
     assert report.kept == kept
     assert kept or report.rejected["quality out of 0 to 4"].count == 1
 
 
-def test_lines_that_are_no_rows_are_rejected_and_kept_whole(data: Path, out: Path) -> None:
+def test_malformed_lines_are_rejected_and_saved_in_full(data: Path, out: Path) -> None:
     (data / "clicks.csv").write_text(f"session,url,time\ns,{A},{at(0)}\ns,{A}\ns,{B},{at(1)}\na,b,c,d\n")
     (data / "labels.jsonl").write_text(
         json.dumps({"url1": A, "url2": B, "quality": 1}) + '\n{"url1": \n[1]\n\n{"x": "\\ud8"}\n'
@@ -264,7 +264,7 @@ def test_lines_that_are_no_rows_are_rejected_and_kept_whole(data: Path, out: Pat
     assert {str(line["row"]) for line in rejected(out)} == {f"s,{A}", "a,b,c,d", '{"url1": ', "[1]", '{"x": "\\ud8"}'}
 
 
-def test_nothing_is_lost_between_read_kept_later_and_rejected(data: Path, out: Path) -> None:
+def test_the_row_counts_add_up(data: Path, out: Path) -> None:
     rows = [click(A, 0), click(A, 1), click("x", 2), click(B, 3), click(B, 99), click("https://example.org/z", 4)]
     write(data / "clicks.jsonl", rows)
     part = read(data, out, until=START + timedelta(seconds=50)).tables["clicks"]
@@ -277,7 +277,7 @@ def test_a_column_that_only_later_json_rows_have_is_read(data: Path, out: Path) 
     assert [row["dwell_s"] for row in table(out, "clicks") if row["page"] == page_id(C)] == [7]
 
 
-def test_columns_of_other_types_are_read(data: Path, out: Path) -> None:
+def test_columns_of_convertible_types_are_read(data: Path, out: Path) -> None:
     columns = {
         "session": pa.array([1, 1]),
         "url": pa.array([A, B]).dictionary_encode(),
@@ -306,7 +306,7 @@ def test_tables_that_are_not_given_are_written_empty(data: Path, out: Path) -> N
     assert (filled.names, filled.types) == (empty.names, empty.types)
 
 
-def test_other_files_in_the_directory_are_left_alone(data: Path, out: Path) -> None:
+def test_other_files_in_the_directory_are_ignored(data: Path, out: Path) -> None:
     (data / "sparse_clicks.parquet").write_text("not parquet")
     assert set(read(data, out).tables) == {"pages"}
     assert not list(out.glob(".reading*"))
@@ -332,14 +332,14 @@ def test_the_same_input_gives_the_same_bytes(data: Path, tmp_path: Path) -> None
         assert (tmp_path / f"one/{name}.parquet").read_bytes() == (tmp_path / f"two/{name}.parquet").read_bytes()
 
 
-def fails(data: Path, out: Path, *words: str) -> None:
+def fails(data: Path, out: Path, *parts: str) -> None:
     with pytest.raises(InputError) as error:
         read(data, out)
-    for word in words:
-        assert word in str(error.value)
+    for part in parts:
+        assert part in str(error.value)
 
 
-def test_a_row_longer_than_the_header_is_no_header(data: Path, out: Path) -> None:
+def test_a_row_longer_than_the_header_is_not_taken_for_the_header(data: Path, out: Path) -> None:
     rows = "".join(f"s,{A},{at(i)},extra\n" for i in range(30))
     (data / "clicks.csv").write_text(f"session,url,time\n{rows}s,{B},{at(99)}\n")
     part = read(data, out).tables["clicks"]
@@ -360,36 +360,36 @@ def test_two_files_for_one_table_are_an_error(data: Path, out: Path) -> None:
     fails(data, out, "pages.parquet", "pages.csv", "keep one")
 
 
-def test_no_pages_are_an_error(tmp_path: Path, out: Path) -> None:
+def test_missing_pages_are_an_error(tmp_path: Path, out: Path) -> None:
     fails(tmp_path, out, "pages", "add pages.parquet")
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_a_missing_column_names_file_column_found_and_fix(suffix: str, data: Path, out: Path) -> None:
+def test_the_error_for_a_missing_column_names_file_columns_and_fix(suffix: str, data: Path, out: Path) -> None:
     write(data / f"clicks{suffix}", [{"session": "s", "link": A, "time": at(0)}])
     fails(data, out, f"clicks{suffix}", "'url' is missing", "session", "link", "add it", "http")
     assert not list(out.glob("*.parquet"))
 
 
-def test_a_column_of_a_wrong_type_is_an_error(data: Path, out: Path) -> None:
+def test_a_column_with_a_wrong_type_is_an_error(data: Path, out: Path) -> None:
     write(data / "clicks.parquet", [{"session": "s", "url": 5, "time": at(0)}])
     fails(data, out, "clicks.parquet", "'url'", "BIGINT", "URL")
 
 
-def test_a_text_column_of_which_nothing_can_be_read_is_an_error(data: Path, out: Path) -> None:
+def test_a_text_column_with_only_unreadable_values_is_an_error(data: Path, out: Path) -> None:
     write(data / "clicks.csv", [{"session": "s", "url": A, "time": "1 June"} for _ in range(20)])
     fails(data, out, "clicks.csv", "'time'", "'1 June'", "ISO 8601")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 nonsense", b"\xff\xfe\x00"])
-def test_a_damaged_file_is_an_error_that_names_it(content: bytes, data: Path, out: Path) -> None:
+def test_a_corrupt_file_is_an_error_that_names_it(content: bytes, data: Path, out: Path) -> None:
     (data / "clicks.parquet").write_bytes(content)
     fails(data, out, "clicks.parquet", "could not be read")
 
 
-def test_no_page_left_is_an_error_with_the_reasons(data: Path, out: Path) -> None:
+def test_no_valid_page_is_an_error_with_the_reasons(data: Path, out: Path) -> None:
     write(data / "pages.parquet", [{"url": "/relative", "title": "t", "snippet": "s"}])
-    fails(data, out, "no page is left", "invalid URL: 1", "/relative")
+    fails(data, out, "none of 1 rows is a valid page", "invalid URL: 1", "/relative")
 
 
 def test_a_path_with_a_quote_in_it_is_read(tmp_path: Path) -> None:
@@ -399,6 +399,6 @@ def test_a_path_with_a_quote_in_it_is_read(tmp_path: Path) -> None:
     assert read(odd, odd / "out").tables["pages"].kept == 3
 
 
-def test_the_memory_that_the_engine_may_take_holds_for_reading(data: Path, out: Path) -> None:
+def test_reading_uses_the_given_memory_limit(data: Path, out: Path) -> None:
     with pytest.raises(duckdb.Error, match="Memory"):
         read(data, out, memory="as much as there is")

@@ -1,4 +1,4 @@
-"""What the screen says of rejected rows, and when the build stops."""
+"""The printed report on rejected rows, and when the build stops."""
 
 from io import StringIO
 from pathlib import Path
@@ -16,7 +16,7 @@ def report(rejected: dict[str, int], read: int = 100, notes: tuple[str, ...] = (
         reason: Rejected(count, (f'row 1, url: {{"url":"[x] {reason}"}}',)) for reason, count in rejected.items()
     }
     table = TableReport("clicks.csv", read, read - sum(rejected.values()), rejected=reasons, notes=notes)
-    return Report({"clicks": table}, ("clicks.xlsx is not read",))
+    return Report({"clicks": table}, ("clicks.xlsx is ignored",))
 
 
 def screen(of: Report) -> str:
@@ -27,16 +27,16 @@ def screen(of: Report) -> str:
 
 def test_reasons_shares_examples_and_hints_are_shown() -> None:
     text = screen(report({"unknown page": 20, "bad time": 1}, notes=("clicks.csv: a note",)))
-    for part in ("clicks.xlsx is not read", "a note", "unknown page", "20", "20.0 %", "[x] unknown", "of another host"):
+    for part in ("clicks.xlsx is ignored", "a note", "unknown page", "20", "20.0 %", "[x] unknown", "on another host"):
         assert part in text
 
 
 @pytest.mark.parametrize(("count", "warned"), [(5, False), (6, True)])
-def test_more_than_a_twentieth_is_a_warning(count: int, warned: bool) -> None:
+def test_more_than_five_percent_rejected_is_a_warning(count: int, warned: bool) -> None:
     assert (f"clicks: {count} of 100 rows" in screen(report({"unknown page": count}))) == warned
 
 
-def test_more_than_the_setting_stops_and_names_reasons_example_and_fix() -> None:
+def test_more_rejected_than_the_setting_is_an_error_with_reasons_example_and_fix() -> None:
     check(report({"unknown page": 50}), 0.5, Path("rejected.jsonl"))
     check(report({"unknown page": 90}), 1.0, Path("rejected.jsonl"))
     with pytest.raises(InputError) as error:
@@ -45,11 +45,11 @@ def test_more_than_the_setting_stops_and_names_reasons_example_and_fix() -> None
         assert part in str(error.value)
 
 
-def test_duplicates_and_robots_are_no_loss() -> None:
+def test_duplicates_and_robots_do_not_count_as_lost() -> None:
     part = report({"duplicate": 60, "session too long": 30, "bad time": 5})
     assert part.tables["clicks"].lost_share == 0.05
     check(part, 0.5, Path("rejected.jsonl"))
 
 
-def test_a_clean_table_says_nothing() -> None:
+def test_nothing_is_printed_for_a_clean_table() -> None:
     assert screen(Report({"clicks": TableReport("clicks.csv", 9, 9)})) == ""

@@ -1,4 +1,4 @@
-"""HTML entities in text and addresses."""
+"""HTML entities in text and URLs."""
 
 import pytest
 
@@ -15,5 +15,5 @@ from corpus.text.html_entities import unescaped
         ("R&D; AT&T &notit; cut&copy", "R&D; AT&T &notit; cut&copy"),
     ],
 )
-def test_entities_that_end_are_characters_once(text: str, plain: str) -> None:
+def test_complete_entities_are_decoded_once(text: str, plain: str) -> None:
     assert unescaped(text) == plain

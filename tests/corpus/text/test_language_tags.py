@@ -1,4 +1,4 @@
-"""Language tags: what readers of one language can read goes by one code."""
+"""Language tags: one code per language that its readers understand."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from corpus.text.language_tags import LanguageTagError, language_of
         ("ceb", "ceb"),
     ],
 )
-def test_a_language_goes_by_one_code(code: str, tags: str) -> None:
+def test_all_tags_of_a_language_have_one_code(code: str, tags: str) -> None:
     assert {language_of(tag) for tag in tags.split()} == {code}
 
 
 _APART = "sr hr bs id ms jv da no sv nl af cs sk ru uk bg de gsw nds lb es gl ca pt"
 
 
-def test_languages_that_are_written_differently_stay_apart() -> None:
+def test_languages_that_are_written_differently_have_different_codes() -> None:
     tags = _APART.split()
     assert len({language_of(tag) for tag in tags}) == len(tags)
 
@@ -55,7 +55,7 @@ def test_a_tag_that_tells_no_language_is_unknown(tag: str) -> None:
     "tag", ["e", "english", "1a", "日本", "en-", "en--GB", " en", "en GB", "x-klingon", "NULL", "en\n"]
 )
 def test_what_is_no_tag_is_named(tag: str) -> None:
-    with pytest.raises(LanguageTagError, match="is no language tag"):
+    with pytest.raises(LanguageTagError, match="is not a language tag"):
         language_of(tag)
 
 

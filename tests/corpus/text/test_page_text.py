@@ -1,4 +1,4 @@
-"""Words of a page: cleaning, fingerprints, language, spam."""
+"""Facts derived from text: cleaning, fingerprints, language, spam."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def bits(first: np.uint64, second: np.uint64) -> int:
 
 
 @given(st.text())
-def test_clean_text_is_one_line_that_can_be_stored_and_is_left_alone_when_cleaned_again(text: str) -> None:
+def test_clean_text_is_one_encodable_line_and_cleaning_is_idempotent(text: str) -> None:
     once = clean(text)
     once.encode("utf-8")
     assert clean(once) == once
@@ -62,7 +62,7 @@ def test_a_text_without_spaces_has_a_fingerprint() -> None:
     assert fingerprints(["赤狐是最大的真狐，也是食肉目中分布最广的成员之一，遍布整个北半球"])[0] != 0
 
 
-def test_a_fingerprint_does_not_depend_on_the_texts_beside_it() -> None:
+def test_a_fingerprint_does_not_depend_on_other_texts_in_the_batch() -> None:
     many = fingerprints([f"{LONG} {i}" for i in range(3000)])
     assert many[2500] == fingerprints([f"{LONG} 2500"])[0]
     assert len(np.unique(many)) > 1
@@ -75,7 +75,7 @@ def test_twenty_thousand_fingerprints_take_seconds() -> None:
     assert time.process_time() - start < 8
 
 
-def test_languages_are_told_where_there_are_enough_words() -> None:
+def test_languages_are_detected_in_texts_with_enough_words() -> None:
     texts = [
         LONG,
         "Die Bundesregierung hat am Montag ein neues Gesetz beschlossen",
@@ -88,13 +88,13 @@ def test_languages_are_told_where_there_are_enough_words() -> None:
 
 
 @pytest.mark.parametrize(("text", "language"), [("how to locate and replace fuses", "en"), ("富士山の登山", "ja")])
-def test_shares_of_languages_add_up_to_one(text: str, language: str) -> None:
+def test_language_shares_add_up_to_one(text: str, language: str) -> None:
     shares = language_shares(text)
     assert max(shares, key=lambda other: shares[other]) == language
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
 
 
-def test_the_language_model_is_not_loaded_by_importing_the_module() -> None:
+def test_importing_the_module_does_not_load_the_language_model() -> None:
     code = "import sys, corpus.text.page_text; sys.exit('py3langid' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -124,18 +124,18 @@ def test_ordinary_pages_are_not_spam() -> None:
         ("https://a.example/1", "Games of the XXX Olympiad", "held in Middlesex", False),
     ],
 )
-def test_adult_pages_are_told_by_words_that_stand_nowhere_else(url: str, title: str, snippet: str, adult: bool) -> None:
+def test_adult_pages_are_detected_by_unambiguous_words(url: str, title: str, snippet: str, adult: bool) -> None:
     assert is_adult(url, title, snippet) is adult
 
 
 @pytest.mark.parametrize("language", PARAGRAPHS)
-def test_an_ordinary_page_is_no_spam_in_any_language(language: str) -> None:
+def test_an_ordinary_page_is_not_spam_in_any_language(language: str) -> None:
     pages = PARAGRAPHS[language]
     assert [title for title, snippet in pages if is_spam(title, snippet)] == []
     assert not is_spam(pages.bread[0], " ".join(snippet for _, snippet in pages) * 2)
 
 
-def test_a_licence_is_no_spam_however_long_or_often_it_stands_there() -> None:
+def test_a_long_or_repeated_licence_is_not_spam() -> None:
     licence = (Path(__file__).parents[3] / "LICENSE").read_text()
     assert not is_spam("License", licence)
     assert not is_spam("Licenses", licence * 20)
@@ -155,24 +155,24 @@ def test_a_licence_is_no_spam_however_long_or_often_it_stands_there() -> None:
         ("ស្បែកជើងថោក", "ទិញស្បែកជើងថោកតាមអ៊ីនធឺណិត"),
     ],
 )
-def test_a_phrase_over_and_over_is_spam_in_any_language(title: str, phrase: str) -> None:
+def test_a_repeated_phrase_is_spam_in_any_language(title: str, phrase: str) -> None:
     assert is_spam(title, " ".join([phrase] * 12))
 
 
-def test_a_sentence_over_and_over_is_spam() -> None:
+def test_a_repeated_sentence_is_spam() -> None:
     assert is_spam("Foxes", LONG * 12)
 
 
-def test_a_table_of_figures_is_no_spam() -> None:
+def test_a_table_of_numbers_is_not_spam() -> None:
     assert not is_spam("League table", "Home club played won drawn lost points " + "0 1 1 0 2 1 0 " * 20)
 
 
-def test_shouting_is_told_of_wide_marks_too() -> None:
+def test_full_width_exclamation_marks_count_as_shouting() -> None:
     assert is_spam("今すぐ登録！！！", "無料です")
 
 
 @pytest.mark.parametrize("language", ["th", "hi", "km", "zh"])
-def test_near_duplicates_are_told_in_scripts_without_spaces_and_with_vowel_signs(language: str) -> None:
+def test_near_duplicates_are_detected_in_scripts_without_spaces_and_with_vowel_signs(language: str) -> None:
     (_, bread), (_, rye), (_, football), _ = PARAGRAPHS[language]
     text = f"{bread} {rye}"
     same, near, far = fingerprints([text, text + football[:9], football * 2])

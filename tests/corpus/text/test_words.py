@@ -27,33 +27,33 @@ from corpus.text.words import runs, word_spans, words
         ("👩‍👩‍👧 !!! …", ""),
     ],
 )
-def test_words_of_any_script(text: str, found: str) -> None:
+def test_words_are_segmented_in_any_script(text: str, found: str) -> None:
     assert words(text) == found.split()
 
 
 @pytest.mark.parametrize("language", PARAGRAPHS)
-def test_words_are_longer_than_letters_and_no_sign_stands_alone(language: str) -> None:
+def test_words_are_longer_than_letters_and_no_sign_is_a_word(language: str) -> None:
     text = " ".join(f"{title} {snippet}" for title, snippet in PARAGRAPHS[language])
     found = words(text)
     assert sum(map(len, found)) / len(found) > 1.4
     assert not [word for word in found if not any(map(str.isalnum, word))]
-    assert words(" ".join(found)) == found  # a query made of words is cut into the same words
+    assert words(" ".join(found)) == found  # a query made of words is segmented into the same words
 
 
 @given(st.text("aZ09' .-_:,;\"/$~\n()\x00"))
-def test_ascii_is_cut_as_icu_cuts_it(text: str) -> None:
+def test_ascii_is_segmented_like_icu_does(text: str) -> None:
     spaced = re.sub("[._:;,]", " ", text)
     assert words(text) == [cut.lower() for cut in WordBreaker(spaced, "en") if any(map(str.isalnum, cut))]
 
 
 @given(st.text())
-def test_spans_say_where_the_words_are(text: str) -> None:
+def test_spans_are_the_positions_of_the_words(text: str) -> None:
     spans = word_spans(text)
     assert len(words(text)) == len(spans)
     assert all(any(map(str.isalnum, text[start:end])) for start, end in spans)
     assert [start for start, _ in spans] == sorted(start for start, _ in spans)
 
 
-def test_punctuation_breaks_a_run_and_a_hyphen_does_not() -> None:
+def test_punctuation_splits_runs_but_hyphens_do_not() -> None:
     assert runs("Red foxes, and ice-cold nights.") == [["red", "foxes"], ["and", "ice", "cold", "nights"]]
     assert runs("कुत्ता, बिल्ली।") == [["कुत्ता"], ["बिल्ली"]]

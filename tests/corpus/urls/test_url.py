@@ -59,21 +59,21 @@ def canonical_or_none(url: str, rules: UrlRules = RULES) -> str | None:
 
 
 @given(anything)
-def test_canonical_is_idempotent_and_raises_nothing_but_invalid_url(url: str) -> None:
+def test_canonical_is_idempotent_and_only_raises_invalid_url(url: str) -> None:
     once = canonical_or_none(url)
     if once is not None:
         assert canonical(once) == once
 
 
 @given(anything)
-def test_canonical_is_idempotent_where_fragments_are_pages(url: str) -> None:
+def test_canonical_is_idempotent_if_fragments_are_pages(url: str) -> None:
     once = canonical_or_none(url, everywhere)
     if once is not None:
         assert canonical(once, everywhere) == once
 
 
 @given(anything)
-def test_every_canonical_url_can_be_keyed_and_put_into_words(url: str) -> None:
+def test_every_canonical_url_has_keys_and_words(url: str) -> None:
     once = canonical_or_none(url)
     if once is not None:
         assert 0 <= page_id(once) < 2**64
@@ -114,7 +114,7 @@ def test_tracking_parameters_are_dropped_and_others_keep_their_order(name: str, 
         ("https://example.org/a?utm%5Fsource=x&id=3", "https://example.org/a?id=3"),
     ],
 )
-def test_one_page_has_one_spelling(url: str, expected: str) -> None:
+def test_spellings_of_a_url_have_one_canonical_form(url: str, expected: str) -> None:
     assert canonical(url) == expected
 
 
@@ -147,7 +147,7 @@ def test_hostile_input_is_an_invalid_url(url: str) -> None:
     assert len(str(error.value)) < 200
 
 
-def test_page_ids_are_those_of_the_single_urls_in_order() -> None:
+def test_page_ids_equal_those_of_single_urls_in_order() -> None:
     urls = ["https://example.org/b", "https://example.org/a"]
     assert page_ids(urls).tolist() == [page_id(url) for url in urls]
 
@@ -162,7 +162,7 @@ def test_fragments_that_differ_in_case_are_different_addresses() -> None:
     assert address_key(f"{library}#re.Match") != address_key(f"{library}#re.match")
 
 
-def test_words_of_a_url_are_those_of_path_query_and_fragment() -> None:
+def test_the_words_of_a_url_are_from_path_query_and_fragment() -> None:
     assert url_words("https://en.wikipedia.org/wiki/Red_fox?a=B%20c") == "wiki red fox a b c"
     assert url_words("https://example.org") == ""
 
@@ -176,12 +176,12 @@ def test_a_page_and_its_sub_pages_share_a_main_page(sub_page: str) -> None:
 
 
 @pytest.mark.parametrize("other", ["/fox/diet", "/fox?id=2", "/page/fox", "/foxes", "/", "/fox#tail"])
-def test_a_path_that_only_goes_on_is_a_page_of_its_own(other: str) -> None:
+def test_other_longer_paths_are_separate_pages(other: str) -> None:
     assert main_page_key(f"https://a.example{other}") != main_page_key("https://a.example/fox")
 
 
 @pytest.mark.parametrize("path", ["100%", "%", "%%34", "%4%31", "%zz", "%a%31", "%%%41", "a%2"])
-def test_a_malformed_percent_stays_as_it_is(path: str) -> None:
+def test_an_invalid_escape_is_left_unchanged(path: str) -> None:
     assert canonical(f"https://example.org/{path}") == f"https://example.org/{path}"
 
 
@@ -189,18 +189,18 @@ def test_a_malformed_percent_stays_as_it_is(path: str) -> None:
     "fragment",
     ["heapq.heappush:~:text=Push", "heapq.heappush:~:", "heapq.he%61ppush", "heapq.heappush:~:text=a,-b&text=c"],
 )
-def test_a_page_that_is_a_fragment_is_found_without_the_text_directive(fragment: str) -> None:
+def test_a_text_directive_is_removed_from_a_fragment_that_is_a_page(fragment: str) -> None:
     page = "https://docs.python.org/3/library/heapq.html"
     assert canonical(f"{page}#{fragment}") == f"{page}#heapq.heappush"
 
 
 @pytest.mark.parametrize("fragment", [":~:text=Push", "utm_source=x&utm_medium=y", "xtor=RSS-1"])
-def test_a_fragment_of_directives_or_tracking_alone_names_no_page(fragment: str) -> None:
+def test_a_fragment_of_only_directives_or_tracking_is_removed(fragment: str) -> None:
     assert canonical(f"https://docs.python.org/3/a.html#{fragment}") == "https://docs.python.org/3/a.html"
 
 
 @pytest.mark.parametrize("name", ["Docs.Example", "docs.example.", "https://docs.example/", "docs.example:443"])
-def test_a_host_of_fragments_may_be_spelt_in_any_way(name: str) -> None:
+def test_a_fragment_host_may_be_spelt_in_any_way(name: str) -> None:
     rules = rules_of([name], [])
     for url in ("https://docs.example/a#b", "https://DOCS.example.:443/a#b"):
         assert canonical(url, rules) == "https://docs.example/a#b"
@@ -208,7 +208,7 @@ def test_a_host_of_fragments_may_be_spelt_in_any_way(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "docs.example/a", "*.docs.example", "two words", "https://"])
-def test_what_is_no_host_of_fragments_is_named(name: str) -> None:
+def test_an_invalid_fragment_host_is_named(name: str) -> None:
     with pytest.raises(RuleError, match=re.escape(repr(name))):
         rules_of([name], [])
 
@@ -224,7 +224,7 @@ bbeml oft_id sc_customer ns_mchannel bd_vid
 
 
 @pytest.mark.parametrize("name", _TRACKED.split())
-def test_what_advertisers_and_newsletters_add_is_dropped(name: str) -> None:
+def test_parameters_of_ads_and_newsletters_are_dropped(name: str) -> None:
     assert canonical(f"https://example.org/a?id=1&{name}=x.Y-2") == "https://example.org/a?id=1"
     assert canonical(f"https://example.org/a?{name.upper()}") == "https://example.org/a"
 
@@ -236,17 +236,17 @@ _KEPT = "id p page q ref source src s v cid sid tag from lang sc_lang mc hs pk a
     "name",
     _KEPT.split(),
 )
-def test_parameters_that_may_name_a_page_are_kept(name: str) -> None:
+def test_parameters_that_may_identify_a_page_are_kept(name: str) -> None:
     assert canonical(f"https://example.org/a?{name}=1") == f"https://example.org/a?{name}=1"
 
 
-def test_a_site_adds_tracking_parameters_of_its_own_by_name_or_beginning() -> None:
+def test_a_site_can_add_tracking_parameters_by_name_or_prefix() -> None:
     rules = rules_of([], ["Partner_*", "click"])
     assert canonical("https://a.example/?partner_id=1&CLICK=2&clicks=3&gclid=4", rules) == "https://a.example/?clicks=3"
 
 
 @pytest.mark.parametrize("name", ["", "*", "a*b", "*id", "a=b", "a&b", "two words"])
-def test_a_tracking_parameter_that_cannot_be_one_is_named(name: str) -> None:
+def test_an_invalid_tracking_parameter_is_named(name: str) -> None:
     with pytest.raises(RuleError, match=re.escape(repr(name))):
         rules_of([], ["good", name])
 
@@ -276,7 +276,7 @@ def test_a_tracking_parameter_that_cannot_be_one_is_named(name: str) -> None:
         "https://example.org/%61/b?",
     ],
 )
-def test_every_usual_spelling_of_an_address_has_its_key(spelling: str) -> None:
+def test_usual_spellings_of_an_address_share_its_key(spelling: str) -> None:
     assert address_key(canonical(spelling)) == address_key("https://example.org/a/b")
 
 
@@ -285,7 +285,7 @@ def test_the_root_has_usual_spellings_too() -> None:
         assert address_key(canonical(spelling)) == address_key("https://example.org/")
 
 
-def test_the_order_of_parameters_is_no_part_of_an_address() -> None:
+def test_the_order_of_parameters_does_not_change_the_address() -> None:
     assert address_key("https://a.example/?b=2&a=1") == address_key("https://a.example/?a=1&b=2")
 
 
@@ -307,7 +307,7 @@ def test_other_addresses_have_other_keys(other: str) -> None:
     assert address_key(f"https://example.org{other}") != address_key("https://example.org/a/b")
 
 
-def test_the_case_of_a_value_may_name_a_page() -> None:
+def test_values_of_parameters_are_case_sensitive() -> None:
     assert address_key("https://a.example/watch?v=dQw") != address_key("https://a.example/watch?v=DQW")
 
 
@@ -319,14 +319,14 @@ def test_another_port_is_another_address() -> None:
     "part", ["/", "/p1", "/page/2", "/amp", "/index.html", "%", "%41", ";jsessionid=", "?", "&", "#"]
 )
 @pytest.mark.parametrize("ending", ["", "x", "/x?x"])
-def test_keys_of_a_long_url_are_worked_out_in_linear_time(part: str, ending: str) -> None:
-    url = f"https://a.example/{part * 200_000}{ending}"  # in quadratic time this would not end
+def test_keys_of_a_long_url_take_linear_time(part: str, ending: str) -> None:
+    url = f"https://a.example/{part * 200_000}{ending}"  # in quadratic time this would not finish
     assert all(0 <= key(url) < 2**64 for key in (address_key, main_page_key, host_id))
     assert url_words(url) is not None
 
 
 @pytest.mark.parametrize("part", ["%", "%4", "%%41", "%4%31", "%41", "/", "&", "&utm_x=1", ":~:", "=&"])
-def test_the_longest_url_is_spelt_in_linear_time(part: str) -> None:
+def test_canonicalizing_the_longest_url_takes_linear_time(part: str) -> None:
     path = (part * 1000)[:2000]
     for url in (
         f"https://docs.python.org/{path}",
@@ -351,7 +351,7 @@ def test_the_longest_url_is_spelt_in_linear_time(part: str) -> None:
         ("[::1]:443", "[::1]"),
     ],
 )
-def test_a_host_may_be_named_in_any_way(entry: str, expected: str) -> None:
+def test_a_host_may_be_given_in_any_spelling(entry: str, expected: str) -> None:
     assert site_named(entry) == expected
 
 
@@ -370,12 +370,12 @@ def test_a_host_may_be_named_in_any_way(entry: str, expected: str) -> None:
         "a.example,b.example",
     ],
 )
-def test_what_names_no_host_is_an_error(entry: str) -> None:
+def test_an_entry_that_is_not_a_host_is_an_error(entry: str) -> None:
     with pytest.raises(InvalidURL):
         site_named(entry)
 
 
-def test_words_of_an_address_keep_their_vowel_signs() -> None:
+def test_words_of_a_url_keep_their_vowel_signs() -> None:
     assert url_words("https://a.example/%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80-%C3%89t%C3%A9_1") == (
         "हिन्दी été 1"
     )

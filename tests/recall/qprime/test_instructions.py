@@ -152,9 +152,9 @@ def test_impressions_without_times_are_refused(tmp_path: Path) -> None:
     path.write_text(f"url1,url2,clicked\n{FOX},{MICE},1\n")
     with pytest.raises(InputError, match="column 'dwell_s' is missing"):
         satisfied_pairs(path, 30)
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         satisfied_pairs(tmp_path / "nothing.csv", 30)
-    with pytest.raises(InputError, match="unknown ending"):
+    with pytest.raises(InputError, match="unknown extension"):
         satisfied_pairs(write_pages(tmp_path / "pages.txt"), 30)
 
 

@@ -122,8 +122,8 @@ async def test_a_bad_url_names_the_field_and_the_fix(make) -> None:
     with pytest.raises(ClientError) as caught:
         await make().recommender.recommend(Ask("javascript:alert(1)"))
     (error,) = caught.value.errors
-    assert (error.field, error.fix) == ("url1", "only http and https pages are read")
-    assert error.problem == "the scheme is 'javascript:'"
+    assert (error.field, error.fix) == ("url1", "use http or https")
+    assert error.problem == "unsupported URL scheme 'javascript:'"
 
 
 async def test_one_computation_for_spellings_of_one_page(make) -> None:
