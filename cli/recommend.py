@@ -14,8 +14,8 @@ import typer
 from cli.options import BundleName, Bundles, Config, Overrides, RedisUrl, settings_of
 
 if TYPE_CHECKING:
-    from service.answers.answer import Ask
     from service.answers.recommender import Recommender
+    from service.answers.request import Request
     from service.settings import Settings
 
 _PATIENCE_MS = 60_000  # nobody waits for a batch: time limits of a request would only spoil answers
@@ -36,18 +36,18 @@ def recommend(
 ) -> None:
     """Recommend for every URL of a file; a URL that cannot be read gives a line with the error and its fix."""
     from configs.text_file import read_text
-    from service.answers.answer import Ask
+    from service.answers.request import Request
     from service.bootstrap import load
 
     settings = settings_of(config, [*patient(), *(overrides or ())])
     lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
-    asks = [Ask(line, k, quality_weight=quality_weight) for line in lines if line]
+    requests = [Request(line, k, quality_weight=quality_weight) for line in lines if line]
 
     async def run() -> None:
         gateway = load(bundles, settings, redis_url=redis, bundle=bundle)
         try:
             with _output(out) as file:
-                await _write(gateway.recommender, asks, settings, file)
+                await _write(gateway.recommender, requests, settings, file)
         finally:
             await gateway.close()
 
@@ -65,36 +65,36 @@ def patient() -> Iterator[str]:
             yield f"{key}={_PATIENCE_MS}"
 
 
-async def _write(recommender: Recommender, asks: list[Ask], settings: Settings, file: BinaryIO) -> None:
+async def _write(recommender: Recommender, requests: list[Request], settings: Settings, file: BinaryIO) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    answers = answer_lines(recommender, asks, settings.threads.native + 1)
-    for _ in track(asks, "recommend", console=Console(stderr=True)):
+    answers = answer_lines(recommender, requests, settings.threads.native + 1)
+    for _ in track(requests, "recommend", console=Console(stderr=True)):
         file.write(await anext(answers))
 
 
-async def answer_lines(recommender: Recommender, asks: Iterable[Ask], concurrency: int) -> AsyncIterator[bytes]:
-    """Yield one JSON line for each ask, in order; at most `concurrency` are under way."""
-    under_way: list[asyncio.Task[bytes]] = []
-    for ask in asks:
-        under_way.append(asyncio.create_task(_line(recommender, ask)))
-        if len(under_way) >= concurrency:
-            yield await under_way.pop(0)
-    for task in under_way:
+async def answer_lines(recommender: Recommender, requests: Iterable[Request], concurrency: int) -> AsyncIterator[bytes]:
+    """Yield one JSON line for each request, in order; at most `concurrency` are in flight."""
+    in_flight: list[asyncio.Task[bytes]] = []
+    for request in requests:
+        in_flight.append(asyncio.create_task(_line(recommender, request)))
+        if len(in_flight) >= concurrency:
+            yield await in_flight.pop(0)
+    for task in in_flight:
         yield await task
 
 
-async def _line(recommender: Recommender, ask: Ask) -> bytes:
+async def _line(recommender: Recommender, request: Request) -> bytes:
     import orjson
 
     from service.answers.resolve import ClientError
 
     try:
-        return (await recommender.recommend(ask)).body + b"\n"
+        return (await recommender.recommend(request)).body + b"\n"
     except ClientError as error:
         fix = "; ".join(wrong.fix for wrong in error.errors)
-        return orjson.dumps({"url1": ask.url1, "error": str(error), "fix": fix}) + b"\n"
+        return orjson.dumps({"url1": request.url1, "error": str(error), "fix": fix}) + b"\n"
 
 
 @contextmanager

@@ -26,8 +26,10 @@ from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
 from service.answers.blocklist import blocked
+from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
+from service.answers.side_effects import SideEffects
 from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
 from service.bundles.swap import Swapper
@@ -73,9 +75,11 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
-    unknown = _unknown(bundles, settings, redis_url, shared.metrics)
+    unknown = _unknown_pages(bundles, settings, redis_url, shared.metrics)
+    lists = _shared_cache(settings, shared)
+    effects = _side_effects(shared.metrics, unknown, lists)
     loading = partial(load_bundle, settings=settings, shared=shared)
-    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown, _answers(settings, shared))
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
@@ -200,7 +204,19 @@ def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTab
     return open_tables(shared.redis, bundle.name, own, shared.metrics)
 
 
-def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics) -> UnknownPageQueue | None:
+def _side_effects(metrics: Metrics, unknown: UnknownPageQueue | None, lists: SharedCache | None) -> SideEffects:
+    """Return all that runs after a computation or an answer."""
+    optional = [effect for effect in (unknown, lists) if effect is not None]
+    return SideEffects(
+        after_computation=[ComputationCounts(metrics), *optional],
+        after_answer=[AnswerCounts(metrics)],
+        failed=lambda name: metrics.side_effect_failed.labels(name).inc(),
+    )
+
+
+def _unknown_pages(
+    bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics
+) -> UnknownPageQueue | None:
     if settings.unknown.most == 0:
         return None
 
@@ -212,7 +228,7 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: 
     return UnknownPageQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
 
 
-def _answers(settings: Settings, shared: Shared) -> SharedCache | None:
+def _shared_cache(settings: Settings, shared: Shared) -> SharedCache | None:
     if not settings.cache.shared:
         return None
     if shared.redis is None:

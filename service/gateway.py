@@ -6,8 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from service.admission.authorize import Authorizer
-from service.answers.answer import Ask
 from service.answers.recommender import Recommender
+from service.answers.request import Request
 from service.answers.resolve import ClientError
 from service.bundles.swap import Refusal, Swapper
 from service.live_bundle import Live
@@ -40,6 +40,7 @@ class Gateway:
         self.swaps = swaps
         self._release = release
         self.metrics.serves(self.bundle)
+        self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
 
     @property
     def live(self) -> Live:
@@ -65,7 +66,7 @@ class Gateway:
         """Answer the bundle's warm-up URLs, so that no reader pays for the first use, then be ready."""
         for url in self.live.bundle.warmup:
             try:
-                answer = await self.recommender.recommend(Ask(url, budget_ms=self.settings.max_budget_ms))
+                answer = await self.recommender.recommend(Request(url, budget_ms=self.settings.max_budget_ms))
             except ClientError as error:
                 log.warning("warm-up: %s", error)
                 continue

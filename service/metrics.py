@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-from service.answers.answer import Recommendation
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -57,6 +53,9 @@ class Metrics:
         self.unknown_dropped = Counter(
             "onward_unknown_dropped", "Unknown pages that will not wait for a refresh", ["why"], registry=registry
         )
+        self.side_effect_failed = Counter(
+            "onward_side_effect_failed", "Failures of what runs after an answer", ["name"], registry=registry
+        )
         self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
         self.refused_bundles = Counter(
             "onward_bundle_refused", "Bundles that were not let in", ["reason"], registry=registry
@@ -67,12 +66,6 @@ class Metrics:
         """Name the live bundle; the one before is not listed any more."""
         self._bundle.clear()
         self._bundle.labels(bundle).set(1)
-
-    def count_shown(self, pages: Iterable[Recommendation]) -> None:
-        """Count the pages of an answer by the paths that found them."""
-        for page in pages:
-            for found in page.recalled_by:
-                self.shown.labels(found.path).inc()
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

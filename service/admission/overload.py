@@ -102,9 +102,9 @@ class ConcurrencyLimit:
             elif permit.turn is not None and not permit.turn.done():
                 permit.turn.set_result(False)
 
-    def close(self, permit: Permit, told: bool = True) -> None:
-        """Take a permit back, once is enough; `told` says whether its time tells how long an answer takes."""
-        if told and permit.began is not None:
+    def close(self, permit: Permit, learn: bool = True) -> None:
+        """Take a permit back, once is enough; `learn` says whether its time counts towards the expected time."""
+        if learn and permit.began is not None:
             self._pace.took(max(0.0, self._clock() - permit.began - permit.spare_s))
         permit.began = None
         if permit in self.room:

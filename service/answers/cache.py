@@ -88,7 +88,7 @@ class Cache(Generic[V]):
         self._count("hit")
         return kept.value
 
-    def under_way(self, key: Hashable, budget_s: float = math.inf) -> bool:
+    def in_flight(self, key: Hashable, budget_s: float = math.inf) -> bool:
         """Whether `get` would compute nothing new: the value is being computed, or an old one is at hand."""
         return key in self._kept or self._joinable(key, budget_s) is not None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cascade.types import Query
 from corpus.text.language_tags import LanguageTagError, language_of
 from corpus.urls.url import InvalidURL
-from service.answers.answer import Ask
+from service.answers.request import Request
 from store.addresses import Addresses, Located
 
 _MOST_ERRORS = 10  # that one answer lists
@@ -31,17 +31,17 @@ class ClientError(ValueError):
         self.errors = errors
 
 
-def query_of(ask: Ask, addresses: Addresses) -> Query:
+def query_of(request: Request, addresses: Addresses) -> Query:
     """Return the query; every spelling of a page's address gives the same one. Raises ClientError."""
-    url, page = _located(ask.url1, addresses)
+    url, page = _located(request.url1, addresses)
     return Query(
         url=url,
         page=page,
-        title=ask.title,
-        snippet=ask.snippet,
-        language=_language(ask.language),
-        exclude=frozenset(_excluded(ask.exclude, addresses)),
-        quality_weight=ask.quality_weight,
+        title=request.title,
+        snippet=request.snippet,
+        language=_language(request.language),
+        exclude=frozenset(_excluded(request.exclude, addresses)),
+        quality_weight=request.quality_weight,
     )
 
 

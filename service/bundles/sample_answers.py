@@ -8,7 +8,8 @@ from cascade.deadline import Deadline
 from cascade.trace import Trace
 from cascade.types import Query
 from corpus.urls.url import InvalidURL
-from service.answers.answer import DEFAULT_K, recommendations
+from service.answers.request import DEFAULT_K
+from service.answers.selection import recommendations
 from service.bundles.verdict import Sample, Sampled, Shown
 from service.live_bundle import LoadedBundle
 

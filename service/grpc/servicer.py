@@ -16,13 +16,14 @@ import orjson
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 from service.admission.refusal import Refusal
-from service.answers.answer import MAX_BATCH, Answer, Ask
-from service.answers.recommender import recommend_each
+from service.answers.answer import Answer
+from service.answers.batch import recommend_each
+from service.answers.request import MAX_BATCH, Request
 from service.answers.resolve import ClientError, FieldError
 from service.gateway import Gateway
 from service.http import problems
 from service.http.middleware import request_id
-from service.http.schema import read_ask
+from service.http.schema import read_request
 from service.pb import recommender_pb2 as pb
 
 log = logging.getLogger(__name__)
@@ -60,12 +61,12 @@ class Call:
             return math.inf
         return time.monotonic() - self.seconds() + self._left_s * (1 - _REPLY)
 
-    def within_deadline(self, ask: Ask, budget_ms: float) -> Ask:
-        """Return the ask with the caller's deadline as its budget, when that is the shorter one."""
+    def within_deadline(self, request: Request, budget_ms: float) -> Request:
+        """Return the request with the caller's deadline as its budget, where that is shorter."""
         if self._left_s is None:
-            return ask
+            return request
         left_ms = max(1.0, self._left_s * 1e3 * (1 - _REPLY))
-        return replace(ask, budget_ms=left_ms) if left_ms < (ask.budget_ms or budget_ms) else ask
+        return replace(request, budget_ms=left_ms) if left_ms < (request.budget_ms or budget_ms) else request
 
 
 class Service:
@@ -109,29 +110,29 @@ class Service:
         }
         return grpc.method_handlers_generic_handler(NAME, methods)
 
-    async def recommend(self, call: Call, request: pb.RecommendRequest) -> pb.RecommendResponse:
+    async def recommend(self, call: Call, message: pb.RecommendRequest) -> pb.RecommendResponse:
         """Answer one request. Raises ClientError."""
-        ask = call.within_deadline(read_ask(_plain(request)), self._gateway.settings.budget_ms)
-        if ask.explain:
+        request = call.within_deadline(read_request(_plain(message)), self._gateway.settings.budget_ms)
+        if request.explain:
             self._gateway.authorizer.explain(*call.keys)
-        return _response(await self._gateway.recommender.recommend(ask), call)
+        return _response(await self._gateway.recommender.recommend(request), call)
 
-    async def recommend_batch(self, call: Call, request: pb.RecommendBatchRequest) -> pb.RecommendBatchResponse:
+    async def recommend_batch(self, call: Call, message: pb.RecommendBatchRequest) -> pb.RecommendBatchResponse:
         """Answer at most 100 requests, each with its own answer or its own problem. Raises ClientError.
 
         What the caller's deadline leaves no time for has a problem that says so: the rest is worth having.
         """
-        if not 1 <= len(request.requests) <= MAX_BATCH:
-            problem = f"there are {len(request.requests)} requests"
+        if not 1 <= len(message.requests) <= MAX_BATCH:
+            problem = f"there are {len(message.requests)} requests"
             raise ClientError([FieldError("requests", problem, f"send 1 to {MAX_BATCH} requests")])
-        asks: list[Ask | ClientError] = []
-        for part in request.requests:
+        requests: list[Request | ClientError] = []
+        for part in message.requests:
             try:
-                asks.append(read_ask(_plain(part), in_batch=True))
+                requests.append(read_request(_plain(part), in_batch=True))
             except ClientError as error:
-                asks.append(error)
+                requests.append(error)
         concurrency = self._gateway.settings.server.batch_concurrency
-        results = await recommend_each(self._gateway.recommender, asks, concurrency, call.until)
+        results = await recommend_each(self._gateway.recommender, requests, concurrency, call.until)
         return pb.RecommendBatchResponse(results=[_result(result, call) for result in results])
 
     def _method(self, name: str, method: Method, request_type: type[Message]) -> Any:

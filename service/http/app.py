@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Response
+from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from service.admission.refusal import Refusal
-from service.answers.answer import Answer, Ask
-from service.answers.recommender import recommend_each
+from service.answers.answer import Answer
+from service.answers.batch import recommend_each
+from service.answers.request import Request
 from service.answers.resolve import ClientError, FieldError
 from service.gateway import Gateway
 from service.http import problems
@@ -31,7 +33,7 @@ from service.http.schema import (
     RecommendQuery,
     RecommendRequest,
     field_errors,
-    read_ask,
+    read_request,
     unread,
 )
 
@@ -84,10 +86,10 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
     recommender = gateway.recommender
 
     @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
-    async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
+    async def recommend(request: HttpRequest, query: Annotated[RecommendQuery, Query()]) -> Response:
         """At most k pages worth reading after `url1`, best first."""
-        ask = _let_in(request, query.ask())
-        answer = await recommender.recommend(ask)
+        _authorize_explain(request, query.explain)
+        answer = await recommender.recommend(query.request())
         headers = caching.headers(answer)
         if matches(request.headers.get("if-none-match"), answer):
             return Response(status_code=304, headers=headers)
@@ -96,54 +98,54 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
     bodied = [Depends(_nothing_in_the_address)]
 
     @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"], dependencies=bodied)
-    async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
+    async def recommend_with_text(request: HttpRequest, body: RecommendRequest) -> Response:
         """The same, with the words of a page that may not be known, pages to leave out, and weights."""
-        ask = _let_in(request, body.ask())
-        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
+        _authorize_explain(request, body.explain)
+        return Response(_answer_json(request, await recommender.recommend(body.request())), media_type=_JSON)
 
     @app.post(
         "/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"], dependencies=bodied
     )
-    async def recommend_batch(request: Request, body: BatchRequest) -> Response:
+    async def recommend_batch(request: HttpRequest, body: BatchRequest) -> Response:
         """At most 100 requests; each gets its own answer or its own problem, in order."""
-        asks = [_ask_or_error(value) for value in body.requests]
-        await gateway.authorizer.spend(request.scope[CALLER], len(asks) - 1, len(asks))  # the middleware counted one
-        results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
+        requests = [_request_or_error(value) for value in body.requests]
+        more = len(requests) - 1  # the middleware counted one
+        await gateway.authorizer.spend(request.scope[CALLER], more, len(requests))
+        results = await recommend_each(recommender, requests, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
 
-    def _let_in(request: Request, ask: Ask) -> Ask:
-        """Return the ask, where its caller may have it explained. Raises Refusal."""
-        if ask.explain:
+    def _authorize_explain(request: HttpRequest, explain: bool) -> None:
+        """Raise Refusal where the caller may not ask for an explanation."""
+        if explain:
             gateway.authorizer.explain(request.headers.get("authorization"), request.headers.get("x-api-key"))
-        return ask
 
 
-def _nothing_in_the_address(request: Request) -> None:
+def _nothing_in_the_address(request: HttpRequest) -> None:
     """Refuse parameters that nobody would read. Raises ClientError."""
     if request.query_params:
         raise ClientError([unread(name) for name in request.query_params])
 
 
-def _ask_or_error(value: Any) -> Ask | ClientError:
+def _request_or_error(value: Any) -> Request | ClientError:
     try:
-        return read_ask(value, in_batch=True)
+        return read_request(value, in_batch=True)
     except ClientError as error:
         return error
 
 
-def _answer_json(request: Request, answer: Answer) -> bytes:
+def _answer_json(request: HttpRequest, answer: Answer) -> bytes:
     scope = request.scope
     return answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
 
 
-def _result_json(request: Request, result: Answer | ClientError | Refusal) -> bytes:
+def _result_json(request: HttpRequest, result: Answer | ClientError | Refusal) -> bytes:
     if not isinstance(result, Answer):
         return b'{"problem":%b}' % problems.of_error(result).json(request.scope[REQUEST_ID])
     return b'{"answer":%b}' % _answer_json(request, result)
 
 
-async def _on_invalid(request: Request, error: Exception) -> Response:
+async def _on_invalid(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- FastAPI's signature is wider than its calls
     if any(each["loc"] == ("body",) and isinstance(each.get("input"), bytes) for each in error.errors()):
         errors = [FieldError("Content-Type", "it does not say that the body is JSON", f"send {_JSON}")]
@@ -152,23 +154,23 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problems.invalid(errors).response(request.scope[REQUEST_ID])
 
 
-async def _on_client_error(request: Request, error: Exception) -> Response:
+async def _on_client_error(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, ClientError)  # noqa: S101
     return problems.of_error(error).response(request.scope[REQUEST_ID])
 
 
-async def _on_refusal(request: Request, error: Exception) -> Response:
+async def _on_refusal(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101
     return problems.of_error(error).response(request.scope[REQUEST_ID], error.headers)
 
 
-async def _on_http_error(request: Request, error: Exception) -> Response:
+async def _on_http_error(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
     return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], headers)
 
 
-def _methods(request: Request) -> str:
+def _methods(request: HttpRequest) -> str:
     """Return the methods of all routes of a path: each route by itself knows its own alone."""
     routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == request.url.path]
     methods = {method for route in routes for method in route.methods or ()}

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.admission.refusal import Overloaded
-from service.answers.answer import Answer, Ask
+from service.answers.answer import Answer
 from service.answers.recommender import Recommender
+from service.answers.request import Request
 from service.http import problems
 from service.http.caching import HttpCaching
 from service.http.middleware import REQUEST_ID, STARTED
@@ -31,7 +32,8 @@ class FastPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/recommend" and scope["method"] == "GET":
             try:
-                answer = None if (ask := _ask(scope)) is None else self._recommender.at_once(ask)
+                request = _request(scope)
+                answer = None if request is None else self._recommender.cached_answer(request)
             except Overloaded as refusal:
                 response = problems.of_error(refusal).response(scope[REQUEST_ID], refusal.headers)
                 return await response(scope, receive, send)
@@ -48,7 +50,7 @@ class FastPath:
         await send({"type": "http.response.body", "body": body})
 
 
-def _ask(scope: Scope) -> Ask | None:
+def _request(scope: Scope) -> Request | None:
     """Return what is asked, read as the route reads it; None where only the route can answer."""
     if any(name == b"if-none-match" for name, _ in scope["headers"]):
         return None
@@ -58,4 +60,4 @@ def _ask(scope: Scope) -> Ask | None:
         )
     except ValidationError:
         return None
-    return None if query.explain else query.ask()
+    return None if query.explain else query.request()

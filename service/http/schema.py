@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 
 from configs import plain_words
-from service.answers.answer import DEFAULT_K, MAX_BATCH, MAX_K, Ask, Recommendation
+from service.answers.answer import Recommendation
+from service.answers.request import DEFAULT_K, MAX_BATCH, MAX_K, Request
 from service.answers.resolve import ClientError, FieldError
 
 EXAMPLE_URL = "https://docs.python.org/3/library/heapq.html#heapq.heappush"
@@ -42,9 +43,9 @@ class RecommendQuery(BaseModel):
     k: Annotated[int, Field(ge=1, le=MAX_K, description="the most pages to recommend")] = DEFAULT_K
     explain: Annotated[bool, Field(description="add what happened at every stage; such answers are not cached")] = False
 
-    def ask(self) -> Ask:
+    def request(self) -> Request:
         """Return the request as the recommender takes it."""
-        return Ask(self.url1, self.k, self.explain)
+        return Request(self.url1, self.k, self.explain)
 
 
 class RecommendRequest(RecommendQuery):
@@ -63,9 +64,9 @@ class RecommendRequest(RecommendQuery):
     ] = None
     budget_ms: Annotated[float | None, Field(gt=0, description="time for the answer; null takes the gateway's")] = None
 
-    def ask(self) -> Ask:
+    def request(self) -> Request:
         """Return the request as the recommender takes it."""
-        return Ask(**{**dict(self), "exclude": tuple(self.exclude)})
+        return Request(**{**dict(self), "exclude": tuple(self.exclude)})
 
 
 class BatchRequest(BaseModel):
@@ -151,15 +152,15 @@ class BatchAnswer(BaseModel):
     results: list[BatchResult]
 
 
-def read_ask(value: Any, in_batch: bool = False) -> Ask:
+def read_request(value: Any, in_batch: bool = False) -> Request:
     """Check one request, from JSON or from gRPC. Raises ClientError that names the fields."""
     try:
-        ask = RecommendRequest.model_validate(value).ask()
+        request = RecommendRequest.model_validate(value).request()
     except ValidationError as error:
         raise ClientError(field_errors(error.errors(include_url=False, include_input=False))) from None
-    if in_batch and ask.explain:
+    if in_batch and request.explain:
         raise ClientError([FieldError("explain", "answers of a batch are not explained", "send the request by itself")])
-    return ask
+    return request
 
 
 def field_errors(errors: Any) -> list[FieldError]:

@@ -13,7 +13,7 @@ from virtual_time import run
 
 from service.admission.overload import ConcurrencyLimit
 from service.admission.refusal import Overloaded
-from service.answers.answer import Ask
+from service.answers.request import Request
 from service.metrics import Metrics
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
@@ -53,7 +53,7 @@ class Load:
             pass
         finally:
             if permit is not None:
-                self.gate.close(permit, told=end == "answered")
+                self.gate.close(permit, learn=end == "answered")
         self.ends.append((f"{kind}{end}", clock(), clock() - began))
 
     async def flood(self, rate: float, seconds: float, budget_s: float = BUDGET_S, kind: str = "") -> None:
@@ -208,7 +208,7 @@ def test_an_answer_that_nobody_waits_for_or_that_failed_tells_nothing() -> None:
         for _ in range(100):
             permit = made.enter(BUDGET_S)
             await asyncio.sleep(10)
-            made.close(permit, told=False)
+            made.close(permit, learn=False)
         held = made.enter(BUDGET_S)
         assert made.enter(BUDGET_S).turn is not None  # it is not thought to be late
         made.close(held)
@@ -301,11 +301,11 @@ async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, runnin
 async def test_a_stale_answer_is_served_though_its_refresh_is_refused(make) -> None:
     small = make("overload.running=1", "overload.waiting=0", "cache.ttl_s=1e-9")
     recommender = small.recommender
-    whole = await recommender.recommend(Ask(URLS[0]))
+    whole = await recommender.recommend(Request(URLS[0]))
     small.coclick.gate = asyncio.Event()
     small.coclick.called.clear()
-    hanging = [asyncio.create_task(recommender.recommend(Ask(url))) for url in URLS[1:2]]
+    hanging = [asyncio.create_task(recommender.recommend(Request(url))) for url in URLS[1:2]]
     await small.coclick.called.wait()
-    assert await recommender.recommend(Ask(URLS[0])) == whole
+    assert await recommender.recommend(Request(URLS[0])) == whole
     small.coclick.gate.set()
     await asyncio.gather(*hanging)

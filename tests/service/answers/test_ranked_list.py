@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from cascade.types import Candidates
-from service.answers.answer import Answer, recommendations
-from service.answers.ranked_list import RankedList, light
+from service.answers.answer import Answer
+from service.answers.ranked_list import RankedList, compact
+from service.answers.selection import recommendations
 from store import page_row
 from store.tables import LmdbTable, write_table
 
@@ -34,7 +35,7 @@ def test_no_more_is_held_than_is_counted() -> None:
     tracemalloc.start()
     lists = []
     for rows in found:
-        kept = RankedList("https://site.example/", "bundle", light(rows))
+        kept = RankedList("https://site.example/", "bundle", compact(rows))
         for k in (5, 30):
             shown = recommendations(rows.take(slice(0, k)))
             kept.answers[k] = Answer.of(kept.url1, shown, (), kept.bundle)
@@ -50,7 +51,7 @@ def test_no_more_is_held_than_is_counted() -> None:
 
 def test_a_page_with_an_answer_takes_few_bytes() -> None:
     rows = ranked(1)
-    kept = RankedList("https://site.example/", "bundle", light(rows))
+    kept = RankedList("https://site.example/", "bundle", compact(rows))
     kept.answers[5] = Answer.of(kept.url1, recommendations(rows.take(slice(0, 5))), (), kept.bundle)
     assert kept.size < 5_000
 
@@ -59,7 +60,7 @@ def test_a_light_list_shows_what_the_heavy_one_does(tmp_path: Path) -> None:
     rows = ranked(7)
     write_table(tmp_path / "pages.lmdb", zip(rows.pages.tolist(), rows["row"], strict=True))
     pages = LmdbTable(tmp_path / "pages.lmdb")
-    found = RankedList("", "", light(rows)).candidates(pages)
+    found = RankedList("", "", compact(rows)).candidates(pages)
     pages.close()
     assert recommendations(found) == recommendations(rows)
     assert {"left", "near"}.isdisjoint(found.columns)
@@ -69,8 +70,8 @@ def test_a_page_that_the_bundle_does_not_hold_is_left_out(tmp_path: Path) -> Non
     rows = ranked(7)
     write_table(tmp_path / "pages.lmdb", [(3, rows["row"][3])])
     pages = LmdbTable(tmp_path / "pages.lmdb")
-    found = RankedList("", "", light(rows)).candidates(pages)
-    none = RankedList("", "", light(rows.take(slice(0, 3)))).candidates(pages)
+    found = RankedList("", "", compact(rows)).candidates(pages)
+    none = RankedList("", "", compact(rows.take(slice(0, 3)))).candidates(pages)
     pages.close()
     assert [page.url for page in recommendations(found)] == ["https://site.example/7/3"]
     assert len(none) == 0

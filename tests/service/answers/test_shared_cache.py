@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from redis_servers import RedisServer, one_server
 
+from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from configs.reading import SettingsError
 from corpus.urls.url import page_id
-from service.answers.answer import Ask
-from service.answers.ranked_list import RankedList, light, to_json
+from service.answers.ranked_list import RankedList, compact, to_json
+from service.answers.request import Request
 from service.answers.shared_cache import SharedCache
 from service.bootstrap import load
 from service.bundles.redis_tables import open_rows
@@ -23,7 +24,7 @@ from store.redis_rows import RedisRows
 
 URL1 = "https://site0.example/page/0"
 HOSTS = [f"site{number}.example" for number in range(40)]
-ROWS = light(
+ROWS = compact(
     Candidates(
         np.array([2**64 - 1, 7], np.uint64),
         {
@@ -66,14 +67,14 @@ def query(**changes: object) -> Query:
 
 
 async def kept(shared: SharedCache, ranked: RankedList = LIST) -> None:
-    shared.keep(query(), ranked)
+    shared.after_computation(query(), ranked, Trace())
     await shared.written()
 
 
 async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedCache) -> None:
     await kept(shared)
     found = await shared.get(LIST.bundle, query())
-    assert found is not None and (found.cut, found.whole) == (True, True)
+    assert found is not None and (found.cut, found.complete) == (True, True)
     assert found.rows.dtype == ROWS.dtype
     for name in ROWS.dtype.names or ():
         np.testing.assert_array_equal(found.rows[name], ROWS[name])
@@ -152,15 +153,15 @@ async def test_a_kept_answer_goes_after_its_time(server: RedisServer, shared: Sh
 
 async def test_what_one_replica_has_computed_another_reads(make, shared: SharedCache) -> None:
     one, other = make(shared=shared), make(shared=shared)
-    computed = await one.recommender.recommend(Ask(URL1))
+    computed = await one.recommender.recommend(Request(URL1))
     await shared.written()
-    assert await other.recommender.recommend(Ask(URL1)) == computed
+    assert await other.recommender.recommend(Request(URL1)) == computed
     assert (one.coclick.calls, other.coclick.calls) == (1, 0)
 
 
 async def test_an_answer_with_its_record_is_computed(make, shared: SharedCache) -> None:
     await kept(shared)
-    answer = await make(shared=shared).recommender.recommend(Ask(URL1, explain=True))
+    answer = await make(shared=shared).recommender.recommend(Request(URL1, explain=True))
     assert answer.read().explain is not None
 
 
@@ -169,7 +170,7 @@ async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> N
         url = gone.url
     rows = open_rows(url, read_settings(None, [], {}).redis, Metrics())
     small = make(shared=SharedCache(rows, settings()))
-    answer = await small.recommender.recommend(Ask(URL1))
+    answer = await small.recommender.recommend(Request(URL1))
     assert (len(answer.recommendations), answer.degraded) == (5, ())
     await rows.close()
 

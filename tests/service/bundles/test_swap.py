@@ -14,7 +14,7 @@ import pytest
 from corpus.urls.url import page_ids
 from pipeline.refresh import BundleRows, refresh_qprime
 from recall.qprime.step import today
-from service.answers.answer import Ask
+from service.answers.request import Request
 from service.bootstrap import load
 from service.bundles.verdict import Refused
 from service.gateway import Gateway
@@ -91,17 +91,17 @@ async def test_a_request_under_way_ends_on_the_bundle_that_it_began_on_which_can
         await running.swaps.to(first)
         assert running.live.bundle is lease.bundle
         lease.release()
-        assert (await running.recommender.recommend(Ask(lease.bundle.warmup[0]))).read().bundle == first
+        assert (await running.recommender.recommend(Request(lease.bundle.warmup[0]))).read().bundle == first
 
 
 async def test_answers_of_the_bundle_before_leave_the_cache(bundles: Path) -> None:
     add(bundles)
     async with gateway(bundles) as running:
         url = running.live.bundle.warmup[0]
-        await running.recommender.recommend(Ask(url))
+        await running.recommender.recommend(Request(url))
         await running.swaps.to(OTHER)
         assert b"onward_cache_bytes 0.0" in running.metrics.text()
-        assert (await running.recommender.recommend(Ask(url))).read().bundle == OTHER
+        assert (await running.recommender.recommend(Request(url))).read().bundle == OTHER
 
 
 async def test_answers_that_differ_too_much_refuse_a_bundle_unless_it_is_forced(bundles: Path) -> None:

@@ -16,8 +16,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from service.admission.authorize import Authorizer
 from service.admission.refusal import DeadlineExceeded
-from service.answers.answer import Answer, Ask
-from service.answers.recommender import ClientError, recommend_each
+from service.answers.answer import Answer
+from service.answers.batch import recommend_each
+from service.answers.request import Request
+from service.answers.resolve import ClientError
 from service.grpc.generate_stubs import generate
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
@@ -158,20 +160,20 @@ async def test_a_batch_gives_what_is_ready_by_the_callers_deadline_and_says_why_
 
 
 async def test_a_batch_that_has_no_time_is_all_late(make) -> None:
-    results = await recommend_each(make().recommender, [Ask(URL1), ClientError([])], 2, until=0.0)
+    results = await recommend_each(make().recommender, [Request(URL1), ClientError([])], 2, until=0.0)
     assert isinstance(results[0], DeadlineExceeded) and isinstance(results[1], ClientError)
 
 
 async def test_what_hangs_is_late_and_the_rest_is_there(make) -> None:
     small = make("budget_ms=60000", "max_budget_ms=60000")
-    await small.recommender.recommend(Ask(URL1))
+    await small.recommender.recommend(Request(URL1))
 
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
-    small.recommender._run = never
-    asks = [Ask("https://site1.example/page/1"), *[Ask(URL1)] * 9]
-    results = await recommend_each(small.recommender, asks, 2, until=time.monotonic() + 0.3)
+    small.recommender._compute = never
+    requests = [Request("https://site1.example/page/1"), *[Request(URL1)] * 9]
+    results = await recommend_each(small.recommender, requests, 2, until=time.monotonic() + 0.3)
     assert isinstance(results[0], DeadlineExceeded)
     assert all(isinstance(result, Answer) for result in results[1:])
 

@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from service.answers.answer import Answer, Ask
+from service.answers.answer import Answer
+from service.answers.request import Request
 from service.http.app import make_app
 from tests.service.conftest import URLS
 
@@ -19,7 +20,7 @@ from tests.service.conftest import URLS
 )  # fmt: skip
 async def test_what_only_the_route_can_answer_is_left_to_it(client, query: bytes) -> None:
     called = []
-    client.small.recommender.at_once = called.append
+    client.small.recommender.cached_answer = called.append
     await client.get(f"/recommend?{query.decode('latin-1')}")
     assert called == []
 
@@ -30,15 +31,15 @@ async def test_what_only_the_route_can_answer_is_left_to_it(client, query: bytes
 async def test_a_query_is_read_as_the_route_reads_it(client, query: str) -> None:
     asked = []
 
-    def at_once(ask: Ask) -> None:
-        asked.append(ask)
+    def cached_answer(request: Request) -> None:
+        asked.append(request)
 
-    async def recommend(ask: Ask) -> Answer:
-        asked.append(ask)
-        return await answer(ask)
+    async def recommend(request: Request) -> Answer:
+        asked.append(request)
+        return await answer(request)
 
     answer = client.small.recommender.recommend
-    client.small.recommender.at_once, client.small.recommender.recommend = at_once, recommend
+    client.small.recommender.cached_answer, client.small.recommender.recommend = cached_answer, recommend
     assert (await client.get(f"/recommend?{query.format(URLS[0])}")).status_code == 200
     assert asked[0] == asked[1]
 
@@ -82,7 +83,7 @@ async def test_what_the_gate_would_refuse_is_refused_before_any_route(make) -> N
     small.coclick.gate = asyncio.Event()
     transport = httpx.ASGITransport(make_app(small.gateway))
     async with httpx.AsyncClient(transport=transport, base_url="http://onward") as client:
-        small.recommender._gate._pace.took(10.0)  # seconds: whoever waits would be late
+        small.recommender._limit._pace.took(10.0)  # seconds: whoever waits would be late
         running = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
         await small.coclick.called.wait()
         joined = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
