@@ -6,7 +6,8 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from cascade.trace import Trace
 from cascade.types import Query
@@ -26,8 +27,7 @@ _WORTHWHILE = 0.2  # of the budget: with less left, another computation finds no
 Rank = Callable[[Query, float], asyncio.Task[RankedList]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Lookup:
+class _Lookup(NamedTuple):
     """One look-up: the query, and where its ranked list is cached."""
 
     bundle: LoadedBundle
