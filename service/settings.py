@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
+from corpus.urls.host_pattern import host_pattern
+from corpus.urls.url import InvalidURL, canonical
 from recall import LIMITS
-from service.answers.blocklist import unreadable
 
 PREFIX = "ONWARD_"
 
@@ -131,8 +132,13 @@ class BlockSettings(Section):
     @field_validator("hosts", "urls")
     @classmethod
     def _readable(cls, entries: frozenset[str], field: ValidationInfo) -> frozenset[str]:
-        if problem := unreadable(str(field.field_name), entries):
-            raise PydanticCustomError("unreadable", "{problem}", {"problem": problem})
+        read: Callable[[str], object] = host_pattern if field.field_name == "hosts" else canonical
+        for entry in sorted(entries):
+            try:
+                read(entry)
+            except InvalidURL as error:
+                problem = str(error) if repr(entry) in str(error) else f"{entry[:200]!r}: {error}"
+                raise PydanticCustomError("unreadable", "{problem}", {"problem": problem}) from None
         return entries
 
 
@@ -177,8 +183,8 @@ class ServerSettings(Section):
     log: Literal["text", "json"] = "text"
 
     @property
-    def grpc_moves_s(self) -> float:
-        """Seconds within which every gRPC connection has ended of age: its core lengthens that by a tenth, at most."""
+    def max_grpc_connection_s(self) -> float:
+        """Seconds within which every gRPC connection reaches its maximum age: gRPC adds up to a tenth at random."""
         return 1.1 * self.grpc_connection_s
 
 

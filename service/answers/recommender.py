@@ -87,12 +87,12 @@ class Recommender:
 
         Raises Overloaded.
         """
-        permit = self._limit.enter(_computing_s(budget_ms))
+        permit = self._limit.admit(_computing_s(budget_ms))
         lease = self.live.lease()
         task = asyncio.create_task(self._shared_or_computed(lease.bundle, query, budget_ms, permit))
 
         def ended(task: asyncio.Task[RankedList]) -> None:  # a callback: the task may be cancelled before it runs
-            self._limit.close(permit, learn=not task.cancelled() and task.exception() is None)
+            self._limit.finish(permit, learn=not task.cancelled() and task.exception() is None)
             lease.release()
 
         task.add_done_callback(ended)
@@ -104,16 +104,16 @@ class Recommender:
         """Return the list that another replica has computed, or compute it."""
         deadline = Deadline.after(_computing_s(budget_ms))
         if self._shared is not None and (ranked := await self._shared.get(bundle.name, query)) is not None:
-            self._limit.close(permit, learn=False)  # a read does not tell how long a computation takes
+            self._limit.finish(permit, learn=False)  # a read does not tell how long a computation takes
             return ranked
         return await self._compute(bundle, query, deadline, permit, Trace())
 
     async def _compute(
         self, bundle: LoadedBundle, query: Query, deadline: Deadline, permit: Permit, trace: Trace
     ) -> RankedList:
-        """Wait for the permit's turn and run the cascade."""
-        trace.on_spare = partial(self._limit.spare, permit)
-        await self._limit.turn(permit)
+        """Wait for a slot and run the cascade."""
+        trace.on_spare = partial(self._limit.free_slot, permit)
+        await self._limit.wait_for_slot(permit)
         with tracing(trace):
             candidates = await bundle.cascade.ranked(query, deadline, trace)
         permit.spare_s = trace.spare_s
@@ -124,14 +124,14 @@ class Recommender:
 
     async def _explain(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
         """Compute an answer anew, with a record of every stage; it is never cached."""
-        permit = self._limit.enter(_computing_s(budget_ms))
+        permit = self._limit.admit(_computing_s(budget_ms))
         trace = Trace(explain=True)
         try:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
             pages, degraded = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages)
         finally:
-            self._limit.close(permit, learn=False)  # recording every stage takes longer than an answer
+            self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
         return Answer.of(query.url, pages, degraded, bundle.name, record)
 
     def forget_other_bundles(self) -> None:

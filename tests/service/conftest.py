@@ -229,7 +229,7 @@ def served() -> Serve:
         address = ready.result()
         http, admin = (f"http://127.0.0.1:{port}" for port in (address.port, address.admin_port))
         yield Served(http, f"127.0.0.1:{address.grpc_port}", admin, stop, task)
-        stop(at_once=True)
+        stop(skip_drain=True)
         await task
 
     return run

@@ -54,7 +54,7 @@ def test_a_bundle_that_requests_still_use_is_taken_back() -> None:
     live = Live(bundle("a", closed))
     lease = live.lease()
     live.swap(bundle("b", closed))
-    assert live.take_back("a") and live.bundle.name == "a"
+    assert live.reuse("a") and live.bundle.name == "a"
     lease.release()
     assert closed == ["b"]
 
@@ -62,7 +62,7 @@ def test_a_bundle_that_requests_still_use_is_taken_back() -> None:
 def test_a_closed_bundle_is_not_taken_back() -> None:
     live = Live(bundle("a", []))
     live.swap(bundle("b", []))
-    assert not live.take_back("a")
+    assert not live.reuse("a")
     assert live.bundle.name == "b"
 
 
@@ -80,7 +80,7 @@ async def test_it_is_alone_once_nobody_uses_the_bundle_before() -> None:
     live = Live(bundle("a", []))
     lease = live.lease()
     live.swap(bundle("b", []))
-    waiting = asyncio.create_task(live.alone())
+    waiting = asyncio.create_task(live.only_live_open())
     await asyncio.sleep(0)
     assert not waiting.done()
     lease.release()

@@ -165,11 +165,11 @@ async def test_beyond_its_rate_a_key_is_refused_with_a_hint_and_another_is_not(g
 async def test_replicas_share_a_rate_through_redis(redis) -> None:
     settings = KeySettings(per_minute=3, redis_timeout_ms=10_000)
     first, second = RateLimits(settings, redis), RateLimits(settings, redis)
-    await first.spend("anna", 2)
-    await second.spend("anna", 1)
+    await first.count("anna", 2)
+    await second.count("anna", 1)
     for replica in (first, second):
         with pytest.raises(RateLimited):
-            await replica.spend("anna", 1)
+            await replica.count("anna", 1)
         await replica.close()
 
 
@@ -185,11 +185,11 @@ async def test_fifty_at_a_time_are_counted_in_redis_of_every_kind(any_redis: str
     replicas = [RateLimits(settings, any_redis) for _ in range(2)]
     names = ["anna", "berta", "carla"]
     for replica in replicas:
-        await asyncio.gather(*(replica.spend(name, 1) for name in names for _ in range(50)))
+        await asyncio.gather(*(replica.count(name, 1) for name in names for _ in range(50)))
     for name in names:
         for replica in replicas:
             with pytest.raises(RateLimited):
-                await replica.spend(name, 1)
+                await replica.count(name, 1)
     for replica in replicas:
         await replica.close()
     assert "this process alone" not in caplog.text
@@ -200,9 +200,9 @@ async def test_a_batch_that_can_never_be_let_in_is_told_so(redis, shared: bool) 
     rates = RateLimits(KeySettings(per_minute=10), redis if shared else None)
     for requests, batch in ((11, 11), (10, 11), (10**12, 1)):
         with pytest.raises(BatchTooLarge, match="send at most 10 at a time") as caught:
-            await rates.spend("anna", requests, batch)
+            await rates.count("anna", requests, batch)
         assert caught.value.retry_s is None
-    await rates.spend("anna", 10, 10)
+    await rates.count("anna", 10, 10)
     await rates.close()
 
 
@@ -222,9 +222,9 @@ async def test_without_redis_requests_are_counted_here_and_not_delayed(caplog) -
             rates = RateLimits(KeySettings(per_minute=50), f"redis://127.0.0.1:{port}/0")
             started = time.monotonic()
             for _ in range(50):
-                await rates.spend("anna", 1)
+                await rates.count("anna", 1)
             assert time.monotonic() - started < 5  # 50 times a usual client's time limit would be minutes
             with pytest.raises(RateLimited):
-                await rates.spend("anna", 1)
+                await rates.count("anna", 1)
             await rates.close()
     assert "counted in this process alone" in caplog.text
