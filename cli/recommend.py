@@ -1,4 +1,4 @@
-"""`onward recommend`: the same answers for a file of URLs, one JSON object a line."""
+"""`onward recommend`: answers a file of URLs, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service.answers.request import Request
     from service.settings import Settings
 
-_PATIENCE_MS = 60_000  # nobody waits for a batch: time limits of a request would only spoil answers
+_TIMEOUT_MS = 60_000  # no reader waits for a batch: shorter timeouts would only degrade answers
 
 
 def recommend(
@@ -26,20 +26,20 @@ def recommend(
     urls: Annotated[Path, typer.Option("--urls", help="A file with one URL a line.")],
     k: Annotated[int, typer.Option("--k", min=1, max=30, help="The most pages to recommend.")] = 5,
     quality_weight: Annotated[
-        float | None, typer.Option(min=0, max=1, help="0 ranks by clicks alone; the bundle's weight if left out.")
+        float | None, typer.Option(min=0, max=1, help="0 ranks by clicks alone; by default the bundle's weight.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write; standard output if left out.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output file; by default standard output.")] = None,
     redis: RedisUrl = None,
     bundle: BundleName = None,
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:
-    """Recommend for every URL of a file; a URL that cannot be read gives a line with the error and its fix."""
+    """Recommend for every URL of a file; an invalid URL gives a line with the error and its fix."""
     from configs.text_file import read_text
     from service.answers.request import Request
     from service.bootstrap import load
 
-    settings = settings_of(config, [*patient(), *(overrides or ())])
+    settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
     requests = [Request(line, k, quality_weight=quality_weight) for line in lines if line]
 
@@ -54,15 +54,15 @@ def recommend(
     asyncio.run(run())
 
 
-def patient() -> Iterator[str]:
-    """Yield overrides that lift every time limit and turn the cache off: nobody waits for a batch."""
+def without_time_limits() -> Iterator[str]:
+    """Yield overrides with long timeouts and without a cache: no reader waits for a batch."""
     from configs.reading import keys
     from service.settings import Settings
 
-    yield "cache.max_mb=0"  # every URL is asked once
+    yield "cache.max_mb=0"  # every URL is requested once
     for key in keys(Settings):
         if key.endswith(("timeout_ms", "budget_ms")):
-            yield f"{key}={_PATIENCE_MS}"
+            yield f"{key}={_TIMEOUT_MS}"
 
 
 async def _write(recommender: Recommender, requests: list[Request], settings: Settings, file: BinaryIO) -> None:

@@ -24,7 +24,8 @@ def one_line(error: Exception) -> str | None:
     if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"onward: {error.filename or 'a disk'}: {error.strerror}: free some space, then run the command again"
+        fix = "free some space, and run the same command again"
+        return f"onward: {error.filename or 'a disk'}: {error.strerror}: {fix}"
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return f"onward: {error.filename}: {error.strerror}"
     return None

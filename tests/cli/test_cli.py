@@ -289,4 +289,7 @@ def test_the_version_is_told() -> None:
 
 def test_a_full_disk_names_the_file() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "pages.parquet")
-    assert one_line(full) == "onward: pages.parquet: No space left on device: free some, and run the same command again"
+    assert (
+        one_line(full)
+        == "onward: pages.parquet: No space left on device: free some space, and run the same command again"
+    )

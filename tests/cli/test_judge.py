@@ -63,7 +63,7 @@ def invoke(*arguments: object) -> Result:
 def test_without_an_endpoint_the_rubric_labels_and_says_so(file: Path, tmp_path: Path) -> None:
     done = invoke("--pairs", file, "--out", tmp_path / "labels.jsonl")
     assert done.exit_code == 0, done.output
-    assert "so the rubric judges" in done.output
+    assert "the rubric judges" in done.output
     assert "rubric: 1 without a label: a page without text" in done.output
     rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
     arctic, wolf, granite, bare = (row["quality"] for row in rows)

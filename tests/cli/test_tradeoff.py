@@ -65,7 +65,7 @@ def test_tradeoff_chooses_on_other_pages_than_it_shows(tiny, truth: Path, tmp_pa
     assert curve["measured_pages"] == curve["pages"] == 15
     assert curve["measured_pages, of the pages that chose λ"] == 15
     assert curve["points"] != curve["choosing"]
-    assert curve["labels of these pages"] == "may have taught: build with --until"
+    assert curve["labels of these pages"] == "may be in the training data: build with --until"
 
 
 def test_a_curve_without_impressions_is_one_clear_line(tiny, truth: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_a_bundle_with_the_manifest_that_was_checked_is_loaded(bundles, tiny) ->
 
 
 def test_another_manifest_than_the_checked_one_is_refused_before_anything_is_loaded(bundles, tiny) -> None:
-    with pytest.raises(Refused, match="another manifest") as caught:
+    with pytest.raises(Refused, match=r"manifest\.json is not the one") as caught:
         load_checked(bundles, tiny.bundle.name, "0" * 64, pytest.fail)
     assert caught.value.reason == "changed"
 

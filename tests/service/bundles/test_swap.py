@@ -153,7 +153,7 @@ async def test_a_bundle_that_current_named_for_a_moment_does_not_go_live(bundles
         monkeypatch.setattr(running.swaps, "_warm_up", rolled_back_meanwhile)
         point_current(bundles, OTHER)
         await running.warm_up()
-        await until(lambda: "is let go" in caplog.text)
+        await until(lambda: "is dropped" in caplog.text)
         assert (loaded, running.bundle, running.refused) == ([OTHER], first, None)
         assert b"onward_swaps_total 0.0" in running.metrics.text()
 
