@@ -29,7 +29,7 @@ def ranked(number: int, rows: int = 30) -> Candidates:
     return Candidates(np.arange(rows, dtype=np.uint64), columns)
 
 
-def test_no_more_is_held_than_is_counted() -> None:
+def test_a_list_takes_no_more_memory_than_is_counted() -> None:
     found = [ranked(number) for number in range(100)]
     gc.collect()
     tracemalloc.start()
@@ -56,7 +56,7 @@ def test_a_page_with_an_answer_takes_few_bytes() -> None:
     assert kept.size < 5_000
 
 
-def test_a_light_list_shows_what_the_heavy_one_does(tmp_path: Path) -> None:
+def test_a_compact_list_gives_the_same_recommendations(tmp_path: Path) -> None:
     rows = ranked(7)
     write_table(tmp_path / "pages.lmdb", zip(rows.pages.tolist(), rows["row"], strict=True))
     pages = LmdbTable(tmp_path / "pages.lmdb")

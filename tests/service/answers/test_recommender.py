@@ -22,7 +22,7 @@ def urls(answer: Answer) -> list[str]:
     return [page.url for page in answer.recommendations]
 
 
-async def test_answers_with_k_pages_best_first(make) -> None:
+async def test_the_answer_has_k_pages_best_first(make) -> None:
     answer = await make().recommender.recommend(Request(URL1, k=3))
     assert len(answer.recommendations) == 3
     scores = [page.score for page in answer.recommendations]
@@ -30,7 +30,7 @@ async def test_answers_with_k_pages_best_first(make) -> None:
     assert answer.degraded == ()
 
 
-async def test_says_who_recalled_a_page_and_counts_ranks_from_one(make) -> None:
+async def test_recommendations_name_their_recall_paths_with_ranks_from_one(make) -> None:
     answer = await make().recommender.recommend(Request(URL1, k=30))
     by_url = {page.url: page.recalled_by for page in answer.recommendations}
     assert [(found.path, found.rank) for found in by_url["https://site1.example/page/1"]] == [("coclick", 1)]
@@ -64,7 +64,7 @@ async def test_every_spelling_of_a_pages_address_shares_its_answer(make, spellin
     assert (first.read().url1, first.degraded, small.coclick.calls) == (URL1, (), 1)
 
 
-async def test_the_memory_of_urls_is_in_the_figures(make) -> None:
+async def test_the_memory_of_cached_urls_is_in_the_metrics(make) -> None:
     small = make()
     await small.recommender.recommend(Request(URL1))
     (line,) = [
@@ -75,7 +75,7 @@ async def test_the_memory_of_urls_is_in_the_figures(make) -> None:
     assert 0 < float(line.split()[1]) == small.recommender.live.bundle.addresses.kept_bytes
 
 
-async def test_spellings_of_a_language_share_an_answer_and_a_bad_tag_is_named(make) -> None:
+async def test_spellings_of_a_language_share_an_answer_and_the_error_names_an_invalid_tag(make) -> None:
     small = make()
     first = await small.recommender.recommend(Request(URL1, language="nb-NO"))
     assert await small.recommender.recommend(Request(URL1, language="no")) is first
@@ -105,14 +105,14 @@ async def test_without_the_cross_encoder_click_and_quality_are_null(make) -> Non
     assert {(page.click, page.quality) for page in answer.recommendations} == {(None, None)}
 
 
-async def test_excluded_pages_are_left_out_however_they_are_spelt(make) -> None:
+async def test_excluded_pages_are_left_out_in_any_spelling(make) -> None:
     unwanted = ("https://SITE1.example/page/1#here", "http://www.site2.example//page/2/index.html?ref=x")
     answer = await make().recommender.recommend(Request(URL1, k=30, exclude=unwanted))
     assert not {"https://site1.example/page/1", "https://site2.example/page/2"} & set(urls(answer))
     assert "https://site1.example/page/4" in urls(answer)
 
 
-async def test_what_is_to_be_excluded_and_is_no_url_is_named(make) -> None:
+async def test_the_error_names_excluded_urls_that_are_invalid(make) -> None:
     with pytest.raises(ClientError) as caught:
         await make().recommender.recommend(Request(URL1, exclude=(URL1, "no url at all", URL1, "ftp://a.example/")))
     assert [error.field for error in caught.value.errors] == ["exclude[1]", "exclude[3]"]
@@ -134,7 +134,7 @@ async def test_one_computation_for_spellings_of_one_page(make) -> None:
     assert small.coclick.calls == 1
 
 
-async def test_one_kept_list_answers_every_k_every_exclusion_and_every_weight(make) -> None:
+async def test_one_cached_list_serves_every_k_exclusion_and_weight(make) -> None:
     small = make()
     shown = urls(await small.recommender.recommend(Request(URL1, k=5)))
     assert urls(await small.recommender.recommend(Request(URL1, k=3))) == shown[:3]
@@ -143,7 +143,7 @@ async def test_one_kept_list_answers_every_k_every_exclusion_and_every_weight(ma
     assert small.coclick.calls == 1
 
 
-async def test_what_callers_say_of_a_known_page_is_no_other_question(make) -> None:
+async def test_text_sent_for_a_known_page_does_not_change_its_cache_key(make) -> None:
     small = make()
     for number in range(20):
         request = Request(
@@ -154,7 +154,7 @@ async def test_what_callers_say_of_a_known_page_is_no_other_question(make) -> No
     assert 'onward_cache_total{result="hit"} 19.0' in small.gateway.metrics.text().decode()
 
 
-async def test_who_has_seen_the_whole_list_gets_what_ranks_below_it(make) -> None:
+async def test_excluding_the_whole_list_gives_lower_ranked_pages(make) -> None:
     small = make(keep_top=4)
     seen = urls(await small.recommender.recommend(Request(URL1, k=30)))
     assert len(seen) == 4
@@ -163,14 +163,14 @@ async def test_who_has_seen_the_whole_list_gets_what_ranks_below_it(make) -> Non
     assert urls(await small.recommender.recommend(Request(URL1, k=30))) == seen
 
 
-async def test_exclusions_of_nothing_that_was_found_compute_nothing(make) -> None:
+async def test_excluding_pages_that_are_not_in_the_list_computes_nothing(make) -> None:
     small = make(keep_top=4)
     for number in range(5):
         await small.recommender.recommend(Request(URL1, k=30, exclude=(f"https://a.example/{number}",)))
     assert small.coclick.calls == 1
 
 
-async def test_a_page_of_no_table_is_kept_briefly_under_its_words(make) -> None:
+async def test_an_unknown_page_is_cached_under_its_text(make) -> None:
     small = make()
     new = "https://elsewhere.example/new"
     for request in (
@@ -184,7 +184,7 @@ async def test_a_page_of_no_table_is_kept_briefly_under_its_words(make) -> None:
     assert small.coclick.calls == 3
 
 
-async def test_pages_of_no_table_leave_room_for_the_others(make) -> None:
+async def test_unknown_pages_do_not_evict_known_ones(make) -> None:
     small = make("cache.max_mb=0.4")
     await small.recommender.recommend(Request(URL1))
     for number in range(100):
@@ -195,7 +195,7 @@ async def test_pages_of_no_table_leave_room_for_the_others(make) -> None:
     assert small.coclick.calls == calls
 
 
-async def test_an_unknown_page_with_a_part_missing_is_not_kept(make) -> None:
+async def test_a_degraded_answer_for_an_unknown_page_is_not_cached(make) -> None:
     small = make()
     small.qprime.error = OSError("gone")
     for _ in range(2):
@@ -203,7 +203,7 @@ async def test_an_unknown_page_with_a_part_missing_is_not_kept(make) -> None:
     assert small.coclick.calls == 2
 
 
-async def test_concurrent_requests_for_a_cold_page_make_one_computation(make) -> None:
+async def test_concurrent_requests_for_a_cold_page_share_one_computation(make) -> None:
     small = make()
     small.coclick.gate = asyncio.Event()
     asked = [asyncio.create_task(small.recommender.recommend(Request(URL1))) for _ in range(100)]
@@ -223,7 +223,7 @@ async def test_a_failed_path_degrades_the_answer_which_is_not_cached(make) -> No
     assert (await small.recommender.recommend(Request(URL1))).degraded == ()
 
 
-async def test_the_budget_ends_a_path_that_hangs(make) -> None:
+async def test_a_hanging_path_times_out_within_the_budget(make) -> None:
     small = make()
     small.coclick.gate = asyncio.Event()
     answer = await small.recommender.recommend(Request(URL1, budget_ms=30))
@@ -235,7 +235,7 @@ async def test_an_unknown_page_is_flagged(make) -> None:
     assert answer.degraded == ("unknown_page",)
 
 
-async def test_explain_tells_columns_drops_and_times(make) -> None:
+async def test_explain_shows_columns_drops_and_times(make) -> None:
     unwanted = "https://site1.example/page/1"
     answer = await make().recommender.recommend(Request(URL1, explain=True, exclude=(unwanted,)))
     explained = orjson.loads(answer.body)["explain"]
@@ -249,7 +249,7 @@ async def test_explain_tells_columns_drops_and_times(make) -> None:
     assert {"recall:coclick", "stage1", "select"} <= explained["ms"].keys()
 
 
-async def test_explain_gives_the_query_behind_a_page(make) -> None:
+async def test_explain_shows_the_query_that_found_a_page(make) -> None:
     answer = await make().recommender.recommend(Request(URL1, explain=True))
     merged = answer.read().explain["stages"][0]["candidates"]
     assert {entry["because"] for entry in merged} == {"what comes next?", None}
@@ -277,7 +277,7 @@ async def test_explain_shows_the_best_of_many_candidates_and_how_many_more_there
     assert [entry["columns"]["next_all"] for entry in stage["candidates"][:7]] == [None] * 5 + [5, 6]
 
 
-async def test_explain_hides_rates_behind_which_one_reader_may_stand() -> None:
+async def test_explain_hides_rates_that_may_rest_on_one_reader() -> None:
     columns = {
         name: np.full(3, 0.25, np.float32) for name in ("borrowed_next", "spread_shown", "affinity", "cf_cosine")
     }
@@ -314,7 +314,7 @@ async def test_a_batch_gives_each_its_own_answer_or_error(make) -> None:
     assert isinstance(results[2], ClientError)
 
 
-async def test_counts_cache_results_and_missing_parts(make) -> None:
+async def test_cache_results_and_degraded_answers_are_counted(make) -> None:
     small = make()
     small.qprime.error = OSError("gone")
     await small.recommender.recommend(Request(URL1))
