@@ -70,7 +70,7 @@ class ConcurrencyLimit:
             raise self._refusal()
 
     def admit(self, budget_s: float) -> Permit:
-        """Return a permit that has a slot, or will get one in time. Raises Overloaded at once otherwise."""
+        """Return a permit that has a slot, or will get one in time. Raises Overloaded otherwise."""
         self.check(budget_s)
         permit = Permit(self._deadline(budget_s))
         if self._has_free_slot:

@@ -31,7 +31,7 @@ class ComputationCounts:
 
 
 class AnswerCounts:
-    """Counts the pages of an answer by the paths that found them, and what the answer lacks."""
+    """Counts the pages of an answer by the paths that found them, and the reasons why the answer is degraded."""
 
     name = "answer_counts"
 

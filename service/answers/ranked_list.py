@@ -37,7 +37,7 @@ class RankedList:
     rows: NDArray[np.void]
     degraded: tuple[str, ...] = ()
     cut: bool = False  # whether stages left out rows that exclusions could bring back
-    reusable: bool = True  # False when it was ranked for one request alone: without its exclusions, or explained
+    reusable: bool = True  # False when it was ranked for one request only: without its exclusions, or explained
     answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
 
     @property

@@ -17,7 +17,7 @@ from store import page_row
 def select(
     bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace
 ) -> tuple[tuple[Recommendation, ...], tuple[str, ...]]:
-    """Return at most `k` pages of the list, best first, and what the answer lacks."""
+    """Return at most `k` pages of the list, best first, and the reasons why the answer is degraded."""
     selected = bundle.cascade.choose(query, ranked.candidates(bundle.pages), k, trace)
     return recommendations(selected), tuple(dict.fromkeys((*ranked.degraded, *trace.degraded)))
 

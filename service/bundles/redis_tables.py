@@ -47,10 +47,10 @@ def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics:
     """
     warned = False
 
-    def fell_back(lack: FallbackReason) -> None:
+    def fell_back(reason: FallbackReason) -> None:
         nonlocal warned
-        metrics.redis_local.labels(lack.value).inc()
-        if lack is not FallbackReason.NOT_HELD:
+        metrics.redis_local.labels(reason.value).inc()
+        if reason is not FallbackReason.NOT_HELD:
             degrade(LOCAL)
         elif not warned:
             warned = True

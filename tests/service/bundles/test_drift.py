@@ -25,7 +25,7 @@ def test_equal_answers_have_no_drift() -> None:
 def test_too_few_common_pages_are_refused_with_the_figure() -> None:
     drift = between(sample("abcd"), sample("awxyz"))
     assert drift.common == 0.25
-    with pytest.raises(Refused, match=r"25\.0% of the live bundle's answers.*swap\.min_common asks for 30\.0%"):
+    with pytest.raises(Refused, match=r"25\.0% of the pages.*swap\.min_common is 30\.0%"):
         refuse(drift, LIMITS)
 
 
