@@ -32,7 +32,7 @@ from tokenizers import Tokenizer
 from loadtests import http_load
 from ranking.cross_encoder.pairs import open_pair_model
 from recall.paths import PATHS
-from service.answers.answer import Ask
+from service.answers.request import Request
 from service.bootstrap import load
 from service.settings import read_settings
 from store import page_row
@@ -111,7 +111,7 @@ async def _overhead(bundles: Path, urls: list[str], *settings: str) -> tuple[flo
     whole, runs = [], []
     for number in picked.tolist():
         took[0], begun = 0.0, time.perf_counter()
-        answer = await gateway.recommender.recommend(Ask(urls[number]))
+        answer = await gateway.recommender.recommend(Request(urls[number]))
         answer.json("0" * 32, 1.0)
         whole.append(time.perf_counter() - begun)
         runs.append(took[0])

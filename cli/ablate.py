@@ -1,4 +1,4 @@
-"""`onward ablate`: the paper's tables, measured again on a data set and shown beside the paper's own figures."""
+"""`onward ablate`: reproduces the paper's tables on a data set, beside the paper's own figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from cli.build import config_of
 from cli.held_out_options import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
 from cli.options import Overrides, Profile, utc
-from cli.recommend import patient
+from cli.recommend import without_time_limits
 
 if TYPE_CHECKING:
     from ablations.tables import Table
@@ -25,21 +25,27 @@ def ablate(
     out: Annotated[Path, typer.Option("--out", help="The report: one HTML file.")],
     impressions: Impressions = None,
     truth: TruthFile = None,
-    golden: Annotated[Path | None, typer.Option(help="Pairs that people have labelled, for table 1.")] = None,
+    golden: Annotated[Path | None, typer.Option(help="Pairs labelled by people, for table 1.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Build from rows before this time; measure on later.")] = None,
-    profile: Annotated[Profile, typer.Option(help="As of `onward build`.")] = Profile.QUICK,
+    until: Annotated[
+        datetime | None, typer.Option(help="Build from rows before this time, measure on later ones.")
+    ] = None,
+    profile: Annotated[Profile, typer.Option(help="As for `onward build`.")] = Profile.QUICK,
     config: Annotated[Path | None, typer.Option("--config", help="The build's settings.")] = None,
     overrides: Overrides = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Build everything with this many seeds.")] = 3,
-    tables: Annotated[str, typer.Option(help="Which tables.")] = "1,2,3,5",
+    seeds: Annotated[int, typer.Option(min=1, help="Build everything with this many random seeds.")] = 3,
+    tables: Annotated[str, typer.Option(help="Which tables, separated by commas.")] = "1,2,3,5",
     most_pages: MostPages = None,
-    quality_weight: Annotated[float | None, typer.Option(min=0, max=1, help="λ; chosen by rule if left out.")] = None,
-    bound: Annotated[float, typer.Option(min=0, max=1, help="Share of clicks that quality may cost at worst.")] = 0.005,
+    quality_weight: Annotated[
+        float | None, typer.Option(min=0, max=1, help="λ; by default chosen by the rule.")
+    ] = None,
+    bound: Annotated[float, typer.Option(min=0, max=1, help="Largest share of clicks to give up for quality.")] = 0.005,
     satisfied_s: SatisfiedS = SATISFIED_S,
-    work: Annotated[Path | None, typer.Option("--work", help="Where the arms are built; beside --out.")] = None,
+    work: Annotated[
+        Path | None, typer.Option("--work", help="Where the arms are built; by default beside --out.")
+    ] = None,
 ) -> None:
-    """Build the paper's arms, compare them, and write one report. A killed run goes on from its last finished step."""
+    """Build the paper's arms, compare them, and write one report. Run it again to resume a killed run."""
     import orjson
 
     from ablations.measure import measure
@@ -57,7 +63,7 @@ def ablate(
         until=utc(until),
         work=work or out.with_suffix(".work"),
         config=config_of(config, profile, overrides),
-        serving=settings_of(None, list(patient())),
+        serving=settings_of(None, list(without_time_limits())),
         seeds=seeds,
         tables=_numbers(tables),
         most_pages=most_pages,
@@ -84,12 +90,12 @@ def ablate(
 
 
 def _check_files(out: Path, given: list[Path | None]) -> None:
-    """Raise BadParameter for what would only be missed after an hour of building."""
+    """Raise BadParameter for files that would otherwise be missed only after an hour of building."""
     if not out.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{out}: there is no directory {out.parent}: make it first")
+        raise typer.BadParameter(f"{out}: {out.parent} is not a directory: create it first")
     for file in given:
         if file is not None and not file.is_file():
-            raise typer.BadParameter(f"{file} is no file")
+            raise typer.BadParameter(f"{file} is not a file")
 
 
 def _numbers(tables: str) -> tuple[int, ...]:
@@ -98,7 +104,7 @@ def _numbers(tables: str) -> tuple[int, ...]:
     known = {str(number): number for number in TABLES}
     asked = [name.strip() for name in tables.split(",")]
     if unknown := [name for name in asked if name not in known]:
-        raise typer.BadParameter(f"table {unknown[0]} is not measured: give some of {', '.join(known)}")
+        raise typer.BadParameter(f"unknown table {unknown[0]}: choose from {', '.join(known)}")
     return tuple(sorted({known[name] for name in asked}))
 
 

@@ -15,21 +15,23 @@ from cli.options import Bundles, Overrides, Profile, utc
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
 
-TEMPLATE = "configs/build.toml"  # lists every default: to read it unasked would undo the profile
+TEMPLATE = "configs/build.toml"  # lists every default, so reading it by default would undo the profile
 
 
 def build(
     bundles: Bundles,
     data: Annotated[Path, typer.Option("--data", help="Directory of pages, clicks, impressions, labels.")],
-    step: Annotated[str | None, typer.Argument(help="One step and what it needs; nothing is published.")] = None,
+    step: Annotated[str | None, typer.Argument(help="Build one step and its inputs; publish nothing.")] = None,
     profile: Annotated[
-        Profile, typer.Option(help="quick: minutes, for a look; full: for serving; labels: to score pairs.")
+        Profile, typer.Option(help="quick: minutes, to try it; full: to serve; labels: to score pairs.")
     ] = Profile.QUICK,
-    until: Annotated[datetime | None, typer.Option(help="Leave out rows from this time on (UTC), to evaluate.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="Leave out rows from this time on (UTC), to evaluate on them.")
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help=f"Settings; {TEMPLATE} is a template.")] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Build every part that is not built yet from these inputs, and publish the bundle."""
+    """Build what has not been built from these inputs yet, and publish the bundle."""
     from pipeline.build import build as run
     from service.bundles.trial_opening import opens
 

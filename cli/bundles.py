@@ -1,4 +1,4 @@
-"""`onward bundles`: what is published."""
+"""`onward bundles`: lists the published bundles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cli.options import Bundles
 
 
 def bundles(bundles: Bundles) -> None:
-    """List the published bundles, the oldest first; * marks the current one."""
+    """List the published bundles, oldest first; * marks the current one."""
     from store.bundle import current_name, published
 
     current = current_name(bundles)

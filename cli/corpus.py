@@ -1,4 +1,4 @@
-"""`onward corpus`: writes a corpus to start with."""
+"""`onward corpus`: writes a demo corpus."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
-corpus = typer.Typer(help="Write a corpus of input tables.", no_args_is_help=True)
+corpus = typer.Typer(help="Write a demo corpus.", no_args_is_help=True)
 
 
 @corpus.callback()
 def _group() -> None:
-    """Write a corpus of input tables."""
+    """Write a demo corpus."""
 
 
 @corpus.command("python-docs")
 def python_docs(
     out: Annotated[Path, typer.Option("--out", help="Directory for pages, clicks and impressions.")],
-    seed: Annotated[int, typer.Option(help="Of the simulated readers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the simulated readers.")] = 0,
 ) -> None:
-    """Write the demo corpus: the standard library's pages, read by this machine's own Python files."""
+    """Write the demo corpus: documentation of the standard library, with sessions from this machine's Python files."""
     from corpus.demo.python_docs import write
 
     summary = write(out, seed)

@@ -1,4 +1,4 @@
-"""`onward evaluate`: how well a bundle foresees what readers read next, and how good its answers are."""
+"""`onward evaluate`: how well a bundle predicts the pages that readers visit next, and the quality of its answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cli.held_out_options import (
     Until,
 )
 from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
-from cli.recommend import patient
+from cli.recommend import without_time_limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,14 +37,14 @@ def evaluate(
     truth: TruthFile = None,
     satisfied_s: SatisfiedS = SATISFIED_S,
     paths: Annotated[
-        bool, typer.Option("--paths", help="Tell what each recall path adds; takes five times as long.")
+        bool, typer.Option("--paths", help="Show what each recall path adds; takes five times as long.")
     ] = False,
     out: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     bundle: BundleName = None,
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:
-    """Measure recall@30, HR@5 and NDCG@5 of every path, stage 1 and the whole cascade; with --truth RecoDCG@5 too."""
+    """Measure recall@30, HR@5 and NDCG@5 of every path, of stage 1 and of the whole cascade; with --truth RecoDCG@5."""
     import orjson
     from rich.console import Console
 
@@ -58,13 +58,13 @@ def evaluate(
     from service.offline import over_pages
     from store.bundle import open_bundle
 
-    settings = settings_of(config, [*patient(), *(overrides or ())])
+    settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
     held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth)
     show_rows(held_out.report, Console(stderr=True))
     reporting = held_out.reporting(opened.held_out_share)
     if known and not reporting.pages:
-        raise typer.BadParameter("no page that was asked for reports quality: ask for more with --most-pages")
+        raise typer.BadParameter("none of the sampled pages reports quality: sample more with --most-pages")
     quality = AnswerQuality(known, ClickRules.of(reporting, satisfied_s), frozenset(reporting.pages)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
     contributions = Contributions() if paths else None

@@ -1,4 +1,4 @@
-"""The figures of `onward evaluate`: as one JSON value, and as a table on the terminal."""
+"""The figures of `onward evaluate`: as a JSON value, and as a table on the terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report_of(
     quality: AnswerQuality | None,
     contributions: Contributions | None = None,
 ) -> dict[str, Any]:
-    """Return everything that was measured as plain JSON values; what rests on the truth comes with its interval."""
+    """Return all measurements as plain JSON values; those based on the truth have intervals."""
     report: dict[str, Any] = {
         "bundle": bundle.name,
         "pages": len(held_out.pages),
@@ -54,7 +54,7 @@ def report_of(
 
 
 def show(report: dict[str, Any]) -> None:
-    """Print one line a ranking."""
+    """Print one line per ranking."""
     from rich.console import Console
     from rich.table import Table
 
@@ -71,10 +71,10 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _paths(paths: dict[str, dict[str, float | None]]) -> Table:
-    """Return one line a recall path: the share of answers that it alone found, and their quality."""
+    """Return one line per recall path: the share of answers that only it found, and their quality."""
     from rich.table import Table
 
-    table = Table("recall path", title="answers that one path alone recalled")
+    table = Table("recall path", title="answers recalled by one path only")
     for column in ("share", "mean quality"):
         table.add_column(column, justify="right")
     for path, found in paths.items():
@@ -83,7 +83,7 @@ def _paths(paths: dict[str, dict[str, float | None]]) -> Table:
 
 
 def _text(value: float | dict[str, float | None] | None) -> str:
-    """Return a figure, and half the width of its interval where it has one."""
+    """Return a figure, with half the width of its interval where it has one."""
     if not isinstance(value, dict):
         return "-" if value is None else f"{value:.4f}"
     mean, low, high = value["mean"], value["low"], value["high"]

@@ -1,4 +1,4 @@
-"""`onward judge`: quality labels for pairs of pages, and how well a judge agrees with people."""
+"""`onward judge`: labels the quality of pairs of pages, and measures how well judges agree with people."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 
 def judge(
-    pairs: Annotated[Path | None, typer.Option("--pairs", help="Pairs to label, with their texts.")] = None,
-    golden: Annotated[Path | None, typer.Option("--golden", help="Pairs that people have labelled.")] = None,
+    pairs: Annotated[Path | None, typer.Option("--pairs", help="Pairs to label, with their text.")] = None,
+    golden: Annotated[Path | None, typer.Option("--golden", help="Pairs labelled by people.")] = None,
     prompt: Annotated[str, typer.Option(help="With --pairs: A, B or C.")] = "C",
-    prompts: Annotated[str, typer.Option(help="With --golden: which to compare.")] = "A,B,C",
+    prompts: Annotated[str, typer.Option(help="With --golden: prompts to compare.")] = "A,B,C",
     out: Annotated[Path | None, typer.Option("--out", help="With --pairs: .jsonl, .csv or .parquet.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="With --golden: write the pairs most disagreed about.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="Pairs in that sheet.")] = 50,
+    sheet: Annotated[
+        Path | None, typer.Option(help="With --golden: write the pairs with the largest disagreement.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Number of pairs in the sheet.")] = 50,
     report: Annotated[Path | None, typer.Option("--json", help="With --golden: write the figures as JSON.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Spending limit; ONWARD_LLM_MAX_TOKENS.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Limit on tokens; overrides ONWARD_LLM_MAX_TOKENS.")
+    ] = None,
 ) -> None:
-    """Label pairs 0 to 4, by a language model where ONWARD_LLM_MODEL names one, by the rubric elsewhere."""
+    """Label pairs 0 to 4: by the language model that ONWARD_LLM_MODEL names, or else by the rubric."""
     from prompting.endpoint import read_endpoint
 
     endpoint = read_endpoint()
@@ -37,14 +41,14 @@ def judge(
         raise typer.BadParameter("give either --pairs with --out, or --golden")
     if pairs is not None:
         if out is None:
-            raise typer.BadParameter("--pairs needs --out: where should the labels go?")
+            raise typer.BadParameter("--pairs needs --out: name the file for the labels")
         _label(pairs, prompt, out, endpoint)
     elif golden is not None:
         _measure(golden, prompts, sheet, most, report, endpoint)
 
 
 def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> None:
-    """Write a row a pair: url1, url2, quality (null where there is none), source and the reason."""
+    """Write a row per pair: url1, url2, quality (null where unknown), source and reason."""
     import pyarrow as pa
 
     from corpus.files.pairs import read_pairs
@@ -54,7 +58,7 @@ def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> Non
     check_ending(out)
     read = read_pairs(file)
     if endpoint is None:
-        typer.echo("no ONWARD_LLM_MODEL is set, so the rubric judges", err=True)
+        typer.echo("ONWARD_LLM_MODEL is not set: the rubric judges", err=True)
     name, judged = judge_pairs(read.pairs, prompt, endpoint)
     write_rows(
         out,
@@ -70,13 +74,13 @@ def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> Non
     )
     unscored = sum(judged.unscored().values())
     typer.echo(f"{out}: {len(read) - unscored:,} of {len(read):,} pairs labelled by {name}")
-    _tell(name, judged)
+    _print_notes(name, judged)
 
 
 def _measure(
     file: Path, prompts: str, sheet: Path | None, most: int, report: Path | None, endpoint: Endpoint | None
 ) -> None:
-    """Print the pairwise accuracy of every judge, with the rubric and the plain cosine to compare by."""
+    """Print the pairwise accuracy of every judge, with the rubric and plain cosine as baselines."""
     import orjson
 
     from corpus.files.pairs import read_pairs
@@ -99,18 +103,18 @@ def _measure(
     figures = accuracies(read, {**scores, COSINE: rubric.cosine(read.pairs)})
     _show(file, read, figures)
     for name, one in judged.items():
-        _tell(name, one)
+        _print_notes(name, one)
     if sheet is not None:
         write_rows(sheet, disagreements(read, {name: scores[name] for name in asked}, most))
-        typer.echo(f"{sheet}: the pairs most disagreed about")
+        typer.echo(f"{sheet}: the pairs with the largest disagreement")
     if report is not None:
         unscored = {name: one.unscored() for name, one in judged.items()}
         body = {"pairs": len(read), "accuracy": figures, "unscored": unscored}
         report.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
 
 
-def _tell(name: str, judged: Judged) -> None:
-    """Print what the judge could not score, by reason, and what it cost."""
+def _print_notes(name: str, judged: Judged) -> None:
+    """Print how many pairs the judge could not score, by reason, and the tokens it used."""
     for reason, count in judged.unscored().items():
         typer.echo(f"{name}: {count:,} without a label: {reason}", err=True)
     for note, count in judged.notes.items():

@@ -1,4 +1,4 @@
-"""The `onward` command. A command is one module of `cli/`; what it needs is imported when it runs."""
+"""The `onward` command. Each command is one module of `cli/`, and imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def options(
     """Web pages worth reading next."""
 
 
-# Online. Modules imported here may import typer and the standard library alone: `--help` must be instant.
+# Online. Modules imported here may import only typer and the standard library: `--help` must be instant.
 app.command()(serve)
 app.command()(recommend)
 app.command()(push)
@@ -71,7 +71,7 @@ app.command()(tradeoff)
 
 
 def main() -> None:
-    """Run the command line; an error that a user can mend is one line and exit code 1."""
+    """Run the command line; an error that the user can fix is one line and exit code 1."""
     try:
         app()
     except Exception as error:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 DEFAULT_CONFIG = Path("configs/serve.toml")
-REDIS_URL = "ONWARD_REDIS_URL"  # keeps a password out of the list of processes
+REDIS_URL = "ONWARD_REDIS_URL"  # keeps passwords out of the process list
 
 Bundles = Annotated[Path, typer.Option("--bundles", help="Directory of published bundles.")]
-BundleName = Annotated[str | None, typer.Option("--bundle", help="A bundle by name; the current one if left out.")]
+BundleName = Annotated[str | None, typer.Option("--bundle", help="Name of a bundle; by default the current one.")]
 RedisUrl = Annotated[
     str | None,
     typer.Option("--redis", envvar=REDIS_URL, help="Read tables from Redis, such as redis://host:6379/0."),
 ]
-Config = Annotated[Path | None, typer.Option("--config", help=f"Settings; {DEFAULT_CONFIG} if it is there.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help=f"Settings; by default {DEFAULT_CONFIG} where it exists.")
+]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting.")]
 
 
@@ -34,12 +36,12 @@ class Profile(StrEnum):
 
 
 def utc(time: datetime | None) -> datetime | None:
-    """Return a time that was given without a zone, in UTC."""
+    """Return a time without a time zone as UTC."""
     return time.replace(tzinfo=UTC) if time else None
 
 
 def settings_of(config: Path | None, overrides: list[str] | None) -> Settings:
-    """Return the settings that a command was given. Raises SettingsError."""
+    """Return the settings of a command. Raises SettingsError."""
     from service.settings import read_settings
 
     if config is None and DEFAULT_CONFIG.is_file():

@@ -1,4 +1,4 @@
-"""`onward push`: a bundle's tables into Redis."""
+"""`onward push`: copies a bundle's tables into Redis."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from store.bundle import Bundle
 
-_ROWS_A_PIPELINE = 2_000
+_ROWS_PER_PIPELINE = 2_000
 
 
 def push(
     bundles: Bundles,
-    redis: Annotated[str, typer.Option("--redis", envvar=REDIS_URL, help="Where to, such as redis://host:6379/0.")],
+    redis: Annotated[str, typer.Option("--redis", envvar=REDIS_URL, help="Target, such as redis://host:6379/0.")],
     bundle: BundleName = None,
 ) -> None:
-    """Load the bundle's tables into Redis, for `serve --redis`."""
+    """Copy the bundle's tables into Redis, for `serve --redis`."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -43,19 +43,19 @@ def push(
 
 
 def table_files(bundle: Bundle) -> list[Path]:
-    """Return the LMDB files of a bundle's tables; what else it has of the kind is never read from Redis."""
+    """Return the LMDB files of a bundle's tables; its other LMDB files are never read from Redis."""
     names = (name for name in sorted(bundle.manifest.files) if name.startswith("tables/"))
     return [bundle.file(name) for name in names if name.endswith(".lmdb")]
 
 
 def load(client: Redis, bundle: str, path: Path) -> Iterator[tuple[int, int]]:
-    """Write one table's rows to Redis in pipelines; yield the rows written so far and their number."""
+    """Write one table's rows to Redis in pipelines; yield the rows written so far and the total."""
     from store.tables import LmdbTable, key_prefix
 
     table = LmdbTable(path)
     prefix, rows, done = key_prefix(bundle, table.name), table.items(), 0
     try:
-        while part := list(islice(rows, _ROWS_A_PIPELINE)):
+        while part := list(islice(rows, _ROWS_PER_PIPELINE)):
             pipeline = client.pipeline(transaction=False)
             for page, row in part:
                 pipeline.set(prefix + page.to_bytes(8, "big"), row)

@@ -1,4 +1,4 @@
-"""`onward qprime`: a small query writer, from a large one's queries to a model of one's own."""
+"""`onward qprime`: trains a small query writer on the queries of a large one."""
 
 from __future__ import annotations
 
@@ -23,54 +23,58 @@ def _group() -> None:
 
 @qprime.command("export-sft")
 def export_sft(
-    queries: Annotated[Path, typer.Option("--queries", help="What the language model wrote: Parquet, a row a page.")],
-    pages: Annotated[Path, typer.Option("--pages", help="The pages.parquet that the build read.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write, one conversation a line.")],
+    queries: Annotated[
+        Path, typer.Option("--queries", help="Queries of the language model: Parquet, one row per page.")
+    ],
+    pages: Annotated[Path, typer.Option("--pages", help="The pages.parquet that the build reads.")],
+    out: Annotated[Path, typer.Option("--out", help="Output file, one conversation per line.")],
     clicked: Annotated[bool, typer.Option("--clicked", help="Only queries that found a satisfied click.")] = False,
-    bundles: Annotated[Path | None, typer.Option("--bundles", help="With --clicked: of the bundle shown.")] = None,
+    bundles: Annotated[
+        Path | None, typer.Option("--bundles", help="With --clicked: bundles with the one that was served.")
+    ] = None,
     bundle: BundleName = None,
-    impressions: Annotated[Path | None, typer.Option(help="With --clicked: what was shown and clicked.")] = None,
+    impressions: Annotated[Path | None, typer.Option(help="With --clicked: impressions with clicks.")] = None,
     satisfied_s: SatisfiedS = SATISFIED_S,
     prompt: Annotated[Path | None, typer.Option(help="A prompt with $url, $title, $text and $language.")] = None,
 ) -> None:
-    """Write instruction data for a small writer from the queries that a large one wrote."""
+    """Write instruction data for a small writer from the queries of a large one."""
     from recall.qprime.small_writer.instructions import Counts, instructions
     from recall.qprime.writers.page_prompt import packaged_prompt, read_prompt
 
     kept = None
     if clicked:
         if bundles is None or impressions is None:
-            raise typer.BadParameter("--clicked needs --bundles and --impressions: which pages were clicked?")
+            raise typer.BadParameter("--clicked needs --bundles and --impressions, to know which pages were clicked")
         kept = _satisfied(bundles, bundle, impressions, satisfied_s)
     counts = Counts()
     asked = packaged_prompt("small_writer") if prompt is None else read_prompt(prompt)
-    working = out.with_name(f".{out.name}.writing")  # bad input leaves no half file
+    working = out.with_name(f".{out.name}.writing")  # invalid input leaves no incomplete file
     try:
         with working.open("wb") as file:
             file.writelines(instructions(queries, pages, asked, counts, kept))
         working.replace(out)
     finally:
         working.unlink(missing_ok=True)
-    _tell(out, counts)
+    _print_counts(out, counts)
 
 
 @qprime.command("train-writer")
 def train_writer(
     base: Annotated[str, typer.Option("--base", help="The language model to start from: a path or hub name.")],
     data: Annotated[Path, typer.Option("--data", help="Conversations that export-sft wrote.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory of the adapter; a killed run goes on there.")],
-    merge: Annotated[bool, typer.Option("--merge", help="Write the whole model too, to be served.")] = False,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 1_000,
-    batch: Annotated[int, typer.Option(min=1, help="Conversations a step.")] = 8,
+    out: Annotated[Path, typer.Option("--out", help="Directory of the adapter; a killed run resumes there.")],
+    merge: Annotated[bool, typer.Option("--merge", help="Also write the merged model, to serve it.")] = False,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1_000,
+    batch: Annotated[int, typer.Option(min=1, help="Conversations per step.")] = 8,
     rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-4,
-    rank: Annotated[int, typer.Option(min=1, help="Of the adapters.")] = 16,
-    alpha: Annotated[float, typer.Option(min=0, help="The adapters count alpha / rank.")] = 32.0,
-    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Of the adapters' input.")] = 0.05,
-    max_length: Annotated[int, typer.Option(min=16, help="Tokens; longer conversations are left out.")] = 2_048,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapters.")] = 16,
+    alpha: Annotated[float, typer.Option(min=0, help="Adapters are scaled by alpha / rank.")] = 32.0,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Dropout of the adapters' input.")] = 0.05,
+    max_length: Annotated[int, typer.Option(min=16, help="In tokens; longer conversations are left out.")] = 2_048,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of batches, dropout and first weights.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of batches, dropout and initial weights.")] = 0,
 ) -> None:
-    """Fine-tune a language model to write queries, by LoRA; run it again to go on with a run that was killed."""
+    """Fine-tune a language model to write queries, with LoRA; run it again to resume a killed run."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -90,7 +94,7 @@ def train_writer(
     if trained.too_long:
         typer.echo(f"  {trained.too_long:,} left out: longer than {max_length:,} tokens", err=True)
     if trained.merged is not None:
-        typer.echo(f"{trained.merged}: the whole model, for a server of the OpenAI protocol")
+        typer.echo(f"{trained.merged}: the merged model, for a server with an OpenAI API")
 
 
 def _satisfied(bundles: Path, name: str | None, impressions: Path, satisfied_s: float) -> dict[int, frozenset[str]]:
@@ -108,7 +112,7 @@ def _satisfied(bundles: Path, name: str | None, impressions: Path, satisfied_s: 
         addresses.close()
 
 
-def _tell(out: Path, counts: Counts) -> None:
+def _print_counts(out: Path, counts: Counts) -> None:
     typer.echo(
         f"{out}: {counts.conversations:,} conversations, {counts.none:,} of them N/A, {counts.queries:,} queries"
     )

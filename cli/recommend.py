@@ -1,4 +1,4 @@
-"""`onward recommend`: the same answers for a file of URLs, one JSON object a line."""
+"""`onward recommend`: answers a file of URLs, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import typer
 from cli.options import BundleName, Bundles, Config, Overrides, RedisUrl, settings_of
 
 if TYPE_CHECKING:
-    from service.answers.answer import Ask
     from service.answers.recommender import Recommender
+    from service.answers.request import Request
     from service.settings import Settings
 
-_PATIENCE_MS = 60_000  # nobody waits for a batch: time limits of a request would only spoil answers
+_TIMEOUT_MS = 60_000  # no reader waits for a batch: shorter timeouts would only degrade answers
 
 
 def recommend(
@@ -26,75 +26,75 @@ def recommend(
     urls: Annotated[Path, typer.Option("--urls", help="A file with one URL a line.")],
     k: Annotated[int, typer.Option("--k", min=1, max=30, help="The most pages to recommend.")] = 5,
     quality_weight: Annotated[
-        float | None, typer.Option(min=0, max=1, help="0 ranks by clicks alone; the bundle's weight if left out.")
+        float | None, typer.Option(min=0, max=1, help="0 ranks by clicks alone; by default the bundle's weight.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write; standard output if left out.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output file; by default standard output.")] = None,
     redis: RedisUrl = None,
     bundle: BundleName = None,
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:
-    """Recommend for every URL of a file; a URL that cannot be read gives a line with the error and its fix."""
+    """Recommend for every URL of a file; an invalid URL gives a line with the error and its fix."""
     from configs.text_file import read_text
-    from service.answers.answer import Ask
+    from service.answers.request import Request
     from service.bootstrap import load
 
-    settings = settings_of(config, [*patient(), *(overrides or ())])
+    settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
-    asks = [Ask(line, k, quality_weight=quality_weight) for line in lines if line]
+    requests = [Request(line, k, quality_weight=quality_weight) for line in lines if line]
 
     async def run() -> None:
         gateway = load(bundles, settings, redis_url=redis, bundle=bundle)
         try:
             with _output(out) as file:
-                await _write(gateway.recommender, asks, settings, file)
+                await _write(gateway.recommender, requests, settings, file)
         finally:
             await gateway.close()
 
     asyncio.run(run())
 
 
-def patient() -> Iterator[str]:
-    """Yield overrides that lift every time limit and turn the cache off: nobody waits for a batch."""
+def without_time_limits() -> Iterator[str]:
+    """Yield overrides with long timeouts and without a cache: no reader waits for a batch."""
     from configs.reading import keys
     from service.settings import Settings
 
-    yield "cache.max_mb=0"  # every URL is asked once
+    yield "cache.max_mb=0"  # every URL is requested once
     for key in keys(Settings):
         if key.endswith(("timeout_ms", "budget_ms")):
-            yield f"{key}={_PATIENCE_MS}"
+            yield f"{key}={_TIMEOUT_MS}"
 
 
-async def _write(recommender: Recommender, asks: list[Ask], settings: Settings, file: BinaryIO) -> None:
+async def _write(recommender: Recommender, requests: list[Request], settings: Settings, file: BinaryIO) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    answers = answer_lines(recommender, asks, settings.threads.native + 1)
-    for _ in track(asks, "recommend", console=Console(stderr=True)):
+    answers = answer_lines(recommender, requests, settings.threads.native + 1)
+    for _ in track(requests, "recommend", console=Console(stderr=True)):
         file.write(await anext(answers))
 
 
-async def answer_lines(recommender: Recommender, asks: Iterable[Ask], concurrency: int) -> AsyncIterator[bytes]:
-    """Yield one JSON line for each ask, in order; at most `concurrency` are under way."""
-    under_way: list[asyncio.Task[bytes]] = []
-    for ask in asks:
-        under_way.append(asyncio.create_task(_line(recommender, ask)))
-        if len(under_way) >= concurrency:
-            yield await under_way.pop(0)
-    for task in under_way:
+async def answer_lines(recommender: Recommender, requests: Iterable[Request], concurrency: int) -> AsyncIterator[bytes]:
+    """Yield one JSON line for each request, in order; at most `concurrency` are in flight."""
+    in_flight: list[asyncio.Task[bytes]] = []
+    for request in requests:
+        in_flight.append(asyncio.create_task(_line(recommender, request)))
+        if len(in_flight) >= concurrency:
+            yield await in_flight.pop(0)
+    for task in in_flight:
         yield await task
 
 
-async def _line(recommender: Recommender, ask: Ask) -> bytes:
+async def _line(recommender: Recommender, request: Request) -> bytes:
     import orjson
 
     from service.answers.resolve import ClientError
 
     try:
-        return (await recommender.recommend(ask)).body + b"\n"
+        return (await recommender.recommend(request)).body + b"\n"
     except ClientError as error:
         fix = "; ".join(wrong.fix for wrong in error.errors)
-        return orjson.dumps({"url1": ask.url1, "error": str(error), "fix": fix}) + b"\n"
+        return orjson.dumps({"url1": request.url1, "error": str(error), "fix": fix}) + b"\n"
 
 
 @contextmanager

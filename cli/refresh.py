@@ -1,4 +1,4 @@
-"""`onward refresh`: renews what grows old in a bundle, without a build."""
+"""`onward refresh`: renews old rows of a bundle without a build."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from cli.options import REDIS_URL, Bundles
 if TYPE_CHECKING:
     from pipeline.refresh import Refreshed
 
-app = typer.Typer(help="Renew what grows old in a bundle, without a build.", no_args_is_help=True)
+app = typer.Typer(help="Renew old rows of a bundle without a build.", no_args_is_help=True)
 
 _AGE = re.compile(r"(\d{1,4})d?")
 
 
 @app.callback()
 def refresh() -> None:
-    """Renew what grows old in a bundle, without a build."""
+    """Renew old rows of a bundle without a build."""
 
 
 @app.command()
 def qprime(
     bundles: Bundles,
-    older_than: Annotated[str, typer.Option("--older-than", metavar="DAYS", help="Such as 7d; 0d renews all.")] = "7d",
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="DAYS", help="Age, such as 7d; 0d renews all rows.")
+    ] = "7d",
     redis: Annotated[
         str | None,
-        typer.Option("--redis", envvar=REDIS_URL, help="Renew the rows there, under the gateways that read them."),
+        typer.Option("--redis", envvar=REDIS_URL, help="Renew the rows in Redis, while gateways read them."),
     ] = None,
 ) -> None:
-    """Make Q' rows again that are old, incomplete or missing, and rows for unknown pages that readers were on.
+    """Renew Q' rows that are old, incomplete or missing, and add rows for unknown pages that callers requested.
 
-    Without --redis the renewed rows make a new current bundle. A page whose queries cannot be asked keeps its row.
+    Without --redis the renewed rows make a new current bundle. A page whose queries cannot be searched keeps its row.
     """
     from contextlib import ExitStack
 
@@ -63,11 +65,11 @@ def qprime(
 def _days(text: str) -> int:
     found = _AGE.fullmatch(text.strip())
     if found is None:
-        raise typer.BadParameter(f"{text} is no number of days: give one such as 7d", param_hint="--older-than")
+        raise typer.BadParameter(f"{text} is not a number of days: give one such as 7d", param_hint="--older-than")
     return int(found[1])
 
 
 def _show(done: Refreshed) -> None:
-    typer.echo(f"{done.bundle}: {done.renewed:,} of {done.due:,} rows renewed, {done.kept:,} kept as they were")
+    typer.echo(f"{done.bundle}: {done.renewed:,} of {done.due:,} rows renewed, {done.kept:,} left unchanged")
     if done.unknown:
-        typer.echo(f"{len(done.unknown):,} of them are of pages that no table knows")
+        typer.echo(f"{len(done.unknown):,} of them are of unknown pages")

@@ -1,4 +1,4 @@
-"""`onward rollback`: back to an older bundle."""
+"""`onward rollback`: returns to an older bundle."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cli.options import Bundles
 
 def rollback(
     bundles: Bundles,
-    to: Annotated[str | None, typer.Option("--to", help="A bundle by name; the one before if left out.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Name of a bundle; by default the previous one.")] = None,
 ) -> None:
-    """Make an older bundle the current one, once its files are found whole; running gateways follow."""
+    """Make an older bundle current once its files are verified; running gateways follow."""
     from store.bundle import current_name, open_bundle, point_current, previous
 
     before = current_name(bundles)

@@ -1,4 +1,4 @@
-"""`onward score`: the cross-encoder's two scores of any pairs of pages, known or not."""
+"""`onward score`: scores any pairs of pages, known or unknown, with the cross-encoder's two heads."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 def score(
     bundles: Bundles,
-    pairs: Annotated[Path, typer.Option("--pairs", help="A table of url1, title1, snippet1, url2, title2, snippet2.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write, one JSON object a row.")],
+    pairs: Annotated[
+        Path, typer.Option("--pairs", help="A table with url1, title1, snippet1, url2, title2, snippet2.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Output file, one JSON object per line.")],
     threads: Annotated[int, typer.Option(min=1, help="Threads of the model.")] = 2,
     bundle: BundleName = None,
 ) -> None:
-    """Score every pair of a file; a pair that cannot be scored gives a line with an error, and is counted."""
+    """Score every pair of a file; pairs that cannot be scored give a line with an error, and are counted."""
     from corpus.files.pairs import fault, read_pairs
     from store.bundle import open_bundle, write_atomically
 

@@ -16,10 +16,10 @@ def serve(
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port.")] = 50051,
     admin_port: Annotated[
         int,
-        typer.Option(min=0, max=65535, help="Port of metrics and admin routes; each worker takes one."),
+        typer.Option(min=0, max=65535, help="Port of metrics and admin routes; worker N uses this port + N."),
     ] = 9000,
     admin_host: Annotated[str, typer.Option(help="Address that the admin port listens on.")] = "127.0.0.1",
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the ports.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Number of processes; they share the ports.")] = 1,
     redis: RedisUrl = None,
     bundle: BundleName = None,
     config: Config = None,

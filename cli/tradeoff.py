@@ -1,4 +1,4 @@
-"""`onward tradeoff`: what quality costs in clicks, and the λ to serve."""
+"""`onward tradeoff`: what quality costs in clicks, and which λ to serve."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cli.held_out_options import (
     Until,
 )
 from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
-from cli.recommend import patient
+from cli.recommend import without_time_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def tradeoff(
     truth: Annotated[Path, typer.Option("--truth", help="Pairs with quality, or a simulated web's web.parquet.")],
     out: Annotated[Path, typer.Option("--out", help="The report: one HTML file.")],
     json: Annotated[Path | None, typer.Option("--json", help="Write the curve as JSON.")] = None,
-    bound: Annotated[float, typer.Option(min=0, max=1, help="Share of clicks that quality may cost at worst.")] = 0.005,
+    bound: Annotated[float, typer.Option(min=0, max=1, help="Largest share of clicks to give up for quality.")] = 0.005,
     since: Since = None,
     until: Until = None,
     most_pages: MostPages = None,
@@ -41,7 +41,7 @@ def tradeoff(
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:
-    """Sweep λ from clicks alone to quality alone, beside other blends, and choose by a stated rule."""
+    """Sweep λ from clicks only to quality only, beside other blends, and choose one by a stated rule."""
     import orjson
 
     from corpus.label_roles import Role
@@ -54,7 +54,7 @@ def tradeoff(
     from service.offline import over_pages
     from store.bundle import open_bundle
 
-    settings = settings_of(config, [*patient(), *(overrides or ())])
+    settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
     share = opened.held_out_share
     held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth, share)
@@ -77,20 +77,20 @@ def tradeoff(
         "bundle": opened.name,
         "pages": len(reporting.pages),
         **measured.summary(),
-        "labels of these pages": "held out of training" if share else "may have taught: build with --until",
+        "labels of these pages": "held out of training" if share else "may be in the training data: build with --until",
         **{f"{name}, of the pages that chose λ": value for name, value in judged.summary().items()},
     }
     if warning := too_few(int(judged.summary()["kept_impressions"]), int(judged.summary()["judged_pages"])):
         facts["warning"] = warning
-    said = f"{rule(bound)}; chosen on {len(choosing.pages)} pages, and shown of {len(reporting.pages)} others"
+    conclusion = f"{rule(bound)}; chosen on {len(choosing.pages)} pages, measured on {len(reporting.pages)} others"
     if not weight:
-        said = f"no λ above 0 is {rule(bound).partition(': ')[2]}: more impressions may show one"
-    out.write_text(html(f"Quality against clicks: {opened.name}", points, chosen, said, facts))
+        conclusion = f"no λ above 0 is {rule(bound).partition(': ')[2]}: more impressions may show one"
+    out.write_text(html(f"Quality against clicks: {opened.name}", points, chosen, conclusion, facts))
     if json is not None:
-        curve: dict[str, object] = {**facts, "bound": bound, "rule": said, "chosen": chosen.as_dict()}
+        curve: dict[str, object] = {**facts, "bound": bound, "rule": conclusion, "chosen": chosen.as_dict()}
         curve |= {"points": [p.as_dict() for p in points], "choosing": [p.as_dict() for p in candidates]}
         json.write_bytes(orjson.dumps(curve, option=orjson.OPT_INDENT_2))
-    _show(points, chosen, said)
+    _show(points, chosen, conclusion)
     if warning:
         typer.echo(f"warning: {warning}", err=True)
 

@@ -1,4 +1,4 @@
-"""Builds the gateway from a bundle: the only file that names the concrete classes of the request path."""
+"""Builds the gateway from a bundle; only this file names the concrete classes of the request path."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
 from service.answers.blocklist import blocked
+from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
+from service.answers.side_effects import SideEffects
 from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
 from service.bundles.swap import Swapper
@@ -43,12 +45,12 @@ from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer
 
-_CALL_MS = 200.0  # of the budget for each call that waits for the cross-encoder: in a longer queue all wait in vain
+_CALL_MS = 200.0  # of the budget per call that waits for the cross-encoder: in a longer queue all would be late
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What outlives a bundle: threads, the connections to Redis, and what is counted."""
+    """What outlives a bundle: threads, connections to Redis, and metrics."""
 
     recall: Mapping[str, Bulkhead]  # of each path; threads begin at the first call, so a path without any has none
     ranking: Bulkhead
@@ -57,7 +59,7 @@ class Shared:
     metrics: Metrics
 
     async def close(self) -> None:
-        """End the threads and close the connections; a thread that hangs is left behind."""
+        """Stop the threads and close the connections; threads that hang are abandoned."""
         for threads in (*self.recall.values(), self.ranking, self.cross_encoder):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.redis is not None:
@@ -72,9 +74,11 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
-    unknown = _unknown(bundles, settings, redis_url, shared.metrics)
+    unknown = _unknown_pages(bundles, settings, redis_url, shared.metrics)
+    lists = _shared_cache(settings, shared)
+    effects = _side_effects(shared.metrics, unknown, lists)
     loading = partial(load_bundle, settings=settings, shared=shared)
-    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, unknown, _answers(settings, shared))
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
@@ -87,7 +91,7 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
-    """Open what every bundle of a process uses."""
+    """Open what all bundles of a process share."""
     threads, metrics = settings.threads, Metrics()
     return Shared(
         recall={path.name: Bulkhead(path.name, threads.native) for path in ALL_PATHS},
@@ -174,22 +178,22 @@ def _check_features(bundle: Bundle) -> None:
 def _check_sizes(
     bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], addresses: Addresses, recall: Recall
 ) -> None:
-    """Refuse files that are whole and do not belong together."""
+    """Refuse files that are intact but do not belong together."""
     manifest = bundle.manifest
     found: dict[str, int] = {name: len(table) for name, table in tables.items() if isinstance(table, LmdbTable)}
     found |= {name: len(index) for name, index in recall.indexes.items()}
     found["addresses"] = len(addresses)
     _agree(bundle, "rows", found, manifest.rows)
     _agree(bundle, "dimension", {name: index.dimension for name, index in recall.indexes.items()}, manifest.dimensions)
-    if manifest.search:  # an older bundle does not say
+    if manifest.search:  # absent in older bundles
         _agree(bundle, "search", {name: index.setting for name, index in recall.indexes.items()}, manifest.search)
 
 
 def _agree(bundle: Bundle, what: str, found: Mapping[str, int | str], listed: Mapping[str, int | str]) -> None:
     for name, value in found.items():
         if listed.get(name) != value:
-            problem = f"{name}: {what} {value}, where the manifest says {listed.get(name)}"
-            raise BundleError(f"bundle {bundle.name}: {problem}: build it again")
+            problem = f"{name} has {what} {value}, and the manifest says {listed.get(name)}"
+            raise BundleError(f"bundle {bundle.name}: {problem}: build the bundle again")
 
 
 def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTable]:
@@ -199,7 +203,19 @@ def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTab
     return open_tables(shared.redis, bundle.name, own, shared.metrics)
 
 
-def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics) -> UnknownPageQueue | None:
+def _side_effects(metrics: Metrics, unknown: UnknownPageQueue | None, lists: SharedCache | None) -> SideEffects:
+    """Return everything that runs after a computation or an answer."""
+    optional = [effect for effect in (unknown, lists) if effect is not None]
+    return SideEffects(
+        after_computation=[ComputationCounts(metrics), *optional],
+        after_answer=[AnswerCounts(metrics)],
+        failed=lambda name: metrics.side_effect_failed.labels(name).inc(),
+    )
+
+
+def _unknown_pages(
+    bundles: Path, settings: Settings, redis_url: str | None, metrics: Metrics
+) -> UnknownPageQueue | None:
     if settings.unknown.most == 0:
         return None
 
@@ -211,7 +227,7 @@ def _unknown(bundles: Path, settings: Settings, redis_url: str | None, metrics: 
     return UnknownPageQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
 
 
-def _answers(settings: Settings, shared: Shared) -> SharedCache | None:
+def _shared_cache(settings: Settings, shared: Shared) -> SharedCache | None:
     if not settings.cache.shared:
         return None
     if shared.redis is None:
@@ -222,7 +238,7 @@ def _answers(settings: Settings, shared: Shared) -> SharedCache | None:
 
 def _authorizer(settings: Settings, redis_url: str | None, metrics: Metrics) -> Authorizer:
     keys, explain = settings.keys, settings.explain
-    asked = ApiKeys(Path(keys.file)) if keys.file else None
-    rates = RateLimits(keys, redis_url) if asked and keys.per_minute else None
+    api_keys = ApiKeys(Path(keys.file)) if keys.file else None
+    rates = RateLimits(keys, redis_url) if api_keys and keys.per_minute else None
     explain_keys = ApiKeys(Path(explain.file), setting="explain.file") if explain.file else None
-    return Authorizer(asked, rates, metrics, explain.allowed, explain_keys)
+    return Authorizer(api_keys, rates, metrics, explain.allowed, explain_keys)

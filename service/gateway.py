@@ -1,4 +1,4 @@
-"""One gateway: a recommender, whether it may be asked yet, and how it is released."""
+"""One gateway: the recommender with its state (ready, draining) and its resources."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from service.admission.authorize import Authorizer
-from service.answers.answer import Ask
 from service.answers.recommender import Recommender
+from service.answers.request import Request
 from service.answers.resolve import ClientError
-from service.bundles.swap import Refusal, Swapper
+from service.bundles.swap import RefusedBundle, Swapper
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.settings import Settings
@@ -17,18 +17,18 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 
-async def _nothing() -> None:
+async def _release_nothing() -> None:
     """Release nothing."""
 
 
 class Gateway:
-    """What the servers serve. `bootstrap.load` builds it; `release` frees what it opened."""
+    """What the HTTP and gRPC servers serve. `bootstrap.load` builds it; `release` frees what it opened."""
 
     def __init__(
         self,
         recommender: Recommender,
         settings: Settings,
-        release: Callable[[], Awaitable[None]] = _nothing,
+        release: Callable[[], Awaitable[None]] = _release_nothing,
         authorizer: Authorizer | None = None,
         swaps: Swapper | None = None,
     ) -> None:
@@ -39,48 +39,49 @@ class Gateway:
         self.draining = False
         self.swaps = swaps
         self._release = release
-        self.metrics.serves(self.bundle)
+        self.metrics.set_bundle(self.bundle)
+        self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
 
     @property
     def live(self) -> Live:
-        """The bundle that answers."""
+        """The live bundle, with its leases."""
         return self.recommender.live
 
     @property
     def bundle(self) -> str:
-        """The name of the bundle that is served."""
+        """The name of the live bundle."""
         return self.live.bundle.name
 
     @property
-    def refused(self) -> Refusal | None:
-        """The bundle that was offered last, when it was not let in."""
+    def refused(self) -> RefusedBundle | None:
+        """The bundle offered last, where it was refused."""
         return None if self.swaps is None else self.swaps.refused
 
     @property
     def metrics(self) -> Metrics:
-        """What the gateway counts."""
+        """The gateway's metrics."""
         return self.recommender.metrics
 
     async def warm_up(self) -> None:
-        """Answer the bundle's warm-up URLs, so that no reader pays for the first use, then be ready."""
+        """Answer the bundle's warm-up URLs, so that the first readers do not wait longer, then become ready."""
         for url in self.live.bundle.warmup:
             try:
-                answer = await self.recommender.recommend(Ask(url, budget_ms=self.settings.max_budget_ms))
+                answer = await self.recommender.recommend(Request(url, budget_ms=self.settings.max_budget_ms))
             except ClientError as error:
                 log.warning("warm-up: %s", error)
                 continue
             if answer.degraded:
-                log.warning("warm-up: the answer for %s lacks %s", url, ", ".join(answer.degraded))
+                log.warning("warm-up: the answer for %s is degraded: %s", url, ", ".join(answer.degraded))
         self.ready = True
         if self.swaps is not None:
             self.swaps.start()
 
     def drain(self) -> None:
-        """Stop being ready; what is asked is still answered."""
+        """Report not ready; requests are still answered."""
         self.ready, self.draining = False, True
 
     async def close(self) -> None:
-        """End what is being computed and free what was opened."""
+        """Cancel the computations in flight and free all resources."""
         self.drain()
         if self.swaps is not None:
             await self.swaps.close()

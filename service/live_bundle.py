@@ -1,4 +1,4 @@
-"""The bundle that answers: leased by every request, so that a swap never takes it from under one."""
+"""The live bundle. Requests lease it, so that a swap never closes a bundle that a request still uses."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ class LoadedBundle:
     name: str
     cascade: Cascade
     pages: LocalTable
-    addresses: Addresses  # which page a URL is
+    addresses: Addresses  # which page a URL belongs to
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
 
 
 class Lease:
-    """The right to use a bundle until `release`; once is enough."""
+    """The right to use a bundle until `release`, which may be called repeatedly."""
 
     def __init__(self, bundle: LoadedBundle, released: Callable[[], None]) -> None:
         self.bundle = bundle
         self._released: Callable[[], None] | None = released
 
     def release(self) -> None:
-        """Give the bundle back."""
+        """End the lease."""
         if self._released is not None:
             released, self._released = self._released, None
             released()
 
 
 class Live:
-    """Holds the live bundle and those that requests still use; for one event loop."""
+    """Holds the live bundle, and older ones that requests still use; for one event loop."""
 
     def __init__(self, bundle: LoadedBundle) -> None:
         self._bundle = bundle
         self._open: dict[str, LoadedBundle] = {bundle.name: bundle}
         self._leases: dict[str, int] = {bundle.name: 0}
-        self._alone = asyncio.Event()
-        self._alone.set()
+        self._only_live = asyncio.Event()
+        self._only_live.set()
 
     @property
     def bundle(self) -> LoadedBundle:
-        """The bundle that new requests get."""
+        """The bundle that new requests use."""
         return self._bundle
 
-    async def alone(self) -> None:
-        """Wait until no request uses a bundle that is not live any more."""
-        await self._alone.wait()
+    async def only_live_open(self) -> None:
+        """Wait until no request uses an older bundle."""
+        await self._only_live.wait()
 
     def lease(self) -> Lease:
         """Return the live bundle, which stays open until the lease is released."""
@@ -73,16 +73,16 @@ class Live:
             lease.release()
 
     def swap(self, bundle: LoadedBundle) -> None:
-        """Make another bundle the live one; the old one is closed when its last lease is released."""
+        """Make another bundle live; the old one is closed when its last lease is released."""
         if bundle.name in self._open:
             raise ValueError(f"bundle {bundle.name} is still open")
         old, self._bundle = self._bundle, bundle
         self._open[bundle.name], self._leases[bundle.name] = bundle, 0
-        self._alone.clear()
+        self._only_live.clear()
         self._close_unused(old)
 
-    def take_back(self, name: str) -> bool:
-        """Make a bundle live again that requests still use; False when it is not open any more."""
+    def reuse(self, name: str) -> bool:
+        """Make an older bundle live again where requests still use it; return whether it was still open."""
         if name not in self._open:
             return False
         old, self._bundle = self._bundle, self._open[name]
@@ -90,7 +90,7 @@ class Live:
         return True
 
     def close(self) -> None:
-        """Free every open bundle. Nothing may be asked any more."""
+        """Close every bundle; no request may follow."""
         while self._open:
             self._open.popitem()[1].close()
 
@@ -105,4 +105,4 @@ class Live:
         if self._open.pop(bundle.name, None) is not None:
             bundle.close()
         if len(self._open) == 1:
-            self._alone.set()
+            self._only_live.set()

@@ -1,12 +1,8 @@
-"""What the gateway counts, in a registry of its own: two gateways in one process do not mix."""
+"""The gateway's Prometheus metrics, in a registry per gateway: several in one process do not mix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-from service.answers.answer import Recommendation
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -15,7 +11,7 @@ _CANDIDATES = (0, 1, 5, 10, 30, 60, 100, 150, 256, 500)
 
 
 class Metrics:
-    """The gateway's Prometheus metrics."""
+    """All metrics of one gateway; each is changed where the event happens."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -26,53 +22,57 @@ class Metrics:
             "onward_request_seconds", "Time to answer", ["protocol", "route"], buckets=_SECONDS, registry=registry
         )
         self.stage = Histogram(
-            "onward_stage_milliseconds", "Time in one stage", ["stage"], buckets=_MILLISECONDS, registry=registry
+            "onward_stage_milliseconds", "Time spent in a stage", ["stage"], buckets=_MILLISECONDS, registry=registry
         )
         self.degraded = Counter("onward_degraded", "Answers with a part missing", ["reason"], registry=registry)
         self.recalled = Histogram(
-            "onward_recall_candidates", "Candidates of a path", ["path"], buckets=_CANDIDATES, registry=registry
+            "onward_recall_candidates",
+            "Candidates per recall path",
+            ["path"],
+            buckets=_CANDIDATES,
+            registry=registry,
         )
         self.shown = Counter(
-            "onward_recommendations", "Pages shown, by the path that found them", ["path"], registry=registry
+            "onward_recommendations",
+            "Recommended pages, by recall path",
+            ["path"],
+            registry=registry,
         )
-        self.cache = Counter("onward_cache", "Lookups of the answer cache", ["result"], registry=registry)
-        self.redis = Counter("onward_redis_calls", "Calls to Redis by how they ended", ["result"], registry=registry)
+        self.cache = Counter("onward_cache", "Look-ups in the answer cache", ["result"], registry=registry)
+        self.redis = Counter("onward_redis_calls", "Calls to Redis, by result", ["result"], registry=registry)
         self.redis_local = Counter(
             "onward_redis_local",
-            "Reads that the bundle's own tables had to help, by why",
+            "Reads answered from the bundle's own tables, by reason",
             ["why"],
             registry=registry,
         )
         self.redis_breaker = Gauge(
-            "onward_redis_breaker_state", "0 closed, 1 one call at a time, 2 open", ["server"], registry=registry
+            "onward_redis_breaker_state", "0 closed, 1 half-open, 2 open", ["server"], registry=registry
         )
-        self.limit = Gauge("onward_limit", "Computations that may run at a time", registry=registry)
-        self.running = Gauge("onward_running", "Computations that run", registry=registry)
-        self.waiting = Gauge("onward_waiting", "Computations that wait for their turn", registry=registry)
-        self.connections = Gauge("onward_connections", "HTTP connections that are open", registry=registry)
-        self.tasks = Gauge("onward_tasks", "Tasks of the event loop", registry=registry)
-        self.refused = Counter("onward_refused", "Requests refused, by the reason", ["reason"], registry=registry)
+        self.limit = Gauge("onward_limit", "Computations that may run in parallel", registry=registry)
+        self.running = Gauge("onward_running", "Computations running", registry=registry)
+        self.waiting = Gauge("onward_waiting", "Computations waiting for a slot", registry=registry)
+        self.connections = Gauge("onward_connections", "Open HTTP connections", registry=registry)
+        self.tasks = Gauge("onward_tasks", "Tasks on the event loop", registry=registry)
+        self.refused = Counter("onward_refused", "Requests refused, by reason", ["reason"], registry=registry)
         self.cache_bytes = Gauge("onward_cache_bytes", "Bytes held by the answer cache", registry=registry)
-        self.address_bytes = Gauge("onward_address_bytes", "Bytes held by URLs and their pages", registry=registry)
+        self.address_bytes = Gauge("onward_address_bytes", "Bytes held by the cache of URLs", registry=registry)
         self.unknown_dropped = Counter(
-            "onward_unknown_dropped", "Unknown pages that will not wait for a refresh", ["why"], registry=registry
+            "onward_unknown_dropped", "Unknown pages not queued for a refresh, by reason", ["why"], registry=registry
         )
-        self.swaps = Counter("onward_swaps", "Bundles that took the live one's place", registry=registry)
+        self.side_effect_failed = Counter(
+            "onward_side_effect_failed", "Failures of side effects, by name", ["name"], registry=registry
+        )
+        self.swaps = Counter("onward_swaps", "Bundles that became live by a swap", registry=registry)
         self.refused_bundles = Counter(
-            "onward_bundle_refused", "Bundles that were not let in", ["reason"], registry=registry
+            "onward_bundle_refused", "Bundles refused, by reason", ["reason"], registry=registry
         )
         self._bundle = Gauge("onward_bundle_info", "The live bundle", ["bundle"], registry=registry)
 
-    def serves(self, bundle: str) -> None:
-        """Name the live bundle; the one before is not listed any more."""
+    def set_bundle(self, bundle: str) -> None:
+        """Name the live bundle; the previous one is no longer listed."""
         self._bundle.clear()
         self._bundle.labels(bundle).set(1)
-
-    def count_shown(self, pages: Iterable[Recommendation]) -> None:
-        """Count the pages of an answer by the paths that found them."""
-        for page in pages:
-            for found in page.recalled_by:
-                self.shown.labels(found.path).inc()
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

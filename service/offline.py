@@ -1,4 +1,4 @@
-"""Runs a bundle's cascade outside the gateway: over many pages, for measuring."""
+"""Runs a bundle's cascade over many pages, without a server, to measure it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def over_pages(
     total: int,
     work: Callable[[Cascade, Callable[[int], None]], Awaitable[T]],
 ) -> T:
-    """Run `work` with the bundle's cascade and a callback that moves the progress bar to the number of pages done."""
+    """Run `work` with the bundle's cascade and a callback that sets the progress bar to the number of pages done."""
 
     async def run() -> T:
         gateway = load(bundles, settings, bundle=bundle.name)

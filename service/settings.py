@@ -1,9 +1,9 @@
-"""Every tunable of the gateway, with its default: code < TOML file < ONWARD_* variables < --set."""
+"""All settings of the gateway, with their defaults. They apply in this order: TOML file, ONWARD_* variables, --set."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,14 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model,
 from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
+from corpus.urls.host_pattern import host_pattern
+from corpus.urls.url import InvalidURL, canonical
 from recall.paths import ALL_PATHS
-from service.answers.blocklist import unreadable
 
 PREFIX = "ONWARD_"
 
 
 class Section(BaseModel):
-    """A group of settings; a key that it does not know is an error."""
+    """A group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -56,39 +57,37 @@ class StageSettings(Section):
 
 
 class SelectSettings(Section):
-    """The last step: which of the ranked pages are shown."""
+    """Selection: which of the ranked pages are shown."""
 
     max_per_host: int = Field(default=2, ge=1)
     min_quality: float = Field(default=0.0, ge=0, le=4)
 
 
 class ThreadSettings(Section):
-    """Threads for work that blocks; more of them than cores makes every request slower."""
+    """Threads for blocking work; more threads than cores make every request slower."""
 
-    native: int = Field(default=2, ge=1, le=256, description="a part: each recall path, and ranking, has its own")
-    cross_encoder: int = Field(default=1, ge=1, le=256, description="runs of the cross-encoder at a time")
+    native: int = Field(default=2, ge=1, le=256, description="per part: each recall path, and ranking, has its own")
+    cross_encoder: int = Field(default=1, ge=1, le=256, description="parallel runs of the cross-encoder")
     onnx: int = Field(default=2, ge=1, le=256)
     stage1: int = Field(default=2, ge=1, le=256, description="inside one run of stage 1")
 
 
 class CacheSettings(Section):
-    """What is kept: answers (`max_mb = 0`: none) and what the cross-encoder has read; what caches outside may keep."""
+    """Caches: of answers (`max_mb = 0`: none) and of the cross-encoder, and HTTP caches outside the gateway."""
 
     max_mb: float = Field(default=64.0, ge=0)
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
-    unknown_ttl_s: float = Field(default=30.0, gt=0, description="of pages that no table knows, under their words")
-    shared: bool = Field(default=False, description="answers are kept in Redis too, for the other replicas")
-    pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are kept")
-    page_states_mb: float = Field(
-        default=64.0, ge=0, description="of pages the cross-encoder read, not the build; 0: none"
-    )
+    unknown_ttl_s: float = Field(default=30.0, gt=0, description="of unknown pages, cached under the text sent")
+    shared: bool = Field(default=False, description="share answers with the other replicas, in Redis")
+    pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are cached")
+    page_states_mb: float = Field(default=64.0, ge=0, description="of pages that the build did not encode; 0: none")
     public_s: int = Field(default=60, ge=0)
     public_stale_s: int = Field(default=600, ge=0)
 
 
 class BreakerSettings(Section):
-    """When a Redis server that fails is left alone, and for how long; then one call at a time tries it."""
+    """A circuit breaker per Redis server: when it opens, and for how long; then one call at a time tests the server."""
 
     failures: int = Field(default=5, ge=1, description="and at least half of the calls, both within `window_s`")
     window_s: float = Field(default=2.0, gt=0)
@@ -96,37 +95,37 @@ class BreakerSettings(Section):
 
 
 class RedisSettings(Section):
-    """Limits on every call to Redis; nothing is retried, since the bundle's own tables are faster than any retry."""
+    """Limits on calls to Redis; none is retried, since the bundle's own tables are faster than a retry."""
 
     timeout_ms: float = Field(
-        default=12.0, gt=0, description="for one read, or twice that when the event loop stands still"
+        default=12.0, gt=0, description="for one read; up to twice that while the event loop is blocked"
     )
     socket_timeout_ms: float = Field(default=200.0, gt=0)
     connect_timeout_ms: float = Field(default=500.0, gt=0)
-    max_connections: int = Field(default=256, ge=1, description="a server")
+    max_connections: int = Field(default=256, ge=1, description="per server")
     breaker: BreakerSettings = BreakerSettings()
 
 
 class UnknownSettings(Section):
-    """Pages that no table knows: kept for the next refresh of Q', with the words that callers sent of them."""
+    """Unknown pages: queued for the next refresh of Q', with the text that callers sent."""
 
-    most: int = Field(default=100_000, ge=0, description="that wait; 0 keeps none")
+    most: int = Field(default=100_000, ge=0, description="in the queue; 0 turns it off")
 
 
 class SwapSettings(Section):
-    """How another bundle takes the live one's place, and what refuses it."""
+    """How bundles are swapped, and when a bundle is refused."""
 
-    watch_s: float = Field(default=1.0, ge=0, description="between two looks at `current`; 0 never looks")
-    check_s: float = Field(default=300.0, gt=0, description="for the check in a process of its own")
+    watch_s: float = Field(default=1.0, ge=0, description="between two checks of `current`; 0 never checks")
+    check_s: float = Field(default=300.0, gt=0, description="for the check in a separate process")
     nice: int = Field(default=10, ge=0, le=19, description="of that process")
-    min_common: float = Field(default=0.05, ge=0, le=1, description="share of the live bundle's pages; 0 takes any")
+    min_common: float = Field(default=0.05, ge=0, le=1, description="share of the live bundle's pages; 0 accepts any")
     max_shift: float = Field(default=2.0, gt=0, description="of mean score and quality, in standard deviations")
 
 
 class FilterSettings(Section):
-    """Rules that may be turned off."""
+    """Filters that can be turned off."""
 
-    adult: bool = Field(default=True, description="pages that offer sexual content are never recommended")
+    adult: bool = Field(default=True, description="drop pages with sexual content")
 
 
 class BlockSettings(Section):
@@ -138,35 +137,40 @@ class BlockSettings(Section):
     @field_validator("hosts", "urls")
     @classmethod
     def _readable(cls, entries: frozenset[str], field: ValidationInfo) -> frozenset[str]:
-        if problem := unreadable(str(field.field_name), entries):
-            raise PydanticCustomError("unreadable", "{problem}", {"problem": problem})
+        read: Callable[[str], object] = host_pattern if field.field_name == "hosts" else canonical
+        for entry in sorted(entries):
+            try:
+                read(entry)
+            except InvalidURL as error:
+                problem = str(error) if repr(entry) in str(error) else f"{entry[:200]!r}: {error}"
+                raise PydanticCustomError("unreadable", "{problem}", {"problem": problem}) from None
         return entries
 
 
 class KeySettings(Section):
-    """API keys, and how often each may ask; without a file everybody may ask."""
+    """API keys and their rate limit; without a file no key is required."""
 
-    file: str = Field(default="", description="lines of `name key` or `name sha256:<hex>`; read again when it changes")
-    per_minute: int = Field(default=0, ge=0, description="requests; a part of a batch counts as one; 0 for no limit")
+    file: str = Field(default="", description="lines of `name key` or `name sha256:<hex>`; reloaded when it changes")
+    per_minute: int = Field(default=0, ge=0, description="requests, each of a batch counted; 0 for no limit")
     redis_timeout_ms: float = Field(default=50.0, gt=0)
 
 
 class ExplainSettings(Section):
-    """Who may ask for a record of every stage, which costs more than an answer and shows what the log knows."""
+    """Who may ask for explanations, which cost more than an answer and reveal click counts."""
 
-    allowed: bool = Field(default=True, description="false: nobody")
-    file: str = Field(default="", description="keys that may, as in `keys.file`; without it who may ask at all may")
+    allowed: bool = Field(default=True, description="false: nobody may")
+    file: str = Field(default="", description="keys that may, as in `keys.file`; without it every caller may")
 
 
 class OverloadSettings(Section):
-    """How many answers are computed at a time, and how many more may wait for their turn."""
+    """How many answers are computed in parallel, and how many may wait."""
 
-    running: int = Field(default=0, ge=0, description="0: four for each core")
+    running: int = Field(default=0, ge=0, description="0: four per core")
     waiting: int = Field(default=256, ge=0)
 
 
 class ServerSettings(Section):
-    """Limits at the edge, and how the gateway leaves."""
+    """Limits on requests and connections, logging, and shutdown."""
 
     max_body_kb: int = Field(default=256, ge=1)
     max_message_kb: int = Field(default=256, ge=1)
@@ -178,14 +182,16 @@ class ServerSettings(Section):
     max_streams: int = Field(default=256, ge=1)
     receipt_s: float = Field(default=10.0, gt=0)
     idle_s: int = Field(default=75, ge=1)
-    grpc_connection_s: float = Field(default=5.0, ge=0, description="then its caller is sent elsewhere; 0 never")
+    grpc_connection_s: float = Field(
+        default=5.0, ge=0, description="maximum age, so that clients reconnect elsewhere; 0: none"
+    )
     drain_s: float = Field(default=1.0, ge=0)
     grace_s: int = Field(default=10, ge=1)
     log: Literal["text", "json"] = "text"
 
     @property
-    def grpc_moves_s(self) -> float:
-        """Seconds within which every gRPC connection has ended of age: its core lengthens that by a tenth, at most."""
+    def max_grpc_connection_s(self) -> float:
+        """Seconds within which every gRPC connection reaches its maximum age: gRPC adds up to a tenth at random."""
         return 1.1 * self.grpc_connection_s
 
 
@@ -194,7 +200,9 @@ class Settings(Section):
 
     budget_ms: float = Field(default=100.0, gt=0)
     max_budget_ms: float = Field(default=5000.0, gt=0)
-    read_timeout_ms: float = Field(default=30.0, gt=0, description="of the pages table: the trigger, all candidates")
+    read_timeout_ms: float = Field(
+        default=30.0, gt=0, description="of the pages table: for the trigger, and for all candidates"
+    )
     recall: RecallPaths = RecallPaths()
     stage1: StageSettings = StageSettings(keep_top=30, timeout_ms=50)
     stage2: StageSettings = StageSettings(keep_top=30, timeout_ms=1000)

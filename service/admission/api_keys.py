@@ -1,4 +1,4 @@
-"""API keys: who may ask, from a file that may change while the gateway runs."""
+"""API keys, from a file that may change while the gateway runs."""
 
 from __future__ import annotations
 
@@ -16,43 +16,44 @@ from service.admission.refusal import Unauthorized
 log = logging.getLogger(__name__)
 
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")
-_LOOK_S = 1.0  # between two looks at the file
+_CHECK_S = 1.0  # between two checks of the file
 
 
 class ApiKeys:
-    """The keys of a file, one a line: `name key`, or `name sha256:<64 hex digits>`; `#` begins a comment.
+    """The keys of a file, one per line: `name key`, or `name sha256:<64 hex digits>`; `#` starts a comment.
 
-    A file that changed is read again; while it cannot be read the former keys hold. Raises SettingsError at first.
+    A changed file is read again; while it cannot be read, the previous keys stay valid. The constructor raises
+    SettingsError.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, setting: str = "keys.file") -> None:
         self._path, self._clock, self._setting = path, clock, setting
-        self._seen, self._looked = _stamp(path), clock()
+        self._stamp, self._checked = _stamp(path), clock()
         self._names = _read(path, setting)
 
     def name(self, key: str | None) -> str:
         """Return the name of a key. Raises Unauthorized."""
-        self._look()
+        self._reload_if_changed()
         found = None if key is None else self._names.get(_digest(key))
         if found is None:
             raise Unauthorized
         return found
 
-    def _look(self) -> None:
-        if self._clock() - self._looked < _LOOK_S:
+    def _reload_if_changed(self) -> None:
+        if self._clock() - self._checked < _CHECK_S:
             return
-        self._looked = self._clock()
-        if (seen := _stamp(self._path)) == self._seen:
+        self._checked = self._clock()
+        if (stamp := _stamp(self._path)) == self._stamp:
             return
-        self._seen = seen
+        self._stamp = stamp
         try:
             self._names = _read(self._path, self._setting)
         except SettingsError as error:
-            log.warning("the former API keys hold: %s", error)
+            log.warning("the previous API keys stay valid: %s", error)
 
 
 def sent_key(authorization: str | None, x_api_key: str | None) -> str | None:
-    """Return the key that a request brought in `Authorization: Bearer` or `X-API-Key`."""
+    """Return the key that a request sent in `Authorization: Bearer` or `X-API-Key`."""
     scheme, _, key = (authorization or "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else x_api_key
 
@@ -66,12 +67,12 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def _digest(key: str) -> bytes:
-    """Return what a key is looked up by: the time that a look-up takes tells of its digest, and nothing of the key."""
+    """Return the digest by which a key is looked up, so that the timing of look-ups reveals nothing about keys."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def _read(path: Path, setting: str) -> dict[bytes, str]:
-    """Return the names by the SHA-256 of their keys; of two names for one key the last one stands."""
+    """Return the names by the SHA-256 of their keys; of two names for one key the last one wins."""
     try:
         lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -81,9 +82,9 @@ def _read(path: Path, setting: str) -> dict[bytes, str]:
         if not (words := line.partition("#")[0].split()):
             continue
         if len(words) != 2:  # never the line itself: it holds a key
-            raise SettingsError(f"{setting}: line {number} of {path} is no key: write `name key`")
+            raise SettingsError(f"{setting}: line {number} of {path} is not a key: write `name key`")
         hashed = _HASHED.fullmatch(words[1])
         names[bytes.fromhex(hashed[1]) if hashed else _digest(words[1])] = words[0]
     if not names:
-        raise SettingsError(f"{setting}: {path} holds no key: write `name key`, one a line")
+        raise SettingsError(f"{setting}: {path} holds no keys: write `name key`, one per line")
     return names

@@ -1,4 +1,4 @@
-"""Who may come in, and how often: API keys and their rates; open to everybody when no keys are set."""
+"""Authorization: API keys and their rate limits. Without keys everybody is allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.metrics import Metrics
 
 
 class Authorizer:
-    """Asks for a key and counts what its owner asks."""
+    """Checks the API key of a request, and counts requests per key."""
 
     def __init__(
         self,
@@ -26,36 +26,36 @@ class Authorizer:
         self._explains, self._explain_keys = explains, explain_keys
 
     @property
-    def closed(self) -> bool:
+    def needs_key(self) -> bool:
         """Whether a key is needed."""
         return self._keys is not None
 
     def caller(self, authorization: str | None, x_api_key: str | None) -> str | None:
-        """Return the name of the key that was sent, None when none is needed. Raises Unauthorized."""
-        with self._counted():
+        """Return the name of the key that was sent; None where no key is needed. Raises Unauthorized."""
+        with self._counting_refusals():
             return None if self._keys is None else self._keys.name(sent_key(authorization, x_api_key))
 
-    async def spend(self, caller: str | None, requests: int, batch: int = 1) -> None:
-        """Count requests of a caller, which belong to a batch of so many. Raises RateLimited and BatchTooLarge."""
+    async def count(self, caller: str | None, requests: int, batch: int = 1) -> None:
+        """Count requests of a caller, out of a batch of `batch`. Raises RateLimited and BatchTooLarge."""
         if caller is not None and self._rates is not None and requests > 0:
-            with self._counted():
-                await self._rates.spend(caller, requests, batch)
+            with self._counting_refusals():
+                await self._rates.count(caller, requests, batch)
 
     def explain(self, authorization: str | None, x_api_key: str | None) -> None:
-        """Let through who may ask for a record of every stage. Raises ExplainForbidden and Unauthorized."""
-        with self._counted():
+        """Check that the caller may ask for an explanation. Raises ExplainForbidden and Unauthorized."""
+        with self._counting_refusals():
             if not self._explains:
                 raise ExplainForbidden
             if self._explain_keys is not None:
                 self._explain_keys.name(sent_key(authorization, x_api_key))
 
     async def close(self) -> None:
-        """Free what was opened."""
+        """Close the connections to Redis."""
         if self._rates is not None:
             await self._rates.close()
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counting_refusals(self) -> Iterator[None]:
         try:
             yield
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""How many cores there are for this process."""
+"""How many CPUs this process may use."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def cores(quota: Path = _QUOTA) -> int:
-    """Return how many cores this process may use: those of the machine, or its container's share of them."""
+def cpu_count(quota: Path = _QUOTA) -> int:
+    """Return the CPUs of the machine, or its container's share of them."""
     allowed = len(os.sched_getaffinity(0))
     try:
         share, period = map(int, quota.read_text().split())
-    except (OSError, ValueError):  # there is no such file, or it says "max"
+    except (OSError, ValueError):  # no such file, or no limit ("max")
         return allowed
     return max(1, min(allowed, round(share / period)))

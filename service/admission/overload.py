@@ -1,8 +1,8 @@
-"""How many answers are computed at a time: a fixed number. Others wait for a place, unless they would be late.
+"""Limits how many answers are computed in parallel. Further computations wait for a slot, unless they would be late.
 
-A place is held for what an answer cannot do without, and the time of that alone is learnt. The cross-encoder fills
-whatever time is left, on a thread and in a queue of its own (`cascade/bulkhead.py`): who comes to it gives the place
-away. So a flood makes answers shorter before it makes refusals.
+A computation holds its slot only for the parts that every answer needs, and only their time is learned. The
+cross-encoder fills the time that is left, on a thread and in a queue of its own (`cascade/bulkhead.py`), so a
+computation frees its slot before it. Overload therefore shortens answers before requests are refused.
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from cascade.latency_estimate import LatencyEstimate
-from service.admission.cpu_count import cores
+from service.admission.cpu_count import cpu_count
 from service.admission.refusal import Overloaded
 from service.metrics import Metrics
 from service.settings import OverloadSettings
 
-_A_CORE = 4  # places: one computes, the others wait for a table, a thread or a time limit
-_BY_DEADLINE = attrgetter("until")
+_SLOTS_PER_CPU = 4  # one computes, the others wait for a table, a thread or a timeout
+_BY_DEADLINE = attrgetter("deadline")
 
 
 @dataclass(eq=False, slots=True)
 class Permit:
     """The right to compute, now or soon."""
 
-    until: float  # the moment up to which its caller has patience
-    turn: asyncio.Future[bool] | None = None  # of one that waits: a place, or that it is too late for one
-    began: float | None = None
-    holds: bool = False  # a place
-    spare_s: float = 0.0  # of its time, spent on what could have been left out
+    deadline: float  # on the monotonic clock
+    turn: asyncio.Future[bool] | None = None  # of one that waits: True for a slot, False when it is too late
+    started: float | None = None
+    holds_slot: bool = False
+    spare_s: float = 0.0  # of its time, spent on optional parts of the answer
 
 
 class ConcurrencyLimit:
-    """A fixed number of places, and a room where some wait for one, the nearest deadline first; for one event loop.
+    """A fixed number of slots, and a queue for them with the nearest deadline first; for one event loop.
 
-    Nobody's patience is longer than `budget_s`, however long an answer may take: the patient would get all places.
+    No deadline is later than `budget_s` from now, however long an answer may take: long budgets would otherwise get
+    all the slots.
     """
 
     def __init__(
@@ -49,38 +50,38 @@ class ConcurrencyLimit:
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.places = settings.running or _A_CORE * cores()
+        self.slots = settings.running or _SLOTS_PER_CPU * cpu_count()
         self.running = 0
-        self.room: list[Permit] = []  # by deadline
-        self._most, self._budget_s, self._clock = settings.waiting, budget_s, clock
-        self._pace = LatencyEstimate()
+        self.queue: list[Permit] = []  # by deadline
+        self._max_queue, self._budget_s, self._clock = settings.waiting, budget_s, clock
+        self._latency = LatencyEstimate()
         self._refused = metrics.refused.labels("overloaded")
-        metrics.limit.set(self.places)
+        metrics.limit.set(self.slots)
         metrics.running.set_function(lambda: self.running)
-        metrics.waiting.set_function(lambda: len(self.room))
+        metrics.waiting.set_function(lambda: len(self.queue))
 
     def check(self, budget_s: float) -> None:
-        """Raise Overloaded where `enter` would: too many wait, or those ahead would leave no time."""
-        if self._open:
+        """Raise Overloaded where `admit` would: the queue is full, or leaves no time to compute."""
+        if self._has_free_slot:
             return
-        until = self._until(budget_s)
-        rounds = (bisect_right(self.room, until, key=_BY_DEADLINE) + 1) / self.places + 1
-        if len(self.room) >= self._most or self._clock() + rounds * self._pace.expected() > until:
+        deadline = self._deadline(budget_s)
+        rounds = (bisect_right(self.queue, deadline, key=_BY_DEADLINE) + 1) / self.slots + 1
+        if len(self.queue) >= self._max_queue or self._clock() + rounds * self._latency.expected() > deadline:
             raise self._refusal()
 
-    def enter(self, budget_s: float) -> Permit:
-        """Return a permit whose turn has come or will in time. Raises Overloaded at once otherwise."""
+    def admit(self, budget_s: float) -> Permit:
+        """Return a permit that has a slot, or will get one in time. Raises Overloaded otherwise."""
         self.check(budget_s)
-        permit = Permit(self._until(budget_s))
-        if self._open:
+        permit = Permit(self._deadline(budget_s))
+        if self._has_free_slot:
             self._start(permit)
         else:
             permit.turn = asyncio.get_running_loop().create_future()
-            insort(self.room, permit, key=_BY_DEADLINE)
+            insort(self.queue, permit, key=_BY_DEADLINE)
         return permit
 
-    async def turn(self, permit: Permit) -> None:
-        """Wait for a place. Raises Overloaded when the time that is left is needed to compute."""
+    async def wait_for_slot(self, permit: Permit) -> None:
+        """Wait for the permit's slot. Raises Overloaded once too little time is left to compute."""
         if permit.turn is None:
             return
         with suppress(TimeoutError):
@@ -89,43 +90,43 @@ class ConcurrencyLimit:
                     return
         raise self._refusal()
 
-    def spare(self, permit: Permit) -> None:
-        """Give its place to who waits: what follows could be left out."""
-        if not permit.holds:
+    def free_slot(self, permit: Permit) -> None:
+        """Give the permit's slot to the next one in the queue: what follows is optional."""
+        if not permit.holds_slot:
             return
-        permit.holds = False
+        permit.holds_slot = False
         self.running -= 1
-        while self.room and self.running < self.places:
-            permit = self.room.pop(0)
+        while self.queue and self._has_free_slot:
+            permit = self.queue.pop(0)
             if self._left_s(permit) >= 0:
                 self._start(permit)
             elif permit.turn is not None and not permit.turn.done():
                 permit.turn.set_result(False)
 
-    def close(self, permit: Permit, told: bool = True) -> None:
-        """Take a permit back, once is enough; `told` says whether its time tells how long an answer takes."""
-        if told and permit.began is not None:
-            self._pace.observe(max(0.0, self._clock() - permit.began - permit.spare_s))
-        permit.began = None
-        if permit in self.room:
-            self.room.remove(permit)
-        self.spare(permit)
+    def finish(self, permit: Permit, learn: bool = True) -> None:
+        """End a permit, once or repeatedly; `learn` says whether its time counts towards the expected time."""
+        if learn and permit.started is not None:
+            self._latency.observe(max(0.0, self._clock() - permit.started - permit.spare_s))
+        permit.started = None
+        if permit in self.queue:
+            self.queue.remove(permit)
+        self.free_slot(permit)
 
     def _start(self, permit: Permit) -> None:
-        permit.began, permit.holds = self._clock(), True
+        permit.started, permit.holds_slot = self._clock(), True
         self.running += 1
         if permit.turn is not None and not permit.turn.done():
             permit.turn.set_result(True)
 
     @property
-    def _open(self) -> bool:
-        return self.running < self.places  # then nobody waits
+    def _has_free_slot(self) -> bool:
+        return self.running < self.slots  # then the queue is empty
 
     def _left_s(self, permit: Permit) -> float:
-        """Return how much longer one may wait: it has to be computed too."""
-        return permit.until - self._pace.expected() - self._clock()
+        """Return how much longer the permit may wait and still be computed in time."""
+        return permit.deadline - self._latency.expected() - self._clock()
 
-    def _until(self, budget_s: float) -> float:
+    def _deadline(self, budget_s: float) -> float:
         return self._clock() + min(budget_s, self._budget_s)
 
     def _refusal(self) -> Overloaded:

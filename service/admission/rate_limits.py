@@ -1,4 +1,4 @@
-"""How much each caller may ask: counted in Redis for all replicas, or here while Redis does not answer."""
+"""Rate limits per API key: counted in Redis for all replicas, or in this process while Redis does not reply."""
 
 from __future__ import annotations
 
@@ -22,39 +22,38 @@ from store.redis_url import RedisAddress, parse
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 4  # calls to Redis: more at a time take as long each as they would one after the other
+_PARALLEL = 4  # calls to Redis: more in parallel do not improve throughput
 _BREAKER = BreakerLimits(failures=3, window_s=2.0, open_s=1.0)
-_SOCKET = SocketLimits(silent_s=0.2, connect_s=0.5, connections=4 * _AT_ONCE)  # late calls hold theirs a little longer
-_FIRST_S = 0.5  # for the first call: it connects, finds the nodes of a cluster and loads the script
+_SOCKET = SocketLimits(silent_s=0.2, connect_s=0.5, connections=4 * _PARALLEL)  # late calls hold theirs longer
+_FIRST_S = 0.5  # timeout of the first call, which connects, finds the nodes of a cluster and loads the script
 
 
 class RateLimits:
-    """A limit on requests a minute and name; for one event loop.
+    """A limit on requests per minute and name; for one event loop.
 
-    A Redis that does not answer within its time limit, a few times, is left alone for a second at a time.
+    After a few timeouts Redis is not called for a second at a time, and this process counts by itself.
     """
 
     def __init__(self, settings: KeySettings, redis_url: str | None) -> None:
         self._item = RateLimitItemPerMinute(settings.per_minute)
-        self._here = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._shared = _Shared(parse(redis_url), settings.redis_timeout_ms / 1e3) if redis_url else None
-        self._alone = False
+        self._is_local = False
 
-    async def spend(self, name: str, requests: int, batch: int = 1) -> None:
-        """Count requests of `name`, which belong to a batch of so many.
+    async def count(self, name: str, requests: int, batch: int = 1) -> None:
+        """Count requests of `name`, out of a batch of `batch`.
 
-        Raises RateLimited when they are beyond its limit, BatchTooLarge when they always would be; then they are not
-        counted.
+        Raises RateLimited when they exceed its limit, BatchTooLarge when they always would; then they are not counted.
         """
         if max(requests, batch) > self._item.amount:
             raise BatchTooLarge(max(requests, batch), self._item.amount)
         reset = None if self._shared is None else await self._shared.hit(self._item, name, requests)
-        if self._shared is not None and (reset is None) != self._alone:
-            self._alone = reset is None
-            where = "this process alone: Redis does not answer" if self._alone else "Redis again"
-            log.warning("rates are counted in %s", where)
+        if self._shared is not None and (reset is None) != self._is_local:
+            self._is_local = reset is None
+            where = "in this process only: Redis does not reply" if self._is_local else "in Redis again"
+            log.warning("rate limits are counted %s", where)
         if reset is None:
-            reset = await _hit(self._here, self._item, name, requests)
+            reset = await _hit(self._local, self._item, name, requests)
         if reset > 0:
             raise RateLimited(self._item.amount, max(1, math.ceil(reset - time.time())))
 
@@ -65,19 +64,19 @@ class RateLimits:
 
 
 class _Shared:
-    """The counts in Redis; calls wait for one another here, so that the time limit of each is Redis's own."""
+    """The counts in Redis. Calls queue here, so that their timeout covers only the time that Redis takes."""
 
     def __init__(self, address: RedisAddress, timeout_s: float) -> None:
         self._client = redis_client.connect(address, _SOCKET)
         self._limiter = SlidingWindowCounterRateLimiter(_Storage(self._client))
         self._guard, self._first = (self._guarded(address, wait_s) for wait_s in (timeout_s, max(timeout_s, _FIRST_S)))
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(_PARALLEL)
         self._opening: asyncio.Task[float | None] | None = None
-        self._waits_for_first = True  # later it is not there: that is not worth a wait
+        self._waits_for_first = True  # later Redis is known to be down, and no request waits for it
         self._open = False
 
     async def hit(self, item: RateLimitItemPerMinute, name: str, requests: int) -> float | None:
-        """Return 0 where the requests were counted, the time of the reset where not, None where Redis is silent."""
+        """Return 0 where the requests were counted, else the time of the reset; None where Redis does not reply."""
         if not self._open:
             opening = self._try_to_open(item)
             if self._waits_for_first:
@@ -89,7 +88,7 @@ class _Shared:
             return await self._guard.call(lambda: _hit(self._limiter, item, name, requests))
 
     async def close(self) -> None:
-        """End what runs, and close the connections."""
+        """Cancel calls and close the connections."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -98,41 +97,43 @@ class _Shared:
         await redis_client.close(self._client)
 
     def _try_to_open(self, item: RateLimitItemPerMinute) -> asyncio.Task[float | None]:
-        """Make the connections and load the script by counting nothing, in the background; one try at a time."""
+        """Connect and load the script by counting zero requests, in the background; one attempt at a time."""
         if self._opening is None or self._opening.done():
-            self._opening = asyncio.create_task(self._first.call(lambda: self._count_nothing(item)))
+            self._opening = asyncio.create_task(self._first.call(lambda: self._count_zero(item)))
             self._opening.add_done_callback(self._opened)
         return self._opening
 
-    async def _count_nothing(self, item: RateLimitItemPerMinute) -> float:
-        return max(await asyncio.gather(*(_hit(self._limiter, item, "", 0) for _ in range(_AT_ONCE))))
+    async def _count_zero(self, item: RateLimitItemPerMinute) -> float:
+        return max(await asyncio.gather(*(_hit(self._limiter, item, "", 0) for _ in range(_PARALLEL))))
 
     def _opened(self, opening: asyncio.Task[float | None]) -> None:
         self._open = not opening.cancelled() and opening.result() is not None
 
     @staticmethod
     def _guarded(address: RedisAddress, wait_s: float) -> Guard:
-        return Guard(f"{address} (rates)", wait_s, Breaker(_BREAKER), lambda outcome: None, "counting in this process")
+        return Guard(
+            f"{address} (rates)", wait_s, Breaker(_BREAKER), lambda outcome: None, "this process counts by itself"
+        )
 
 
 async def _hit(
     limiter: SlidingWindowCounterRateLimiter, item: RateLimitItemPerMinute, name: str, requests: int
 ) -> float:
-    """Return 0 where the requests were counted, else when the window is reset, in seconds since 1970."""
+    """Return 0 where the requests were counted, else the time of the reset in seconds since 1970."""
     if await limiter.hit(item, name, cost=requests):
         return 0.0
     return (await limiter.get_window_stats(item, name)).reset_time
 
 
 class _Storage(RedisStorage):
-    """The storage of `limits` over our own client, which knows Sentinels, clusters, TLS and users of Redis alike."""
+    """The storage of `limits` over our own client, which supports Sentinels, clusters, TLS and Redis users."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
         super().__init__("async+redis://", implementation="redispy", key_prefix="onward:rates")
 
     def configure_bridge(self) -> None:
-        """Take our client in place of one that the URL would make."""
+        """Use our client instead of one made from the URL."""
         bridge: Any = self.bridge
         bridge.storage = self._client
         bridge.connection_getter = lambda readonly: self._client

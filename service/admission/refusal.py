@@ -1,10 +1,10 @@
-"""Requests that are well formed and refused all the same: too many, or from a stranger."""
+"""Refusals of valid requests: too many, not authorized, or too late."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A request that is not answered now; `retry_s` says when to ask again, None that asking again is of no use."""
+    """A request that is not answered; `retry_s` says when to retry, None that a retry would not help."""
 
     status = 429
     kind = "refused"
@@ -17,76 +17,80 @@ class Refusal(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the HTTP response says beside the problem."""
+        """Headers of the HTTP response."""
         return {} if self.retry_s is None else {"Retry-After": str(self.retry_s)}
 
 
 class Overloaded(Refusal):
-    """More is asked than can be computed in time."""
+    """More requests than can be answered in time."""
 
     kind = "overloaded"
-    title = "The gateway has more to do than it can"
+    title = "The gateway is overloaded"
 
     def __init__(self) -> None:
-        super().__init__("The answer would come too late: ask again after a second, or ask another replica.", 1)
+        super().__init__("The answer would come too late: retry after a second, or ask another replica.", 1)
 
 
 class Unauthorized(Refusal):
-    """A request without a key that is known."""
+    """A request without a valid API key."""
 
     status = 401
     kind = "unauthorized"
-    title = "A key is needed"
+    title = "An API key is required"
 
     def __init__(self) -> None:
         super().__init__("Send a valid key in `Authorization: Bearer <key>` or in `X-API-Key: <key>`.")
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the HTTP response says beside the problem."""
+        """Headers of the HTTP response."""
         return {"WWW-Authenticate": "Bearer"}
 
 
 class ExplainForbidden(Refusal):
-    """A request for a record of every stage where nobody may ask for one."""
+    """A request for an explanation where none are given."""
 
     status = 403
     kind = "explain-off"
-    title = "Answers are not explained here"
+    title = "Explanations are turned off"
 
     def __init__(self) -> None:
-        super().__init__("This gateway explains no answers (`explain.allowed`): leave `explain` out.")
+        super().__init__("This gateway does not explain answers (`explain.allowed`): leave `explain` out.")
 
 
 class RateLimited(Refusal):
-    """More requests than a key may make."""
+    """More requests than the key's rate limit allows."""
 
     kind = "rate-limited"
     title = "Too many requests"
 
     def __init__(self, per_minute: int, retry_s: int) -> None:
-        super().__init__(f"This key may ask {per_minute} times a minute: ask again after {retry_s} seconds.", retry_s)
+        super().__init__(
+            f"This key is limited to {per_minute} requests per minute: retry after {retry_s} seconds.", retry_s
+        )
 
 
 class BatchTooLarge(Refusal):
-    """A batch that is larger than what its key may ever ask at once."""
+    """A batch larger than the key's rate limit."""
 
     kind = "rate-limited"
-    title = "The batch is larger than the key's limit"
+    title = "The batch is larger than the key's rate limit"
 
     def __init__(self, requests: int, per_minute: int) -> None:
         super().__init__(
-            f"The batch holds {requests} requests and this key may ask {per_minute} a minute: "
+            f"The batch holds {requests} requests and this key is limited to {per_minute} per minute: "
             f"send at most {per_minute} at a time."
         )
 
 
 class DeadlineExceeded(Refusal):
-    """A part of a batch that the caller's deadline came before."""
+    """A request of a batch that was not answered before the caller's deadline."""
 
     status = 504
     kind = "too-late"
-    title = "The caller's deadline came first"
+    title = "The caller's deadline has passed"
 
     def __init__(self) -> None:
-        super().__init__("The deadline came before this request was answered: send fewer at a time, or allow more.")
+        super().__init__(
+            "The deadline passed before this request was answered: send a smaller batch, or allow more time."
+        )

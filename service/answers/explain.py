@@ -1,4 +1,4 @@
-"""Why an answer is what it is: a trace as plain JSON values."""
+"""Explains an answer: a trace as plain JSON values."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from store.tables import Table
 log = logging.getLogger(__name__)
 
 _BECAUSE = "qprime_query"  # the query by which the Q' path found a page
-_MOST = 300  # candidates of one stage, and dropped ones, that are shown
-_FEW = 5  # what fewer readers did is not told: a count of 1 is one reader's step
+_MAX_SHOWN = 300  # candidates per stage, and dropped ones
+_MIN_COUNT = 5  # smaller counts are hidden: a count of 1 is the behaviour of one reader
 _COUNTS = page_row.COUNTS.union(*(path.counts for path in PATHS))
 _RATES = frozenset[str]().union(*(path.rates for path in PATHS))
 
 
 async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
-    """Return milliseconds a stage, what was dropped and why, and every stage's candidates with their columns.
+    """Return milliseconds per stage, what was dropped and why, and every stage's candidates with their columns.
 
-    URLs are read from the `pages` table; a page that it does not give has the URL null. Counts below 5 are null, and so
-    are rates that such may stand behind. Of a stage with more than 300 candidates the best are shown.
+    URLs are read from the `pages` table; they are null for pages that it does not hold. Counts below 5 are null, and so
+    are rates that may rest on such counts. Of a stage with more than 300 candidates the best are shown.
     """
-    stages = {name: candidates.take(slice(0, _MOST)) for name, candidates in trace.stages.items()}
-    dropped = dict(islice(trace.dropped.items(), _MOST))
+    stages = {name: candidates.take(slice(0, _MAX_SHOWN)) for name, candidates in trace.stages.items()}
+    dropped = dict(islice(trace.dropped.items(), _MAX_SHOWN))
     urls = await _urls({page for stage in stages.values() for page in stage.pages.tolist()} | dropped.keys(), pages)
     return {
         "ms": {name: finite(ms) for name, ms in trace.ms.items()},
@@ -55,7 +55,7 @@ async def _urls(ids: Iterable[int], pages: Table) -> dict[int, str]:
     keys = np.fromiter(ids, np.uint64)
     try:
         rows = await pages.get_many(keys)
-    except Exception as error:  # an explanation without URLs is better than no answer
+    except Exception as error:  # an explanation without URLs is better than none
         log.warning("explain could not read %s: %r", pages.name, error)
         return {}
     return {page: page_row.read_text(row).url for page, row in zip(keys.tolist(), rows, strict=True) if row}
@@ -78,16 +78,18 @@ def _candidates(candidates: Candidates, urls: dict[int, str]) -> list[dict[str, 
 def _columns(name: str, column: Column) -> dict[str, list[Any]]:
     """Return a column as JSON values: structured ones field by field, raw bytes not at all."""
     if column.dtype.names:
-        return {f"{name}.{part}": _told(part, column[part]) for part in column.dtype.names}
-    return {} if column.dtype.kind == "O" else {name: _told(name, column)}
+        return {f"{name}.{part}": _visible(part, column[part]) for part in column.dtype.names}
+    return {} if column.dtype.kind == "O" else {name: _visible(name, column)}
 
 
-def _told(name: str, column: NDArray[Any]) -> list[Any]:
-    """Return the values of a column, without what too few readers did."""
+def _visible(name: str, column: NDArray[Any]) -> list[Any]:
+    """Return the values of a column, without those that rest on too few readers."""
     if name in _RATES:
         return [None] * len(column)
     values = _values(name, column)
-    return values if name not in _COUNTS else [None if value is None or value < _FEW else value for value in values]
+    return (
+        values if name not in _COUNTS else [None if value is None or value < _MIN_COUNT else value for value in values]
+    )
 
 
 def _values(name: str, column: NDArray[Any]) -> list[Any]:
@@ -95,6 +97,6 @@ def _values(name: str, column: NDArray[Any]) -> list[Any]:
         return [None if rank == NOT_RECALLED else rank + 1 for rank in column.tolist()]
     if column.dtype.kind == "f":
         return [finite(value) if column.ndim == 1 else [finite(v) for v in value] for value in column.tolist()]
-    if column.dtype == np.uint64:  # an id: JSON readers lose digits beyond 2^53
+    if column.dtype == np.uint64:  # an ID: JSON numbers lose digits beyond 2^53
         return [f"{value:016x}" for value in column.tolist()]
     return list(column.tolist())

@@ -1,4 +1,4 @@
-"""A page's ranked list as it is kept: answers of any k, any exclusions and any λ are chosen from it."""
+"""A page's ranked list as it is cached: answers of any k, exclusions and λ are selected from it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from service.answers.answer import Answer
 from store.page_row import read_facts
 from store.tables import LocalTable
 
-_SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # that the last stage and an answer read
-_FACTS = ("host", "address", "fingerprint")  # that selection reads
+_SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # what the last stage and answers read
+_FACTS = ("host", "address", "fingerprint")  # what selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
-#: Flags of an answer that will be the same when it is asked again: nothing failed, and nothing was late.
-_SETTLED = {UNKNOWN_PAGE, POPULAR}
+#: Reasons for which an answer is degraded although nothing failed or was late: the next one is degraded too.
+_STABLE = {UNKNOWN_PAGE, POPULAR}
 
 
 @dataclass(slots=True, eq=False)
 class RankedList:
-    """What ranking found for one page, best first, and the answers that were chosen from it so far.
+    """What ranking found for one page, best first, and the answers that were selected from it so far.
 
-    A row is a page with its scores and its places in the paths; all else stands in the bundle's own table.
+    A row holds a page's ID, scores and ranks in the recall paths; the rest is read from the bundle's own table.
     """
 
     url1: str
@@ -37,26 +37,26 @@ class RankedList:
     rows: NDArray[np.void]
     degraded: tuple[str, ...] = ()
     cut: bool = False  # whether stages left out rows that exclusions could bring back
-    narrowed: bool = False  # whether it was ranked without some caller's exclusions
+    reusable: bool = True  # False when it was ranked for one request only: without its exclusions, or explained
     answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
 
     @property
     def size(self) -> int:
-        """Bytes that keeping the list takes, about."""
+        """Approximate bytes in memory."""
         return _LIST + self.rows.nbytes + sum(answer.size for answer in self.answers.values())
 
     @property
-    def whole(self) -> bool:
-        """Whether nothing is missing: it may be served again, and to all."""
-        return not self.degraded and not self.narrowed
+    def complete(self) -> bool:
+        """Whether nothing is missing: other requests may be answered from it."""
+        return self.reusable and not self.degraded
 
     @property
-    def settled(self) -> bool:
-        """Whether it would be the same if it were made again now."""
-        return not self.narrowed and _SETTLED.issuperset(self.degraded)
+    def stable(self) -> bool:
+        """Whether ranking the page again now would give the same list."""
+        return self.reusable and _STABLE.issuperset(self.degraded)
 
     def candidates(self, pages: LocalTable) -> Candidates:
-        """Return the rows as candidates, with what choosing and showing them needs of their pages."""
+        """Return the rows as candidates, with what selection and the answer need of their pages."""
         held = pages.read(self.rows["page"])
         rows = self.rows[[row is not None for row in held]] if None in held else self.rows
         text = np.empty(len(rows), object)
@@ -66,7 +66,7 @@ class RankedList:
         return Candidates(rows["page"], {**columns, **{name: facts[name] for name in _FACTS}, "row": text})
 
 
-def light(ranked: Candidates) -> NDArray[np.void]:
+def compact(ranked: Candidates) -> NDArray[np.void]:
     """Return the rows of a `RankedList`."""
     names = [name for name in ranked.columns if name in _SCORES or name.startswith(RANK)]
     rows = np.empty(len(ranked), _row_type("page", *names))
@@ -78,12 +78,12 @@ def light(ranked: Candidates) -> NDArray[np.void]:
 
 @lru_cache(64)
 def _row_type(*names: str) -> np.dtype[np.void]:
-    """Return the type of a row; one for all lists, since it takes as much memory as a list's rows."""
+    """Return the type of a row; lists share it, since it takes as much memory as the rows of a list."""
     return np.dtype([(name, "<u8" if name == "page" else "<u2" if name.startswith(RANK) else "<f4") for name in names])
 
 
 class _Stored(BaseModel):
-    """A list as JSON."""
+    """A ranked list as JSON."""
 
     url1: str
     bundle: str
@@ -92,17 +92,17 @@ class _Stored(BaseModel):
 
 
 def to_json(ranked: RankedList) -> bytes:
-    """Return a whole list as JSON, for `from_json`."""
+    """Return a complete list as JSON, for `from_json`."""
     columns = {name: _plain(ranked.rows[name]) for name in ranked.rows.dtype.names or ()}
     return orjson.dumps({"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "columns": columns})
 
 
 def from_json(body: bytes) -> RankedList | None:
-    """Return the list that `to_json` wrote; None where the bytes are none."""
+    """Return the list that `to_json` wrote; None where the bytes are not such a list."""
     try:
         stored = _Stored.model_validate_json(body, strict=True)
         return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut)
-    except (ValidationError, ValueError, OverflowError):  # other lengths, numbers or columns than ours
+    except (ValidationError, ValueError, OverflowError):  # wrong lengths, numbers or columns
         return None
 
 
@@ -112,9 +112,9 @@ def _plain(column: NDArray[Any]) -> list[Any]:
 
 
 def _read_rows(columns: dict[str, list[int | float | None]]) -> NDArray[np.void]:
-    needed = {"page", *(_SCORES if "blend" in columns else {"score"})}  # a λ of the caller's needs all that are blended
+    needed = {"page", *(_SCORES if "blend" in columns else {"score"})}  # all blended scores, for a request's own λ
     if not needed <= columns.keys() or not all(name in needed | _SCORES or name.startswith(RANK) for name in columns):
-        raise ValueError("these are no columns of a list")
+        raise ValueError("unexpected columns")
     rows = np.empty(len(columns["page"]), _row_type(*columns))
     for name, values in columns.items():
         rows[name] = _read_column(name, values, rows.dtype[name], len(rows))
@@ -126,7 +126,7 @@ def _read_column(name: str, values: list[int | float | None], dtype: np.dtype[An
         raise ValueError(f"{name} has {len(values)} values")
     if dtype.kind == "u":
         if not all(type(value) is int for value in values):
-            raise ValueError(f"{name} holds something else than whole numbers")
+            raise ValueError(f"{name} holds values that are not integers")
         return np.array(values, dtype)
     with np.errstate(over="ignore"):
         return np.array([np.nan if value is None else value for value in values], dtype)

@@ -1,4 +1,4 @@
-"""What a request asks, in the bundle's terms: which page a URL is, and what is wrong with a field that names none."""
+"""Resolves a request to a query: URLs to PageIds, a language tag to a language."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from cascade.types import Query
 from corpus.text.language_tags import LanguageTagError, language_of
 from corpus.urls.url import InvalidURL
-from service.answers.answer import Ask
+from service.answers.request import Request
 from store.addresses import Addresses, Located
 
-_MOST_ERRORS = 10  # that one answer lists
+_MAX_ERRORS = 10  # in one response
+_NO_PAGES: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of a request, and how to mend it."""
+    """What is wrong with one field of a request, and how to fix it."""
 
     field: str
     problem: str
@@ -31,17 +32,17 @@ class ClientError(ValueError):
         self.errors = errors
 
 
-def query_of(ask: Ask, addresses: Addresses) -> Query:
-    """Return the query; every spelling of a page's address gives the same one. Raises ClientError."""
-    url, page = _located(ask.url1, addresses)
+def query_of(request: Request, addresses: Addresses) -> Query:
+    """Return the query; every spelling of a page's URL gives the same one. Raises ClientError."""
+    url, page = _located(request.url1, addresses)
     return Query(
         url=url,
         page=page,
-        title=ask.title,
-        snippet=ask.snippet,
-        language=_language(ask.language),
-        exclude=frozenset(_excluded(ask.exclude, addresses)),
-        quality_weight=ask.quality_weight,
+        title=request.title,
+        snippet=request.snippet,
+        language=_language(request.language),
+        exclude=_excluded(request.exclude, addresses) if request.exclude else _NO_PAGES,
+        quality_weight=request.quality_weight,
     )
 
 
@@ -52,8 +53,8 @@ def _located(url: str, addresses: Addresses) -> Located:
         raise ClientError([_field_error("url1", error)]) from None
 
 
-def _excluded(urls: Iterable[str], addresses: Addresses) -> list[int]:
-    """Return the PageIds to leave out."""
+def _excluded(urls: Iterable[str], addresses: Addresses) -> frozenset[int]:
+    """Return the PageIds of the excluded URLs."""
     pages, errors = [], []
     for place, url in enumerate(urls):
         try:
@@ -61,15 +62,15 @@ def _excluded(urls: Iterable[str], addresses: Addresses) -> list[int]:
         except InvalidURL as error:
             errors.append(_field_error(f"exclude[{place}]", error))
     if errors:
-        raise ClientError(errors[:_MOST_ERRORS])
-    return pages
+        raise ClientError(errors[:_MAX_ERRORS])
+    return frozenset(pages)
 
 
 def _language(tag: str) -> str:
     try:
         return language_of(tag)
     except LanguageTagError:
-        problem = FieldError("language", "it is no language tag", "send one such as en or pt-BR, or leave it out")
+        problem = FieldError("language", "it is not a language tag", "send one such as en or pt-BR, or leave it out")
         raise ClientError([problem]) from None
 
 

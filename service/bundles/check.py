@@ -1,6 +1,6 @@
-"""Checks a bundle in a process of its own, which a damaged file may crash: `python -m service.bundles.check`.
+"""Checks a bundle in a separate process, which a damaged file may crash: `python -m service.bundles.check`.
 
-Reads one JSON object from standard input, writes one JSON line: what was found, or why the bundle is refused.
+Reads one JSON object from standard input; writes one JSON line, the verdict.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from store.bundle import MANIFEST, Bundle, BundleError, file_hash, open_bundle
 if TYPE_CHECKING:
     from service.settings import Settings
 
-_PATIENCE_MS = 60_000  # of every part: a busy machine must not make a whole bundle look broken
+_TIMEOUT_MS = 60_000  # of every part: a busy machine must not make an intact bundle look broken
 
 
 def main() -> None:
     """Check the bundle that standard input names."""
     out = os.dup(1)
-    os.dup2(2, 1)  # what native libraries print must not stand in the answer's way
+    os.dup2(2, 1)  # output of native libraries must not mix with the verdict
     order = Order.model_validate_json(sys.stdin.buffer.read())
-    _be_modest(order)
+    _lower_priority(order)
     verdict = check(order)
     with os.fdopen(out, "w") as answer:
         answer.write(verdict.model_dump_json() + "\n")
-    os._exit(0)  # nothing here deserves an orderly end, and native threads may hang
+    os._exit(0)  # no cleanup is needed, and native threads may hang
 
 
 def check(order: Order) -> Verdict:
-    """Return the verdict. Hashes come first: most damage never reaches a native parser even here."""
+    """Return the verdict. Hashes are checked first, so that most damaged files never reach a native parser."""
     try:
         opened = open_bundle(order.bundles, order.name)
         manifest = file_hash(opened.path / MANIFEST)
@@ -44,8 +44,8 @@ def check(order: Order) -> Verdict:
         own, compared = _answers(opened, order)
     except Exception as error:  # a bundle may be wrong in any way
         return Verdict(reason="load", message=f"bundle {order.name} cannot be opened: {error}")
-    if lacking := _lacking(own):
-        return Verdict(reason="warmup", message=f"bundle {order.name}: {lacking}")
+    if missing := _missing(own):
+        return Verdict(reason="warmup", message=f"bundle {order.name}: {missing}")
     return Verdict(manifest=manifest, own=own, compared=compared)
 
 
@@ -57,44 +57,44 @@ def _answers(opened: Bundle, order: Order) -> tuple[Sample, Sample]:
     from service.bundles.sample_answers import take, take_unknown
     from service.settings import Settings
 
-    settings = _patient(Settings.model_validate(order.settings))
+    settings = _with_long_timeouts(Settings.model_validate(order.settings))
     bundle = load_bundle(opened, settings, share(settings, None))
-    budget_s = _PATIENCE_MS / 1e3
+    budget_s = _TIMEOUT_MS / 1e3
 
     async def run() -> tuple[Sample, Sample]:
         own = await take(bundle, bundle.warmup, budget_s)
-        own[""] = await take_unknown(bundle, "how to read what comes next", budget_s)
+        own[""] = await take_unknown(bundle, "how to find what to read next", budget_s)
         return own, await take(bundle, [url for url in order.urls if url not in own], budget_s)
 
     return asyncio.run(run())
 
 
-def _lacking(own: Sample) -> str:
-    """Return what is missing from the answers to the bundle's own URLs, in words; empty when nothing is."""
-    late = ":timeout"  # with that much time it hangs
+def _missing(own: Sample) -> str:
+    """Return what is missing from the answers to the bundle's own URLs, as a message; empty where nothing is."""
+    late = ":timeout"  # with a timeout that long, the part hangs
     if missing := [flag for flag in own.pop("").broken(late) if ":" in flag]:
-        return f"the answer to an unknown page lacks {', '.join(missing)}"
+        return f"the answer for an unknown page is degraded: {', '.join(missing)}"
     for url, answer in own.items():
         if missing := answer.broken(late):
-            return f"the answer to its warm-up page {url} lacks {', '.join(missing)}"
+            return f"the answer for the warm-up page {url} is degraded: {', '.join(missing)}"
     return ""
 
 
-def _patient(settings: Settings) -> Settings:
+def _with_long_timeouts(settings: Settings) -> Settings:
     from configs.reading import leaves, read
     from service.settings import Settings
 
     given = dict(leaves(settings.model_dump()))
-    times = {key: _PATIENCE_MS for key in given if key.endswith(("timeout_ms", "budget_ms"))}
+    times = {key: _TIMEOUT_MS for key in given if key.endswith(("timeout_ms", "budget_ms"))}
     return read(Settings, [*given.items(), *times.items()], "configs/serve.toml")
 
 
-def _be_modest(order: Order) -> None:
-    """Leave the machine to the gateway, and end by ourselves should nobody end us."""
+def _lower_priority(order: Order) -> None:
+    """Leave CPU and memory to the gateway, and end even if the gateway is gone."""
     signal.alarm(int(order.seconds) + 5)
     os.nice(order.nice)
-    with suppress(OSError):  # no Linux, or not allowed
-        Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, this process goes, not the gateway
+    with suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/oom_score_adj").write_text("1000")  # without memory the kernel kills this process first
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Loads a checked bundle beside the live one, and holds that its files are those that were checked."""
+"""Loads a checked bundle beside the live one, and verifies that its files are those that were checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Marks = dict[str, tuple[int, ...]]
 
 
 def load_checked(bundles: Path, name: str, manifest: str, load: Callable[[Bundle], LoadedBundle]) -> LoadedBundle:
-    """Hash the files again, load them, and see that none was touched meanwhile; for a thread. Raises Refused.
+    """Hash the files again, load them, and verify that none changed meanwhile; runs in a thread. Raises Refused.
 
     `manifest` is the hash of the manifest that the check read.
     """
@@ -22,16 +22,16 @@ def load_checked(bundles: Path, name: str, manifest: str, load: Callable[[Bundle
         before = _marks(directory)
         opened = open_bundle(bundles, name)
         if file_hash(directory / MANIFEST) != manifest:
-            raise BundleError(f"bundle {name} has another manifest than the one that was checked")
+            raise BundleError(f"bundle {name}: manifest.json is not the one that was checked")
     except (BundleError, OSError) as error:
-        raise Refused("changed", f"{error}; it changed after it was checked: publish again") from None
+        raise Refused("changed", f"{error}; the bundle changed after its check: publish it again") from None
     try:
         bundle = load(opened)
     except Exception as error:
-        raise Refused("failed", f"bundle {name} passed its check and could not be opened here: {error!r}") from error
+        raise Refused("failed", f"bundle {name} passed its check but the gateway cannot open it: {error!r}") from error
     if not _unchanged(directory, before):
         bundle.close()
-        raise Refused("changed", f"files of bundle {name} changed while it was loaded: publish again")
+        raise Refused("changed", f"files of bundle {name} changed while it was loaded: publish it again")
     return bundle
 
 
@@ -43,7 +43,7 @@ def _unchanged(directory: Path, before: _Marks) -> bool:
 
 
 def _marks(directory: Path) -> _Marks:
-    """Return what changes when a file is written. Not the change time: a hard link to a file sets that too."""
+    """Return what changes when a file is written; not the ctime, which hard links change too."""
     found: _Marks = {}
     for path in sorted(directory.rglob("*")):
         stat = path.lstat()

@@ -1,4 +1,4 @@
-"""Puts Redis under the gateway's tables: limits from the settings, a breaker a server, metrics, the bundle behind."""
+"""Reads the gateway's tables from Redis, with a circuit breaker per server, and from the bundle where Redis fails."""
 
 from __future__ import annotations
 
@@ -24,55 +24,56 @@ from store.unknown_pages import RedisUnknownPages
 
 log = logging.getLogger(__name__)
 
-#: The reason of an answer that rests on rows of the bundle's own files where Redis should have given them.
+#: The reason of an answer that uses rows of the bundle's own files because Redis failed to return them.
 LOCAL = "tables:local"
 
 
 def open_rows(url: str, settings: RedisSettings, metrics: Metrics) -> RedisRows:
-    """Return what reads rows from Redis; nothing is connected yet. Raises RedisUrlError."""
+    """Return a reader of rows in Redis, not connected yet. Raises RedisUrlError."""
     address = parse(url)
     client = connect(address, socket_limits(settings))
     guard = partial(_guard, settings=settings, metrics=metrics)
     if isinstance(client, RedisCluster):
         return ClusterRows(client, guard, settings.timeout_ms / 1e3)
-    assert isinstance(client, Redis)  # noqa: S101 -- one of the two
+    assert isinstance(client, Redis)  # noqa: S101 -- there are only these two
     return ServerRows(client, guard(str(address)))
 
 
 def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics: Metrics) -> dict[str, RedisTable]:
-    """Return a bundle's tables in Redis; what Redis does not give comes from `own`.
+    """Return a bundle's tables in Redis; rows that Redis does not return are read from `own`.
 
-    That is flagged, unless Redis holds nothing: the bundle's own rows are the whole truth then, and it is told once.
+    Such answers are degraded, unless the rows were never pushed: then the bundle's own rows are complete, and one
+    warning is logged.
     """
-    told = False
+    warned = False
 
     def on_fallback(reason: FallbackReason) -> None:
-        nonlocal told
+        nonlocal warned
         metrics.redis_local.labels(reason.value).inc()
         if reason is not FallbackReason.NOT_HELD:
             degrade(LOCAL)
-        elif not told:
-            told = True
-            log.warning("Redis lacks rows of %s, its own tables serve: run `onward push`", bundle)
+        elif not warned:
+            warned = True
+            log.warning("Redis has no rows of %s, so its own tables are read: run `onward push`", bundle)
 
     return {table.name: RedisTable(rows, bundle, table, on_fallback, _is_row(table)) for table in own}
 
 
 def _is_row(table: LmdbTable) -> IsRow | None:
     is_row = IS_ROW.get(table.name)
-    if is_row is None or table.name == "pages":  # a page's row ends with its text, and hundreds are read at a time
+    if is_row is None or table.name == "pages":  # rows of pages end with their text, and hundreds are read at a time
         return is_row
     return reject_truncated(is_row, table)
 
 
 def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownPages:
-    """Return the hash of unknown pages; connected at its first use, from a thread. Raises RedisUrlError."""
+    """Return the store of unknown pages, which connects at its first use, in a thread. Raises RedisUrlError."""
     address, limits = parse(url), socket_limits(settings)
     return RedisUnknownPages(lambda: connect_blocking(address, limits), most)
 
 
 def socket_limits(settings: RedisSettings) -> SocketLimits:
-    """Return the settings' limits on connections."""
+    """Return the limits on connections from the settings."""
     return SocketLimits(settings.socket_timeout_ms / 1e3, settings.connect_timeout_ms / 1e3, settings.max_connections)
 
 

@@ -1,4 +1,4 @@
-"""Gives memory back to the system after a swap: what a bundle needed only to be loaded is more than it keeps."""
+"""Returns memory to the operating system after a swap: loading a bundle takes more than it keeps."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from service.live_bundle import Live
 
 
 async def release_memory(live: Live) -> None:
-    """Wait until nobody uses the bundle before, then free what hangs in cycles and return free pages."""
-    await live.alone()
+    """Wait until no request uses the old bundle, then collect reference cycles and return free memory."""
+    await live.only_live_open()
     gc.collect()
     await asyncio.to_thread(_trim)
 
 
 def _trim() -> None:
-    """Without it glibc keeps the pages: a third of the gateway's memory after the first swap."""
+    """Return free memory, which glibc would keep: a third of the gateway's memory after the first swap."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:  # only glibc has it
+    if trim is not None:  # glibc only
         trim(0)

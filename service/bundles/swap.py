@@ -1,4 +1,4 @@
-"""Lets another bundle take the live one's place: check, compare, load beside, warm up, swap; one at a time."""
+"""Swaps bundles without a restart: check, compare, load beside the live one, warm up, swap; one at a time."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A bundle that was not let in, for /readyz and the log."""
+class RefusedBundle:
+    """A bundle that was refused, for /readyz and the log."""
 
     bundle: str
     reason: str
     message: str
 
 
-class _Unwanted(Exception):
-    """A bundle that `current` does not name any more."""
+class _Superseded(Exception):
+    """`current` no longer names this bundle."""
 
 
 class Swapper:
     """Swaps the bundles of one gateway; for one event loop.
 
-    `load` opens a verified bundle; it runs on a thread. `follows`: whether to follow the file `current`.
+    `load` opens a verified bundle; it runs in a thread. `follows`: whether to follow the file `current`.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Swapper:
         load: Callable[[Bundle], LoadedBundle],
         follows: bool = True,
     ) -> None:
-        self.refused: Refusal | None = None
+        self.refused: RefusedBundle | None = None
         self._bundles, self._settings, self._load = bundles, settings, load
         self._recommender = recommender
         self._follows = follows and settings.swap.watch_s > 0
-        self._sampled: tuple[str, Sample] | None = None  # the live bundle's name and answers, once they are known
+        self._sampled: tuple[str, Sample] | None = None  # the live bundle's name and answers, once sampled
         self._trials = Trials()
         self._lock = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
-        self._giving_back: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Follow the file `current` from now on."""
@@ -67,54 +67,54 @@ class Swapper:
             self._watching = asyncio.create_task(watch(self._bundles, self._settings.swap.watch_s, self._follow))
 
     async def close(self) -> None:
-        """Follow no more; a swap under way is given up."""
-        tasks = [task for task in (self._watching, self._giving_back) if task is not None]
+        """Stop following; a swap in progress is cancelled."""
+        tasks = [task for task in (self._watching, self._releasing) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def to(self, name: str, force: bool = False, wanted: Callable[[], bool] = lambda: True) -> None:
-        """Make the named bundle the live one; `force` skips the comparison of answers. Raises Refused.
+        """Make the named bundle live; `force` skips the comparison of answers. Raises Refused.
 
-        `wanted` is asked on a thread, last of all: loading takes seconds, in which another bundle may be called for.
+        `wanted` is called in a thread, also just before the swap: `current` may change while the bundle is loaded.
         """
         async with self._lock:
             try:
                 await self._swap(name, force, wanted)
-            except _Unwanted:
-                log.warning("bundle %s is let go: %s names another one by now", name, CURRENT)
+            except _Superseded:
+                log.warning("bundle %s is dropped: %s names another one by now", name, CURRENT)
                 return
             except Refused as refused:
-                self._note(Refusal(name, refused.reason, str(refused)))
+                self._record_refusal(RefusedBundle(name, refused.reason, str(refused)))
                 raise
             except Exception as error:
-                self._note(Refusal(name, "failed", f"bundle {name}: {error!r}"))
+                self._record_refusal(RefusedBundle(name, "failed", f"bundle {name}: {error!r}"))
                 log.exception("bundle %s could not be swapped in", name)
                 raise Refused("failed", f"bundle {name}: {error!r}") from error
             self.refused = None
 
     async def _follow(self, name: str) -> None:
-        with suppress(Refused):  # it is noted, and tried again when `current` is written again
+        with suppress(Refused):  # recorded; tried again when `current` is written again
             await self.to(name, wanted=lambda: names(self._bundles, name))
 
     async def _swap(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
         if not is_name(name):
-            raise Refused("name", f"{name!r} names no bundle: give a bundle's directory name")
+            raise Refused("name", f"{name!r} is not the name of a bundle: give a bundle's directory name")
         live = self._recommender.live
         if name == live.bundle.name:
             return
         if not await asyncio.to_thread(wanted):
-            raise _Unwanted
-        if not live.take_back(name):
-            await self._let_in(name, force, wanted)
+            raise _Superseded
+        if not live.reuse(name):
+            await self._check_and_load(name, force, wanted)
         self._recommender.forget_other_bundles()
         self._recommender.metrics.swaps.inc()
-        self._recommender.metrics.serves(name)
+        self._recommender.metrics.set_bundle(name)
         log.warning("bundle %s is live", name)
-        if self._giving_back is None or self._giving_back.done():
-            self._giving_back = asyncio.create_task(release_memory(live))
+        if self._releasing is None or self._releasing.done():
+            self._releasing = asyncio.create_task(release_memory(live))
 
-    async def _let_in(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
+    async def _check_and_load(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
         before = await self._live_sample()
         swap = self._settings.swap
         order = Order(
@@ -132,7 +132,7 @@ class Swapper:
         try:
             await self._warm_up(bundle)
             if not await asyncio.to_thread(wanted):
-                raise _Unwanted
+                raise _Superseded
         except BaseException:
             bundle.close()
             raise
@@ -140,7 +140,7 @@ class Swapper:
         self._sampled = name, verdict.own
 
     async def _live_sample(self) -> Sample:
-        """Return the live bundle's answers: what its check found, or for the first one what it says now."""
+        """Return the live bundle's answers: those of its check, or for the first bundle its answers now."""
         with self._recommender.live.leased() as bundle:
             if self._sampled is None or self._sampled[0] != bundle.name:
                 budget_s = self._settings.max_budget_ms / 1e3
@@ -150,23 +150,23 @@ class Swapper:
     def _compare(self, before: Sample, after: Sample) -> None:
         found = drift.between(before, after)
         if found is None:
-            log.warning("the live bundle gives no whole answer to compare with: scores are not compared")
+            log.warning("the live bundle gives no complete answer to compare with: answers are not compared")
             return
         drift.refuse(found, self._settings.swap)
 
     async def _warm_up(self, bundle: LoadedBundle) -> None:
-        """Answer the warm-up URLs here too: first uses are paid for, and the tables that are served are there."""
+        """Answer the warm-up URLs in this process too: it fills caches and shows that the served tables work."""
         answers = await sample.take(bundle, bundle.warmup, self._settings.max_budget_ms / 1e3)
         for url, answer in answers.items():
-            if lacking := answer.broken():  # what is late or busy is the load's doing
-                message = f"the answer to its warm-up page {url} lacks {', '.join(lacking)}"
+            if missing := answer.broken():  # timeouts come from the load
+                message = f"the answer for the warm-up page {url} is degraded: {', '.join(missing)}"
                 raise Refused("warmup", f"bundle {bundle.name}: {message}")
 
-    def _note(self, refusal: Refusal) -> None:
+    def _record_refusal(self, refusal: RefusedBundle) -> None:
         self._trials.forget(refusal.bundle)
         self.refused = refusal
         self._recommender.metrics.refused_bundles.labels(refusal.reason).inc()
-        log.warning("a bundle is refused (%s), %s stays: %s", refusal.reason, self._live_name, refusal.message)
+        log.warning("a bundle is refused (%s), %s stays live: %s", refusal.reason, self._live_name, refusal.message)
 
     @property
     def _live_name(self) -> str:

@@ -1,4 +1,4 @@
-"""Runs the check of a bundle in a process of its own, with a hard time limit."""
+"""Runs the check of a bundle in a separate process, with a timeout."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from service.bundles.verdict import Order, Refused, Verdict
 
-_LAST = 300  # characters of what a crashed check wrote
+_LAST = 300  # characters of a crashed check's output that are shown
 _REMEMBERED = 8  # bundles that passed
 
 
 class Trials:
-    """Checks bundles, and remembers those that passed: rolling back to one is quick.
+    """Checks bundles, and remembers those that passed, so that rolling back to one is quick.
 
-    What a check finds depends on the files and the settings alone, and loading hashes the files once more.
+    A verdict depends only on the files and the settings, and loading hashes the files again.
     """
 
     def __init__(self) -> None:
@@ -37,21 +37,21 @@ class Trials:
         return verdict
 
     def forget(self, name: str) -> None:
-        """Check a bundle anew when it is offered again."""
+        """Check the bundle again when it is offered again."""
         self._passed.pop(name, None)
 
 
 async def run(order: Order) -> Verdict:
     """Check a bundle in a new process. Raises Refused."""
-    process = await asyncio.to_thread(_start)  # on a thread: the event loop's own way to start one forks
+    process = await asyncio.to_thread(_start)  # in a thread: starting it from the event loop forks
     try:
         return await asyncio.to_thread(_finish, process, order)
     finally:
-        process.kill()  # a caller that was cancelled leaves nothing behind; a process that ended does not mind
+        process.kill()  # if the caller was cancelled; no effect on a process that ended
 
 
 def run_here(order: Order) -> Verdict:
-    """Check a bundle in a new process and wait for it, where no event loop runs. Raises Refused."""
+    """Check a bundle in a new process and wait for it, outside an event loop. Raises Refused."""
     process = _start()
     try:
         return _finish(process, order)
@@ -77,27 +77,27 @@ def _finish(process: subprocess.Popen[bytes], order: Order) -> Verdict:
             out, errors = process.communicate(order.model_dump_json().encode(), timeout=order.seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            message = f"bundle {order.name} was not checked within {order.seconds:g} s: raise swap.check_s"
+            message = f"the check of bundle {order.name} took more than {order.seconds:g} s: raise swap.check_s"
             raise Refused("time", message) from None
     return _read(order.name, process.returncode, out, errors)
 
 
 def _read(name: str, code: int, out: bytes, errors: bytes) -> Verdict:
-    said = _plain(errors.decode("ascii", errors="replace"))[-_LAST:]
+    output = _plain(errors.decode("ascii", errors="replace"))[-_LAST:]
     if code < 0:
         end = signal.Signals(-code).name
         raise Refused(
-            "crash", f"bundle {name} ended the process that opened it ({end}): build it again. {said}".strip()
+            "crash", f"bundle {name} crashed the process that opened it ({end}): build it again. {output}".strip()
         )
     try:
         verdict = Verdict.model_validate_json(out)
     except ValidationError:
-        raise Refused("failed", f"the check of bundle {name} ended with code {code}: {said}") from None
+        raise Refused("failed", f"the check of bundle {name} ended with code {code}: {output}") from None
     if verdict.reason:
         raise Refused(verdict.reason, _plain(verdict.message))
     return verdict
 
 
 def _plain(text: str) -> str:
-    """Return one line that is safe to log: damaged files choose some of its words."""
+    """Return one line that is safe to log: damaged files may control parts of it."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

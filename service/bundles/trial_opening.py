@@ -1,4 +1,4 @@
-"""Opens a bundle as a gateway would, in a process of its own: what a build asks before it makes a bundle current."""
+"""Opens a bundle as a gateway would, in a separate process: a build does so before it makes a bundle current."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from service.bundles.verdict import Order, Refused
 from service.settings import Settings
 from store.bundle import BundleError
 
-_PATIENCE_S = 3_600.0  # the largest bundle on a busy machine
+_TIMEOUT_S = 3_600.0  # enough for the largest bundle on a busy machine
 
 
 def opens(bundles: Path, name: str) -> None:
-    """Return once the bundle was loaded and has answered its warm-up pages. Raises BundleError with the cause.
+    """Return once the bundle has been loaded and has answered its warm-up pages. Raises BundleError with the cause.
 
-    The settings are the defaults: whether a bundle serves must not depend on the machine that builds it.
+    It uses the default settings: whether a bundle is published must not depend on the machine that builds it.
     """
     settings = Settings().model_dump(mode="json")
     try:
-        run_here(Order(bundles=bundles, name=name, urls=[], settings=settings, seconds=_PATIENCE_S, nice=0))
+        run_here(Order(bundles=bundles, name=name, urls=[], settings=settings, seconds=_TIMEOUT_S, nice=0))
     except Refused as refused:
-        raise BundleError(f"no gateway would serve what was built, and nothing was published: {refused}") from None
+        raise BundleError(f"a gateway would refuse the new bundle, so it was not published: {refused}") from None

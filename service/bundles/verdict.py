@@ -1,4 +1,4 @@
-"""What the gateway tells the check of a bundle, and what it hears back; light, since the check starts with it."""
+"""The order that the gateway sends to the check of a bundle, and the verdict it returns; few imports, to start fast."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-#: `name`: `current` names no bundle; `files`: missing, extra, damaged, of another format; `load`: it cannot be opened;
-#: `crash`: opening it ended the process that tried; `time`: that took too long; `warmup`: warm-up pages get no whole
-#: answer; `scores`: answers differ too much; `changed`: files changed after they were checked; `failed`: we failed.
+#: `name`: not the name of a bundle; `files`: missing, extra or damaged files, or another format; `load`: cannot be
+#: opened; `crash`: opening it crashed the check; `time`: the check took too long; `warmup`: answers for warm-up pages
+#: are degraded; `scores`: answers differ too much; `changed`: files changed after the check; `failed`: a bug or no
+#: resources.
 Reason = Literal["name", "files", "load", "crash", "time", "warmup", "scores", "changed", "failed"]
 
 
 class Refused(RuntimeError):
-    """A bundle that was not let in; the message says what was found and what to do."""
+    """A bundle was refused; the message says why and what to do."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
 
-_NEVER = ("unknown_page", "empty")  # of an answer to a bundle's own page
+_BROKEN = ("unknown_page", "empty")  # reasons that answers for a bundle's own pages never have
 
 
 class Shown(NamedTuple):
@@ -33,17 +34,17 @@ class Shown(NamedTuple):
 
 
 class Sampled(BaseModel):
-    """One answer: pages, best first, and what it lacked."""
+    """One answer: pages, best first, and the reasons for which it is degraded."""
 
     shown: list[Shown]
     degraded: list[str]
 
     def broken(self, *late: str) -> list[str]:
-        """Return what the answer lacks because something is wrong; `late` are endings of flags that count as well."""
-        return [flag for flag in self.degraded if flag in _NEVER or flag.endswith((":error", *late))]
+        """Return the reasons that mean a broken bundle; `late` are further endings of reasons that count."""
+        return [flag for flag in self.degraded if flag in _BROKEN or flag.endswith((":error", *late))]
 
 
-Sample = dict[str, Sampled]  # by the URL that was asked for
+Sample = dict[str, Sampled]  # by requested URL
 
 
 class Order(BaseModel):
@@ -51,14 +52,14 @@ class Order(BaseModel):
 
     bundles: Path
     name: str
-    urls: list[str]  # of the live bundle's warm-up, to compare the answers
+    urls: list[str]  # the live bundle's warm-up URLs, to compare the answers
     settings: dict[str, Any]
     seconds: float
     nice: int
 
 
 class Verdict(BaseModel):
-    """What the check found: the bundle's answers, or a reason and a message."""
+    """The result: the bundle's answers, or a reason and a message."""
 
     manifest: str = ""  # hash of the manifest that was checked
     own: Sample = {}  # answers to the bundle's own warm-up URLs

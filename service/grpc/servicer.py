@@ -1,4 +1,4 @@
-"""The gRPC side: the same answers as HTTP, field by field, from the one recommender."""
+"""The gRPC service: the same answers as over HTTP, field by field, from the same recommender."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ import orjson
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 from service.admission.refusal import Refusal
-from service.answers.answer import MAX_BATCH, Answer, Ask
-from service.answers.recommender import recommend_each
+from service.answers.answer import Answer
+from service.answers.batch import recommend_each
+from service.answers.request import MAX_BATCH, Request
 from service.answers.resolve import ClientError, FieldError
+from service.api import problems
+from service.api.fields import read_request
+from service.api.request_id import HEADER, request_id
 from service.gateway import Gateway
-from service.http import problems
-from service.http.middleware import request_id
-from service.http.schema import read_ask
 from service.pb import recommender_pb2 as pb
 
 log = logging.getLogger(__name__)
@@ -31,20 +32,20 @@ NAME: str = pb.DESCRIPTOR.services_by_name["Recommender"].full_name
 _STATUS = {
     401: grpc.StatusCode.UNAUTHENTICATED,
     403: grpc.StatusCode.PERMISSION_DENIED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,  # UNAVAILABLE is retried
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,  # clients would retry UNAVAILABLE at once
 }
-_REPLY = 0.1  # of what is left until the caller's deadline is kept for sending the answer
-_UNREADABLE = ClientError([FieldError("request", "it is no valid message", "send text fields in UTF-8")])
+_RESERVED = 0.1  # of the time until the caller's deadline, for sending the answer
+_UNREADABLE = ClientError([FieldError("request", "it is not a valid message", "send text fields in UTF-8")])
 
 Method = Callable[["Call", Any], Awaitable[Message]]
 
 
 class Call:
-    """One call: its id, its clock and the caller's deadline."""
+    """One call: its request ID, API key, start and deadline."""
 
     def __init__(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())
-        self.request_id = request_id(metadata.get("x-request-id"))
+        self.request_id = request_id(metadata.get(HEADER))
         self.keys = metadata.get("authorization"), metadata.get("x-api-key")
         self._started = time.perf_counter()
         self._left_s: float | None = context.time_remaining()
@@ -55,17 +56,17 @@ class Call:
 
     @property
     def until(self) -> float:
-        """When, on the monotonic clock, the parts of a batch must be there; infinity without a deadline."""
+        """By when, on the monotonic clock, a batch must be answered; infinity without a deadline."""
         if self._left_s is None:
             return math.inf
-        return time.monotonic() - self.seconds() + self._left_s * (1 - _REPLY)
+        return time.monotonic() - self.seconds() + self._left_s * (1 - _RESERVED)
 
-    def within_deadline(self, ask: Ask, budget_ms: float) -> Ask:
-        """Return the ask with the caller's deadline as its budget, when that is the shorter one."""
+    def within_deadline(self, request: Request, budget_ms: float) -> Request:
+        """Return the request with the caller's deadline as its budget, where that is shorter."""
         if self._left_s is None:
-            return ask
-        left_ms = max(1.0, self._left_s * 1e3 * (1 - _REPLY))
-        return replace(ask, budget_ms=left_ms) if left_ms < (ask.budget_ms or budget_ms) else ask
+            return request
+        left_ms = max(1.0, self._left_s * 1e3 * (1 - _RESERVED))
+        return replace(request, budget_ms=left_ms) if left_ms < (request.budget_ms or budget_ms) else request
 
 
 class Service:
@@ -73,32 +74,32 @@ class Service:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._called = -math.inf  # when, last
-        self._under_way = 0
+        self._last_call = -math.inf
+        self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def moving_s(self) -> float:
-        """Return the seconds until no connection of now is left: gRPC's core fails calls of those there are at a stop.
+    def drain_s(self) -> float:
+        """Return the seconds until every open connection has reached its maximum age; 0 without recent calls.
 
-        A connection's age ends it without harm, so nothing but that time is needed; none where nobody calls.
+        Calls on connections that are open when the server stops fail; a connection that ends by age loses none.
         """
-        moves_s = self._gateway.settings.server.grpc_moves_s
-        return moves_s if time.monotonic() - self._called <= moves_s else 0.0
+        age_s = self._gateway.settings.server.max_grpc_connection_s
+        return age_s if time.monotonic() - self._last_call <= age_s else 0.0
 
     async def idle(self) -> None:
-        """Wait until no call is under way."""
+        """Wait until no call is in flight."""
         await self._idle.wait()
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._under_way += 1
+    def _tracked(self) -> Iterator[None]:
+        self._in_flight += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._under_way -= 1
-            if self._under_way == 0:
+            self._in_flight -= 1
+            if self._in_flight == 0:
                 self._idle.set()
 
     def handlers(self) -> Any:
@@ -109,42 +110,42 @@ class Service:
         }
         return grpc.method_handlers_generic_handler(NAME, methods)
 
-    async def recommend(self, call: Call, request: pb.RecommendRequest) -> pb.RecommendResponse:
+    async def recommend(self, call: Call, message: pb.RecommendRequest) -> pb.RecommendResponse:
         """Answer one request. Raises ClientError."""
-        ask = call.within_deadline(read_ask(_plain(request)), self._gateway.settings.budget_ms)
-        if ask.explain:
+        request = call.within_deadline(read_request(_plain(message)), self._gateway.settings.budget_ms)
+        if request.explain:
             self._gateway.authorizer.explain(*call.keys)
-        return _response(await self._gateway.recommender.recommend(ask), call)
+        return _response(await self._gateway.recommender.recommend(request), call)
 
-    async def recommend_batch(self, call: Call, request: pb.RecommendBatchRequest) -> pb.RecommendBatchResponse:
+    async def recommend_batch(self, call: Call, message: pb.RecommendBatchRequest) -> pb.RecommendBatchResponse:
         """Answer at most 100 requests, each with its own answer or its own problem. Raises ClientError.
 
-        What the caller's deadline leaves no time for has a problem that says so: the rest is worth having.
+        Requests for which the caller's deadline leaves no time get a problem; the others are answered.
         """
-        if not 1 <= len(request.requests) <= MAX_BATCH:
-            problem = f"there are {len(request.requests)} requests"
+        if not 1 <= len(message.requests) <= MAX_BATCH:
+            problem = f"there are {len(message.requests)} requests"
             raise ClientError([FieldError("requests", problem, f"send 1 to {MAX_BATCH} requests")])
-        asks: list[Ask | ClientError] = []
-        for part in request.requests:
+        requests: list[Request | ClientError] = []
+        for part in message.requests:
             try:
-                asks.append(read_ask(_plain(part), in_batch=True))
+                requests.append(read_request(_plain(part), in_batch=True))
             except ClientError as error:
-                asks.append(error)
+                requests.append(error)
         concurrency = self._gateway.settings.server.batch_concurrency
-        results = await recommend_each(self._gateway.recommender, asks, concurrency, call.until)
+        results = await recommend_each(self._gateway.recommender, requests, concurrency, call.until)
         return pb.RecommendBatchResponse(results=[_result(result, call) for result in results])
 
     def _method(self, name: str, method: Method, request_type: type[Message]) -> Any:
         async def handle(request: Message | None, context: Any) -> Message:
             call = Call(context)
-            self._called = time.monotonic()
-            context.set_trailing_metadata((("x-request-id", call.request_id),))
+            self._last_call = time.monotonic()
+            context.set_trailing_metadata(((HEADER, call.request_id),))
             status = grpc.StatusCode.CANCELLED
             try:
                 if not isinstance(request, request_type):
                     raise _UNREADABLE
                 caller = self._gateway.authorizer.caller(*call.keys)
-                await self._gateway.authorizer.spend(caller, _parts(request), _parts(request))
+                await self._gateway.authorizer.count(caller, _size(request), _size(request))
                 response = await method(call, request)
                 status = grpc.StatusCode.OK
                 return response
@@ -152,7 +153,7 @@ class Service:
                 status, detail = grpc.StatusCode.INVALID_ARGUMENT, _detail(error)
             except Refusal as refusal:
                 status, detail = _STATUS[refusal.status], refusal.detail
-                context.set_trailing_metadata((("x-request-id", call.request_id), *_pushback(refusal)))
+                context.set_trailing_metadata(((HEADER, call.request_id), *_pushback(refusal)))
             except Exception:
                 log.exception("request %s failed", call.request_id)
                 status, detail = grpc.StatusCode.INTERNAL, problems.INTERNAL.detail
@@ -163,17 +164,17 @@ class Service:
             await context.abort(status, detail)
             raise AssertionError("abort does not return")
 
-        async def counted(request: Message | None, context: Any) -> Message:
-            with self._counted():
+        async def tracked(request: Message | None, context: Any) -> Message:
+            with self._tracked():
                 return await handle(request, context)
 
         return grpc.unary_unary_rpc_method_handler(
-            counted, request_deserializer=_reader(request_type), response_serializer=_written
+            tracked, request_deserializer=_reader(request_type), response_serializer=_written
         )
 
 
 def _reader(kind: type[Message]) -> Callable[[bytes], Any]:
-    """Read a message; gRPC would answer a broken one with INTERNAL, and it is the caller's to mend."""
+    """Read a message; gRPC itself would answer a broken one with INTERNAL instead of INVALID_ARGUMENT."""
 
     def read(data: bytes) -> Any:
         try:
@@ -188,10 +189,10 @@ def _written(message: Message) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def _plain(request: pb.RecommendRequest) -> dict[str, Any]:
-    """Return the fields that were sent, as they stand in JSON."""
-    fields = {field.name: value for field, value in request.ListFields()}
-    return {**fields, "url1": request.url1, "exclude": list(request.exclude)}
+def _plain(message: pb.RecommendRequest) -> dict[str, Any]:
+    """Return the fields that were sent, as in JSON."""
+    fields = {field.name: value for field, value in message.ListFields()}
+    return {**fields, "url1": message.url1, "exclude": list(message.exclude)}
 
 
 def _detail(error: ClientError) -> str:
@@ -199,9 +200,9 @@ def _detail(error: ClientError) -> str:
 
 
 def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
-    said = answer.read()
+    contents = answer.read()
     return pb.RecommendResponse(
-        url1=said.url1,
+        url1=contents.url1,
         recommendations=[
             pb.Recommendation(
                 url=page.url,
@@ -212,22 +213,22 @@ def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
                 quality=page.quality,
                 recalled_by=[pb.RecalledBy(path=found.path, rank=found.rank) for found in page.recalled_by],
             )
-            for page in said.recommendations
+            for page in contents.recommendations
         ],
         degraded=answer.degraded,
-        bundle=said.bundle,
+        bundle=contents.bundle,
         request_id=call.request_id,
         took_ms=round(call.seconds() * 1e3, 3),
-        explain=None if said.explain is None else orjson.dumps(said.explain).decode(),
+        explain=None if contents.explain is None else orjson.dumps(contents.explain).decode(),
     )
 
 
-def _parts(request: Any) -> int:
+def _size(request: Any) -> int:
     return len(request.requests) if isinstance(request, pb.RecommendBatchRequest) else 1
 
 
 def _pushback(refusal: Refusal) -> list[tuple[str, str]]:
-    """Return the metadata by which a client that retries knows how long to wait, in milliseconds."""
+    """Return the metadata that tells gRPC clients when to retry."""
     return [] if refusal.retry_s is None else [("grpc-retry-pushback-ms", str(refusal.retry_s * 1000))]
 
 

@@ -1,4 +1,4 @@
-"""The admin port: health, metrics and whatever an operator may do; bound to this machine unless told otherwise."""
+"""The admin port: health, metrics and what only operators may do; by default it listens on localhost only."""
 
 from __future__ import annotations
 

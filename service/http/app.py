@@ -1,19 +1,23 @@
-"""The HTTP side: routes over the one recommender, problems for everything that cannot be answered."""
+"""The HTTP application: routes over the recommender, and a problem for every request that gets no answer."""
 
 from __future__ import annotations
 
 import time
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Response
+from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from service.admission.refusal import Refusal
-from service.answers.answer import Answer, Ask
-from service.answers.recommender import recommend_each
+from service.answers.answer import Answer
+from service.answers.batch import recommend_each
+from service.answers.request import Request
 from service.answers.resolve import ClientError, FieldError
+from service.api.fields import RecommendQuery, RecommendRequest, field_errors, not_read_in_url, read_request
+from service.api.problems import invalid, of_error
 from service.gateway import Gateway
 from service.http import problems
 from service.http.authorize import CALLER, AuthorizeMiddleware
@@ -23,34 +27,20 @@ from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
 from service.http.middleware import REQUEST_ID, STARTED, BodyLimit, RequestMiddleware
-from service.http.schema import (
-    AnswerBody,
-    BatchAnswer,
-    BatchRequest,
-    ProblemBody,
-    RecommendQuery,
-    RecommendRequest,
-    field_errors,
-    read_ask,
-    unread,
-)
+from service.http.schema import PROBLEM, AnswerBody, BatchAnswer, BatchRequest
 
 _JSON = "application/json"
-_PROBLEM = {"model": ProblemBody, "content": {problems.MEDIA_TYPE: {}}}
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {**_PROBLEM, "description": "The body is not JSON"},
-    401: {**_PROBLEM, "description": "A key is needed, where the gateway asks for keys"},
-    403: {**_PROBLEM, "description": "`explain` is asked for where nobody may have it"},
-    413: {**_PROBLEM, "description": "The body is too large"},
-    422: {**_PROBLEM, "description": "A field is missing or cannot be used; `errors` names each"},
-    429: {
-        **_PROBLEM,
-        "description": "Too much is asked; `Retry-After` says when to ask again",
-    },
+    400: {**PROBLEM, "description": "The body is not JSON"},
+    401: {**PROBLEM, "description": "The gateway requires an API key, and none that is valid was sent"},
+    403: {**PROBLEM, "description": "`explain` was requested and is not allowed"},
+    413: {**PROBLEM, "description": "The body is too large"},
+    422: {**PROBLEM, "description": "A field is missing or invalid; `errors` names each"},
+    429: {**PROBLEM, "description": "Too many requests; `Retry-After` says when to retry"},
 }
 
 _GET_REFUSED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The caller has this answer: its `ETag` was in `If-None-Match`"},
+    304: {"description": "Not modified: `If-None-Match` holds the answer's `ETag`"},
     **{status: _REFUSED[status] for status in (401, 403, 422, 429)},
 }
 
@@ -62,11 +52,11 @@ def make_app(gateway: Gateway) -> FastAPI:
         summary="Web pages worth reading next",
         version="1",
         redirect_slashes=False,
-        strict_content_type=False,  # JSON without a word about its type is JSON
+        strict_content_type=False,  # a body without a Content-Type is read as JSON
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
-    caching = HttpCaching(gateway.settings, keys=gateway.authorizer.closed)
+    caching = HttpCaching(gateway.settings, keys=gateway.authorizer.needs_key)
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
@@ -84,101 +74,96 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
     recommender = gateway.recommender
 
     @app.get("/recommend", response_model=AnswerBody, responses=_GET_REFUSED, tags=["recommend"])
-    async def recommend(request: Request, query: Annotated[RecommendQuery, Query()]) -> Response:
+    async def recommend(request: HttpRequest, query: Annotated[RecommendQuery, Query()]) -> Response:
         """At most k pages worth reading after `url1`, best first."""
-        ask = _let_in(request, query.ask())
-        answer = await recommender.recommend(ask)
+        _authorize_explain(request, query.explain)
+        answer = await recommender.recommend(query.request())
         headers = caching.headers(answer)
         if matches(request.headers.get("if-none-match"), answer):
             return Response(status_code=304, headers=headers)
         return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)
 
-    bodied = [Depends(_nothing_in_the_address)]
+    bodied = [Depends(_no_query_parameters)]
 
     @app.post("/recommend", response_model=AnswerBody, responses=_REFUSED, tags=["recommend"], dependencies=bodied)
-    async def recommend_with_text(request: Request, body: RecommendRequest) -> Response:
-        """The same, with the words of a page that may not be known, pages to leave out, and weights."""
-        ask = _let_in(request, body.ask())
-        return Response(_answer_json(request, await recommender.recommend(ask)), media_type=_JSON)
+    async def recommend_with_text(request: HttpRequest, body: RecommendRequest) -> Response:
+        """The same, with the text of a page that may be unknown, pages to exclude, and weights."""
+        _authorize_explain(request, body.explain)
+        return Response(_answer_json(request, await recommender.recommend(body.request())), media_type=_JSON)
 
     @app.post(
         "/recommend/batch", response_model=BatchAnswer, responses=_REFUSED, tags=["recommend"], dependencies=bodied
     )
-    async def recommend_batch(request: Request, body: BatchRequest) -> Response:
+    async def recommend_batch(request: HttpRequest, body: BatchRequest) -> Response:
         """At most 100 requests; each gets its own answer or its own problem, in order."""
-        asks = [_ask_or_error(value) for value in body.requests]
-        await gateway.authorizer.spend(request.scope[CALLER], len(asks) - 1, len(asks))  # the middleware counted one
-        results = await recommend_each(recommender, asks, gateway.settings.server.batch_concurrency)
+        requests = [_request_or_error(value) for value in body.requests]
+        more = len(requests) - 1  # the middleware counted one
+        await gateway.authorizer.count(request.scope[CALLER], more, len(requests))
+        results = await recommend_each(recommender, requests, gateway.settings.server.batch_concurrency)
         parts = b",".join(_result_json(request, result) for result in results)
         return Response(b'{"results":[%b]}' % parts, media_type=_JSON)
 
-    def _let_in(request: Request, ask: Ask) -> Ask:
-        """Return the ask, where its caller may have it explained. Raises Refusal."""
-        if ask.explain:
+    def _authorize_explain(request: HttpRequest, explain: bool) -> None:
+        """Raise Refusal where the caller may not ask for an explanation."""
+        if explain:
             gateway.authorizer.explain(request.headers.get("authorization"), request.headers.get("x-api-key"))
-        return ask
 
 
-def _nothing_in_the_address(request: Request) -> None:
-    """Refuse parameters that nobody would read. Raises ClientError."""
+def _no_query_parameters(request: HttpRequest) -> None:
+    """Refuse parameters that would be ignored. Raises ClientError."""
     if request.query_params:
-        raise ClientError([unread(name) for name in request.query_params])
+        raise ClientError([not_read_in_url(name) for name in request.query_params])
 
 
-def _ask_or_error(value: Any) -> Ask | ClientError:
+def _request_or_error(value: Any) -> Request | ClientError:
     try:
-        return read_ask(value, in_batch=True)
+        return read_request(value, in_batch=True)
     except ClientError as error:
         return error
 
 
-def _answer_json(request: Request, answer: Answer) -> bytes:
+def _answer_json(request: HttpRequest, answer: Answer) -> bytes:
     scope = request.scope
     return answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
 
 
-def _result_json(request: Request, result: Answer | ClientError | Refusal) -> bytes:
+def _result_json(request: HttpRequest, result: Answer | ClientError | Refusal) -> bytes:
     if not isinstance(result, Answer):
-        return b'{"problem":%b}' % problems.of_error(result).json(request.scope[REQUEST_ID])
+        return b'{"problem":%b}' % problems.json(of_error(result), request.scope[REQUEST_ID])
     return b'{"answer":%b}' % _answer_json(request, result)
 
 
-async def _on_invalid(request: Request, error: Exception) -> Response:
+async def _on_invalid(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- FastAPI's signature is wider than its calls
     if any(each["loc"] == ("body",) and isinstance(each.get("input"), bytes) for each in error.errors()):
-        errors = [FieldError("Content-Type", "it does not say that the body is JSON", f"send {_JSON}")]
+        errors = [FieldError("Content-Type", "it does not declare JSON", f"send {_JSON}")]
     else:
         errors = field_errors(error.errors())
-    return problems.invalid(errors).response(request.scope[REQUEST_ID])
+    return problems.response(invalid(errors), request.scope[REQUEST_ID])
 
 
-async def _on_client_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ClientError)  # noqa: S101
-    return problems.of_error(error).response(request.scope[REQUEST_ID])
+async def _on_no_answer(request: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, ClientError | Refusal)  # noqa: S101
+    return problems.error_response(error, request.scope[REQUEST_ID])
 
 
-async def _on_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)  # noqa: S101
-    return problems.of_error(error).response(request.scope[REQUEST_ID], error.headers)
-
-
-async def _on_http_error(request: Request, error: Exception) -> Response:
+async def _on_http_error(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
-    return problems.of_status(error.status_code).response(request.scope[REQUEST_ID], headers)
+    return problems.response(problems.of_status(error.status_code), request.scope[REQUEST_ID], headers)
 
 
-def _methods(request: Request) -> str:
-    """Return the methods of all routes of a path: each route by itself knows its own alone."""
+def _methods(request: HttpRequest) -> str:
+    """Return the methods of all routes of the path: each route knows only its own."""
     routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == request.url.path]
     methods = {method for route in routes for method in route.methods or ()}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
-#: What answers an error of any route, as a problem.
+#: Handlers that turn the errors of any route into problems.
 HANDLERS: dict[int | type[Exception], Any] = {
     RequestValidationError: _on_invalid,
-    ClientError: _on_client_error,
-    Refusal: _on_refusal,
+    ClientError: _on_no_answer,
+    Refusal: _on_no_answer,
     HTTPException: _on_http_error,
 }

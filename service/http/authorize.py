@@ -1,4 +1,4 @@
-"""Authorizes HTTP requests before their body is read: ASGI middleware over the gateway's `Authorizer`."""
+"""ASGI middleware that authorizes a request before its body is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OPEN = frozenset({"/healthz", "/readyz"})
 
 
 class AuthorizeMiddleware:
-    """Refuses a request without a valid key, or beyond its key's rate; reads `scope["path"]`, as the router does."""
+    """Refuses a request without a valid key or beyond the key's rate limit; health checks need no key."""
 
     def __init__(self, app: ASGIApp, authorizer: Authorizer) -> None:
         self._app, self._authorizer = app, authorizer
@@ -25,8 +25,8 @@ class AuthorizeMiddleware:
             headers = Headers(scope=scope)
             try:
                 scope[CALLER] = self._authorizer.caller(headers.get("authorization"), headers.get("x-api-key"))
-                await self._authorizer.spend(scope[CALLER], 1)
+                await self._authorizer.count(scope[CALLER], 1)
             except Refusal as refusal:
-                response = problems.of_error(refusal).response(scope[REQUEST_ID], refusal.headers)
+                response = problems.error_response(refusal, scope[REQUEST_ID])
                 return await response(scope, receive, send)
         await self._app(scope, receive, send)

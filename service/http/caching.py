@@ -1,4 +1,4 @@
-"""What browsers and proxies may keep of an answer, and how they ask whether it still holds."""
+"""HTTP caching: how long browsers and proxies may keep an answer, and how they revalidate it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from service.settings import Settings
 class HttpCaching:
     """The caching headers of an answer to GET.
 
-    The entity tag is a *weak* one: answers with the same pages are the same answer, though `request_id` and `took_ms`
-    in their bodies differ. A strong tag would promise equal bytes.
+    The entity tag is *weak*: answers with the same pages count as equal although their `request_id` and `took_ms`
+    differ. A strong tag would promise equal bytes.
     """
 
     def __init__(self, settings: Settings, keys: bool) -> None:
         cache = settings.cache
-        whose = "private" if keys else "public"  # a shared cache would answer those without a key
-        self._whole = f"{whose}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
+        scope = "private" if keys else "public"  # a shared cache would also answer callers without a key
+        self._cacheable = f"{scope}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
 
     def headers(self, answer: Answer) -> dict[str, str]:
-        """Return the headers: an answer that lacks a part, or records one run, is nothing to keep."""
+        """Return the headers; degraded and explained answers must not be stored."""
         if not answer.cacheable:
             return {"Cache-Control": "no-store"}
-        return {"Cache-Control": self._whole, "ETag": f'W/"{answer.tag}"'}
+        return {"Cache-Control": self._cacheable, "ETag": f'W/"{answer.tag}"'}
 
 
 def matches(if_none_match: str | None, answer: Answer) -> bool:
-    """Return whether the caller has this answer already; weak comparison, as If-None-Match asks for."""
+    """Return whether the caller already has this answer, by the weak comparison of If-None-Match."""
     if if_none_match is None or not answer.cacheable:
         return False
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}

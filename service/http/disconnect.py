@@ -1,4 +1,4 @@
-"""Ends the work for a caller that went away: nobody would read the answer."""
+"""Cancels the work for a caller that has disconnected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class CancelOnDisconnect:
     """Runs the application as a task and cancels it when the connection closes before the answer is sent.
 
-    An answer that others wait for, too, is computed all the same: see `service/answers/cache.py`.
+    A computation that other callers wait for continues: see `service/answers/cache.py`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -21,23 +21,23 @@ class CancelOnDisconnect:
             return await self._app(scope, receive, send)
         messages: asyncio.Queue[Message] = asyncio.Queue()
         work = asyncio.ensure_future(self._app(scope, messages.get, send))
-        listening = asyncio.ensure_future(_until_gone(receive, messages))
+        listening = asyncio.ensure_future(_until_disconnect(receive, messages))
         try:
             await asyncio.wait({work, listening}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             listening.cancel()
-            gone = not work.done()
-            if gone:
+            disconnected = not work.done()
+            if disconnected:
                 work.cancel()
         try:
             await work
         except asyncio.CancelledError:
-            if not gone:
+            if not disconnected:
                 raise
 
 
-async def _until_gone(receive: Receive, messages: asyncio.Queue[Message]) -> None:
-    """Hand on what arrives until the caller is gone; the body is within its limit already."""
+async def _until_disconnect(receive: Receive, messages: asyncio.Queue[Message]) -> None:
+    """Pass messages on until the caller disconnects; the size of the body has been checked before."""
     while True:
         message = await receive()
         messages.put_nowait(message)

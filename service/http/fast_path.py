@@ -1,6 +1,6 @@
-"""Answers a GET /recommend before FastAPI sees it where nothing is to be computed: FastAPI alone takes longer.
+"""The fast path: GET /recommend without FastAPI, which alone takes longer than a cached answer.
 
-That is an answer that is kept, and the refusal of one that could not be computed in time: a flood must cost little.
+It serves cached answers, and refuses requests that could not be answered in time, so that overload costs little.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.admission.refusal import Overloaded
-from service.answers.answer import Answer, Ask
+from service.answers.answer import Answer
 from service.answers.recommender import Recommender
+from service.answers.request import Request
+from service.api.fields import RecommendQuery
 from service.http import problems
 from service.http.caching import HttpCaching
 from service.http.middleware import REQUEST_ID, STARTED
-from service.http.schema import RecommendQuery
 
 _JSON = (b"content-type", b"application/json")
 
 
 class FastPath:
-    """Serves what is kept and fresh, and refuses what the gate would; all else, errors too, is left to the routes."""
+    """Serves fresh cached answers and refuses as admission would; the routes do everything else, errors too."""
 
     def __init__(self, app: ASGIApp, recommender: Recommender, caching: HttpCaching) -> None:
         self._app, self._recommender, self._caching = app, recommender, caching
@@ -31,9 +32,10 @@ class FastPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/recommend" and scope["method"] == "GET":
             try:
-                answer = None if (ask := _ask(scope)) is None else self._recommender.at_once(ask)
+                request = _request(scope)
+                answer = None if request is None else self._recommender.cached_answer(request)
             except Overloaded as refusal:
-                response = problems.of_error(refusal).response(scope[REQUEST_ID], refusal.headers)
+                response = problems.error_response(refusal, scope[REQUEST_ID])
                 return await response(scope, receive, send)
             if answer is not None:
                 return await self._answer(scope, answer, send)
@@ -48,14 +50,14 @@ class FastPath:
         await send({"type": "http.response.body", "body": body})
 
 
-def _ask(scope: Scope) -> Ask | None:
-    """Return what is asked, read as the route reads it; None where only the route can answer."""
+def _request(scope: Scope) -> Request | None:
+    """Return the request as the route would read it; None where only the route can answer."""
     if any(name == b"if-none-match" for name, _ in scope["headers"]):
         return None
     try:
-        query = RecommendQuery.model_validate(  # the last of several values counts, as for Starlette
+        query = RecommendQuery.model_validate(  # the last of repeated parameters wins, as in Starlette
             dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         )
     except ValidationError:
         return None
-    return None if query.explain else query.ask()
+    return None if query.explain else query.request()

@@ -1,4 +1,4 @@
-"""The two questions that balancers and schedulers ask: does it run, and should requests go there."""
+"""Health checks for load balancers and schedulers: whether the process runs, and whether it takes requests."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from fastapi import FastAPI, Request, Response
 from service.gateway import Gateway
 from service.http import problems
 from service.http.middleware import REQUEST_ID
-from service.http.schema import ProblemBody
+from service.http.schema import PROBLEM
 
 _JSON = "application/json"
-_LEAVING: dict[int | str, dict[str, Any]] = {
-    503: {
-        "model": ProblemBody,
-        "content": {problems.MEDIA_TYPE: {}},
-        "description": "The gateway starts or leaves",
-    }
+_NOT_READY: dict[int | str, dict[str, Any]] = {
+    503: {**PROBLEM, "description": "The gateway is starting or shutting down"}
 }
 
 
@@ -27,15 +23,15 @@ def add_health(app: FastAPI, gateway: Gateway) -> None:
 
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> Response:
-        """The process runs; nothing else is looked at."""
+        """Whether the process runs; nothing else is checked."""
         return Response(b'{"status":"alive"}', media_type=_JSON)
 
-    @app.get("/readyz", tags=["operations"], responses=_LEAVING)
+    @app.get("/readyz", tags=["operations"], responses=_NOT_READY)
     async def readyz(request: Request) -> Response:
-        """Whether requests should be sent here."""
+        """Whether this process takes requests."""
         if not gateway.ready:
-            return problems.NOT_READY.response(request.scope[REQUEST_ID])
+            return problems.response(problems.NOT_READY, request.scope[REQUEST_ID])
         state: dict[str, Any] = {"status": "ready", "bundle": gateway.bundle}
-        if (refused := gateway.refused) is not None:  # ready all the same: the bundle before it serves
+        if (refused := gateway.refused) is not None:  # still ready: the live bundle serves
             state["refused"] = {"bundle": refused.bundle, "reason": refused.reason}
         return Response(orjson.dumps(state), media_type=_JSON)

@@ -1,7 +1,7 @@
-"""How an HTTP request may arrive: the limits on size, time and number that uvicorn lacks.
+"""Limits that uvicorn lacks: the size and duration of incoming requests, and the number of connections.
 
-The application refuses what has arrived and is too large: `HeaderLimit` here, `BodyLimit` in
-`service/http/middleware.py`. The protocol closes connections on which too little arrives.
+Complete requests that are too large are refused by middleware: `HeaderLimit` here, `BodyLimit` in
+`service/http/middleware.py`. `LimitedHttp` closes slow connections, and those whose headers never end.
 """
 
 from __future__ import annotations
@@ -14,42 +14,44 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.problems import Problem
+from service.api.request_id import request_id
 from service.http import problems
-from service.http.middleware import REQUEST_ID, request_id
-from service.http.problems import CLOSE, Problem
+from service.http.middleware import REQUEST_ID
+from service.http.problems import CLOSE
 from service.metrics import Metrics
 from service.settings import ServerSettings
 
-_BETWEEN, _HEAD, _BODY = range(3)  # what is arriving
+_BETWEEN, _HEAD, _BODY = range(3)  # the part of a request that is arriving
 
 
 class LimitedHttp(HttpToolsProtocol):
-    """One connection. A clock runs from its start, or a request's first byte, until the application has the head."""
+    """One connection. A timer runs from its start, or a request's first byte, until the headers are complete."""
 
     limits: ServerSettings
     refused: Callable[[str], None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._part, self._begun, self._head = _BETWEEN, 0, 0
-        self._clock: asyncio.TimerHandle | None = None
-        self._start_clock()
+        self._part, self._requests, self._head = _BETWEEN, 0, 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._start_timer()
         if len(self.connections) > self.limits.max_connections:
-            self._refuse(problems.CROWDED)
+            self._refuse(problems.TOO_MANY_CONNECTIONS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and count a head that does not end: the parser would keep it for ever."""
+        """Feed the parser, and count the bytes of the head: the parser has no limit of its own."""
         if self.transport.is_closing():
             return
-        if not self._owes_an_answer():
-            self._start_clock()
-        part, begun = self._part, self._begun
+        if not self._responding():
+            self._start_timer()
+        part, requests = self._part, self._requests
         super().data_received(data)
-        if self._part == _HEAD and part != _BODY and self._begun - begun <= 1:  # all the data belongs to this head
+        if self._part == _HEAD and part != _BODY and self._requests - requests <= 1:  # all data is of this head
             self._head += len(data)
             if self._head > self.limits.max_head_kb * 1024:
                 self._refuse(problems.head_too_large(self.limits.max_head_kb))
@@ -57,47 +59,47 @@ class LimitedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._part, self._head = _HEAD, 0
-        self._begun += 1
+        self._requests += 1
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()  # it raises for what names nothing here, as CONNECT does
+        super().on_headers_complete()  # raises for targets that are not paths, as of CONNECT
         self._part = _BODY
-        self._stop_clock()
+        self._stop_timer()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._part = _BETWEEN
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP; uvicorn calls it."""
-        self._refuse(problems.UNREADABLE)
+        """Respond to what is not HTTP; uvicorn calls it."""
+        self._refuse(problems.NOT_HTTP)
 
-    def _owes_an_answer(self) -> bool:
+    def _responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _start_clock(self) -> None:
-        if self._clock is None:
+    def _start_timer(self) -> None:
+        if self._timer is None:
             late = problems.too_slow(self.limits.receipt_s)
-            self._clock = self.loop.call_later(self.limits.receipt_s, self._refuse, late)
+            self._timer = self.loop.call_later(self.limits.receipt_s, self._refuse, late)
 
-    def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _refuse(self, problem: Problem) -> None:
-        """Send the problem, unless another answer has to come before it, and close."""
+        """Send the problem, unless an earlier request still waits for its response, and close the connection."""
         if self.transport.is_closing():
             return
         self.refused(problem.kind)
         body_is_broken = self._part == _BODY and not self.cycle.response_started
-        if body_is_broken or not self._owes_an_answer():
-            self.transport.write(problem.whole(request_id(None)))
+        if body_is_broken or not self._responding():
+            self.transport.write(problems.last_response(problem, request_id(None)))
         self.transport.close()
 
 
 class HeaderLimit:
-    """Refuses a URL or headers that are too long, now that they are here."""
+    """Refuses requests whose URL or headers are too long."""
 
     def __init__(self, app: ASGIApp, limits: ServerSettings, metrics: Metrics) -> None:
         self._app, self._url_kb, self._head_kb = app, limits.max_url_kb, limits.max_head_kb
@@ -108,7 +110,7 @@ class HeaderLimit:
         if problem is None:
             return await self._app(scope, receive, send)
         self._metrics.refused.labels(problem.kind).inc()
-        await problem.response(scope[REQUEST_ID], CLOSE)(scope, receive, send)
+        await problems.response(problem, scope[REQUEST_ID], CLOSE)(scope, receive, send)
 
     def _problem(self, scope: Scope) -> Problem | None:
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._url_kb * 1024:
@@ -119,8 +121,8 @@ class HeaderLimit:
 
 
 def limited(limits: ServerSettings, metrics: Metrics) -> type[LimitedHttp]:
-    """Return the protocol with these limits; uvicorn makes the instances."""
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # strangers' bad requests are no news
+    """Return the protocol class with these limits; uvicorn creates the instances."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # invalid requests are not worth a line
 
     def refused(kind: str) -> None:
         metrics.refused.labels(kind).inc()

@@ -1,85 +1,72 @@
-"""Errors as RFC 9457 problems: what was wrong, where, and how to mend it."""
+"""Problems as HTTP responses, and those that only HTTP has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
 from fastapi.responses import Response
 
 from service.admission.refusal import Refusal
-from service.answers.resolve import ClientError, FieldError
+from service.answers.resolve import ClientError
+from service.api.problems import Problem, of_error
 
 MEDIA_TYPE = "application/problem+json"
 
-#: The headers of the last answer on a connection.
+#: The headers of the last response on a connection.
 CLOSE = {"Connection": "close"}
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One problem, before it is known which request it belongs to."""
-
-    status: int
-    kind: str
-    title: str
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-
-    def json(self, request_id: str) -> bytes:
-        """Return the problem as a JSON object."""
-        return orjson.dumps(
-            {
-                "type": f"urn:onward:problem:{self.kind}",
-                "title": self.title,
-                "status": self.status,
-                "detail": self.detail,
-                "instance": f"urn:onward:request:{request_id}",
-                "errors": self.errors,
-            }
-        )
-
-    def response(self, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the problem as an HTTP response."""
-        return Response(self.json(request_id), self.status, headers, media_type=MEDIA_TYPE)
-
-    def whole(self, request_id: str) -> bytes:
-        """Return the problem as all the bytes of an HTTP response, the last one on its connection."""
-        response = self.response(request_id, {"X-Request-Id": request_id, "Cache-Control": "no-store", **CLOSE})
-        head = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
-        line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
-        return b"%b%b\r\n%b" % (line.encode(), head, bytes(response.body))
+NOT_HTTP = Problem(400, "bad-request", "Bad Request", "This is not an HTTP request: send HTTP/1.1.")
+TOO_MANY_CONNECTIONS = Problem(
+    503, "crowded", "Too many connections", "This replica takes no more connections: ask another one."
+)
+NOT_READY = Problem(
+    503, "not-ready", "The gateway is not ready", "It is starting or shutting down: ask another replica."
+)
+_FIXES = {
+    400: "The request could not be read: send valid JSON in UTF-8 with the type application/json.",
+    404: "Nothing is served under this path: /docs lists the paths.",
+    405: "The path does not support this method: the Allow header lists the supported ones.",
+}
 
 
-#: What `errors` names when a request could not be read at all.
-UNREADABLE_PARTS = ("body", "Content-Type")
+def json(problem: Problem, request_id: str) -> bytes:
+    """Return the problem as a JSON object."""
+    return orjson.dumps(
+        {
+            "type": f"urn:onward:problem:{problem.kind}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": problem.detail,
+            "instance": f"urn:onward:request:{request_id}",
+            "errors": problem.errors,
+        }
+    )
 
 
-def invalid(errors: Sequence[FieldError]) -> Problem:
-    """Return the problem of a request with bad fields: 422, or 400 when the body is no JSON at all."""
-    detail = "; ".join(f"{error.field}: {error.problem}" for error in errors[:5])
-    status = 400 if any(error.field in UNREADABLE_PARTS for error in errors) else 422
-    return Problem(status, "invalid-request", "The request cannot be answered as it stands", detail, tuple(errors))
+def response(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the problem as a response."""
+    return Response(json(problem, request_id), problem.status, headers, media_type=MEDIA_TYPE)
 
 
-def of_error(error: ClientError | Refusal) -> Problem:
-    """Return the problem of a request that the recommender did not answer."""
-    if isinstance(error, Refusal):
-        return Problem(error.status, error.kind, error.title, error.detail)
-    return invalid(error.errors)
+def error_response(error: ClientError | Refusal, request_id: str) -> Response:
+    """Return the problem of a request that was not answered as a response."""
+    return response(of_error(error), request_id, error.headers if isinstance(error, Refusal) else None)
+
+
+def last_response(problem: Problem, request_id: str) -> bytes:
+    """Return the problem as the bytes of a response after which the connection is closed."""
+    sent = response(problem, request_id, {"X-Request-Id": request_id, "Cache-Control": "no-store", **CLOSE})
+    headers = b"".join(b"%b: %b\r\n" % pair for pair in sent.raw_headers)
+    line = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
+    return b"%b%b\r\n%b" % (line.encode(), headers, bytes(sent.body))
 
 
 def of_status(status: int) -> Problem:
-    """Return the problem of a plain HTTP error."""
-    fixes = {
-        400: "The request could not be read: send valid JSON in UTF-8 with the type application/json.",
-        404: "Nothing is served under this path: /docs lists what is.",
-        405: "The path does not take this method: the Allow header lists those that it takes.",
-    }
+    """Return the problem of an HTTP status without more to say."""
     title = HTTPStatus(status).phrase
-    return Problem(status, title.lower().replace(" ", "-"), title, fixes.get(status, title))
+    return Problem(status, title.lower().replace(" ", "-"), title, _FIXES.get(status, title))
 
 
 def too_large(limit: int) -> Problem:
@@ -96,19 +83,11 @@ def head_too_large(limit_kb: int) -> Problem:
 
 def url_too_long(limit_kb: int) -> Problem:
     """Return the problem of a URL beyond `limit_kb`."""
-    detail = f"The URL is longer than {limit_kb} kB: send what is long in the body of a POST."
+    detail = f"The URL is longer than {limit_kb} kB: send long values in the body of a POST."
     return Problem(414, "url-too-long", "The URL is too long", detail)
 
 
 def too_slow(limit_s: float) -> Problem:
     """Return the problem of a request that did not arrive within `limit_s`."""
-    detail = f"The request did not arrive within {limit_s:g} seconds: send it at once."
-    return Problem(408, "too-slow", "The request came too slowly", detail)
-
-
-UNREADABLE = Problem(400, "bad-request", "Bad Request", "This is no HTTP request: send HTTP/1.1.")
-CROWDED = Problem(503, "crowded", "Too many connections", "No more connections are taken: ask another replica.")
-NOT_READY = Problem(
-    503, "not-ready", "The gateway is not ready", "It is starting or shutting down: ask another replica."
-)
-INTERNAL = Problem(500, "internal", "The gateway failed", "The failure is in its log under this request id.")
+    detail = f"The request did not arrive within {limit_s:g} seconds: send it without pauses."
+    return Problem(408, "too-slow", "The request arrived too slowly", detail)

@@ -1,71 +1,16 @@
-"""The shapes of requests and answers on the wire: what is checked, and what OpenAPI shows."""
+"""The shapes of batches, answers and problems in JSON, as OpenAPI shows them."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from configs import plain_words
-from service.answers.answer import DEFAULT_K, MAX_BATCH, MAX_K, Ask, Recommendation
-from service.answers.resolve import ClientError, FieldError
-
-EXAMPLE_URL = "https://docs.python.org/3/library/heapq.html#heapq.heappush"
-
-#: How to mend a field, by its name.
-_FIX = {
-    "url1": f"send an absolute http or https URL, such as {EXAMPLE_URL}",
-    "k": f"send a whole number from 1 to {MAX_K}",
-    "explain": "send true or false",
-    "title": "send text of at most 500 characters",
-    "snippet": "send text of at most 5000 characters",
-    "language": "send a language tag such as en",
-    "exclude": "send a list of at most 500 URLs",
-    "quality_weight": "send a number from 0 to 1, or leave it out",
-    "budget_ms": "send a number of milliseconds above 0, or leave it out",
-    "requests": f"send a list of 1 to {MAX_BATCH} requests",
-}
-_SHORT = 100  # characters of a name that a caller chose
-#: What a language tag looks like; `service.answers.resolve` reads it.
-_LANGUAGE_TAG: JsonDict = {"pattern": "^([A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*)?$"}
-_ELSE = "send a JSON object as the documentation at /docs shows"
-
-
-class RecommendQuery(BaseModel):
-    """What GET /recommend takes."""
-
-    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
-
-    url1: Annotated[str, Field(description="the page that the reader is on: http or https", examples=[EXAMPLE_URL])]
-    k: Annotated[int, Field(ge=1, le=MAX_K, description="the most pages to recommend")] = DEFAULT_K
-    explain: Annotated[bool, Field(description="add what happened at every stage; such answers are not cached")] = False
-
-    def ask(self) -> Ask:
-        """Return the request as the recommender takes it."""
-        return Ask(self.url1, self.k, self.explain)
-
-
-class RecommendRequest(RecommendQuery):
-    """What POST /recommend takes."""
-
-    title: Annotated[str, Field(max_length=500, description="read only when the page is not known")] = ""
-    snippet: Annotated[str, Field(max_length=5000, description="read only when the page is not known")] = ""
-    language: Annotated[
-        str, Field(max_length=35, description="of the page: a BCP 47 tag such as `en`", json_schema_extra=_LANGUAGE_TAG)
-    ] = ""
-    exclude: Annotated[
-        list[str], Field(max_length=500, description="pages not to recommend, by their URLs in any spelling")
-    ] = []
-    quality_weight: Annotated[
-        float | None, Field(ge=0, le=1, description="0 ranks by clicks alone, 1 by quality; null takes the bundle's")
-    ] = None
-    budget_ms: Annotated[float | None, Field(gt=0, description="time for the answer; null takes the gateway's")] = None
-
-    def ask(self) -> Ask:
-        """Return the request as the recommender takes it."""
-        return Ask(**{**dict(self), "exclude": tuple(self.exclude)})
+from service.answers.answer import Recommendation
+from service.answers.request import MAX_BATCH
+from service.answers.resolve import FieldError
+from service.api.fields import EXAMPLE_URL
+from service.http.problems import MEDIA_TYPE
 
 
 class BatchRequest(BaseModel):
@@ -85,7 +30,7 @@ class BatchRequest(BaseModel):
 
 
 class Dropped(BaseModel):
-    """A candidate that a filter took out."""
+    """A candidate that a filter removed."""
 
     url: str | None
     reason: str
@@ -120,7 +65,7 @@ class AnswerBody(BaseModel):
 
     url1: Annotated[str, Field(description="canonical", examples=[EXAMPLE_URL])]
     recommendations: list[Recommendation]
-    degraded: Annotated[list[str], Field(description="what was missing; empty for a whole answer")]
+    degraded: Annotated[list[str], Field(description="what was missing; empty for a complete answer")]
     bundle: str
     request_id: str
     took_ms: float
@@ -128,7 +73,7 @@ class AnswerBody(BaseModel):
 
 
 class ProblemBody(BaseModel):
-    """What is wrong with a request and how to mend it (RFC 9457)."""
+    """What is wrong with a request and how to fix it (RFC 9457)."""
 
     type: str
     title: str
@@ -136,6 +81,10 @@ class ProblemBody(BaseModel):
     detail: str
     instance: str
     errors: list[FieldError] = []
+
+
+#: How OpenAPI describes a response that is a problem.
+PROBLEM: dict[str, Any] = {"model": ProblemBody, "content": {MEDIA_TYPE: {}}}
 
 
 class BatchResult(BaseModel):
@@ -149,49 +98,3 @@ class BatchAnswer(BaseModel):
     """The results of a batch, in the order of its requests."""
 
     results: list[BatchResult]
-
-
-def read_ask(value: Any, in_batch: bool = False) -> Ask:
-    """Check one request, from JSON or from gRPC. Raises ClientError that names the fields."""
-    try:
-        ask = RecommendRequest.model_validate(value).ask()
-    except ValidationError as error:
-        raise ClientError(field_errors(error.errors(include_url=False, include_input=False))) from None
-    if in_batch and ask.explain:
-        raise ClientError([FieldError("explain", "answers of a batch are not explained", "send the request by itself")])
-    return ask
-
-
-def field_errors(errors: Any) -> list[FieldError]:
-    """Return pydantic's errors as ours; never with the values that were sent, which may hold anything."""
-    return [_field_error(error) for error in errors]
-
-
-def unread(name: str) -> FieldError:
-    """Return what is wrong with a parameter in the address of a POST."""
-    return FieldError(_short(name), "it is not read in the address of a POST", "send it in the body")
-
-
-def _field_error(error: Any) -> FieldError:
-    loc, kind = error["loc"], error["type"]
-    parts = loc[1:] if loc and loc[0] in ("body", "query") else loc
-    if kind == "json_invalid":
-        return FieldError("body", "the body is not JSON", "send valid JSON in UTF-8")
-    name = str(parts[0]) if parts else "body"
-    if kind == "extra_forbidden":
-        return FieldError(_short(name), "it is no field of this request", _instead(name, loc[0]))
-    field = name + "".join(f"[{part}]" for part in parts[1:])
-    return FieldError(field, plain_words.problem(error), _FIX.get(name, _ELSE))
-
-
-def _instead(name: str, where: str | int) -> str:
-    """Return what to do with a field that is not known."""
-    if where == "query" and name in RecommendRequest.model_fields:
-        return f"send {name} in the body of a POST"
-    known = RecommendQuery.model_fields if where == "query" else _FIX
-    close = get_close_matches(name[:_SHORT], known, n=1)
-    return f"did you mean {close[0]}?" if close else "leave it out: /docs lists the fields"
-
-
-def _short(name: str) -> str:
-    return name[:_SHORT]

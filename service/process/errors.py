@@ -1,4 +1,4 @@
-"""Tells errors that a user can mend from bugs."""
+"""Separates errors that the user can fix from bugs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 
 
 def one_line(error: Exception) -> str | None:
-    """Return what to tell the user, or None for an error that deserves its traceback."""
+    """Return the message for the user, or None for a bug, whose traceback is needed."""
     from redis.exceptions import RedisClusterException, RedisError
 
     from configs.reading import SettingsError
@@ -18,13 +18,14 @@ def one_line(error: Exception) -> str | None:
     from store.disk_space import DiskFullError
     from store.redis_url import RedisUrlError
 
-    mendable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
-    if isinstance(error, mendable | sqlite3.Error):
+    fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
+    if isinstance(error, fixable | sqlite3.Error):
         return f"onward: {error}"
     if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"onward: {error.filename or 'a disk'}: {error.strerror}: free some, and run the same command again"
+        fix = "free some space, and run the same command again"
+        return f"onward: {error.filename or 'a disk'}: {error.strerror}: {fix}"
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return f"onward: {error.filename}: {error.strerror}"
     return None

@@ -1,4 +1,4 @@
-"""Log lines on stderr: text for people, one JSON object a line for collectors."""
+"""Log lines on stderr: text for people, or one JSON object per line for log collectors."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def start_log(form: Literal["text", "json"]) -> None:
-    """Write warnings and worse to stderr, a line each."""
+    """Log warnings and errors to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 class JsonLines(logging.Formatter):
-    """Makes one JSON object of a record: `time` (UTC), `level`, `logger`, `message`, and `error` with its traceback."""
+    """Formats a record as a JSON object: `time` (UTC), `level`, `logger`, `message`, and `error` with the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object, without a line break in it."""
+        """Return the object on one line."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

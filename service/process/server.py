@@ -1,4 +1,4 @@
-"""HTTP and gRPC in one process on one event loop: start, be ready, drain, leave."""
+"""HTTP and gRPC in one process on one event loop: start, warm up, serve, drain, shut down."""
 
 from __future__ import annotations
 
@@ -25,53 +25,53 @@ from service.settings import ServerSettings
 
 _BACKLOG = 2048
 _PING_MS = 30_000
-_SETTLE_S = 0.1  # for calls that the core has taken and not handed on
+_SETTLE_S = 0.1  # for calls that gRPC has accepted and not passed on yet
 
 
 class ServeError(RuntimeError):
-    """The gateway cannot be served; the message says why and how to mend it."""
+    """The gateway cannot be served; the message says why and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a gateway listens; port 0 takes a free one."""
+    """Where a gateway listens; port 0 picks a free one."""
 
     host: str
     port: int
     grpc_port: int
-    shared: bool = False  # several processes listen on the same ports, but each has an admin port of its own
+    shared: bool = False  # several processes share the ports; each has its own admin port
     admin_host: str = "127.0.0.1"
     admin_port: int = 0
 
 
 class Stop:
-    """The wish to leave: in order, after a drain, or at once."""
+    """The request to shut down gracefully: after draining, or without it."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self._at_once = asyncio.Event()
+        self.requested = asyncio.Event()
+        self._skip_drain = asyncio.Event()
 
-    def __call__(self, at_once: bool = False) -> None:
-        """Ask the servers to leave; asked twice, they do not wait for balancers to look away."""
-        if at_once or self.asked.is_set():
-            self._at_once.set()
-        self.asked.set()
+    def __call__(self, skip_drain: bool = False) -> None:
+        """Shut the servers down; a second call skips the rest of the drain time."""
+        if skip_drain or self.requested.is_set():
+            self._skip_drain.set()
+        self.requested.set()
 
-    async def drained(self, seconds: float) -> None:
-        """Wait for balancers to look away, unless it shall be at once."""
+    async def drain(self, seconds: float) -> None:
+        """Wait until load balancers have stopped routing here, unless the drain is skipped."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._at_once.wait()
+                await self._skip_drain.wait()
 
     def on_signals(self) -> None:
-        """Leave on SIGTERM; on SIGINT, from a person at a terminal, without the wait."""
+        """Stop on SIGTERM; on SIGINT, from a person at a terminal, skip the drain."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self)
         loop.add_signal_handler(signal.SIGINT, self, True)
 
 
 async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callable[[Address], None]) -> None:
-    """Serve until `stop`; `announce` gets the real ports once the gateway is ready. Raises ServeError."""
+    """Serve until `stop`; `announce` is called with the actual ports once the gateway is ready. Raises ServeError."""
     listening = bind(address)
     admin_listening: socket.socket | None = None
     try:
@@ -93,32 +93,32 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
     await grpc_server.start()
     try:
         await _unless(stop, gateway.warm_up())
-        if stop.asked.is_set():
+        if stop.requested.is_set():
             return
         await health_status.set("", health_pb2.HealthCheckResponse.SERVING)
         await health_status.set(NAME, health_pb2.HealthCheckResponse.SERVING)
         port, admin_port = (each.getsockname()[1] for each in (listening, admin_listening))
         announce(replace(address, port=port, grpc_port=grpc_port, admin_port=admin_port))
-        await stop.asked.wait()
+        await stop.requested.wait()
     finally:
         gateway.drain()
         await health_status.enter_graceful_shutdown()
-        if stop.asked.is_set():
-            await stop.drained(gateway.settings.server.drain_s + service.moving_s())
+        if stop.requested.is_set():
+            await stop.drain(gateway.settings.server.drain_s + service.drain_s())
         http_server.should_exit = True
         await asyncio.gather(serving, _finish(grpc_server, service, gateway.settings.server.grace_s))
-        admin_server.should_exit = True  # last: an operator may watch the others leave
+        admin_server.should_exit = True  # last: operators may watch the shutdown
         await administering
         await gateway.close()
 
 
 async def _unless(stop: Stop, work: Coroutine[Any, Any, None]) -> None:
-    """Do some work, or end it when the wish to leave comes first."""
-    working, asked = asyncio.create_task(work), asyncio.create_task(stop.asked.wait())
+    """Do some work, or cancel it when `stop` comes first."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.requested.wait())
     try:
-        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        asked.cancel()
+        stopping.cancel()
         if not working.done():
             working.cancel()
     with suppress(asyncio.CancelledError):
@@ -126,7 +126,7 @@ async def _unless(stop: Stop, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _finish(server: grpc.aio.Server, service: Service, grace_s: float) -> None:
-    """End the calls under way in order, then those that never end by themselves: callers that watch our health."""
+    """Wait for the calls in flight, then cancel those that never end by themselves, such as health watches."""
     stopping = asyncio.create_task(server.stop(grace_s))
     with suppress(TimeoutError):
         async with asyncio.timeout(grace_s):
@@ -137,16 +137,16 @@ async def _finish(server: grpc.aio.Server, service: Service, grace_s: float) -> 
 
 
 def bind(address: Address, option: str = "--port") -> socket.socket:
-    """Return a socket that listens on `address.port`, which `option` set. Raises ServeError when the port is taken."""
+    """Return a socket that listens on `address.port`, which `option` sets. Raises ServeError when the port is taken."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # asyncio turns Nagle's delay off only for sockets that say they are TCP; with it an answer takes 40 ms more
+    # asyncio disables Nagle's algorithm only on sockets with an explicit TCP protocol; with it answers take 40 ms more
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if address.shared:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listening.bind((address.host, address.port))
-        listening.listen(_BACKLOG)  # before it listens, another process may still bind the same port
+        listening.listen(_BACKLOG)  # until then another process may bind the same port
     except OSError as error:
         listening.close()
         raise _taken(option, address.host, address.port, error.strerror) from None
@@ -157,14 +157,20 @@ def _grpc_server(
     service: Service, limits: ServerSettings, address: Address
 ) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
     options = [
-        ("grpc.so_reuseport", int(address.shared)),  # 1 is the default, and binds a taken port without a word
+        ("grpc.so_reuseport", int(address.shared)),  # the default, 1, binds a taken port silently
         ("grpc.max_receive_message_length", limits.max_message_kb * 1024),
         ("grpc.max_metadata_size", limits.max_metadata_kb * 1024),
-        ("grpc.absolute_max_metadata_size", limits.max_metadata_kb * 1024),  # between the two it refuses at random
+        (
+            "grpc.absolute_max_metadata_size",
+            limits.max_metadata_kb * 1024,
+        ),  # between the two it refuses at random
         ("grpc.max_concurrent_streams", limits.max_streams),
-        ("grpc.keepalive_time_ms", _PING_MS),  # finds callers that are gone without a word
+        ("grpc.keepalive_time_ms", _PING_MS),  # detects dead connections
         ("grpc.keepalive_timeout_ms", _PING_MS // 3),
-        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 3),  # who pings more often is sent away
+        (
+            "grpc.http2.min_ping_interval_without_data_ms",
+            _PING_MS // 3,
+        ),  # more frequent pings end the connection
     ]
     if limits.grpc_connection_s:
         options.append(("grpc.max_connection_age_ms", int(limits.grpc_connection_s * 1e3)))
@@ -182,7 +188,9 @@ def _grpc_server(
 
 
 def _taken(option: str, host: str, port: int, reason: str | None) -> ServeError:
-    return ServeError(f"cannot listen on {host}:{port} ({reason}): stop what listens there, or choose another {option}")
+    return ServeError(
+        f"cannot listen on {host}:{port} ({reason}): stop the process that listens there, or choose another {option}"
+    )
 
 
 def _admin(address: Address) -> Address:
@@ -205,7 +213,7 @@ def _http_config(gateway: Gateway, app: ASGIApp) -> uvicorn.Config:
 
 
 class _HttpServer(uvicorn.Server):
-    """uvicorn without its signal handlers: the gateway leaves as one, and with exit code 0."""
+    """uvicorn without its signal handlers: the gateway shuts down as a whole, with exit code 0."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

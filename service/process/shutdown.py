@@ -1,4 +1,4 @@
-"""The end of the process: nothing that hangs may keep it, as threads of concurrent.futures would for ever."""
+"""Ends the process even if threads hang; Python would wait for threads of concurrent.futures for ever."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 
 
 def exit_within(seconds: float) -> None:
-    """End the process after `seconds`, whatever still runs; a process that has ended by then never notices."""
-    timer = threading.Timer(seconds, exit_now, args=("it took too long to leave",))
+    """End the process after `seconds`, whatever still runs, unless it has ended by then."""
+    timer = threading.Timer(seconds, exit_now, args=("the shutdown took too long",))
     timer.daemon = True
     timer.start()
 
 
 def exit_despite_hanging_threads(seconds: float) -> None:
-    """Wait `seconds` for threads to finish, then end the process without those that hang in native code."""
+    """Wait up to `seconds` for threads to finish, then end the process even if some hang in native code."""
     until = time.monotonic() + seconds
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -29,8 +29,8 @@ def exit_despite_hanging_threads(seconds: float) -> None:
 
 
 def exit_now(why: str) -> None:
-    """End the process now, whatever it does."""
-    log.warning("leaving at once: %s", why)
+    """End the process now, whatever still runs."""
+    log.warning("exiting immediately: %s", why)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

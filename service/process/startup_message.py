@@ -1,4 +1,4 @@
-"""What a person reads when the gateway is ready."""
+"""The message printed when the gateway is ready."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _LINKS = 3
 
 
 def startup_message(address: Address, bundle: str, urls: tuple[str, ...]) -> str:
-    """Return where the gateway is, and three links to try."""
+    """Return the addresses of the gateway, and three links to try."""
     host = _reachable(address.host)
     here = f"http://{host}:{address.port}"
     links = "".join(f"  {here}/recommend?url1={quote(url, safe='')}\n" for url in urls[:_LINKS])
     admin = f"http://{_reachable(address.admin_host)}:{address.admin_port}"
-    servers = f"HTTP {here} (try {here}/docs), gRPC {host}:{address.grpc_port}, admin {admin}"
-    return f"Onward serves {bundle}\n  {servers}\n{links}"
+    endpoints = f"HTTP {here} (try {here}/docs), gRPC {host}:{address.grpc_port}, admin {admin}"
+    return f"Onward serves {bundle}\n  {endpoints}\n{links}"
 
 
 def _reachable(host: str) -> str:

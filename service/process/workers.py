@@ -1,4 +1,4 @@
-"""The processes of `onward serve`: one, or several that share the ports by SO_REUSEPORT."""
+"""The processes of `onward serve`: one, or several that share the ports with SO_REUSEPORT."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_JOIN_S = 1.0  # for threads that end by themselves
-_PAUSE_S = 1.0  # before one is started anew: whatever ended it may end it again
+_JOIN_S = 1.0  # for threads that are about to end
+_RESTART_S = 1.0  # before a worker is restarted: whatever ended it may end it again
 _LAST_PORT = 65_535
 _SPAWN = multiprocessing.get_context("spawn")  # a fork after native libraries started threads can hang
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a process needs to serve; it is sent to spawned ones."""
+    """Everything a process needs to serve; it is sent to spawned processes."""
 
     bundles: Path
     bundle: str | None
-    redis_url: str | None = field(repr=False)  # it may hold a password
+    redis_url: str | None = field(repr=False)  # it may contain a password
     settings: Settings
     address: Address
 
 
 def run(job: Job, announces: bool = True, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve in this process until a signal; `ready` is told once. Raises BundleError and ServeError."""
+    """Serve in this process until a signal; `ready` is called once it serves. Raises BundleError and ServeError."""
     start_log(job.settings.server.log)
-    for number in (signal.SIGTERM, signal.SIGINT):  # until it serves there is nothing to finish
-        signal.signal(number, lambda *_: exit_now("a signal came while it loaded"))
+    for number in (signal.SIGTERM, signal.SIGINT):  # while it loads there is nothing to finish
+        signal.signal(number, lambda *_: exit_now("a signal arrived while it loaded"))
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -64,22 +64,22 @@ async def _serve(job: Job, announces: bool, ready: Callable[[], None]) -> None:
             sys.stdout.write(startup_message(address, gateway.bundle, gateway.live.bundle.warmup))
             sys.stdout.flush()
 
-    draining = asyncio.create_task(_leave_in_time(stop, job.settings))
+    deadline = asyncio.create_task(_exit_in_time(stop, job.settings))
     await serve(gateway, job.address, stop, announce)
-    draining.cancel()
+    deadline.cancel()
 
 
-async def _leave_in_time(stop: Stop, settings: Settings) -> None:
-    await stop.asked.wait()
+async def _exit_in_time(stop: Stop, settings: Settings) -> None:
+    await stop.requested.wait()
     server = settings.server
-    exit_within(server.drain_s + server.grpc_moves_s + server.grace_s + _JOIN_S)
+    exit_within(server.drain_s + server.max_grpc_connection_s + server.grace_s + _JOIN_S)
 
 
 def run_many(job: Job, workers: int) -> int:
     """Serve in `workers` processes until a signal; return the exit code.
 
-    One that ends is started anew. Where one of the first ones never serves, all leave and the code is 1. Raises
-    ServeError when a port is taken.
+    A worker that ends is restarted. If one of the first workers never becomes ready, all stop and the code is 1.
+    Raises ServeError when a port is taken.
     """
     _probe(job.address, workers)
     start_log(job.settings.server.log)
@@ -99,14 +99,14 @@ def run_many(job: Job, workers: int) -> int:
         for number, worker in enumerate(running):
             if stopping.is_set() or worker.process.is_alive():
                 continue
-            if not worker.served() and not worker.anew:
+            if not worker.served() and not worker.restarted:
                 failed = True
                 stop()
                 break
-            log.warning("worker %d (process %d) ended: it is started anew", number, worker.process.pid)
-            stopping.wait(_PAUSE_S)
-            running[number] = _Worker(job, number, anew=True)
-    stop()  # one may have been started while the signal came
+            log.warning("worker %d (process %d) ended and is restarted", number, worker.process.pid)
+            stopping.wait(_RESTART_S)
+            running[number] = _Worker(job, number, restarted=True)
+    stop()  # a worker may have been started when the signal arrived
     for worker in running:
         worker.process.join()
     return int(failed or any(worker.process.exitcode not in (0, -signal.SIGTERM) for worker in running))
@@ -115,17 +115,17 @@ def run_many(job: Job, workers: int) -> int:
 class _Worker:
     """One of several processes."""
 
-    def __init__(self, job: Job, number: int, anew: bool = False) -> None:
-        """Start it, with an admin port of its own: what it counts and what is done to it is about it alone."""
+    def __init__(self, job: Job, number: int, restarted: bool = False) -> None:
+        """Start it, with its own admin port: metrics and admin routes are those of one process."""
         own = replace(job, address=replace(job.address, admin_port=job.address.admin_port + number))
-        self.anew = anew
+        self.restarted = restarted
         self._served, ready = _SPAWN.Pipe(duplex=False)
         self.process = _SPAWN.Process(target=_work, args=(own, number == 0, ready))
         self.process.start()
         ready.close()
 
     def served(self) -> bool:
-        """Return whether it was ready once, now that it has ended."""
+        """Return whether it had become ready before it ended."""
         try:
             return bool(self._served.recv())
         except EOFError:
@@ -133,7 +133,7 @@ class _Worker:
 
 
 def _work(job: Job, announces: bool, ready: Connection) -> None:
-    """Be one of several processes; an error that a user can mend is one line here too."""
+    """Run as one of several processes; an error that the user can fix is one line here too."""
     from service.process.errors import one_line
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -148,19 +148,19 @@ def _work(job: Job, announces: bool, ready: Connection) -> None:
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 -- it was spawned
+    assert parent is not None  # noqa: S101 -- this process was spawned
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _probe(address: Address, workers: int) -> None:
-    """Refuse ports that another program has; with SO_REUSEPORT the kernel would let us share them unasked."""
+    """Refuse ports that another program listens on: SO_REUSEPORT may share them silently."""
     admin = [("--admin-port", address.admin_host, address.admin_port + number) for number in range(workers)]
     public = [("--port", address.host, address.port), ("--grpc-port", address.host, address.grpc_port)]
     for option, _, port in [*public, admin[0]]:
         if port == 0:
-            raise ServeError(f"several workers need a fixed {option}: each would take a port of its own")
+            raise ServeError(f"several workers need a fixed {option}: with 0 each would pick its own port")
     if admin[-1][2] > _LAST_PORT:
-        raise ServeError(f"each worker takes a port from --admin-port on: choose one up to {_LAST_PORT + 1 - workers}")
+        raise ServeError(f"worker N uses the port --admin-port + N: choose one up to {_LAST_PORT + 1 - workers}")
     for option, host, port in [*public, *admin]:
         bind(replace(address, host=host, port=port, shared=False), option).close()

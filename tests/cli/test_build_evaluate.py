@@ -35,7 +35,7 @@ def figures(tiny, tmp_path_factory) -> dict[str, dict[str, float | None]]:
     return report["rankings"]
 
 
-def test_every_path_stage_and_weight_is_measured_beside_its_peers(figures) -> None:
+def test_every_path_stage_and_weight_is_measured(figures) -> None:
     recall = {f"recall {path}" for path in PATHS}
     assert figures.keys() == {"popularity", "transitions", *recall, "stage 1", "answer λ=0", "answer λ=0.32"}
 
@@ -45,7 +45,7 @@ def test_every_figure_is_a_share(figures) -> None:
         assert all(0 <= value <= 1 for value in metrics.values())
 
 
-def test_transitions_foresee_more_than_popularity_and_ranking_keeps_what_recall_found(figures) -> None:
+def test_transitions_predict_better_than_popularity_and_ranking_keeps_what_recall_found(figures) -> None:
     recall = {name: metrics["recall_at_30"] for name, metrics in figures.items()}
     assert recall["transitions"] > recall["popularity"]
     assert recall["stage 1"] > recall["popularity"]
@@ -61,13 +61,13 @@ def test_a_path_that_is_turned_off_is_not_measured(tiny, tmp_path: Path) -> None
     assert measured == {f"recall {path}" for path in PATHS - {"coclick"}}
 
 
-def test_nothing_held_out_is_told_and_not_measured(tiny) -> None:
+def test_a_log_without_held_out_steps_is_an_error_and_not_measured(tiny) -> None:
     result = invoke("evaluate", "--bundles", tiny.bundles, "--clicks", tiny.data / "clicks.parquet")
     assert isinstance(result.exception, InputError)
     assert "no session began after the bundle's end" in str(result.exception)
 
 
-def test_one_step_runs_what_it_needs_and_publishes_nothing(tiny, tmp_path: Path) -> None:
+def test_one_step_builds_its_inputs_and_publishes_nothing(tiny, tmp_path: Path) -> None:
     result = invoke("build", "read", "--data", tiny.data, "--bundles", tmp_path, "--until", "2025-03-20")
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["work"]

@@ -81,7 +81,7 @@ def test_help_loads_no_server_and_no_model_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_push_loads_the_same_bytes_into_redis(bundles, redis_url) -> None:
+def test_push_copies_the_same_bytes_into_redis(bundles, redis_url) -> None:
     done = invoke("push", "--bundles", bundles, "--redis", redis_url)
     assert done.exit_code == 0, done.output
     (path,) = bundles.glob("*/tables/pages.lmdb")
@@ -91,14 +91,14 @@ def test_push_loads_the_same_bytes_into_redis(bundles, redis_url) -> None:
     assert from_redis == LmdbTable(path).read(keys)
 
 
-def test_push_to_nowhere_is_a_redis_error(bundles, tmp_path) -> None:
+def test_push_without_a_server_is_a_redis_error(bundles, tmp_path) -> None:
     done = invoke("push", "--bundles", bundles, "--redis", f"unix://{tmp_path}/none.sock")
     assert isinstance(done.exception, redis.ConnectionError)
     assert one_line(done.exception).startswith("onward: Redis: ")
 
 
 @pytest.mark.parametrize("command", ["push", "serve", "refresh qprime"])
-def test_a_redis_url_that_cannot_be_used_names_the_option_and_no_password(bundles, command) -> None:
+def test_an_invalid_redis_url_names_the_option_and_no_password(bundles, command) -> None:
     done = invoke(*command.split(), "--bundles", bundles, "--redis", "http://me:hunter2@host")
     line = one_line(done.exception)
     assert line.startswith("onward: --redis: unsupported URL scheme http: use redis://")
@@ -120,12 +120,12 @@ def two_bundles(bundles) -> tuple[str, str]:
     return first.name, second
 
 
-def test_bundles_lists_what_is_published_and_marks_the_current_one(bundles, two_bundles) -> None:
+def test_bundles_lists_the_published_bundles_and_marks_the_current_one(bundles, two_bundles) -> None:
     done = invoke("bundles", "--bundles", bundles)
     assert [line.split()[:-2] for line in done.output.splitlines()] == [[two_bundles[0]], ["*", two_bundles[1]]]
 
 
-def test_rollback_goes_to_the_bundle_before_and_to_a_named_one(bundles, two_bundles) -> None:
+def test_rollback_goes_to_the_previous_bundle_or_to_a_named_one(bundles, two_bundles) -> None:
     first, second = two_bundles
     assert invoke("rollback", "--bundles", bundles).output == f"{first} is the current bundle; it was {second}\n"
     assert invoke("rollback", "--bundles", bundles, "--to", second).exit_code == 0
@@ -252,7 +252,7 @@ def test_recommend_writes_a_line_for_every_url(make, tmp_path) -> None:
     assert lines[1]["fix"] == "send one such as https://example.org/page"
 
 
-def test_recommend_writes_to_standard_output_alone(make, tmp_path) -> None:
+def test_recommend_writes_only_answers_to_standard_output(make, tmp_path) -> None:
     (tmp_path / "urls.txt").write_text(URLS[0])
     done = subprocess.run(
         [*ONWARD, "recommend", "--bundles", tmp_path, "--urls", tmp_path / "urls.txt"], capture_output=True, check=True
@@ -268,7 +268,7 @@ def test_recommend_writes_to_standard_output_alone(make, tmp_path) -> None:
         (["recommend", "--bundles", "nowhere", "--urls", "no-such-file"], "No such file"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_1(arguments, message) -> None:
+def test_an_error_the_user_can_fix_is_one_line_and_exit_code_1(arguments, message) -> None:
     done = subprocess.run([*ONWARD, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -281,7 +281,7 @@ def test_a_bug_keeps_its_traceback() -> None:
     assert one_line(BundleError("b")) == "onward: b"
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert done.exit_code == 0
     assert done.output.startswith("onward 0.")
@@ -289,4 +289,7 @@ def test_the_version_is_told() -> None:
 
 def test_a_full_disk_names_the_file() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "pages.parquet")
-    assert one_line(full) == "onward: pages.parquet: No space left on device: free some, and run the same command again"
+    assert (
+        one_line(full)
+        == "onward: pages.parquet: No space left on device: free some space, and run the same command again"
+    )

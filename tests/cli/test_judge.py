@@ -63,7 +63,7 @@ def invoke(*arguments: object) -> Result:
 def test_without_an_endpoint_the_rubric_labels_and_says_so(file: Path, tmp_path: Path) -> None:
     done = invoke("--pairs", file, "--out", tmp_path / "labels.jsonl")
     assert done.exit_code == 0, done.output
-    assert "so the rubric judges" in done.output
+    assert "the rubric judges" in done.output
     assert "rubric: 1 without a label: a page without text" in done.output
     rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
     arctic, wolf, granite, bare = (row["quality"] for row in rows)
@@ -82,7 +82,7 @@ def test_an_endpoint_labels_where_one_is_set(file: Path, tmp_path: Path, endpoin
     assert "360 tokens, 0 answers from the cache" in done.output
 
 
-def test_every_prompt_is_measured_beside_the_rubric_and_the_cosine(
+def test_every_prompt_is_measured_with_rubric_and_cosine_as_baselines(
     file: Path, tmp_path: Path, endpoint: Server
 ) -> None:
     options = ("--sheet", tmp_path / "sheet.csv", "--json", tmp_path / "figures.json", "--most", 2)
@@ -101,7 +101,7 @@ def test_every_prompt_is_measured_beside_the_rubric_and_the_cosine(
     assert float(rows[0]["disagreement"]) == pytest.approx(0.25, abs=0.02)  # 3 / 4 against 0.5, 1 / 4 against 0
 
 
-def test_the_spending_limit_can_be_given(file: Path, tmp_path: Path, endpoint: Server) -> None:
+def test_the_limit_on_tokens_is_an_option(file: Path, tmp_path: Path, endpoint: Server) -> None:
     done = invoke("--pairs", file, "--out", tmp_path / "labels.csv", "--max-tokens", 0)
     assert done.exit_code == 0, done.output
     assert "judge-1 C: 3 without a label: spending limit reached" in done.output
@@ -116,7 +116,7 @@ def test_the_spending_limit_can_be_given(file: Path, tmp_path: Path, endpoint: S
         (("--pairs", "p.csv", "--golden", "g.csv"), "give either"),
     ],
 )
-def test_what_does_not_go_together_is_told(arguments: tuple[str, ...], message: str) -> None:
+def test_options_that_exclude_each_other_are_an_error(arguments: tuple[str, ...], message: str) -> None:
     done = invoke(*arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.output.replace("│", " ").split())
@@ -131,7 +131,7 @@ def test_what_does_not_go_together_is_told(arguments: tuple[str, ...], message: 
         (",".join(TextPair._fields), ("--out", "nowhere/labels.csv", "--pairs"), "nowhere is not a directory"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_clear_line(
+def test_an_invalid_file_is_one_clear_line(
     tmp_path: Path, header: str, arguments: tuple[str, ...], message: str
 ) -> None:
     path = tmp_path / "pairs.csv"

@@ -43,13 +43,13 @@ def test_conversations_are_written_and_counted(files: tuple[object, ...], tmp_pa
     assert len(lines(tmp_path / "sft.jsonl")) == 3
 
 
-def test_a_prompt_of_ones_own_is_asked(files: tuple[object, ...], tmp_path: Path) -> None:
+def test_an_own_prompt_is_used(files: tuple[object, ...], tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("Read $url: $text")
     assert invoke("export-sft", *files, "--prompt", tmp_path / "prompt.txt").exit_code == 0
     assert f"Read {FOX}: A snippet. The body, which goes on." in {user["content"] for user, _ in lines(files[-1])}
 
 
-def test_bad_input_is_an_error_and_leaves_no_file(files: tuple[object, ...], tmp_path: Path) -> None:
+def test_invalid_input_is_an_error_and_leaves_no_file(files: tuple[object, ...], tmp_path: Path) -> None:
     write_queries(tmp_path / "queries.parquet", [(FOX, "written", {"fox": 0.5, "": 0.5})])
     before = sorted(tmp_path.iterdir())
     result = invoke("export-sft", *files)
@@ -99,7 +99,7 @@ def test_a_writer_is_trained_and_merged(tmp_path: Path) -> None:
     assert "another max_length" in str(again.exception)
 
 
-def test_a_base_that_is_none_is_an_error_of_one_line(tmp_path: Path) -> None:
+def test_an_invalid_base_model_is_an_error_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "sft.jsonl").write_bytes(conversation("a", "b"))
     named = ("--base", tmp_path / "nothing", "--data", tmp_path / "sft.jsonl", "--out", tmp_path / "out")
     result = invoke("train-writer", *named)

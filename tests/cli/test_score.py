@@ -41,7 +41,7 @@ def score(bundles: Path, pairs: Path) -> tuple[Result, list[dict]]:
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
-def test_pages_that_no_table_knows_are_scored(tiny, tmp_path: Path, ending: str) -> None:
+def test_unknown_pages_are_scored(tiny, tmp_path: Path, ending: str) -> None:
     rows = [(*ROSES, *SOIL), (*ROSES, *LONG), (*SOIL, *ROSES)]
     _, scores = score(tiny.bundles, write(tmp_path / f"pairs{ending}", rows))
     assert [(row["url1"], row["url2"]) for row in scores] == [(row[0], row[3]) for row in rows]
@@ -61,7 +61,7 @@ def test_a_known_page_scores_as_it_does_in_an_answer(tiny, tmp_path: Path) -> No
     assert [row["quality"] for row in scores] == pytest.approx(quality.tolist(), abs=1e-3)
 
 
-def test_pairs_that_cannot_be_scored_are_counted_and_keep_their_line(tiny, tmp_path: Path) -> None:
+def test_pairs_that_cannot_be_scored_are_counted_and_give_a_line_with_an_error(tiny, tmp_path: Path) -> None:
     nothing, broken = ("https://elsewhere.example/x", "", ""), ("roses", "Roses", "")
     rows = [(*ROSES, *nothing), (*ROSES, *SOIL), (*broken, *SOIL), (*nothing, *SOIL)]
     result, scores = score(tiny.bundles, write(tmp_path / "pairs.jsonl", rows))
@@ -77,7 +77,7 @@ def test_a_file_without_pairs_gives_a_file_without_scores(tiny, tmp_path: Path) 
     assert scores == []
 
 
-def test_a_bundle_of_pages_and_labels_alone_scores(tiny, tmp_path: Path) -> None:
+def test_a_bundle_of_only_pages_and_labels_scores_pairs(tiny, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy(tiny.data / "pages.parquet", tmp_path / "data")
     urls = np.array(tiny.urls)

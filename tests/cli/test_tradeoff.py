@@ -31,7 +31,7 @@ def measured(tiny, command: str, out: Path, *more: object) -> Result:
     return invoke(command, "--bundles", tiny.bundles, *logs, "--since", LATE, "--most-pages", 30, "--json", out, *more)
 
 
-def test_evaluate_measures_quality_by_the_truth(tiny, truth: Path, tmp_path: Path) -> None:
+def test_evaluate_measures_quality_with_the_truth(tiny, truth: Path, tmp_path: Path) -> None:
     done = measured(tiny, "evaluate", tmp_path / "figures.json", "--truth", truth)
     assert done.exit_code == 0, done.output
     report = orjson.loads((tmp_path / "figures.json").read_bytes())
@@ -58,14 +58,14 @@ def test_tradeoff_writes_the_curve_and_chooses_a_weight(tiny, truth: Path, tmp_p
     assert curve["warning"] in page.read_text()
 
 
-def test_tradeoff_chooses_on_other_pages_than_it_shows(tiny, truth: Path, tmp_path: Path) -> None:
+def test_tradeoff_chooses_on_other_pages_than_it_reports(tiny, truth: Path, tmp_path: Path) -> None:
     done = measured(tiny, "tradeoff", tmp_path / "curve.json", "--truth", truth, "--out", tmp_path / "report.html")
     assert done.exit_code == 0, done.output
     curve = orjson.loads((tmp_path / "curve.json").read_bytes())
     assert curve["measured_pages"] == curve["pages"] == 15
     assert curve["measured_pages, of the pages that chose λ"] == 15
     assert curve["points"] != curve["choosing"]
-    assert curve["labels of these pages"] == "may have taught: build with --until"
+    assert curve["labels of these pages"] == "may be in the training data: build with --until"
 
 
 def test_a_curve_without_impressions_is_one_clear_line(tiny, truth: Path, tmp_path: Path) -> None:

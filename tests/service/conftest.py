@@ -19,10 +19,13 @@ from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
 from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
+from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
+from service.answers.side_effects import SideEffects
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
+from service.metrics import Metrics
 from service.process.server import Address, Stop, serve
 from service.settings import read_settings
 from store import page_row
@@ -154,6 +157,7 @@ def small_gateway(
     fragment_hosts: Collection[str] = (),
     shared: SharedCache | None = None,
     keep_top: int = 30,
+    effects: Collection[object] = (),
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -185,7 +189,13 @@ def small_gateway(
         addresses.close()
 
     bundle = LoadedBundle(BUNDLE, cascade, pages, addresses, close, warmup)
-    gateway = Gateway(Recommender(Live(bundle), settings, shared=shared), settings, release)
+    metrics = Metrics()
+    side_effects = SideEffects(
+        [ComputationCounts(metrics), *([shared] if shared else []), *effects],
+        [AnswerCounts(metrics), *effects],
+        lambda name: metrics.side_effect_failed.labels(name).inc(),
+    )
+    gateway = Gateway(Recommender(Live(bundle), settings, metrics, side_effects, shared), settings, release)
     return Small(gateway, coclick, qprime, popular, released)
 
 
@@ -219,7 +229,7 @@ def served() -> Serve:
         address = ready.result()
         http, admin = (f"http://127.0.0.1:{port}" for port in (address.port, address.admin_port))
         yield Served(http, f"127.0.0.1:{address.grpc_port}", admin, stop, task)
-        stop(at_once=True)
+        stop(skip_drain=True)
         await task
 
     return run

@@ -22,7 +22,7 @@ def test_a_swapped_bundle_is_closed_when_its_last_lease_is_released() -> None:
     assert closed == ["a"]
 
 
-def test_a_bundle_that_nobody_uses_is_closed_by_the_swap() -> None:
+def test_an_unused_bundle_is_closed_by_the_swap() -> None:
     closed: list[str] = []
     live = Live(bundle("a", closed))
     with live.leased() as used:
@@ -31,7 +31,7 @@ def test_a_bundle_that_nobody_uses_is_closed_by_the_swap() -> None:
     assert closed == ["a"] and live.bundle.name == "b"
 
 
-def test_a_lease_is_released_once() -> None:
+def test_releasing_a_lease_twice_counts_once() -> None:
     closed: list[str] = []
     live = Live(bundle("a", closed))
     first, _ = live.lease(), live.lease()
@@ -49,20 +49,20 @@ def test_a_bundle_that_is_still_open_is_not_swapped_in_twice() -> None:
         live.swap(bundle("a", []))
 
 
-def test_a_bundle_that_requests_still_use_is_taken_back() -> None:
+def test_a_bundle_that_requests_still_use_can_become_live_again() -> None:
     closed: list[str] = []
     live = Live(bundle("a", closed))
     lease = live.lease()
     live.swap(bundle("b", closed))
-    assert live.take_back("a") and live.bundle.name == "a"
+    assert live.reuse("a") and live.bundle.name == "a"
     lease.release()
     assert closed == ["b"]
 
 
-def test_a_closed_bundle_is_not_taken_back() -> None:
+def test_a_closed_bundle_cannot_become_live_again() -> None:
     live = Live(bundle("a", []))
     live.swap(bundle("b", []))
-    assert not live.take_back("a")
+    assert not live.reuse("a")
     assert live.bundle.name == "b"
 
 
@@ -76,11 +76,11 @@ def test_closing_frees_bundles_that_are_still_used_once() -> None:
     assert sorted(closed) == ["a", "b"]
 
 
-async def test_it_is_alone_once_nobody_uses_the_bundle_before() -> None:
+async def test_only_the_live_bundle_is_open_once_no_request_uses_the_old_one() -> None:
     live = Live(bundle("a", []))
     lease = live.lease()
     live.swap(bundle("b", []))
-    waiting = asyncio.create_task(live.alone())
+    waiting = asyncio.create_task(live.only_live_open())
     await asyncio.sleep(0)
     assert not waiting.done()
     lease.release()

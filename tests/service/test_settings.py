@@ -28,7 +28,7 @@ def test_the_shipped_file_lists_every_key() -> None:
             inner = inner[part]
 
 
-def test_the_file_the_environment_and_overrides_win_in_turn(tmp_path: Path) -> None:
+def test_variables_override_the_file_and_overrides_both(tmp_path: Path) -> None:
     file = tmp_path / "serve.toml"
     file.write_text("budget_ms = 1\n[cache]\nttl_s = 1\nstale_s = 1\n")
     environ = {"ONWARD_CACHE__TTL_S": "2", "ONWARD_CACHE__STALE_S": "2"}
@@ -36,16 +36,16 @@ def test_the_file_the_environment_and_overrides_win_in_turn(tmp_path: Path) -> N
     assert (settings.budget_ms, settings.cache.ttl_s, settings.cache.stale_s) == (1, 2, 3)
 
 
-def test_the_variable_of_the_redis_url_is_no_setting() -> None:
+def test_the_variable_of_the_redis_url_is_not_a_setting() -> None:
     assert read_settings(environ={"ONWARD_REDIS_URL": "redis://host"}) == Settings()
 
 
-def test_a_part_of_a_section_leaves_the_rest_at_its_defaults() -> None:
+def test_other_keys_of_a_section_keep_their_defaults() -> None:
     coclick = read_settings(overrides=["recall.coclick.timeout_ms=5"], environ={}).recall.coclick
     assert (coclick.limit, coclick.timeout_ms) == (128, 5)
 
 
-def test_lists_and_plain_words_are_read() -> None:
+def test_lists_are_read() -> None:
     settings = read_settings(overrides=['block.hosts=["spam.example"]', "block.urls=[]"], environ={})
     assert settings.block.hosts == {"spam.example"}
     assert settings.block.urls == frozenset()
@@ -69,13 +69,13 @@ def test_a_bad_override_is_one_clear_error(override: str, message: str) -> None:
         read_settings(overrides=[override], environ={})
 
 
-def test_a_misspelt_variable_is_an_error_and_another_programs_is_not() -> None:
+def test_a_misspelt_variable_is_an_error_and_variables_of_other_programs_are_not() -> None:
     with pytest.raises(SettingsError, match=r"did you mean cache\.ttl_s\?"):
         read_settings(environ={"ONWARD_CACHE__TTL": "5"})
     assert read_settings(environ={"ONWARD_API_TOKEN": "5"}) == Settings()
 
 
-def test_a_file_that_is_missing_or_no_toml_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_toml_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         read_settings(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("a = = b")
@@ -90,7 +90,7 @@ WRONG: list[object] = [{"a": 1}, [[1]], [{}], "x y", -1, 1.5, float("nan"), floa
 
 
 @pytest.mark.parametrize(("model", "file"), [(Settings, "serve"), (BuildConfig, "build")])
-def test_every_bad_value_names_its_setting_in_plain_words(model: type[BaseModel], file: str) -> None:
+def test_the_error_of_an_invalid_value_names_its_setting_in_plain_words(model: type[BaseModel], file: str) -> None:
     told = []
     for key in keys(model):
         for value in WRONG:
@@ -103,14 +103,14 @@ def test_every_bad_value_names_its_setting_in_plain_words(model: type[BaseModel]
     assert [each for each in told if PYTHONS.search(each)] == []
 
 
-def test_what_to_write_is_shown() -> None:
-    with pytest.raises(SettingsError, match=r"^setting block.urls: must be a list, such as \[\"one\", \"two\"\]$"):
+def test_the_error_shows_what_to_write() -> None:
+    with pytest.raises(SettingsError, match=r"^setting block.urls: it must be a list, such as \[\"one\", \"two\"\]$"):
         read_settings(overrides=["block.urls=5"], environ={})
     with pytest.raises(SettingsError, match=r"^setting server.log: must be 'text' or 'json', such as \"text\"$"):
         read_settings(overrides=["server.log=5"], environ={})
 
 
 @pytest.mark.parametrize("url", ["nonsense", "javascript:alert(1)", "https://", ""])
-def test_a_bad_entry_of_the_blocklist_is_named(url: str) -> None:
+def test_the_error_names_an_invalid_entry_of_the_blocklist(url: str) -> None:
     with pytest.raises(SettingsError, match=f"^setting block.urls: .*{re.escape(repr(url))}"):
         read_settings(overrides=[f"block.urls={['https://a.example/', url]}"], environ={})

@@ -57,7 +57,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def test_a_log_that_touches_a_few_of_many_pages_is_served(tmp_path: Path) -> None:
+def test_a_site_whose_log_covers_few_of_its_pages_is_served(tmp_path: Path) -> None:
     walk = [(f"s{number}", (number + step) % 9) for number in range(12) for step in range(3)]
     found = answers(tmp_path, 30, walk)
     assert [len(answer["recommendations"]) for answer in found] == [5] * 30

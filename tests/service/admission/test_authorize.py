@@ -46,7 +46,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_a_key_has_its_owners_name_plain_or_hashed(file) -> None:
+def test_plain_and_hashed_keys_have_their_owners_name(file) -> None:
     keys = ApiKeys(file)
     assert [keys.name("open-key"), keys.name("hidden")] == ["anna", "berta"]
     for strange in (None, "", "open-ke", "anna", hashlib.sha256(b"hidden").hexdigest(), "ключ"):
@@ -54,7 +54,7 @@ def test_a_key_has_its_owners_name_plain_or_hashed(file) -> None:
             keys.name(strange)
 
 
-def test_of_many_keys_each_has_its_owners_name_and_of_two_owners_the_last_one_stands(tmp_path) -> None:
+def test_each_key_has_its_owners_name_and_of_two_owners_the_last_one_wins(tmp_path) -> None:
     path = tmp_path / "keys.txt"
     path.write_text("".join(f"name{number} key{number}\n" for number in range(1_000)) + "other key7\n")
     keys = ApiKeys(path)
@@ -65,12 +65,12 @@ def test_of_many_keys_each_has_its_owners_name_and_of_two_owners_the_last_one_st
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_the_first_key_of_a_file_with_a_byte_order_mark_has_its_name(encoding: str, tmp_path) -> None:
+def test_a_byte_order_mark_does_not_change_the_first_key(encoding: str, tmp_path) -> None:
     (tmp_path / "marked").write_text("anna open-key\n", encoding=encoding)
     assert ApiKeys(tmp_path / "marked").name("open-key") == "anna"
 
 
-def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file, caplog) -> None:
+def test_a_changed_file_is_read_again_and_an_invalid_one_changes_nothing(file, caplog) -> None:
     now = 0.0
     keys = ApiKeys(file, lambda: now)
     file.write_text("carla new-key\n")
@@ -85,12 +85,12 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file, caplog) -> N
     file.unlink()
     now += 2
     assert keys.name("new-key") == "carla"
-    assert caplog.text.count("former API keys hold") == 3
+    assert caplog.text.count("previous API keys stay valid") == 3
     assert "new-key" not in caplog.text
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "only-a-key\n", "name key more\n"])
-def test_a_file_without_keys_is_an_error_that_does_not_show_them(tmp_path, text) -> None:
+def test_an_invalid_file_is_an_error_that_shows_no_keys(tmp_path, text) -> None:
     (tmp_path / "keys").write_text(text)
     with pytest.raises(SettingsError, match="write `name key`") as caught:
         ApiKeys(tmp_path / "keys")
@@ -110,7 +110,7 @@ def guarded(make, file):
     return build
 
 
-async def test_http_asks_for_a_key_except_for_health(guarded, served) -> None:
+async def test_http_requires_a_key_except_for_health(guarded, served) -> None:
     async with served(gateway := guarded()) as server, httpx.AsyncClient(base_url=server.http) as client:
         for path in ("/recommend", "/recommend/batch", "/docs", "/openapi.json", "/nothing", "//healthz", "/healthz/"):
             refused = await client.get(path, params={"url1": URL1})
@@ -129,13 +129,13 @@ async def test_http_asks_for_a_key_except_for_health(guarded, served) -> None:
     assert 'onward_refused_total{reason="unauthorized"} 7.0' in gateway.metrics.text().decode()
 
 
-async def test_a_stranger_is_refused_before_the_body_is_read(guarded, served) -> None:
+async def test_a_request_without_a_key_is_refused_before_its_body_is_read(guarded, served) -> None:
     async with served(guarded()) as server, httpx.AsyncClient(base_url=server.http) as client:
         refused = await client.post("/recommend", content=b" " * 300_000)
     assert refused.status_code == 401
 
 
-async def test_grpc_asks_for_a_key(guarded, served) -> None:
+async def test_grpc_requires_a_key(guarded, served) -> None:
     async with served(guarded()) as server, grpc.aio.insecure_channel(server.grpc) as channel:
         stub = RecommenderStub(channel)
         for metadata in ([], [("x-api-key", "nonsense")]):
@@ -146,7 +146,7 @@ async def test_grpc_asks_for_a_key(guarded, served) -> None:
             assert (await stub.Recommend(pb.RecommendRequest(url1=URL1), metadata=metadata)).recommendations
 
 
-async def test_beyond_its_rate_a_key_is_refused_with_a_hint_and_another_is_not(guarded, served) -> None:
+async def test_a_key_beyond_its_rate_limit_is_refused_with_retry_after_and_others_are_not(guarded, served) -> None:
     anna, berta = {"x-api-key": "open-key"}, {"x-api-key": "hidden"}
     async with served(guarded(per_minute=4)) as server, httpx.AsyncClient(base_url=server.http) as client:
         batch = {"requests": [{"url1": URL1}] * 3}
@@ -162,14 +162,14 @@ async def test_beyond_its_rate_a_key_is_refused_with_a_hint_and_another_is_not(g
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_replicas_share_a_rate_through_redis(redis) -> None:
+async def test_replicas_share_a_rate_limit_through_redis(redis) -> None:
     settings = KeySettings(per_minute=3, redis_timeout_ms=10_000)
     first, second = RateLimits(settings, redis), RateLimits(settings, redis)
-    await first.spend("anna", 2)
-    await second.spend("anna", 1)
+    await first.count("anna", 2)
+    await second.count("anna", 1)
     for replica in (first, second):
         with pytest.raises(RateLimited):
-            await replica.spend("anna", 1)
+            await replica.count("anna", 1)
         await replica.close()
 
 
@@ -180,33 +180,33 @@ def any_redis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield running.url
 
 
-async def test_fifty_at_a_time_are_counted_in_redis_of_every_kind(any_redis: str, caplog) -> None:
+async def test_fifty_parallel_requests_are_counted_in_every_kind_of_redis(any_redis: str, caplog) -> None:
     settings = KeySettings(per_minute=100)
     replicas = [RateLimits(settings, any_redis) for _ in range(2)]
     names = ["anna", "berta", "carla"]
     for replica in replicas:
-        await asyncio.gather(*(replica.spend(name, 1) for name in names for _ in range(50)))
+        await asyncio.gather(*(replica.count(name, 1) for name in names for _ in range(50)))
     for name in names:
         for replica in replicas:
             with pytest.raises(RateLimited):
-                await replica.spend(name, 1)
+                await replica.count(name, 1)
     for replica in replicas:
         await replica.close()
-    assert "this process alone" not in caplog.text
+    assert "in this process only" not in caplog.text
 
 
 @pytest.mark.parametrize("shared", [False, True])
-async def test_a_batch_that_can_never_be_let_in_is_told_so(redis, shared: bool) -> None:
+async def test_a_batch_larger_than_its_rate_limit_is_not_told_to_retry(redis, shared: bool) -> None:
     rates = RateLimits(KeySettings(per_minute=10), redis if shared else None)
     for requests, batch in ((11, 11), (10, 11), (10**12, 1)):
         with pytest.raises(BatchTooLarge, match="send at most 10 at a time") as caught:
-            await rates.spend("anna", requests, batch)
+            await rates.count("anna", requests, batch)
         assert caught.value.retry_s is None
-    await rates.spend("anna", 10, 10)
+    await rates.count("anna", 10, 10)
     await rates.close()
 
 
-async def test_a_batch_larger_than_the_limit_is_told_the_limit(guarded, served) -> None:
+async def test_the_error_of_a_batch_larger_than_the_rate_limit_names_the_limit(guarded, served) -> None:
     anna, batch = {"x-api-key": "open-key"}, {"requests": [{"url1": URL1}] * 5}
     async with served(guarded(per_minute=4)) as server, httpx.AsyncClient(base_url=server.http) as client:
         refused = await client.post("/recommend/batch", json=batch, headers=anna)
@@ -214,7 +214,7 @@ async def test_a_batch_larger_than_the_limit_is_told_the_limit(guarded, served) 
         assert "send at most 4 at a time" in refused.json()["detail"]
 
 
-async def test_without_redis_requests_are_counted_here_and_not_delayed(caplog) -> None:
+async def test_without_redis_requests_are_counted_in_the_process_and_not_delayed(caplog) -> None:
     with socket.socket() as hanging:  # it takes connections and never answers
         hanging.bind(("127.0.0.1", 0))
         hanging.listen()
@@ -222,9 +222,9 @@ async def test_without_redis_requests_are_counted_here_and_not_delayed(caplog) -
             rates = RateLimits(KeySettings(per_minute=50), f"redis://127.0.0.1:{port}/0")
             started = time.monotonic()
             for _ in range(50):
-                await rates.spend("anna", 1)
+                await rates.count("anna", 1)
             assert time.monotonic() - started < 5  # 50 times a usual client's time limit would be minutes
             with pytest.raises(RateLimited):
-                await rates.spend("anna", 1)
+                await rates.count("anna", 1)
             await rates.close()
-    assert "counted in this process alone" in caplog.text
+    assert "counted in this process only" in caplog.text

@@ -13,7 +13,7 @@ from virtual_time import run
 
 from service.admission.overload import ConcurrencyLimit
 from service.admission.refusal import Overloaded
-from service.answers.answer import Ask
+from service.answers.request import Request
 from service.metrics import Metrics
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
@@ -23,17 +23,17 @@ URLS = [f"https://site{i % 3}.example/page/{i}" for i in range(12)]
 BUDGET_S = 0.1
 
 
-def gate(places: int = 1, waiting: int = 256) -> ConcurrencyLimit:
-    """A gate on the clock of the running loop."""
-    chosen = OverloadSettings(running=places, waiting=waiting)
+def limit_of(slots: int = 1, waiting: int = 256) -> ConcurrencyLimit:
+    """A limit on the clock of the running loop."""
+    chosen = OverloadSettings(running=slots, waiting=waiting)
     return ConcurrencyLimit(chosen, BUDGET_S, Metrics(), asyncio.get_running_loop().time)
 
 
 @dataclass
 class Load:
-    """Callers of a gate; each answer takes `seconds` of a place."""
+    """Callers; each computation holds a slot for `seconds`."""
 
-    gate: ConcurrencyLimit
+    limit: ConcurrencyLimit
     seconds: float = 0.01
     ends: list[tuple[str, float, float]] = field(default_factory=list)  # how each ended: when, and after how long
     most_running: int = 0
@@ -43,17 +43,17 @@ class Load:
         clock = asyncio.get_running_loop().time
         began, end, permit = clock(), "refused", None
         try:
-            permit = self.gate.enter(budget_s)
-            self.most_waiting = max(self.most_waiting, len(self.gate.room))
-            await self.gate.turn(permit)
-            self.most_running = max(self.most_running, self.gate.running)
+            permit = self.limit.admit(budget_s)
+            self.most_waiting = max(self.most_waiting, len(self.limit.queue))
+            await self.limit.wait_for_slot(permit)
+            self.most_running = max(self.most_running, self.limit.running)
             await asyncio.sleep(self.seconds)
             end = "answered"
         except Overloaded:
             pass
         finally:
             if permit is not None:
-                self.gate.close(permit, told=end == "answered")
+                self.limit.finish(permit, learn=end == "answered")
         self.ends.append((f"{kind}{end}", clock(), clock() - began))
 
     async def flood(self, rate: float, seconds: float, budget_s: float = BUDGET_S, kind: str = "") -> None:
@@ -69,9 +69,9 @@ class Load:
         return Counter(how for how, _, _ in self.ends)
 
 
-def test_a_flood_is_answered_at_full_capacity_in_time_and_the_rest_is_refused_at_once() -> None:
+def test_under_overload_all_slots_are_used_and_other_requests_are_refused_at_once() -> None:
     async def main() -> Load:
-        load = Load(gate(4))
+        load = Load(limit_of(4))
         await load.flood(10 * 4 / load.seconds, 5)
         return load
 
@@ -83,20 +83,20 @@ def test_a_flood_is_answered_at_full_capacity_in_time_and_the_rest_is_refused_at
     assert len(late) < 0.01 * len(load.ends)
 
 
-def test_a_load_that_fits_is_never_refused() -> None:
+def test_a_load_below_capacity_is_never_refused() -> None:
     async def main() -> Load:
-        load = Load(gate(2))
+        load = Load(limit_of(2))
         await load.flood(0.9 * 2 / load.seconds, 10)
         return load
 
     assert set(run(main()).counts()) == {"answered"}
 
 
-def test_after_a_stall_as_much_is_answered_as_before() -> None:
+def test_throughput_recovers_after_a_stall() -> None:
     async def main() -> Counter[str]:
-        load = Load(gate(2), seconds=5.0)
+        load = Load(limit_of(2), seconds=5.0)
         for _ in range(5):
-            await load.ask()  # alone, and the machine stands still
+            await load.ask()  # alone, on a machine that stalls
         load.seconds = 0.01
         load.ends.clear()
         await load.flood(1_000, 1)
@@ -108,9 +108,9 @@ def test_after_a_stall_as_much_is_answered_as_before() -> None:
     assert run(main())["answered"] > 0.95 * 2 / 0.01
 
 
-def test_callers_with_long_budgets_get_no_more_than_those_without() -> None:
+def test_long_budgets_get_no_more_slots_than_the_default() -> None:
     async def main() -> Counter[str]:
-        load = Load(gate(2))
+        load = Load(limit_of(2))
         await asyncio.gather(load.flood(400, 10, 5.0, "patient "), load.flood(400, 10, BUDGET_S, "usual "))
         return load.counts()
 
@@ -118,9 +118,9 @@ def test_callers_with_long_budgets_get_no_more_than_those_without() -> None:
     assert counts["usual answered"] == pytest.approx(counts["patient answered"], rel=0.1)
 
 
-def test_who_is_in_a_hurry_comes_first_and_nobody_waits_in_vain() -> None:
+def test_the_nearest_deadline_comes_first_and_late_permits_are_refused() -> None:
     async def main() -> tuple[list[int], list[tuple[str, float, float]]]:
-        load, order = Load(gate(1), seconds=0.03), []
+        load, order = Load(limit_of(1), seconds=0.03), []
 
         async def ask(number: int, budget_s: float) -> None:
             await load.ask(budget_s)
@@ -142,90 +142,90 @@ def test_who_is_in_a_hurry_comes_first_and_nobody_waits_in_vain() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    asks=st.lists(
+    callers=st.lists(
         st.tuples(st.floats(0, 0.05), st.floats(0.001, 5), st.floats(0, 0.3), st.booleans()), min_size=1, max_size=60
     ),
-    places=st.integers(1, 4),
+    slots=st.integers(1, 4),
     waiting=st.integers(0, 5),
 )
-def test_whatever_comes_the_bounds_hold_and_all_is_given_back(asks, places: int, waiting: int) -> None:
+def test_the_limits_hold_and_every_slot_is_freed_for_any_load(callers, slots: int, waiting: int) -> None:
     async def main() -> None:
-        load = Load(gate(places, waiting))
-        callers = []
+        load = Load(limit_of(slots, waiting))
+        tasks = []
 
         async def ask(budget_s: float, seconds: float) -> None:
             load.seconds = seconds
             await load.ask(budget_s)
 
-        for pause_s, budget_s, seconds, goes in asks:
-            callers.append(asyncio.create_task(ask(budget_s, seconds)))
+        for pause_s, budget_s, seconds, goes in callers:
+            tasks.append(asyncio.create_task(ask(budget_s, seconds)))
             await asyncio.sleep(pause_s)
             if goes:
-                callers[len(callers) // 2].cancel()
-        await asyncio.gather(*callers, return_exceptions=True)
-        assert load.most_running <= places and load.most_waiting <= waiting
+                tasks[len(tasks) // 2].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert load.most_running <= slots and load.most_waiting <= waiting
         assert max(load.times("refused"), default=0) <= BUDGET_S + 1e-9
-        assert (load.gate.running, load.gate.room) == (0, [])
+        assert (load.limit.running, load.limit.queue) == (0, [])
 
     run(main())
 
 
-def test_who_comes_to_what_could_be_left_out_gives_the_place_to_the_next_one() -> None:
+def test_a_computation_that_reaches_its_optional_part_frees_its_slot_for_the_next_one() -> None:
     async def main() -> None:
-        made = gate()
-        first, second, third = (made.enter(BUDGET_S) for _ in range(3))
-        made.spare(first)
-        made.spare(first)
-        await made.turn(second)
-        assert (made.running, made.room) == (1, [third])
-        made.close(first)
-        assert (made.running, made.room) == (1, [third])
-        made.close(second)
-        await made.turn(third)
-        made.close(third)
-        made.close(third)
-        assert made.running == 0
+        limit = limit_of()
+        first, second, third = (limit.admit(BUDGET_S) for _ in range(3))
+        limit.free_slot(first)
+        limit.free_slot(first)
+        await limit.wait_for_slot(second)
+        assert (limit.running, limit.queue) == (1, [third])
+        limit.finish(first)
+        assert (limit.running, limit.queue) == (1, [third])
+        limit.finish(second)
+        await limit.wait_for_slot(third)
+        limit.finish(third)
+        limit.finish(third)
+        assert limit.running == 0
 
     run(main())
 
 
-def test_who_goes_while_waiting_leaves_no_trace() -> None:
+def test_a_permit_that_is_finished_while_waiting_leaves_the_queue() -> None:
     async def main() -> None:
-        made = gate()
-        first, second, third = (made.enter(BUDGET_S) for _ in range(3))
-        made.close(second)
-        made.close(first)
-        await made.turn(third)
-        made.close(third)
-        assert (made.running, made.room) == (0, [])
+        limit = limit_of()
+        first, second, third = (limit.admit(BUDGET_S) for _ in range(3))
+        limit.finish(second)
+        limit.finish(first)
+        await limit.wait_for_slot(third)
+        limit.finish(third)
+        assert (limit.running, limit.queue) == (0, [])
 
     run(main())
 
 
-def test_an_answer_that_nobody_waits_for_or_that_failed_tells_nothing() -> None:
+def test_failed_and_cancelled_computations_do_not_change_the_expected_time() -> None:
     async def main() -> None:
-        made = gate()
+        limit = limit_of()
         for _ in range(100):
-            permit = made.enter(BUDGET_S)
+            permit = limit.admit(BUDGET_S)
             await asyncio.sleep(10)
-            made.close(permit, told=False)
-        held = made.enter(BUDGET_S)
-        assert made.enter(BUDGET_S).turn is not None  # it is not thought to be late
-        made.close(held)
+            limit.finish(permit, learn=False)
+        held = limit.admit(BUDGET_S)
+        assert limit.admit(BUDGET_S).turn is not None  # it is expected to be in time
+        limit.finish(held)
 
     run(main())
 
 
-def test_time_that_could_have_been_left_out_is_no_overload() -> None:
+def test_time_spent_on_optional_parts_does_not_change_the_expected_time() -> None:
     async def main() -> None:
-        made = gate()
+        limit = limit_of()
         for _ in range(10):
-            permit = made.enter(BUDGET_S)
+            permit = limit.admit(BUDGET_S)
             await asyncio.sleep(1.0)
             permit.spare_s = 0.99
-            made.close(permit)
-        made.enter(BUDGET_S)
-        made.check(BUDGET_S)
+            limit.finish(permit)
+        limit.admit(BUDGET_S)
+        limit.check(BUDGET_S)
 
     run(main())
 
@@ -249,7 +249,7 @@ async def busy(make, served):
         assert [answer.status_code for answer in await asyncio.gather(*hanging)] == [200, 200]
 
 
-async def test_beyond_the_limit_http_answers_429_with_a_hint(busy) -> None:
+async def test_under_overload_http_responds_429_with_retry_after(busy) -> None:
     small, _, client = busy
     refused = await client.get("/recommend", params={"url1": URLS[2]})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
@@ -259,7 +259,7 @@ async def test_beyond_the_limit_http_answers_429_with_a_hint(busy) -> None:
     assert 'onward_refused_total{reason="overloaded"} 2.0' in small.gateway.metrics.text().decode()
 
 
-async def test_who_joins_an_answer_under_way_needs_no_permit(busy) -> None:
+async def test_joining_a_computation_in_flight_needs_no_permit(busy) -> None:
     small, _, client = busy
     joining = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
     await seen(small, 'result="joined"')
@@ -267,7 +267,7 @@ async def test_who_joins_an_answer_under_way_needs_no_permit(busy) -> None:
     assert (await joining).status_code == 200
 
 
-async def test_beyond_the_limit_grpc_answers_resource_exhausted_with_a_hint(busy) -> None:
+async def test_under_overload_grpc_responds_resource_exhausted_with_a_retry_delay(busy) -> None:
     _, server, _ = busy
     async with grpc.aio.insecure_channel(server.grpc) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -279,7 +279,7 @@ async def test_beyond_the_limit_grpc_answers_resource_exhausted_with_a_hint(busy
     assert part.problem.status == 429
 
 
-async def test_a_refused_part_of_a_batch_gets_its_own_problem(busy) -> None:
+async def test_a_refused_request_of_a_batch_gets_its_own_problem(busy) -> None:
     _, _, client = busy
     asked = {"requests": [{"url1": URLS[2]}, {"url1": "nonsense"}]}
     results = (await client.post("/recommend/batch", json=asked)).json()["results"]
@@ -287,7 +287,7 @@ async def test_a_refused_part_of_a_batch_gets_its_own_problem(busy) -> None:
 
 
 @pytest.mark.parametrize(("running", "waiting"), [(1, 0), (2, 1), (0, 256)])
-async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, running, waiting) -> None:
+async def test_a_batch_on_an_idle_gateway_is_answered_completely(make, served, running, waiting) -> None:
     asked = {"requests": [{"url1": url, "k": k} for url in URLS for k in range(1, 9)]}
     async with (
         served(make(f"overload.running={running}", f"overload.waiting={waiting}").gateway) as server,
@@ -298,14 +298,14 @@ async def test_a_batch_on_an_idle_gateway_is_answered_whole(make, served, runnin
     assert [len(result["answer"]["recommendations"]) for result in results[:8]] == list(range(1, 9))
 
 
-async def test_a_stale_answer_is_served_though_its_refresh_is_refused(make) -> None:
+async def test_a_stale_answer_is_served_although_its_refresh_is_refused(make) -> None:
     small = make("overload.running=1", "overload.waiting=0", "cache.ttl_s=1e-9")
     recommender = small.recommender
-    whole = await recommender.recommend(Ask(URLS[0]))
+    whole = await recommender.recommend(Request(URLS[0]))
     small.coclick.gate = asyncio.Event()
     small.coclick.called.clear()
-    hanging = [asyncio.create_task(recommender.recommend(Ask(url))) for url in URLS[1:2]]
+    hanging = [asyncio.create_task(recommender.recommend(Request(url))) for url in URLS[1:2]]
     await small.coclick.called.wait()
-    assert await recommender.recommend(Ask(URLS[0])) == whole
+    assert await recommender.recommend(Request(URLS[0])) == whole
     small.coclick.gate.set()
     await asyncio.gather(*hanging)

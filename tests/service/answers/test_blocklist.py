@@ -53,7 +53,7 @@ def gone(tmp_path: Path, entry: str) -> list[str]:
     ["spam.example", "SPAM.Example", "spam.example.", "www.spam.example", "https://spam.example", "http://spam.example/",
      "spam.example:443", "spam.example:80", "HTTPS://WWW.SPAM.EXAMPLE:443/", " spam.example "],
 )  # fmt: skip
-def test_a_host_is_blocked_however_it_is_spelt(tmp_path: Path, entry: str) -> None:
+def test_a_host_is_blocked_in_any_spelling(tmp_path: Path, entry: str) -> None:
     assert gone(tmp_path, entry) == ["a", "b"]
 
 
@@ -65,11 +65,11 @@ def test_an_international_host_is_blocked(tmp_path: Path, entry: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ["*.spam.example", ".spam.example", "*.SPAM.example.", " *.spam.example:443"])
-def test_a_star_blocks_a_host_and_all_below_it(tmp_path: Path, entry: str) -> None:
+def test_a_wildcard_blocks_a_host_and_all_below_it(tmp_path: Path, entry: str) -> None:
     assert gone(tmp_path, entry) == ["a", "b", "c", "f"]
 
 
-def test_a_port_of_its_own_is_a_host_of_its_own(tmp_path: Path) -> None:
+def test_a_host_with_another_port_is_another_host(tmp_path: Path) -> None:
     assert gone(tmp_path, "spam.example:8080") == ["f"]
 
 
@@ -89,20 +89,20 @@ def test_a_port_of_its_own_is_a_host_of_its_own(tmp_path: Path) -> None:
         "http://",
     ],
 )
-def test_an_entry_that_names_no_host_is_named(tmp_path: Path, entry: str) -> None:
+def test_the_error_names_an_entry_that_is_not_a_host(tmp_path: Path, entry: str) -> None:
     with pytest.raises(SettingsError) as caught:
         what(tmp_path, hosts=["good.example", entry])
     assert repr(entry) in str(caught.value)
     assert str(caught.value).startswith("setting block.hosts: ")
 
 
-def test_a_url_is_blocked_however_it_is_spelt(tmp_path: Path) -> None:
+def test_a_url_is_blocked_in_any_spelling(tmp_path: Path) -> None:
     urls = ["http://spam.example/a/?ref=x", "https://WWW.good.example./g/index.php", "https://bücher.example/e"]
     assert sorted(what(tmp_path, urls=urls).pages) == sorted(page_id(PAGES[place]) for place in (0, 6, 4))
 
 
 @pytest.mark.parametrize("entry", ["", "spam.example/a", "ftp://spam.example/a", "/a", "https://"])
-def test_a_url_that_cannot_be_read_is_named(tmp_path: Path, entry: str) -> None:
+def test_the_error_names_an_invalid_url(tmp_path: Path, entry: str) -> None:
     with pytest.raises(SettingsError) as caught:
         what(tmp_path, urls=["https://good.example/", entry])
     assert repr(entry) in str(caught.value)

@@ -50,14 +50,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_second_lookup_is_a_hit() -> None:
+async def test_the_second_lookup_is_a_hit() -> None:
     counted: list[str] = []
     cache, source = Cache[Value](10 * ENTRY, 60, 60, counted.append), Source()
     assert (await cache.get("a", source)).text == (await cache.get("a", source)).text == "1"
     assert counted == ["miss", "hit"]
 
 
-async def test_a_thousand_callers_of_a_cold_key_make_one_computation() -> None:
+async def test_a_thousand_callers_of_a_cold_key_share_one_computation() -> None:
     cache, source = Cache[Value](10 * ENTRY, 60, 60), Source()
     source.go.clear()
     callers = [asyncio.create_task(cache.get("a", source)) for _ in range(1000)]
@@ -67,7 +67,7 @@ async def test_a_thousand_callers_of_a_cold_key_make_one_computation() -> None:
     assert source.calls == 1
 
 
-async def test_a_cancelled_caller_leaves_the_computation_to_the_others() -> None:
+async def test_a_cancelled_caller_does_not_cancel_the_computation_of_the_others() -> None:
     cache, source = Cache[Value](10 * ENTRY, 60, 60), Source()
     source.go.clear()
     first, second = (asyncio.create_task(cache.get("a", source)) for _ in range(2))
@@ -79,7 +79,7 @@ async def test_a_cancelled_caller_leaves_the_computation_to_the_others() -> None
     assert (source.calls, source.cancelled) == (1, 0)
 
 
-async def test_the_last_caller_to_leave_ends_the_computation() -> None:
+async def test_the_last_cancelled_caller_cancels_the_computation() -> None:
     cache, source = Cache[Value](10 * ENTRY, 60, 60), Source()
     source.go.clear()
     caller = asyncio.create_task(cache.get("a", source))
@@ -91,7 +91,7 @@ async def test_the_last_caller_to_leave_ends_the_computation() -> None:
     assert (await cache.get("a", source)).text == "2"
 
 
-async def test_budgets_far_apart_do_not_share_a_computation_but_share_its_value() -> None:
+async def test_very_different_budgets_share_a_cached_value_but_no_computation() -> None:
     cache, source = Cache[Value](10 * ENTRY, 60, 60), Source()
     source.go.clear()
     callers = [asyncio.create_task(cache.get("a", source, budget_s)) for budget_s in (0.1, 0.5)]
@@ -103,7 +103,7 @@ async def test_budgets_far_apart_do_not_share_a_computation_but_share_its_value(
     assert source.calls == 2
 
 
-async def test_deadlines_that_are_about_the_same_share_a_computation() -> None:
+async def test_similar_deadlines_share_a_computation() -> None:
     clock = Time()
     cache, source = Cache[Value](10 * ENTRY, 60, 60, clock=clock), Source()
     source.go.clear()
@@ -117,7 +117,7 @@ async def test_deadlines_that_are_about_the_same_share_a_computation() -> None:
     assert source.calls == 1
 
 
-async def test_nobody_joins_a_computation_that_would_end_too_late() -> None:
+async def test_a_computation_that_would_end_too_late_is_not_joined() -> None:
     clock = Time()
     cache, source = Cache[Value](10 * ENTRY, 60, 60, clock=clock), Source()
     source.go.clear()
@@ -162,7 +162,7 @@ async def test_a_stale_value_is_served_while_one_new_value_is_computed() -> None
     assert (source.calls, counted) == (2, ["miss", "stale", "stale", "stale", "hit"])
 
 
-async def test_a_value_beyond_its_stale_time_is_computed_again() -> None:
+async def test_a_value_older_than_its_stale_time_is_computed_again() -> None:
     clock = Time()
     cache, source = Cache[Value](10 * ENTRY, 60, 60, clock=clock), Source()
     await cache.get("a", source)
@@ -181,7 +181,7 @@ async def test_a_refresh_that_is_not_cacheable_leaves_the_stale_value() -> None:
     assert (await cache.get("a", source)).text == "1"
 
 
-async def test_bytes_are_bounded_and_the_least_recently_used_goes_first() -> None:
+async def test_bytes_are_bounded_and_the_least_recently_used_value_is_evicted() -> None:
     cache, source = Cache[Value](3 * ENTRY, 60, 60), Source()
     for key in "abc":
         await cache.get(key, source)
@@ -194,13 +194,13 @@ async def test_bytes_are_bounded_and_the_least_recently_used_goes_first() -> Non
     assert source.calls == 5
 
 
-async def test_a_value_larger_than_the_cache_is_not_kept() -> None:
+async def test_a_value_larger_than_the_cache_is_not_cached() -> None:
     cache, source = Cache[Value](ENTRY - 1, 60, 60), Source()
     await cache.get("a", source)
     assert (cache.bytes, len(cache)) == (0, 0)
 
 
-async def test_an_error_reaches_every_caller_and_is_not_kept() -> None:
+async def test_an_error_reaches_every_caller_and_is_not_cached() -> None:
     cache, source = Cache[Value](10 * ENTRY, 60, 60), Source()
 
     async def fail() -> Value:
@@ -217,7 +217,7 @@ async def test_an_error_reaches_every_caller_and_is_not_kept() -> None:
     assert (await cache.get("a", source)).text == "1"
 
 
-async def test_forgotten_keys_leave_and_what_is_being_computed_for_them_is_not_kept() -> None:
+async def test_forgotten_keys_are_dropped_and_their_computations_in_flight_are_not_cached() -> None:
     cache, source = Cache[Value](10 * ENTRY, 60, 60), Source()
     await cache.get(("a", "old"), source)
     await cache.get(("a", "new"), source)

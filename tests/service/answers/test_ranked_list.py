@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from cascade.types import Candidates
-from service.answers.answer import Answer, recommendations
-from service.answers.ranked_list import RankedList, light
+from service.answers.answer import Answer
+from service.answers.ranked_list import RankedList, compact
+from service.answers.selection import recommendations
 from store import page_row
 from store.tables import LmdbTable, write_table
 
@@ -28,13 +29,13 @@ def ranked(number: int, rows: int = 30) -> Candidates:
     return Candidates(np.arange(rows, dtype=np.uint64), columns)
 
 
-def test_no_more_is_held_than_is_counted() -> None:
+def test_a_list_takes_no_more_memory_than_is_counted() -> None:
     found = [ranked(number) for number in range(100)]
     gc.collect()
     tracemalloc.start()
     lists = []
     for rows in found:
-        kept = RankedList("https://site.example/", "bundle", light(rows))
+        kept = RankedList("https://site.example/", "bundle", compact(rows))
         for k in (5, 30):
             shown = recommendations(rows.take(slice(0, k)))
             kept.answers[k] = Answer.of(kept.url1, shown, (), kept.bundle)
@@ -50,16 +51,16 @@ def test_no_more_is_held_than_is_counted() -> None:
 
 def test_a_page_with_an_answer_takes_few_bytes() -> None:
     rows = ranked(1)
-    kept = RankedList("https://site.example/", "bundle", light(rows))
+    kept = RankedList("https://site.example/", "bundle", compact(rows))
     kept.answers[5] = Answer.of(kept.url1, recommendations(rows.take(slice(0, 5))), (), kept.bundle)
     assert kept.size < 5_000
 
 
-def test_a_light_list_shows_what_the_heavy_one_does(tmp_path: Path) -> None:
+def test_a_compact_list_gives_the_same_recommendations(tmp_path: Path) -> None:
     rows = ranked(7)
     write_table(tmp_path / "pages.lmdb", zip(rows.pages.tolist(), rows["row"], strict=True))
     pages = LmdbTable(tmp_path / "pages.lmdb")
-    found = RankedList("", "", light(rows)).candidates(pages)
+    found = RankedList("", "", compact(rows)).candidates(pages)
     pages.close()
     assert recommendations(found) == recommendations(rows)
     assert {"left", "near"}.isdisjoint(found.columns)
@@ -69,8 +70,8 @@ def test_a_page_that_the_bundle_does_not_hold_is_left_out(tmp_path: Path) -> Non
     rows = ranked(7)
     write_table(tmp_path / "pages.lmdb", [(3, rows["row"][3])])
     pages = LmdbTable(tmp_path / "pages.lmdb")
-    found = RankedList("", "", light(rows)).candidates(pages)
-    none = RankedList("", "", light(rows.take(slice(0, 3)))).candidates(pages)
+    found = RankedList("", "", compact(rows)).candidates(pages)
+    none = RankedList("", "", compact(rows.take(slice(0, 3)))).candidates(pages)
     pages.close()
     assert [page.url for page in recommendations(found)] == ["https://site.example/7/3"]
     assert len(none) == 0

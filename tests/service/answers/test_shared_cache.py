@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from redis_servers import RedisServer, one_server
 
+from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from configs.reading import SettingsError
 from corpus.urls.url import page_id
-from service.answers.answer import Ask
-from service.answers.ranked_list import RankedList, light, to_json
+from service.answers.ranked_list import RankedList, compact, to_json
+from service.answers.request import Request
 from service.answers.shared_cache import SharedCache
 from service.bootstrap import load
 from service.bundles.redis_tables import open_rows
@@ -23,7 +24,7 @@ from store.redis_rows import RedisRows
 
 URL1 = "https://site0.example/page/0"
 HOSTS = [f"site{number}.example" for number in range(40)]
-ROWS = light(
+ROWS = compact(
     Candidates(
         np.array([2**64 - 1, 7], np.uint64),
         {
@@ -66,14 +67,14 @@ def query(**changes: object) -> Query:
 
 
 async def kept(shared: SharedCache, ranked: RankedList = LIST) -> None:
-    shared.keep(query(), ranked)
+    shared.after_computation(query(), ranked, Trace())
     await shared.written()
 
 
-async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedCache) -> None:
+async def test_a_shared_list_is_read_back_unchanged(shared: SharedCache) -> None:
     await kept(shared)
     found = await shared.get(LIST.bundle, query())
-    assert found is not None and (found.cut, found.whole) == (True, True)
+    assert found is not None and (found.cut, found.complete) == (True, True)
     assert found.rows.dtype == ROWS.dtype
     for name in ROWS.dtype.names or ():
         np.testing.assert_array_equal(found.rows[name], ROWS[name])
@@ -84,7 +85,7 @@ async def test_an_answer_that_is_kept_is_read_again_to_the_byte(shared: SharedCa
     "changes",
     [{"title": "x"}, {"snippet": "x"}, {"language": "de"}, {"url": "https://site0.example/page/1"}],
 )
-async def test_who_asks_something_else_gets_something_else(shared: SharedCache, changes: dict[str, object]) -> None:
+async def test_another_query_has_another_key(shared: SharedCache, changes: dict[str, object]) -> None:
     await kept(shared)
     assert await shared.get(LIST.bundle, query(**changes)) is None
 
@@ -94,17 +95,17 @@ async def test_gateways_with_other_settings_share_nothing(rows: RedisRows, share
     assert await SharedCache(rows, settings("block.hosts=[]")).get(LIST.bundle, query()) is None
 
 
-async def test_the_order_of_a_set_is_no_other_setting(rows: RedisRows, shared: SharedCache) -> None:
+async def test_the_order_of_a_set_does_not_change_the_key(rows: RedisRows, shared: SharedCache) -> None:
     await kept(shared)
     again = settings(f"block.hosts={json.dumps(HOSTS[::-1])}")
     assert await SharedCache(rows, again).get(LIST.bundle, query()) is not None
 
 
-async def test_words_that_are_no_unicode_have_a_key_too(shared: SharedCache) -> None:
+async def test_text_with_lone_surrogates_has_a_key(shared: SharedCache) -> None:
     assert await shared.get(LIST.bundle, query(title="\udc80", snippet="\ud800")) is None
 
 
-async def test_another_bundles_answer_is_none(shared: SharedCache) -> None:
+async def test_a_list_of_another_bundle_is_a_miss(shared: SharedCache) -> None:
     await kept(shared)
     assert await shared.get("20250101T000001Z-0123abcd", query()) is None
 
@@ -130,7 +131,9 @@ async def test_another_bundles_answer_is_none(shared: SharedCache) -> None:
         to_json(LIST).replace(b'"click"', b'"blend"'),
     ],
 )
-async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, shared: SharedCache, row: bytes) -> None:
+async def test_a_row_that_is_not_a_list_for_the_query_is_a_miss(
+    server: RedisServer, shared: SharedCache, row: bytes
+) -> None:
     await kept(shared)
     with server.client() as client:
         (key,) = client.keys()
@@ -138,29 +141,29 @@ async def test_what_is_no_answer_to_the_query_is_a_miss(server: RedisServer, sha
     assert await shared.get(LIST.bundle, query()) is None
 
 
-async def test_a_degraded_answer_is_not_kept(server: RedisServer, shared: SharedCache) -> None:
+async def test_a_degraded_list_is_not_shared(server: RedisServer, shared: SharedCache) -> None:
     await kept(shared, RankedList(URL1, LIST.bundle, ROWS, ("cf:timeout",)))
     with server.client() as client:
         assert client.keys() == []
 
 
-async def test_a_kept_answer_goes_after_its_time(server: RedisServer, shared: SharedCache) -> None:
+async def test_a_shared_list_expires(server: RedisServer, shared: SharedCache) -> None:
     await kept(shared)
     with server.client() as client:
         assert 0 < client.pttl(client.keys()[0]) <= 60_000
 
 
-async def test_what_one_replica_has_computed_another_reads(make, shared: SharedCache) -> None:
+async def test_a_list_computed_by_one_replica_is_read_by_another(make, shared: SharedCache) -> None:
     one, other = make(shared=shared), make(shared=shared)
-    computed = await one.recommender.recommend(Ask(URL1))
+    computed = await one.recommender.recommend(Request(URL1))
     await shared.written()
-    assert await other.recommender.recommend(Ask(URL1)) == computed
+    assert await other.recommender.recommend(Request(URL1)) == computed
     assert (one.coclick.calls, other.coclick.calls) == (1, 0)
 
 
-async def test_an_answer_with_its_record_is_computed(make, shared: SharedCache) -> None:
+async def test_an_explained_answer_is_always_computed(make, shared: SharedCache) -> None:
     await kept(shared)
-    answer = await make(shared=shared).recommender.recommend(Ask(URL1, explain=True))
+    answer = await make(shared=shared).recommender.recommend(Request(URL1, explain=True))
     assert answer.read().explain is not None
 
 
@@ -169,7 +172,7 @@ async def test_without_redis_every_answer_is_computed(make, tmp_path: Path) -> N
         url = gone.url
     rows = open_rows(url, read_settings(None, [], {}).redis, Metrics())
     small = make(shared=SharedCache(rows, settings()))
-    answer = await small.recommender.recommend(Ask(URL1))
+    answer = await small.recommender.recommend(Request(URL1))
     assert (len(answer.recommendations), answer.degraded) == (5, ())
     await rows.close()
 

@@ -16,7 +16,7 @@ def sample(pages: str, *, shift: float = 0.0, quality: float | None = 2.0, degra
     return {"https://a.example/": Sampled(shown=shown, degraded=list(degraded))}
 
 
-def test_the_same_answers_have_no_drift() -> None:
+def test_equal_answers_have_no_drift() -> None:
     drift = between(sample("abcd"), sample("abcd"))
     assert (drift.common, drift.score, drift.quality) == (1.0, 0.0, 0.0)
     refuse(drift, LIMITS)
@@ -25,7 +25,7 @@ def test_the_same_answers_have_no_drift() -> None:
 def test_too_few_common_pages_are_refused_with_the_figure() -> None:
     drift = between(sample("abcd"), sample("awxyz"))
     assert drift.common == 0.25
-    with pytest.raises(Refused, match=r"25\.0% of the live bundle's answers.*swap\.min_common asks for 30\.0%"):
+    with pytest.raises(Refused, match=r"25\.0% of the pages.*swap\.min_common is 30\.0%"):
         refuse(drift, LIMITS)
 
 
@@ -36,13 +36,13 @@ def test_a_shift_of_the_mean_score_is_refused_with_the_figure() -> None:
         refuse(drift, LIMITS)
 
 
-def test_scores_that_all_became_something_else_than_numbers_are_refused() -> None:
+def test_a_bundle_whose_scores_are_all_null_is_refused() -> None:
     drift = between(sample("abc"), sample("abc", quality=None))
     with pytest.raises(Refused, match="mean quality"):
         refuse(drift, LIMITS)
 
 
-def test_a_live_bundle_without_qualities_says_nothing_of_them() -> None:
+def test_quality_is_not_compared_where_the_live_bundle_has_none() -> None:
     refuse(between(sample("abc", quality=None), sample("abc")), LIMITS)
 
 

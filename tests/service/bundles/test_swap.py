@@ -14,7 +14,7 @@ import pytest
 from corpus.urls.url import page_ids
 from pipeline.refresh import BundleRows, refresh_qprime
 from recall.qprime.step import today
-from service.answers.answer import Ask
+from service.answers.request import Request
 from service.bootstrap import load
 from service.bundles.verdict import Refused
 from service.gateway import Gateway
@@ -64,7 +64,7 @@ async def gateway(bundles: Path, *overrides: str) -> AsyncIterator[Gateway]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(120):
-        while not condition():  # noqa: ASYNC110 -- the gateway tells nobody
+        while not condition():  # noqa: ASYNC110 -- the gateway has no event for it
             await asyncio.sleep(0.01)
 
 
@@ -81,7 +81,7 @@ async def test_refreshed_qprime_rows_are_followed(tiny, tmp_path: Path) -> None:
         assert b"onward_swaps_total 1.0" in running.metrics.text()
 
 
-async def test_a_request_under_way_ends_on_the_bundle_that_it_began_on_which_can_be_taken_back(bundles: Path) -> None:
+async def test_a_request_in_flight_ends_on_its_first_bundle_which_can_become_live_again(bundles: Path) -> None:
     add(bundles)
     async with gateway(bundles) as running:
         first, lease = running.bundle, running.live.lease()
@@ -91,20 +91,20 @@ async def test_a_request_under_way_ends_on_the_bundle_that_it_began_on_which_can
         await running.swaps.to(first)
         assert running.live.bundle is lease.bundle
         lease.release()
-        assert (await running.recommender.recommend(Ask(lease.bundle.warmup[0]))).read().bundle == first
+        assert (await running.recommender.recommend(Request(lease.bundle.warmup[0]))).read().bundle == first
 
 
-async def test_answers_of_the_bundle_before_leave_the_cache(bundles: Path) -> None:
+async def test_answers_of_the_old_bundle_leave_the_cache(bundles: Path) -> None:
     add(bundles)
     async with gateway(bundles) as running:
         url = running.live.bundle.warmup[0]
-        await running.recommender.recommend(Ask(url))
+        await running.recommender.recommend(Request(url))
         await running.swaps.to(OTHER)
         assert b"onward_cache_bytes 0.0" in running.metrics.text()
-        assert (await running.recommender.recommend(Ask(url))).read().bundle == OTHER
+        assert (await running.recommender.recommend(Request(url))).read().bundle == OTHER
 
 
-async def test_answers_that_differ_too_much_refuse_a_bundle_unless_it_is_forced(bundles: Path) -> None:
+async def test_a_bundle_whose_answers_differ_too_much_is_refused_unless_forced(bundles: Path) -> None:
     first = open_bundle(bundles).name
     add(bundles, shift=100.0)
     async with gateway(bundles) as running:
@@ -153,12 +153,12 @@ async def test_a_bundle_that_current_named_for_a_moment_does_not_go_live(bundles
         monkeypatch.setattr(running.swaps, "_warm_up", rolled_back_meanwhile)
         point_current(bundles, OTHER)
         await running.warm_up()
-        await until(lambda: "is let go" in caplog.text)
+        await until(lambda: "is dropped" in caplog.text)
         assert (loaded, running.bundle, running.refused) == ([OTHER], first, None)
         assert b"onward_swaps_total 0.0" in running.metrics.text()
 
 
-async def test_two_swaps_at_once_happen_one_after_the_other(bundles: Path) -> None:
+async def test_concurrent_swaps_happen_one_after_the_other(bundles: Path) -> None:
     add(bundles)
     async with gateway(bundles) as running:
         await asyncio.gather(running.swaps.to(OTHER), running.swaps.to(OTHER))
@@ -166,7 +166,7 @@ async def test_two_swaps_at_once_happen_one_after_the_other(bundles: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "", "20990101T000000Z-00000001\n", "/etc"])
-async def test_a_name_that_is_no_bundle_name_is_refused(bundles: Path, name: str) -> None:
+async def test_an_invalid_bundle_name_is_refused(bundles: Path, name: str) -> None:
     async with gateway(bundles) as running:
         with pytest.raises(Refused) as caught:
             await running.swaps.to(name)

@@ -35,7 +35,7 @@ async def refused(asked: Order) -> Refused:
     return caught.value
 
 
-async def test_a_whole_bundle_passes_with_its_answers_and_is_remembered(tiny) -> None:
+async def test_an_intact_bundle_passes_with_its_answers_and_is_remembered(tiny) -> None:
     trials, other = Trials(), tiny.urls[7]
     verdict = await trials.run(order(tiny.bundles, tiny.bundle.name, 120, other))
     assert verdict.own.keys() == set(tiny.bundle.manifest.warmup)
@@ -45,7 +45,7 @@ async def test_a_whole_bundle_passes_with_its_answers_and_is_remembered(tiny) ->
     assert await trials.run(order(tiny.bundles, tiny.bundle.name, 0.001, other)) is verdict  # no time for a new check
 
 
-async def test_a_file_that_crashes_the_process_is_a_refusal(copy) -> None:
+async def test_a_file_that_crashes_the_check_refuses_the_bundle(copy) -> None:
     model = copy / "stage1/model.txt"
     model.write_bytes(model.read_bytes()[:20_000])
     manifest = Manifest.model_validate_json((copy / MANIFEST).read_bytes())
@@ -56,12 +56,12 @@ async def test_a_file_that_crashes_the_process_is_a_refusal(copy) -> None:
     assert str(error).isprintable()
 
 
-async def test_a_damaged_file_is_a_refusal(copy) -> None:
+async def test_a_damaged_file_refuses_the_bundle(copy) -> None:
     (copy / "cf/pages.faiss").write_bytes(b"")
     error = await refused(order(copy.parent, copy.name))
     assert (error.reason, "does not match its hash" in str(error)) == ("files", True)
 
 
-async def test_a_check_beyond_its_time_is_ended_and_is_a_refusal(tiny) -> None:
+async def test_a_check_that_takes_too_long_is_killed_and_refuses_the_bundle(tiny) -> None:
     error = await refused(order(tiny.bundles, tiny.bundle.name, 0.01))
     assert (error.reason, "swap.check_s" in str(error)) == ("time", True)

@@ -16,8 +16,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from service.admission.authorize import Authorizer
 from service.admission.refusal import DeadlineExceeded
-from service.answers.answer import Answer, Ask
-from service.answers.recommender import ClientError, recommend_each
+from service.answers.answer import Answer
+from service.answers.batch import recommend_each
+from service.answers.request import Request
+from service.answers.resolve import ClientError
 from service.grpc.generate_stubs import generate
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
@@ -105,7 +107,7 @@ async def test_a_bad_field_is_an_invalid_argument_that_names_it(stub, fields, fi
     assert error.details().startswith(f"{field}: ")
 
 
-async def test_bytes_that_are_no_message_are_an_invalid_argument(server) -> None:
+async def test_bytes_that_are_not_a_message_are_an_invalid_argument(server) -> None:
     async with grpc.aio.insecure_channel(server.grpc) as channel:
         call = channel.unary_unary("/onward.v1.Recommender/Recommend")
         for data in (b"\xff\xff\xff", b"\x0a\x03\xed\xa0\x80"):
@@ -126,7 +128,7 @@ async def test_a_batch_gives_each_its_own_answer_or_problem(stub) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 101])
-async def test_a_batch_of_none_or_too_many_is_refused(stub, count) -> None:
+async def test_an_empty_or_too_large_batch_is_refused(stub, count) -> None:
     batch = pb.RecommendBatchRequest(requests=[pb.RecommendRequest(url1=URL1)] * count)
     error = await refused(stub.RecommendBatch(batch))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -141,7 +143,7 @@ async def test_the_callers_deadline_is_the_budget(make, served) -> None:
     assert "recall:coclick:timeout" in answer.degraded
 
 
-async def test_a_batch_gives_what_is_ready_by_the_callers_deadline_and_says_why_of_the_rest(make, served) -> None:
+async def test_requests_of_a_batch_that_miss_the_callers_deadline_get_a_problem(make, served) -> None:
     small = make("budget_ms=60000", "max_budget_ms=60000", "server.batch_concurrency=2")
     hanging = [pb.RecommendRequest(url1=f"https://site{n % 3}.example/page/{n}") for n in range(1, 9)]
     async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
@@ -157,26 +159,26 @@ async def test_a_batch_gives_what_is_ready_by_the_callers_deadline_and_says_why_
     assert {(problem.status, "deadline" in problem.detail) for problem in late} == {(504, True)}
 
 
-async def test_a_batch_that_has_no_time_is_all_late(make) -> None:
-    results = await recommend_each(make().recommender, [Ask(URL1), ClientError([])], 2, until=0.0)
+async def test_without_time_left_all_requests_of_a_batch_exceed_the_deadline(make) -> None:
+    results = await recommend_each(make().recommender, [Request(URL1), ClientError([])], 2, until=0.0)
     assert isinstance(results[0], DeadlineExceeded) and isinstance(results[1], ClientError)
 
 
-async def test_what_hangs_is_late_and_the_rest_is_there(make) -> None:
+async def test_a_hanging_request_exceeds_the_deadline_and_the_others_are_answered(make) -> None:
     small = make("budget_ms=60000", "max_budget_ms=60000")
-    await small.recommender.recommend(Ask(URL1))
+    await small.recommender.recommend(Request(URL1))
 
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
-    small.recommender._run = never
-    asks = [Ask("https://site1.example/page/1"), *[Ask(URL1)] * 9]
-    results = await recommend_each(small.recommender, asks, 2, until=time.monotonic() + 0.3)
+    small.recommender._compute = never
+    requests = [Request("https://site1.example/page/1"), *[Request(URL1)] * 9]
+    results = await recommend_each(small.recommender, requests, 2, until=time.monotonic() + 0.3)
     assert isinstance(results[0], DeadlineExceeded)
     assert all(isinstance(result, Answer) for result in results[1:])
 
 
-async def test_calls_with_deadlines_of_their_own_share_one_computation(make, served) -> None:
+async def test_calls_with_different_deadlines_share_one_computation(make, served) -> None:
     small = make("budget_ms=60000", "max_budget_ms=60000")
     small.coclick.gate = asyncio.Event()
     async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
@@ -190,7 +192,7 @@ async def test_calls_with_deadlines_of_their_own_share_one_computation(make, ser
     assert small.coclick.calls == 1
 
 
-async def test_answers_of_a_batch_are_not_explained(stub) -> None:
+async def test_requests_of_a_batch_cannot_be_explained(stub) -> None:
     asked = pb.RecommendRequest(url1=URL1, explain=True)
     response = await stub.RecommendBatch(pb.RecommendBatchRequest(requests=[asked]))
     assert response.results[0].problem.errors[0].field == "explain"
@@ -204,7 +206,7 @@ async def test_explain_can_be_turned_off(make, served) -> None:
     assert error.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_the_request_id_comes_back_in_the_trailing_metadata(stub) -> None:
+async def test_the_request_id_is_in_the_trailing_metadata(stub) -> None:
     call = stub.Recommend(pb.RecommendRequest(url1=URL1), metadata=[("x-request-id", "mine")])
     await call
     assert ("x-request-id", "mine") in [tuple(pair) for pair in await call.trailing_metadata()]
@@ -250,7 +252,7 @@ def test_the_committed_stubs_are_those_of_the_proto_file(tmp_path: Path) -> None
     assert FileDescriptorProto.FromString(made) == FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
 
 
-async def test_a_stop_waits_until_the_connections_of_callers_have_ended(make, served) -> None:
+async def test_shutdown_waits_until_open_connections_reach_their_maximum_age(make, served) -> None:
     async with served(make("server.drain_s=0", "server.grpc_connection_s=1").gateway) as server:
         async with grpc.aio.insecure_channel(server.grpc) as channel:
             await RecommenderStub(channel).Recommend(pb.RecommendRequest(url1=URL1))
@@ -260,7 +262,7 @@ async def test_a_stop_waits_until_the_connections_of_callers_have_ended(make, se
     assert time.monotonic() - started >= 1.1
 
 
-async def test_a_stop_waits_for_no_connections_where_nobody_has_called(make, served) -> None:
+async def test_shutdown_does_not_wait_for_connections_without_recent_calls(make, served) -> None:
     async with served(make("server.drain_s=0", "server.grpc_connection_s=600").gateway) as server:
         server.stop()
         await asyncio.wait_for(server.task, 60)

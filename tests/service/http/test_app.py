@@ -81,7 +81,7 @@ def problem(response: httpx.Response, status: int) -> dict:
     return body
 
 
-async def test_get_and_post_answer_alike(client) -> None:
+async def test_get_and_post_give_the_same_answer(client) -> None:
     got = await client.get("/recommend", params={"url1": URL1, "k": 3})
     posted = await client.post("/recommend", json={"url1": URL1, "k": 3})
     assert got.status_code == posted.status_code == 200
@@ -91,7 +91,7 @@ async def test_get_and_post_answer_alike(client) -> None:
     assert {k: v for k, v in first.items() if k not in own} == {k: v for k, v in second.items() if k not in own}
 
 
-async def test_a_recommendation_has_the_promised_fields(client) -> None:
+async def test_a_recommendation_has_the_documented_fields(client) -> None:
     page = (await client.get("/recommend", params={"url1": URL1})).json()["recommendations"][0]
     assert page.keys() == {"url", "title", "snippet", "score", "click", "quality", "recalled_by"}
     assert page["recalled_by"][0].keys() == {"path", "rank"}
@@ -102,7 +102,7 @@ async def test_k_defaults_to_five(client) -> None:
 
 
 @pytest.mark.parametrize("name", ["utm_source", "excludes", "exclude", "quality_weight", "URL1", "x" * 5000, "é"])
-async def test_a_parameter_that_is_none_is_named_with_its_fix(client, name) -> None:
+async def test_an_unknown_parameter_is_named_with_its_fix(client, name) -> None:
     for _ in range(2):  # the second time the answer to url1 is kept
         body = problem(await client.get("/recommend", params={"url1": URL1, name: "7"}), 422)
         (error,) = body["errors"]
@@ -113,7 +113,7 @@ async def test_a_parameter_that_is_none_is_named_with_its_fix(client, name) -> N
 
 
 @pytest.mark.parametrize("name", ["excludes", "quality-weight", "K", "", "x" * 5000, "request"])
-async def test_a_field_that_is_none_is_named_with_its_fix(client, name) -> None:
+async def test_an_unknown_field_is_named_with_its_fix(client, name) -> None:
     (error,) = problem(await client.post("/recommend", json={"url1": URL1, name: 7}), 422)["errors"]
     assert error["field"] == name[:100]
     assert error["fix"].startswith(("did you mean", "leave it out"))
@@ -126,13 +126,13 @@ async def test_a_field_that_is_none_is_named_with_its_fix(client, name) -> None:
 
 
 @pytest.mark.parametrize("path", ["/recommend", "/recommend/batch"])
-async def test_a_parameter_in_the_address_of_a_post_is_named(client, path) -> None:
+async def test_a_query_parameter_of_a_post_is_named(client, path) -> None:
     body = {"url1": URL1} if path == "/recommend" else {"requests": [{"url1": URL1}]}
     (error,) = problem(await client.post(path, params={"k": 3}, json=body), 422)["errors"]
     assert (error["field"], error["fix"]) == ("k", "send it in the body")
 
 
-async def test_json_needs_no_content_type_and_another_one_is_named(client) -> None:
+async def test_json_needs_no_content_type_and_another_type_is_named(client) -> None:
     content = orjson.dumps({"url1": URL1})
     for headers in ({}, {"content-type": "application/json; charset=utf-8"}, {"content-type": "application/ld+json"}):
         assert (await client.post("/recommend", content=content, headers=headers)).status_code == 200
@@ -162,7 +162,7 @@ async def test_head_is_get_without_a_body(client, path) -> None:
         ("/readyz", "GET, HEAD"),
     ],
 )
-async def test_a_method_that_is_not_taken_is_told_which_are(client, path, allowed) -> None:
+async def test_an_unsupported_method_gets_the_supported_ones_in_allow(client, path, allowed) -> None:
     for method in ("DELETE", "PUT", "OPTIONS", *(() if "GET" in allowed else ("GET", "HEAD"))):
         refused = await client.request(method, path)
         assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
@@ -174,7 +174,7 @@ PYTHONS = re.compile(
 WRONG = ["x", "", -1, 1.5, 10**30, True, None, [], [[]], [None], {}, {"a": 1}]
 
 
-async def test_no_bad_value_is_told_in_words_of_python(client) -> None:
+async def test_errors_contain_no_terms_of_python(client) -> None:
     fields = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms")
     bodies = [{"url1": URL1, field: value} for field in fields for value in WRONG] + WRONG
     results = (await client.post("/recommend/batch", json={"requests": bodies[:100]})).json()["results"]
@@ -187,7 +187,7 @@ async def test_no_bad_value_is_told_in_words_of_python(client) -> None:
     assert [error for error in told if PYTHONS.search(error["problem"] + error["fix"])] == []
 
 
-async def test_answers_of_a_batch_are_not_explained(client) -> None:
+async def test_requests_of_a_batch_cannot_be_explained(client) -> None:
     asked = [{"url1": URL1, "explain": True}, {"url1": URL1, "explain": False}, {"url1": URL1, "explain": "yes"}]
     batch = await client.post("/recommend/batch", json={"requests": asked * 30})
     results = batch.json()["results"]
@@ -197,7 +197,7 @@ async def test_answers_of_a_batch_are_not_explained(client) -> None:
     assert len(batch.content) < 300_000
 
 
-async def test_explain_can_be_turned_off_or_ask_for_a_key(make, served, tmp_path) -> None:
+async def test_explain_can_be_turned_off_or_require_a_key(make, served, tmp_path) -> None:
     (tmp_path / "keys").write_text("anna open-key\n")
     keyed, asked = Authorizer(explain_keys=ApiKeys(tmp_path / "keys")), {"url1": URL1, "explain": True}
     for authorizer, sent, status in (
@@ -220,7 +220,7 @@ async def test_explain_can_be_turned_off_or_ask_for_a_key(make, served, tmp_path
             assert (await client.get("/recommend", params={"url1": URL1})).status_code == 200
 
 
-async def test_explain_is_added_when_asked(client) -> None:
+async def test_explain_is_added_on_request(client) -> None:
     answer = (await client.get("/recommend", params={"url1": URL1, "explain": "true"})).json()
     assert answer["explain"].keys() == {"ms", "dropped", "stages"}
 
@@ -229,7 +229,7 @@ async def test_explain_is_added_when_asked(client) -> None:
     ("params", "field"),
     [({}, "url1"), ({"url1": "nonsense"}, "url1"), *(({"url1": URL1, "k": k}, "k") for k in ("0", "31", "x", "1.5"))],
 )
-async def test_a_bad_parameter_is_named_with_its_fix(client, params, field) -> None:
+async def test_an_invalid_parameter_is_named_with_its_fix(client, params, field) -> None:
     (error,) = problem(await client.get("/recommend", params=params), 422)["errors"]
     assert error["field"] == field
     assert error["problem"]
@@ -239,14 +239,14 @@ async def test_a_bad_parameter_is_named_with_its_fix(client, params, field) -> N
 @pytest.mark.parametrize(
     ("field", "value", "named"), [("exclude", [URL1, "nonsense"], "exclude[1]"), ("language", "no tag", "language")]
 )
-async def test_what_names_no_page_or_language_is_named(client, field, value, named) -> None:
+async def test_an_invalid_url_or_language_is_named(client, field, value, named) -> None:
     response = await client.post("/recommend", json={"url1": URL1, field: value})
     (error,) = problem(response, 422)["errors"]
     assert error["field"] == named
     assert error["fix"]
 
 
-async def test_a_get_of_another_spelling_is_a_get_of_the_page(client) -> None:
+async def test_every_spelling_of_a_url_gets_the_answer_of_the_page(client) -> None:
     known = (await client.get("/recommend", params={"url1": URL1})).json()
     for spelling in (URL1.replace("https", "http"), f"{URL1}/", URL1.replace(".example", ".example."), f"{URL1}?ref=x"):
         answer = (await client.get("/recommend", params={"url1": spelling})).json()
@@ -270,7 +270,7 @@ async def test_a_body_too_large_is_a_413(client, chunked) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_a_body_that_nobody_reads_has_the_limit_too(client, method) -> None:
+async def test_the_body_of_an_unknown_path_has_the_limit_too(client, method) -> None:
     response = await client.request(method, "/recommend", params={"url1": URL1}, content=b" " * 300 * 1024)
     problem(response, 413)
 
@@ -304,7 +304,7 @@ async def test_a_batch_of_more_than_100_is_refused(client) -> None:
     assert problem(response, 422)["errors"][0]["field"] == "requests"
 
 
-async def test_a_safe_request_id_is_kept_and_an_unsafe_one_replaced(client) -> None:
+async def test_a_safe_request_id_is_returned_and_an_unsafe_one_replaced(client) -> None:
     kept = await client.get("/recommend", params={"url1": URL1}, headers={"x-request-id": "abc.DEF_1-2"})
     assert kept.json()["request_id"] == kept.headers["x-request-id"] == "abc.DEF_1-2"
     for unsafe in ('a"b', "a" * 65, "a b", "é".encode("latin-1")):
@@ -360,7 +360,7 @@ async def test_readiness_follows_the_gateway_and_health_does_not(make, served) -
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_metrics_count_requests_without_labels_that_strangers_choose(make, served) -> None:
+async def test_metrics_have_no_labels_that_callers_choose(make, served) -> None:
     async with served(make().gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
         await client.get("/recommend", params={"url1": URL1})
         await client.get("/some/strange/path")
@@ -390,7 +390,7 @@ async def test_openapi_shows_answers_problems_and_examples(client) -> None:
     assert "RecommendRequest" in schema["components"]["schemas"]
 
 
-async def test_a_whole_answer_may_be_kept_and_is_confirmed_without_a_body(client) -> None:
+async def test_a_complete_answer_may_be_cached_and_is_revalidated_without_a_body(client) -> None:
     first = await client.get("/recommend", params={"url1": URL1})
     assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=600"
     tag = first.headers["etag"]
@@ -409,7 +409,7 @@ async def test_another_answer_has_another_tag(client) -> None:
     assert tags[0] == tags[2] != tags[1]
 
 
-async def test_what_is_for_one_caller_is_not_to_be_kept(make, served) -> None:
+async def test_answers_for_one_caller_must_not_be_stored(make, served) -> None:
     small = make()
     async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
         explained = await client.get("/recommend", params={"url1": URL1, "explain": "true"})

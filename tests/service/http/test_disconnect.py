@@ -13,7 +13,7 @@ async def until(small, line: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_the_work_ends_with_the_caller(make, served) -> None:
+async def test_a_disconnect_cancels_the_computation(make, served) -> None:
     small = make("budget_ms=60000")
     small.coclick.gate = asyncio.Event()
     async with served(small.gateway) as running:
@@ -25,7 +25,7 @@ async def test_the_work_ends_with_the_caller(make, served) -> None:
         await until(small, "onward_running 0.0")
 
 
-async def test_what_another_caller_waits_for_goes_on(make, served) -> None:
+async def test_a_computation_that_another_caller_waits_for_continues(make, served) -> None:
     small = make("budget_ms=60000")
     small.coclick.gate = asyncio.Event()
     async with served(small.gateway) as running:

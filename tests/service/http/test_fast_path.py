@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from service.answers.answer import Answer, Ask
+from service.answers.answer import Answer
+from service.answers.request import Request
 from service.http.app import make_app
 from tests.service.conftest import URLS
 
@@ -17,9 +18,9 @@ from tests.service.conftest import URLS
         b"url1=a&explain=perhaps", b"url1=a&k=",
     ],
 )  # fmt: skip
-async def test_what_only_the_route_can_answer_is_left_to_it(client, query: bytes) -> None:
+async def test_requests_that_only_the_route_can_answer_are_left_to_it(client, query: bytes) -> None:
     called = []
-    client.small.recommender.at_once = called.append
+    client.small.recommender.cached_answer = called.append
     await client.get(f"/recommend?{query.decode('latin-1')}")
     assert called == []
 
@@ -30,15 +31,15 @@ async def test_what_only_the_route_can_answer_is_left_to_it(client, query: bytes
 async def test_a_query_is_read_as_the_route_reads_it(client, query: str) -> None:
     asked = []
 
-    def at_once(ask: Ask) -> None:
-        asked.append(ask)
+    def cached_answer(request: Request) -> None:
+        asked.append(request)
 
-    async def recommend(ask: Ask) -> Answer:
-        asked.append(ask)
-        return await answer(ask)
+    async def recommend(request: Request) -> Answer:
+        asked.append(request)
+        return await answer(request)
 
     answer = client.small.recommender.recommend
-    client.small.recommender.at_once, client.small.recommender.recommend = at_once, recommend
+    client.small.recommender.cached_answer, client.small.recommender.recommend = cached_answer, recommend
     assert (await client.get(f"/recommend?{query.format(URLS[0])}")).status_code == 200
     assert asked[0] == asked[1]
 
@@ -52,7 +53,7 @@ async def client(make):
         yield client
 
 
-async def test_a_kept_answer_is_the_one_that_the_route_gave(client) -> None:
+async def test_a_cached_answer_equals_the_one_of_the_route(client) -> None:
     first, kept = [await client.get("/recommend", params={"url1": URLS[0]}) for _ in range(2)]
     own = ("request_id", "took_ms")
     assert {k: v for k, v in first.json().items() if k not in own} == {
@@ -66,23 +67,23 @@ async def test_a_kept_answer_is_the_one_that_the_route_gave(client) -> None:
     assert 'onward_requests_total{protocol="http",route="/recommend",status="200"} 2.0' in text
 
 
-async def test_a_caller_that_has_the_kept_answer_is_told_so(client) -> None:
+async def test_a_caller_that_has_the_answer_gets_304(client) -> None:
     first = await client.get("/recommend", params={"url1": URLS[0]})
     again = await client.get("/recommend", params={"url1": URLS[0]}, headers={"if-none-match": first.headers["etag"]})
     assert again.status_code == 304
 
 
-async def test_a_bad_url_gets_its_problem_whatever_is_kept(client) -> None:
+async def test_an_invalid_url_gets_its_problem_whatever_is_cached(client) -> None:
     await client.get("/recommend", params={"url1": URLS[0]})
     assert (await client.get("/recommend", params={"url1": "nowhere"})).status_code == 422
 
 
-async def test_what_the_gate_would_refuse_is_refused_before_any_route(make) -> None:
+async def test_overload_is_refused_on_the_fast_path(make) -> None:
     small = make("overload.running=1", "budget_ms=1000")
     small.coclick.gate = asyncio.Event()
     transport = httpx.ASGITransport(make_app(small.gateway))
     async with httpx.AsyncClient(transport=transport, base_url="http://onward") as client:
-        small.recommender._gate._pace.observe(10.0)  # seconds: whoever waits would be late
+        small.recommender._limit._latency.observe(10.0)  # seconds: whoever waits would be late
         running = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))
         await small.coclick.called.wait()
         joined = asyncio.create_task(client.get("/recommend", params={"url1": URLS[0]}))

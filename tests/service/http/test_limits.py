@@ -62,11 +62,11 @@ async def quick(make, served):
         [b"POST /recommend HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"],
     ],
 )
-async def test_a_request_that_does_not_end_is_cut_with_408(quick, parts) -> None:
+async def test_an_incomplete_request_gets_408(quick, parts) -> None:
     assert refused(await raw(quick, *parts), 408)["type"] == "urn:onward:problem:too-slow"
 
 
-async def test_a_dribble_does_not_buy_time(quick) -> None:
+async def test_trickling_bytes_does_not_extend_the_timeout(quick) -> None:
     async with connected(quick) as (reader, writer):
         writer.write(ASK)
         answered = asyncio.create_task(reader.read())
@@ -76,7 +76,7 @@ async def test_a_dribble_does_not_buy_time(quick) -> None:
     refused(answered.result(), 408)
 
 
-async def test_empty_lines_do_not_keep_a_connection(quick) -> None:
+async def test_empty_lines_do_not_keep_a_connection_open(quick) -> None:
     async with connected(quick) as (reader, writer):
         writer.write(ASK + b"\r\n")
         answered = asyncio.create_task(reader.read())
@@ -86,7 +86,7 @@ async def test_empty_lines_do_not_keep_a_connection(quick) -> None:
     assert answered.result().startswith(b"HTTP/1.1 200")
 
 
-async def test_a_connection_that_says_nothing_is_closed(quick) -> None:
+async def test_a_silent_connection_is_closed(quick) -> None:
     assert refused(await raw(quick), 408)
 
 
@@ -121,7 +121,7 @@ async def test_a_slow_answer_is_not_a_slow_request(make, served) -> None:
         ASK + b"X-A: " + b"b" * 2_000_000,  # it never ends
     ],
 )
-async def test_headers_too_large_are_refused_with_431(make, served, head) -> None:
+async def test_headers_that_are_too_large_get_431(make, served, head) -> None:
     async with served(make().gateway) as server:
         try:
             answer = await raw(server, head)
@@ -131,7 +131,7 @@ async def test_headers_too_large_are_refused_with_431(make, served, head) -> Non
         refused(answer, 431)
 
 
-async def test_a_head_of_50_megabytes_is_cut_long_before_its_end(make, served) -> None:
+async def test_headers_of_50_megabytes_are_cut_off_early(make, served) -> None:
     sent = 0
     async with served(make().gateway) as server, connected(server) as (_, writer):
         writer.write(ASK + b"X-A: ")
@@ -143,7 +143,7 @@ async def test_a_head_of_50_megabytes_is_cut_long_before_its_end(make, served) -
     assert sent < 25_000_000  # what the kernel buffers
 
 
-async def test_headers_below_the_limit_pass_in_any_cut(make, served) -> None:
+async def test_headers_below_the_limit_pass_however_they_are_split(make, served) -> None:
     head = ASK + b"X-A: " + b"b" * 30_000 + b"\r\nConnection: close\r\n\r\n"
     async with served(make().gateway) as server:
         assert (await raw(server, head)).startswith(b"HTTP/1.1 200")
@@ -151,7 +151,7 @@ async def test_headers_below_the_limit_pass_in_any_cut(make, served) -> None:
         assert (await raw(server, *parts)).startswith(b"HTTP/1.1 200")
 
 
-async def test_a_large_body_in_one_piece_is_no_large_head(make, served) -> None:
+async def test_a_large_body_in_one_piece_does_not_count_as_headers(make, served) -> None:
     body = orjson.dumps({"url1": URL1, "exclude": [f"https://a.example/{'a' * 80}"] * 400})
     head = b"POST /recommend HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     async with served(make().gateway) as server, connected(server) as (reader, writer):
@@ -160,12 +160,12 @@ async def test_a_large_body_in_one_piece_is_no_large_head(make, served) -> None:
             assert await reader.readuntil(b"}") and await reader.readuntil(b'"took_ms"')
 
 
-async def test_a_url_too_long_is_refused_with_414(make, served) -> None:
+async def test_a_url_that_is_too_long_gets_414(make, served) -> None:
     async with served(make().gateway) as server:
         refused(await raw(server, b"GET /recommend?url1=" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"), 414)
 
 
-async def test_what_is_no_http_is_refused_with_400(make, served, caplog) -> None:
+async def test_what_is_not_http_gets_400(make, served, caplog) -> None:
     async with served(make().gateway) as server:
         refused(await raw(server, b"\x16\x03\x01 hello\r\n\r\n"), 400)
     assert caplog.text == ""
@@ -191,14 +191,14 @@ async def test_a_request_for_another_server_gets_an_answer_and_no_traceback(make
     assert caplog.text == ""
 
 
-async def test_a_broken_body_is_refused_with_400(make, served, caplog) -> None:
+async def test_a_malformed_body_gets_400(make, served, caplog) -> None:
     broken = b"POST /recommend HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"
     async with served(make().gateway) as server:
         refused(await raw(server, broken), 400)
     assert caplog.text == ""
 
 
-async def test_a_body_that_nobody_reads_does_not_keep_a_connection(quick) -> None:
+async def test_an_unread_body_does_not_keep_a_connection_open(quick) -> None:
     async with connected(quick) as (reader, writer):
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
         answered = asyncio.create_task(reader.read())
@@ -208,7 +208,7 @@ async def test_a_body_that_nobody_reads_does_not_keep_a_connection(quick) -> Non
     assert answered.result().startswith(b"HTTP/1.1 200")
 
 
-async def test_whoever_fills_the_public_port_the_admin_port_is_ready(make, served) -> None:
+async def test_the_admin_port_responds_when_the_public_port_has_no_connections_left(make, served) -> None:
     small = make("server.max_connections=3")
     async with served(small.gateway) as server, connected(server), connected(server), connected(server):
         assert refused(await raw(server), 503)
@@ -223,7 +223,7 @@ async def test_pipelined_requests_are_answered_in_order(make, served) -> None:
     assert answer.count(b"HTTP/1.1 200") == 41
 
 
-async def test_one_connection_too_many_is_refused_with_503(make, served) -> None:
+async def test_a_connection_beyond_the_limit_gets_503(make, served) -> None:
     small = make("server.max_connections=2")
     async with served(small.gateway) as server, connected(server) as one, connected(server) as two:
         for reader, writer in (one, two):
@@ -236,7 +236,7 @@ async def test_one_connection_too_many_is_refused_with_503(make, served) -> None
     assert 'onward_refused_total{reason="crowded"} 1.0' in small.gateway.metrics.text().decode()
 
 
-async def test_grpc_metadata_too_large_is_refused(make, served) -> None:
+async def test_grpc_metadata_that_is_too_large_is_refused(make, served) -> None:
     async with served(make().gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
         stub = RecommenderStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -27,18 +27,18 @@ async def test_a_refused_bundle_is_a_409_problem_that_names_the_reason(gateway) 
     assert "no manifest.json" in answer.json()["detail"]
 
 
-async def test_the_live_bundle_may_be_named(gateway) -> None:
+async def test_swapping_to_the_live_bundle_changes_nothing(gateway) -> None:
     async with client(make_admin_app(gateway)) as admin:
         answer = await admin.post("/admin/bundle", json={"name": gateway.bundle})
     assert answer.json() == {"bundle": gateway.bundle, "before": gateway.bundle}
 
 
 @pytest.mark.parametrize("body", [{}, {"name": 7}, {"name": "x", "forced": True}, {"name": "x" * 65}])
-async def test_a_request_that_names_no_bundle_is_a_422_problem(gateway, body) -> None:
+async def test_an_invalid_swap_request_is_a_422_problem(gateway, body) -> None:
     async with client(make_admin_app(gateway)) as admin:
         assert (await admin.post("/admin/bundle", json=body)).status_code == 422
 
 
-async def test_the_public_port_swaps_nothing(gateway) -> None:
+async def test_the_public_port_has_no_swap_route(gateway) -> None:
     async with client(make_app(gateway)) as public:
         assert (await public.post("/admin/bundle", json={"name": gateway.bundle})).status_code == 404

@@ -26,7 +26,7 @@ def said(form: str) -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_json_is_one_object_a_line() -> None:
+def test_json_is_one_object_per_line() -> None:
     first, second = map(orjson.loads, said("json"))
     assert first.keys() == {"time", "level", "logger", "message"}
     assert (first["level"], first["logger"], first["message"]) == ("WARNING", "service.gateway", "a “quoted”\nmessage")
@@ -34,7 +34,7 @@ def test_json_is_one_object_a_line() -> None:
     assert "ZeroDivisionError" in second["error"]
 
 
-def test_text_is_for_people() -> None:
+def test_text_has_level_logger_and_message() -> None:
     assert "WARNING service.gateway: a “quoted”" in said("text")[0]
 
 

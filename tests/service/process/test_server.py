@@ -43,7 +43,7 @@ async def test_a_taken_port_is_an_error_that_names_the_option(make, taken, which
         await serve(make().gateway, address, Stop(), print)
 
 
-async def test_requests_in_flight_finish_and_everything_is_released(make, served) -> None:
+async def test_requests_in_flight_finish_and_all_resources_are_released(make, served) -> None:
     small = make()
     small.coclick.gate = asyncio.Event()
     async with served(small.gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
@@ -56,7 +56,7 @@ async def test_requests_in_flight_finish_and_everything_is_released(make, served
     assert small.released == [True]
 
 
-async def test_while_it_drains_it_is_not_ready_and_still_answers(make, served) -> None:
+async def test_while_draining_it_is_not_ready_and_still_answers(make, served) -> None:
     async with served(make("server.drain_s=60").gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
         server.stop()
         assert (await client.get("/readyz")).status_code == 503
@@ -64,7 +64,7 @@ async def test_while_it_drains_it_is_not_ready_and_still_answers(make, served) -
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
 
-async def test_warm_up_urls_are_answered_before_it_is_ready(make, served) -> None:
+async def test_warm_up_urls_are_answered_before_the_gateway_is_ready(make, served) -> None:
     small = make(warmup=(URL1, "no url"))
     async with served(small.gateway):
         assert small.coclick.calls == 1
@@ -129,7 +129,7 @@ def listens_on(process: psutil.Process, port: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_ends_is_started_anew(two_workers, number) -> None:
+def test_a_worker_that_ends_is_restarted(two_workers, number) -> None:
     process, first = two_workers
     ended = next(child for child in process.children() if listens_on(child, first + 3))
     ended.send_signal(number)
@@ -150,7 +150,7 @@ def test_workers_end_with_their_parent(two_workers) -> None:
     assert alive == []
 
 
-def test_workers_that_never_were_ready_end_it_all(make, tmp_path) -> None:
+def test_a_worker_that_never_becomes_ready_stops_all(make, tmp_path) -> None:
     (tmp_path / "pages.lmdb").unlink()
     first = free_ports(4)
     ports = ("--port", first, "--grpc-port", first + 1, "--admin-port", first + 2)
@@ -160,7 +160,7 @@ def test_workers_that_never_were_ready_end_it_all(make, tmp_path) -> None:
     assert done.returncode == 1
 
 
-async def test_metrics_are_on_the_admin_port_alone_and_health_on_both(make, served) -> None:
+async def test_metrics_are_only_on_the_admin_port_and_health_on_both(make, served) -> None:
     async with served(make().gateway) as server, httpx.AsyncClient() as client:
         assert (await client.get(f"{server.admin}/metrics")).text.startswith("# HELP onward_requests")
         assert (await client.get(f"{server.http}/metrics")).status_code == 404
@@ -168,13 +168,13 @@ async def test_metrics_are_on_the_admin_port_alone_and_health_on_both(make, serv
             assert [(await client.get(each + path)).status_code for each in (server.http, server.admin)] == [200, 200]
 
 
-def test_workers_need_room_for_their_admin_ports(make, tmp_path) -> None:
+def test_workers_need_enough_admin_ports(make, tmp_path) -> None:
     job = Job(tmp_path, None, None, Settings(), Address("127.0.0.1", 1, 1, True, admin_port=65_535))
     with pytest.raises(ServeError, match="choose one up to 65534"):
         run_many(job, 2)
 
 
-def test_the_greeting_gives_three_links() -> None:
+def test_the_startup_message_has_three_links() -> None:
     text = startup_message(Address("0.0.0.0", 8000, 50051), "name", ("https://a.example/?b=c&d#e",) * 4)
     assert text.count("http://127.0.0.1:8000/recommend?url1=https%3A%2F%2Fa.example%2F%3Fb%3Dc%26d%23e\n") == 3
 

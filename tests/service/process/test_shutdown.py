@@ -22,7 +22,7 @@ ONWARD = [sys.executable, str(Path(__file__).parents[1] / "small_onward.py")]
 URL1 = "https://site0.example/page/0"
 
 
-def test_a_hanging_native_call_does_not_keep_the_process(make, tmp_path) -> None:
+def test_a_hanging_native_call_does_not_prevent_the_exit(make, tmp_path) -> None:
     settings = ("server.drain_s=0", "server.grace_s=1", "budget_ms=100", "max_budget_ms=100")
     ports = ("--port", "0", "--grpc-port", "0", "--admin-port", "0")
     command = [*ONWARD, "serve", "--bundles", str(tmp_path), *ports, *(f"--set={each}" for each in settings)]
@@ -38,12 +38,12 @@ def test_a_hanging_native_call_does_not_keep_the_process(make, tmp_path) -> None
     assert "stage1:timeout" in answer["degraded"]
     assert process.returncode == 0
     assert time.monotonic() - started < 15  # drain, grace and a second more, on a busy machine
-    assert "leaving at once" in error
+    assert "exiting immediately" in error
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_it_loads_ends_it_at_once(make, tmp_path, workers: int, number: signal.Signals) -> None:
+def test_a_signal_while_loading_ends_the_process_at_once(make, tmp_path, workers: int, number: signal.Signals) -> None:
     first = free_ports(2 + workers)
     ports = ("--port", str(first), "--grpc-port", str(first + 1), "--admin-port", str(first + 2))
     command = [*ONWARD, "serve", "--bundles", str(tmp_path), *ports, "--workers", str(workers)]
@@ -57,7 +57,7 @@ def test_a_signal_while_it_loads_ends_it_at_once(make, tmp_path, workers: int, n
     assert "Traceback" not in error
 
 
-async def test_a_stop_while_it_warms_up_waits_for_no_page_of_it(make) -> None:
+async def test_a_stop_during_warm_up_does_not_wait_for_it(make) -> None:
     small, stop = make(warmup=(URL1,)), Stop()
     small.coclick.gate = asyncio.Event()
     serving = asyncio.create_task(serve(small.gateway, Address("127.0.0.1", 0, 0), stop, print))
@@ -67,7 +67,7 @@ async def test_a_stop_while_it_warms_up_waits_for_no_page_of_it(make) -> None:
     assert small.released == [True]
 
 
-async def test_callers_that_watch_its_health_do_not_keep_it(make, served) -> None:
+async def test_health_watches_do_not_prevent_the_shutdown(make, served) -> None:
     small = make("server.grace_s=3600")
     async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
         watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
@@ -77,7 +77,7 @@ async def test_callers_that_watch_its_health_do_not_keep_it(make, served) -> Non
         await asyncio.wait_for(server.task, 30)
 
 
-async def test_a_call_under_way_is_finished_whoever_watches(make, served) -> None:
+async def test_a_call_in_flight_finishes_despite_health_watches(make, served) -> None:
     small = make("budget_ms=60000", "max_budget_ms=60000", "server.grpc_connection_s=0")
     small.coclick.gate = asyncio.Event()
     async with served(small.gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
@@ -93,7 +93,7 @@ async def test_a_call_under_way_is_finished_whoever_watches(make, served) -> Non
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.01, "printed\n"), (3600, "printed\n")])
-def test_threads_that_end_are_waited_for_and_others_are_left(seconds, said) -> None:
+def test_the_exit_waits_for_threads_that_end_and_not_for_those_that_hang(seconds, said) -> None:
     code = (
         "import threading, time; from service.process.shutdown import exit_despite_hanging_threads; print('printed');"
         f"threading.Thread(target=time.sleep, args=({seconds},)).start(); exit_despite_hanging_threads(0.5)"
