@@ -1,52 +1,46 @@
+"""Both stores of unknown pages keep the rules, and survive what others wrote in their place."""
+
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from store.unknown_pages import RedisUnknownPages, SqliteUnknownPages, UnknownPage, UnknownPages
-
-FOX, OWL = UnknownPage("https://a.example/fox", "Fox", "red", "en"), UnknownPage("https://a.example/owl")
+from contracts.unknown_pages import FOX, MOST, UnknownPagesContract
+from store.unknown_pages import RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
 
 @pytest.fixture(params=["sqlite", "redis"])
-def pages(request: pytest.FixtureRequest, tmp_path: Path) -> UnknownPages:
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], UnknownPages]:
+    """Opens an empty store; each call gives another handle of it."""
     if request.param == "sqlite":
-        return SqliteUnknownPages(tmp_path / "unknown.sqlite", most=3)
+        return lambda: SqliteUnknownPages(tmp_path / "unknown.sqlite", MOST)
     client: Redis = Redis(unix_socket_path=request.getfixturevalue("redis_socket"))
     client.delete("onward:unknown")
     request.addfinalizer(client.close)
-    return RedisUnknownPages(lambda: client, most=3)
+    return lambda: RedisUnknownPages(lambda: client, MOST)
 
 
-def test_a_page_waits_with_the_words_that_were_sent(pages: UnknownPages) -> None:
-    pages.add({2**64 - 1: FOX, 0: OWL})
-    assert pages.waiting() == {2**64 - 1: FOX, 0: OWL}
+@pytest.fixture
+def pages(opened: Callable[[], UnknownPages]) -> UnknownPages:
+    return opened()
 
 
-def test_a_page_waits_once_as_it_came_first(pages: UnknownPages) -> None:
-    pages.add({1: FOX})
-    pages.add({1: OWL})
-    assert pages.waiting() == {1: FOX}
+class TestUnknownPages(UnknownPagesContract):
+    @pytest.fixture
+    def pages(self, opened: Callable[[], UnknownPages]) -> UnknownPages:
+        return opened()
+
+    @pytest.fixture
+    def reopened(self, pages: UnknownPages, opened: Callable[[], UnknownPages]) -> UnknownPages:
+        return opened()
 
 
-def test_the_words_that_tell_most_win_whenever_they_come(pages: UnknownPages) -> None:
-    pages.add({1: OWL, 2: FOX._replace(snippet="")})
-    pages.add({1: FOX, 2: FOX})
-    pages.add({1: OWL, 2: FOX._replace(title="Hare", language="")})
-    assert pages.waiting() == {1: FOX, 2: FOX}
-
-
-def test_better_words_need_no_room(pages: UnknownPages) -> None:
-    pages.add(dict.fromkeys(range(3), OWL))
-    assert pages.add({0: FOX, 1: FOX, 9: FOX}) == 1
-    assert pages.waiting() == {0: FOX, 1: FOX, 2: OWL}
-
-
-def test_what_others_wrote_in_its_place_is_passed_over(pages: UnknownPages) -> None:
+def test_rows_of_another_format_are_ignored(pages: UnknownPages) -> None:
     pages.add({1: FOX})
     rows = [
         (b"eight by", b"no JSON"),
@@ -63,19 +57,6 @@ def test_what_others_wrote_in_its_place_is_passed_over(pages: UnknownPages) -> N
         for key, row in rows:
             pages._connected().hset("onward:unknown", key, row)
     assert pages.waiting() == {1: FOX}
-
-
-def test_what_has_no_room_does_not_wait(pages: UnknownPages) -> None:
-    assert pages.add(dict.fromkeys(range(5), FOX)) == 2
-    assert pages.add({9: FOX}) == 1
-    assert sorted(pages.waiting()) == [0, 1, 2]
-
-
-def test_what_is_taken_makes_room(pages: UnknownPages) -> None:
-    pages.add(dict.fromkeys(range(3), FOX))
-    pages.remove([0, 1, 77])
-    pages.add({9: OWL})
-    assert pages.waiting() == {2: FOX, 9: OWL}
 
 
 def test_nothing_waits_where_no_file_is(tmp_path: Path) -> None:
