@@ -1,4 +1,4 @@
-"""One pass over a bundle: what it answers for every λ, and what readers did with such answers (table 5)."""
+"""One pass over a bundle: its answers for every λ, and what readers did with such answers (table 5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Answers:
     """The answers of one bundle to one set of pages."""
 
     quality: AnswerQuality
-    candidates: dict[int, NDArray[np.uint64]] = field(default_factory=dict)  # page -> what stage 1 let through
+    candidates: dict[int, NDArray[np.uint64]] = field(default_factory=dict)  # page -> the candidates that stage 1 kept
     _page: list[NDArray[np.uint64]] = field(default_factory=list)
     _ranks: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)
 
@@ -40,8 +40,8 @@ class Answers:
         for name, answer in asked.answers.items():
             self._ranks.setdefault(name, []).append(ranks(answer, wanted))
 
-    def pour(self, arm: str, sample: Sample) -> None:
-        """Add everything that was measured to the sample, as one seed of an arm."""
+    def add_to(self, sample: Sample, arm: str) -> None:
+        """Add all measurements to the sample, as one seed of an arm."""
         sample.add(arm, self.quality, METRICS)
         pages = np.concatenate(self._page)
         for name, parts in self._ranks.items():
@@ -52,24 +52,24 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Whom to ask, and by what the answers are measured: the same for every arm and seed."""
+    """Which pages are asked, and how the answers are measured: the same for every arm and seed."""
 
-    parts: Mapping[str, HeldOut]  # name of a part -> its pages; no page is in two
-    truths: Mapping[str, Truth]  # name of a part -> by what its answers are judged
-    truth: Truth  # of the models
+    parts: Mapping[str, HeldOut]  # name of a part -> its pages; each page is in one part
+    truths: Mapping[str, Truth]  # name of a part -> what judges its answers
+    truth: Truth  # judges the models
     rules: ClickRules
     swept: Swept
 
     @property
     def pages(self) -> int:
-        """How many pages a pass asks."""
+        """The number of pages of one pass."""
         return sum(len(part.pages) for part in self.parts.values())
 
 
 async def answers(
     cascade: Cascade, blend: Blend, asking: Asking, progress: Callable[[int], None]
 ) -> dict[str, Answers]:
-    """Return each part's answers."""
+    """Return the answers of each part."""
     found = {name: Answers(AnswerQuality(asking.truths[name], asking.rules)) for name in asking.parts}
     done = 0
     for name, held_out in asking.parts.items():

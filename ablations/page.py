@@ -1,4 +1,4 @@
-"""Tables of an ablation as HTML: every figure with its interval, the paper's beside it, and whether the signs agree."""
+"""Tables of an ablation as HTML: each figure with its interval, the paper's figure, and whether the signs agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evaluation.reports.document import interval_text
 
 
 def table_html(table: Table) -> str:
-    """Return a heading, the table, and its notes."""
+    """Return the heading, the table and its notes."""
     lines = [f"<h2>Table {table.number}: {escape(table.title)}</h2>"]
     if table.rows:
         head = "".join(f"<th>{name}</th>" for name in ("row", "metric", "here", "paper", "agrees in sign?", "by seed"))
@@ -24,7 +24,7 @@ def table_html(table: Table) -> str:
 
 
 def cells(figure: Figure) -> tuple[str, str, str, str]:
-    """Return figure with interval, the paper's, whether their signs agree, and each seed's own."""
+    """Return the figure with its interval, the paper's, whether the signs agree, and the figure of each seed."""
     places = 2 if abs(figure.found.mean) >= 1 else 3
     paper = "" if figure.paper is None else f"{figure.paper:{'+' if figure.signed else ''}g}"
     seeds = ", ".join(f"{seed:+.{places}f}" for seed in figure.seeds)

@@ -1,4 +1,4 @@
-"""Reorders the candidates of one baseline by other models' scores: tables 2 and 3."""
+"""Reorders the baseline's candidates by the scores of other models: tables 2 and 3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evaluation.answer_quality import AnswerQuality
 from evaluation.metrics.ranking import TOP
 
-#: (the reader's page, candidates) -> one number a candidate, the higher the better.
+#: (the reader's page, candidates) -> one score per candidate, higher is better.
 PageScorer = Callable[[int, NDArray[np.uint64]], NDArray[np.float32]]
 
 
@@ -20,7 +20,7 @@ def rerank(
     quality: AnswerQuality,
     progress: Callable[[int], None],
 ) -> None:
-    """Tell `quality` the first five of each page's candidates by each scorer; a page without any is left out."""
+    """Add each scorer's top five candidates of each page to `quality`; a page without candidates is skipped."""
     for done, (page, found) in enumerate(candidates.items(), 1):
         if len(found):
             ranked = {name: found[np.argsort(-score(page, found), kind="stable")] for name, score in scorers.items()}

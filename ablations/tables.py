@@ -1,4 +1,4 @@
-"""The tables of an ablation: what was measured beside what the paper reports."""
+"""The tables of an ablation: measured figures beside those of the paper."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAPER: Mapping[int, Mapping[str, Mapping[str, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure, its interval, each seed's own, and the paper's; `signed` ones tell a gain from a loss."""
+    """One figure, its interval, the figure of each seed, and the paper's; a `signed` one is a gain or a loss."""
 
     found: Interval
     paper: float | None = None
@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def agrees(self) -> str:
-        """Say whether the sign is the paper's: yes, no, unclear (the interval holds 0), or nothing to compare."""
+        """Whether the sign agrees with the paper: yes, no, unclear (the interval includes 0), or "" (no comparison)."""
         if self.paper is None or not self.signed or np.isnan(self.found.mean):
             return ""
         if self.found.low <= 0 <= self.found.high:
@@ -49,7 +49,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One arm: a figure a column."""
+    """One arm: one figure per column."""
 
     name: str
     figures: Mapping[str, Figure]
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the paper, measured again; `notes` say what the figures rest on, or why there are none."""
+    """One table of the paper, reproduced; `notes` say what the figures are based on, or why there are none."""
 
     number: int
     title: str
@@ -72,7 +72,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A column of differences: a metric of the sample, and how two rankings' values are compared."""
+    """A column of differences: a metric of the sample, and how the values of two rankings are compared."""
 
     column: str
     metric: str
@@ -82,7 +82,7 @@ class Compared:
 def compared(
     sample: Sample, table: int, rows: Mapping[str, str], control: str, columns: Sequence[Compared]
 ) -> list[Row]:
-    """Return a row for each name -> ranking, every figure a paired difference from the control ranking."""
+    """Return one row per name -> ranking; each figure is a paired difference from the control ranking."""
     return [
         Row(
             name,
@@ -100,5 +100,5 @@ def compared(
 
 
 def absolute(sample: Sample, name: str, ranking: str, columns: Mapping[str, str]) -> Row:
-    """Return the row of the ranking that others are compared with: column -> metric, as it stands."""
+    """Return the row of the control ranking with absolute values: column -> metric."""
     return Row(name, {c: Figure(sample.interval(ranking, metric), signed=False) for c, metric in columns.items()})

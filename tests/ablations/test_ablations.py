@@ -38,7 +38,7 @@ def test_rankings_of_different_pages_are_not_paired() -> None:
         found.against("other", "old", "m")
 
 
-def test_what_was_not_measured_is_not_a_number() -> None:
+def test_a_missing_measurement_is_nan() -> None:
     assert np.isnan(sample().against("new", "nowhere", "m").mean)
     assert np.isnan(sample().interval("new", "other metric").mean)
 
@@ -54,12 +54,12 @@ def test_a_change_in_percent_is_relative_to_the_control() -> None:
     ("low", "mean", "high", "agrees"),
     [(1, 2, 3, "yes"), (-3, -2, -1, "no"), (-1, 2, 3, "unclear"), (np.nan, np.nan, np.nan, "")],
 )
-def test_a_sign_agrees_only_where_no_doubt_is_left(low: float, mean: float, high: float, agrees: str) -> None:
+def test_a_sign_agrees_only_if_the_interval_excludes_zero(low: float, mean: float, high: float, agrees: str) -> None:
     assert Figure(Interval(mean, low, high), paper=5.1).agrees == agrees
     assert Figure(Interval(mean, low, high)).agrees == ""
 
 
-def test_a_row_has_the_papers_figure_and_the_control_stands_by_itself() -> None:
+def test_a_row_has_the_papers_figure_and_the_control_has_none() -> None:
     (row,) = compared(sample(), 5, {"both": "new"}, "old", [Compared("RecoDCG@5", "m")])
     figure = row.figures["RecoDCG@5"]
     assert (figure.found.mean, figure.paper, figure.seeds) == (3.0, 5.862, [2.0, 4.0])
@@ -67,7 +67,7 @@ def test_a_row_has_the_papers_figure_and_the_control_stands_by_itself() -> None:
     assert (control.found.mean, control.agrees) == (52.5, "")
 
 
-def test_candidates_are_ordered_by_each_scorer_and_five_count() -> None:
+def test_candidates_are_ordered_by_each_scorer_and_the_first_five_count() -> None:
     pages = np.arange(1, 8, dtype=np.uint64)
     truth = JudgedPairs(np.full(7, 9, np.uint64), pages, np.array([0, 0, 4, 4, 4, 4, 4]))
     quality = AnswerQuality(truth, ClickRules(False, False))
