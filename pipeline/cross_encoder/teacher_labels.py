@@ -1,4 +1,4 @@
-"""What the teachers have stamped, as the student learns from it."""
+"""The teachers' predictions for the pool, as the student learns from them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ranking.cross_encoder.examples import Stamped
 
 
 def stamped(work: Work) -> Stamped:
-    """Return the stamped pool, memory-mapped; click logits are brought to mean 0 and deviation 1 over the pool."""
+    """Return the pool with predictions, memory-mapped; click logits are scaled to mean 0 and deviation 1."""
     here = work.of("teachers")
     pairs = np.load(here / "pool.npy", mmap_mode="r")
     click, quality = (np.load(here / f"{name}.npy", mmap_mode="r") for name in ("click", "quality"))
-    # A pairwise loss leaves their place and scale open; the student's two losses must weigh what they are told to.
+    # A pairwise loss does not fix their mean and scale, which would change the balance of the student's two losses.
     click = ((click - click.mean()) / max(float(click.std()), 1e-6)).astype(np.float32)
     return Stamped(pairs[0], pairs[1], click, quality)

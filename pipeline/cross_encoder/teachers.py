@@ -1,4 +1,4 @@
-"""The step that trains both teachers and has them stamp the pool of unlabelled pairs."""
+"""The step that trains both teachers and predicts scores for the pool of unlabelled pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from text_model.training import Curve, Progress
 
 
 def teachers(work: Work) -> dict[str, object]:
-    """Train the click and the quality teacher, keep both as int8 ONNX (`<name>.onnx`), and stamp the pool."""
+    """Train the click and the quality teacher, save both as int8 ONNX (`<name>.onnx`), and score the pool."""
     config, out, seed = work.config.teachers, work.directory, work.config.seed
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
@@ -47,12 +47,12 @@ def teachers(work: Work) -> dict[str, object]:
         for name, outputs, lesson, steps in lessons
     }
     for finished in out.glob("*.checkpoint") if world().main else ():
-        finished.unlink()  # not sooner: a killed run knows by the first teacher's that it is done
+        finished.unlink()  # only now: a resumed run skips the first teacher if its file exists
     return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
 
 
 def teacher_tokens(work: Work) -> PageTokens:
-    """Return the pages in the tokens that the finished step `teachers` read."""
+    """Return the page tokens that the finished step `teachers` read."""
     config = work.config.teachers
     return page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
 
@@ -73,13 +73,13 @@ def _teach_and_stamp(
     with progress(f"training {name} teacher", steps) as advance:
         curve = lesson(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
-    with progress(f"stamping {name}", len(pairs[0])) as advance:
+    with progress(f"predicting {name} for the pool", len(pairs[0])) as advance:
         stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
     return curve
 
 
 def _tokens(work: Work) -> PageTokens:
-    """Return the pages in the teachers' tokens: the student's own, unless the base or the length differs."""
+    """Return the page tokens for the teachers: the student's, unless the base or the length differs."""
     config, out = work.config.teachers, work.directory
     if _as_student(work):
         return page_tokens(work)

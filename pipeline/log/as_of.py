@@ -1,4 +1,4 @@
-"""The past snapshot as of a day of the label window: tables whose counts end where that day begins."""
+"""The past snapshot as of a day in the label window: tables whose counts end when that day begins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from store.tables import Table
 
 @dataclass(slots=True)
 class MovingTable:
-    """A table in whose place another can be put while the cascade that reads it stands."""
+    """A table that can be swapped while a cascade reads it."""
 
     name: str
     table: Table
@@ -37,7 +37,7 @@ class MovingTable:
 
 @dataclass(slots=True)
 class _PagesAsOf:
-    """The `pages` table with other facts at the head of its rows."""
+    """The `pages` table with replaced facts at the start of its rows."""
 
     past: Table
     facts: NDArray[np.void]  # in order of PageId
@@ -71,13 +71,13 @@ def pages_as_of(work: Work, past: Table, day: LabelDay) -> Table:
 
 
 def coclick_as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
-    """Return the rows of `pages` in the `coclick` table, made as serving's are, from what was counted before a day."""
+    """Return the rows of `pages` in the `coclick` table, made like the served ones from counts before a day."""
     return _Rows("coclick", dict(_coclick_rows(work, day, pa.array(sorted(set(pages)), pa.uint64()))))
 
 
 def _coclick_rows(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
     config, evidence, rows = work.config, *(work.directory / f"{name}.parquet" for name in ("evidence", "coclick_rows"))
-    # A few pages a day, which DuckDB makes as Spark does: a session of Spark a day would take longer to start.
+    # DuckDB on Spark builds too: these are few pages per day, and starting a Spark session would take longer.
     engine = connect(threads=config.engine.threads, memory=config.engine.memory)
     clicks, shows, flow = (
         engine.read_parquet(str(work.of("counts") / day.name / f"{name}.parquet"))
@@ -85,7 +85,7 @@ def _coclick_rows(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[
     )
     neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
     asked = ibis.memtable(pa.table({"page": pages}))
-    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # each page lends to itself, too
+    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # includes the page itself
     write(engine, pair_evidence(clicks, shows, lenders), evidence)
     made = coclick.neighbour_rows(engine.read_parquet(str(evidence)), neighbours, flow, config.coclick, asked)
     write(engine, made, rows)

@@ -1,4 +1,4 @@
-"""The step that reads the input tables, checks them and splits time."""
+"""The step that reads and checks the input tables and splits the log by time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.runner.work import Work
 
 
 def reader(data: Path, until: datetime | None) -> Callable[[Work], dict[str, object]]:
-    """Return the step that checks the input tables and splits time."""
+    """Return the step that reads and checks the input tables and splits the log by time."""
 
     def step(work: Work) -> dict[str, object]:
         config, engine = work.config, work.config.engine

@@ -1,4 +1,4 @@
-"""The step that writes the tables of pages: what serving knows of each, and the popular ones of each host."""
+"""The step that writes the `pages` table (what serving knows about each page) and the `popular` table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.tables import write_table
 
 
 def pages(work: Work) -> dict[str, object]:
-    """Write the `pages` and `popular` tables: facts and counts, token ids, text."""
+    """Write the `pages` table (facts and counts, token ids, text) and the `popular` table."""
     table = pq.read_table(work.of("read") / "pages.parquet")
     tokens = np.load(work.of("text") / "tokens.npy")
     lengths = np.load(work.of("text") / "lengths.npy")

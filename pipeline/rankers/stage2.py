@@ -23,15 +23,15 @@ from ranking.lightgbm.score import LightGbmScorer
 
 HELD_OUT = "held_out.npy"
 _STAGE1_KEPT = 30
-_KEPT_PAIRS = 1 << 20  # two scores a pair, which are the same on every day
+_KEPT_PAIRS = 1 << 20  # two scores per pair, the same for every day
 
 Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
 
 
 def stage2(work: Work) -> dict[str, object]:
-    """Train the stage 2 ranker on what stage 1 lets through, with both heads as features.
+    """Train the stage 2 ranker on the candidates that stage 1 keeps, with both heads as features.
 
-    A fifth of the pages is kept out; over all their candidates the blend takes its μ and σ.
+    A fifth of the pages is held out; the blend's μ and σ are computed over all their candidates.
     """
     events = label_events(work, None, for_stage2(work)) or _that_teach_nothing(work)
     pages = _sampled_pages(work, events)
@@ -55,20 +55,20 @@ def stage2(work: Work) -> dict[str, object]:
 
 
 def _that_teach_nothing(work: Work) -> list[Event]:
-    """Return events of pages drawn at random, without a choice: the blend needs scores where readers taught nothing."""
+    """Return events of random pages without a choice: the blend needs scores even without training events."""
     pages, none = page_ids(work), np.empty(0, np.uint64)
     drawn = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
     return [Event(page, none, np.empty(0, np.float32), None) for page in drawn.tolist()]
 
 
 def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
-    """Return pages drawn as traffic draws them, each once."""
+    """Return pages sampled in proportion to traffic, each once."""
     order = np.random.default_rng(work.config.seed).permutation(len(events))
     return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
 
 
 def _noting(narrow: Narrow, seen_of: Callable[[int], list[Matrix]]) -> Narrow:
-    """Return `narrow`, noting the features of all that it leaves: shown or not, as serving blends them."""
+    """Return `narrow`, recording the features of all candidates that it keeps, shown or not, as serving sees them."""
 
     async def noting(query: Query, candidates: Candidates) -> Candidates:
         left = await narrow(query, candidates)
@@ -79,7 +79,7 @@ def _noting(narrow: Narrow, seen_of: Callable[[int], list[Matrix]]) -> Narrow:
 
 
 def _narrow(work: Work, past: Snapshot) -> Narrow:
-    """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
+    """Return a function that keeps stage 1's top candidates, in order of PageId, with its score and both heads'."""
     rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
     heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
