@@ -1,4 +1,4 @@
-"""The step that embeds pages by who read them together."""
+"""The step that embeds pages by which pages readers read together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recall.cf import build as cf
 
 
 def cf_embeddings(work: Work) -> dict[str, object]:
-    """Factorise the co-click graph and index the pages."""
+    """Factorize the co-click graph and index the pages."""
     figures: dict[str, object] = {}
     for name in SNAPSHOTS:
         out = work.directory / name
@@ -20,4 +20,4 @@ def cf_embeddings(work: Work) -> dict[str, object]:
         index = cf.build(page1, page2, near, work.config.cf, work.config.seed)
         index.save(out / "pages")
         figures[f"{name}_pages"] = len(index)
-    return {**figures, **index.figures()}  # of ALL, which serves
+    return {**figures, **index.figures()}  # of ALL, the served index

@@ -1,4 +1,4 @@
-"""Builds the `coclick` table: pairs of the log, joined with what pages of like text lend each other."""
+"""Builds the `coclick` table: pairs of the log, with rates borrowed from pages with similar text."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _RATES = ("next", "back", "shown", "shown_back")
 class CoclickConfig:
     """Tunables of the table."""
 
-    neighbours: int = LIMITS["coclick"]  # kept a page; serving reads no more unless it is told to
-    prior: float = 3.0  # transitions added to a page's own before its rates are taken
-    popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row
+    neighbours: int = LIMITS["coclick"]  # kept per page; serving reads as many by default
+    prior: float = 3.0  # transitions added to a page's own when rates are computed
+    popularity_damping: float = 0.3  # `near` is divided by entered ** this, so that hubs do not fill every row
 
 
 def neighbour_rows(
     evidence: ir.Table, text_neighbours: ir.Table, flow: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
 ) -> ir.Table:
-    """Return the table's rows as (page1, page2, NEIGHBOUR's fields), at most `config.neighbours` a page.
+    """Return the table's rows as (page1, page2, the fields of NEIGHBOUR), at most `config.neighbours` per page.
 
-    `text_neighbours` is (page, neighbour, weight) with each page its own neighbour of weight 1.
-    A thin page borrows the rates of pages that read like it: sum over n of weight(A, n) · rate(n, B);
+    `text_neighbours` is (page, neighbour, weight); each page is its own neighbour with weight 1.
+    A page with few clicks borrows the rates of pages with similar text: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
-    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, each
-    as it is among all; `evidence` need be of them and of their neighbours alone.
+    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, with
+    the same values; `evidence` is then needed only for them and their neighbours.
     """
 
     def wanted(rows: ir.Table, column: str) -> ir.Table:
@@ -64,7 +64,7 @@ def neighbour_rows(
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
-    """Yield (page, row) from record batches that are sorted by page1, best neighbour first."""
+    """Yield (page, row) from record batches sorted by page1, best neighbour first."""
     page, parts = None, []
     for batch in batches:
         pages = batch["page1"].to_numpy(zero_copy_only=False)
@@ -94,7 +94,7 @@ def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
 
 def _ranked(rows: ir.Table, flow: ir.Table, config: CoclickConfig) -> ir.Table:
     of_page1 = ibis.window(group_by="page1")
-    entered = flow.select(page2=_.page, entered=_.entered)  # by readers of every page
+    entered = flow.select(page2=_.page, entered=_.entered)  # from any page
     damped = rows.left_join(entered, "page2").drop("page2_right")
     damped = damped.mutate(pull=_.near / (1 + _.entered.coalesce(0)).pow(config.popularity_damping))
     affinity = (

@@ -1,4 +1,4 @@
-"""Builds the `qprime` table: write queries, search, filter, rank by quality, keep the best with their query."""
+"""Builds the `qprime` table: write queries, search, filter, rank by quality, keep the best pages and their query."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ _TEXT = ["page", "url", "title", "snippet", "language", "body"]
 
 @dataclass(frozen=True, slots=True)
 class QPrimeConfig:
-    """Tunables of the build."""
+    """Tunables of the table."""
 
-    hits: int = 10  # asked of the engine for each query, besides the page itself
-    relevance: float = 0.2  # hits that score below this share of their query's best (but the page itself) are dropped
+    hits: int = 10  # requested from the engine per query, besides the page itself
+    relevance: float = 0.2  # hits that score below this share of their query's best (other than the page) are dropped
     min_quality: float = 1.0  # 0 to 4
-    keep: int = MAX_PAGES  # pages a row; 0 leaves Q' out: the rankers then learn without it
+    keep: int = MAX_PAGES  # pages per row; 0 turns Q' off, also for the training of the rankers
     writer: Literal["key_phrases", "llm", "information_need"] = "key_phrases"  # llm: the endpoint of ONWARD_LLM_*
-    prompt: str = "queries"  # of the llm; small_writer for a model that `onward qprime train-writer` made
+    prompt: str = "queries"  # of the llm; small_writer for a model from `onward qprime train-writer`
     causal: str = ""  # of information_need: a path or a hub name
-    engine: EngineName = "tantivy"  # or a remote one, of ONWARD_SEARCH_*
-    judge: Literal["rubric", "student"] = "rubric"  # of what was found; the student must be trained before
-    adult: bool = False  # whether adult pages may be found; serving drops them too, unless told otherwise
+    engine: EngineName = "tantivy"  # or a remote one, set by ONWARD_SEARCH_*
+    judge: Literal["rubric", "student"] = "rubric"  # judge of the found pages; the student must be trained first
+    adult: bool = False  # whether adult pages may be found; serving also drops them by default
     batch: int = 1_024  # pages in memory at once
     progress: bool = True
     filters: QueryFilters = field(default_factory=QueryFilters)
 
 
 class QueryPage(NamedTuple):
-    """A page as the query writer and the search engine read it; `snippet` goes on with the body."""
+    """A page as the query writer and the search engine read it; `snippet` includes the body."""
 
     page: int
     url: str
@@ -59,7 +59,7 @@ class QueryPage(NamedTuple):
 
 
 class Queries(Protocol):
-    """Where a page's queries come from: a query writer, or a file that one has written."""
+    """The source of a page's queries: a query writer, or a file of written queries."""
 
     def write(self, pages: Sequence[QueryPage]) -> Sequence[list[WrittenQuery] | None]:
         """Return the queries of each page."""
@@ -77,13 +77,13 @@ def build(
     facts: PageFacts | None = None,
     parts: Path | None = None,
 ) -> Iterator[Made]:
-    """Yield the row of every page, also of one whose queries found nothing; fills `counts` as it goes.
+    """Yield the row of every page, including pages whose queries found nothing; updates `counts`.
 
     `pages` has columns page, url, title, snippet, language, body, address, fingerprint and spam, sorted by page. A
-    file is read in batches: in memory are one batch of text and 27 bytes of facts a page. `facts` are of all pages
-    that may be found (None: of `pages`). `day`, since 1970, is written into complete rows; others are of day 0.
-    Batches whose queries could all be asked are kept in the folder `parts`: a killed run goes on after them. All but
-    pages and queries must be the same then.
+    file is read in batches: memory holds one batch of text and 27 bytes of facts per page. `facts` cover all pages
+    that may be found (None: `pages`). `day`, since 1970, is written into complete rows; incomplete rows have day 0.
+    Batches without failed queries are kept in the folder `parts`, from which a killed run resumes. Except for pages
+    and queries, its inputs must be the same.
     """
     counts = Counts() if counts is None else counts
     facts = PageFacts.of(pages) if facts is None else facts
@@ -98,7 +98,7 @@ def build(
 
 
 def query_pages(pages: pa.Table | Path, batch: int = 1_024) -> Iterator[list[QueryPage]]:
-    """Yield the pages in batches, with the words that are written from and searched."""
+    """Yield the pages in batches, with the text for query writing and search."""
     if isinstance(pages, Path):
         parts = pq.ParquetFile(pages).iter_batches(batch, columns=_TEXT)
     else:
@@ -112,7 +112,7 @@ def query_pages(pages: pa.Table | Path, batch: int = 1_024) -> Iterator[list[Que
 
 
 def search_texts(pages: pa.Table | Path) -> Iterator[SearchText]:
-    """Yield what a search engine indexes of each page."""
+    """Yield the text that a search engine indexes for each page."""
     for batch in query_pages(pages):
         for page in batch:
             yield SearchText(page.page, page.title, page.snippet)
@@ -147,7 +147,7 @@ def _made(
 def _ranked(
     batch: list[QueryPage], found: Found, facts: PageFacts, quality: Quality, config: QPrimeConfig, counts: Counts
 ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.intp]]]:
-    """Yield the pages kept for each page of the batch, best first, with their quality and their query."""
+    """Yield the pages kept for each page of the batch, best first, with quality and query."""
     ids = np.array([page.page for page in batch], np.uint64)
     found = filtered(ids, found, facts, config.relevance, counts.dropped, config.adult)
     judged = quality(ids[found.row], found.pages)

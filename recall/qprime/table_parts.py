@@ -1,4 +1,4 @@
-"""The rows of the `qprime` table as they are made: batch by batch, kept in parts until all are done."""
+"""Builds the rows of the `qprime` table batch by batch; parts on disk let a killed run resume."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _FROM, _COUNTS = b"onward.made_from", b"onward.counts"
 
 @dataclass(slots=True)
 class Counts:
-    """What the build did: pages, queries, hits, hits dropped by reason, pages kept."""
+    """Counts of the build: pages, queries, hits, hits dropped by reason, pages kept."""
 
     pages: int = 0
     queries: int = 0
     hits: int = 0
     kept: int = 0
-    incomplete: int = 0  # pages with a query that could not be written or asked
+    incomplete: int = 0  # pages with a query that could not be written or searched
     dropped: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
-        """Add what another part of the pages came to."""
+        """Add the counts of another part."""
         for name in ("pages", "queries", "hits", "kept", "incomplete"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.dropped.update(other.dropped)
@@ -43,7 +43,7 @@ class Counts:
 
 
 class Made(NamedTuple):
-    """One page's row. An incomplete one lacks what a query that could not be asked would have found."""
+    """The row of one page. An incomplete row lacks the hits of a failed query."""
 
     page: int
     row: bytes
@@ -51,14 +51,14 @@ class Made(NamedTuple):
 
 
 class MadeBatch(NamedTuple):
-    """The rows of one batch of pages, and what they came to."""
+    """The rows of one batch of pages, and their counts."""
 
     rows: list[Made]
     counts: Counts
 
 
 class Parts:
-    """Finished batches in a folder (None: nowhere). A batch that a query failed of is not kept: it is asked again."""
+    """Finished batches in a folder (None: not kept). Batches with a failed query are not kept, so they are retried."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -66,7 +66,7 @@ class Parts:
             folder.mkdir(parents=True, exist_ok=True)
 
     def made(self, number: int, made_from: bytes, make: Callable[[], MadeBatch]) -> MadeBatch:
-        """Return the batch of that number: the kept one, when it was made from the same, or what `make` returns."""
+        """Return a batch by number: the kept one if it was made from the same input, otherwise that of `make`."""
         if self._folder is None:
             return make()
         path = self._folder / f"{number:08}.parquet"
@@ -79,7 +79,7 @@ class Parts:
 
 
 def digest(pages: Sequence[int], queries: Sequence[Sequence[WrittenQuery] | None]) -> bytes:
-    """Return a digest of what a batch's rows are made from."""
+    """Return a digest of the input of a batch."""
     texts = [None if own is None else [query.text for query in own] for own in queries]
     asked = list(zip(pages, texts, strict=True))
     return xxhash.xxh3_128_hexdigest(json.dumps(asked).encode()).encode()
