@@ -43,7 +43,7 @@ def results(plan: Plan, measured: Measured) -> Results:
     """Return the requested tables."""
     found = Results()
     if 5 in plan.tables:
-        _weigh(plan, measured, found)
+        _set_weights(plan, measured, found)
     for number in plan.tables:
         if number == 1:
             found.tables.append(judge_table(plan.golden))
@@ -106,7 +106,7 @@ def _clicks_note(simulated: bool) -> str:
     )
 
 
-def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
+def _set_weights(plan: Plan, measured: Measured, found: Results) -> None:
     """Set λ for each bundle, as given or by the rule, and compute the curve of the bundle with Q'."""
     sample, asking = measured.sample, _asking(measured)
 
@@ -122,7 +122,7 @@ def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
 
     found.weights, found.rule = _choice(plan, {arm: curve(arm, CHOOSING) for arm in _ARMS})
     found.curve = curve(QPRIME, REPORTING)
-    if _blind(found.curve):
+    if _lacks_data(found.curve):
         found.curve = []
     found.chosen = next((p for p in found.curve if p.strategy == SERVED and p.parameter == found.weights[QPRIME]), None)
 
@@ -132,7 +132,7 @@ def _choice(plan: Plan, curves: Mapping[str, Sequence[Point]]) -> tuple[dict[str
     if plan.quality_weight is not None:
         given = plan.quality_weight
         return dict.fromkeys(_ARMS, given), f"λ = {given:g} was given; the figures are of all held-out pages."
-    if any(_blind(curve) for curve in curves.values()):
+    if any(_lacks_data(curve) for curve in curves.values()):
         own = plan.config.quality_weight
         return dict.fromkeys(_ARMS, own), (
             f"λ = {own:g} is the build's setting: choosing λ needs held-out impressions with a satisfied click of known"
@@ -147,7 +147,7 @@ def _asking(measured: Measured) -> Asking:
     return measured.asking
 
 
-def _blind(curve: Sequence[Point]) -> bool:
+def _lacks_data(curve: Sequence[Point]) -> bool:
     return bool(np.isnan(curve[0].clicks.mean) or np.isnan(curve[0].reco_dcg.mean))
 
 

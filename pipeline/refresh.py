@@ -145,20 +145,20 @@ def refresh_qprime(
     unknown = _still_unknown(bundle, waiting)
     with tempfile.TemporaryDirectory(dir=bundles, prefix=".refresh-") as directory:
         due_file = Path(directory) / "due.parquet"
-        days, strangers = _write_due(work, rows, oldest, unknown, due_file)
+        days, unknown_pages = _write_due(work, rows, oldest, unknown, due_file)
         figures: dict[str, object] = {}
-        facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(strangers))
-        made = rows_of(work, due_file, Path(directory), _Judge(work, strangers), figures, facts)
-        keep = (one for one in made if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
+        facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(unknown_pages))
+        built = rows_of(work, due_file, Path(directory), _Judge(work, unknown_pages), figures, facts)
+        keep = (one for one in built if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
         renewed_file = Path(directory) / f"{TABLE}.lmdb"
         renewed = write_table(renewed_file, ((one.page, one.row) for one in keep))
         table = LmdbTable(renewed_file)
         name = rows.replace(table) if renewed else bundle.name
-        has_row = np.array([row is not None for row in table.read(strangers["page"].to_numpy())], bool)
+        has_row = np.array([row is not None for row in table.read(unknown_pages["page"].to_numpy())], bool)
         table.close()
-    answered = frozenset(strangers["page"].to_numpy()[has_row].tolist())
-    due = len(days) + len(strangers)
-    waits = frozenset(strangers["page"].to_pylist()) - answered
+    answered = frozenset(unknown_pages["page"].to_numpy()[has_row].tolist())
+    due = len(days) + len(unknown_pages)
+    waits = frozenset(unknown_pages["page"].to_pylist()) - answered
     settled = frozenset(waiting) - waits
     return Refreshed(name, due, answered, settled, renewed, due - renewed, figures)
 
@@ -190,15 +190,15 @@ def _write_due(
         for batch in source.iter_batches():
             pages = batch["page"].to_numpy()
             known |= unknown.keys() & set(pages.tolist())
-            made = rows.days(pages)
-            late = made < oldest
-            days |= dict(zip(pages[late].tolist(), made[late].tolist(), strict=True))
+            row_days = rows.days(pages)
+            late = row_days < oldest
+            days |= dict(zip(pages[late].tolist(), row_days[late].tolist(), strict=True))
             file.write_batch(batch.filter(pa.array(late)))
-        strangers = _described({page: words for page, words in unknown.items() if page not in known})
-        late = rows.days(strangers["page"].to_numpy()) < oldest
-        strangers = strangers.filter(pa.array(late))
-        file.write_table(strangers)
-    return days, strangers
+        unknown_pages = _described({page: words for page, words in unknown.items() if page not in known})
+        late = rows.days(unknown_pages["page"].to_numpy()) < oldest
+        unknown_pages = unknown_pages.filter(pa.array(late))
+        file.write_table(unknown_pages)
+    return days, unknown_pages
 
 
 def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
@@ -213,17 +213,17 @@ def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
 class _Judge:
     """The judge of the build; the student judges pages that the build did not read."""
 
-    def __init__(self, work: Work, strangers: pa.Table) -> None:
-        self._strangers = strangers["page"].to_numpy()
-        words = (strangers[name].to_pylist() for name in ("url", "title", "snippet"))
+    def __init__(self, work: Work, unknown_pages: pa.Table) -> None:
+        self._unknown = unknown_pages["page"].to_numpy()
+        words = (unknown_pages[name].to_pylist() for name in ("url", "title", "snippet"))
         tokens, _ = page_tokens(work).tokenizer.encode(*words)
-        self._student = StudentJudge(work, dict(zip(self._strangers.tolist(), tokens, strict=True)))
+        self._student = StudentJudge(work, dict(zip(self._unknown.tolist(), tokens, strict=True)))
         self._known = judge_of(work)
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
         quality = np.empty(len(page1), np.float32)
-        strange = np.isin(page1, self._strangers)
-        for judge, rows in ((self._student, strange), (self._known, ~strange)):
+        is_unknown = np.isin(page1, self._unknown)
+        for judge, rows in ((self._student, is_unknown), (self._known, ~is_unknown)):
             if rows.any():
                 quality[rows] = judge(page1[rows], page2[rows])
         return quality

@@ -61,7 +61,7 @@ def student(work: Work) -> dict[str, object]:
     found = _parity(model, tokens, labelled, out)
     shutil.rmtree(out / _FLOAT)
     (out / "student.checkpoint").unlink(missing_ok=True)
-    found.check(_taught(work.config.cross_encoder.click_share, figures))
+    found.check(_trained_heads(work.config.cross_encoder.click_share, figures))
     return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
 
 
@@ -77,11 +77,11 @@ def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels
         return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
 
 
-def _taught(click_share: float, figures: dict[str, int]) -> list[str]:
+def _trained_heads(click_share: float, figures: dict[str, int]) -> list[str]:
     """Return the heads that had training data: the pool, or else triplets and labels."""
     of_click, of_quality = (figures.get(name, figures.get("pool")) for name in ("triplets", "labels"))
-    lessons = zip(parity.HEADS, (click_share, 1 - click_share), (of_click, of_quality), strict=True)
-    return [head for head, share, count in lessons if share > 0 and count]
+    heads = zip(parity.HEADS, (click_share, 1 - click_share), (of_click, of_quality), strict=True)
+    return [head for head, share, count in heads if share > 0 and count]
 
 
 def _warm_start(work: Work, model: CrossEncoder) -> str:

@@ -41,10 +41,10 @@ def teachers(work: Work) -> dict[str, object]:
     def quality(teacher: Teacher, advance: Progress) -> Curve:
         return train_quality(teacher, inputs, labelled, config, seed, out / "quality.checkpoint", advance)
 
-    lessons = (("click", 1, click, config.click_steps), ("quality", QUALITY_CLASSES, quality, config.quality_steps))
+    trainings = (("click", 1, click, config.click_steps), ("quality", QUALITY_CLASSES, quality, config.quality_steps))
     curves = {
-        name: _teach_and_stamp(work, tokens, (page1, page2), name, outputs, lesson, steps).thinned()
-        for name, outputs, lesson, steps in lessons
+        name: _train_and_predict(work, tokens, (page1, page2), name, outputs, train, steps).thinned()
+        for name, outputs, train, steps in trainings
     }
     for finished in out.glob("*.checkpoint") if world().main else ():
         finished.unlink()  # only now: a resumed run skips the first teacher if its file exists
@@ -62,16 +62,16 @@ def _as_student(work: Work) -> bool:
     return (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page)
 
 
-def _teach_and_stamp(
+def _train_and_predict(
     work: Work, tokens: PageTokens, pairs: tuple[NDArray[np.int64], NDArray[np.int64]], name: str, outputs: int,
-    lesson: Callable[[Teacher, Progress], Curve], steps: int,
+    train: Callable[[Teacher, Progress], Curve], steps: int,
 ) -> Curve:  # fmt: skip
     out = work.directory
     torch.manual_seed(work.config.seed)
     config = work.config.teachers
     teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
-        curve = lesson(teacher, advance)
+        curve = train(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
     with progress(f"predicting {name} for the pool", len(pairs[0])) as advance:
         stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)

@@ -51,16 +51,16 @@ def labels(work: Work) -> dict[str, object]:
     page1, page2 = np.concatenate([human, pairs[scored]]).T
     quality = np.concatenate([given["quality"].to_numpy(), quality[scored]]).astype(np.float32)
     sources = pa.array(["input"] * len(human) + [source] * int(scored.sum()), pa.string())
-    aside = np.concatenate([np.zeros(len(human), bool), _aside(work, pairs[scored])])
-    columns = {"page1": page1, "page2": page2, "quality": quality, "source": sources, "set_aside": aside}
+    set_aside = np.concatenate([np.zeros(len(human), bool), _set_aside(work, pairs[scored])])
+    columns = {"page1": page1, "page2": page2, "quality": quality, "source": sources, "set_aside": set_aside}
     pq.write_table(pa.table(columns), work.directory / "labels.parquet")
     mean = round(float(quality.mean()), 3) if len(quality) else None
     counted = {"given": len(human), "held_out": len(every) - len(human), "judged": int(scored.sum())}
-    counted["set_aside"] = int(aside.sum())
+    counted["set_aside"] = int(set_aside.sum())
     return {**counted, "mean_quality": mean, "judge": source, **figures}
 
 
-def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
+def _set_aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
     """Return which judged pairs the cross-encoder must not learn from: half of the pages, if there is no log.
 
     Stage 2 then learns from them, with the cross-encoder's quality as a feature. If both learned from the same label,
@@ -68,8 +68,8 @@ def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
     """
     if len(judged) < ENOUGH_TO_SHARE or label_events(work, 1, OF_LOG):
         return np.zeros(len(judged), bool)
-    aside: NDArray[np.bool_] = half_of(judged[:, 0]) == 1
-    return aside
+    set_aside: NDArray[np.bool_] = half_of(judged[:, 0]) == 1
+    return set_aside
 
 
 def _judged(

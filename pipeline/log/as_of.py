@@ -85,8 +85,8 @@ def _coclick_rows(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[
     )
     neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
     asked = ibis.memtable(pa.table({"page": pages}))
-    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # includes the page itself
-    write(engine, pair_evidence(clicks, shows, lenders), evidence)
+    neighbour_pages = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # and the pages
+    write(engine, pair_evidence(clicks, shows, neighbour_pages), evidence)
     made = coclick.neighbour_rows(engine.read_parquet(str(evidence)), neighbours, flow, config.coclick, asked)
     write(engine, made, rows)
     yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())

@@ -28,15 +28,15 @@ def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the manifest's notes on how the bundle ranks."""
     source, cold = figures["stage1"]["learnt_from"], figures["read"]["end"] is None
     if cold:
-        yield "cold start: no clicks, so only the text-based paths recall" + _taught_by_the_judge(source)
+        yield "cold start: no clicks, so only the text-based paths recall" + _from_labels(source)
     elif source in (LABELS, NOTHING):
         why = "the last part of the log has too few choices between pages that the filters keep"
-        yield f"{why}: treated as a cold start" + _taught_by_the_judge(source)
+        yield f"{why}: treated as a cold start" + _from_labels(source)
     if source == NOTHING:
         yield "stage 1 learned nothing: candidates are ordered by their best rank in recall"
     if figures["stage2"]["trees"] == 0:
         yield "stage 2 learned nothing: the order is stage 1's, blended with quality"
 
 
-def _taught_by_the_judge(source: str) -> str:
+def _from_labels(source: str) -> str:
     return ", and the rankers learned from the judge's labels" if source == LABELS else ""

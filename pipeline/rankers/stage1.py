@@ -21,7 +21,7 @@ def stage1(work: Work) -> dict[str, object]:
     Also trains one model per half of the pages without that half (out-of-fold): stage 2 reads stage 1's score
     as a feature, and in-sample scores would be better than those at serving time.
     """
-    source, groups = _lessons(work)
+    source, groups = _examples(work)
     note(work.directory, source)
     for half in (0, 1):
         fit_ranker(work, groups[1 - half], STAGE1, work.config.stage1, f"without{half}.txt")
@@ -29,7 +29,7 @@ def stage1(work: Work) -> dict[str, object]:
     return {"learnt_from": source, **figures}
 
 
-def _lessons(work: Work) -> tuple[str, _Halves]:
+def _examples(work: Work) -> tuple[str, _Halves]:
     """Return the first source with enough examples, and the groups of both halves of its pages.
 
     The number of events is not enough: filters may drop chosen pages, and recall may find no negatives.

@@ -33,32 +33,32 @@ def stage2(work: Work) -> dict[str, object]:
 
     A fifth of the pages is held out; the blend's μ and σ are computed over all their candidates.
     """
-    events = label_events(work, None, for_stage2(work)) or _that_teach_nothing(work)
+    events = label_events(work, None, for_stage2(work)) or _without_choices(work)
     pages = _sampled_pages(work, events)
     chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
     writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
-    seen: dict[bool, list[Matrix]] = {True: [], False: []}
+    recorded: dict[bool, list[Matrix]] = {True: [], False: []}
     with snapshot(work) as past:
         collect_examples(
             work,
             past,
             [event for event in events if event.page in chosen],
             STAGE2,
-            _noting(_narrow(work, past), lambda page: seen[page not in held_out]),
+            _recording(_narrow(work, past), lambda page: recorded[page not in held_out]),
             lambda page: writers[page not in held_out],
             "stage 2 examples",
         )
     nothing = np.empty((0, len(STAGE2)), np.float32)
-    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(seen[False] or seen[True])]))
+    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(recorded[False] or recorded[True])]))
     held = writers[False].groups()
     return fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
 
 
-def _that_teach_nothing(work: Work) -> list[Event]:
+def _without_choices(work: Work) -> list[Event]:
     """Return events of random pages without a choice: the blend needs scores even without training events."""
     pages, none = page_ids(work), np.empty(0, np.uint64)
-    drawn = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
-    return [Event(page, none, np.empty(0, np.float32), None) for page in drawn.tolist()]
+    sampled = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
+    return [Event(page, none, np.empty(0, np.float32), None) for page in sampled.tolist()]
 
 
 def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
@@ -67,15 +67,15 @@ def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
     return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
 
 
-def _noting(narrow: Narrow, seen_of: Callable[[int], list[Matrix]]) -> Narrow:
+def _recording(narrow: Narrow, features_of: Callable[[int], list[Matrix]]) -> Narrow:
     """Return `narrow`, recording the features of all candidates that it keeps, shown or not, as serving sees them."""
 
-    async def noting(query: Query, candidates: Candidates) -> Candidates:
-        left = await narrow(query, candidates)
-        seen_of(query.page).append(matrix(query, left, STAGE2))
-        return left
+    async def recording(query: Query, candidates: Candidates) -> Candidates:
+        kept_rows = await narrow(query, candidates)
+        features_of(query.page).append(matrix(query, kept_rows, STAGE2))
+        return kept_rows
 
-    return noting
+    return recording
 
 
 def _narrow(work: Work, past: Snapshot) -> Narrow:

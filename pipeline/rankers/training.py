@@ -42,8 +42,8 @@ def collect_examples(
                 leak.check(work, part, day.name)
                 past.move_to(day, pages)
             show(part)
-            ahead = partial(_ahead, advance, done)
-            asyncio.run(collect(past.candidates, part, names, writer_of, narrow, query_of, ahead))
+            advance_day = partial(_advance_from, advance, done)
+            asyncio.run(collect(past.candidates, part, names, writer_of, narrow, query_of, advance_day))
             done += len(pages)
 
 
@@ -56,7 +56,7 @@ def by_day(work: Work, events: list[Event]) -> list[tuple[LabelDay | None, list[
     return [(day, [events[i] for i in np.flatnonzero(row == n)]) for n, day in enumerate(days) if (row == n).any()]
 
 
-def _ahead(advance: Callable[[int], None], before: int, done: int) -> None:
+def _advance_from(advance: Callable[[int], None], before: int, done: int) -> None:
     advance(before + done)
 
 

@@ -20,7 +20,7 @@ from recall.qprime.engines.search_engine import SearchEngine, SearchText
 from recall.qprime.queries.filters import QueryFilters
 from recall.qprime.row import MAX_PAGES, pack
 from recall.qprime.search_results import Found, PageFacts, filtered, search
-from recall.qprime.table_parts import Counts, Made, MadeBatch, Parts, digest
+from recall.qprime.table_parts import BuiltBatch, BuiltRow, Counts, Parts, digest
 from recall.qprime.writers.writer import WrittenQuery
 
 #: (PageIds of the first pages, PageIds of the second) -> quality, 0 to 4, of each pair.
@@ -76,7 +76,7 @@ def build(
     counts: Counts | None = None,
     facts: PageFacts | None = None,
     parts: Path | None = None,
-) -> Iterator[Made]:
+) -> Iterator[BuiltRow]:
     """Yield the row of every page, including pages whose queries found nothing; updates `counts`.
 
     `pages` has columns page, url, title, snippet, language, body, address, fingerprint and spam, sorted by page. A
@@ -91,9 +91,9 @@ def build(
     batches = track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress)
     for number, batch in enumerate(batches):
         written = writer.write(batch)
-        make = partial(_made, batch, written, engine, quality, day, config, facts)
-        rows, made = kept.made(number, digest([page.page for page in batch], written), make)
-        counts.add(made)
+        make = partial(_build_batch, batch, written, engine, quality, day, config, facts)
+        rows, part_counts = kept.get(number, digest([page.page for page in batch], written), make)
+        counts.add(part_counts)
         yield from rows
 
 
@@ -122,7 +122,7 @@ def _length(pages: pa.Table | Path) -> int:
     return pq.read_metadata(pages).num_rows if isinstance(pages, Path) else len(pages)
 
 
-def _made(
+def _build_batch(
     batch: list[QueryPage],
     written: Sequence[list[WrittenQuery] | None],
     engine: SearchEngine,
@@ -130,7 +130,7 @@ def _made(
     day: int,
     config: QPrimeConfig,
     facts: PageFacts,
-) -> MadeBatch:
+) -> BuiltBatch:
     """Search, filter and judge the pages of one batch."""
     queries = [own or [] for own in written]
     found, missed = search(engine, queries, config.hits + 1)
@@ -140,8 +140,8 @@ def _made(
     rows = []
     for row, found_row in enumerate(_ranked(batch, found, facts, quality, config, counts)):
         texts = [query.text for query in queries[row]]
-        rows.append(Made(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row]))
-    return MadeBatch(rows, counts)
+        rows.append(BuiltRow(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row]))
+    return BuiltBatch(rows, counts)
 
 
 def _ranked(

@@ -29,7 +29,7 @@ from recall.qprime.queries.filters import filtered
 from recall.qprime.queries.written import WrittenReader, write_queries
 from recall.qprime.queries.written_for import Vectors, WrittenFor
 from recall.qprime.search_results import PageFacts
-from recall.qprime.table_parts import Counts, Made
+from recall.qprime.table_parts import BuiltRow, Counts
 from recall.qprime.writers.key_phrases import KeyPhraseWriter
 from recall.qprime.writers.writer import QueryWriter
 from store.tables import write_table
@@ -68,7 +68,7 @@ def rows_of(
     judge: qprime_build.Quality,
     figures: dict[str, object],
     facts: PageFacts | None = None,
-) -> Iterator[Made]:
+) -> Iterator[BuiltRow]:
     """Write and filter the queries of the pages in a file, and yield their rows; fills `figures` at the end.
 
     The queries are kept in `out`. `facts` cover all pages that may be found (None: `pages`).
@@ -109,9 +109,9 @@ def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
     filters = replace(config.filters, language=config.filters.language and config.writer != "key_phrases")
     filtered(written, out / QUERIES, WrittenFor.of(pages, _vectors(work, pages)), filters, dropped)
     about: dict[str, object] = {"written": dict(outcomes), "filtered": dict(dropped)}
-    for remark in ("failed", "left_out"):
-        if counted := getattr(writer, remark, None):
-            about[f"writer_{remark}"] = dict(counted)
+    for figure in ("failed", "left_out"):
+        if counted := getattr(writer, figure, None):
+            about[f"writer_{figure}"] = dict(counted)
     return about
 
 

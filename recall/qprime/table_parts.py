@@ -42,7 +42,7 @@ class Counts:
         return {**kept, "dropped": dict(self.dropped)}
 
 
-class Made(NamedTuple):
+class BuiltRow(NamedTuple):
     """The row of one page. An incomplete row lacks the hits of a failed query."""
 
     page: int
@@ -50,10 +50,10 @@ class Made(NamedTuple):
     complete: bool
 
 
-class MadeBatch(NamedTuple):
+class BuiltBatch(NamedTuple):
     """The rows of one batch of pages, and their counts."""
 
-    rows: list[Made]
+    rows: list[BuiltRow]
     counts: Counts
 
 
@@ -65,7 +65,7 @@ class Parts:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def made(self, number: int, made_from: bytes, make: Callable[[], MadeBatch]) -> MadeBatch:
+    def get(self, number: int, made_from: bytes, make: Callable[[], BuiltBatch]) -> BuiltBatch:
         """Return a batch by number: the kept one if it was made from the same input, otherwise that of `make`."""
         if self._folder is None:
             return make()
@@ -85,7 +85,7 @@ def digest(pages: Sequence[int], queries: Sequence[Sequence[WrittenQuery] | None
     return xxhash.xxh3_128_hexdigest(json.dumps(asked).encode()).encode()
 
 
-def _read(path: Path, made_from: bytes) -> MadeBatch | None:
+def _read(path: Path, made_from: bytes) -> BuiltBatch | None:
     if not path.is_file():
         return None
     table = pq.read_table(path)
@@ -95,11 +95,11 @@ def _read(path: Path, made_from: bytes) -> MadeBatch | None:
     counts = json.loads(about[_COUNTS])
     counts["dropped"] = Counter(counts["dropped"])
     columns = (table[name].to_pylist() for name in _SCHEMA.names)
-    return MadeBatch([Made(page, row, True) for page, row in zip(*columns, strict=True)], Counts(**counts))
+    return BuiltBatch([BuiltRow(page, row, True) for page, row in zip(*columns, strict=True)], Counts(**counts))
 
 
-def _write(path: Path, made_from: bytes, batch: MadeBatch) -> None:
-    columns = [[made.page for made in batch.rows], [made.row for made in batch.rows]]
+def _write(path: Path, made_from: bytes, batch: BuiltBatch) -> None:
+    columns = [[built.page for built in batch.rows], [built.row for built in batch.rows]]
     counts = {name: getattr(batch.counts, name) for name in Counts.__slots__}
     about = {_FROM: made_from, _COUNTS: json.dumps(counts).encode()}
     working = path.with_suffix(".working")

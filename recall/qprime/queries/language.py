@@ -69,7 +69,7 @@ def in_another_language(query: str, language: str) -> bool:
         return False
     if sum(count for script, count in scripts.items() if script and script not in {"Latin", *expected}) > letters / 2:
         return True
-    return _enough(query, scripts) and _told_apart(query, language)
+    return _enough(query, scripts) and _detected_as_another(query, language)
 
 
 def _script(letter: str) -> str:
@@ -86,10 +86,10 @@ def _enough(query: str, scripts: Counter[str]) -> bool:
     return 2 * len(plain) >= len(words) >= _WORDS and sum(scripts.values()) >= _LETTERS
 
 
-def _told_apart(query: str, language: str) -> bool:
+def _detected_as_another(query: str, language: str) -> bool:
     shares: defaultdict[str, float] = defaultdict(float)
-    for told, share in language_shares(query).items():  # language codes as pages have them: one for all of Norwegian
-        shares[language_of(told)] += share
+    for code, share in language_shares(query).items():  # language codes as pages have them: one for all of Norwegian
+        shares[language_of(code)] += share
     if shares.get(language, 1.0) >= _RULED_OUT:
         return False
     groups = [*_KIN, {max(shares, key=lambda other: shares[other])}]

@@ -73,7 +73,7 @@ class InformationNeedWriter:
         return [self._queries(page) if page.title or page.snippet else [] for page in pages]
 
     def _queries(self, page: PageWords) -> list[WrittenQuery] | None:
-        prompt = self._asked(page)
+        prompt = self._prompt_tokens(page)
         if prompt is None:
             return None
         stop = frozenset(safe_get_stop_words(page.language.partition("-")[0].lower()) if page.language else ())
@@ -84,7 +84,7 @@ class InformationNeedWriter:
                 found.append(query)
         return [WrittenQuery(" ".join(query)) for query in found]
 
-    def _asked(self, page: PageWords) -> list[int] | None:
+    def _prompt_tokens(self, page: PageWords) -> list[int] | None:
         """Return the tokens of the prompt, with as much of the page's text as fits before the answer."""
         positions = getattr(self._model.config, "max_position_embeddings", None)
         longest = LONGEST_TEXT

@@ -65,18 +65,18 @@ class LlmQueryWriter:
         self._done += len(pages)
         self.tokens += answers.tokens
         self.from_cache += answers.from_cache
-        return [self._written(said) for said in answers.said]
+        return [self._written(answer) for answer in answers.answer]
 
     async def _ask(self, client: Client, page: _Page) -> tuple[list[ScoredQuery], Counter[str]]:
         if not (page.title.strip() or page.text.strip()):
             raise Unanswered("a page without text")
         return await client.ask(self._prompt.fill(*page), False, ANSWER_TOKENS, queries)
 
-    def _written(self, said: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
-        if isinstance(said, Unanswered):
-            self.failed[said.reason] += 1
+    def _written(self, answer: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
+        if isinstance(answer, Unanswered):
+            self.failed[answer.reason] += 1
             return None
-        found, faults = said
+        found, faults = answer
         distinct = Distinct()
         ranked = sorted(found, key=lambda query: -query.relevance)  # ties keep the model's order
         different = [WrittenQuery(*query) for query in ranked if distinct.takes(words(query.text) or [query.text])]
