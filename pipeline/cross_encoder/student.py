@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
-from pipeline.cross_encoder.teacher_labels import stamped
+from pipeline.cross_encoder.teacher_labels import pool_predictions
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
 from pipeline.runner.progress import progress
@@ -70,7 +70,7 @@ def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels
     inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
     with progress("training cross-encoder", config.steps) as advance:
         if config.distil:
-            pool = stamped(work)
+            pool = pool_predictions(work)
             return distil(model, inputs, pool, config, seed, checkpoint, advance), {"pool": len(pool.page1)}
         clicks = triplets(work, page_ids(work), labelled)
         curve = fine_tune(model, inputs, clicks, labelled, config, seed, checkpoint, advance)

@@ -18,7 +18,7 @@ from pipeline.runner.work import Work
 from ranking.cross_encoder.model import QUALITY_CLASSES
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
-from ranking.teachers.predict_pool import stamp
+from ranking.teachers.predict_pool import predict_pool
 from ranking.teachers.train import train_click, train_quality
 from text_model.base import load_encoder
 from text_model.distributed import world
@@ -74,7 +74,7 @@ def _train_and_predict(
         curve = train(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
     with progress(f"predicting {name} for the pool", len(pairs[0])) as advance:
-        stamp(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
+        predict_pool(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
     return curve
 
 

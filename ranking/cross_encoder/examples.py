@@ -1,4 +1,4 @@
-"""What the heads learn from: triplets of impressions, judged pairs, and pairs that the teachers have stamped."""
+"""What the heads learn from: triplets of impressions, judged pairs, and pairs that the teachers have scored."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped:
+class PoolPredictions:
     """Unlabelled pairs with both teachers' logits: rows of the page table, (pairs, 1) and (pairs, 5) float32."""
 
     page1: NDArray[np.int64]

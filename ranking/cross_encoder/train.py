@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ranking.cross_encoder.examples import Labels, PairInputs, Stamped, Triplets
+from ranking.cross_encoder.examples import Labels, PairInputs, PoolPredictions, Triplets
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax
 from ranking.cross_encoder.model import CrossEncoder, pair_scores
 from text_model.training import Batch, Curve, Progress, Schedule, fit
@@ -25,7 +25,7 @@ class CrossEncoderConfig:
     joint_layers: PositiveInt = 2  # the top ones, which read both pages; those below read each page alone
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500
-    pairs: int = 48  # stamped pairs a step
+    pairs: int = 48  # pairs of the pool per step
     triplets: int = 16  # a step, without teachers
     labels: int = 16  # a step, without teachers
     given_share: float = 0.5  # of the labels of a step that come from the input, where there are any
@@ -39,7 +39,7 @@ class CrossEncoderConfig:
 class Distillation(nn.Module):
     """MSE of both heads with both teachers' logits.
 
-    Click logits are stamped with mean 0 and deviation 1; a row of quality logits is compared without its constant.
+    The click logits of the pool have mean 0 and deviation 1; a row of quality logits is compared without its constant.
     """
 
     def __init__(self, model: CrossEncoder, frozen_layers: int, click_share: float) -> None:
@@ -79,16 +79,16 @@ class FineTuning(nn.Module):
 
 
 def distil(
-    model: CrossEncoder, inputs: PairInputs, stamped: Stamped, config: CrossEncoderConfig, seed: int,
+    model: CrossEncoder, inputs: PairInputs, pool: PoolPredictions, config: CrossEncoderConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
     """Teach the student in place what the teachers said of the pool; without a pool it stays as it is."""
-    if len(stamped.page1) == 0:
+    if len(pool.page1) == 0:
         return Curve()
     objective = Distillation(model, config.frozen_layers, config.click_share)
 
     def draw(step: int) -> Batch:
-        return stamped.batch(inputs, config.pairs, seed, step)
+        return pool.batch(inputs, config.pairs, seed, step)
 
     return _fit(objective, draw, config, checkpoint, progress)
 

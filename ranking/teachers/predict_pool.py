@@ -1,4 +1,4 @@
-"""Stamps a pool of pairs with a teacher's logits: in batches of like length, into a memory-mapped file, resumable."""
+"""Scores a pool of pairs with a teacher: batches of similar length, written to a resumable memory-mapped file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _BATCH = 64
 PairLogits = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 
 
-def stamp(
+def predict_pool(
     path: Path, page1: NDArray[np.int64], page2: NDArray[np.int64], outputs: int,
     lengths: NDArray[np.int64], logits: PairLogits, progress: Progress,
 ) -> NDArray[np.float32]:  # fmt: skip
     """Write each pair's logits to `path` (.npy) and return them memory-mapped, (pairs, outputs) float32.
 
-    `lengths` are tokens a page. Pairs are stamped in order of their length, so that a batch needs little padding;
-    each process stamps a part. What a killed run has stamped is not stamped again.
+    `lengths` are tokens a page. Pairs are scored in order of their length, so that a batch needs little padding;
+    each process scores a part. A killed run resumes from its finished chunks.
     """
     order = np.argsort(lengths[page1] + lengths[page2], kind="stable")
     chunks = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
 
-    def write(stamped: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
+    def write(predictions: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
         for start in range(0, len(chunk), _BATCH):
             rows = chunk[start : start + _BATCH]
-            stamped[rows] = logits(page1[rows], page2[rows])
+            predictions[rows] = logits(page1[rows], page2[rows])
 
     return fill(path, (len(order), outputs), np.float32, chunks, write, progress, world())

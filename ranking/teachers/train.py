@@ -33,7 +33,7 @@ class TeachersConfig:
     rate: float = 5e-5
     head_rate: float = 1e-3
     frozen_layers: int = 0  # from the bottom, the embeddings with them
-    pool: int = 150_000  # unlabelled pairs to stamp; many times the labels
+    pool: int = 150_000  # unlabelled pairs to score; many times the labels
     checkpoint_every: int = 200  # steps
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from configs.reading import SettingsError
-from ranking.cross_encoder.examples import Labels, Stamped, Triplets
+from ranking.cross_encoder.examples import Labels, PoolPredictions, Triplets
 from ranking.cross_encoder.model import CrossEncoder, Scores
 from ranking.cross_encoder.train import CrossEncoderConfig, distil
 from ranking.cross_encoder.weights import load_weights, save_weights
-from ranking.teachers import predict_pool as stamps
+from ranking.teachers import predict_pool
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.train import TeachersConfig, train_click, train_quality
@@ -101,7 +101,7 @@ def test_labels_of_the_input_make_up_their_share_of_a_step() -> None:
     assert np.array_equal(*seen)
 
 
-def test_a_teacher_stamps_on_a_cpu_nearly_what_it_says(tmp_path: Path) -> None:
+def test_a_teachers_int8_predictions_are_close_to_its_own(tmp_path: Path) -> None:
     teacher = Teacher(encoder(), 5)
     train_quality(teacher, inputs, LABELS, CONFIG, 0, None, lambda done: None)
     found = teacher_logits(teacher, inputs, tmp_path / "kept.onnx")(np.array([0, 0]), np.array([1, 2]))
@@ -109,9 +109,9 @@ def test_a_teacher_stamps_on_a_cpu_nearly_what_it_says(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kept.onnx"]
 
 
-def test_every_pair_is_stamped_in_its_place(tmp_path: Path) -> None:
+def test_every_pair_is_scored_in_its_row(tmp_path: Path) -> None:
     page1, page2 = np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5)
-    sums = stamps.stamp(tmp_path / "s.npy", page1, page2, 1, LENGTHS, add, lambda done: None)
+    sums = predict_pool.predict_pool(tmp_path / "s.npy", page1, page2, 1, LENGTHS, add, lambda done: None)
     assert sums[:, 0].tolist() == (page1 * 10 + page2).tolist()
     assert isinstance(sums, np.memmap)
 
@@ -123,8 +123,8 @@ def add(page1: np.ndarray, page2: np.ndarray) -> np.ndarray:
     return (page1 * 10 + page2).astype(np.float32)[:, None]
 
 
-def test_what_was_stamped_before_a_kill_is_not_stamped_again(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(stamps, "CHUNK", 10)
+def test_pairs_scored_before_a_kill_are_not_scored_again(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(predict_pool, "CHUNK", 10)
     page1, page2 = np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5)
     asked: list[int] = []
 
@@ -136,11 +136,11 @@ def test_what_was_stamped_before_a_kill_is_not_stamped_again(tmp_path: Path, mon
 
     path = tmp_path / "s.npy"
     with pytest.raises(KeyboardInterrupt):
-        stamps.stamp(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
-    sums = stamps.stamp(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+        predict_pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+    sums = predict_pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
     assert asked == [10, 10, 5, 5]
     assert sums[:, 0].tolist() == (page1 * 10 + page2).tolist()
-    stamps.stamp(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+    predict_pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
     assert len(asked) == 4
 
 
@@ -152,7 +152,7 @@ def test_a_student_learns_what_its_teachers_say() -> None:
     quality[np.arange(25), two] = 3  # the second page's number is the class
     click = (two.astype(np.float32) - 2)[:, None]
     config = CrossEncoderConfig(steps=200, pairs=16, rate=2e-3, head_rate=1e-2)
-    curve = distil(model, inputs, Stamped(one, two, click, quality), config, 0, None, lambda done: None)
+    curve = distil(model, inputs, PoolPredictions(one, two, click, quality), config, 0, None, lambda done: None)
     with torch.inference_mode():
         clicks, expected = Scores(model)(**inputs(one[:5], two[:5]))
     assert clicks.tolist() == pytest.approx([-2, -1, 0, 1, 2], abs=0.5)

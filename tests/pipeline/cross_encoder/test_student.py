@@ -80,7 +80,7 @@ def test_a_directly_trained_student_needs_no_teachers(tiny) -> None:
 
 
 def test_a_killed_run_repeats_no_training_or_prediction(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = teachers.stamp
+    real = teachers.predict_pool
 
     def killed(path: Path, *arguments: object) -> np.ndarray:
         if path.stem == "quality":
@@ -88,7 +88,7 @@ def test_a_killed_run_repeats_no_training_or_prediction(tiny, bundles: Path, mon
         return real(path, *arguments)
 
     changed = config(tiny).model_copy(update={"teachers": replace(config(tiny).teachers, quality_steps=3)})
-    monkeypatch.setattr(teachers, "stamp", killed)
+    monkeypatch.setattr(teachers, "predict_pool", killed)
     with pytest.raises(KeyboardInterrupt):
         build(tiny.data, bundles, changed, only=["teachers"])
     written = (bundles / "work/.teachers/click.npy").stat().st_mtime_ns
@@ -98,7 +98,7 @@ def test_a_killed_run_repeats_no_training_or_prediction(tiny, bundles: Path, mon
     def spied(*arguments: object) -> Curve:
         return real_click(*arguments[:-1], lambda done: steps.append("click"))
 
-    monkeypatch.setattr(teachers, "stamp", real)
+    monkeypatch.setattr(teachers, "predict_pool", real)
     monkeypatch.setattr(teachers, "train_click", spied)
     build(tiny.data, bundles, changed, only=["teachers"])
     assert steps == []
