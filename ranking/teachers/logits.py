@@ -18,7 +18,7 @@ from text_model.training import moved
 
 
 def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
-    """Return a function that scores pairs. The first process saves the teacher at `kept` as int8 ONNX, to compare later.
+    """Return a function that scores pairs. The first process saves the teacher as int8 ONNX at `kept`.
 
     Nothing is kept of an encoder whose layers the exporter does not know.
     """
