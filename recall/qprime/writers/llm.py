@@ -65,7 +65,7 @@ class LlmQueryWriter:
         self._done += len(pages)
         self.tokens += answers.tokens
         self.from_cache += answers.from_cache
-        return [self._written(answer) for answer in answers.answer]
+        return [self._written(answer) for answer in answers.said]
 
     async def _ask(self, client: Client, page: _Page) -> tuple[list[ScoredQuery], Counter[str]]:
         if not (page.title.strip() or page.text.strip()):
