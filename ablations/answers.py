@@ -69,7 +69,7 @@ class Asking:
 async def answers(
     cascade: Cascade, blend: Blend, asking: Asking, progress: Callable[[int], None]
 ) -> dict[str, Answers]:
-    """Return each part's answers."""
+    """Return the answers of each part."""
     found = {name: Answers(AnswerQuality(asking.truths[name], asking.rules)) for name in asking.parts}
     done = 0
     for name, held_out in asking.parts.items():

@@ -1,4 +1,4 @@
-"""The builds that an ablation compares: each in a directory of its own that begins with what another has finished."""
+"""The builds that an ablation compares: each has its own directory, which starts from another's finished steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One build: what it changes, the arm whose finished steps it begins with, the step to end with."""
+    """One build: the settings that it changes, the arm whose finished steps it reuses, the last step to run."""
 
     name: str
     changes: Changes
@@ -34,7 +34,7 @@ BASELINE, QPRIME = "baseline", "qprime"
 CE, SCE = "teachers-ce", "teachers-sce"
 CLICKS, DISTILLED, DIRECT = "student-clicks", "student-distilled", "student-direct"
 
-#: In an order in which each finds the arm that it begins with. The teachers of CE stamp next to nothing: only its
+#: Ordered so that each arm comes after the one that it starts from. The teachers of CE label almost nothing: only its
 #: quality teacher is compared, with the click teacher of SCE.
 ARMS = {
     arm.name: arm
@@ -66,16 +66,16 @@ ARMS = {
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """All arms of one seed under `root/seed<seed>`; a killed ablation finds again what it has finished."""
+    """All arms of one seed under `root/seed<seed>`; an interrupted ablation resumes from its finished steps."""
 
     root: Path
     data: Path
     until: datetime | None
     config: BuildConfig
-    first_seed: int  # whose steps without a seed the others share
+    first_seed: int  # the other seeds reuse its steps that do not depend on the seed
 
     def build(self, name: str) -> Bundle | None:
-        """Build an arm, and first the one it begins with; return its bundle, None for one that publishes none."""
+        """Build an arm, after the one that it starts from; return its bundle, None if it publishes none."""
         arm = ARMS[name]
         directory = self._directory(name)
         if not directory.is_dir():
@@ -88,7 +88,7 @@ class Arms:
         return Work(self._config(ARMS[name]), root, root)
 
     def bundles(self, name: str) -> Path:
-        """Return the directory that an arm publishes into."""
+        """Return the directory that an arm publishes to."""
         return self._directory(name)
 
     def _begin(self, arm: Arm, directory: Path) -> None:
@@ -110,7 +110,7 @@ class Arms:
 
 
 def _link(work: Path, directory: Path) -> None:
-    """Begin a directory with the finished steps of another: links, since a finished step is never written again."""
+    """Start a directory from the finished steps of another: hard links, since finished steps are never rewritten."""
     beside = directory.with_name(f".{directory.name}")
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(work, beside / WORK, copy_function=os.link, ignore=shutil.ignore_patterns(".*"))

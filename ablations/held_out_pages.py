@@ -1,4 +1,4 @@
-"""Opens what every arm is measured by: pages whose labels taught nothing, in two parts to choose λ, and truth."""
+"""Opens what every arm is measured on: pages whose labels were not trained on, in two parts (one for λ), and truth."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pipeline.labels.rubric_judge import PairJudge
 from pipeline.runner.work import Work
 from store.bundle import Bundle
 
-#: The part of the pages that λ is chosen on, and the part that reports.
+#: The part of the pages that λ is chosen on, and the part whose figures are reported.
 CHOOSING, REPORTING = "choosing", "reporting"
 _ROLES = {CHOOSING: Role.CHOOSES, REPORTING: Role.REPORTS}
 
 
 class RubricTruth:
-    """Judges answers by the rubric, where nobody gave a truth: the judge that the quality head has learnt from."""
+    """Judges answers by the rubric if no truth was given: the same judge that the quality head learned from."""
 
-    name = "the rubric: no --truth was given, so the judge that the models learnt from judges their answers"
+    name = "the rubric: no --truth was given, so the judge that the models learned from judges their answers"
 
     def __init__(self, work: Work) -> None:
         self._judge = PairJudge(work)
@@ -34,14 +34,14 @@ class RubricTruth:
         return self._judge(np.full(len(page2), page1, np.uint64), page2).astype(np.float64)
 
     def click_chance(self, page1: int, answer: NDArray[np.uint64]) -> float:
-        """Return NaN: a judge says nothing of clicks."""
+        """Return NaN: a judge does not predict clicks."""
         return float("nan")
 
 
 def open_asking(plan: Plan, bundle: Bundle, work: Work) -> Asking:
-    """Read the held-out log against a bundle's pages; all arms have the same. Raises InputError, BadParameter.
+    """Read the held-out log for a bundle's pages; all arms have the same pages. Raises InputError, BadParameter.
 
-    λ is chosen by what a site can observe, on other pages than report by the truth.
+    λ is chosen by what a site can observe, on pages other than those whose figures are reported by the truth.
     """
     share = bundle.held_out_share
     log = open_log(bundle, plan.clicks, plan.impressions, None, None, plan.most_pages, plan.truth, share)

@@ -1,4 +1,4 @@
-"""Builds every arm under every seed, and pools what they answer."""
+"""Builds every arm with every seed, and pools their answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ranking.blend import Blend
 from service.offline import over_pages
 from store.bundle import Bundle
 
-#: Table -> what the sample calls its rankings.
+#: Table -> the name of its rankings in the sample.
 MODELS = {2: "teachers", 3: "students"}
 
 Candidates = Mapping[int, NDArray[np.uint64]]
@@ -30,16 +30,16 @@ Candidates = Mapping[int, NDArray[np.uint64]]
 
 @dataclass(slots=True)
 class Measured:
-    """What all seeds' arms answered."""
+    """The answers of all arms, over all seeds."""
 
     sample: Sample = field(default_factory=Sample)
     asking: Asking | None = None
     bundles: list[str] = field(default_factory=list)
-    kept: dict[str, object] = field(default_factory=dict)  # part -> impressions that filtered ClickNDCG reads, a seed
+    kept: dict[str, object] = field(default_factory=dict)  # part -> impressions that filtered ClickNDCG reads, per seed
 
 
 def measure(plan: Plan) -> Measured:
-    """Build and measure what the plan's tables need; nothing when it asks for no table but the first."""
+    """Build and measure what the plan's tables need; nothing if it asks for table 1 only."""
     measured = Measured()
     if set(plan.tables) <= {1}:
         return measured
@@ -58,7 +58,7 @@ def _seed(plan: Plan, arms: Arms, measured: Measured) -> None:
         measured.asking = measured.asking or open_asking(plan, bundle, arms.work(BASELINE))
         found = _answers(plan, arms, name, bundle, measured.asking)
         for part, answered in found.items():
-            answered.pour(f"{name}/{part}", measured.sample)
+            answered.add_to(measured.sample, f"{name}/{part}")
             measured.kept[part] = answered.quality.summary()["kept_impressions"]
             if name == BASELINE:
                 candidates |= answered.candidates

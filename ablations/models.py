@@ -1,4 +1,4 @@
-"""The models of finished arms as scorers of known pages: click and quality, of teachers and students."""
+"""The models of finished arms as scorers of known pages: the click and quality heads of teachers and students."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ranking.cross_encoder.parity import HEADS
 from store.bundle import BundleError
 from text_model.session import OnnxModel
 
-#: (row of page 1, rows of pages 2) -> one number a pair.
+#: (row of page 1, rows of pages 2) -> one score per pair.
 RowScorer = Callable[[int, NDArray[np.int64]], NDArray[np.float32]]
 
 
 def student(work: Work, head: str) -> PageScorer:
-    """Return the arm's student by one of its heads, `click` or `quality`."""
+    """Return one head of the arm's student, `click` or `quality`."""
     tokens, output = page_tokens(work), HEADS.index(head)
     model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
 
@@ -36,11 +36,11 @@ def student(work: Work, head: str) -> PageScorer:
 def teacher(work: Work, head: str) -> PageScorer:
     """Return one of the arm's two teachers: the click teacher's logit, the quality teacher's expected class.
 
-    Raises BundleError where the teachers left no model: their encoder is none that can be exported.
+    Raises BundleError if the teachers saved no model because their encoder cannot be exported.
     """
     path = work.of("teachers") / f"{head}.onnx"
     if not path.is_file():
-        raise BundleError(f"{path} is missing: teachers.base is no encoder that is kept, so leave out --tables 2")
+        raise BundleError(f"{path} is missing: teachers.base cannot be exported, so leave table 2 out of --tables")
     model, tokens = OnnxModel(path), teacher_tokens(work)
 
     def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -50,7 +50,7 @@ def teacher(work: Work, head: str) -> PageScorer:
 
 
 def expected_class(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean class under the softmax of (rows, classes) logits; a single logit as it is."""
+    """Return the mean class under the softmax of (rows, classes) logits; a single logit is returned unchanged."""
     if logits.shape[1] == 1:
         return logits[:, 0]
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))

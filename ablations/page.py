@@ -9,7 +9,7 @@ from evaluation.reports.document import interval_text
 
 
 def table_html(table: Table) -> str:
-    """Return a heading, the table, and its notes."""
+    """Return the heading, the table and its notes."""
     lines = [f"<h2>Table {table.number}: {escape(table.title)}</h2>"]
     if table.rows:
         head = "".join(f"<th>{name}</th>" for name in ("row", "metric", "here", "paper", "agrees in sign?", "by seed"))

@@ -1,4 +1,4 @@
-"""What an ablation is asked for: data, tables, seeds, and by what it measures."""
+"""What an ablation is asked to do: data, tables, seeds, and how to measure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLES = (1, 2, 3, 5)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the command line said."""
+    """All options of the command line."""
 
     data: Path
     clicks: Path
@@ -29,12 +29,12 @@ class Plan:
     seeds: int
     tables: tuple[int, ...]
     most_pages: int | None
-    quality_weight: float | None  # None: chosen by the rule
+    quality_weight: float | None  # None: the rule chooses it
     bound: float
     satisfied_s: float
 
     def arms(self, seed: int) -> Arms:
-        """Return the arms of one of the seeds, counted from 0."""
+        """Return the arms of one seed, numbered from 0."""
         first = self.config.seed
         config = self.config.model_copy(update={"seed": first + seed})
         return Arms(self.work, self.data, self.until, config, first)

@@ -1,4 +1,4 @@
-"""The ablation's report: what it rests on, every table beside the paper's, the trade-off curve; one HTML file."""
+"""The ablation's report in one HTML file: its inputs, every table beside the paper's, and the trade-off curve."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from evaluation.reports.tradeoff_report import CLICKS, RECO, curves
 
 _HOW = (
     "Figures are means over pages and seeds. Intervals are 95 % bootstrap: pages are resampled, each with its rows"
-    " under all seeds; differences are paired by page and seed. The paper's figures are of Bing's traffic and models:"
-    " signs can be compared with these, sizes hardly. “unclear”: the interval holds 0."
+    " from all seeds; differences are paired by page and seed. The paper's figures come from Bing's traffic and models:"
+    " compare signs, not sizes. “unclear”: the interval includes 0."
 )
 _BASELINE = (
-    "Every arm of the cascade has the same two-headed cross-encoder, so the baseline's ranker, too, reads the quality"
-    " head's score among its features; it answers with λ = 0 and was trained without Q'."
+    "Every arm of the cascade has the same two-headed cross-encoder, so the quality head's score is a feature of the"
+    " baseline's ranker too; the baseline answers with λ = 0 and was trained without Q'."
 )
 
 
 def html(found: Results, facts: Mapping[str, object]) -> str:
-    """Return the page."""
+    """Return the HTML page."""
     lines = [*opening("The paper's tables, measured again"), facts_table(facts), f"<p>{_HOW}</p>"]
     for table in found.tables:
         lines.append(table_html(table))
@@ -39,29 +39,29 @@ def html(found: Results, facts: Mapping[str, object]) -> str:
         mark = found.chosen
         marks = [Mark(mark.clicks.mean, mark.reco_dcg.mean, f"λ = {mark.parameter:g}")] if mark else []
         lines += [
-            "<h2>Figure 3: quality against clicks, with Q', on the pages that report</h2>",
+            "<h2>Figure 3: quality against clicks, with Q', on the reporting pages</h2>",
             plot(curves(found.curve), CLICKS, RECO, marks),
-            "<p>Each point is one setting; point at it to read which.</p>",
+            "<p>Each point is one setting; hover over it to see which.</p>",
         ]
     return "\n".join([*lines, "</html>"])
 
 
 def facts_of(plan: Plan, measured: Measured, profile: str, overrides: Sequence[str]) -> dict[str, object]:
-    """Return what the figures rest on."""
+    """Return what the figures are based on."""
     first = plan.config.seed
     facts: dict[str, object] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "data": plan.data.name,
-        "built from rows before": plan.until.isoformat() if plan.until else "all of them",
+        "built from rows before": plan.until.isoformat() if plan.until else "all rows",
         "profile": profile,
-        "settings": " ".join(overrides) or "as the profile has them",
+        "settings": " ".join(overrides) or "the profile's",
         "seeds": ", ".join(str(first + seed) for seed in range(plan.seeds)),
     }
     if measured.asking is None:
         return facts
     root = plan.arms(0).work(BASELINE).root
     for name in ("pages", "clicks", "impressions", "labels"):
-        facts[f"{name} learnt from"] = pq.read_metadata(root / "read" / f"{name}.parquet").num_rows
+        facts[f"{name} used for training"] = pq.read_metadata(root / "read" / f"{name}.parquet").num_rows
     for part, held_out in measured.asking.parts.items():
         steps = sum(map(len, held_out.steps.values()))
         shown = sum(map(len, held_out.impressions.values()))
@@ -69,8 +69,8 @@ def facts_of(plan: Plan, measured: Measured, profile: str, overrides: Sequence[s
     facts |= {f"impressions in filtered ClickNDCG ({part})": count for part, count in measured.kept.items()}
     facts["truth"] = measured.asking.truth.name
     rules = measured.asking.rules
-    few = f"all: fewer than {LEAST_RANDOM} with a counted click are in random order"
-    facts["impressions read"] = "in random order alone" if rules.random_only else few
-    facts["a click counts"] = f"from {rules.threshold_s:g} s on" if rules.timed else "always: the log has no times"
+    few = f"all: fewer than {LEAST_RANDOM} randomly ordered ones have a counted click"
+    facts["impressions read"] = "randomly ordered ones only" if rules.random_only else few
+    facts["a click counts"] = f"from {rules.threshold_s:g} s" if rules.timed else "always: the log has no dwell times"
     facts["bundles"] = ", ".join(measured.bundles)
     return facts

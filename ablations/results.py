@@ -1,4 +1,4 @@
-"""Makes the tables, the choice of λ and the trade-off curve from what was measured."""
+"""Turns the measurements into tables, the choice of λ, and the trade-off curve."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from evaluation.metrics.bootstrap import difference
 from evaluation.tradeoff import SERVED, Point, choose, named, points, rule
 
 _TITLES = {
-    2: "Quality teacher: CE against soft CE, RecoDCG@5 against ranking by the click teacher",
-    3: "Student: distilled or fine-tuned directly, RecoDCG@5 by the quality head against the click-only student",
-    5: "The whole cascade against the click-only baseline",
+    2: "Quality teacher: CE and soft CE, change of RecoDCG@5 from ranking by the click teacher",
+    3: "Student: distilled or fine-tuned directly, change of RecoDCG@5 by the quality head from the click-only student",
+    5: "The whole cascade compared with the click-only baseline",
 }
 _ARMS = {BASELINE: "without Q'", QPRIME: "with Q'"}
 
@@ -35,15 +35,15 @@ class Results:
     tables: list[Table] = field(default_factory=list)
     weights: dict[str, float] = field(default_factory=dict)  # arm -> λ
     rule: str = ""
-    curve: list[Point] = field(default_factory=list)  # of the bundle with Q', over the pages that report
+    curve: list[Point] = field(default_factory=list)  # of the bundle with Q', over the reporting pages
     chosen: Point | None = None
 
 
 def results(plan: Plan, measured: Measured) -> Results:
-    """Return every table that was asked for."""
+    """Return the requested tables."""
     found = Results()
     if 5 in plan.tables:
-        _weigh(plan, measured, found)
+        _set_weights(plan, measured, found)
     for number in plan.tables:
         if number == 1:
             found.tables.append(judge_table(plan.golden))
@@ -60,13 +60,13 @@ def _of_models(measured: Measured, number: int) -> Table:
     columns = {"RecoDCG@5": RECO}
     sample = measured.sample
     notes = [
-        "The candidates are the 30 that stage 1 of the baseline lets through, of every held-out page that was asked"
-        f" for; each model orders them, and the first five count. Truth: {_asking(measured).truth.name}."
+        "The candidates are the 30 that stage 1 of the baseline keeps for each held-out page; each model orders them,"
+        f" and the first five count. Truth: {_asking(measured).truth.name}."
     ]
     if number == 3:
-        notes.append("The click-only student is distilled from the click teacher alone (click_share = 1).")
+        notes.append("The click-only student is distilled from the click teacher only (click_share = 1).")
     rankings = {row: f"{arm}: {row}" for row in rows}
-    first = absolute(sample, f"{control} (as it stands)", f"{arm}: {control}", columns)
+    first = absolute(sample, f"{control} (absolute)", f"{arm}: {control}", columns)
     return Table(
         number,
         _TITLES[number],
@@ -89,25 +89,25 @@ def _of_cascades(sample: Sample, weights: dict[str, float], rule: str) -> Table:
     if simulated:
         columns.insert(1, Compared("CTR %", CTR, partial(difference, relative=True)))
     known = {"RecoDCG@5": RECO, **({"expected CTR": CTR} if simulated else {}), **metrics}
-    first = absolute(sample, "click-only baseline (as it stands)", control, known)
+    first = absolute(sample, "click-only baseline (absolute)", control, known)
     notes = [rule, _clicks_note(simulated)]
     if np.isnan(sample.interval(control, FILTERED).mean):
-        notes.append("No held-out impression has a click of known quality, so there is no ClickNDCG.")
+        notes.append("No held-out impression has a click of known quality, so ClickNDCG is missing.")
     return Table(5, _TITLES[5], [first, *compared(sample, 5, rows, control, columns)], notes)
 
 
 def _clicks_note(simulated: bool) -> str:
     if simulated:
-        return "CTR is the simulated readers' expected one, and its change relative, as the paper's."
+        return "CTR is the expected CTR of the simulated readers; its change is relative, as in the paper."
     paper = ", ".join(f"{name} {figures['CTR %']:+.2f} %" for name, figures in PAPER[5].items())
     return (
-        "This log cannot tell the CTR of answers that it never showed: ClickNDCG@5, NDCG@5 and HR@5 on what readers"
-        f" did stand in its place. The paper's CTR: {paper}."
+        "This log cannot give the CTR of answers that were never shown, so ClickNDCG@5, NDCG@5 and HR@5 on logged"
+        f" behavior replace it. The paper's CTR: {paper}."
     )
 
 
-def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
-    """Take or choose λ for each bundle, and draw the curve of the one with Q'."""
+def _set_weights(plan: Plan, measured: Measured, found: Results) -> None:
+    """Set λ for each bundle, as given or by the rule, and compute the curve of the bundle with Q'."""
     sample, asking = measured.sample, _asking(measured)
 
     def curve(arm: str, part: str) -> list[Point]:
@@ -122,21 +122,21 @@ def _weigh(plan: Plan, measured: Measured, found: Results) -> None:
 
     found.weights, found.rule = _choice(plan, {arm: curve(arm, CHOOSING) for arm in _ARMS})
     found.curve = curve(QPRIME, REPORTING)
-    if _blind(found.curve):
+    if _lacks_data(found.curve):
         found.curve = []
     found.chosen = next((p for p in found.curve if p.strategy == SERVED and p.parameter == found.weights[QPRIME]), None)
 
 
 def _choice(plan: Plan, curves: Mapping[str, Sequence[Point]]) -> tuple[dict[str, float], str]:
-    """Return λ for each arm, and the words that say why."""
+    """Return λ for each arm, and the sentence that explains the choice."""
     if plan.quality_weight is not None:
         given = plan.quality_weight
-        return dict.fromkeys(_ARMS, given), f"λ = {given:g} was given; every held-out page reports."
-    if any(_blind(curve) for curve in curves.values()):
+        return dict.fromkeys(_ARMS, given), f"λ = {given:g} was given; the figures are of all held-out pages."
+    if any(_lacks_data(curve) for curve in curves.values()):
         own = plan.config.quality_weight
         return dict.fromkeys(_ARMS, own), (
-            f"λ = {own:g} is the build's own: without held-out impressions that have a satisfied click of known"
-            " quality, and answers of known quality, there is nothing to choose it by."
+            f"λ = {own:g} is the build's setting: choosing λ needs held-out impressions with a satisfied click of known"
+            " quality, and answers of known quality."
         )
     chosen = {arm: choose(curve, plan.bound).parameter for arm, curve in curves.items()}
     return {arm: weight or plan.config.quality_weight for arm, weight in chosen.items()}, _rule(plan, chosen)
@@ -147,15 +147,16 @@ def _asking(measured: Measured) -> Asking:
     return measured.asking
 
 
-def _blind(curve: Sequence[Point]) -> bool:
+def _lacks_data(curve: Sequence[Point]) -> bool:
     return bool(np.isnan(curve[0].clicks.mean) or np.isnan(curve[0].reco_dcg.mean))
 
 
 def _rule(plan: Plan, chosen: dict[str, float]) -> str:
-    own = f"the build's own λ = {plan.config.quality_weight:g}, since no λ's change cleared its interval,"
+    own = f"the build's setting λ = {plan.config.quality_weight:g}, since no other λ made a significant change,"
     each = ", ".join(f"{f'λ = {chosen[arm]:g}' if chosen[arm] else own} {words}" for arm, words in _ARMS.items())
-    taught = "No label of either half taught anything." if plan.config.labels.held_out_share else "Their labels taught."
+    held_out = plan.config.labels.held_out_share
+    trained = f"Labels of either half were {'not used' if held_out else 'used'} for training."
     return (
-        f"{each}: {rule(plan.bound)}; chosen for each bundle on one half of the held-out pages over all seeds, by what"
-        f" a site can observe; the figures are of the other half. {taught}"
+        f"{each}: {rule(plan.bound)}; chosen per bundle on one half of the held-out pages over all seeds, by what"
+        f" a site can observe; the figures are of the other half. {trained}"
     )

@@ -37,7 +37,7 @@ class Sample:
             self.add_rows(f"{arm}: {ranking}", metric, values, pages)
 
     def add_rows(self, ranking: str, metric: str, values: NDArray[np.float64], pages: NDArray[np.uint64]) -> None:
-        """Add one seed's values (NaN: not counted) and the page of each."""
+        """Add one seed's values (NaN is not counted) and the page of each value."""
         column = self._columns.setdefault((ranking, metric), _Column())
         column.values.append(values)
         column.pages.append(pages)
@@ -57,7 +57,7 @@ class Sample:
             return _NOTHING
         pages, others = np.concatenate(ours.pages), np.concatenate(theirs.pages)
         if not np.array_equal(pages, others):
-            raise ValueError(f"{treatment!r} and {control!r} answered different pages: they cannot be paired")
+            raise ValueError(f"{treatment!r} and {control!r} have different pages and cannot be paired")
         return differing(np.concatenate(ours.values), np.concatenate(theirs.values), pages)
 
     def by_seed(self, treatment: str, control: str, metric: str, differing: Differing = difference) -> list[float]:

@@ -1,4 +1,4 @@
-"""The build: runs the steps, and what publishing makes of them."""
+"""The build: runs the steps and publishes their outputs as a bundle."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from store.disk_space import report_full_disk
 from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
-#: The modules that make a bundle of the finished steps, beside what these ran themselves.
+#: The modules that make a bundle from the finished steps, besides those that the steps run.
 PUBLISHING = (__name__, "pipeline.manifest", "pipeline.rankers.learnt_from", "store.bundle")
 
 
@@ -50,16 +50,16 @@ def build(
     only: Sequence[str] = (),
     opens: Opens | None = None,
 ) -> Bundle | None:
-    """Run the steps that are not finished and publish; with `only`, run those steps (and what they need) and stop.
+    """Run the unfinished steps and publish; with `only`, run those steps and their dependencies, and stop.
 
-    `opens` is asked of a bundle before it becomes current: the gateway's own loader, where there is one.
+    `opens` (the gateway's loader) must open a new bundle before it becomes current.
 
-    A build from rows before `until` is one to be `measured`. Under torchrun every process calls this: the first one
-    builds, the others come along where models train.
-    Nothing is built again, and nothing published, when the current bundle was made from the same inputs.
-    Raises SettingsError for an unknown step, or a language model that is to judge and is not set; InputError for
-    tables that cannot be read; BundleError for a bundle that does not open and DiskFullError when there is no room,
-    with the live bundle as it was.
+    A build from rows before `until` is a `measured` one. Under torchrun every process calls this: the first one
+    builds, the others join when models train.
+    If the current bundle was made from the same inputs, nothing is built or published.
+    Raises SettingsError for an unknown step, or if a language model should judge and none is set; InputError for
+    tables that cannot be read; BundleError for a bundle that does not open and DiskFullError when the disk is full.
+    The live bundle is then unchanged.
     """
     if until is not None:
         config = config.model_copy(update={"measured": True})
@@ -99,11 +99,11 @@ def _needed(all_steps: Sequence[Step], wanted: set[str]) -> list[Step]:
 
 
 def _published(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle | None:
-    """Return the bundle that was made from exactly these inputs: the current one, or one that a kill kept from it.
+    """Return the bundle made from exactly these inputs: the current one, or one that a killed run did not publish.
 
-    One that does not open is passed over.
+    A bundle that does not open is ignored.
     """
-    same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the time differs, the inputs do not
+    same = bundle_name(datetime.now(UTC), runner.identity())[-8:]  # the hash of the inputs, without the time
     try:
         name = current_name(bundles)
         if name.endswith(same):

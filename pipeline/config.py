@@ -25,18 +25,18 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True, slots=True)
 class TextConfig:
-    """How pages become tokens and embeddings, and whose evidence a thin page may borrow."""
+    """How pages become tokens and embeddings, and whose click data a page with few clicks borrows."""
 
     base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
     tokens_per_page: TokensPerPage = 22  # two pages and four special tokens fit the padded length 48
-    judged_tokens: int = 48  # that the rubric judge reads of a page: the title, then the snippet
+    judged_tokens: int = 48  # of a page that the rubric judge reads: the title, then the snippet
     neighbours: int = 20
-    sharpness: float = 4.0  # neighbours weigh cosine ** sharpness
+    sharpness: float = 4.0  # the weight of a neighbour is cosine ** sharpness
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Where log work runs."""
+    """Which engine processes the log."""
 
     name: Literal["duckdb", "spark"] = "duckdb"
     threads: int = 2
@@ -45,22 +45,22 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class ReadConfig:
-    """When the input is too bad to build on."""
+    """When the input has too many errors to build from."""
 
-    most_rejected: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a table's rows; beyond it the build stops
+    most_rejected: Annotated[float, Field(ge=0, le=1)] = 0.5  # share of a table's rows; above it the build stops
 
 
 @dataclass(frozen=True, slots=True)
 class ExamplesConfig:
     """Training rows of the rankers."""
 
-    label_share: float = 0.2  # the last part of the log: labels come from it, features from before their day
+    label_share: float = 0.2  # the last part of the log gives labels; features are counted before a label's day
     days: Annotated[int, Field(ge=1)] = (
-        100  # of that part at most, each with counts of its own; a week where that holds `groups` twice
+        100  # of that part at most, each with its own counts; a week if that has twice as many events as `groups`
     )
-    groups: int = 20_000  # impressions (or clicks, where there are no impressions) that stage 1 learns from
-    stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from: the cross-encoder reads 30 pairs of each
-    negatives: int = 20  # recalled pages beside those that were shown, a group
+    groups: int = 20_000  # impressions (or clicks, without impressions) that stage 1 learns from
+    stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from; the cross-encoder scores 30 pairs per page
+    negatives: int = 20  # recalled pages per group, besides the shown ones
 
 
 HeldOutShare = Annotated[float, Field(ge=0, lt=1)]
@@ -70,18 +70,18 @@ HeldOutShare = Annotated[float, Field(ge=0, lt=1)]
 class LabelsConfig:
     """Pairs that the judge labels."""
 
-    judge: Literal["rubric", "llm"] = "rubric"  # llm: the endpoint of ONWARD_LLM_*
+    judge: Literal["rubric", "llm"] = "rubric"  # llm: the endpoint set by ONWARD_LLM_*
     prompt: Literal["A", "B", "C"] = "C"  # of the llm
-    model: str = ""  # of the llm; ONWARD_LLM_MODEL if left empty
-    judged: int = 30_000  # a quarter each from the log, from the towers, hard ones, at random
-    held_out_share: HeldOutShare = 0.5  # of the pages: their labels teach nothing where the build is `measured`
+    model: str = ""  # of the llm; ONWARD_LLM_MODEL if empty
+    judged: int = 30_000  # pairs: a quarter each from the log, from the towers, hard ones, random ones
+    held_out_share: HeldOutShare = 0.5  # of the pages: a `measured` build does not train on their labels
 
 
 @dataclass(frozen=True, slots=True)
 class PageStatesConfig:
-    """How many pages the cross-encoder reads in the build; the others when a reader first needs them."""
+    """How many pages the cross-encoder reads in the build; it reads the others when first requested."""
 
-    most_mb: float = 256.0  # a page takes about 18 kB; the most clicked ones come first
+    most_mb: float = 256.0  # about 18 kB per page, the most clicked pages first
 
 
 class InputConfig(BaseModel):
@@ -91,9 +91,9 @@ class InputConfig(BaseModel):
 
     seed: int = 0
     quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
-    measured: bool = False  # whether labels are held out to measure by, `labels.held_out_share`; with `until` they are
-    fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # a tuple: a set has no order to hash or store
-    tracking_parameters: tuple[str, ...] = ()  # beside those of corpus.urls.tracking_parameters
+    measured: bool = False  # hold out labels for evaluation (`labels.held_out_share`); `until` turns it on
+    fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # a tuple, since the order of a set varies
+    tracking_parameters: tuple[str, ...] = ()  # besides those of corpus.urls.tracking_parameters
     engine: EngineConfig = EngineConfig()
     read: ReadConfig = ReadConfig()
     sessions: Sessions = Sessions()
@@ -112,7 +112,7 @@ class InputConfig(BaseModel):
 
     @property
     def url_rules(self) -> UrlRules:
-        """How URLs are spelt."""
+        """The rules that make URLs canonical."""
         return rules_of(self.fragment_hosts, self.tracking_parameters)
 
 
@@ -153,7 +153,7 @@ class BuildConfig(PathConfigs):
 
 
 #: What `--profile` changes; everything else keeps its default. All fine-tune the student directly: two teachers and
-#: their stamps would more than double a build on a laptop.
+#: their predictions would more than double the build time on a laptop.
 PROFILES: dict[str, dict[str, object]] = {
     "quick": {
         "text": {"neighbours": 10, "judged_tokens": 24},
@@ -167,7 +167,7 @@ PROFILES: dict[str, dict[str, object]] = {
         "two_tower": {"encoder_steps": 60, "head_steps": 1_000},
         "cross_encoder": {"distil": False, "steps": 400, "frozen_layers": 3},
     },
-    "labels": {  # a judge of pairs: the student reads six times as much of a page, and heeds people first
+    "labels": {  # the student as a judge of pairs: it reads six times as much of a page and prefers labels from people
         "text": {"tokens_per_page": 126, "judged_tokens": 160},
         "labels": {"judged": 4_000},
         "cross_encoder": {

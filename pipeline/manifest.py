@@ -1,4 +1,4 @@
-"""What the manifest tells of a build: what was made of what, what the figures do not say, what to warm up with."""
+"""Writes the manifest of a build: its inputs, rows, figures, notes and warm-up URLs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WARMUP = 8
 
 
 def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Manifest:
-    """Return the manifest of the bundle that lies in `building`, without its files."""
+    """Return the manifest of the bundle in the directory `building`, without its list of files."""
     figures = runner.figures
     read = figures["read"]
     tables = {table: LmdbTable(building / "tables" / f"{table}.lmdb") for table in TABLES}
@@ -66,28 +66,28 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
 
 
 def undated_labels(read: Mapping[str, Any], measured: bool) -> Iterator[str]:
-    """Say that labels of a build to be measured could not be cut by time."""
+    """Warn that the labels of a measured build could not be cut off by time."""
     labels = read["tables"].get("labels")
     if measured and labels and labels["kept"] and labels["first"] is None:
-        yield "the labels have no column `time`, so --until could not leave out the later ones"
+        yield "the labels have no column `time`, so --until could not exclude later ones"
 
 
 def _unread(figures: dict[str, dict[str, float]]) -> Iterator[str]:
-    """Say in which languages the encoder cannot tell most pages apart: there, shared words do."""
+    """Name the languages whose pages the encoder mostly cannot tell apart; shared words replace it there."""
     if lost := ", ".join(sorted(tag for tag, share in figures["no_likeness"].items() if share > 0.5)):
-        yield f"text.base does not understand most pages in {lost}: words that pages share stand in"
+        yield f"text.base does not understand most pages in {lost}: shared words replace it"
 
 
 def _searches(figures: dict[str, dict[str, float]]) -> Iterator[str]:
     for index in _INDEXES:
         if (recall := figures[index]["recall_at_50"]) < ENOUGH:
-            yield f"{index}: its index finds {recall:.2f} of the 50 nearest pages, where {ENOUGH:.2f} are asked for"
+            yield f"{index}: its index finds {recall:.2f} of the 50 nearest pages; the target is {ENOUGH:.2f}"
 
 
 def answerable(popular: LmdbTable, pages: LmdbTable) -> Iterator[str]:
-    """Yield the URLs of popular pages beside which the filters leave another popular page, the most popular first.
+    """Yield the URLs of popular pages for which the filters keep another popular page, the most popular first.
 
-    A gateway takes an empty answer to a warm-up page for a broken bundle; the only page of its language has no other.
+    A gateway rejects a bundle whose warm-up answers are empty; a page alone in its language always has an empty one.
     """
     (row,) = popular.read(np.array([OVERALL], np.uint64))
     rows = [row for row in pages.read(np.frombuffer(row or b"", "<u8")) if row]

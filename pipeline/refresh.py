@@ -1,4 +1,4 @@
-"""Renews Q' without a build: rows that are old or incomplete are made again, and unknown pages get one."""
+"""Refreshes Q' without a build: rebuilds rows that are old or incomplete, and adds rows for unknown pages."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from store.unknown_pages import UnknownPage
 
 TABLE = "qprime"
 _FILE = f"tables/{TABLE}.lmdb"
-_AT_ONCE = 2_000  # rows a pipeline
+_AT_ONCE = 2_000  # rows per Redis pipeline
 _NO_ROW = -1
 
 T = TypeVar("T")
 
 
 class Rows(Protocol):
-    """Where the rows live that a gateway reads."""
+    """The place of the rows that a gateway reads."""
 
     def days(self, pages: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the day of each page's row, -1 where there is none."""
         ...
 
     def replace(self, renewed: LmdbTable) -> str:
-        """Put the renewed rows in their place; return the name of the bundle that now holds them."""
+        """Replace the rows; return the name of the bundle that now holds them."""
         ...
 
 
 class BundleRows:
-    """The rows of the current bundle: renewed ones make a new bundle, which shares every other file."""
+    """The rows of the current bundle: renewed ones go into a new bundle, which shares all other files."""
 
     def __init__(self, bundles: Path, bundle: Bundle, opens: Opens | None = None) -> None:
         """Publish a new bundle only once `opens` has opened it."""
@@ -70,7 +70,7 @@ class BundleRows:
             table.close()
 
     def replace(self, renewed: LmdbTable) -> str:
-        """Publish a bundle with the renewed rows; the same rows go into the work directory, for the next build."""
+        """Publish a bundle with the renewed rows; copy them to the work directory for the next build."""
         building = self._bundles / ".refreshing"
         shutil.rmtree(building, ignore_errors=True)
         for name in self._bundle.manifest.files:
@@ -90,7 +90,7 @@ class BundleRows:
 
 
 class RedisRows:
-    """The rows of a bundle in Redis, renewed under the gateways that read them."""
+    """The rows of a bundle in Redis, replaced while gateways read them."""
 
     def __init__(self, client: Redis, bundle: Bundle) -> None:
         self._client = client
@@ -108,7 +108,7 @@ class RedisRows:
         return np.array(found, np.int64)
 
     def replace(self, renewed: LmdbTable) -> str:
-        """Set the renewed rows, some thousands a round trip."""
+        """Set the renewed rows, a few thousand per round trip."""
         for part in _parts(renewed.items()):
             pipeline = self._client.pipeline(transaction=False)
             for page, row in part:
@@ -122,49 +122,49 @@ class RedisRows:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh did."""
+    """The result of a refresh."""
 
-    bundle: str  # that holds the rows now
+    bundle: str  # the one that now holds the rows
     due: int  # pages whose row was old, incomplete or missing
-    unknown: frozenset[int]  # pages of no table that have a row now
-    settled: frozenset[int]  # of those that waited, which need not any more: they have a row, or a table knows them now
+    unknown: frozenset[int]  # pages in no table that now have a row
+    settled: frozenset[int]  # waiting pages that are done: they now have a row, or a table has them
     renewed: int
-    kept: int  # pages that keep their old row: a query could not be written or asked
+    kept: int  # pages that keep their old row because a query could not be written or searched
     figures: Mapping[str, object]
 
 
 def refresh_qprime(
     bundles: Path, bundle: Bundle, rows: Rows, oldest: int, unknown: Mapping[int, UnknownPage] | None = None
 ) -> Refreshed:
-    """Make the rows again that are older than the day `oldest`, incomplete or missing, and those of `unknown` pages.
+    """Rebuild rows that are older than the day `oldest`, incomplete or missing, and rows of `unknown` pages.
 
-    Reads the finished steps under `bundles`/work. A page of which anything failed keeps its row, if it has one.
-    Raises SettingsError where the bundle was not built there.
+    Reads the finished steps under `bundles`/work. A page with any failure keeps its row, if it has one.
+    Raises SettingsError if the bundle was not built there.
     """
     work, waiting = _work_of(bundles, bundle), unknown or {}
     unknown = _still_unknown(bundle, waiting)
     with tempfile.TemporaryDirectory(dir=bundles, prefix=".refresh-") as directory:
         due_file = Path(directory) / "due.parquet"
-        days, strangers = _write_due(work, rows, oldest, unknown, due_file)
+        days, unknown_pages = _write_due(work, rows, oldest, unknown, due_file)
         figures: dict[str, object] = {}
-        facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(strangers))
-        made = rows_of(work, due_file, Path(directory), _Judge(work, strangers), figures, facts)
-        keep = (one for one in made if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
+        facts = PageFacts.of(work.of("read") / "pages.parquet").joined(PageFacts.of(unknown_pages))
+        built = rows_of(work, due_file, Path(directory), _Judge(work, unknown_pages), figures, facts)
+        keep = (one for one in built if one.complete or days.get(one.page, _NO_ROW) == _NO_ROW)
         renewed_file = Path(directory) / f"{TABLE}.lmdb"
         renewed = write_table(renewed_file, ((one.page, one.row) for one in keep))
         table = LmdbTable(renewed_file)
         name = rows.replace(table) if renewed else bundle.name
-        has_row = np.array([row is not None for row in table.read(strangers["page"].to_numpy())], bool)
+        has_row = np.array([row is not None for row in table.read(unknown_pages["page"].to_numpy())], bool)
         table.close()
-    answered = frozenset(strangers["page"].to_numpy()[has_row].tolist())
-    due = len(days) + len(strangers)
-    waits = frozenset(strangers["page"].to_pylist()) - answered
+    answered = frozenset(unknown_pages["page"].to_numpy()[has_row].tolist())
+    due = len(days) + len(unknown_pages)
+    waits = frozenset(unknown_pages["page"].to_pylist()) - answered
     settled = frozenset(waiting) - waits
     return Refreshed(name, due, answered, settled, renewed, due - renewed, figures)
 
 
 def _still_unknown(bundle: Bundle, unknown: Mapping[int, UnknownPage]) -> dict[int, UnknownPage]:
-    """Return the pages that the gateway still asks for by these ids: the others' addresses are known pages by now."""
+    """Return the pages that are still unknown: the addresses of the others now belong to known pages."""
     addresses = open_addresses(bundle)
     try:
         return {page: words for page, words in unknown.items() if addresses.page(words.url) == page}
@@ -175,14 +175,14 @@ def _still_unknown(bundle: Bundle, unknown: Mapping[int, UnknownPage]) -> dict[i
 def _work_of(bundles: Path, bundle: Bundle) -> Work:
     work = Work(BuildConfig.model_validate(bundle.manifest.config), bundles / "work" / TABLE, bundles / "work")
     if not (work.of("read") / "pages.parquet").is_file() or not (work.of(TABLE) / QUERIES).is_file():
-        raise SettingsError(f"{bundles} holds no finished steps of {bundle.name}: refresh where it was built")
+        raise SettingsError(f"{bundles} has no finished steps of {bundle.name}: refresh where it was built")
     return work
 
 
 def _write_due(
     work: Work, rows: Rows, oldest: int, unknown: Mapping[int, UnknownPage], path: Path
 ) -> tuple[dict[int, int], pa.Table]:
-    """Write the pages that are due; return the day of each one's row, and the facts of those that no table knows."""
+    """Write the due pages; return the day of each one's row, and the facts of the unknown ones."""
     days: dict[int, int] = {}
     source = pq.ParquetFile(work.of("read") / "pages.parquet")
     known: set[int] = set()
@@ -190,19 +190,19 @@ def _write_due(
         for batch in source.iter_batches():
             pages = batch["page"].to_numpy()
             known |= unknown.keys() & set(pages.tolist())
-            made = rows.days(pages)
-            late = made < oldest
-            days |= dict(zip(pages[late].tolist(), made[late].tolist(), strict=True))
+            row_days = rows.days(pages)
+            late = row_days < oldest
+            days |= dict(zip(pages[late].tolist(), row_days[late].tolist(), strict=True))
             file.write_batch(batch.filter(pa.array(late)))
-        strangers = _described({page: words for page, words in unknown.items() if page not in known})
-        late = rows.days(strangers["page"].to_numpy()) < oldest
-        strangers = strangers.filter(pa.array(late))
-        file.write_table(strangers)
-    return days, strangers
+        unknown_pages = _described({page: words for page, words in unknown.items() if page not in known})
+        late = rows.days(unknown_pages["page"].to_numpy()) < oldest
+        unknown_pages = unknown_pages.filter(pa.array(late))
+        file.write_table(unknown_pages)
+    return days, unknown_pages
 
 
 def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
-    """Return pages that no table knows with the columns that reading gives to a page."""
+    """Return unknown pages with the columns of the page table."""
     words = {name: [getattr(page, name) for page in unknown.values()] for name in UnknownPage._fields}
     columns = {"page": list(unknown), **words, "body": [""] * len(unknown), "published": [None] * len(unknown)}
     schema = pa.schema([PAGES.field(name) for name in columns])
@@ -211,26 +211,26 @@ def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
 
 
 class _Judge:
-    """The judge that the build used; pages that it does not know are the student's."""
+    """The judge of the build; the student judges pages that the build did not read."""
 
-    def __init__(self, work: Work, strangers: pa.Table) -> None:
-        self._strangers = strangers["page"].to_numpy()
-        words = (strangers[name].to_pylist() for name in ("url", "title", "snippet"))
+    def __init__(self, work: Work, unknown_pages: pa.Table) -> None:
+        self._unknown = unknown_pages["page"].to_numpy()
+        words = (unknown_pages[name].to_pylist() for name in ("url", "title", "snippet"))
         tokens, _ = page_tokens(work).tokenizer.encode(*words)
-        self._student = StudentJudge(work, dict(zip(self._strangers.tolist(), tokens, strict=True)))
+        self._student = StudentJudge(work, dict(zip(self._unknown.tolist(), tokens, strict=True)))
         self._known = judge_of(work)
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:
         quality = np.empty(len(page1), np.float32)
-        strange = np.isin(page1, self._strangers)
-        for judge, rows in ((self._student, strange), (self._known, ~strange)):
+        is_unknown = np.isin(page1, self._unknown)
+        for judge, rows in ((self._student, is_unknown), (self._known, ~is_unknown)):
             if rows.any():
                 quality[rows] = judge(page1[rows], page2[rows])
         return quality
 
 
 def _merged(old: LmdbTable, renewed: LmdbTable) -> Iterator[tuple[int, bytes]]:
-    """Yield the rows of both, the renewed one where both have one."""
+    """Yield the rows of both; the renewed row wins."""
     for part in _parts(old.items()):
         newer = renewed.read(np.array([page for page, _ in part], np.uint64))
         yield from (item for item, new in zip(part, newer, strict=True) if new is None)

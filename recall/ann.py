@@ -24,7 +24,7 @@ class AnnIndex:
             raise ValueError(f"the index holds {index.ntotal} vectors for {len(pages)} pages")
         self._index = index
         self.pages = pages
-        self.measured = search  # None of an index that was loaded: its file holds the setting alone
+        self.measured = search  # None for a loaded index: the file holds only the setting
 
     @property
     def dimension(self) -> int:
@@ -33,11 +33,11 @@ class AnnIndex:
 
     @property
     def setting(self) -> str:
-        """How it searches, in FAISS's words; "" where it compares with every vector."""
+        """The search parameters as a FAISS string; "" for exact search."""
         return ann_search.setting_of(self._index)
 
     def figures(self) -> dict[str, object]:
-        """Return what the manifest tells of it: what was built, which may differ from what was asked."""
+        """Return the manifest's figures: the values that were built, which may differ from the requested ones."""
         measured = {} if self.measured is None else {"recall_at_50": self.measured.recall}
         return {"pages": len(self), "dimension": self.dimension, "search": self.setting, **measured}
 
@@ -89,7 +89,7 @@ class AnnIndex:
 
     def save(self, path: Path) -> None:
         """Write `<path>.faiss` and `<path>.pages.npy`."""
-        # FAISS's own writer drops the last bytes on a full disk, and does not say so.
+        # FAISS's own writer silently drops the last bytes when the disk is full.
         with Path(f"{path}.faiss").open("wb") as file:
             faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
         np.save(f"{path}.pages.npy", self.pages)
@@ -98,10 +98,10 @@ class AnnIndex:
 def build(
     pages: NDArray[np.uint64], vectors: NDArray[np.float32], queries: NDArray[np.float32] | None = None
 ) -> AnnIndex:
-    """Return an index of unit vectors (rows, dimension) float32; vectors of length 0 are left out.
+    """Return an index of unit vectors (rows, dimension) float32; zero vectors are left out.
 
-    Flat below 50,000 pages, HNSW to 5 million, IVF-PQ beyond. How hard those two search is chosen by what they find
-    for some of `queries` (unit vectors; the pages' own where none are given).
+    Flat below 50,000 pages, HNSW up to 5 million, IVF-PQ above. The search parameters of the last two are tuned on
+    a sample of `queries` (unit vectors; by default the pages' vectors).
     """
     length = np.linalg.norm(vectors, axis=1)
     kept = np.flatnonzero(length > 1e-9)
@@ -117,16 +117,16 @@ def build(
 
 
 def load(path: Path) -> AnnIndex:
-    """Read what `save` wrote. The files' hashes must have been checked: FAISS reads damaged files happily."""
+    """Read what `save` wrote. Check the hashes of the files first: FAISS does not notice damaged files."""
     return AnnIndex(faiss.read_index(f"{path}.faiss"), np.load(f"{path}.pages.npy"))
 
 
 def neighbour_weights(
     index: AnnIndex, vectors: NDArray[np.float32], count: int, sharpness: float
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]]:
-    """Return (page, neighbour, weight) of each page's `count` nearest, and of itself with weight 1.
+    """Return (page, neighbour, weight) for each page's `count` nearest pages, and for itself with weight 1.
 
-    A weight is cosine ** sharpness, scaled so that a page's sum to 1. `vectors` are the rows of `index`, in its order.
+    A weight is cosine ** sharpness, scaled so that a page's weights sum to 1. `vectors` are the rows of `index`.
     """
     cosines, rows = index.nearest_rows(vectors, count + 1)
     own = np.arange(len(index))[:, None]
@@ -147,5 +147,5 @@ def _new_index(rows: int, dimension: int) -> faiss.Index:
     if rows < _HNSW_BELOW:
         return faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
     lists = 1 << int(np.log2(4 * np.sqrt(rows)))
-    parts = dimension if dimension % 2 else dimension // 2  # each of as many numbers
+    parts = dimension if dimension % 2 else dimension // 2  # sub-vectors of equal length
     return faiss.index_factory(dimension, f"IVF{lists},PQ{parts}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)

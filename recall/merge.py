@@ -1,4 +1,4 @@
-"""Merges what the recall paths found: one row a page, every path's rank and columns side by side."""
+"""Merges the candidates of the recall paths: one row per page, with the rank and columns of every path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recall.paths import COLUMNS
 
 
 def merge(recalled: Mapping[str, Candidates]) -> Candidates:
-    """Join candidates by page, in ascending order of PageId.
+    """Return the union of the candidates, in ascending order of PageId.
 
     Adds `rank_<path>` (uint16, 0 is the path's best, NOT_RECALLED where it did not find the page).
     A path's own columns hold the value that it declares on rows that it did not find; 0 where it declares none.

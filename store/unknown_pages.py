@@ -103,6 +103,8 @@ class RedisUnknownPages:
 
         Other gateways may add pages meanwhile, so slightly more than `most` may be queued. Raises RedisError.
         """
+        if not pages:
+            return 0
         client = self._connected()
         room = self._most - client.hlen(_REDIS_KEY)
         keys = [_key(page) for page in pages]

@@ -1,4 +1,4 @@
-"""What teachers and student learn from: triplets of past impressions, and labelled pairs, as rows of the page table."""
+"""The training data of teachers and student: triplets of past impressions and labelled pairs, as page-table rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranking.cross_encoder.examples import Labels, Triplets
 
 
 def labels(work: Work, pages: NDArray[np.uint64]) -> Labels:
-    """Return the pairs that the input or the judge labelled, without those set aside for the ranker."""
+    """Return the pairs labelled by the input or the judge, without those set aside for the ranker."""
     table = pq.read_table(work.of("labels") / "labels.parquet", filters=~pc.field("set_aside"))
     page1, page2 = (np.searchsorted(pages, table[name].to_numpy()) for name in ("page1", "page2"))
     given = pc.equal(table["source"], "input").to_numpy()
@@ -21,7 +21,7 @@ def labels(work: Work, pages: NDArray[np.uint64]) -> Labels:
 
 
 def triplets(work: Work, pages: NDArray[np.uint64], labelled: Labels) -> Triplets:
-    """Return clicked against passed pages of past impressions; without any, better labels against worse ones."""
+    """Return clicked and skipped pages of past impressions; without impressions, better and worse labelled pages."""
     table = past_impressions(work)
     clicked = table.filter(table["clicked"]).select(["impression", "page1", "page2"])
     passed = table.filter(pc.invert(table["clicked"])).select(["impression", "page2"])
@@ -32,7 +32,7 @@ def triplets(work: Work, pages: NDArray[np.uint64], labelled: Labels) -> Triplet
     counted = joined.group_by(["page1", "page2", "passed"]).aggregate([([], "count_all")])
     counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("passed", "ascending")])
     page, chosen, other = (np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed"))
-    # The paper weighs a triplet seen f times by log f, which forgets those seen once; log(1 + f) does not.
+    # The paper weights a triplet seen f times by log f, which drops those seen once; log(1 + f) keeps them.
     weight = np.log1p(counted["count_all"].to_numpy())
     return Triplets(page, chosen, other, (weight / weight.mean()).astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""The step that reads the most clicked pages with the cross-encoder's lower layers, before a reader waits for it."""
+"""The step that precomputes the cross-encoder's lower layers for the most clicked pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from text_model.session import OnnxModel
 
 
 def page_states(work: Work) -> dict[str, object]:
-    """Write the states of the most clicked pages; none where the cross-encoder reads no page alone."""
+    """Write the states of the most clicked pages; none if the cross-encoder reads pages only in pairs."""
     model = work.of("student") / EXPORTED / PAGES
     if not model.is_file():
         return {"pages": 0}

@@ -1,4 +1,4 @@
-"""The pool of unlabelled pairs that the teachers stamp: from the log, from what recall finds, and a few strangers."""
+"""The pool of unlabelled pairs that the teachers score: from the log, from recall, and a few random pairs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from recall.qprime.config import QPrimeConfig
 from store.tables import LmdbTable
 
 _NEIGHBOURS = 30
-_STRANGERS = 0.1  # of the pool: the student must know pairs that have nothing in common
+_RANDOM = 0.1  # share of the pool: the student must learn unrelated pairs too
 
 #: (pairs, 2) PageIds.
 PagePairs = NDArray[np.uint64]
 
 
 def pool(work: Work, pages: NDArray[np.uint64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return at most `count` different pairs, as rows of `pages`; all of it from before the label window."""
+    """Return at most `count` distinct pairs, as rows of `pages`; all from before the label window."""
     generator = np.random.default_rng(work.config.seed)
-    strangers = generator.choice(pages, (round(count * _STRANGERS), 2))
+    strangers = generator.choice(pages, (round(count * _RANDOM), 2))
     indexes = (work.of("two_tower"), work.of("cf") / PAST)
     near = [_near(directory, generator, count) for directory in indexes]
     searched = (
@@ -40,7 +40,7 @@ def pool(work: Work, pages: NDArray[np.uint64], count: int) -> tuple[NDArray[np.
 
 
 def _even_parts(sources: Sequence[PagePairs], count: int, generator: np.random.Generator) -> list[PagePairs]:
-    """Return as many of each as of the others; what a small source lacks, the larger ones give."""
+    """Return equal parts of each source; larger sources make up for what smaller ones lack."""
     parts: list[PagePairs] = []
     left = count
     for number, source in enumerate(sorted(sources, key=len)):
@@ -62,12 +62,12 @@ def _shown(work: Work) -> PagePairs:
 
 
 def _near(directory: Path, generator: np.random.Generator, count: int) -> PagePairs:
-    """Return at most `count` pages of an ANN index with the pages nearest to them."""
+    """Return at most `count` pages of an ANN index with their nearest pages."""
     index = ann.load(directory / "pages")
     rows = np.sort(generator.permutation(len(index))[:count])
     if len(rows) == 0:
         return np.empty((0, 2), np.uint64)
-    stored = directory / "queries.npy"  # the towers ask with one vector and are found by another
+    stored = directory / "queries.npy"  # the towers have separate query and page vectors
     vectors = np.load(stored, mmap_mode="r")[rows].astype(np.float32) if stored.is_file() else index.vectors(rows)
     _, found = index.nearest_rows(vectors, _NEIGHBOURS)
     first, second = np.repeat(index.pages[rows], found.shape[1]), found.ravel()

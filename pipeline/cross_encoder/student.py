@@ -1,4 +1,4 @@
-"""The step that trains the cross-encoder that serves, exports it, and checks that the exports say the same."""
+"""The step that trains the served cross-encoder, exports it, and checks that the exports agree with it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _EXACT_BATCHES = 4
 
 
 def student(work: Work) -> dict[str, object]:
-    """Train the two-headed student, from the teachers or directly; write it as int8 ONNX and as weights."""
+    """Train the two-headed student from the teachers or directly; write it as int8 ONNX and as weights."""
     out = work.directory
     pages, tokens = page_ids(work), page_tokens(work)
     labelled = labels(work, pages)
@@ -63,7 +63,7 @@ def student(work: Work) -> dict[str, object]:
     found = _parity(model, tokens, labelled, out)
     shutil.rmtree(out / _FLOAT)
     (out / "student.checkpoint").unlink(missing_ok=True)
-    found.check(_taught(work.config.cross_encoder.click_share, figures))
+    found.check(_trained_heads(work.config.cross_encoder.click_share, figures))
     return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
 
 
@@ -90,15 +90,15 @@ def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels
         return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
 
 
-def _taught(click_share: float, figures: dict[str, int]) -> list[str]:
-    """Return the heads that learnt anything: from the pool, or else from triplets and labels."""
+def _trained_heads(click_share: float, figures: dict[str, int]) -> list[str]:
+    """Return the heads that had training data: the pool, or else triplets and labels."""
     of_click, of_quality = (figures.get(name, figures.get("pool")) for name in ("triplets", "labels"))
-    lessons = zip(parity.HEADS, (click_share, 1 - click_share), (of_click, of_quality), strict=True)
-    return [head for head, share, count in lessons if share > 0 and count]
+    heads = zip(parity.HEADS, (click_share, 1 - click_share), (of_click, of_quality), strict=True)
+    return [head for head, share, count in heads if share > 0 and count]
 
 
 def _warm_start(work: Work, model: CrossEncoder) -> str:
-    """Put an earlier student's weights into the model; return where they came from."""
+    """Load an earlier student's weights into the model; return their origin."""
     source = work.config.cross_encoder.warm_start
     if source != PREVIOUS:
         if source:
@@ -108,13 +108,13 @@ def _warm_start(work: Work, model: CrossEncoder) -> str:
         bundle = open_bundle(work.root.parent)
         load_weights(model, bundle.file(f"cross_encoder/{WEIGHTS}"))
     except BundleError:
-        return "base"  # the first build has none before it
+        return "base"  # the first build
     return bundle.name
 
 
 def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
     def states(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
-        assert lower is not None  # noqa: S101 - chosen below
+        assert lower is not None  # noqa: S101 - set below
         batch = tokens.pairs(page1, page2)
         masks = {name: torch.from_numpy(batch[name]) for name in ("token_type_ids", "attention_mask")}
         return {"states": torch.from_numpy(lower.run(batch)[0]), **masks}
@@ -136,7 +136,7 @@ def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | No
 
 
 def _compared(labelled: Labels, pages: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs that the models are compared on: labelled ones, or any where those are too few to rank."""
+    """Return the pairs that the models are compared on: labelled ones, or random ones if those are too few."""
     generator = np.random.default_rng(0)
     rows = generator.permutation(len(labelled.page1))[:_PARITY_PAIRS]
     if len(rows) >= parity.ENOUGH_TO_RANK:
@@ -165,6 +165,6 @@ def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path
         click, quality = zip(*(score(*batch) for batch in batches[:count]), strict=True)
         return np.concatenate(click), np.concatenate(quality)
 
-    exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a wrong export is wrong everywhere
+    exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a few batches reveal a wrong export
     as_float = over(open_pair_model(out / _FLOAT, cls, sep, kept_as=np.float32).run, len(batches))
     return parity.measure(exact, as_float, over(open_pair_model(out / EXPORTED, cls, sep).run, len(batches)))

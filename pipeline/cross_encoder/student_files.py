@@ -1,4 +1,4 @@
-"""Where the step `student` leaves what it has trained."""
+"""The files that the step `student` writes."""
 
 WEIGHTS = "student.safetensors"
-EXPORTED = "exported"  # the files that serve
+EXPORTED = "exported"  # the served files

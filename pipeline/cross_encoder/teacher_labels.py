@@ -13,6 +13,6 @@ def teacher_labels(work: Work) -> TeacherLabels:
     here = work.of("teachers")
     pairs = np.load(here / "pool.npy", mmap_mode="r")
     click, quality = (np.load(here / f"{name}.npy", mmap_mode="r") for name in ("click", "quality"))
-    # A pairwise loss leaves their place and scale open; the student's two losses must weigh what they are told to.
+    # A pairwise loss does not fix their mean and scale, which would change the balance of the student's two losses.
     click = ((click - click.mean()) / max(float(click.std()), 1e-6)).astype(np.float32)
     return TeacherLabels(pairs[0], pairs[1], click, quality)

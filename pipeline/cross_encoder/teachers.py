@@ -1,4 +1,4 @@
-"""The step that trains both teachers and has them stamp the pool of unlabelled pairs."""
+"""The step that trains both teachers and predicts scores for the pool of unlabelled pairs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from text_model.training import Curve, Progress
 
 
 def teachers(work: Work) -> dict[str, object]:
-    """Train the click and the quality teacher, keep both as int8 ONNX (`<name>.onnx`), and stamp the pool."""
+    """Train the click and the quality teacher, save both as int8 ONNX (`<name>.onnx`), and score the pool."""
     config, out, seed = work.config.teachers, work.directory, work.config.seed
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
@@ -44,13 +44,13 @@ def teachers(work: Work) -> dict[str, object]:
     def quality(teacher: Teacher, advance: Progress) -> Curve:
         return train_quality(teacher, inputs, labelled, config, seed, out / "quality.checkpoint", advance)
 
-    lessons = (("click", 1, click, config.click_steps), ("quality", QUALITY_CLASSES, quality, config.quality_steps))
+    trainings = (("click", 1, click, config.click_steps), ("quality", QUALITY_CLASSES, quality, config.quality_steps))
     curves = {
-        name: _teach_and_stamp(work, tokens, (page1, page2), name, outputs, lesson, steps).thinned()
-        for name, outputs, lesson, steps in lessons
+        name: _train_and_predict(work, tokens, (page1, page2), name, outputs, train, steps).thinned()
+        for name, outputs, train, steps in trainings
     }
     for finished in out.glob("*.checkpoint") if world().main else ():
-        finished.unlink()  # not sooner: a killed run knows by the first teacher's that it is done
+        finished.unlink()  # only now: a resumed run skips the first teacher if its file exists
     return {"triplets": len(clicks.page), "labels": len(labelled.page1), "pool": len(page1), "curves": curves}
 
 
@@ -69,7 +69,7 @@ STEP = Step(
 
 
 def teacher_tokens(work: Work) -> PageTokens:
-    """Return the pages in the tokens that the finished step `teachers` read."""
+    """Return the page tokens that the finished step `teachers` read."""
     config = work.config.teachers
     return page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
 
@@ -79,16 +79,16 @@ def _as_student(work: Work) -> bool:
     return (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page)
 
 
-def _teach_and_stamp(
+def _train_and_predict(
     work: Work, tokens: PageTokens, pairs: tuple[NDArray[np.int64], NDArray[np.int64]], name: str, outputs: int,
-    lesson: Callable[[Teacher, Progress], Curve], steps: int,
+    train: Callable[[Teacher, Progress], Curve], steps: int,
 ) -> Curve:  # fmt: skip
     out = work.directory
     torch.manual_seed(work.config.seed)
     config = work.config.teachers
     teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
-        curve = lesson(teacher, advance)
+        curve = train(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
     with progress(f"predicting {name}", len(pairs[0])) as advance:
         predict_pool(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
@@ -96,7 +96,7 @@ def _teach_and_stamp(
 
 
 def _tokens(work: Work) -> PageTokens:
-    """Return the pages in the teachers' tokens: the student's own, unless the base or the length differs."""
+    """Return the page tokens for the teachers: the student's, unless the base or the length differs."""
     config, out = work.config.teachers, work.directory
     if _as_student(work):
         return page_tokens(work)

@@ -1,4 +1,4 @@
-"""The step that judges: the quality labels that the quality head learns from."""
+"""The step that judges pairs: writes the quality labels that the quality head learns from."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from prompting.prompt import load_prompt
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
 
-ENOUGH_TO_SHARE = 400  # judged pairs; of fewer the cross-encoder needs all, and stage 2 could learn nothing
+ENOUGH_TO_SHARE = 400  # judged pairs; with fewer, the cross-encoder gets all, since stage 2 could not learn from so few
 _ENOUGH_TO_CALIBRATE = 200  # given labels
 
 
 def labels(work: Work) -> dict[str, object]:
-    """Judge pairs of the log, of recall, hard ones and strangers; labels in the input win over the judge's.
+    """Judge pairs from the log and recall, hard pairs and random pairs; labels in the input replace the judge's.
 
-    Neither holds a pair whose first page is held out: its labels measure.
+    Pairs whose first page is held out are excluded: their labels are for evaluation.
     """
     judge = PairJudge(work)
     pairs = pairs_to_judge(work, judge.pages, judge)
@@ -45,19 +45,19 @@ def labels(work: Work) -> dict[str, object]:
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
     quality, source, figures = _judged(work, judge, pairs, given)
-    scored = ~np.isnan(quality)  # a pair without a label is left out: nothing is guessed
-    if not scored.any() and not len(human) and (len(pairs) or not of_each_kind(work)):  # one page has no pair at all
-        why = figures.get("unscored", "give labels, or let labels.judged be more")
-        raise SettingsError(f"the judge labelled none of {len(pairs)} pairs: {why}")
+    scored = ~np.isnan(quality)  # pairs that the judge did not score are dropped
+    if not scored.any() and not len(human) and (len(pairs) or not of_each_kind(work)):  # a single page has no pairs
+        why = figures.get("unscored", "provide labels, or increase labels.judged")
+        raise SettingsError(f"the judge scored none of {len(pairs)} pairs: {why}")
     page1, page2 = np.concatenate([human, pairs[scored]]).T
     quality = np.concatenate([given["quality"].to_numpy(), quality[scored]]).astype(np.float32)
     sources = pa.array(["input"] * len(human) + [source] * int(scored.sum()), pa.string())
-    aside = np.concatenate([np.zeros(len(human), bool), _aside(work, pairs[scored])])
-    columns = {"page1": page1, "page2": page2, "quality": quality, "source": sources, "set_aside": aside}
+    set_aside = np.concatenate([np.zeros(len(human), bool), _set_aside(work, pairs[scored])])
+    columns = {"page1": page1, "page2": page2, "quality": quality, "source": sources, "set_aside": set_aside}
     pq.write_table(pa.table(columns), work.directory / "labels.parquet")
     mean = round(float(quality.mean()), 3) if len(quality) else None
     counted = {"given": len(human), "held_out": len(every) - len(human), "judged": int(scored.sum())}
-    counted["set_aside"] = int(aside.sum())
+    counted["set_aside"] = int(set_aside.sum())
     return {**counted, "mean_quality": mean, "judge": source, **figures}
 
 
@@ -79,19 +79,19 @@ STEP = Step(
 def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
     """Return which judged pairs the cross-encoder must not learn from: half the pages', where no log teaches.
 
-    Stage 2 then learns from them, and the cross-encoder's quality is its feature: where both knew the label, stage 2
-    would learn to trust a score that serving never gives. What people labelled is the cross-encoder's, all of it.
+    Stage 2 then learns from them, with the cross-encoder's quality as a feature. If both learned from the same label,
+    stage 2 would trust in-sample scores, which serving never gives. The cross-encoder gets all labels from people.
     """
     if len(judged) < ENOUGH_TO_SHARE or label_events(work, 1, OF_LOG):
         return np.zeros(len(judged), bool)
-    aside: NDArray[np.bool_] = half_of(judged[:, 0]) == 1
-    return aside
+    set_aside: NDArray[np.bool_] = half_of(judged[:, 0]) == 1
+    return set_aside
 
 
 def _judged(
     work: Work, rubric: PairJudge, pairs: NDArray[np.uint64], given: pa.Table
 ) -> tuple[NDArray[np.float32], str, dict[str, object]]:
-    """Return the quality of each pair (NaN: none), who says so, and what became of the pairs."""
+    """Return the quality of each pair (NaN: not scored), the judge's name, and counts for the manifest."""
     config = work.config.labels
     if config.judge == "rubric" or not len(pairs):
         return calibrated(rubric, given)(rubric(pairs[:, 0], pairs[:, 1])), "rubric", {}
@@ -103,17 +103,17 @@ def _judged(
         judged = judge.judge(texts, progress)
     if stopped := {reason: count for reason, count in judged.unscored().items() if reason in TRANSIENT}:
         raise SettingsError(
-            f"the judge stopped early: {stopped}; what it said is kept: raise ONWARD_LLM_MAX_TOKENS, lower"
-            " labels.judged or repair the endpoint, and build again"
+            f"the judge stopped early: {stopped}; its answers are kept: raise ONWARD_LLM_MAX_TOKENS, lower"
+            " labels.judged or fix the endpoint, and build again"
         )
     figures: dict[str, object] = {"unscored": judged.unscored(), "notes": judged.notes, "tokens": judged.tokens}
     return judged.quality, f"{config.model} {config.prompt}", figures
 
 
 def calibrated(rubric: Rubric, given: pa.Table) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return what brings the rubric's scores to the scale of the given labels; its order stays (isotonic regression).
+    """Return a function that maps the rubric's scores to the scale of the given labels (isotonic regression).
 
-    Two scales side by side would teach the quality head to tell who judged. With few labels nothing is changed.
+    With two scales the quality head would learn who judged. With few labels the scores are unchanged.
     """
     if len(given) < _ENOUGH_TO_CALIBRATE:
         return lambda scores: scores
@@ -126,7 +126,7 @@ def calibrated(rubric: Rubric, given: pa.Table) -> Callable[[NDArray[np.float32]
 
 
 def endpoint_of(config: BuildConfig) -> Endpoint:
-    """Return the endpoint that labels come from. Raises SettingsError where the environment names none."""
+    """Return the endpoint of the judge. Raises SettingsError if the environment sets none."""
     endpoint = read_endpoint()
     if endpoint is None:
         raise SettingsError("labels.judge is llm: set ONWARD_LLM_MODEL, and ONWARD_LLM_KEY or ONWARD_LLM_BASE_URL")
@@ -134,7 +134,7 @@ def endpoint_of(config: BuildConfig) -> Endpoint:
 
 
 def with_model(config: BuildConfig) -> BuildConfig:
-    """Return the configuration with the model that will judge, so that another one makes other labels."""
+    """Return the configuration with the judge's model filled in, so that another model triggers new labels."""
     if config.labels.judge == "rubric":
         return config
     return config.model_copy(update={"labels": replace(config.labels, model=endpoint_of(config).model)})

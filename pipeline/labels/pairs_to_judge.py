@@ -1,4 +1,4 @@
-"""Chooses the pairs that a judge labels, as the paper's golden set: of logs, of recall, hard ones; and strangers."""
+"""Chooses the pairs to judge, like the paper's golden set: from the log, from recall, hard ones, and random ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.runner.work import Work
 from recall import ann
 
 _NEIGHBOURS = 20
-_PRIOR = 5.0  # impressions at the mean click rate that every pair is given: what was shown once says little
+_PRIOR = 5.0  # impressions at the mean click rate, added to every pair: one impression is weak evidence
 
 #: (pairs, 2) PageIds.
 PagePairs = NDArray[np.uint64]
@@ -28,7 +28,7 @@ Rubric = Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[np.float32]]
 
 
 def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> PagePairs:
-    """Return different pairs of pages whose labels teach, at most a quarter of `labels.judged` of each kind."""
+    """Return distinct pairs of training pages, at most a quarter of `labels.judged` of each kind."""
     generator = np.random.default_rng(work.config.seed)
     share = of_each_kind(work)
     taught = pages[teaches(pages, work.config.held_out_share)]
@@ -41,12 +41,12 @@ def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> Pag
 
 
 def of_each_kind(work: Work) -> int:
-    """Return how many pairs of each kind are asked for at most."""
+    """Return the maximum number of pairs of each kind."""
     return work.config.labels.judged // 4
 
 
 def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:
-    """Return the shown pairs on whose rank click rate and rubric disagree most, the furthest apart first."""
+    """Return the shown pairs whose ranks by click rate and by rubric differ most, largest difference first."""
     shown = past_impressions(work)
     shown = shown.filter(pa.array(teaches(_ids(shown, "page1"), work.config.held_out_share)))
     if len(shown) == 0:
@@ -77,9 +77,9 @@ def _from_log(work: Work) -> PagePairs:
 
 
 def _recalled(work: Work) -> PagePairs:
-    """Return each page with the pages that the towers find for it."""
+    """Return each page paired with the pages that the towers find for it."""
     index = ann.load(work.of("two_tower") / "pages")
     queries = np.load(work.of("two_tower") / "queries.npy").astype(np.float32)
     _, rows = index.nearest_rows(queries, _NEIGHBOURS)
     first, second = np.repeat(index.pages, rows.shape[1]), rows.ravel()
-    return np.stack([first[second >= 0], index.pages[second[second >= 0]]], axis=1)  # -1: fewer pages than asked for
+    return np.stack([first[second >= 0], index.pages[second[second >= 0]]], axis=1)  # -1: fewer pages than requested

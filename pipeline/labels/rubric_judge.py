@@ -1,4 +1,4 @@
-"""The rubric, over the pages of a build."""
+"""The rubric applied to the pages of a build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranking.quality.rubric import RubricJudge
 
 
 class PairJudge:
-    """Judges pairs of PageIds by the rubric."""
+    """Judges pairs of PageIds with the rubric."""
 
     def __init__(self, work: Work) -> None:
         table = pq.read_table(work.of("read") / "pages.parquet")

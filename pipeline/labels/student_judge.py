@@ -1,4 +1,4 @@
-"""Judges pairs by the quality head of the finished student, from token ids alone."""
+"""Judges pairs with the quality head of the finished student, from token ids only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = 32
 
 
 class StudentJudge:
-    """The student of a build, over its pages and over pages that bring their own tokens."""
+    """The student of a build, for its pages and for other pages that come with tokens."""
 
     def __init__(self, work: Work, others: Mapping[int, NDArray[np.uint32]] | None = None) -> None:
         self._pages = page_ids(work)
@@ -32,7 +32,7 @@ class StudentJudge:
         tokens = self._of(different)
         first, second = rows[: len(page1)], rows[len(page1) :]
         lengths = np.array([len(row) for row in tokens], np.int64)
-        order = np.argsort(lengths[first] + lengths[second], kind="stable")  # pairs of like length share a batch
+        order = np.argsort(lengths[first] + lengths[second], kind="stable")  # pairs of similar length share a batch
         quality = np.empty(len(page1), np.float32)
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]

@@ -1,4 +1,4 @@
-"""The past snapshot as of a day of the label window: tables whose counts end where that day begins."""
+"""The past snapshot as of a day in the label window: tables whose counts end when that day begins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.tables import Table
 
 @dataclass(slots=True)
 class MovingTable:
-    """A table in whose place another can be put while the cascade that reads it stands."""
+    """A table that can be swapped while a cascade reads it."""
 
     name: str
     table: Table
@@ -29,7 +29,7 @@ class MovingTable:
 
 @dataclass(slots=True)
 class _PagesAsOf:
-    """The `pages` table with other facts at the head of its rows."""
+    """The `pages` table with replaced facts at the start of its rows."""
 
     past: Table
     facts: NDArray[np.void]  # in order of PageId

@@ -22,7 +22,7 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
 def count(work: Work) -> dict[str, object]:
     """Count pages and pairs before each day of the label window and over the whole log.
 
-    Of the snapshots alone the evidence is written: of a day few pages are asked for, when it is known which.
+    Evidence is written for the snapshots only: for a day it is computed later, for the few pages that need it.
     """
     config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
@@ -56,7 +56,7 @@ STEP = Step(
 def _count(
     engine: Engine, clicks: ir.Table, impressions: ir.Table, end: datetime, reach: counts.Reach, out: Path
 ) -> None:
-    """Write the counts of what came before `end`."""
+    """Write the counts of rows before `end`."""
     write(engine, counts.click_pairs(clicks, end, reach), out / "click_pairs.parquet")
     write(engine, counts.impression_pairs(impressions, end), out / "impression_pairs.parquet")
     pairs = engine.read_parquet(str(out / "click_pairs.parquet"))
@@ -67,6 +67,6 @@ def _count(
 
 
 def _write_evidence(engine: Engine, out: Path) -> None:
-    """Write what was counted of pairs, both ways, in an order of its own: the towers and the judge draw by number."""
+    """Write the counts of pairs in both directions, in a fixed order: the towers and the judge sample by row number."""
     pairs, shows = (engine.read_parquet(str(out / f"{name}.parquet")) for name in ("click_pairs", "impression_pairs"))
     write(engine, pair_evidence(pairs, shows).order_by("page1", "page2"), out / "evidence.parquet")

@@ -1,4 +1,4 @@
-"""The label window: what readers were shown and chose after the features were counted."""
+"""The label window: what readers saw and chose after the features were counted."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ranking.event import Event
 
 Page = TypeVar("Page", int, NDArray[np.uint64])
 
-#: What events are made of: impressions with a click, steps of sessions, judged pairs. The first that teach are taken.
+#: Sources of events: impressions with a click, session steps, judged pairs. The first with enough examples is used.
 IMPRESSIONS, STEPS, LABELS = SOURCES = ("impressions", "steps", "labels")
-SET_ASIDE = "labels set aside"  # those of them that the cross-encoder does not learn from
+SET_ASIDE = "labels set aside"  # the judged pairs that the cross-encoder does not learn from
 OF_LOG = (IMPRESSIONS, STEPS)
 
 _NO_IMPRESSIONS = pa.schema(
@@ -30,20 +30,20 @@ _NO_IMPRESSIONS = pa.schema(
 
 
 def label_events(work: Work, limit: int | None, sources: Sequence[str] = SOURCES) -> list[Event]:
-    """Return at most `limit` events (None: all), drawn at random, of the first of `sources` that has any.
+    """Return at most `limit` events (None: all), sampled at random, from the first of `sources` that has any.
 
-    Those of the log are of the label window's days.
+    Events from the log are restricted to the days of the label window.
     """
     return next((events for source in sources if (events := _events(work, source, limit))), [])
 
 
 def half_of(page: Page) -> Page:
-    """Return 0 or 1: the half of the pages that a page belongs to; of many pages at once, too."""
-    return page % 2  # a PageId is a hash: its last bit is a fair coin
+    """Return 0 or 1: the half of the pages that a page (or each page of an array) belongs to."""
+    return page % 2  # a PageId is a hash: its last bit is random
 
 
 def past_impressions(work: Work) -> pa.Table:
-    """Return the impressions before the label window; where nobody clicked one, session steps with drawn negatives."""
+    """Return the impressions before the label window; without clicked ones, session steps with sampled negatives."""
     split = split_of(work)
     if "labels_from" not in split:
         return _NO_IMPRESSIONS
@@ -98,7 +98,7 @@ def _of_labels(work: Work, limit: int | None, set_aside: bool) -> list[Event]:
 
 
 def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
-    """Make impressions of session steps: the page that came next, and four pages that other readers went on to."""
+    """Make impressions from session steps: the next page, and four pages that other readers went to."""
     steps, _ = _steps(work, before)
     generator = np.random.default_rng(work.config.seed)
     drawn = generator.choice(steps[:, 1], (len(steps), 4)) if len(steps) else np.empty((0, 4), np.uint64)
@@ -115,7 +115,7 @@ def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
 
 
 def _steps(work: Work, when: pc.Expression) -> tuple[NDArray[np.uint64], NDArray[np.datetime64]]:
-    """Return (page, next page) of every step of every session, and when it began; both clicks lie in the window."""
+    """Return (page, next page) and start time of every session step with both clicks in the window."""
     columns = ["session", "page", "time", "step"]
     clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=columns, filters=when)
     session, page, time, place = (clicks[name].to_numpy() for name in columns)

@@ -1,4 +1,4 @@
-"""The days of the label window: what happened on one teaches with what was counted before it."""
+"""The days of the label window: events of a day train with features counted before that day."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pipeline.config import ExamplesConfig
 
 _DAY = timedelta(days=1)
-_WEEK = 7  # days, of which no two are alike
-_SPARE = 2  # filters drop some of what readers chose
+_WEEK = 7  # days: traffic differs by day of the week
+_SPARE = 2  # times the events needed: filters drop some of the chosen pages
 
 
 @dataclass(frozen=True, slots=True)
 class LabelDay:
-    """At most 24 hours of the label window; `name` is the directory of what was counted before `begin`."""
+    """At most 24 hours of the label window; `name` is the directory with the counts before `begin`."""
 
     name: str
     begin: datetime
@@ -33,11 +33,11 @@ class LabelDay:
 
 
 def label_days(work: Work) -> list[LabelDay]:
-    """Return the days of the label window whose events teach, spread evenly over those that hold any.
+    """Return the days of the label window to train on, spread evenly over those that have events.
 
-    They are as few as hold twice the events that are asked for, at least a week's and at most `examples.days`: the
-    counts of each cost as much as those of the whole log. The first begins with the window, whatever it holds, so that
-    its counts are the past snapshot's. None without a log.
+    As few days as have twice the requested events, at least a week and at most `examples.days`, because the counts of
+    each day cost as much as those of the whole log. The first day of the window is always included: its counts are
+    the past snapshot. Without a log there are no days.
     """
     split = split_of(work)
     if "labels_from" not in split:
@@ -58,10 +58,10 @@ def _spread(days: NDArray[np.int64], events: NDArray[np.int64], config: Examples
 
 
 def _events_a_day(work: Work, begin: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of the window's days that hold clicks of impressions, or clicks where there are none of those.
+    """Return the numbers of the window's days that have clicked impressions (or clicks, if there are none).
 
-    And how many. The first day is always among them. One table may go on for months after the other has ended: days
-    without events would take the others' places.
+    Also returns how many each has. The first day is always included. Days without events are left out: one table may
+    end months before the other.
     """
     when = pc.field("time") >= pc.scalar(begin)
     time = np.empty(0, "datetime64[us]")
@@ -75,7 +75,7 @@ def _events_a_day(work: Work, begin: datetime) -> tuple[NDArray[np.int64], NDArr
 
 
 def day_of(days: Sequence[LabelDay], time: NDArray[np.datetime64]) -> NDArray[np.intp]:
-    """Return the row in `days` of each time (UTC); -1 where none of them holds it."""
+    """Return the index in `days` of each time (UTC); -1 if no day contains it."""
     begin, end = (np.array([_utc(getattr(day, side)) for day in days]) for side in ("begin", "end"))
     row = np.searchsorted(begin, time, side="right") - 1
     return np.where((row >= 0) & (time < end[row]), row, -1)

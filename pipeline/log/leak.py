@@ -1,4 +1,4 @@
-"""Guards that time flows one way: what features count lies before what labels tell."""
+"""Guards against label leakage: features must be counted before the labels begin."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pipeline.log.split import PAST
 from pipeline.runner.work import Work
 from ranking.event import Event
 
-_COUNTED = ("click_pairs", "impression_pairs", "page_clicks")  # each row says when it last counted something
+_COUNTED = ("click_pairs", "impression_pairs", "page_clicks")  # each row has the time of its last count
 
 
 class LeakError(RuntimeError):
-    """Features that have seen what their labels tell; the message says which table, and when."""
+    """Features counted rows from the time of their labels; the message names the table and the times."""
 
 
 def check(work: Work, events: Iterable[Event], counted: str = PAST) -> None:
-    """Raise LeakError unless what features read, `counted` of the step `counts`, ends before the first of `events`.
+    """Raise LeakError unless the counts in the directory `counted` of the step `counts` end before the first event.
 
-    Both times are read from the rows that were really used, not from the configured split.
+    Both times come from the rows that were used, not from the configured split.
     """
     times = [event.time for event in events if event.time is not None]
     if not times:
@@ -33,12 +33,12 @@ def check(work: Work, events: Iterable[Event], counted: str = PAST) -> None:
         last = last_counted(work.of("counts") / counted / f"{name}.parquet")
         if last is not None and last >= first:
             raise LeakError(
-                f"{name} of {counted} counts rows up to {last}, but labels begin at {first}: "
+                f"{name} of {counted} counts rows until {last}, but labels begin at {first}: "
                 "run the steps `read` and `counts` again"
             )
 
 
 def last_counted(path: Path) -> np.datetime64 | None:
-    """Return the latest time (UTC, µs) that a table of counts has counted, None when it is empty."""
+    """Return the time (UTC, µs) of the latest row that a table of counts includes; None if it is empty."""
     last = pc.max(pq.read_table(path, columns=["last"])["last"])
     return np.datetime64(last.as_py().replace(tzinfo=None), "us") if last.is_valid else None

@@ -1,4 +1,4 @@
-"""Puts what the log says of pages into their facts."""
+"""Adds the log's counts to the facts of pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TABLES = ("page_clicks", "page_flow", "page_shows")
 
 
 def set_counts(facts: NDArray[np.void], counted: Path) -> None:
-    """Give `facts` (dtype FACTS, in order of PageId) the counts of one directory of the step `counts`, in place."""
+    """Write the counts of one directory of the step `counts` into `facts` (dtype FACTS, in order of PageId)."""
     for name in _TABLES:
         counts = pq.read_table(counted / f"{name}.parquet")
         rows = np.searchsorted(facts["page"], counts["page"].to_numpy())

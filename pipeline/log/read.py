@@ -1,4 +1,4 @@
-"""The step that reads the input tables, checks them and splits time."""
+"""The step that reads and checks the input tables and splits the log by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log's split of time, which the step `read` makes, and the two snapshots that are counted of it."""
+"""The split of the log by time, made by the step `read`, and the two snapshots that are counted from it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import datetime
 
 from pipeline.runner.work import Work
 
-#: Everything counted is made twice: `past`, from before the label window, feeds training; `all` serves.
+#: All counts are made twice: `past`, from before the label window, for training; `all` for serving.
 PAST, ALL = "past", "all"
 SNAPSHOTS = (PAST, ALL)
 
 
 def split_of(work: Work) -> dict[str, datetime]:
-    """Return `start`, `labels_from` and `end` of the log, all None-free; a corpus without a log has none."""
+    """Return `start`, `labels_from` and `end` of the log; empty for a corpus without a log."""
     stored = json.loads((work.of("read") / "split.json").read_text())
     return {name: datetime.fromisoformat(value) for name, value in stored.items() if value}

@@ -1,4 +1,4 @@
-"""The token ids of all pages: how steps write and read them."""
+"""Writes and reads the token ids of all pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PageTokens:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each page."""
+        """The number of tokens of each page."""
         return np.diff(self._starts)
 
     def pairs(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
@@ -46,7 +46,7 @@ class PageTokens:
 
 
 def page_tokens(work: Work) -> PageTokens:
-    """Return what the `text` step tokenized."""
+    """Return the tokens that the step `text` wrote."""
     return PageTokens(work.of("text"), work.config.text.tokens_per_page)
 
 

@@ -1,4 +1,4 @@
-"""The step over words: tokens, embeddings, text neighbours, and the vectors that the rubric compares."""
+"""The step that processes text: tokens, embeddings, text neighbours, and the vectors that the rubric compares."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from text_model.resumable_array import clear
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer, title_and_rest, understood
 
-if TYPE_CHECKING:  # the configuration knows every trainer's
+if TYPE_CHECKING:  # at run time the configuration would import every trainer
     from pipeline.config import TextConfig
 
 _PARTS = ("titles", "snippets")
 
 
 def text(work: Work) -> dict[str, object]:
-    """Tokenize and embed the pages, find the pages that read alike, and embed titles and snippets for the judge.
+    """Tokenize and embed the pages, find pages with similar text, and embed titles and snippets for the judge.
 
-    What a killed run has embedded is not embedded again.
-    The figures say which shares of the pages of a language the encoder's tokenizer cannot read, or reads in crumbs.
+    A killed run resumes from its finished embeddings.
+    The figures give, per language, the share of pages that the tokenizer cannot read or splits into small pieces.
     """
     config, out = work.config.text, work.directory
     tokenizer, ids = tokenize(work, config.base, config.tokens_per_page, out)
@@ -69,7 +69,7 @@ STEP = Step(
 
 
 def _neighbours(pages: NDArray[np.uint64], vectors: NDArray[np.float32], config: TextConfig) -> pa.Table:
-    """Return each page's nearest pages and itself; one that the tokenizer cannot read borrows from none."""
+    """Return each page's nearest pages and itself; a page that the tokenizer cannot read has no neighbours."""
     index = ann.build(pages, vectors)
     held = np.isin(pages, index.pages)
     page, neighbour, weight = ann.neighbour_weights(index, vectors[held], config.neighbours, config.sharpness)
@@ -84,7 +84,7 @@ def _neighbours(pages: NDArray[np.uint64], vectors: NDArray[np.float32], config:
 
 
 def _by_language(languages: list[str], rows: Mapping[str, NDArray[np.bool_]]) -> dict[str, dict[str, float]]:
-    """Return the share of each language's pages that a mask names, where there are any; `?` is an unknown language."""
+    """Return the share of each language's pages in each mask, where it is not zero; `?` is an unknown language."""
     tags = np.array([language or "?" for language in languages])
     return {
         name: {str(tag): round(float(mask[tags == tag].mean()), 3) for tag in np.unique(tags[mask])}

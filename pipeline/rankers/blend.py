@@ -12,11 +12,11 @@ from ranking import blend
 from ranking.features import STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer
 
-_NO_CANDIDATE = (np.array([-1.0, 1.0]),) * 2  # μ 0 and σ 1, where no page has a candidate: scores stay as they are
+_NO_CANDIDATE = (np.array([-1.0, 1.0]),) * 2  # μ 0 and σ 1 if no page has candidates: scores are unchanged
 
 
 def fit_blend(work: Work) -> dict[str, object]:
-    """Take μ and σ of both scores over all candidates of pages that stage 2 did not learn from."""
+    """Compute μ and σ of both scores over all candidates of the pages that stage 2 did not learn from."""
     features = np.load(work.of("stage2") / "held_out.npy")
     ranker = LightGbmScorer("stage2", work.of("stage2") / "model.txt", STAGE2, STAGE2_START)
     stage2, quality = _NO_CANDIDATE

@@ -1,4 +1,4 @@
-"""What the rankers learn from: stage 1 finds it out, stage 2 follows, and the manifest tells."""
+"""The source of events that the rankers learn from: stage 1 chooses it, stage 2 follows, the manifest reports it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _FILE = "learnt_from.txt"
 
 
 def note(stage1: Path, source: str) -> None:
-    """Keep the source of events that stage 1 learnt from, or NOTHING."""
+    """Write down the source of events that stage 1 learned from, or NOTHING."""
     (stage1 / _FILE).write_text(source)
 
 
 def for_stage2(work: Work) -> tuple[str, ...]:
-    """Return the sources that stage 2 may learn from: stage 1's, but no label that the cross-encoder knows."""
+    """Return the sources that stage 2 may learn from: stage 1's, without labels that the cross-encoder learned from."""
     source = (work.of("stage1") / _FILE).read_text()
     return () if source == NOTHING else (SET_ASIDE if source == LABELS else source,)
 
 
 def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what a reader of the manifest must know of how the bundle ranks."""
+    """Yield the manifest's notes on how the bundle ranks."""
     source, cold = figures["stage1"]["learnt_from"], figures["read"]["end"] is None
     if cold:
-        yield "cold start: no clicks, so only the text paths recall" + _taught_by_the_judge(source)
+        yield "cold start: no clicks, so only the text-based paths recall" + _from_labels(source)
     elif source in (LABELS, NOTHING):
-        why = "the log's last part holds too few choices between pages that the filters keep"
-        yield f"{why}: as on a cold start" + _taught_by_the_judge(source)
+        why = "the last part of the log has too few choices between pages that the filters keep"
+        yield f"{why}: treated as a cold start" + _from_labels(source)
     if source == NOTHING:
-        yield "stage 1 learnt nothing: candidates keep the order of their best rank in recall"
+        yield "stage 1 learned nothing: candidates are ordered by their best rank in recall"
     if figures["stage2"]["trees"] == 0:
-        yield "stage 2 learnt nothing: its order is stage 1's, blended with quality"
+        yield "stage 2 learned nothing: the order is stage 1's, blended with quality"
 
 
-def _taught_by_the_judge(source: str) -> str:
-    return ", and the rankers learnt the judge's labels" if source == LABELS else ""
+def _from_labels(source: str) -> str:
+    return ", and the rankers learned from the judge's labels" if source == LABELS else ""

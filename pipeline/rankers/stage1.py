@@ -20,10 +20,10 @@ _Halves = list[lightgbm.Groups | None]
 def stage1(work: Work) -> dict[str, object]:
     """Train the stage 1 ranker on the label window, with features from before each event's day.
 
-    Beside the served model, each half of the pages gets one that did not learn from it: stage 2 reads
-    stage 1's score as a feature, and must learn from scores as honest as those that serving gives it.
+    Also trains one model per half of the pages without that half (out-of-fold): stage 2 reads stage 1's score
+    as a feature, and in-sample scores would be better than those at serving time.
     """
-    source, groups = _lessons(work)
+    source, groups = _examples(work)
     note(work.directory, source)
     for half in (0, 1):
         fit_ranker(work, groups[1 - half], STAGE1, work.config.stage1, f"without{half}.txt")
@@ -42,7 +42,7 @@ STEP = Step(
 def _lessons(work: Work) -> tuple[str, _Halves]:
     """Return the first source of events that is enough to learn from, and the groups of both halves of its pages.
 
-    Events alone do not tell: filters may drop what readers chose, and recall may bring nothing to pass over.
+    The number of events is not enough: filters may drop chosen pages, and recall may find no negatives.
     """
     for source in SOURCES:
         groups = _groups(work, source)
@@ -65,7 +65,7 @@ def _groups(work: Work, source: str) -> _Halves:
             STAGE1,
             _all_of,
             lambda page: halves[half_of(page)],
-            f"examples of {source}",
+            f"examples from {source}",
             logged.show,
         )
     return [writer.groups() for writer in halves]

@@ -25,33 +25,33 @@ from ranking.lightgbm.score import LightGbmScorer
 
 HELD_OUT = "held_out.npy"
 _STAGE1_KEPT = 30
-_KEPT_PAIRS = 1 << 20  # two scores a pair, which are the same on every day
+_KEPT_PAIRS = 1 << 20  # two scores per pair, the same for every day
 
 Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
 
 
 def stage2(work: Work) -> dict[str, object]:
-    """Train the stage 2 ranker on what stage 1 lets through, with both heads as features.
+    """Train the stage 2 ranker on the candidates that stage 1 keeps, with both heads as features.
 
-    A fifth of the pages is kept out; over all their candidates the blend takes its μ and σ.
+    A fifth of the pages is held out; the blend's μ and σ are computed over all their candidates.
     """
-    events = label_events(work, None, for_stage2(work)) or _that_teach_nothing(work)
+    events = label_events(work, None, for_stage2(work)) or _without_choices(work)
     pages = _sampled_pages(work, events)
     chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
     writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
-    seen: dict[bool, list[Matrix]] = {True: [], False: []}
+    recorded: dict[bool, list[Matrix]] = {True: [], False: []}
     with snapshot(work) as past:
         collect_examples(
             work,
             past,
             [event for event in events if event.page in chosen],
             STAGE2,
-            _noting(_narrow(work, past), lambda page: seen[page not in held_out]),
+            _recording(_narrow(work, past), lambda page: recorded[page not in held_out]),
             lambda page: writers[page not in held_out],
             "stage 2 examples",
         )
     nothing = np.empty((0, len(STAGE2)), np.float32)
-    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(seen[False] or seen[True])]))
+    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(recorded[False] or recorded[True])]))
     held = writers[False].groups()
     return fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
 
@@ -67,29 +67,29 @@ STEP = Step(
 def _that_teach_nothing(work: Work) -> list[Event]:
     """Return events of pages drawn at random, without a choice: the blend needs scores where readers taught nothing."""
     pages, none = page_ids(work), np.empty(0, np.uint64)
-    drawn = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
-    return [Event(page, none, np.empty(0, np.float32), None) for page in drawn.tolist()]
+    sampled = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
+    return [Event(page, none, np.empty(0, np.float32), None) for page in sampled.tolist()]
 
 
 def _sampled_pages(work: Work, events: list[Event]) -> list[int]:
-    """Return pages drawn as traffic draws them, each once."""
+    """Return pages sampled in proportion to traffic, each once."""
     order = np.random.default_rng(work.config.seed).permutation(len(events))
     return list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
 
 
-def _noting(narrow: Narrow, seen_of: Callable[[int], list[Matrix]]) -> Narrow:
-    """Return `narrow`, noting the features of all that it leaves: shown or not, as serving blends them."""
+def _recording(narrow: Narrow, features_of: Callable[[int], list[Matrix]]) -> Narrow:
+    """Return `narrow`, recording the features of all candidates that it keeps, shown or not, as serving sees them."""
 
-    async def noting(query: Query, candidates: Candidates) -> Candidates:
-        left = await narrow(query, candidates)
-        seen_of(query.page).append(matrix(query, left, STAGE2))
-        return left
+    async def recording(query: Query, candidates: Candidates) -> Candidates:
+        kept_rows = await narrow(query, candidates)
+        features_of(query.page).append(matrix(query, kept_rows, STAGE2))
+        return kept_rows
 
-    return noting
+    return recording
 
 
 def _narrow(work: Work, past: Snapshot) -> Narrow:
-    """Return what leaves stage 1's top candidates, in order of PageId, with its score and both heads' scores."""
+    """Return a function that keeps stage 1's top candidates, in order of PageId, with its score and both heads'."""
     rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
     heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)

@@ -1,4 +1,4 @@
-"""What the steps of both LightGBM rankers share: examples of a past snapshot, and a model fitted on them."""
+"""Shared by the steps of both LightGBM rankers: collects examples from a past snapshot and fits a model."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def collect_examples(
     title: str,
     show: Callable[[list[Event]], None] = lambda events: None,
 ) -> None:
-    """Give each page's writer the candidates of its events, as the past of their day recalls them and `narrow` leaves.
+    """Pass each page's candidates to its writer, as recalled from the snapshot before its day and reduced by `narrow`.
 
-    `show` is told of each day's events before their pages are asked for. Raises LeakError.
+    `show` is called with each day's events before its pages are recalled. Raises LeakError.
     """
     days = by_day(work, events)
     with progress(title, sum(len({event.page for event in part}) for _, part in days)) as advance:
@@ -42,13 +42,13 @@ def collect_examples(
                 leak.check(work, part, day.name)
                 past.move_to(day, pages)
             show(part)
-            ahead = partial(_ahead, advance, done)
-            asyncio.run(collect(past.candidates, part, names, writer_of, narrow, query_of, ahead))
+            advance_day = partial(_advance_from, advance, done)
+            asyncio.run(collect(past.candidates, part, names, writer_of, narrow, query_of, advance_day))
             done += len(pages)
 
 
 def by_day(work: Work, events: list[Event]) -> list[tuple[LabelDay | None, list[Event]]]:
-    """Return each day of the label window that has events, with them; judged pairs have no day."""
+    """Return each day of the label window that has events, and its events; judged pairs have no day."""
     days = label_days(work)
     if not days or not events or events[0].time is None:
         return [(None, events)]
@@ -56,7 +56,7 @@ def by_day(work: Work, events: list[Event]) -> list[tuple[LabelDay | None, list[
     return [(day, [events[i] for i in np.flatnonzero(row == n)]) for n, day in enumerate(days) if (row == n).any()]
 
 
-def _ahead(advance: Callable[[int], None], before: int, done: int) -> None:
+def _advance_from(advance: Callable[[int], None], before: int, done: int) -> None:
     advance(before + done)
 
 
@@ -71,7 +71,7 @@ def fit_ranker(
 ) -> dict[str, object]:
     """Train on the groups and write the model to `file`; return figures.
 
-    Groups that are too few teach nothing: the model then has no tree.
+    With too few groups the model has no trees.
     """
     if groups is None or not lightgbm.enough_rows(groups, config):
         lightgbm.write_untrained(names, work.directory / file)

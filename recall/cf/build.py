@@ -17,9 +17,9 @@ from recall.cf.config import CfConfig
 def build(
     page1: NDArray[np.uint64], page2: NDArray[np.uint64], near: NDArray[np.float64], config: CfConfig, seed: int
 ) -> ann.AnnIndex:
-    """Return an index of page embeddings by cosine; pages without an edge are not in it.
+    """Return a cosine index of page embeddings; pages without an edge are left out.
 
-    The graph is made symmetric: an edge weighs what readers did in both directions.
+    The graph is made symmetric: the weight of an edge is the sum over both directions.
     """
     linked = near > 0
     pages, codes = np.unique(np.concatenate([page1[linked], page2[linked]]), return_inverse=True)
@@ -29,7 +29,7 @@ def build(
     graph = csr_matrix((near[linked], (rows, columns)), shape=(len(pages), len(pages)))
     graph = (graph + graph.T).tocsr().astype(np.float32)
     graph.data = config.confidence * np.log1p(graph.data)
-    with threadpool_limits(1, "blas"):  # ALS runs threads of its own: those of BLAS beside them slow it tenfold
+    with threadpool_limits(1, "blas"):  # ALS has its own threads; BLAS threads besides them make it ten times slower
         model = AlternatingLeastSquares(
             factors=min(config.dimension, len(pages)),
             regularization=config.regularization,

@@ -1,4 +1,4 @@
-"""The CF recall path: nearest pages in the space of what readers read together."""
+"""Recall path `cf`: nearest pages by embeddings of what readers read together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recall.ann import AnnIndex
 
 
 class CfRecall:
-    """Searches the ALS embeddings with the query page's own; a page that no reader visited has none."""
+    """Searches the ALS embeddings for those nearest to the query page's; a page without visits has no embedding."""
 
     name = "cf"
 
@@ -31,7 +31,7 @@ class CfRecall:
 
 
 class CfCosine:
-    """Adds `cf_cosine` to every candidate, whichever path found it; NaN where either page has no embedding."""
+    """Adds `cf_cosine` to every candidate, from any path; NaN if either page has no embedding."""
 
     name = "cf_cosine"
 

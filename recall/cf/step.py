@@ -1,4 +1,4 @@
-"""The step that embeds pages by who read them together."""
+"""The step that embeds pages by which pages readers read together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the `coclick` table: pairs of the log, joined with what pages of like text lend each other."""
+"""Builds the `coclick` table: pairs of the log, with rates borrowed from pages with similar text."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _RATES = ("next", "back", "shown", "shown_back")
 def neighbour_rows(
     evidence: ir.Table, text_neighbours: ir.Table, flow: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
 ) -> ir.Table:
-    """Return the table's rows as (page1, page2, NEIGHBOUR's fields), at most `config.neighbours` a page.
+    """Return the table's rows as (page1, page2, the fields of NEIGHBOUR), at most `config.neighbours` per page.
 
-    `text_neighbours` is (page, neighbour, weight) with each page its own neighbour of weight 1.
-    A thin page borrows the rates of pages that read like it: sum over n of weight(A, n) · rate(n, B);
+    `text_neighbours` is (page, neighbour, weight); each page is its own neighbour with weight 1.
+    A page with few clicks borrows the rates of pages with similar text: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
-    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, each
-    as it is among all; `evidence` need be of them and of their neighbours alone.
+    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, with
+    the same values; `evidence` is then needed only for them and their neighbours.
     """
 
     def wanted(rows: ir.Table, column: str) -> ir.Table:
@@ -47,14 +47,14 @@ def neighbour_rows(
         .group_by(page1=_.page1, page2=_.like)
         .aggregate(spread_next=(_.weight * _.next).sum(), spread_shown=(_.weight * _.shown).sum())
     )
-    lent = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
+    borrowed = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
     parts = [wanted(evidence, "page1"), borrowed, spread]
-    rows = outer_sum(parts, [*EVIDENCE, *lent]).filter(_.page1 != _.page2)
+    rows = outer_sum(parts, [*EVIDENCE, *borrowed]).filter(_.page1 != _.page2)
     return _ranked(rows, flow, config)
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
-    """Yield (page, row) from record batches that are sorted by page1, best neighbour first."""
+    """Yield (page, row) from record batches sorted by page1, best neighbour first."""
     page, parts = None, []
     for batch in batches:
         pages = batch["page1"].to_numpy(zero_copy_only=False)
@@ -84,7 +84,7 @@ def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
 
 def _ranked(rows: ir.Table, flow: ir.Table, config: CoclickConfig) -> ir.Table:
     of_page1 = ibis.window(group_by="page1")
-    entered = flow.select(page2=_.page, entered=_.entered)  # by readers of every page
+    entered = flow.select(page2=_.page, entered=_.entered)  # from any page
     damped = rows.left_join(entered, "page2").drop("page2_right")
     damped = damped.mutate(pull=_.near / (1 + _.entered.coalesce(0)).pow(config.popularity_damping))
     affinity = (

@@ -1,4 +1,4 @@
-"""The co-click recall path: pages that readers of this page also read, from one table row."""
+"""Recall path `coclick`: pages that readers of this page also read, from one table row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.tables import Table
 
 
 class CoclickRecall:
-    """Reads the neighbours of the query's page; every count of the pair comes along as a column."""
+    """Reads the neighbours of the query's page, with all counts of each pair as columns."""
 
     name = "coclick"
 

@@ -1,11 +1,11 @@
-"""One row of the `coclick` table: the neighbours of a page with all that the log says of the pair."""
+"""One row of the `coclick` table: the neighbours of a page, with all counts of each pair."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: One neighbour B of the row's page A. Counts are of A -> B unless the name says `back` (B -> A).
+#: One neighbour B of the row's page A. Counts are for A -> B unless the name has `back` (B -> A).
 NEIGHBOUR = np.dtype(
     [
         ("page", "<u8"),
@@ -21,22 +21,22 @@ NEIGHBOUR = np.dtype(
         ("chosen_7", "<u2"),  # B was clicked when shown on A
         ("chosen_28", "<u2"),
         ("chosen_all", "<u2"),
-        ("near", "<f2"),  # B after A in one session, weighed by nearness
+        ("near", "<f2"),  # B after A in one session, weighted by nearness
         ("near_back", "<f2"),
-        ("borrowed_next", "<f2"),  # rate of B after A and after pages whose text is like A's
+        ("borrowed_next", "<f2"),  # rate of B after A and after pages with text similar to A's
         ("borrowed_back", "<f2"),
         ("borrowed_shown", "<f2"),
         ("borrowed_shown_back", "<f2"),
-        ("spread_next", "<f2"),  # rate after A of B and of pages whose text is like B's
+        ("spread_next", "<f2"),  # rate after A of B and of pages with text similar to B's
         ("spread_shown", "<f2"),
-        ("affinity", "<f4"),  # the order of the row
+        ("affinity", "<f4"),  # the sort key of the row
     ]
 )
 
 FIELDS = tuple(name for name in NEIGHBOUR.names or () if name != "page")
-#: Fields that count what readers did, also where they weigh it.
+#: Fields that count actions of readers, weighted or not.
 COUNTS = frozenset(name for name in FIELDS if NEIGHBOUR[name].kind == "u") | {"near", "near_back"}
-#: Fields made of counts, of other pages' too: one reader's step may be told from them.
+#: Fields derived from counts, including those of other pages: they may reveal a single reader's step.
 RATES = frozenset(FIELDS) - COUNTS
 _WEIGHED = tuple(name for name in FIELDS if NEIGHBOUR[name].kind == "f")
 
@@ -47,7 +47,7 @@ def read(row: bytes) -> NDArray[np.void]:
 
 
 def is_row(page: int, row: bytes) -> bool:
-    """Whether these can be neighbours of a page: whole ones, each once, best first, with numbers that are some."""
+    """Whether the bytes are a valid row of a page: complete, without duplicates, best first, with valid numbers."""
     if len(row) % NEIGHBOUR.itemsize or not row:
         return False
     neighbours = read(row)

@@ -1,4 +1,4 @@
-"""The step that makes the co-click table."""
+"""The step that builds the `coclick` table."""
 
 from __future__ import annotations
 

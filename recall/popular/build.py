@@ -1,4 +1,4 @@
-"""Builds the `popular` table: the most clicked pages of every host, and of all hosts."""
+"""Builds the `popular` table: the most clicked pages per host and overall."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_PAGES = 100
 def build(
     page: NDArray[np.uint64], host: NDArray[np.uint64], clicks: NDArray[np.integer], keep: int = MAX_PAGES
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield (host id, its `keep` most clicked pages as packed u64), and last the same of all hosts under OVERALL.
+    """Yield (host id, its `keep` most clicked pages as packed u64), and last the overall row under OVERALL.
 
-    One row a page in each array. Ties go by PageId, so a corpus without clicks has one order too.
+    The arrays have one row per page. Ties are broken by PageId, so the order is fixed even without clicks.
     """
     by_host = np.lexsort((page, -clicks.astype(np.int64), host))
     hosts, starts = np.unique(host[by_host], return_index=True)

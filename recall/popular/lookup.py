@@ -1,4 +1,4 @@
-"""Recall path `popular`, the fallback: the most clicked pages of the reader's host, then of all hosts."""
+"""Recall path `popular`, the fallback: the most clicked pages of the reader's host, then overall."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from cascade.types import Candidates, Query
 from corpus.urls.url import host_id
 from store.tables import Table
 
-#: Key of the row that holds the most clicked pages of all hosts.
+#: Key of the row with the most clicked pages overall.
 OVERALL = 0
 
 
 class PopularRecall:
-    """Answers any query, also for a page that no table knows: the URL's host is enough."""
+    """Answers any query, even for an unknown page: it only needs the URL's host."""
 
     name = "popular"
 
@@ -21,7 +21,7 @@ class PopularRecall:
         self._table = table
 
     async def recall(self, query: Query, limit: int) -> Candidates:
-        """Return at most `limit` pages: the host's first, then the overall ones; never the query's own page."""
+        """Return at most `limit` pages: the host's first, then the overall ones, without the query's own page."""
         keys = np.array([host_id(query.url), OVERALL], np.uint64)
         rows = await self._table.get_many(keys)
         pages = np.frombuffer(b"".join(row for row in rows if row), "<u8")

@@ -1,4 +1,4 @@
-"""Builds the `qprime` table: write queries, search, filter, rank by quality, keep the best with their query."""
+"""Builds the `qprime` table: write queries, search, filter, rank by quality, keep the best pages and their query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recall.qprime.config import QPrimeConfig
 from recall.qprime.engines.search_engine import SearchEngine, SearchText
 from recall.qprime.row import pack
 from recall.qprime.search_results import Found, PageFacts, filtered, search
-from recall.qprime.table_parts import Counts, Made, MadeBatch, Parts, digest
+from recall.qprime.table_parts import BuiltBatch, BuiltRow, Counts, Parts, digest
 from recall.qprime.writers.writer import WrittenQuery
 
 #: (PageIds of the first pages, PageIds of the second) -> quality, 0 to 4, of each pair.
@@ -28,7 +28,7 @@ _TEXT = ["page", "url", "title", "snippet", "language", "body"]
 
 
 class QueryPage(NamedTuple):
-    """A page as the query writer and the search engine read it; `snippet` goes on with the body."""
+    """A page as the query writer and the search engine read it; `snippet` includes the body."""
 
     page: int
     url: str
@@ -38,7 +38,7 @@ class QueryPage(NamedTuple):
 
 
 class Queries(Protocol):
-    """Where a page's queries come from: a query writer, or a file that one has written."""
+    """The source of a page's queries: a query writer, or a file of written queries."""
 
     def write(self, pages: Sequence[QueryPage]) -> Sequence[list[WrittenQuery] | None]:
         """Return the queries of each page."""
@@ -55,14 +55,14 @@ def build(
     counts: Counts | None = None,
     facts: PageFacts | None = None,
     parts: Path | None = None,
-) -> Iterator[Made]:
-    """Yield the row of every page, also of one whose queries found nothing; fills `counts` as it goes.
+) -> Iterator[BuiltRow]:
+    """Yield the row of every page, including pages whose queries found nothing; updates `counts`.
 
     `pages` has columns page, url, title, snippet, language, body, address, fingerprint and spam, sorted by page. A
-    file is read in batches: in memory are one batch of text and 27 bytes of facts a page. `facts` are of all pages
-    that may be found (None: of `pages`). `day`, since 1970, is written into complete rows; others are of day 0.
-    Batches whose queries could all be asked are kept in the folder `parts`: a killed run goes on after them. All but
-    pages and queries must be the same then.
+    file is read in batches: memory holds one batch of text and 27 bytes of facts per page. `facts` cover all pages
+    that may be found (None: `pages`). `day`, since 1970, is written into complete rows; incomplete rows have day 0.
+    Batches without failed queries are kept in the folder `parts`, from which a killed run resumes. Except for pages
+    and queries, its inputs must be the same.
     """
     counts = Counts() if counts is None else counts
     facts = PageFacts.of(pages) if facts is None else facts
@@ -70,14 +70,14 @@ def build(
     batches = track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress)
     for number, batch in enumerate(batches):
         written = writer.write(batch)
-        make = partial(_made, batch, written, engine, quality, day, config, facts)
-        rows, made = kept.made(number, digest([page.page for page in batch], written), make)
-        counts.add(made)
+        make = partial(_build_batch, batch, written, engine, quality, day, config, facts)
+        rows, part_counts = kept.get(number, digest([page.page for page in batch], written), make)
+        counts.add(part_counts)
         yield from rows
 
 
 def query_pages(pages: pa.Table | Path, batch: int = 1_024) -> Iterator[list[QueryPage]]:
-    """Yield the pages in batches, with the words that are written from and searched."""
+    """Yield the pages in batches, with the text for query writing and search."""
     if isinstance(pages, Path):
         parts = pq.ParquetFile(pages).iter_batches(batch, columns=_TEXT)
     else:
@@ -91,7 +91,7 @@ def query_pages(pages: pa.Table | Path, batch: int = 1_024) -> Iterator[list[Que
 
 
 def search_texts(pages: pa.Table | Path) -> Iterator[SearchText]:
-    """Yield what a search engine indexes of each page."""
+    """Yield the text that a search engine indexes for each page."""
     for batch in query_pages(pages):
         for page in batch:
             yield SearchText(page.page, page.title, page.snippet)
@@ -101,7 +101,7 @@ def _length(pages: pa.Table | Path) -> int:
     return pq.read_metadata(pages).num_rows if isinstance(pages, Path) else len(pages)
 
 
-def _made(
+def _build_batch(
     batch: list[QueryPage],
     written: Sequence[list[WrittenQuery] | None],
     engine: SearchEngine,
@@ -109,7 +109,7 @@ def _made(
     day: int,
     config: QPrimeConfig,
     facts: PageFacts,
-) -> MadeBatch:
+) -> BuiltBatch:
     """Search, filter and judge the pages of one batch."""
     queries = [own or [] for own in written]
     found, missed = search(engine, queries, config.hits + 1)
@@ -119,14 +119,14 @@ def _made(
     rows = []
     for row, found_row in enumerate(_ranked(batch, found, facts, quality, config, counts)):
         texts = [query.text for query in queries[row]]
-        rows.append(Made(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row]))
-    return MadeBatch(rows, counts)
+        rows.append(BuiltRow(batch[row].page, pack(*found_row, texts, day if complete[row] else 0), complete[row]))
+    return BuiltBatch(rows, counts)
 
 
 def _ranked(
     batch: list[QueryPage], found: Found, facts: PageFacts, quality: Quality, config: QPrimeConfig, counts: Counts
 ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.intp]]]:
-    """Yield the pages kept for each page of the batch, best first, with their quality and their query."""
+    """Yield the pages kept for each page of the batch, best first, with quality and query."""
     ids = np.array([page.page for page in batch], np.uint64)
     found = filtered(ids, found, facts, config.relevance, counts.dropped, config.adult)
     judged = quality(ids[found.row], found.pages)

@@ -1,4 +1,4 @@
-"""Recall path `qprime`: pages that were found, offline, by queries a reader of the page might ask next."""
+"""Recall path `qprime`: pages found offline by queries that a reader of the page might ask next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.tables import Table
 
 
 class QPrimeRecall:
-    """Reads one row of the `qprime` table; the search engine is never asked online.
+    """Reads one row of the `qprime` table; no search engine is called online.
 
     Adds columns `qprime_quality` (float32, 0 to 4) and `qprime_query` (the query that found the page).
     """

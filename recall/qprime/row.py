@@ -1,7 +1,7 @@
-"""One row of the `qprime` table: the pages that a page's queries found, best first.
+"""One row of the `qprime` table: the pages found by a page's queries, best first.
 
 Layout, little-endian: pages (u8), queries (u8), day it was made (u16), then per page PageId (u64), quality (u8)
-and query index (u8), each as one block, then the queries in UTF-8, a line each.
+and query index (u8), each as one block, then the queries in UTF-8, one per line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 MAX_PAGES = 30
 TOP_QUALITY = 4.0
-_STEPS = 255  # quality is kept to a step of 4/255
+_STEPS = 255  # quality is stored in steps of 4/255
 HEAD = 4  # bytes
 _LAST_DAY = 0xFFFF
 _BYTES_A_PAGE = 8 + 1 + 1
@@ -22,13 +22,13 @@ _BYTES_A_PAGE = 8 + 1 + 1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the queries of one page found, best first."""
+    """The pages found by the queries of one page, best first."""
 
     pages: NDArray[np.uint64]
     quality: NDArray[np.float32]  # 0 to 4
     query: NDArray[np.uint8]  # index into `queries` of the query that found the page
     queries: tuple[str, ...]
-    day: int  # of its making, since 1970; 0 for a row that is to be made again as soon as may be
+    day: int  # on which it was made, since 1970; 0 for a row that should be rebuilt at the next refresh
 
 
 def pack(
@@ -38,7 +38,7 @@ def pack(
     queries: Sequence[str],
     day: int = 0,
 ) -> bytes:
-    """Return one row of at most 30 pages; queries that found none of them are left out.
+    """Return a packed row of at most 30 pages; queries that found none of them are dropped.
 
     Raises ValueError for more than 30 pages or columns of unequal length.
     """
@@ -55,18 +55,18 @@ def pack(
             pages.astype("<u8").tobytes(),
             steps.astype(np.uint8).tobytes(),
             index.astype(np.uint8).tobytes(),
-            "\n".join(spelt(queries[i]) for i in used.tolist()).encode(),
+            "\n".join(normalized(queries[i]) for i in used.tolist()).encode(),
         )
     )
 
 
-def spelt(query: str) -> str:
-    """Return a query as a row keeps it: its words with single spaces."""
+def normalized(query: str) -> str:
+    """Return a query as a row stores it: its words with single spaces."""
     return " ".join(query.split())
 
 
 def read(row: bytes) -> Row:
-    """Return what `pack` was given, quality to the nearest of its 256 steps."""
+    """Return the arguments of `pack`, with quality rounded to one of its 256 steps."""
     count = row[0]
     steps_at = HEAD + 8 * count
     query_at = steps_at + count
@@ -82,12 +82,12 @@ def read(row: bytes) -> Row:
 
 
 def day_of(row: bytes) -> int:
-    """Return the day a row was made, without reading the rest."""
+    """Return the day on which a row was made, without reading the rest."""
     return int.from_bytes(row[2:HEAD], "little")
 
 
 def is_row(page: int, row: bytes) -> bool:
-    """Whether this can be a row that `pack` made; of any page."""
+    """Whether the bytes are a valid packed row; the same for any page."""
     if len(row) < HEAD:
         return False
     count, queries = row[0], row[1]

@@ -1,4 +1,4 @@
-"""What the queries of a batch of pages found, and the filters between search and judge."""
+"""The search results of a batch of pages, and the filters between search and judge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = ["page", "url", "address", "fingerprint", "language", "spam", "adult"
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What the filters know of every page, sorted by PageId."""
+    """The facts of every page that the filters need, sorted by PageId."""
 
     page: NDArray[np.uint64]
     address: NDArray[np.uint64]
@@ -51,13 +51,13 @@ class PageFacts:
         )
 
     def joined(self, other: PageFacts) -> PageFacts:
-        """Return the facts of both; no page may be in both."""
+        """Return the facts of both; they must have no page in common."""
         columns = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__slots__}
         order = np.argsort(columns["page"])
         return PageFacts(**{name: column[order] for name, column in columns.items()})
 
     def rows(self, pages: NDArray[np.uint64]) -> NDArray[np.intp]:
-        """Return each page's row, -1 where there is none."""
+        """Return each page's row, -1 if it has none."""
         if len(self.page) == 0:
             return np.full(len(pages), -1, np.intp)
         rows = np.minimum(np.searchsorted(self.page, pages), len(self.page) - 1)
@@ -71,10 +71,10 @@ def _each(column: pa.ChunkedArray) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hits of a batch, one row a hit, by batch row, then query, best first."""
+    """Hits of a batch, one row per hit, ordered by batch row, then by query, best first."""
 
     row: NDArray[np.intp]  # of the page in the batch
-    query: NDArray[np.intp]  # number of that page's query
+    query: NDArray[np.intp]  # index of the query among the page's
     pages: NDArray[np.uint64]
     scores: NDArray[np.float32]  # comparable within one query only
 
@@ -86,7 +86,7 @@ class Found:
         return Found(self.row[rows], self.query[rows], self.pages[rows], self.scores[rows])
 
     def shares(self) -> NDArray[np.float32]:
-        """Return each score over the best of the same query: how well a page answers, 0 to 1."""
+        """Return each score divided by the best score of the same query, 0 to 1."""
         group = self.row * 256 + self.query
         first = np.flatnonzero(np.diff(group, prepend=-1))
         best = np.repeat(self.scores[first], np.diff(first, append=len(group)))
@@ -94,9 +94,9 @@ class Found:
 
 
 def search(engine: SearchEngine, queries: Sequence[Sequence[WrittenQuery]], limit: int) -> tuple[Found, frozenset[int]]:
-    """Ask the engine every query of a batch: `queries[i]` are those of the batch's page i.
+    """Search for every query of a batch: `queries[i]` are those of page i of the batch.
 
-    Returns what was found, and the batch rows with a query that could not be asked.
+    Returns the hits, and the batch rows with a failed query.
     """
     answers = engine.search([query.text for own in queries for query in own], limit)
     hits = [answer or NO_HITS for answer in answers]
@@ -121,9 +121,9 @@ def filtered(
     dropped: Counter[str],
     adult: bool = False,
 ) -> Found:
-    """Keep what a judge should see, each page once a trigger, with the query that it answers best.
+    """Keep the hits to judge, each page once per trigger, with the query that it answers best.
 
-    `triggers` are the PageIds of the batch; drops are added to `dropped` by reason; `adult` pages go or stay.
+    `triggers` are the PageIds of the batch; `dropped` counts dropped hits by reason; `adult` keeps adult pages.
     """
     keep = np.ones(len(found), np.bool_)
     for reason, bad in _faults(facts.rows(triggers)[found.row], facts.rows(found.pages), facts):
@@ -143,7 +143,7 @@ def filtered(
 
 
 def _faults(one: NDArray[np.intp], two: NDArray[np.intp], facts: PageFacts) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield each rule's name and the pairs of rows that break it."""
+    """Yield the name of each rule and which pairs of rows break it."""
     tongues = facts.language[one], facts.language[two]
     yield "unknown", two < 0
     yield "self", one == two

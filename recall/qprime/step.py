@@ -1,4 +1,4 @@
-"""The step that makes the Q' table: queries, what they find, and what of it is worth reading next."""
+"""The step that builds the `qprime` table: writes queries, searches, and keeps the pages worth reading next."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from recall.qprime.queries.filters import filtered
 from recall.qprime.queries.written import WrittenReader, write_queries
 from recall.qprime.queries.written_for import Vectors, WrittenFor
 from recall.qprime.search_results import PageFacts
-from recall.qprime.table_parts import Counts, Made
+from recall.qprime.table_parts import BuiltRow, Counts
 from recall.qprime.writers.key_phrases import KeyPhraseWriter
 from recall.qprime.writers.writer import QueryWriter
 from store.tables import write_table
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 QUERIES = "queries.parquet"  # what the filters left of what was written
 _INDEX = "index"
-_ABOUT = "written.json"  # what became of the queries, while the pages are searched
+_ABOUT = "written.json"  # the figures of the queries, kept while the pages are searched
 _WRITTEN, _PARTS = "written.parts", "rows.parts"
 _DAY_S = 86_400
 
 
 def qprime(work: Work) -> dict[str, object]:
-    """Write queries, search the pages with them, and store what is worth reading next; `keep` 0 leaves Q' out.
+    """Write queries, search with them, and store the pages worth reading next; `keep` 0 turns Q' off.
 
-    What a killed run has indexed, written, searched and judged is not done again.
+    A killed run resumes from what it has indexed, written, searched and judged.
     """
     out = work.directory
     if work.config.section(QPrimeConfig).keep == 0:
@@ -99,10 +99,10 @@ def rows_of(
     judge: qprime_build.Quality,
     figures: dict[str, object],
     facts: PageFacts | None = None,
-) -> Iterator[Made]:
-    """Write and filter the queries of the pages in a file, and yield their rows; fills `figures` by the end.
+) -> Iterator[BuiltRow]:
+    """Write and filter the queries of the pages in a file, and yield their rows; fills `figures` at the end.
 
-    The queries stay in `out`. `facts` are of all pages that may be found (None: of `pages`).
+    The queries are kept in `out`. `facts` cover all pages that may be found (None: `pages`).
     """
     config, counts = work.config.section(QPrimeConfig), Counts()
     queries, about = _queries(work, pages, out)
@@ -122,7 +122,7 @@ def today() -> int:
 
 
 def _queries(work: Work, pages: Path, out: Path) -> tuple[WrittenReader, dict[str, object]]:
-    """Return the good queries of the pages, and what became of all: made here unless a killed run has done so."""
+    """Return the filtered queries of the pages and their figures; reuses those of a killed run."""
     if not (out / _ABOUT).is_file():
         beside = out / f"{_ABOUT}.writing"
         beside.write_text(json.dumps(_write_queries(work, pages, out)))
@@ -136,13 +136,13 @@ def _write_queries(work: Work, pages: Path, out: Path) -> dict[str, object]:
     written = out / "written.parquet"
     outcomes = write_queries(qprime_build.query_pages(pages, config.batch), writer, written, name, out / _WRITTEN)
     dropped: Counter[str] = Counter()
-    # Key phrases are the page's own words: telling their language would cost a millisecond a page, for nothing.
+    # Key phrases are the page's own words: detecting their language would cost a millisecond per page for nothing.
     filters = replace(config.filters, language=config.filters.language and config.writer != "key_phrases")
     filtered(written, out / QUERIES, WrittenFor.of(pages, _vectors(work, pages)), filters, dropped)
     about: dict[str, object] = {"written": dict(outcomes), "filtered": dict(dropped)}
-    for remark in ("failed", "left_out"):
-        if counted := getattr(writer, remark, None):
-            about[f"writer_{remark}"] = dict(counted)
+    for figure in ("failed", "left_out"):
+        if counted := getattr(writer, figure, None):
+            about[f"writer_{figure}"] = dict(counted)
     return about
 
 
@@ -178,7 +178,7 @@ def _of_engine(engine: SearchEngine) -> dict[str, object]:
 
 
 def _vectors(work: Work, pages: Path) -> Vectors | None:
-    """Return the text embeddings by row, where they are of the pages in the file."""
+    """Return the text embeddings by row, if they belong to the pages in the file."""
     path = work.of("text") / "embeddings.npy"
     if pages != work.of("read") / "pages.parquet" or not path.is_file():
         return None

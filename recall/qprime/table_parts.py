@@ -1,4 +1,4 @@
-"""The rows of the `qprime` table as they are made: batch by batch, kept in parts until all are done."""
+"""Builds the rows of the `qprime` table batch by batch; parts on disk let a killed run resume."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _FROM, _COUNTS = b"onward.made_from", b"onward.counts"
 
 @dataclass(slots=True)
 class Counts:
-    """What the build did: pages, queries, hits, hits dropped by reason, pages kept."""
+    """Counts of the build: pages, queries, hits, hits dropped by reason, pages kept."""
 
     pages: int = 0
     queries: int = 0
     hits: int = 0
     kept: int = 0
-    incomplete: int = 0  # pages with a query that could not be written or asked
+    incomplete: int = 0  # pages with a query that could not be written or searched
     dropped: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
-        """Add what another part of the pages came to."""
+        """Add the counts of another part."""
         for name in ("pages", "queries", "hits", "kept", "incomplete"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.dropped.update(other.dropped)
@@ -42,31 +42,31 @@ class Counts:
         return {**kept, "dropped": dict(self.dropped)}
 
 
-class Made(NamedTuple):
-    """One page's row. An incomplete one lacks what a query that could not be asked would have found."""
+class BuiltRow(NamedTuple):
+    """The row of one page. An incomplete row lacks the hits of a failed query."""
 
     page: int
     row: bytes
     complete: bool
 
 
-class MadeBatch(NamedTuple):
-    """The rows of one batch of pages, and what they came to."""
+class BuiltBatch(NamedTuple):
+    """The rows of one batch of pages, and their counts."""
 
-    rows: list[Made]
+    rows: list[BuiltRow]
     counts: Counts
 
 
 class Parts:
-    """Finished batches in a folder (None: nowhere). A batch that a query failed of is not kept: it is asked again."""
+    """Finished batches in a folder (None: not kept). Batches with a failed query are not kept, so they are retried."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def made(self, number: int, made_from: bytes, make: Callable[[], MadeBatch]) -> MadeBatch:
-        """Return the batch of that number: the kept one, when it was made from the same, or what `make` returns."""
+    def get(self, number: int, made_from: bytes, make: Callable[[], BuiltBatch]) -> BuiltBatch:
+        """Return a batch by number: the kept one if it was made from the same input, otherwise that of `make`."""
         if self._folder is None:
             return make()
         path = self._folder / f"{number:08}.parquet"
@@ -79,13 +79,13 @@ class Parts:
 
 
 def digest(pages: Sequence[int], queries: Sequence[Sequence[WrittenQuery] | None]) -> bytes:
-    """Return a digest of what a batch's rows are made from."""
+    """Return a digest of the input of a batch."""
     texts = [None if own is None else [query.text for query in own] for own in queries]
     asked = list(zip(pages, texts, strict=True))
     return xxhash.xxh3_128_hexdigest(json.dumps(asked).encode()).encode()
 
 
-def _read(path: Path, made_from: bytes) -> MadeBatch | None:
+def _read(path: Path, made_from: bytes) -> BuiltBatch | None:
     if not path.is_file():
         return None
     table = pq.read_table(path)
@@ -95,11 +95,11 @@ def _read(path: Path, made_from: bytes) -> MadeBatch | None:
     counts = json.loads(about[_COUNTS])
     counts["dropped"] = Counter(counts["dropped"])
     columns = (table[name].to_pylist() for name in _SCHEMA.names)
-    return MadeBatch([Made(page, row, True) for page, row in zip(*columns, strict=True)], Counts(**counts))
+    return BuiltBatch([BuiltRow(page, row, True) for page, row in zip(*columns, strict=True)], Counts(**counts))
 
 
-def _write(path: Path, made_from: bytes, batch: MadeBatch) -> None:
-    columns = [[made.page for made in batch.rows], [made.row for made in batch.rows]]
+def _write(path: Path, made_from: bytes, batch: BuiltBatch) -> None:
+    columns = [[built.page for built in batch.rows], [built.row for built in batch.rows]]
     counts = {name: getattr(batch.counts, name) for name in Counts.__slots__}
     about = {_FROM: made_from, _COUNTS: json.dumps(counts).encode()}
     working = path.with_suffix(".working")

@@ -18,11 +18,11 @@ from text_model.resumable_array import fill
 from text_model.session import OnnxModel
 from text_model.tokens import single_inputs
 
-if TYPE_CHECKING:  # who embeds pages does not train
+if TYPE_CHECKING:  # embedding pages needs no training code
     from text_model.training import Progress
 
 _BATCH = 64
-_CHUNK = 16 * _BATCH  # pages between two notes of what is done
+_CHUNK = 16 * _BATCH  # pages between two checkpoints
 
 
 def embed(
@@ -33,9 +33,9 @@ def embed(
     progress: Progress,
     path: Path | None = None,
 ) -> NDArray[np.float32]:
-    """Return one vector a page, (pages, width) float32, zeros for one without tokens; like lengths share a batch.
+    """Return one vector per page, (pages, width) float32, zeros without tokens; batches have similar lengths.
 
-    With a `path` (.npy) they are written there as they come, and what a killed run has written is not made again.
+    With a `path` (.npy) the vectors are written there in chunks, and a killed run resumes from the last one.
     """
     order = np.argsort([len(t) for t in tokens], kind="stable")
     chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
@@ -46,7 +46,7 @@ def embed(
         for start in range(0, len(chunk), _BATCH):
             rows = chunk[start : start + _BATCH]
             vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], cls, sep))[0]
-        vectors[[row for row in chunk if len(tokens[row]) == 0]] = 0.0  # to an encoder all such pages would be alike
+        vectors[[row for row in chunk if len(tokens[row]) == 0]] = 0.0  # else all such pages would be equal
 
     if path is not None:
         return fill(path, shape, np.float32, chunks, write, progress)
@@ -58,7 +58,7 @@ def embed(
 
 
 def export_tower(encoder: PreTrainedModel, head: Head | None, path: Path) -> None:
-    """Write a tower as an int8 ONNX file: the same file embeds all pages now and unseen pages online."""
+    """Write a tower as an int8 ONNX file, which embeds all pages offline and unknown pages online."""
     float_path = path.with_suffix(".float.onnx")
     export(Tower(encoder, head), float_path, ["vector"])
     quantize(float_path, path)
@@ -66,7 +66,7 @@ def export_tower(encoder: PreTrainedModel, head: Head | None, path: Path) -> Non
 
 
 def apply_head(head: Head, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return unit vectors (rows, dimension) of stored embeddings."""
+    """Return unit vectors (rows, dimension) for stored embeddings."""
     with torch.inference_mode():
         return head(torch.from_numpy(embeddings)).numpy()
 
@@ -74,8 +74,8 @@ def apply_head(head: Head, embeddings: NDArray[np.float32]) -> NDArray[np.float3
 def write(
     out: Path, pages: NDArray[np.uint64], embeddings: NDArray[np.float32], query_head: Head, page_head: Head
 ) -> ann.AnnIndex:
-    """Write `pages.faiss` (page tower) and `queries.npy` (query tower, float16, rows as the index's pages)."""
-    read = np.abs(embeddings).max(axis=1, keepdims=True) > 0  # a head makes a vector of nothing too
+    """Write `pages.faiss` (page tower) and `queries.npy` (query tower, float16, in the row order of the index)."""
+    read = np.abs(embeddings).max(axis=1, keepdims=True) > 0  # a head maps zeros to some vector too
     queries = apply_head(query_head, embeddings)
     index = ann.build(pages, apply_head(page_head, embeddings) * read, queries)
     index.save(out / "pages")

@@ -1,4 +1,4 @@
-"""The two-tower recall path: pages whose page-tower vector is nearest to the query-tower vector."""
+"""Recall path `two_tower`: pages whose page-tower vector is nearest to the query-tower vector."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from recall.ann import AnnIndex
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer, single_inputs
 
-_REMEMBERED = 1024  # vectors of unknown pages kept, so that path and hydrator embed a page once
+_REMEMBERED = 1024  # cached vectors of unknown pages, so that path and hydrator embed a page only once
 
 
 class QueryVectors:
-    """Gives the query-tower vector of a page: stored for known pages, embedded on the spot for others."""
+    """Gives the query-tower vector of a page: stored for known pages, computed on demand for others."""
 
     def __init__(self, pages: NDArray[np.uint64], stored: Path, tower: OnnxModel, tokenizer: PageTokenizer) -> None:
         self._pages = pages  # ascending; row i of `stored` is pages[i]
@@ -36,15 +36,15 @@ class QueryVectors:
         return int(self._stored.shape[1])
 
     def vector(self, query: Query) -> NDArray[np.float32] | None:
-        """Return a unit vector, None for an unknown page without words that the tokenizer can read.
+        """Return a unit vector; None for an unknown page without text that the tokenizer can read.
 
-        To embed words takes milliseconds.
+        Embedding a text takes milliseconds.
         """
         stored = self.stored(query)
         return self._embed(query) if stored is None and query.has_text else stored
 
     def stored(self, query: Query) -> NDArray[np.float32] | None:
-        """Return the unit vector of a page that the build knew, None of any other."""
+        """Return the unit vector of a page of the build; None for any other page."""
         row = int(np.searchsorted(self._pages, np.uint64(query.page)))
         if row == len(self._pages) or int(self._pages[row]) != query.page:
             return None
@@ -79,7 +79,7 @@ class TwoTowerRecall:
         self._native = native
 
     async def recall(self, query: Query, limit: int) -> Candidates:
-        """Return at most `limit` pages, nearest first; none for an unknown page without words."""
+        """Return at most `limit` pages, nearest first; none for an unknown page without text."""
         return await asyncio.get_running_loop().run_in_executor(self._native, self._search, query, limit)
 
     def _search(self, query: Query, limit: int) -> Candidates:
@@ -91,7 +91,7 @@ class TwoTowerRecall:
 
 
 class TwoTowerCosine:
-    """Adds `two_tower_cosine` to every candidate, whichever path found it; NaN where there is no vector."""
+    """Adds `two_tower_cosine` to every candidate, from any path; NaN if either page has no vector."""
 
     name = "two_tower_cosine"
 

@@ -1,4 +1,4 @@
-"""A tower: the text encoder with a head of its own."""
+"""A tower: the text encoder with its own head."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from text_model.base import hidden_states, mean_pooled
 
 
 class Head(nn.Module):
-    """A projection that starts as the embeddings' principal axes, plus a small correction that starts at 0."""
+    """A projection initialized to the embeddings' principal axes, plus a small correction initialized to 0."""
 
     def __init__(self, axes: Tensor, hidden: int = 256) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Head(nn.Module):
 
 
 class Tower(nn.Module):
-    """Encoder, mean pooling and head: what is exported."""
+    """Encoder, mean pooling and head, as exported."""
 
     def __init__(self, encoder: PreTrainedModel, head: Head | None) -> None:
         super().__init__()

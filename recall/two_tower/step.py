@@ -80,14 +80,14 @@ def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> 
 
 
 def _training_pairs(work: Work, pages: NDArray[np.uint64], read: NDArray[np.bool_]) -> Pairs:
-    """Return the pairs of the log of which the tokenizer could read both pages."""
+    """Return the pairs of the log whose pages the tokenizer can both read."""
     evidence = pq.read_table(
         work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2", "near"], filters=[("near", ">", 0)]
     )
     query, page = (np.searchsorted(pages, evidence[name].to_numpy()) for name in ("page1", "page2"))
     both = read[query] & read[page]
     query, page, near = query[both], page[both], evidence["near"].to_numpy()[both]
-    return Pairs(query, page, near**0.75)  # the power keeps a few busy pairs from ruling
+    return Pairs(query, page, near**0.75)  # the power keeps a few frequent pairs from dominating
 
 
 def _inputs(tokens: PageTokens) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:

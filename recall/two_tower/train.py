@@ -1,7 +1,7 @@
-"""Trains the two towers: in-batch softmax with log-Q correction over pairs that readers read in a row.
+"""Trains the two towers: in-batch softmax with log-Q correction over pairs of pages read in sequence.
 
-Both towers share one encoder and differ in their heads. `quick` trains the heads on stored
-embeddings; `full` first trains the encoder too.
+Both towers share one encoder and have separate heads. The profile `quick` trains the heads on stored
+embeddings; `full` fine-tunes the encoder first.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Pairs:
 
 
 def principal_axes(embeddings: NDArray[np.float32], dimension: int) -> Tensor:
-    """Return the `dimension` directions in which the embeddings spread most, (dimension, width)."""
+    """Return the `dimension` directions with the largest variance of the embeddings, (dimension, width)."""
     sample = embeddings[:: max(1, len(embeddings) // 20_000)]
     _, vectors = np.linalg.eigh(sample.T @ sample)
     return torch.from_numpy(np.ascontiguousarray(vectors[:, ::-1][:, :dimension].T, dtype=np.float32))
 
 
 class _Softmax(nn.Module):
-    """In-batch softmax over the vectors that two towers give a batch's inputs; one tower may be both."""
+    """In-batch softmax over the vectors of a batch from two towers, which may be the same tower."""
 
     def __init__(self, query_tower: nn.Module, page_tower: nn.Module, temperature: float) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class _Softmax(nn.Module):
 def train_heads(
     embeddings: NDArray[np.float32], pairs: Pairs, config: TwoTowerConfig, seed: int, progress: Progress
 ) -> tuple[Head, Head, Curve]:
-    """Return query head, page head and losses; without pairs both keep the principal axes (a cold start)."""
+    """Return query head, page head and losses; without pairs (cold start) both heads are the principal axes."""
     torch.manual_seed(seed)
     axes = principal_axes(embeddings, config.dimension)
     heads = query_head, page_head = Head(axes), Head(axes)
@@ -83,7 +83,7 @@ def train_encoder(
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
     """Fine-tune the shared encoder in place; `inputs(rows)` gives the padded token tensors of pages, of which
-    there are `rows`. Under torchrun a page is a negative of the queries of its own process alone.
+    there are `rows`. Under torchrun negatives come from the same process only.
     """
     tower = Tower(encoder, None).eval()  # no dropout: on a CPU its random numbers cost as much as a layer
     objective = _Softmax(tower, tower, config.temperature)
@@ -99,11 +99,11 @@ def in_batch_softmax(
 ) -> Tensor:
     """Return the mean loss over both batches of vectors (n, dimension); `query`, `page` and `log_q` are (n,).
 
-    Every other pair's page is a negative; its logit is lowered by log Q(page), the chance to be in
-    the batch, so that popular pages are not punished for being sampled often. Rows that hold the
-    same page, and the query page itself, are no negatives.
+    The page of every other pair is a negative. Its logit is lowered by log Q(page), the probability to be in
+    the batch, so that popular pages are not penalized for being sampled often. Rows with the same page, and
+    the query page itself, are not negatives.
     """
-    with torch.autocast(page.device.type, enabled=False):  # bfloat16 tells logits of 20 apart by 0.1 only
+    with torch.autocast(page.device.type, enabled=False):  # bfloat16 has a precision of only 0.1 for logits near 20
         logits = query_vectors.float() @ page_vectors.float().T / temperature - log_q
     same = (page[:, None] == page[None, :]) | (query[:, None] == page[None, :])
     same.fill_diagonal_(False)
@@ -112,7 +112,7 @@ def in_batch_softmax(
 
 
 def _drawing(pairs: Pairs, rows: int, inputs: Inputs, count: int, seed: int) -> Callable[[int], Batch]:
-    """Return what draws this process's part of a step's pairs, by weight, from `rows` pages."""
+    """Return a function that samples this process's pairs of a step, by weight, from `rows` pages."""
     share = pairs.weight / pairs.weight.sum()
     cumulative = np.cumsum(share)
     frequency = np.bincount(pairs.page, share, minlength=rows)

@@ -93,13 +93,13 @@ def rows(report: dict, number: int) -> dict:
     return next(table for table in report["tables"] if table["number"] == number)["rows"]
 
 
-def test_every_table_stands_beside_the_papers_figures(ablated: dict) -> None:
+def test_every_table_shows_the_papers_figures(ablated: dict) -> None:
     assert [table["number"] for table in ablated["tables"]] == [1, 2, 3, 5]
     found = {
         name: figures["RecoDCG@5"]["paper"]
         for number in (2, 3, 5)
         for name, figures in rows(ablated, number).items()
-        if "as it stands" not in name
+        if "(absolute)" not in name
     }
     assert found == {
         "CE loss": 8.48, "soft CE loss": 8.29, "teacher distillation": 9.76, "direct fine-tuning": 1.44,
@@ -109,7 +109,7 @@ def test_every_table_stands_beside_the_papers_figures(ablated: dict) -> None:
         for name, figures in rows(ablated, number).items():
             for figure in figures.values():
                 assert figure["low"] <= figure["mean"] <= figure["high"], name
-                assert len(figure["seeds"]) == ("as it stands" not in name)
+                assert len(figure["seeds"]) == ("(absolute)" not in name)
 
 
 def test_the_report_is_one_file_with_every_table_and_the_curve(ablated: dict, directory: Path) -> None:
@@ -120,29 +120,29 @@ def test_the_report_is_one_file_with_every_table_and_the_curve(ablated: dict, di
     assert "agrees in sign?" in page
 
 
-def test_what_is_missing_is_said(ablated: dict) -> None:
+def test_notes_say_what_is_missing(ablated: dict) -> None:
     notes = {table["number"]: " ".join(table["notes"]) for table in ablated["tables"]}
     assert "No endpoint is set" in notes[1]
     assert "No golden pairs" in notes[1]
-    assert "cannot tell the CTR" in notes[5]
+    assert "cannot give the CTR" in notes[5]
     assert "CTR %" not in rows(ablated, 5)["both"]
 
 
-def test_the_weight_is_chosen_on_other_pages_than_report(ablated: dict) -> None:
+def test_the_weight_is_chosen_on_pages_other_than_the_reporting_ones(ablated: dict) -> None:
     facts = ablated["facts"]
     counted = [facts[f"held-out pages ({part})"].split(",")[0] for part in (asking.CHOOSING, asking.REPORTING)]
     assert sum(map(int, counted)) == PAGES
     assert min(map(int, counted)) > 0
-    assert "chosen for each bundle on one half" in ablated["rule"]
+    assert "chosen per bundle on one half" in ablated["rule"]
 
 
-def test_no_label_of_a_page_that_was_asked_taught(ablated: dict, directory: Path) -> None:
+def test_no_label_of_a_measured_page_was_trained_on(ablated: dict, directory: Path) -> None:
     for arm in ("baseline", "student-direct", "teachers-ce"):
         table = pq.read_table(directory / f"work/seed0/{arm}/work/labels/labels.parquet")
         assert teaches(table["page1"].to_numpy(), 0.5).all()
 
 
-def test_the_second_run_builds_nothing_and_says_what_it_lacks(
+def test_the_second_run_builds_nothing_and_says_what_is_missing(
     ablated: dict, tiny, logs: Path, settings: list[str], directory: Path, tmp_path: Path
 ) -> None:
     """Clicks alone, no truth: the rubric judges, and λ is the build's."""
@@ -150,8 +150,8 @@ def test_the_second_run_builds_nothing_and_says_what_it_lacks(
     report = ablate(tiny, logs, tmp_path, settings, "--tables", "5")
     assert "✓" not in report["printed"]
     assert report["facts"]["truth"].startswith("the rubric: no --truth was given")
-    assert "λ = 0.32 is the build's own" in report["rule"]
-    assert "there is no ClickNDCG" in " ".join(report["tables"][0]["notes"])
+    assert "λ = 0.32 is the build's setting" in report["rule"]
+    assert "so ClickNDCG is missing" in " ".join(report["tables"][0]["notes"])
     both = rows(report, 5)["both"]
     assert both["HR@5"]["mean"] is not None
     assert both["filtered ClickNDCG@5"]["mean"] is None
@@ -166,7 +166,7 @@ def test_the_arm_without_qprime_has_an_empty_table(ablated: dict, directory: Pat
     assert figures["qprime"] > 0
 
 
-def test_golden_pairs_measure_what_judges_without_an_endpoint(tmp_path: Path) -> None:
+def test_golden_pairs_measure_the_judges_that_need_no_endpoint(tmp_path: Path) -> None:
     golden, report = tmp_path / "golden.csv", tmp_path / "report.html"
     fox = ("https://a.example/fox", "Red fox", "The red fox hunts rodents at night.")
     others = [

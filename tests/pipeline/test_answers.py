@@ -51,7 +51,7 @@ async def gateway(tiny, patient: Settings) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_readers_are_kept_on_their_topic(tiny, gateway: Gateway) -> None:
+async def test_answers_stay_on_the_readers_topic(tiny, gateway: Gateway) -> None:
     asked = tiny.urls[10::50]  # one page of each topic
     found = await answers(gateway, [Request(url) for url in asked])
     assert [len(answer.recommendations) for answer in found] == [5] * len(asked)
@@ -63,7 +63,7 @@ async def test_readers_are_kept_on_their_topic(tiny, gateway: Gateway) -> None:
     assert sum(same) / len(same) > 0.6  # a topic has one host, and the host cap lets others in
 
 
-async def test_what_readers_went_on_to_comes_up(tiny, gateway: Gateway) -> None:
+async def test_pages_that_readers_visited_next_are_recommended(tiny, gateway: Gateway) -> None:
     asked = tiny.urls[3::25]
     found = await answers(gateway, [Request(url) for url in asked])
     hits = 0
@@ -101,7 +101,7 @@ async def test_an_unknown_page_is_answered_by_its_words(tiny, gateway: Gateway) 
     assert [tiny.topic[url] for url in nearest].count("bread") >= 3
 
 
-async def test_an_unknown_page_without_words_gets_the_popular_ones_of_its_host(tiny, gateway: Gateway) -> None:
+async def test_an_unknown_page_without_text_gets_popular_pages_of_its_host(tiny, gateway: Gateway) -> None:
     host = tiny.urls[0].rpartition("/")[0].rpartition("/")[0]
     (answer,) = await answers(gateway, [Request(f"{host}/not-yet-read", k=3)])
     assert set(answer.degraded) == {"unknown_page", "fallback:popular"}
@@ -121,7 +121,7 @@ async def test_the_quality_weight_of_a_request_moves_the_answer(tiny, gateway: G
     assert sum(by_quality) >= sum(page.quality for page in clicks.recommendations[:5])
 
 
-async def test_the_warm_up_urls_are_answered_whole(tiny, gateway: Gateway) -> None:
+async def test_the_warm_up_urls_have_complete_answers(tiny, gateway: Gateway) -> None:
     assert gateway.live.bundle.warmup
     for answer in await answers(gateway, [Request(url) for url in gateway.live.bundle.warmup]):
         assert answer.degraded == ()
@@ -152,7 +152,9 @@ async def test_redis_answers_what_lmdb_answers(tiny, patient: Settings, redis_ur
     assert [answer.body for answer in from_redis] == [answer.body for answer in from_lmdb]
 
 
-async def test_without_redis_the_answer_is_the_same_and_flagged(tiny, patient: Settings, tmp_path: Path) -> None:
+async def test_without_redis_the_answer_is_the_same_and_flagged_as_degraded(
+    tiny, patient: Settings, tmp_path: Path
+) -> None:
     async with opened(tiny.bundles, patient) as gateway:
         (from_lmdb,) = await answers(gateway, [Request(tiny.urls[0])])
     async with opened(tiny.bundles, patient, f"unix://{tmp_path}/nothing.sock") as gateway:
@@ -164,7 +166,7 @@ async def test_without_redis_the_answer_is_the_same_and_flagged(tiny, patient: S
     assert 'onward_redis_local_total{why="not_answered"}' in told
 
 
-async def test_a_bundle_that_was_not_pushed_gives_whole_answers_and_is_told_once(
+async def test_a_bundle_that_was_not_pushed_gives_complete_answers_and_one_warning(
     tiny, patient: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = RedisServer(str(tmp_path / "redis.db"))
@@ -187,7 +189,7 @@ def spoilt_rows(row: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("table", [*TABLES])
-async def test_rows_that_are_damaged_in_redis_come_from_the_bundle(
+async def test_damaged_rows_in_redis_are_read_from_the_bundle(
     tiny, patient: Settings, redis_url: str, table: str
 ) -> None:
     request = Request(UNKNOWN if table == "popular" else tiny.urls[0], k=10)
@@ -216,14 +218,14 @@ def replace_cache(settings: Settings) -> Settings:
     return settings.model_copy(update={"cache": settings.cache.model_copy(update={"max_mb": 0.0})})
 
 
-def test_every_row_of_a_bundle_is_one(tiny) -> None:
+def test_every_row_of_a_bundle_is_valid(tiny) -> None:
     for name, is_row in IS_ROW.items():
         table = LmdbTable(tiny.bundle.file(f"tables/{name}.lmdb"))
         assert [page for page, row in table.items() if not is_row(page, row)] == []
         table.close()
 
 
-async def test_a_bundle_of_other_features_is_not_served(tiny, patient: Settings, tmp_path: Path) -> None:
+async def test_a_bundle_with_other_features_is_not_served(tiny, patient: Settings, tmp_path: Path) -> None:
     shutil.copytree(tiny.bundle.path, tmp_path / tiny.bundle.name, copy_function=os.link)
     path = tmp_path / tiny.bundle.name / "manifest.json"
     changed = path.read_text().replace('"cf_cosine"', '"cf_sine"')

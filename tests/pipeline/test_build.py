@@ -20,11 +20,11 @@ from store.page_row import FACTS, PageText, language_code, pack
 from store.tables import LmdbTable, write_table
 
 
-def test_the_bundle_is_published_and_whole(tiny) -> None:
+def test_the_bundle_is_published_and_complete(tiny) -> None:
     assert open_bundle(tiny.bundles).name == tiny.bundle.name == current_name(tiny.bundles)
 
 
-def test_the_manifest_says_what_was_built(tiny) -> None:
+def test_the_manifest_describes_the_build(tiny) -> None:
     manifest = tiny.bundle.manifest
     assert manifest.features == {"stage1": list(STAGE1), "stage2": list(STAGE2)}
     assert manifest.rows["pages"] == manifest.rows["two_tower"] == 300
@@ -36,7 +36,7 @@ def test_the_manifest_says_what_was_built(tiny) -> None:
     assert manifest.config["two_tower"]["head_steps"] == 40
 
 
-def test_the_exported_cross_encoder_was_checked_against_the_trained_one(tiny) -> None:
+def test_the_exported_cross_encoder_agrees_with_the_trained_one(tiny) -> None:
     parity = tiny.bundle.manifest.metrics["student"]["parity"]
     assert parity["float_difference"] < 1e-4
     assert min(parity["int8_click"], parity["int8_quality"]) >= 0.98
@@ -65,7 +65,7 @@ def test_one_step_can_be_run_alone(tiny) -> None:
     assert build(tiny.data, tiny.bundles, config, only=["coclick"]) is None
 
 
-def test_nothing_is_left_half_done(tiny) -> None:
+def test_no_partial_output_is_left(tiny) -> None:
     names = sorted(path.name for path in tiny.bundles.iterdir())
     assert names == sorted([tiny.bundle.name, "current", "work"])
     assert not [path for path in (tiny.bundles / "work").iterdir() if path.name.startswith(".")]
@@ -79,7 +79,7 @@ def test_no_file_of_a_bundle_is_a_pickle(tiny) -> None:
             assert name.rpartition(".")[2] in {"lmdb", "faiss", "onnx", "json", "safetensors", "txt"}
 
 
-def test_steps_say_how_long_they_took(tiny) -> None:
+def test_steps_report_their_time(tiny) -> None:
     for step in tiny.work.iterdir():
         assert json.loads((step / "done.json").read_text())["seconds"] >= 0
 
@@ -95,7 +95,7 @@ def test_the_popular_table_lists_pages_of_each_host(tiny) -> None:
     table.close()
 
 
-def test_a_bundle_that_a_kill_kept_from_being_current_is_made_current(tiny, tmp_path: Path) -> None:
+def test_a_finished_bundle_of_a_killed_run_becomes_current(tiny, tmp_path: Path) -> None:
     config = BuildConfig.model_validate(tiny.bundle.manifest.config)
     bundles = tiny.link(tmp_path / "bundles", work=True)
     (bundles / "current").unlink()
@@ -105,7 +105,7 @@ def test_a_bundle_that_a_kill_kept_from_being_current_is_made_current(tiny, tmp_
     assert [path.name for path in bundles.glob("[0-9]*")] == [bundle.name]
 
 
-def test_a_bundle_that_no_gateway_opens_is_not_published(tiny, tmp_path: Path) -> None:
+def test_a_bundle_that_does_not_open_is_not_published(tiny, tmp_path: Path) -> None:
     bundles = tiny.link(tmp_path / "bundles", work=True)
     model = bundles / "work/stage1/model.txt"
     model.unlink()  # a link to the file that other tests read
@@ -117,7 +117,7 @@ def test_a_bundle_that_no_gateway_opens_is_not_published(tiny, tmp_path: Path) -
     assert current_name(bundles) == tiny.bundle.name
 
 
-def test_a_current_bundle_that_does_not_open_is_built_anew(tiny, tmp_path: Path) -> None:
+def test_a_current_bundle_that_does_not_open_is_rebuilt(tiny, tmp_path: Path) -> None:
     config = BuildConfig.model_validate(tiny.bundle.manifest.config)
     bundles = tiny.link(tmp_path / "bundles", work=True)
 
@@ -131,7 +131,7 @@ def test_a_current_bundle_that_does_not_open_is_built_anew(tiny, tmp_path: Path)
     opens(bundles, bundle.name)
 
 
-def test_only_pages_that_can_be_answered_warm_a_gateway_up(tmp_path: Path) -> None:
+def test_only_answerable_pages_are_warm_up_urls(tmp_path: Path) -> None:
     facts = np.zeros(4, FACTS)
     facts["page"], facts["address"] = (1, 2, 3, 4), (1, 2, 3, 4)
     facts["language"] = [language_code(tag) for tag in ("th", "en", "en", "en")]
@@ -147,7 +147,7 @@ def test_only_pages_that_can_be_answered_warm_a_gateway_up(tmp_path: Path) -> No
     assert found == [f"https://a.example/{page}" for page in (2, 3, 4)]  # the only Thai page has no other
 
 
-def test_labels_that_until_could_not_cut_are_told() -> None:
+def test_labels_without_times_are_noted_in_a_build_with_until() -> None:
     undated = {"end": "2026-01-01", "tables": {"labels": {"kept": 3, "first": None}}}
     assert any("column `time`" in note for note in undated_labels(undated, measured=True))
     assert list(undated_labels(undated, measured=False)) == []

@@ -13,22 +13,22 @@ def config(*overrides: str) -> BuildConfig:
     return read(BuildConfig, map(from_override, overrides), "configs/build.toml")
 
 
-def test_the_shipped_file_holds_the_defaults() -> None:
+def test_the_shipped_file_has_the_defaults() -> None:
     assert read(BuildConfig, from_toml(BUILD_TOML), "configs/build.toml") == BuildConfig()
 
 
-def test_the_shipped_file_lists_every_key_in_its_order() -> None:
+def test_the_shipped_file_lists_every_key_in_order() -> None:
     assert [key for key, _ in leaves(tomllib.loads(BUILD_TOML.read_text()))] == keys(BuildConfig)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_changes_known_keys_alone(profile: str) -> None:
+def test_a_profile_changes_only_known_keys(profile: str) -> None:
     changed = read(BuildConfig, leaves(PROFILES[profile]), "configs/build.toml")
     differing = {key for key, value in leaves(changed.model_dump()) if value != dict(_defaults())[key]}
     assert differing == {key for key, _ in leaves(PROFILES[profile])}
 
 
-def test_one_key_of_a_step_leaves_the_others_at_their_defaults() -> None:
+def test_setting_one_key_of_a_step_keeps_the_other_defaults() -> None:
     assert config("cf.iterations=3").cf == type(BuildConfig().cf)(iterations=3)
 
 

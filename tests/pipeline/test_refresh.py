@@ -64,13 +64,13 @@ def aged(site: Site, old: Sequence[int]) -> Site:
     return Site(site.data, site.bundles, open_bundle(site.bundles))
 
 
-def test_rows_that_are_young_are_left_and_nothing_is_published(site: Site) -> None:
+def test_recent_rows_are_kept_and_nothing_is_published(site: Site) -> None:
     done = site.refresh(LAST_WEEK)
     assert (done.due, done.renewed, done.bundle) == (0, 0, site.bundle.name)
     assert open_bundle(site.bundles).name == site.bundle.name
 
 
-def test_an_old_row_is_made_again_into_a_new_bundle(site: Site) -> None:
+def test_an_old_row_is_rebuilt_into_a_new_bundle(site: Site) -> None:
     whole = site.rows()
     old = sorted(whole)[:3]
     site = aged(site, old)
@@ -85,7 +85,7 @@ def test_an_old_row_is_made_again_into_a_new_bundle(site: Site) -> None:
     assert current.manifest.files.keys() == site.bundle.manifest.files.keys()
 
 
-def test_the_bundle_before_is_as_it_was(site: Site) -> None:
+def test_the_previous_bundle_is_unchanged(site: Site) -> None:
     site = aged(site, sorted(site.rows())[:3])
     site.refresh(LAST_WEEK)
     assert sum(row.day == today() - 30 for row in site.rows(site.bundle.name).values()) == 3
@@ -119,7 +119,7 @@ def test_a_failed_search_keeps_the_old_row(site: Site, monkeypatch: pytest.Monke
     assert [row.pages.tolist() for row in site.rows().values()] == [row.pages.tolist() for row in before.values()]
 
 
-def test_an_unknown_page_gets_a_row_from_the_words_it_came_with(site: Site) -> None:
+def test_an_unknown_page_gets_a_row_from_the_text_that_was_sent(site: Site) -> None:
     unknown = {page_id(STRANGER): UnknownPage(STRANGER, "rose bloom", "petal thorn prune", "en")}
     done = site.refresh(LAST_WEEK, unknown)
     assert done.unknown == done.settled == {page_id(STRANGER)}
@@ -127,13 +127,13 @@ def test_an_unknown_page_gets_a_row_from_the_words_it_came_with(site: Site) -> N
     assert site.refresh(LAST_WEEK, {}).due == 0
 
 
-def test_a_page_that_is_known_by_now_is_no_stranger(site: Site, tiny) -> None:
+def test_a_page_that_is_known_meanwhile_is_not_unknown(site: Site, tiny) -> None:
     known = page_id(tiny.urls[0])
     done = site.refresh(LAST_WEEK, {known: UnknownPage(tiny.urls[0])})
     assert (done.unknown, done.settled) == (frozenset(), {known})
 
 
-def test_another_spelling_of_a_page_that_is_known_by_now_is_no_stranger(site: Site, tiny) -> None:
+def test_another_url_of_a_known_page_is_not_unknown(site: Site, tiny) -> None:
     spelling = f"{tiny.urls[0]}?ref=x"
     done = site.refresh(LAST_WEEK, {page_id(spelling): UnknownPage(spelling, "rose bloom", "petal thorn prune", "en")})
     assert (done.due, done.unknown, done.settled) == (0, frozenset(), {page_id(spelling)})
@@ -149,7 +149,7 @@ def redis(site: Site, tmp_path: Path) -> Iterator[RedisServer]:
     server.shutdown()
 
 
-def test_rows_in_redis_are_renewed_in_place(site: Site, redis: RedisServer) -> None:
+def test_rows_in_redis_are_replaced_in_place(site: Site, redis: RedisServer) -> None:
     prefix, whole = key_prefix(site.bundle.name, "qprime"), site.rows()
     old, gone = sorted(whole)[:2]
     keys = [prefix + page.to_bytes(8, "big") for page in (old, gone)]

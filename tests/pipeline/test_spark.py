@@ -100,7 +100,7 @@ def test_both_engines_write_the_same_counts(roots: tuple[Path, Path], snapshot: 
             np.testing.assert_array_equal(left, right, err_msg=column)
 
 
-def test_page_ids_are_unsigned_numbers_of_64_bits_and_times_have_their_zone(roots: tuple[Path, Path]) -> None:
+def test_page_ids_are_uint64_and_times_have_a_zone(roots: tuple[Path, Path]) -> None:
     clicks = table(roots[1], "all", "page_clicks")
     assert clicks.schema.field("page").type == pa.uint64()
     assert clicks.schema.field("last").type == pa.timestamp("us", "UTC")
@@ -117,11 +117,11 @@ def test_both_engines_make_the_same_table_of_neighbours(roots: tuple[Path, Path]
     assert len(one) == 300
 
 
-def test_nothing_is_left_of_what_spark_needed(roots: tuple[Path, Path]) -> None:
+def test_spark_leaves_no_temporary_files(roots: tuple[Path, Path]) -> None:
     assert [path for path in roots[1].rglob("*") if "spark" in path.name] == []
 
 
-def test_spark_that_is_not_installed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_spark_is_a_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with (
         pytest.raises(InputError, match=r"PySpark is not installed: pip install 'onward\[spark\]'"),

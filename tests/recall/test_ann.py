@@ -35,11 +35,11 @@ def test_the_nearest_come_first(index: ann.AnnIndex) -> None:
     assert cosines.tolist() == pytest.approx([1, 0.5**0.5])
 
 
-def test_asking_for_more_than_there_are_gives_all(index: ann.AnnIndex) -> None:
+def test_a_limit_above_the_number_of_pages_returns_all(index: ann.AnnIndex) -> None:
     assert len(index.search(EAST, 1000)[0]) == 3
 
 
-def test_cosines_of_pages_that_the_index_does_not_hold_are_nan(index: ann.AnnIndex) -> None:
+def test_cosines_of_pages_outside_the_index_are_nan(index: ann.AnnIndex) -> None:
     cosines = index.cosines(EAST, np.array([20, 30, 2**64 - 1, 10, 0], np.uint64))
     assert cosines.dtype == np.float32
     assert np.isnan(cosines).tolist() == [False, True, True, False, True]
@@ -50,14 +50,14 @@ def test_cosines_from_an_unknown_page_are_all_nan(index: ann.AnnIndex) -> None:
     assert np.isnan(index.cosines_from(99, PAGES)).all()
 
 
-def test_an_index_comes_back_as_it_was_saved(index: ann.AnnIndex, tmp_path: Path) -> None:
+def test_a_saved_index_loads_unchanged(index: ann.AnnIndex, tmp_path: Path) -> None:
     index.save(tmp_path / "pages")
     loaded = ann.load(tmp_path / "pages")
     assert loaded.pages.tolist() == index.pages.tolist()
     assert loaded.search(EAST, 3)[1].tolist() == index.search(EAST, 3)[1].tolist()
 
 
-def test_an_index_and_pages_that_do_not_fit_are_refused(index: ann.AnnIndex, tmp_path: Path) -> None:
+def test_an_index_with_another_number_of_pages_is_refused(index: ann.AnnIndex, tmp_path: Path) -> None:
     index.save(tmp_path / "pages")
     np.save(tmp_path / "pages.pages.npy", PAGES)
     with pytest.raises(ValueError, match="the index holds 3 vectors for 4 pages"):
@@ -70,7 +70,7 @@ def test_an_empty_index_compares_and_finds_nothing() -> None:
     assert np.isnan(empty.cosines(EAST, PAGES)).all()
 
 
-def test_neighbour_weights_of_a_page_sum_to_one_beside_its_own() -> None:
+def test_neighbour_weights_of_a_page_sum_to_one() -> None:
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(30, 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -84,12 +84,12 @@ def test_neighbour_weights_of_a_page_sum_to_one_beside_its_own() -> None:
 
 
 @pytest.mark.parametrize("rows", [ann._FLAT_BELOW, ann._HNSW_BELOW])
-def test_larger_indexes_are_of_another_kind(rows: int) -> None:
+def test_larger_indexes_have_another_type(rows: int) -> None:
     small, large = ann._new_index(rows - 1, 64), ann._new_index(rows, 64)
     assert type(small) is not type(large)
 
 
-def test_an_index_that_does_not_fit_on_the_disk_is_an_error_and_not_a_shorter_file(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_not_a_truncated_index(tmp_path: Path) -> None:
     index = ann.build(np.arange(100, dtype=np.uint64), np.eye(100, dtype=np.float32))
     index.save(tmp_path / "whole")
     size = (tmp_path / "whole.faiss").stat().st_size
@@ -127,14 +127,14 @@ def of_each_kind(request: pytest.FixtureRequest) -> tuple[ann.AnnIndex, np.ndarr
         return ann.build(np.arange(len(vectors), dtype=np.uint64), vectors), vectors
 
 
-def test_every_kind_of_index_finds_what_exact_search_finds(of_each_kind) -> None:
+def test_every_type_of_index_finds_what_exact_search_finds(of_each_kind) -> None:
     index, vectors = of_each_kind
     asked = vectors[::40]
     assert recall_at_50(index, vectors, asked) >= 0.94  # of other vectors than those it was measured on
     assert index.measured.recall >= 0.95
 
 
-def test_every_kind_of_index_comes_back_with_its_setting(of_each_kind, tmp_path: Path) -> None:
+def test_every_type_of_index_loads_with_its_setting(of_each_kind, tmp_path: Path) -> None:
     index, vectors = of_each_kind
     index.save(tmp_path / "pages")
     loaded = ann.load(tmp_path / "pages")
@@ -143,7 +143,7 @@ def test_every_kind_of_index_comes_back_with_its_setting(of_each_kind, tmp_path:
         assert loaded.search(vector, 50)[0].tolist() == index.search(vector, 50)[0].tolist()
 
 
-def test_every_kind_of_index_compares_with_given_pages(of_each_kind) -> None:
+def test_every_type_of_index_gives_cosines_of_given_pages(of_each_kind) -> None:
     index, vectors = of_each_kind
     pages = np.array([3, 9_999, 77], np.uint64)
     assert index.cosines(vectors[5], pages).tolist() == pytest.approx(
@@ -153,7 +153,7 @@ def test_every_kind_of_index_compares_with_given_pages(of_each_kind) -> None:
     assert index.vectors(np.array([1, 2])).shape == (2, vectors.shape[1])
 
 
-def test_where_no_setting_finds_enough_the_best_is_taken_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_setting_finds_enough_the_best_is_used_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
     monkeypatch.setattr("recall.ann_search._EF_SEARCH", (1, 2))
     vectors = np.random.default_rng(0).normal(size=(2_000, 32)).astype(np.float32)
@@ -163,14 +163,14 @@ def test_where_no_setting_finds_enough_the_best_is_taken_and_told(monkeypatch: p
     assert not index.measured.enough
 
 
-def test_pages_of_one_text_are_as_near_as_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_with_the_same_text_count_as_equally_near(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
     vectors = np.repeat(clustered(40), 60, axis=0)
     index = ann.build(np.arange(len(vectors), dtype=np.uint64), vectors)
     assert index.measured.enough
 
 
-def test_an_index_is_measured_with_the_vectors_that_will_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_is_tuned_with_the_query_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
     vectors, elsewhere = clustered(4_000), np.random.default_rng(5).normal(size=(200, 16)).astype(np.float32)
     elsewhere /= np.linalg.norm(elsewhere, axis=1, keepdims=True)

@@ -27,7 +27,7 @@ def index() -> ann.AnnIndex:
     return build(*graph(), CONFIG, seed=0)
 
 
-def test_pages_that_are_read_together_lie_together(index: ann.AnnIndex) -> None:
+def test_pages_that_are_read_together_are_near_each_other(index: ann.AnnIndex) -> None:
     cosines = index.cosines_from(1, np.array([*LEFT, *RIGHT], np.uint64))
     assert cosines[:6].min() > cosines[6:].max()
 
@@ -46,7 +46,7 @@ def test_no_log_is_an_empty_index() -> None:
     assert len(build(none, none, np.empty(0), CONFIG, seed=0)) == 0
 
 
-async def test_neighbours_are_recalled_without_the_page_itself(index: ann.AnnIndex) -> None:
+async def test_neighbours_do_not_include_the_page_itself(index: ann.AnnIndex) -> None:
     with ThreadPoolExecutor(1) as native:
         found = await CfRecall(index, native).recall(Query("https://a.example/", page=2), 5)
     assert sorted(found.pages.tolist()) == [1, 3, 4, 5, 6]

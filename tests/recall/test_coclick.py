@@ -110,7 +110,7 @@ def test_direct_steps_are_counted_by_window(log: Log) -> None:
     assert [a_b[f"next_{window}"] for window in ("1", "7", "28", "all")] == [1, 2, 2, 2]
 
 
-def test_old_sessions_count_in_the_whole_log_alone(log: Log) -> None:
+def test_old_sessions_count_only_in_the_whole_log(log: Log) -> None:
     a_c = log.click_pairs()[A, C]
     assert [a_c[f"next_{window}"] for window in ("1", "7", "28", "all")] == [0, 0, 0, 1]
 
@@ -128,11 +128,11 @@ def test_nearness_decays_with_steps_and_is_damped_by_length(log: Log) -> None:
     assert log.click_pairs()[A, B]["near"] == pytest.approx(expected)
 
 
-def test_a_page_is_no_neighbour_of_itself(log: Log) -> None:
+def test_a_page_is_not_its_own_neighbour(log: Log) -> None:
     assert all(page1 != page2 for page1, page2 in log.click_pairs())
 
 
-def test_pages_too_far_apart_are_no_pair(tmp_path: Path) -> None:
+def test_pages_too_far_apart_are_not_a_pair(tmp_path: Path) -> None:
     log = Log(tmp_path, clicks({1: (1, [A, B, C])}), reach=counts.Reach(steps=1))
     assert {*log.click_pairs()} == {(A, B), (B, C)}
 
@@ -144,18 +144,18 @@ def test_nothing_is_counted_at_or_after_the_end(tmp_path: Path) -> None:
     assert log.shown_pairs()[A, B]["shown_all"] == 1
 
 
-def test_a_pair_says_when_it_was_last_counted(log: Log) -> None:
+def test_a_pair_has_the_time_of_its_last_count(log: Log) -> None:
     assert log.click_pairs()[A, C]["last"] == END - timedelta(days=0.5) + timedelta(seconds=2)
     assert log.shown_pairs()[A, D]["last"] == END - timedelta(days=40)
 
 
-def test_shows_and_choices_are_counted_by_window(log: Log) -> None:
+def test_impressions_and_clicks_are_counted_by_window(log: Log) -> None:
     a_b = log.shown_pairs()[A, B]
     assert [a_b[f"shown_{window}"] for window in ("1", "7", "28", "all")] == [0, 1, 2, 2]
     assert [a_b[f"chosen_{window}"] for window in ("1", "7", "28", "all")] == [0, 1, 1, 1]
 
 
-def test_evidence_holds_both_directions(log: Log) -> None:
+def test_evidence_has_both_directions(log: Log) -> None:
     evidence = log.evidence()
     assert evidence[B, A]["back_all"] == evidence[A, B]["next_all"] == 2
     assert evidence[B, A]["shown_back"] == 2
@@ -169,7 +169,7 @@ def test_page_counts_are_sums_over_pairs(log: Log) -> None:
     assert (shows[A]["shown_on"], shows[B]["shown"], shows[B]["chosen"], shows[B]["shown_beside"]) == (3, 2, 1, 1)
 
 
-async def test_a_row_serves_the_counts_of_its_pairs(log: Log) -> None:
+async def test_a_row_has_the_counts_of_its_pairs(log: Log) -> None:
     found = await CoclickRecall(log.table([], CoclickConfig())).recall(Query("https://a.example/", page=A), 10)
     assert found.pages.tolist()[0] == B
     row = found.pages.tolist().index(B)
@@ -188,7 +188,7 @@ def test_rates_have_a_prior(log: Log) -> None:
     assert of_b["borrowed_next"] == pytest.approx(2 / (3 + 3), rel=1e-3)  # A itself, weight 1
 
 
-def test_a_page_that_no_reader_visited_borrows_from_pages_like_it(log: Log) -> None:
+def test_an_unvisited_page_borrows_from_similar_pages(log: Log) -> None:
     table = log.table([(D, A, 0.5)], CoclickConfig(prior=3.0))
     of_b = next(n for n in read(table.read(np.array([D], np.uint64))[0]) if n["page"] == B)
     assert of_b["next_all"] == 0
@@ -209,7 +209,7 @@ def test_a_row_keeps_the_best_neighbours_in_order(log: Log) -> None:
     assert one["page"].tolist() == whole["page"][:1].tolist()
 
 
-def test_counts_too_big_for_a_row_stay_at_its_top() -> None:
+def test_counts_too_big_for_a_row_are_clipped() -> None:
     batch = pa.RecordBatch.from_pydict(
         {"page1": [A], "page2": [B]} | {name: [1e9 if name == "next_all" else 0.0] for name in FIELDS}
     )
@@ -218,7 +218,7 @@ def test_counts_too_big_for_a_row_stay_at_its_top() -> None:
     assert read(row)["next_all"].tolist() == [65_535]
 
 
-def test_an_empty_batch_is_passed_over() -> None:
+def test_an_empty_batch_is_skipped() -> None:
     empty = pa.RecordBatch.from_pydict({name: pa.array([], pa.float64()) for name in ("page1", "page2", *FIELDS)})
     assert [*pack_rows(iter([empty]))] == []
 
@@ -227,7 +227,7 @@ def test_a_row_is_packed_without_gaps() -> None:
     assert NEIGHBOUR.itemsize == sum(NEIGHBOUR[name].itemsize for name in NEIGHBOUR.names)
 
 
-def test_rows_of_some_pages_are_what_they_are_among_all(log: Log) -> None:
+def test_rows_of_some_pages_equal_those_among_all_pages(log: Log) -> None:
     like = pa.table({"page": [A, B, C, D, A], "neighbour": [A, B, C, D, C], "weight": [1.0, 1.0, 1.0, 1.0, 0.5]})
     like = like.cast(pa.schema([("page", pa.uint64()), ("neighbour", pa.uint64()), ("weight", pa.float64())]))
     flow, config = counts.page_flow(log.pairs), CoclickConfig()

@@ -13,13 +13,13 @@ def neighbours(count: int = 4) -> np.ndarray:
     return rows
 
 
-def test_neighbours_best_first_are_a_row() -> None:
+def test_valid_neighbours_are_a_row() -> None:
     assert is_row(1, neighbours().tobytes())
     assert not is_row(1, b"")
 
 
 @pytest.mark.parametrize("end", [1, 53, -1])
-def test_a_row_that_was_cut_is_none(end: int) -> None:
+def test_a_truncated_row_is_invalid(end: int) -> None:
     assert not is_row(1, neighbours().tobytes()[:end])
 
 
@@ -27,13 +27,13 @@ def test_a_row_that_was_cut_is_none(end: int) -> None:
     ("field", "values"),
     [("affinity", [0, 1, 0, 0]), ("page", [1, 2, 2, 3]), ("near", [1, np.nan, 1, 1]), ("spread_next", [0, -1, 0, 0])],
 )
-def test_neighbours_that_cannot_be_are_none(field: str, values: list[float]) -> None:
+def test_impossible_neighbours_are_an_invalid_row(field: str, values: list[float]) -> None:
     rows = neighbours()
     rows[field] = values
     assert not is_row(1, rows.tobytes())
 
 
-def test_noise_of_the_right_length_is_none() -> None:
+def test_random_bytes_of_the_right_length_are_an_invalid_row() -> None:
     generator = np.random.default_rng(0)
     for count in (3, 10, 100):
         assert not is_row(1, generator.bytes(count * NEIGHBOUR.itemsize))

@@ -43,18 +43,18 @@ def test_a_path_without_candidates_has_a_rank_column_all_the_same() -> None:
     assert merge({"a": found([5]), "b": found([])})["rank_b"].tolist() == [NOT_RECALLED]
 
 
-def test_nothing_found_is_no_candidates() -> None:
+def test_no_found_pages_give_no_candidates() -> None:
     assert len(merge({"a": found([]), "b": found([])})) == 0
 
 
 @given(PATHS)
-def test_every_page_is_there_once_in_ascending_order(paths: dict[str, list[int]]) -> None:
+def test_every_page_appears_once_in_ascending_order(paths: dict[str, list[int]]) -> None:
     merged = merge({name: found(pages) for name, pages in paths.items()})
     assert merged.pages.tolist() == sorted({page for pages in paths.values() for page in pages})
 
 
 @given(PATHS)
-def test_ranks_give_each_path_back(paths: dict[str, list[int]]) -> None:
+def test_ranks_restore_the_order_of_each_path(paths: dict[str, list[int]]) -> None:
     merged = merge({name: found(pages) for name, pages in paths.items()})
     if not len(merged):
         return

@@ -24,11 +24,11 @@ def recall_path(tmp_path: Path) -> PopularRecall:
     return PopularRecall(LmdbTable(tmp_path / "popular.lmdb"))
 
 
-def test_the_most_clicked_come_first_and_ties_go_by_page() -> None:
+def test_the_most_clicked_come_first_and_ties_are_broken_by_page() -> None:
     assert rows() == {A: [2, 1, 3], B: [4, 5], OVERALL: [4, 2, 1, 3, 5]}
 
 
-def test_no_host_keeps_more_than_asked() -> None:
+def test_no_host_has_more_than_the_limit() -> None:
     assert rows(keep=2) == {A: [2, 1], B: [4, 5], OVERALL: [4, 2]}
 
 
@@ -46,13 +46,13 @@ async def test_the_readers_own_page_is_left_out(tmp_path: Path) -> None:
     assert found.pages.tolist() == [1, 3, 4]
 
 
-async def test_an_unknown_host_gets_the_most_popular_of_all(tmp_path: Path) -> None:
+async def test_an_unknown_host_gets_the_overall_most_popular_pages(tmp_path: Path) -> None:
     url = "https://c.example/"
     found = await recall_path(tmp_path).recall(Query(url, page=page_id(url)), 2)
     assert found.pages.tolist() == [4, 2]
 
 
-async def test_an_empty_table_answers_nothing(tmp_path: Path) -> None:
+async def test_an_empty_table_finds_nothing(tmp_path: Path) -> None:
     write_table(tmp_path / "popular.lmdb", build(PAGE[:0], HOST[:0], CLICKS[:0]))
     found = await PopularRecall(LmdbTable(tmp_path / "popular.lmdb")).recall(Query("https://a.example/", page=1), 5)
     assert len(found) == 0

@@ -51,18 +51,18 @@ def test_log_q_lowers_the_logit_of_popular_pages_by_hand() -> None:
     assert loss([2.0, 1.0], [0, 1], log_q, [2, 3]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_same_page_twice_in_a_batch_is_no_negative() -> None:
+def test_a_repeated_page_in_a_batch_is_not_a_negative() -> None:
     assert loss([2.0, 2.0], [0, 0], [0.0, 0.0, 0.0], [1, 2]) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_query_page_is_no_negative_of_its_own() -> None:
+def test_the_query_page_is_not_a_negative() -> None:
     # Row 0 asks from page 1, which is row 1's page: that leaves row 0 without a negative.
     alone = loss([2.0, 1.0], [0, 1], [0.0, 0.0, 0.0], [1, 2])
     second = -math.log(math.exp(1) / (math.exp(1) + math.exp(2)))
     assert alone == pytest.approx(second / 2, rel=1e-5)
 
 
-def test_principal_axes_are_orthogonal_and_widest_first() -> None:
+def test_principal_axes_are_orthogonal_and_sorted_by_variance() -> None:
     generator = np.random.default_rng(0)
     embeddings = (generator.normal(size=(200, 5)) * [1, 5, 2, 0.1, 3]).astype(np.float32)
     axes = principal_axes(embeddings, 3)
@@ -115,13 +115,13 @@ def query(url: str, title: str = "") -> Query:
     return Query(url, page=int(page_ids([url])[0]), title=title)
 
 
-def test_embeddings_come_in_the_order_of_the_pages(towers: SimpleNamespace) -> None:
+def test_embeddings_have_the_order_of_the_pages(towers: SimpleNamespace) -> None:
     model = OnnxModel(towers.out / "encoder.onnx")
     one = build.embed(model, [towers.tokens[4]], 101, 102, ignored)
     assert (towers.embeddings @ one[0]).argmax() == 4
 
 
-def test_an_unknown_page_lies_near_a_known_one_with_the_same_words(towers: SimpleNamespace) -> None:
+def test_an_unknown_page_is_near_a_known_page_with_the_same_text(towers: SimpleNamespace) -> None:
     known = towers.queries.vector(query(URLS[3]))
     twin = towers.queries.vector(query("https://new.example/", "sourdough bread"))
     other = towers.queries.vector(query(URLS[2]))
@@ -129,7 +129,7 @@ def test_an_unknown_page_lies_near_a_known_one_with_the_same_words(towers: Simpl
     assert known @ twin > known @ other
 
 
-def test_an_unknown_page_without_words_has_no_vector(towers: SimpleNamespace) -> None:
+def test_an_unknown_page_without_text_has_no_vector(towers: SimpleNamespace) -> None:
     assert towers.queries.vector(query("https://new.example/")) is None
 
 
@@ -138,14 +138,14 @@ def test_an_unknown_page_is_embedded_once(towers: SimpleNamespace) -> None:
     assert towers.queries.vector(asked) is towers.queries.vector(asked)
 
 
-async def test_pages_of_like_words_are_recalled_first(towers: SimpleNamespace) -> None:
+async def test_pages_with_similar_text_are_recalled_first(towers: SimpleNamespace) -> None:
     with ThreadPoolExecutor(1) as native:
         path = TwoTowerRecall(towers.index, towers.queries, native)
         found = await path.recall(query("https://new.example/", "bread"), 3)
     assert {*found.pages.tolist()} == {*page_ids(URLS[3:]).tolist()}
 
 
-async def test_cosines_are_those_of_the_towers(towers: SimpleNamespace) -> None:
+async def test_cosines_come_from_the_towers(towers: SimpleNamespace) -> None:
     asked = query(URLS[0])
     candidates = Candidates(np.append(page_ids(URLS[1:3]), np.uint64(5)))
     with ThreadPoolExecutor(1) as native:
@@ -159,7 +159,7 @@ async def test_cosines_are_those_of_the_towers(towers: SimpleNamespace) -> None:
     assert np.isnan(unknown["two_tower_cosine"]).all()
 
 
-def test_a_killed_encoder_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_resumed_encoder_training_ends_at_the_same_weights(tmp_path: Path) -> None:
     def encoder() -> BertModel:
         torch.manual_seed(0)
         shape = BertConfig(

@@ -1,25 +1,28 @@
+"""Both stores of unknown pages keep the rules, and survive what others wrote in their place."""
+
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from store.unknown_pages import RedisUnknownPages, SqliteUnknownPages, UnknownPage, UnknownPages
-
-FOX, OWL = UnknownPage("https://a.example/fox", "Fox", "red", "en"), UnknownPage("https://a.example/owl")
+from contracts.unknown_pages import FOX, MOST, UnknownPagesContract
+from store.unknown_pages import RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
 
 @pytest.fixture(params=["sqlite", "redis"])
-def pages(request: pytest.FixtureRequest, tmp_path: Path) -> UnknownPages:
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], UnknownPages]:
+    """Opens an empty store; each call gives another handle of it."""
     if request.param == "sqlite":
-        return SqliteUnknownPages(tmp_path / "unknown.sqlite", most=3)
+        return lambda: SqliteUnknownPages(tmp_path / "unknown.sqlite", MOST)
     client: Redis = Redis(unix_socket_path=request.getfixturevalue("redis_socket"))
     client.delete("onward:unknown")
     request.addfinalizer(client.close)
-    return RedisUnknownPages(lambda: client, most=3)
+    return lambda: RedisUnknownPages(lambda: client, MOST)
 
 
 def test_a_page_is_queued_with_the_fields_that_were_sent(pages: UnknownPages) -> None:

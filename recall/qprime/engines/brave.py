@@ -1,4 +1,4 @@
-"""Brave Search: one web query a call."""
+"""Brave Search: one web query per call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_WORDS = 50
 
 @dataclass(frozen=True, slots=True)
 class Brave:
-    """Brave's web search; it tells no scores."""
+    """Brave's web search; it returns no scores."""
 
     key: SecretStr
     source: str = URL
@@ -25,7 +25,7 @@ class Brave:
     queries_a_call: int = 1
 
     def call(self, queries: Sequence[str], limit: int) -> Call:
-        """Return the request of the one query; its operators, such as `site:`, are read as words."""
+        """Return the request for one query; operators such as `site:` are searched as words."""
         parameters = {
             "q": " ".join(queries[0].split()[:_MOST_WORDS]),
             "count": str(min(limit, _MOST_HITS)),
@@ -37,7 +37,7 @@ class Brave:
         return Call("GET", self.source, headers, parameters)
 
     def replies(self, body: Any, queries: int) -> list[Reply]:
-        """Read the hits; an answer without any has no `web` part."""
+        """Read the hits; an answer without hits has no `web` object."""
         if "web" not in body and body["type"] == "search":
             return [[]]
         return [[WebHit(hit.get("url")) for hit in body["web"]["results"]]]

@@ -1,4 +1,4 @@
-"""One call of a search provider: paced, within the day's budget, retried; what fails is a short fixed reason."""
+"""Calls a search provider: rate limited, within the daily budget, with retries; failures have short fixed reasons."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from recall.qprime.engines.endpoint import SearchEndpoint
 from recall.qprime.engines.provider import BROKEN_PROMISES, MALFORMED, Call, Provider, Reply
-from recall.qprime.engines.rate_limit import Pace
+from recall.qprime.engines.rate_limit import RateLimiter
 from recall.qprime.engines.store import SearchStore
 
 SPENT, LIMITED, SLOW, LOST = "daily budget reached", "rate limited (429)", "timed out", "no connection"
 TOO_LONG = "answer too long"
-AWAY = "given up: too many calls in a row without an answer"
+AWAY = "provider unavailable: too many failed calls in a row"
 
-LONGEST_WAIT = 60.0  # seconds that a provider may ask for; beyond them the queries fail and keep for another run
-MOST_BYTES = 16 * 2**20  # of an answer
-UNANSWERED_IN_A_ROW = 10  # calls, each with all its tries, before the rest of a search is given up
+LONGEST_WAIT = 60.0  # seconds of a Retry-After; if longer, the queries fail and are retried by the next run
+MOST_BYTES = 16 * 2**20  # of a response
+UNANSWERED_IN_A_ROW = 10  # calls, each with all its retries, before the rest of a search fails
 
-# Statuses that the next call will meet as well: asking on would only hammer the provider. Besides 401 to 404
-# these are Tavily's, for a plan that is used up.
+# Statuses that every further call would get too, so calling stops. Besides 401 to 404 these are Tavily's, for an
+# exhausted plan.
 _HOPELESS = frozenset({401, 402, 403, 404, 432, 433})
 _TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
 _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=30.0)
 
 
 class Unanswered(Exception):
-    """A call without an answer."""
+    """A failed call."""
 
     def __init__(self, reason: str, again: bool = False, waits: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.again = again  # another try may get one
-        self.waits = waits  # the provider has said when; the pace keeps to it
+        self.again = again  # a retry may succeed
+        self.waits = waits  # the provider set the time of the retry; the rate limit waits for it
 
 
 class Caller:
-    """Calls one provider. What it learns (a wrong key, a Retry-After) holds for all later calls."""
+    """Calls one provider. What it learns (a wrong key, a Retry-After) applies to all later calls."""
 
     def __init__(self, provider: Provider, endpoint: SearchEndpoint) -> None:
-        self.calls = 0  # every try
-        self.retried: Counter[str] = Counter()  # tries that were followed by another, by reason
+        self.calls = 0  # including retries
+        self.retried: Counter[str] = Counter()  # calls that were retried, by reason
         self._provider, self._endpoint = provider, endpoint
-        self._pace = Pace(endpoint.per_second)
+        self._rate_limiter = RateLimiter(endpoint.per_second)
         self._hopeless: str | None = None
         self._in_a_row = 0
 
     def begin(self) -> None:
-        """Start a search: a provider that was away may be back."""
+        """Start a search: an unavailable provider may be available again."""
         self._in_a_row = 0
 
     async def ask(
         self, client: httpx.AsyncClient, store: SearchStore, queries: Sequence[str], limit: int
     ) -> list[Reply]:
-        """Return one reply a query. Raises Unanswered."""
+        """Return one reply per query. Raises Unanswered."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, Unanswered) and error.again),
             stop=stop_after_attempt(self._endpoint.retries + 1),
@@ -79,15 +79,15 @@ class Caller:
         return self._read(body, len(queries))
 
     def refusal(self, status: int) -> Unanswered:
-        """Return what a status other than 200 means, and remember what is hopeless."""
+        """Return the error for a status other than 200, and remember it if it is permanent."""
         reason = LIMITED if status == 429 else f"call refused ({status})"
-        if status in _HOPELESS or status < 400:  # below 400: a redirect, which would take the key elsewhere
+        if status in _HOPELESS or status < 400:  # below 400: a redirect, which would send the key elsewhere
             self._hopeless = reason
         return Unanswered(reason, again=status in _TRY_AGAIN)
 
     async def _try(self, client: httpx.AsyncClient, store: SearchStore, call: Call) -> bytes:
-        self._check(store)  # what is known before the turn need not wait for it
-        await self._pace.turn()
+        self._check(store)  # before waiting, too: a call that cannot succeed fails at once
+        await self._rate_limiter.wait()
         self._check(store)
         if not store.take_call(self._provider.name, self._endpoint.per_day):
             raise Unanswered(SPENT)
@@ -119,7 +119,7 @@ class Caller:
             raise Unanswered(self._hopeless)
         if self._in_a_row >= UNANSWERED_IN_A_ROW:
             raise Unanswered(AWAY)
-        if self._pace.held() > LONGEST_WAIT:
+        if self._rate_limiter.held() > LONGEST_WAIT:
             raise Unanswered(LIMITED)
         if store.calls(self._provider.name) >= self._endpoint.per_day:
             raise Unanswered(SPENT)
@@ -129,7 +129,7 @@ class Caller:
         wait = _retry_after(response.headers.get("retry-after", "")) if refusal.again else None
         if wait is not None:
             refusal.waits = True
-            self._pace.hold(wait)
+            self._rate_limiter.hold(wait)
         return refusal
 
     def _read(self, body: bytes, queries: int) -> list[Reply]:
@@ -154,12 +154,12 @@ def _backoff(state: RetryCallState) -> float:
 
 
 def _retry_after(text: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for: a number, or a date; None where it is neither."""
+    """Return the seconds of a Retry-After header, which is a number or a date; None if it is neither."""
     try:
         seconds = float(text)
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (TypeError, ValueError):  # no date, or one without a zone
+        except (TypeError, ValueError):  # not a date, or one without a time zone
             return None
     return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -1,4 +1,4 @@
-"""The embedded search engine: tantivy, over an index that the build writes."""
+"""The embedded search engine: tantivy, with an index that the build writes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import tantivy
 from corpus.text.words import words
 from recall.qprime.engines.search_engine import Hits, SearchText
 
-_HEAP = 128_000_000  # bytes that the index writer may hold before it writes a segment
+_HEAP = 128_000_000  # bytes that the index writer may buffer before it writes a segment
 _FIELDS = ("title", "text")
-# Chinese and Japanese words are short and their borders a matter of taste: there, a letter finds what a word does not.
+# Chinese and Japanese words are short and hard to segment: single characters find what words do not.
 _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 class TantivyEngine:
-    """BM25 over an index directory, title and text apart: a title is short, so its words weigh more.
+    """BM25 over an index directory with separate fields for title and text: a title is short, so its words weigh more.
 
-    Texts and queries are cut into words here, not by tantivy, so a query has no syntax to inject.
+    Texts and queries are tokenized here, not by tantivy, so a query has no syntax to inject.
     """
 
     def __init__(self, path: Path, title_boost: float = 1.0) -> None:
@@ -34,7 +34,7 @@ class TantivyEngine:
 
     @classmethod
     def build(cls, path: Path, pages: Iterable[SearchText], title_boost: float = 1.0) -> TantivyEngine:
-        """Index `pages` in a new directory at `path`; what was there before is replaced."""
+        """Index `pages` in a new directory at `path`, which replaces an existing one."""
         working = path.with_name(f"{path.name}.writing")
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir(parents=True)
@@ -52,7 +52,7 @@ class TantivyEngine:
         return cls(path, title_boost)
 
     def search(self, queries: Sequence[str], limit: int) -> list[Hits]:
-        """Return at most `limit` hits a query; a query without words finds nothing."""
+        """Return at most `limit` hits per query; a query without words finds nothing."""
         found = [self._searcher.search(self._parsed(query), limit, count=False).hits for query in queries]
         addresses = [address for hits in found for _, address in hits]
         pages = np.array(self._searcher.fast_field_values("page", addresses) if addresses else [], np.uint64)
@@ -75,7 +75,7 @@ class TantivyEngine:
 
 
 def _terms(text: str) -> list[str]:
-    """Return what is indexed and searched: the words of a text, and the letters of Chinese and Japanese ones."""
+    """Return the terms that are indexed and searched: words, and single characters of Chinese and Japanese words."""
     found = words(text)
     return [*found, *(letter for word in found if len(word) > 1 for letter in _IDEOGRAPHS.findall(word))]
 

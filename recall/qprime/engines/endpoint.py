@@ -1,4 +1,4 @@
-"""Where a remote search engine is: its address, secrets and limits, from ONWARD_SEARCH_* variables."""
+"""The address, secrets and limits of a remote search engine, from ONWARD_SEARCH_* variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recall.qprime.engines import brave, tavily
 
 PREFIX = "ONWARD_SEARCH_"
 
-#: What differs: a cluster of one's own may be asked more than a service that is paid by the call.
+#: Defaults that differ by engine: your own cluster allows more calls than a service that charges per call.
 _DEFAULTS: dict[RemoteName, dict[str, Any]] = {
     "opensearch": {"per_second": 50.0, "per_day": 1_000_000},
     "brave": {"url": brave.URL, "per_second": 1.0, "per_day": 1_000},
@@ -31,20 +31,20 @@ def _address(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("not a URL: write it as https://search.example:9200") from None
+        raise ValueError("not a URL: write it like https://search.example:9200") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("not an http or https URL: write it as https://search.example:9200")
-    if "@" in parts.netloc:  # HTTP libraries log addresses
-        raise ValueError(f"holds a user name: set {PREFIX}USER and {PREFIX}PASSWORD instead")
+        raise ValueError("not an http or https URL: write it like https://search.example:9200")
+    if "@" in parts.netloc:  # HTTP libraries log URLs
+        raise ValueError(f"contains a user name: set {PREFIX}USER and {PREFIX}PASSWORD instead")
     if parts.query or parts.fragment:
-        raise ValueError("holds a query or a fragment: leave it out")
+        raise ValueError("has a query or a fragment: remove it")
     return url.rstrip("/")
 
 
 def _header(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()  # a key read from a file ends with a line break
     if not (text.isascii() and text.isprintable()):
-        raise ValueError("holds a character that no HTTP header can carry: copy it again")
+        raise ValueError("contains a character that is not allowed in an HTTP header: copy it again")
     return SecretStr(text)
 
 
@@ -59,7 +59,7 @@ _NOT_IDENTITY = {
 
 
 class SearchEndpoint(BaseModel):
-    """One remote engine and the limits on using it; the secrets show themselves nowhere."""
+    """One remote engine and its limits; secrets are never shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -70,12 +70,12 @@ class SearchEndpoint(BaseModel):
     index: str = ""
     fields: Annotated[tuple[str, ...], BeforeValidator(_split)] = ("title^2", "text", "body")  # with boosts
     url_field: str = Field(default="url", min_length=1)  # of `_source`; or _id
-    concurrency: int = Field(default=4, ge=1, le=256)  # calls under way
-    retries: int = Field(default=4, ge=0, le=20)  # of one call, with growing pauses or as long as the server asks for
-    timeout_s: float = Field(default=15.0, gt=0, le=3_600)  # of one try
-    per_second: float = Field(gt=0)  # calls, retries among them
-    per_day: int = Field(ge=0)  # calls a UTC day, retries among them; 0: only what is kept
-    freshness_days: float = Field(default=30.0, ge=0)  # how long an answer is used
+    concurrency: int = Field(default=4, ge=1, le=256)  # concurrent calls
+    retries: int = Field(default=4, ge=0, le=20)  # per call, with exponential backoff or the server's Retry-After
+    timeout_s: float = Field(default=15.0, gt=0, le=3_600)  # per attempt
+    per_second: float = Field(gt=0)  # calls, including retries
+    per_day: int = Field(ge=0)  # calls per UTC day, including retries; 0: only stored answers
+    freshness_days: float = Field(default=30.0, ge=0)  # how long a stored answer is used
     store: Path = Path(".onward/searches.sqlite")
 
     def identity(self) -> dict[str, Any]:
@@ -84,9 +84,9 @@ class SearchEndpoint(BaseModel):
 
 
 def read_search_endpoint(engine: RemoteName, environ: Mapping[str, str] = os.environ) -> SearchEndpoint:
-    """Return the endpoint of an engine that the environment describes. Raises SettingsError."""
+    """Return the endpoint of an engine from the environment. Raises SettingsError."""
     given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
-    given = {name: text for name, text in given.items() if text}  # an empty variable is one that is not set
+    given = {name: text for name, text in given.items() if text}  # an empty variable counts as not set
     _check(engine, given)
     try:
         return SearchEndpoint.model_validate({**_DEFAULTS[engine], **given})
@@ -101,7 +101,7 @@ def _check(engine: RemoteName, given: Mapping[str, str]) -> None:
         name = min(unknown)
         close = get_close_matches(name, known, n=1, cutoff=0.5)
         names = ", ".join(f"{PREFIX}{each.upper()}" for each in known)
-        hint = f"did you mean {PREFIX}{close[0].upper()}?" if close else f"known are {names}"
+        hint = f"did you mean {PREFIX}{close[0].upper()}?" if close else f"the variables are {names}"
         raise SettingsError(f"unknown variable {PREFIX}{name.upper()}: {hint}")
     needed = {"url": "the cluster", "index": "the index to search"} if engine == "opensearch" else {"key": "its key"}
     for name, what in needed.items():

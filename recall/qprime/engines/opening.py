@@ -1,4 +1,4 @@
-"""Opens a search engine by its name."""
+"""Opens a search engine by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_engine(
     environ: Mapping[str, str] = os.environ,
     clock: Callable[[], float] = time.time,
 ) -> TantivyEngine | RemoteEngine:
-    """Return an engine: tantivy over the directory `index`, any other as the ONWARD_SEARCH_* variables say.
+    """Return an engine: tantivy with the directory `index`, or a remote one set by ONWARD_SEARCH_* variables.
 
     Raises SettingsError.
     """

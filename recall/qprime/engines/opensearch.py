@@ -1,4 +1,4 @@
-"""OpenSearch and Elasticsearch: many queries a call, by the multi-search both understand."""
+"""OpenSearch and Elasticsearch: many queries per call, by the multi-search API of both."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from recall.qprime.engines.provider import BROKEN_PROMISES, MALFORMED, Call, Reply, WebHit
 
-ID = "_id"  # the `url_field` of an index whose documents are named by their URL
-_INCOMPLETE = "search incomplete"  # some shards did not answer: to be asked again, not to be kept
+ID = "_id"  # the `url_field` of an index whose document IDs are URLs
+_INCOMPLETE = "search incomplete"  # some shards failed: retry it, do not store it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ class OpenSearch:
         return orjson.dumps([self.url, self.index, self.fields, self.url_field]).decode()
 
     def call(self, queries: Sequence[str], limit: int) -> Call:
-        """Return the multi-search of the queries: a header and a search a query, one JSON a line."""
+        """Return the multi-search request: per query a header line and a search line of JSON."""
         lines = [line for query in queries for line in (b"{}", orjson.dumps(self._search(query, limit)))]
         headers = {"content-type": "application/x-ndjson", **self._authorization()}
         url = f"{self.url}/{quote(self.index, safe='*,')}/_msearch"
         return Call("POST", url, headers, content=b"\n".join(lines) + b"\n")
 
     def replies(self, body: Any, queries: int) -> list[Reply]:
-        """Read the hits of each query; one that failed leaves the others as they are."""
+        """Read the hits of each query; a failed query does not affect the others."""
         return [self._reply(response) for response in body["responses"]]
 
     def _search(self, query: str, limit: int) -> dict[str, Any]:
-        # A match query takes its text as words: there is no syntax to inject.
+        # A match query treats its text as words, so there is no syntax to inject.
         match = {"query": query, "fields": list(self.fields), "type": "most_fields"}
         source = False if self.url_field == ID else [self.url_field]
         return {"size": limit, "_source": source, "track_total_hits": False, "query": {"multi_match": match}}

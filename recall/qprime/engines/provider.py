@@ -1,4 +1,4 @@
-"""What a search provider behind HTTP is: how it is asked, how its answer is read, and how web hits become Hits."""
+"""The interface of a search provider behind HTTP: its requests and responses, and how web hits become Hits."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import numpy as np
 from corpus.urls.url import InvalidURL, canonical, page_id
 from recall.qprime.engines.search_engine import Hits
 
-MAX_QUERY = 400  # characters: what Brave and Tavily take at most
+MAX_QUERY = 400  # characters: the limit of Brave and Tavily
 NOT_A_URL = "not an http or https URL"
-MALFORMED = "answer not understood"
+MALFORMED = "malformed response"
 
-#: What reading an answer raises when it is not what the provider documents: HTML, half a JSON, other types.
+#: Errors from reading a response that differs from the provider's documentation: HTML, truncated JSON, other types.
 BROKEN_PROMISES = (AttributeError, KeyError, TypeError, ValueError)
 
-# Control characters, and halves of surrogate pairs, which UTF-8 cannot carry.
+# Control characters, and surrogates, which UTF-8 cannot encode.
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-_MAX_SCORE = 1e30  # a float32 holds it
+_MAX_SCORE = 1e30  # fits into a float32
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request. `headers` hold the secrets, so they are not shown."""
+    """One HTTP request. `headers` contain secrets, so the repr leaves them out."""
 
     method: str
     url: str
@@ -38,14 +38,14 @@ class Call:
 
 
 class WebHit(NamedTuple):
-    """One hit as a provider gave it; nothing of it is checked yet."""
+    """One hit as the provider sent it, not yet checked."""
 
     url: Any
-    score: Any = None  # None where the provider tells no scores
+    score: Any = None  # None if the provider sends no scores
 
 
-#: What a provider said to one query: hits, best first; the HTTP status that it refused this query with; or a short
-#: fixed reason why there is no answer.
+#: A provider's reply to one query: hits, best first; the HTTP status of a refused query; or a short fixed reason for
+#: a failure.
 Reply = list[WebHit] | int | str
 
 
@@ -56,36 +56,36 @@ class Provider(Protocol):
     def name(self) -> str: ...
     @property
     def source(self) -> str:
-        """What its answers depend on besides query and limit, without secrets: address, index, fields."""
+        """What answers depend on besides query and limit, without secrets: address, index, fields."""
         ...
 
     @property
     def queries_a_call(self) -> int: ...
 
     def call(self, queries: Sequence[str], limit: int) -> Call:
-        """Return the request that asks the queries."""
+        """Return the request for the queries."""
         ...
 
     def replies(self, body: Any, queries: int) -> list[Reply]:
-        """Read the JSON of an answer, one reply a query.
+        """Read the JSON of a response, one reply per query.
 
-        Raises one of BROKEN_PROMISES when it is not what the provider documents.
+        Raises one of BROKEN_PROMISES if it differs from the provider's documentation.
         """
         ...
 
 
 def sendable(query: str) -> str:
-    """Return the query as it is sent: no control characters, single spaces, at most 400 characters."""
+    """Return the query to send: no control characters, single spaces, at most 400 characters."""
     return " ".join(_UNSENDABLE.sub(" ", query).split())[:MAX_QUERY].rstrip()
 
 
 def hits(found: Sequence[WebHit], limit: int, dropped: Counter[str]) -> Hits:
-    """Return at most `limit` pages, best first, each once; hits that are no URLs are counted in `dropped`."""
+    """Return at most `limit` distinct pages, best first; hits without a valid URL are counted in `dropped`."""
     best: dict[int, float] = {}
     for hit, score in zip(found, _scores(found), strict=True):
         try:
             page = page_id(canonical(hit.url))
-        except (InvalidURL, TypeError, AttributeError):  # the last two: no string at all
+        except (InvalidURL, TypeError, AttributeError):  # the last two: not a string
             dropped[NOT_A_URL] += 1
         else:
             best[page] = max(score, best.get(page, score))
@@ -95,10 +95,10 @@ def hits(found: Sequence[WebHit], limit: int, dropped: Counter[str]) -> Hits:
 
 
 def _scores(found: Sequence[WebHit]) -> list[float]:
-    """Return the provider's scores; where one is missing or no number, the DCG discount of each rank.
+    """Return the provider's scores; if one is missing or not a number, the DCG discount of each rank.
 
-    1 / log2(2 + rank) stays above a fifth of the best for thirty hits, so that the build's limit on relevance
-    does not cut an answer that says nothing of relevance.
+    1 / log2(2 + rank) stays above a fifth of the best for thirty hits, so the build's relevance threshold does not
+    drop hits of an answer without scores.
     """
     scores = [hit.score for hit in found]
     if all(isinstance(score, (int, float)) and 0 <= score <= _MAX_SCORE for score in scores):

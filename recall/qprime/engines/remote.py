@@ -1,4 +1,4 @@
-"""A search engine behind HTTP: what is kept is not asked again, what fails is counted and is None, never a crash."""
+"""A search engine behind HTTP: answers are stored, and failed queries are counted and return None."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from recall.qprime.engines.store import DAY, SearchStore, answer_key
 
 
 class RemoteEngine:
-    """Asks one provider, through a store of answers that is also the checkpoint.
+    """Queries one provider; the store of answers is also the checkpoint of a run.
 
-    Not for several threads, nor for use within an event loop. Counts go on over all searches;
-    a query is counted once a search, however often the search holds it.
+    Not thread-safe, and not for use inside an event loop. Counts add up over all searches;
+    a query that is repeated within a search counts once.
     """
 
     def __init__(self, provider: Provider, endpoint: SearchEndpoint, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives seconds since 1970: it dates answers and decides when a day of the budget begins."""
-        self.asked = 0  # queries that got an answer now
-        self.from_store = 0  # queries that had one
-        self.failures: Counter[str] = Counter()  # queries without one, by reason
-        self.dropped: Counter[str] = Counter()  # hits of answers that came now, by reason
+        """`clock` gives seconds since 1970: it sets the time of answers and when the daily budget resets."""
+        self.asked = 0  # queries answered by the provider
+        self.from_store = 0  # queries answered from the store
+        self.failures: Counter[str] = Counter()  # failed queries, by reason
+        self.dropped: Counter[str] = Counter()  # dropped hits of new answers, by reason
         self._provider, self._endpoint, self._clock = provider, endpoint, clock
         self._caller = Caller(provider, endpoint)
 
     @property
     def calls(self) -> int:
-        """Return how many HTTP requests were sent, retries among them."""
+        """Return the number of HTTP requests, including retries."""
         return self._caller.calls
 
     @property
     def retried(self) -> Counter[str]:
-        """Return how many calls were tried again, by reason."""
+        """Return the number of retried calls, by reason."""
         return self._caller.retried
 
     def search(self, queries: Sequence[str], limit: int) -> list[Hits | None]:
-        """Return at most `limit` hits a query; a query without words finds nothing, None is one that failed.
+        """Return at most `limit` hits per query, none for a query without words, None for a failed query.
 
-        Raises SettingsError where the store cannot be opened.
+        Raises SettingsError if the store cannot be opened.
         """
         texts = [sendable(query) for query in queries]
         keys = {text: answer_key(self._provider.name, self._provider.source, text, limit) for text in texts if text}
@@ -61,10 +61,10 @@ class RemoteEngine:
         return [found.get(text) if text else NO_HITS for text in texts]
 
     async def _ask(self, missing: Mapping[str, bytes], limit: int, store: SearchStore, found: dict[str, Hits]) -> None:
-        """Add what the provider finds to `found`, and keep it as it comes."""
+        """Add the provider's answers to `found`, and store each at once."""
 
         async def work(client: httpx.AsyncClient, todo: Iterator[list[str]]) -> None:
-            for texts in todo:  # the workers share one iterator: each query is taken once
+            for texts in todo:  # the workers share one iterator, so each query is sent once
                 try:
                     replies = await self._caller.ask(client, store, texts, limit)
                 except Unanswered as unanswered:
@@ -78,7 +78,7 @@ class RemoteEngine:
         todo, size = list(missing), self._provider.queries_a_call
         batches = iter([todo[start : start + size] for start in range(0, len(todo), size)])
         self._caller.begin()
-        # No redirects: they would carry the key elsewhere. The timeout is of a whole try, and the caller's.
+        # No redirects: they would send the key elsewhere. The caller sets a timeout for the whole attempt.
         async with httpx.AsyncClient(timeout=None, follow_redirects=False) as client, asyncio.TaskGroup() as workers:  # noqa: S113
             for _ in range(min(self._endpoint.concurrency, len(todo))):
                 workers.create_task(work(client, batches))

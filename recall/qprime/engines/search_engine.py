@@ -1,4 +1,4 @@
-"""What a search engine is for Q': any of them finds pages for a query."""
+"""The interface of a search engine for Q'."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 
 class SearchText(NamedTuple):
-    """What the engine indexes of a page."""
+    """The text of a page to index."""
 
     page: int  # PageId
     title: str
-    text: str  # snippet, and body where there is one
+    text: str  # snippet, and body if there is one
 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What one query found, best first."""
+    """The results of one query, best first."""
 
     pages: NDArray[np.uint64]
     scores: NDArray[np.float32]  # comparable within one query only
@@ -33,5 +33,5 @@ class SearchEngine(Protocol):
     """Finds pages by words."""
 
     def search(self, queries: Sequence[str], limit: int) -> Sequence[Hits | None]:
-        """Return at most `limit` hits a query, in the queries' order; None for a query that could not be asked."""
+        """Return at most `limit` hits per query, in the order of the queries; None for a failed query."""
         ...

@@ -1,4 +1,4 @@
-"""Answers and calls on disk: no query is sent twice within its freshness, and a day's budget outlives a run."""
+"""Stores answers and call counts on disk: fresh answers are reused, and the daily budget spans runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from configs.reading import SettingsError
 from recall.qprime.engines.search_engine import Hits
 
 DAY = 86_400  # seconds
-_FORMAT = 1  # of what lies behind a key; another one makes the old answers unseen, and age deletes them
+_FORMAT = 1  # part of the key: after a change old answers are ignored, and deleted when they expire
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, asked REAL NOT NULL, pages BLOB, scores BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS answers_asked ON answers (asked);
@@ -25,13 +25,13 @@ CREATE TABLE IF NOT EXISTS calls (
 
 
 class SearchStore:
-    """One SQLite file; an answer is durable against a kill of the process once `put` returns.
+    """One SQLite file; an answer survives a kill of the process once `put` returns.
 
-    Several runs may share the file: each call is counted in one transaction, so together they keep to the budget.
+    Several runs may share the file: each call is counted in a transaction, so together they stay within the budget.
     """
 
     def __init__(self, path: Path, freshness_s: float, clock: Callable[[], float]) -> None:
-        """Open the file and delete what is older than the freshness. Raises SettingsError when it cannot."""
+        """Open the file and delete expired answers. Raises SettingsError if the file cannot be used."""
         self._freshness, self._clock = freshness_s, clock
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,26 +49,26 @@ class SearchStore:
             raise _unusable(path) from None
 
     def get(self, key: bytes) -> Hits | None:
-        """Return the answer kept under `key`, if it is fresh."""
+        """Return the answer stored under `key`, if it is fresh."""
         row = self._connection.execute(
             "SELECT pages, scores FROM answers WHERE key = ? AND asked > ?", (key, self._clock() - self._freshness)
         ).fetchone()
         return None if row is None else Hits(np.frombuffer(row[0], "<u8"), np.frombuffer(row[1], "<f4"))
 
     def put(self, key: bytes, hits: Hits) -> None:
-        """Keep an answer, as of now."""
+        """Store an answer with the current time."""
         columns = hits.pages.astype("<u8").tobytes(), hits.scores.astype("<f4").tobytes()
         self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", (key, self._clock(), *columns))
 
     def calls(self, provider: str) -> int:
-        """Return how many calls were made today, by UTC."""
+        """Return the number of calls today (UTC)."""
         row = self._connection.execute(
             "SELECT calls FROM calls WHERE provider = ? AND day = ?", (provider, self._day())
         ).fetchone()
         return 0 if row is None else int(row[0])
 
     def take_call(self, provider: str, a_day: int) -> bool:
-        """Count one call against today's budget; False, and nothing counted, where it is used up."""
+        """Count one call against today's budget; return False, without counting, if it is used up."""
         if a_day < 1:
             return False
         taken = self._connection.execute(
@@ -86,9 +86,9 @@ class SearchStore:
 
 
 def answer_key(provider: str, source: str, query: str, limit: int) -> bytes:
-    """Return the SHA-256 of all that an answer depends on."""
+    """Return the SHA-256 of everything that an answer depends on."""
     return hashlib.sha256(orjson.dumps([_FORMAT, provider, source, query, limit])).digest()
 
 
 def _unusable(path: Path) -> SettingsError:
-    return SettingsError(f"ONWARD_SEARCH_STORE: cannot keep answers in {path}: name a file that can be written")
+    return SettingsError(f"ONWARD_SEARCH_STORE: cannot write answers to {path}: name a writable file")

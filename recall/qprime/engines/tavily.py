@@ -1,4 +1,4 @@
-"""Tavily: one web query a call, hits with scores."""
+"""Tavily: one web query per call, hits with scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_HITS = 20
 
 @dataclass(frozen=True, slots=True)
 class Tavily:
-    """Tavily's basic search: the cheapest depth, since only addresses are read."""
+    """Tavily's basic search: the cheapest depth, since only URLs are read."""
 
     key: SecretStr
     source: str = URL
@@ -25,7 +25,7 @@ class Tavily:
     queries_a_call: int = 1
 
     def call(self, queries: Sequence[str], limit: int) -> Call:
-        """Return the request of the one query."""
+        """Return the request for one query."""
         body = {"query": queries[0], "max_results": min(limit, _MOST_HITS), "search_depth": "basic"}
         headers = {"authorization": f"Bearer {self.key.get_secret_value()}", "content-type": "application/json"}
         return Call("POST", self.source, headers, content=orjson.dumps(body))

@@ -1,4 +1,4 @@
-"""Tells near-duplicates among the queries of one page."""
+"""Detects near-duplicates among the queries of one page."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ ALIKE = 0.6  # queries whose words overlap more than this (Jaccard) are near-dup
 
 
 class Distinct:
-    """Takes a query unless one nearly like it was taken before."""
+    """Accepts a query unless it is a near-duplicate of an accepted one."""
 
     def __init__(self, alike: float = ALIKE) -> None:
         self._alike = alike
         self._taken: list[set[str]] = []
 
     def takes(self, query: Sequence[str]) -> bool:
-        """Return whether the words of a query differ enough from all that were taken; if so it is taken too."""
+        """Accept the query if its words differ enough from all accepted ones; return whether it was accepted."""
         own = set(query)
         if any(len(own & other) > self._alike * len(own | other) for other in self._taken):
             return False

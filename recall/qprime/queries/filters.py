@@ -1,4 +1,4 @@
-"""Filters on written queries: relevance, length, language, generic ones, near-duplicates (paper, sections 5.1, 5.4)."""
+"""Filters for written queries: relevance, length, language, generic, near-duplicate (paper, sections 5.1, 5.4)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def filtered(
     config: QueryFilters = QueryFilters(),
     dropped: Counter[str] | None = None,
 ) -> int:
-    """Write the file of queries again with the good ones and return how many those are; `dropped` counts by reason.
+    """Rewrite a file of queries without the dropped ones and return how many are left; `dropped` counts by reason.
 
     A query is counted under the first filter that drops it: relevance, length, language, generic, near-duplicate. A
-    page that loses all of its queries stays as `written`, with none. Both paths are files of
+    page that loses all of its queries keeps the outcome `written`. Both paths are files of
     `recall.qprime.queries.written`.
     """
     dropped = Counter() if dropped is None else dropped
@@ -52,12 +52,12 @@ def _good(
     config: QueryFilters,
     dropped: Counter[str],
 ) -> Iterator[WrittenQuery]:
-    """Yield what is left of one page's queries."""
+    """Yield the queries of one page that pass."""
     distinct = Distinct(config.alike)
     for query in queries:
         reason = _fault(query, language, generic, config)
         if not reason and not distinct.takes(words(query.text) or [query.text]):
-            reason = "near-duplicate"  # told last: what was dropped for another reason is no query's like
+            reason = "near-duplicate"  # last: only queries that pass the other filters count
         if reason:
             dropped[reason] += 1
         else:
@@ -65,8 +65,8 @@ def _good(
 
 
 def _fault(query: WrittenQuery, language: str, generic: frozenset[int], config: QueryFilters) -> str:
-    """Return why a query is dropped whatever else was written for its page, '' when it is not."""
-    if not query.relevance >= config.relevance:  # so written, it drops what is no number
+    """Return why a query is dropped, regardless of the page's other queries; '' if it passes."""
+    if not query.relevance >= config.relevance:  # written so that NaN is dropped
         return "relevance"
     if not _fits(query.text, config):
         return "length"
@@ -76,6 +76,6 @@ def _fault(query: WrittenQuery, language: str, generic: frozenset[int], config: 
 
 
 def _fits(text: str, config: QueryFilters) -> bool:
-    """Return whether a query says enough to be searched, and no more than people type."""
+    """Whether the length of a query is within the limits."""
     letters = sum(map(str.isalnum, text)) + len(_UNSPACED.findall(text))
     return letters >= config.shortest and len(words(text)) <= config.most_words and len(text) <= config.longest

@@ -1,4 +1,4 @@
-"""Finds generic queries: the same query, written for many pages that have nothing to do with one another."""
+"""Finds generic queries: the same query, written for many unrelated pages."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from recall.qprime.queries.written_for import WrittenFor
 
 
 def query_key(text: str) -> int:
-    """Return 64 bits that are the same for spellings of one query that differ in case and punctuation only."""
+    """Return a 64-bit key that ignores case and punctuation."""
     return xxhash.xxh3_64_intdigest(" ".join(words(text) or [text]).encode("utf-8", "surrogatepass"))
 
 
 def generic_queries(path: Path, facts: WrittenFor, config: Generic) -> frozenset[int]:
-    """Return the keys of the generic queries of a file, which is read twice.
+    """Return the keys of the generic queries in a file, which is read twice.
 
-    The pages of a query are unrelated when the mean cosine of pairs of them is low; without vectors, when titles and
-    beginnings of their texts have few words in common; so where half of them have no vector, which the encoder gives to
-    no text that it cannot read. Either is measured on the first pages of the file that have the query: PageIds are
-    hashes, so that in a file sorted by them the first are a fair sample. Memory holds 16 bytes a query, 8 for each that
-    is common, and the texts of the samples.
+    The pages of a query are unrelated if their mean pairwise cosine is low. Without vectors, or if half of the pages
+    have none because the encoder cannot read their text, they are unrelated if titles and snippets have few words in
+    common. This is measured on the first pages in the file with the query: PageIds are hashes, so in a file sorted by
+    them the first pages are a random sample. Memory use is 16 bytes per query, 8 per common query, and the texts of
+    the samples.
     """
     common = _common(path, config.pages)
     if not len(common):
@@ -54,7 +54,7 @@ def _common(path: Path, pages: int) -> NDArray[np.uint64]:
 
 
 def _keys(batch: WrittenBatch) -> Iterator[tuple[int, int]]:
-    """Yield the row in the batch and the key of each query, once a page."""
+    """Yield the row in the batch and the key of each query, once per page."""
     for row, own in enumerate(batch.queries):
         for key in {query_key(query.text) for query in own}:
             yield row, key
@@ -63,7 +63,7 @@ def _keys(batch: WrittenBatch) -> Iterator[tuple[int, int]]:
 def _samples(
     path: Path, common: NDArray[np.uint64], facts: WrittenFor, most: int
 ) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield each key that is common with the rows of its first pages, at most `most`."""
+    """Yield each common key with the rows of its first pages, at most `most`."""
     places, rows = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     for batch in read_queries(path):
         own, keys = np.array(list(_keys(batch)), np.uint64).reshape(-1, 2).T
@@ -80,7 +80,7 @@ def _samples(
 
 
 def _unlike_texts(samples: Sequence[tuple[int, NDArray[np.intp]]], facts: WrittenFor, config: Generic) -> Iterator[int]:
-    """Yield the keys whose pages are unlike by their words, which are read once for all."""
+    """Yield the keys whose pages have few words in common; the texts are read once for all keys."""
     wanted = np.unique(np.concatenate([np.empty(0, np.intp), *(rows for _, rows in samples)]))
     texts = facts.texts(wanted)
     for key, rows in samples:
@@ -89,7 +89,7 @@ def _unlike_texts(samples: Sequence[tuple[int, NDArray[np.intp]]], facts: Writte
 
 
 def mean_cosine(vectors: NDArray[np.float32]) -> float:
-    """Return the mean cosine of all pairs of at least two vectors; one of zeros is like none."""
+    """Return the mean cosine of all pairs of at least two vectors; a zero vector has cosine 0."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     ones = vectors / np.where(lengths > 0, lengths, 1)
     total = float(np.square(ones.sum(axis=0, dtype=np.float64)).sum())
@@ -98,7 +98,7 @@ def mean_cosine(vectors: NDArray[np.float32]) -> float:
 
 
 def shared_words(texts: Sequence[str]) -> float:
-    """Return how many distinct words two of at least two texts share on average, over the mean number in one."""
+    """Return the mean number of common words of all pairs of texts, divided by the mean number of words of a text."""
     sets = [set(words(text)) for text in texts]
     size = sum(map(len, sets)) / len(sets)
     counts = Counter(word for own in sets for word in own).values()

@@ -1,4 +1,4 @@
-"""Whether a query is in another language than its page: by its script, and by its words where there are enough."""
+"""Detects queries in another language than their page: by script, and by words if there are enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from corpus.text.language_tags import language_of
 from corpus.text.page_text import language_shares
 
-# The first code point of each block of letters that a language below is written in, and of what lies between.
+# The first code point of each block of letters of the languages below, and of the gaps between them.
 _BLOCKS = [
     (0x0041, "Latin"), (0x0370, "Greek"), (0x0400, "Cyrillic"), (0x0530, "Armenian"), (0x0590, "Hebrew"),
     (0x0600, "Arabic"), (0x0780, ""), (0x08A0, "Arabic"), (0x0900, "Devanagari"), (0x0980, "Bengali"),
@@ -39,7 +39,7 @@ _SCRIPTS = {
     language: frozenset(script for script, languages in _WRITTEN_IN.items() if language in languages.split())
     for language in " ".join(_WRITTEN_IN.values()).split()
 }
-# A few words are hardly told apart between these, and well from all others.
+# Related languages: a few words hardly distinguish them from each other, but do from all others.
 _KIN = [
     frozenset(group.split())
     for group in (
@@ -48,17 +48,17 @@ _KIN = [
     )
 ]  # fmt: skip
 
-_WORDS, _LETTERS, _UNSPACED_LETTERS = 4, 18, 6  # of a query whose language can be told by its words
-_SURE = 0.8  # of the likeliest language, or of it and its kin ...
-_RULED_OUT = 0.02  # ... while the page's own is less likely than this
+_WORDS, _LETTERS, _UNSPACED_LETTERS = 4, 18, 6  # minimum of a query whose language can be detected by its words
+_SURE = 0.8  # share of the likeliest language, or of it and related ones ...
+_RULED_OUT = 0.02  # ... while the share of the page's language is lower than this
 
 
 def in_another_language(query: str, language: str) -> bool:
-    """Return whether a query is surely in another language than its page's, a tag such as `en` or `en-GB`.
+    """Whether a query is clearly in another language than its page's, a tag such as `en` or `en-GB`.
 
-    More than half of the letters in a script that neither the page's language nor Latin names use is decisive. So is
-    a language told with confidence, in a query long enough that is not mostly names: names and numbers are words that
-    begin with a capital or hold a digit. All else passes, and so does a query of a page of unknown language.
+    It is if more than half of its letters are in a script that neither the page's language nor Latin names use, or if
+    another language is detected with confidence in a query that is long enough and not mostly names and numbers
+    (words with an initial capital or a digit). If the page's language is unknown, every query passes.
     """
     language = language_of(language)
     query = unicodedata.normalize("NFKC", query)
@@ -69,11 +69,11 @@ def in_another_language(query: str, language: str) -> bool:
         return False
     if sum(count for script, count in scripts.items() if script and script not in {"Latin", *expected}) > letters / 2:
         return True
-    return _enough(query, scripts) and _told_apart(query, language)
+    return _enough(query, scripts) and _detected_as_another(query, language)
 
 
 def _script(letter: str) -> str:
-    """Return the script of a letter, '' for one that is in none of the blocks."""
+    """Return the script of a letter, '' if it is in none of the blocks."""
     place = bisect(_STARTS, ord(letter))
     return _BLOCKS[place - 1][1] if place else ""
 
@@ -86,10 +86,10 @@ def _enough(query: str, scripts: Counter[str]) -> bool:
     return 2 * len(plain) >= len(words) >= _WORDS and sum(scripts.values()) >= _LETTERS
 
 
-def _told_apart(query: str, language: str) -> bool:
+def _detected_as_another(query: str, language: str) -> bool:
     shares: defaultdict[str, float] = defaultdict(float)
-    for told, share in language_shares(query).items():  # by the code that pages have: all of Norwegian is one
-        shares[language_of(told)] += share
+    for code, share in language_shares(query).items():  # language codes as pages have them: one for all of Norwegian
+        shares[language_of(code)] += share
     if shares.get(language, 1.0) >= _RULED_OUT:
         return False
     groups = [*_KIN, {max(shares, key=lambda other: shares[other])}]

@@ -1,4 +1,4 @@
-"""The file of written queries: Parquet, a row a page; written in parts, so that a killed run goes on where it was."""
+"""The file of written queries: Parquet, one row per page; written in parts, so that a killed run resumes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ WRITTEN, NONE, FAILED = "written", "none", "failed"
 SCHEMA = pa.schema(
     [
         ("page", pa.uint64()),  # PageId
-        ("outcome", pa.string()),  # written; none: the page deserves no query; failed: it could not be asked for
-        ("texts", pa.list_(pa.string())),  # the most relevant first; empty unless written
-        ("relevance", pa.list_(pa.float32())),  # 0 to 1, one a text
+        ("outcome", pa.string()),  # written; none: the page deserves no query; failed: the writer failed
+        ("texts", pa.list_(pa.string())),  # most relevant first; empty unless written
+        ("relevance", pa.list_(pa.float32())),  # 0 to 1, one per text
     ]
 )
-_MADE_FROM = b"onward.made_from"  # in a part's metadata: what its queries were written of, and by whom
+_MADE_FROM = b"onward.made_from"  # in a part's metadata: a digest of the pages and the writer
 
 
 class NumberedPage(PageWords, Protocol):
-    """A page that a query writer reads, and its PageId."""
+    """A page as a query writer reads it, and its PageId."""
 
     @property
     def page(self) -> int: ...
@@ -44,11 +44,11 @@ class WrittenBatch:
 
     pages: NDArray[np.uint64]
     outcomes: list[str]
-    queries: list[list[WrittenQuery]]  # empty where the outcome is another than `written`
+    queries: list[list[WrittenQuery]]  # empty unless the outcome is `written`
 
     @classmethod
     def of(cls, pages: Sequence[int], queries: Sequence[list[WrittenQuery] | None]) -> WrittenBatch:
-        """Return rows of what a writer returned for `pages`."""
+        """Return rows for a writer's result on `pages`."""
         outcomes = [FAILED if own is None else WRITTEN if own else NONE for own in queries]
         return cls(np.array(pages, np.uint64), outcomes, [own or [] for own in queries])
 
@@ -74,12 +74,12 @@ def write_queries(
     made_by: str = "",
     parts: Path | None = None,
 ) -> Counter[str]:
-    """Write the queries of every page to `path` and return the number of pages by outcome, and of `queries`.
+    """Write the queries of every page to `path`; return the number of pages by outcome and the number of `queries`.
 
-    Memory holds one batch. Each batch is a part in a folder beside `path` until all are done, or in the folder `parts`,
-    which stays: a run that was killed goes on after them, and asks again only for pages that failed. A part is used
-    when it was written of the same pages with the same words, by the same `made_by` (a name that changes with the
-    writer's model and prompt). A file at `path` is replaced: whoever wants to keep it does not call.
+    Memory holds one batch. Finished batches are parts in a temporary folder beside `path`, or in the folder `parts`,
+    which is kept. A killed run resumes after them and retries only failed pages. A part is reused if it has the same
+    pages with the same text and the same `made_by` (a name that identifies the writer's model and prompt). An
+    existing file at `path` is replaced.
     """
     folder = parts or path.with_name(f"{path.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,14 +96,14 @@ def write_queries(
 
 
 def read_queries(path: Path, batch: int = 1_024) -> Iterator[WrittenBatch]:
-    """Yield the rows of a file in its order, at most `batch` at a time."""
+    """Yield the rows of a file in order, at most `batch` at a time."""
     with pq.ParquetFile(path) as file:
         for rows in file.iter_batches(batch):
             yield WrittenBatch.from_arrow(rows)
 
 
 class WrittenReader:
-    """A query writer that reads a file: asked for all pages of the file in its order, in any batches."""
+    """A query writer that reads a file: pages must be requested in the file's order, in batches of any size."""
 
     def __init__(self, path: Path) -> None:
         self._rows = (
@@ -113,19 +113,19 @@ class WrittenReader:
         )
 
     def write(self, pages: Sequence[NumberedPage]) -> list[list[WrittenQuery] | None]:
-        """Return the queries of the next pages of the file. Raises ValueError for a page that is not the next."""
+        """Return the queries of the next pages in the file. Raises ValueError for any other page."""
         found: list[list[WrittenQuery] | None] = []
         for page in pages:
             number, outcome, queries = next(self._rows, (None, "", []))
             if number != page.page:
-                raise ValueError(f"page {page.page} was asked for and {number} is the next of the file")
+                raise ValueError(f"page {page.page} was requested, but the next one in the file is {number}")
             found.append(None if outcome == FAILED else queries)
         return found
 
 
 @contextmanager
 def written_file(path: Path) -> Iterator[pq.ParquetWriter]:
-    """Open a file of queries to write to; it is put in its place when all of it is written."""
+    """Open a file of queries for writing; it is moved to `path` when it is complete."""
     working = path.with_name(f"{path.name}.working")
     with pq.ParquetWriter(working, SCHEMA) as file:
         yield file
@@ -133,7 +133,7 @@ def written_file(path: Path) -> Iterator[pq.ParquetWriter]:
 
 
 def _part(path: Path, pages: Sequence[NumberedPage], writer: QueryWriter, made_by: str) -> WrittenBatch:
-    """Return the rows of one batch: from its part where there is one, of the writer where there is none."""
+    """Return the rows of one batch: from its part if there is one, otherwise from the writer."""
     made_from = _digest(pages, made_by)
     kept = _kept(path, made_from)
     if kept is not None and FAILED not in kept.outcomes:
@@ -158,10 +158,10 @@ def _kept(path: Path, made_from: bytes) -> WrittenBatch | None:
 
 
 def _digest(pages: Sequence[NumberedPage], made_by: str) -> bytes:
-    """Return a digest of all that a writer reads of the pages, and of who it is."""
+    """Return a digest of all that a writer reads of the pages, and of the writer's name."""
     state = xxhash.xxh3_128(made_by.encode())
     for page in pages:
         for field in (str(page.page), page.url, page.title, page.snippet, page.language):
             data = field.encode("utf-8", "surrogatepass")
-            state.update(len(data).to_bytes(8, "little") + data)  # with its length: no two batches run into one text
+            state.update(len(data).to_bytes(8, "little") + data)  # the length separates the fields
     return state.hexdigest().encode()

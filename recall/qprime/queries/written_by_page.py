@@ -1,4 +1,4 @@
-"""The file of written queries, asked by page; one that somebody else wrote is checked first."""
+"""Looks up written queries by page; checks files that were not written by Onward."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ _KINDS = {
 
 
 class Answer(NamedTuple):
-    """What became of one page."""
+    """The outcome of one page."""
 
     outcome: str  # one of OUTCOMES
     queries: list[WrittenQuery]
 
 
 class WrittenQueries:
-    """The rows of a file of queries, found by page; they stay in Arrow, which holds millions of them."""
+    """The rows of a file of queries, by page; they stay in Arrow, since there may be millions."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises InputError for what is no such file, and for a page that comes twice."""
+        """Read the file. Raises InputError for a file of another kind, and for a page that appears twice."""
         self._path = path
         self._rows = _read(path)
         page = self._rows["page"].to_numpy()
         self._order = np.argsort(page, kind="stable")
         self._page = page[self._order]
         if (twice := self._page[1:][self._page[1:] == self._page[:-1]]).size:
-            raise InputError(f"{path}: page {twice[0]} comes more than once: keep one row a page")
+            raise InputError(f"{path}: page {twice[0]} appears more than once: keep one row per page")
 
     def __len__(self) -> int:
         return len(self._page)
 
     def of(self, pages: NDArray[np.uint64]) -> list[Answer | None]:
-        """Return what became of each page, in order; None for one that the file does not name. Raises InputError."""
+        """Return the outcome of each page, in order; None for a page not in the file. Raises InputError."""
         if len(self) == 0:
             return [None] * len(pages)
         at = np.minimum(np.searchsorted(self._page, pages), len(self) - 1)
@@ -72,7 +72,7 @@ class WrittenQueries:
         if outcome not in OUTCOMES:
             raise InputError(f"{where} has the outcome {outcome!r}: the outcomes are {', '.join(OUTCOMES)}")
         if not (isinstance(texts, Sequence) and isinstance(relevance, Sequence) and len(texts) == len(relevance)):
-            raise InputError(f"{where} has texts and relevance of unequal length: write one number a text")
+            raise InputError(f"{where} has texts and relevance of unequal length: write one number per text")
         queries = []
         for text, value in zip(texts, relevance, strict=True):
             if not text or value is None or not 0 <= value <= 1:
@@ -85,7 +85,7 @@ def _read(path: Path) -> pa.Table:
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is no Parquet file: give the queries that a build wrote") from error
+        raise InputError(f"{path} is not a Parquet file: give the queries that a build wrote") from error
     check_columns(path, {name: name_of for name, (_, name_of) in _KINDS.items()}, file.schema_arrow)
     for name, (fits, wanted) in _KINDS.items():
         if not fits(kind := file.schema_arrow.field(name).type):
@@ -94,7 +94,7 @@ def _read(path: Path) -> pa.Table:
 
 
 def check_columns(path: Path, wanted: dict[str, str], found: pa.Schema) -> None:
-    """Raise InputError for a file without one of the columns; `wanted` is name -> what it holds."""
+    """Raise InputError if a column is missing; `wanted` is name -> description."""
     for name, kind in wanted.items():
         if name not in found.names:
             raise InputError(f"{path}: column {name!r} is missing (found: {', '.join(found.names)}): add it, {kind}")

@@ -1,4 +1,4 @@
-"""Conversations as tokens: what is read, and what of it is to be learnt."""
+"""Tokenized conversations for training, with labels on the answers only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from corpus.schema import InputError
 from text_model.causal import Message, answered, token_ids
 
-UNLEARNT = -100  # the label that the cross-entropy of torch passes over
+UNLEARNT = -100  # the label that torch's cross-entropy ignores
 
 
 class Example(NamedTuple):
@@ -28,7 +28,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Conversations that fit, and how many were too long."""
+    """Conversations within the maximum length, and the number of longer ones."""
 
     rows: list[Example]
     too_long: int
@@ -37,22 +37,22 @@ class Examples:
 def read_conversations(path: Path) -> list[list[Message]]:
     """Return the conversations of a JSON Lines file in the chat format; each ends with the assistant's answer.
 
-    Raises InputError for a line that is none, and for a file without any.
+    Raises InputError for an invalid line, and for a file without conversations.
     """
     lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines()
     found = [_conversation(path, number, line) for number, line in enumerate(lines, 1) if line]
     if not found:
-        raise InputError(f"{path} holds no conversation: write it with `onward qprime export-sft`")
+        raise InputError(f"{path} has no conversations: write it with `onward qprime export-sft`")
     return found
 
 
 def tokenized(
     tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]], max_length: int
 ) -> Examples:
-    """Return the conversations of at most `max_length` tokens; to cut a longer one would cut its answer.
+    """Return the conversations of at most `max_length` tokens; cutting a longer one would cut its answer.
 
-    Prompt and answer are tokenized apart, as a server does it: it sees the prompt alone. Raises InputError when none
-    is short enough.
+    Prompt and answer are tokenized separately, since a server tokenizes the prompt alone. Raises InputError if all
+    are too long.
     """
     rows = []
     for messages in conversations:
@@ -60,15 +60,15 @@ def tokenized(
         if len(prompt) + len(answer) <= max_length:
             rows.append(Example(prompt + answer, len(prompt)))
     if not rows:
-        raise InputError(f"every conversation is longer than {max_length} tokens: raise max_length")
+        raise InputError(f"every conversation is longer than {max_length} tokens: increase max_length")
     return Examples(rows, len(conversations) - len(rows))
 
 
 def batch_of(rows: Sequence[Example]) -> dict[str, Tensor]:
     """Return input_ids, attention_mask and labels, (rows, longest) int64, padded on the right.
 
-    Labels are the tokens of the answers, and UNLEARNT on prompts and padding. What stands in the padding is never
-    looked at, so any token does.
+    Labels are the tokens of the answers, and UNLEARNT for prompts and padding. The padding token is arbitrary, since
+    it is masked.
     """
     shape = len(rows), max(len(row.tokens) for row in rows)
     tokens, mask = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.int64)
@@ -90,7 +90,7 @@ def _conversation(path: Path, number: int, line: bytes) -> list[Message]:
         roles, sound = [], False
     if not sound or len(roles) < 2 or roles[-1] != "assistant":
         raise InputError(
-            f'{path}, line {number} is no conversation: write {{"messages": [...]}} with roles and contents, '
+            f'{path}, line {number} is not a conversation: write {{"messages": [...]}} with roles and contents, '
             "the assistant's answer last"
         )
     return list(messages)

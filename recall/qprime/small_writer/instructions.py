@@ -1,4 +1,4 @@
-"""Instruction data for a small writer: what the large language model wrote, as conversations (section 5.4)."""
+"""Instruction data for a small writer: the queries of a large language model as conversations (section 5.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from corpus.schema import InputError
 from recall.qprime.build import query_pages
 from recall.qprime.queries.written import FAILED, NONE
 from recall.qprime.queries.written_by_page import Answer, WrittenQueries, check_columns
-from recall.qprime.row import spelt
+from recall.qprime.row import normalized
 from recall.qprime.writers.page_prompt import PagePrompt
 from recall.qprime.writers.writer import WrittenQuery
 
@@ -26,7 +26,7 @@ _PAGES = {"page": "uint64", **dict.fromkeys(("url", "title", "snippet", "languag
 
 @dataclass(slots=True)
 class Counts:
-    """What was written: conversations, those that answer N/A, queries; and pages and queries left out, by reason."""
+    """Counts of conversations, of those that answer N/A, of queries, and of skipped pages and queries by reason."""
 
     conversations: int = 0
     none: int = 0
@@ -42,13 +42,13 @@ def instructions(
     counts: Counts,
     clicked: Mapping[int, frozenset[str]] | None = None,
 ) -> Iterator[bytes]:
-    """Yield a conversation a page, a line of JSON each, in the order of the pages; fills `counts` as it goes.
+    """Yield one conversation per page as a line of JSON, in the order of the pages; updates `counts`.
 
     `written` has the columns page uint64, outcome ("written", "none" or "failed"), texts list<string> and relevance
-    list<float>, from 0 to 1, one row a page: what the filters left of what was written. `pages` is the build's
-    table: page, url, title, snippet, language and body. With `clicked`, only those queries of a page stay (the
-    paper's "Enhanced", section 5.5); it says nothing of pages that deserve no query, so these stay as they are.
-    Raises InputError for files that are none of this.
+    list<float>, from 0 to 1, one row per page: the queries that pass the filters. `pages` is the build's table: page,
+    url, title, snippet, language and body. With `clicked`, only those queries of a page are kept (the paper's
+    "Enhanced", section 5.5); pages that deserve no query are kept unchanged.
+    Raises InputError for files of another kind.
     """
     answers = WrittenQueries(written)
     _check_pages(pages)
@@ -66,27 +66,27 @@ def instructions(
 
 
 def conversation(prompt: str, answer: str) -> bytes:
-    """Return one line of the chat format: what the user asks and what the assistant answers."""
+    """Return one line of the chat format: the user's prompt and the assistant's answer."""
     messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return orjson.dumps({"messages": messages}) + b"\n"
 
 
 def answer_text(queries: list[WrittenQuery]) -> str:
-    """Return the queries as the prompt asks for them: a JSON list of `query` and `relevance`."""
+    """Return the queries in the format of the prompt: a JSON list of `query` and `relevance`."""
     return orjson.dumps([{"query": query.text, "relevance": round(query.relevance, 2)} for query in queries]).decode()
 
 
 def _target(answer: Answer, clicked: frozenset[str] | None, counts: Counts) -> str | None:
-    """Return what the small writer should answer; None where there is nothing to learn."""
+    """Return the answer that the small writer should learn; None if there is nothing to learn."""
     if answer.outcome == FAILED:
         counts.pages_left_out["not answered"] += 1
         return None
     if answer.outcome == NONE:
         counts.none += 1
         return NO_QUERY
-    queries = [query for query in answer.queries if clicked is None or spelt(query.text) in clicked]
+    queries = [query for query in answer.queries if clicked is None or normalized(query.text) in clicked]
     counts.queries_left_out["without a satisfied click"] += len(answer.queries) - len(queries)
-    if not queries:  # the model did not say N/A: to teach that would be wrong
+    if not queries:  # the model did not answer N/A, so do not train that answer
         counts.pages_left_out["no query passed a filter" if not answer.queries else "no satisfied click"] += 1
         return None
     counts.queries += len(queries)
@@ -97,4 +97,4 @@ def _check_pages(path: Path) -> None:
     try:
         check_columns(path, _PAGES, pq.read_schema(path))
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is no Parquet file: give the pages.parquet that a build read") from error
+        raise InputError(f"{path} is not a Parquet file: give the pages.parquet that a build read") from error

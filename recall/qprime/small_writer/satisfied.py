@@ -1,4 +1,4 @@
-"""Which queries found a page that readers clicked and stayed on: the paper's implicit feedback (section 5.5)."""
+"""The queries that found a page with a satisfied click: the paper's implicit feedback (section 5.5)."""
 
 # ruff: noqa: S608 - names in the SQL come from the columns below; file names are quoted by corpus.files.scan
 
@@ -42,11 +42,11 @@ def exactly(url: str) -> int:
 def satisfied_queries(
     table: LmdbTable, impressions: Path, satisfied_s: float, page_of: Callable[[str], int] = exactly
 ) -> dict[int, frozenset[str]]:
-    """Return page -> its queries that found a page which, from this page, got a satisfied click.
+    """Return page -> its queries that found a page with a satisfied click from this page.
 
-    `table` is the `qprime` table of the bundle whose recommendations were shown; a page that several queries found
-    stands there under one of them. A click is satisfied whose reader stayed `satisfied_s` seconds or longer; an
-    unknown time does not count. `page_of` gives a URL its page; queries are spelt as the table keeps them.
+    `table` is the `qprime` table of the bundle whose recommendations were shown; it lists one query per found page.
+    A click is satisfied if the reader stayed at least `satisfied_s` seconds; clicks with unknown dwell time do not
+    count. `page_of` maps a URL to its page; queries are normalized as in the table.
 
     Raises InputError.
     """
@@ -65,10 +65,10 @@ def satisfied_queries(
 def satisfied_pairs(
     impressions: Path, satisfied_s: float, page_of: Callable[[str], int] = exactly
 ) -> set[tuple[int, int]]:
-    """Return (PageId, PageId of a page that was clicked there with satisfaction).
+    """Return (PageId, PageId of a page with a satisfied click from it).
 
     The file is an impressions table, Parquet, CSV or JSON: url1, url2, clicked and dwell_s in seconds. Rows
-    that cannot be read are passed over. Raises InputError when the file or a column is missing or wrong.
+    that cannot be read are ignored. Raises InputError if the file or a column is missing or invalid.
     """
     files = parts_of(impressions)
     with (
@@ -100,4 +100,4 @@ def _pairs(rows: list[tuple[str, str]], page_of: Callable[[str], int]) -> Iterat
         try:
             yield page_of(unescaped(url1)), page_of(unescaped(url2))
         except InvalidURL:
-            continue  # no page of any bundle has it
+            continue  # in no bundle

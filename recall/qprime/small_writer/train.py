@@ -1,7 +1,7 @@
-"""Fine-tunes a small language model on what a large one wrote (section 5.4), by low-rank adapters (LoRA).
+"""Fine-tunes a small language model on the queries of a large one (section 5.4) with low-rank adapters (LoRA).
 
-The paper fine-tunes all of Mistral-7B; adapters of all linear layers come close and fit on one GPU. Cross-entropy
-over the tokens of the answers, as there; the prompt's tokens are not learnt.
+The paper fine-tunes all weights of Mistral-7B; adapters on all linear layers come close and fit on one GPU. As in
+the paper, the loss is the cross-entropy over the tokens of the answers, without the prompt.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class SmallWriterConfig:
     dropout: float = 0.05  # of the adapters' input
     rate: float = 2e-4
     steps: int = 1_000
-    batch: int = 8  # conversations a step
-    max_length: int = 2_048  # tokens of prompt and answer; longer conversations are left out
+    batch: int = 8  # conversations per step
+    max_length: int = 2_048  # tokens of prompt and answer; longer conversations are skipped
     checkpoint_every: int = 100  # steps
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a run did, and where it left the model."""
+    """The result of a run, and the paths of the model."""
 
     curve: Curve
     conversations: int
@@ -55,8 +55,8 @@ class Trained:
 class Answers(nn.Module):
     """The loss of a batch of conversations.
 
-    The model is no child module: the training loop writes every parameter of its module into checkpoints, and the
-    base, which does not change, would make them a hundred times larger.
+    The model is not a child module: the training loop saves all parameters of its module in checkpoints, and the
+    frozen base would make them a hundred times larger.
     """
 
     def __init__(self, model: PeftModel) -> None:
@@ -72,11 +72,11 @@ class Answers(nn.Module):
 def train_writer(
     base: str, data: Path, out: Path, config: SmallWriterConfig, merge: bool, progress: Progress = lambda step: None
 ) -> Trained:
-    """Fine-tune `base` on the conversations of `data`; leave `adapter`, `merged` and `curve.json` in `out`.
+    """Fine-tune `base` on the conversations in `data`; write `adapter`, `merged` and `curve.json` to `out`.
 
-    `base` is a path or hub name. `merged`, where asked for, is a whole model with its tokenizer, for any server of
-    the OpenAI protocol. A run that was killed goes on when it is started again. Raises SettingsError when `out`
-    belongs to another run, InputError for data that is no instruction data.
+    `base` is a path or hub name. `merged` (optional) is a complete model with its tokenizer, for any server of
+    the OpenAI protocol. A killed run resumes when started again. Raises SettingsError if `out` belongs to another
+    run, InputError for data of another kind.
     """
     conversations = read_conversations(data)
     _claim(out, base, data, config)
@@ -93,7 +93,7 @@ def train_writer(
 
 
 def _adapted(model: PreTrainedModel, config: SmallWriterConfig) -> PeftModel:
-    torch.manual_seed(config.seed)  # of the adapters' first weights
+    torch.manual_seed(config.seed)  # for the initial weights of the adapters
     adapters = LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
@@ -102,7 +102,7 @@ def _adapted(model: PreTrainedModel, config: SmallWriterConfig) -> PeftModel:
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # GPT-2 transposes its weights
         task_type=TaskType.CAUSAL_LM,
     )
-    with warnings.catch_warnings():  # peft 0.21 asks transformers 5 by an old name
+    with warnings.catch_warnings():  # peft 0.21 uses a deprecated name of transformers 5
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         return get_peft_model(model, adapters)
 
@@ -116,7 +116,7 @@ def _fit(
     objective = Answers(model)
 
     def draw(step: int) -> Batch:
-        # Dropout too follows from the step's number alone, so that a resumed run repeats it.
+        # Dropout is seeded by the step number too, so that a resumed run repeats it.
         torch.manual_seed(int(np.random.SeedSequence((config.seed, step, here.rank)).generate_state(1)[0]))
         return batch_of([rows[row] for row in rows_of_step(config.seed, step, len(rows), config.batch)])
 
@@ -134,7 +134,7 @@ def _save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path, merge
 
 
 def _claim(out: Path, base: str, data: Path, config: SmallWriterConfig) -> None:
-    """Write what this run is made of into `out`. Raises SettingsError where something else was begun."""
+    """Write the inputs of this run to `out`. Raises SettingsError if `out` belongs to a run with other inputs."""
     about = {"base": base, "data": file_hash(data), **asdict(config)}
     path = out / "run.json"
     out.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def _claim(out: Path, base: str, data: Path, config: SmallWriterConfig) -> None:
         if differing:
             name = differing[0]
             raise SettingsError(
-                f"{out} holds a run with another {name} ({before.get(name)}, not {about[name]}): "
+                f"{out} contains a run with another {name} ({before.get(name)}, not {about[name]}): "
                 "give another --out, or delete it"
             )
     elif world().main:

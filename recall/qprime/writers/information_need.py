@@ -1,7 +1,7 @@
-"""The information-need writer of WebRec (section 3.1): what a language model is unsure of when it recommends.
+"""The information-need writer of WebRec (section 3.1): queries from what a language model is uncertain about.
 
-The model is asked for a recommendation, not for queries. Of what it writes, the words that later words look back
-to, and that it was least sure of, are what it would have to look up: they are the query. Nothing is trained.
+The model is asked for a recommendation, not for queries. The words of its answer that later words attend to most,
+and that it was least certain of, are what it would have to look up: they form the query. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from text_model.distributed import world
 class InformationNeed:
     """Tunables of the information-need writer."""
 
-    queries: int = 1  # at most, a page: the first from the likeliest answer, each other one from a sampled answer
-    keywords: int = 8  # of a query: k of equation 5
-    tokens: int = 128  # of an answer, at most
-    neighbours: int = 3  # tokens whose scores are averaged, an odd number
-    heads: Over = Over.MEAN  # of a layer, into one attention matrix
-    layers: Over = Over.MEAN  # of the model, into one importance a token
+    queries: int = 1  # per page at most: the first from the most likely answer, the others from sampled answers
+    keywords: int = 8  # per query: k of equation 5
+    tokens: int = 128  # per answer at most
+    neighbours: int = 3  # tokens whose scores are averaged, odd
+    heads: Over = Over.MEAN  # how the heads of a layer are combined into one attention matrix
+    layers: Over = Over.MEAN  # how layers are combined into one importance per token
     temperature: float = 1.0  # of sampled answers
     alike: float = 0.6  # queries whose words overlap more than this (Jaccard) are near-duplicates
     seed: int = 0  # of sampled answers
 
 
 class InformationNeedWriter:
-    """Writes as a query the words that a causal language model needs to know more of, to recommend well."""
+    """Writes queries of the words that a causal language model needs to know more about to recommend well."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class InformationNeedWriter:
         settings: InformationNeed = InformationNeed(),
         prompt: PagePrompt | None = None,
     ) -> None:
-        """Take a model with `eager` attention, where it is to compute, and a tokenizer with a chat template."""
+        """Take a model with `eager` attention, on its device, and a tokenizer with a chat template."""
         if settings.neighbours < 1 or settings.neighbours % 2 == 0:
             raise SettingsError(f"neighbours is {settings.neighbours}: it must be an odd number")
         self._model = model
@@ -60,20 +60,20 @@ class InformationNeedWriter:
 
     @classmethod
     def load(cls, base: str, settings: InformationNeed = InformationNeed()) -> InformationNeedWriter:
-        """Return a writer with the model of a path or hub name, on the GPU where there is one. Raises SettingsError."""
+        """Return a writer with the model of a path or hub name, on the GPU if there is one. Raises SettingsError."""
         model, tokenizer = load_causal(base, attention="eager")
         return cls(model.to(world().device), tokenizer, settings)  # type: ignore[arg-type]
 
     def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery] | None]:
-        """Return at most `settings.queries` queries a page, and none for a page without title and text.
+        """Return at most `settings.queries` queries per page, and none for a page without title and text.
 
-        What a page is given depends on that page alone, not on the others or their order. None stands for a page
-        that the model has no room to be asked about.
+        The queries of a page do not depend on the other pages. None stands for a page whose prompt does not fit into
+        the model's context.
         """
         return [self._queries(page) if page.title or page.snippet else [] for page in pages]
 
     def _queries(self, page: PageWords) -> list[WrittenQuery] | None:
-        prompt = self._asked(page)
+        prompt = self._prompt_tokens(page)
         if prompt is None:
             return None
         stop = frozenset(safe_get_stop_words(page.language.partition("-")[0].lower()) if page.language else ())
@@ -84,8 +84,8 @@ class InformationNeedWriter:
                 found.append(query)
         return [WrittenQuery(" ".join(query)) for query in found]
 
-    def _asked(self, page: PageWords) -> list[int] | None:
-        """Return the tokens of the prompt, with as much of the page's text as leaves room for the answer."""
+    def _prompt_tokens(self, page: PageWords) -> list[int] | None:
+        """Return the tokens of the prompt, with as much of the page's text as fits before the answer."""
         positions = getattr(self._model.config, "max_position_embeddings", None)
         longest = LONGEST_TEXT
         while True:
@@ -98,7 +98,7 @@ class InformationNeedWriter:
             longest //= 2
 
     def _query(self, prompt: list[int], number: int, stop: frozenset[str]) -> list[str]:
-        """Return the keywords of one answer; the answer of number 0 is the likeliest."""
+        """Return the keywords of one answer; number 0 is the most likely answer."""
         tokens = self._answered(prompt, number)
         first = len(prompt)
         answer = tokens[0, first:].tolist()
@@ -110,12 +110,12 @@ class InformationNeedWriter:
         return keywords(text, spans, scores.tolist(), stop, self._settings.keywords)
 
     def _answered(self, prompt: list[int], number: int) -> Tensor:
-        """Return prompt and answer, (1, T), without the mark of the end."""
+        """Return prompt and answer, (1, T), without the end token."""
         device = self._model.device
         tokens = torch.tensor([prompt], device=device)
         chance = {"do_sample": True, "temperature": self._settings.temperature} if number else {"do_sample": False}
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(self._settings.seed + number)  # per answer: another page changes nothing
+            torch.manual_seed(self._settings.seed + number)  # per answer, so that other pages have no influence
             written = self._model.generate(  # type: ignore[operator]
                 input_ids=tokens,
                 attention_mask=torch.ones_like(tokens),

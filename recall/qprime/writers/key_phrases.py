@@ -1,4 +1,4 @@
-"""The embedded query writer: key phrases of a page, told apart by how many pages hold their words."""
+"""The embedded query writer: key phrases of a page, ranked by document frequency."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from corpus.urls.url import url_words
 from recall.qprime.queries.distinct import ALIKE, Distinct
 from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
 
-_FEW_PAGES = 5  # on fewer pages than this, frequency tells nothing of a word
+_FEW_PAGES = 5  # on fewer pages, document frequency says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPhrases:
     """Tunables of the key-phrase writer."""
 
-    queries: int = 8  # at most, a page
+    queries: int = 8  # per page at most
     common: float = 0.4  # a word on more than this share of the pages is a stop word in any language
-    listed: float = 0.1  # so is a word of its language's stop list, when it is on more than this share of the pages ...
-    topical: float = 0.05  # ... or has less than this share of its pages in titles
+    listed: float = 0.1  # so is a word of its language's stop list if it is on more than this share of the pages ...
+    topical: float = 0.05  # ... or in the titles of less than this share of its pages
     min_pages: int = 2  # a word on fewer pages cannot find another page
-    longest: int = 3  # words of a phrase
-    title_words: int = 8  # of the title, in the query that is the page's own topic
-    context_words: int = 1  # of the title, put before a phrase that is too short to stand alone
+    longest: int = 3  # words per phrase
+    title_words: int = 8  # of the title, in the query for the page's own topic
+    context_words: int = 1  # of the title, put before a phrase that is too short as a query
     alike: float = ALIKE  # queries whose words overlap more than this (Jaccard) are near-duplicates
-    read: int = 2_000  # characters of the snippet that are read
+    read: int = 2_000  # characters of the snippet
 
 
 class KeyPhraseWriter:
-    """Writes a page's title, its distinctive phrases, and its short phrases in the title's context.
+    """Writes a page's title, its distinctive phrases, and its short phrases with words of the title.
 
     A phrase is a run of words between punctuation and stop words, as in RAKE. Stop words are those of
-    the page's language that hardly ever stand in a title here (a list alone would lose `world` and
-    `system`), and any word on very many pages, which serves languages without a list. Which phrase
-    is distinctive is told by document frequency.
+    the page's language that are rare in titles here (the list alone would exclude `world` and
+    `system`), and any word on very many pages, which covers languages without a list. Phrases with
+    a low document frequency are distinctive.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class KeyPhraseWriter:
         pages: int,
         settings: KeyPhrases = KeyPhrases(),
     ) -> None:
-        """Take, for each word, the number of pages and of titles that hold it. `fit` counts them."""
+        """Take, for each word, the number of pages and of titles that contain it. `fit` counts them."""
         self._settings = settings
         most, many = (max(share * pages, _FEW_PAGES) for share in (settings.common, settings.listed))
         self._common = frozenset(word for word, count in pages_with.items() if count > most)
@@ -68,7 +68,7 @@ class KeyPhraseWriter:
 
     @classmethod
     def fit(cls, pages: Iterable[PageWords], settings: KeyPhrases = KeyPhrases()) -> KeyPhraseWriter:
-        """Return a writer that knows on how many of `pages` each word stands."""
+        """Return a writer with the document frequencies of `pages`."""
         pages_with: Counter[str] = Counter()
         titles_with: Counter[str] = Counter()
         count = 0
@@ -80,7 +80,7 @@ class KeyPhraseWriter:
         return cls(pages_with, titles_with, count, settings)
 
     def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
-        """Return at most `settings.queries` queries a page, best first; none for a page without a known word."""
+        """Return at most `settings.queries` queries per page, best first; none for a page without a known word."""
         return [self._queries(page) for page in pages]
 
     def _queries(self, page: PageWords) -> list[WrittenQuery]:
@@ -104,11 +104,11 @@ class KeyPhraseWriter:
                 yield phrase if known > 1 else [*(word for word in context if word not in phrase), *phrase]
 
     def _phrases(self, page: PageWords, stop: frozenset[str]) -> list[list[str]]:
-        """Return phrases of title, snippet and URL, the most telling first."""
+        """Return phrases of title, snippet and URL, the most distinctive first."""
         score: dict[tuple[str, ...], float] = {}
         texts = (page.title, page.snippet[: self._settings.read], url_words(page.url))
         found = (phrase for text in texts for run in runs(text) for phrase in _split(run, stop, self._settings.longest))
-        for position, phrase in enumerate(found):  # what comes first on a page matters most
+        for position, phrase in enumerate(found):  # the start of a page matters most
             value = sum(map(self._weigh, phrase)) / (1.0 + math.log1p(position))
             score[phrase] = score.get(phrase, 0.0) + value
         ranked = sorted(score.items(), key=lambda entry: -entry[1])

@@ -1,4 +1,4 @@
-"""The query writer that asks a large language model, at any OpenAI-compatible endpoint (paper, section 5.1)."""
+"""The query writer that calls a large language model at an OpenAI-compatible endpoint (paper, section 5.1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
 
 
 class _Page(NamedTuple):
-    """What of a page goes into the prompt."""
+    """The parts of a page that go into the prompt."""
 
     url: str
     title: str
@@ -30,32 +30,32 @@ class _Page(NamedTuple):
 
 
 class LlmQueryWriter:
-    """Writes the queries that a language model gives for a page; what fails is counted and never fatal.
+    """Writes the queries that a language model gives for a page; failures are counted, not raised.
 
-    Use one writer for a whole run: the endpoint's spending limit holds for all its calls of `write` together.
-    Answers are kept in the endpoint's cache, so that a run that was stopped pays for nothing twice.
+    Use one writer for a whole run: the endpoint's spending limit applies to all its calls of `write` together.
+    Answers are kept in the endpoint's cache, so that a resumed run does not pay twice.
     """
 
     def __init__(self, endpoint: Endpoint, prompt: QueryPrompt | None = None, progress: Progress = silent) -> None:
-        """Take the endpoint; `progress` is called after each page with the pages done and the tokens spent."""
+        """Take the endpoint; `progress` is called after each page with the number of pages and tokens."""
         self._endpoint = endpoint
         self._prompt = prompt or load_query_prompt()
         self._progress = progress
         self._done = 0
-        self.failed: Counter[str] = Counter()  # pages whose queries could not be asked for, by reason
-        self.left_out: Counter[str] = Counter()  # entries of answers that are no query of a page, by reason
+        self.failed: Counter[str] = Counter()  # pages whose call failed, by reason
+        self.left_out: Counter[str] = Counter()  # entries of answers that are not used as queries, by reason
         self.tokens = 0  # paid for
-        self.from_cache = 0  # answers that were not
+        self.from_cache = 0  # answers that were not paid for
 
     @cached_property
     def name(self) -> str:
-        """Return a name that changes with whatever shapes the queries: the model and the prompt."""
+        """Return a name that identifies the model and the prompt."""
         return f"llm {self._endpoint.model} {xxhash.xxh3_64_hexdigest(self._prompt.template.template.encode())}"
 
     def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery] | None]:
-        """Return at most ten queries a page, by relevance; none for N/A, None with the reason counted for a failure.
+        """Return at most ten queries per page, by relevance; none for N/A, None for a failure, which is counted.
 
-        Not to be called where an event loop runs.
+        Do not call it inside an event loop.
         """
         asked = [_Page(page.url, page.title, page.language, page.snippet) for page in pages]
         left = max(0, self._endpoint.max_tokens - self.tokens)
@@ -72,13 +72,13 @@ class LlmQueryWriter:
             raise Unanswered("a page without text")
         return await client.ask(self._prompt.fill(*page), False, ANSWER_TOKENS, queries)
 
-    def _written(self, said: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
-        if isinstance(said, Unanswered):
-            self.failed[said.reason] += 1
+    def _written(self, answer: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
+        if isinstance(answer, Unanswered):
+            self.failed[answer.reason] += 1
             return None
-        found, faults = said
+        found, faults = answer
         distinct = Distinct()
-        ranked = sorted(found, key=lambda query: -query.relevance)  # of equals, the model's first
+        ranked = sorted(found, key=lambda query: -query.relevance)  # ties keep the model's order
         different = [WrittenQuery(*query) for query in ranked if distinct.takes(words(query.text) or [query.text])]
         over = len(different[MAX_QUERIES:])
         self.left_out += faults + Counter({"near-duplicate": len(ranked) - len(different), "more than ten": over})

@@ -1,4 +1,4 @@
-"""One forward pass of any causal language model that sees every layer's attention and holds only one of them."""
+"""One forward pass of a causal language model that reads the attention of every layer but holds one at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recall.qprime.writers.need_scores import importance
 
 
 class Over(StrEnum):
-    """How the attentions of several heads, or the importances of several layers, become one."""
+    """How the attentions of heads, or the importances of layers, are combined."""
 
     MEAN = "mean"
     MAX = "max"
@@ -24,13 +24,13 @@ class Over(StrEnum):
 def read_through(
     model: PreTrainedModel, tokens: Tensor, first: int, heads: Over = Over.MEAN, layers: Over = Over.MEAN
 ) -> tuple[Tensor, Tensor]:
-    """Return the logits that each token from `first` on was taken from, and the importance of each of these tokens.
+    """Return, for each token from `first` on, the logits that it was chosen from and its importance.
 
     `tokens` is (1, T) int64, `first` at least 1; with n = T - first, the logits are (n, vocabulary) and the
     importances (n,) float32. Attention is softmax over prompt and generation, as the model computes it; equation 1
-    is its part between generated tokens. The paper does not say what becomes of heads and layers: here `heads` make
-    one A a layer, equation 2 takes its maximum over later tokens, and `layers` make one importance a token.
-    Raises SettingsError for a model that does not show its attention.
+    is its part between generated tokens. The paper does not say how heads and layers are combined: here `heads`
+    combines them into one A per layer, equation 2 takes its maximum over later tokens, and `layers` combines the
+    layers into one importance per token. Raises SettingsError for a model that does not return its attention.
     """
     seen = _Seen(first, tokens.shape[1], heads, layers)
     with ExitStack() as hooks, torch.inference_mode():
@@ -41,7 +41,7 @@ def read_through(
 
 
 class _Seen:
-    """A forward hook that reduces a layer's attention, heads x T x T numbers, to T, and lets go of it."""
+    """A forward hook that reduces a layer's attention, heads x T x T numbers, to T, and frees it."""
 
     def __init__(self, first: int, length: int, heads: Over, layers: Over) -> None:
         self._first = first
@@ -66,19 +66,19 @@ class _Seen:
             self._running = self._running + own
         else:
             self._running = torch.maximum(self._running, own)
-        return (output[0], None, *output[2:])  # so that the model does not hold it either
+        return (output[0], None, *output[2:])  # so that the model does not keep it either
 
     def result(self) -> Tensor:
         """Return the importance of each token from `first` on."""
         if self._running is None:
             raise SettingsError(
-                "the model shows no attention: load it with attn_implementation='eager', or use another model"
+                "the model returns no attention: load it with attn_implementation='eager', or use another model"
             )
         return self._running / self._count if self._layers is Over.MEAN else self._running
 
 
 def _attentions(model: nn.Module) -> list[nn.Module]:
-    """Return the modules that compute attention; of one inside another (GPT-Neo), the inner one."""
+    """Return the modules that compute attention; of nested ones (GPT-Neo), the inner one."""
     named = [module for module in model.modules() if _is_attention(module)]
     return [module for module in named if not any(_is_attention(m) for m in module.modules() if m is not module)]
 

@@ -1,4 +1,4 @@
-"""From scores of sub-word tokens to the keywords of a text: whole words, no stop words, in the order of the text."""
+"""Turns scores of sub-word tokens into keywords: whole words, no stop words, in the order of the text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from corpus.text.words import word_spans, words
 
-_HALF = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for a part of a character's bytes
+_HALF = "\N{REPLACEMENT CHARACTER}"  # the decoder's output for an incomplete character
 
 
 def token_spans(tokens: Sequence[int], decode: Callable[[Sequence[int]], str]) -> tuple[str, list[tuple[int, int]]]:
-    """Return the text of some tokens, and the characters that each of them wrote, from and to.
+    """Return the text of the tokens, and the range of characters of each token.
 
-    A token that holds a part of a character belongs to that character; one that writes nothing has no characters.
-    Decoding beginning after beginning works for any tokenizer, and costs little for a few hundred tokens.
+    A token with part of a character's bytes belongs to that character; a token without text has an empty range.
+    Decoding every prefix works for any tokenizer, and is cheap for a few hundred tokens.
     """
     ends = [len(decode(tokens[: count + 1]).rstrip(_HALF)) for count in range(len(tokens))]
     text = decode(tokens)
@@ -32,9 +32,9 @@ def keywords(
 ) -> list[str]:
     """Return at most `most` words with the highest scores above 0, in their order in the text: K of equation 5.
 
-    The paper picks tokens; half a word finds nothing, so here a word has the score of its best token. Words are
-    case folded; stop words and single ASCII letters are left out; a word that comes again counts once, where it
-    came first, with its best score. `spans` and `scores` are those of the tokens, in order.
+    The paper selects tokens; part of a word finds nothing, so here a word has the score of its best token. Words are
+    case-folded; stop words and single ASCII letters are left out; a repeated word counts once, at its first
+    position, with its best score. `spans` and `scores` are those of the tokens, in order.
     """
     best: dict[str, float] = {}  # in order of appearance
     starts = np.array([start for start, _ in spans], np.int64)

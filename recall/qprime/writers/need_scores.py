@@ -1,4 +1,4 @@
-"""The information need of a language model, token by token: equations 1 to 5 of WebRec (section 3.1.2), on tensors."""
+"""The information need of a language model per token: equations 1 to 5 of WebRec (section 3.1.2), on tensors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.nn import functional
 
 
 def importance(attention: Tensor) -> Tensor:
-    """Return the largest attention that any later token pays each token, (..., n): equation 2.
+    """Return the largest attention from any later token to each token, (..., n): equation 2.
 
-    `attention` is A of equation 1, (..., n, n), non-negative: row j is how token j spreads its attention over the
-    tokens. Nobody comes after the last token, so its importance is 0.
+    `attention` is A of equation 1, (..., n, n), non-negative: row j is the attention of token j to all tokens.
+    The importance of the last token is 0.
     """
     return torch.tril(attention, diagonal=-1).amax(dim=-2)
 
@@ -19,25 +19,25 @@ def importance(attention: Tensor) -> Tensor:
 def entropy(logits: Tensor) -> Tensor:
     """Return the entropy in nats of each row's distribution, (n,) float32: equation 3.
 
-    `logits` is (n, vocabulary), any float type; row i is the distribution that token i was taken from.
+    `logits` is (n, vocabulary), any float type; row i is the distribution that token i was chosen from.
     """
     parts: Tensor = torch.special.entr(logits.float().softmax(-1))
     return parts.sum(-1)
 
 
 def need(importance: Tensor, entropy: Tensor) -> Tensor:
-    """Return the product of both, (n,): equation 4."""
+    """Return importance times entropy, (n,): equation 4."""
     return importance * entropy
 
 
 def pooled(scores: Tensor, width: int) -> Tensor:
     """Return the mean of each score and its neighbours, (n,): AvgPool of equation 5.
 
-    `width` scores are averaged, an odd number, so that a token stands in the middle of its neighbours (the paper
-    does not say how many); at either end, those that there are. Raises ValueError for an even width.
+    `width` scores are averaged, an odd number, so that a token is in the middle (the paper does not give the number);
+    fewer at either end. Raises ValueError for an even width.
     """
     if width < 1 or width % 2 == 0:
-        raise ValueError(f"the width is {width}: neighbours on both sides make it an odd number")
+        raise ValueError(f"the width is {width}: it must be an odd number")
     if scores.numel() == 0:
         return scores
     rows = scores.reshape(1, 1, -1)

@@ -1,4 +1,4 @@
-"""Prompts about one page: text files with the holes $url, $title, $text and $language."""
+"""Prompts about one page: text files with the placeholders $url, $title, $text and $language."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from configs.text_file import read_text
 from prompting.query_prompt import QueryPrompt
 from recall.qprime.writers.writer import PageWords
 
-HOLES = ("url", "title", "text", "language")
-LONGEST_TEXT = 3_000  # characters that are read of a text
+PLACEHOLDERS = ("url", "title", "text", "language")
+LONGEST_TEXT = 3_000  # characters of a text
 
 
 @dataclass(frozen=True, slots=True)
 class PagePrompt:
-    """A prompt with a hole for each thing that is told of a page."""
+    """A prompt with placeholders for the fields of a page."""
 
     template: Template
 
@@ -28,17 +28,17 @@ class PagePrompt:
 
 
 def packaged_prompt(name: str) -> PagePrompt:
-    """Return a prompt of `prompting/prompts` by its file's name without the ending."""
+    """Return a prompt of `prompting/prompts` by its file name without the extension."""
     return PagePrompt(Template((files("prompting") / "prompts" / f"{name}.txt").read_text(encoding="utf-8")))
 
 
 def read_prompt(path: Path) -> PagePrompt:
-    """Return the prompt in a file. Raises SettingsError for a hole that no page fills, or where $text is missing."""
+    """Return the prompt in a file. Raises SettingsError for an unknown placeholder, or if $text is missing."""
     template = Template(read_text(path))
-    known = ", ".join(f"${hole}" for hole in HOLES)
-    if not template.is_valid() or (unknown := set(template.get_identifiers()) - set(HOLES)):
-        what = "a $ that begins no hole" if not template.is_valid() else f"${min(unknown)}"
-        raise SettingsError(f"{path} holds {what}: the holes are {known}; write $$ for a dollar")
+    known = ", ".join(f"${name}" for name in PLACEHOLDERS)
+    if not template.is_valid() or (unknown := set(template.get_identifiers()) - set(PLACEHOLDERS)):
+        what = "a $ without a placeholder" if not template.is_valid() else f"${min(unknown)}"
+        raise SettingsError(f"{path} contains {what}: the placeholders are {known}; write $$ for a dollar sign")
     if "text" not in template.get_identifiers():
-        raise SettingsError(f"{path} has no hole $text, so it would tell nothing of the page: the holes are {known}")
+        raise SettingsError(f"{path} has no placeholder $text for the page: the placeholders are {known}")
     return PagePrompt(template)

@@ -1,4 +1,4 @@
-"""What a query writer is: it reads pages and writes Q', the queries that a reader of a page might ask next."""
+"""The interface of a query writer: it writes Q', the queries that a reader of a page might ask next."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MAX_QUERIES = 10
 
 
 class WrittenQuery(NamedTuple):
-    """One query, and how relevant to the page its writer thinks it is."""
+    """One query, and its relevance to the page according to the writer."""
 
     text: str
     relevance: float = 1.0  # 0 to 1
 
 
 class PageWords(Protocol):
-    """The words of a page that a query writer reads."""
+    """The text of a page that a query writer reads."""
 
     @property
     def url(self) -> str: ...
@@ -29,11 +29,11 @@ class PageWords(Protocol):
 
 
 class QueryWriter(Protocol):
-    """Writes queries that find pages complementary to a page."""
+    """Writes queries that find pages which complement a page."""
 
     def write(self, pages: Sequence[PageWords]) -> Sequence[list[WrittenQuery] | None]:
-        """Return at most ten queries a page, the most relevant first, no two nearly alike.
+        """Return at most ten queries per page, the most relevant first, without near-duplicates.
 
-        A page that deserves none has an empty list; None stands for a page whose queries could not be asked for.
+        A page that deserves no queries has an empty list; None stands for a page for which the writer failed.
         """
         ...

@@ -47,7 +47,7 @@ def bundles(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_both_teachers_stamp_pairs_of_the_log_of_recall_and_strangers(bundles: Path) -> None:
+def test_both_teachers_score_pairs_from_the_log_recall_and_random_ones(bundles: Path) -> None:
     made = bundles / "work/teachers"
     pool = np.load(made / "pool.npy")
     count = pool.shape[1]
@@ -63,7 +63,7 @@ def test_both_teachers_stamp_pairs_of_the_log_of_recall_and_strangers(bundles: P
     assert not list(made.glob("*.checkpoint"))
 
 
-def test_the_curves_of_all_three_are_kept(bundles: Path) -> None:
+def test_the_loss_curves_of_all_three_models_are_kept(bundles: Path) -> None:
     curves = figures(bundles / "work", "teachers")["curves"]
     student = figures(bundles / "work", "student")
     assert curves["click"].keys() == {"step", "click"}
@@ -74,7 +74,7 @@ def test_the_curves_of_all_three_are_kept(bundles: Path) -> None:
     assert student["parity"]["float_difference"] < 1e-4
 
 
-def test_a_student_that_learns_directly_needs_no_teachers(tiny) -> None:
+def test_a_directly_trained_student_needs_no_teachers(tiny) -> None:
     assert not (tiny.work / "teachers").exists()
     assert figures(tiny.work, "student").keys() >= {"triplets", "labels", "curve"}
 
@@ -105,12 +105,12 @@ def test_a_killed_run_trains_and_stamps_nothing_again(tiny, bundles: Path, monke
     assert (bundles / "work/teachers/click.npy").stat().st_mtime_ns == written
 
 
-def test_a_later_student_starts_from_the_bundles(tiny, bundles: Path) -> None:
+def test_a_later_student_starts_from_the_bundles_weights(tiny, bundles: Path) -> None:
     build(tiny.data, bundles, config(tiny, warm_start="previous", steps=1), only=["student"])
     assert figures(bundles / "work", "student")["from"] == tiny.bundle.name
 
 
-def test_two_processes_stamp_what_one_stamps(tiny, bundles: Path, tmp_path: Path) -> None:
+def test_two_processes_predict_the_same_as_one(tiny, bundles: Path, tmp_path: Path) -> None:
     small = replace(config(tiny).teachers, click_steps=3, quality_steps=3, pool=150)
     changed = config(tiny).model_copy(update={"teachers": small})
     (tmp_path / "config.json").write_text(changed.model_dump_json())

@@ -41,7 +41,7 @@ def work(tiny, tmp_path: Path, **changes: object) -> Work:
     return Work(with_model(BuildConfig(labels=chosen)), directory, tiny.work)
 
 
-def test_no_label_of_a_page_that_is_measured_teaches(tiny, tmp_path: Path) -> None:
+def test_labels_of_held_out_pages_are_not_used_for_training(tiny, tmp_path: Path) -> None:
     held_out = work(tiny, tmp_path, judged=400)
     held_out = replace(held_out, config=held_out.config.model_copy(update={"measured": True}), root=tmp_path / "root")
     shutil.copytree(tiny.work, held_out.root, symlinks=True)
@@ -57,18 +57,18 @@ def test_no_label_of_a_page_that_is_measured_teaches(tiny, tmp_path: Path) -> No
     assert figures["judged"] > 200  # held-out pages do not use up the judge's budget
 
 
-def test_a_build_that_serves_learns_from_every_label(tiny) -> None:
+def test_a_build_without_evaluation_trains_on_every_label(tiny) -> None:
     assert not tiny.bundle.manifest.config["measured"]
     assert tiny.bundle.held_out_share == 0
 
 
-def test_the_rubric_labels_unless_told_otherwise(tiny, tmp_path: Path, endpoint: Server) -> None:
+def test_the_rubric_labels_by_default(tiny, tmp_path: Path, endpoint: Server) -> None:
     figures = labels(work(tiny, tmp_path))
     assert figures["judge"] == "rubric"
     assert endpoint.asked == []
 
 
-def test_a_language_model_labels_when_it_is_to(tiny, tmp_path: Path, endpoint: Server) -> None:
+def test_a_language_model_labels_if_configured(tiny, tmp_path: Path, endpoint: Server) -> None:
     figures = labels(work(tiny, tmp_path, judge="llm", prompt="B"))
     table = pq.read_table(tmp_path / "labels/labels.parquet")
     assert set(table["source"].to_pylist()) == {"judge-1 B"}
@@ -77,7 +77,7 @@ def test_a_language_model_labels_when_it_is_to(tiny, tmp_path: Path, endpoint: S
     assert "https://" in endpoint.asked[0]["messages"][0]["content"]
 
 
-def test_a_pair_that_the_model_refuses_is_left_out_and_counted(tiny, tmp_path: Path, endpoint: Server) -> None:
+def test_a_pair_that_the_model_refuses_is_dropped_and_counted(tiny, tmp_path: Path, endpoint: Server) -> None:
     answers = iter([(400, {"error": {"message": "no"}})])
     endpoint.reply = lambda body: next(answers, (200, THREE))
     figures = labels(work(tiny, tmp_path, judge="llm"))
@@ -91,15 +91,15 @@ def test_no_label_at_all_is_one_clear_error(tiny, tmp_path: Path, endpoint: Serv
         labels(work(tiny, tmp_path, judge="llm"))
 
 
-def test_labelling_that_met_its_limit_is_not_done(tiny, tmp_path: Path, endpoint: Server, monkeypatch) -> None:
+def test_labelling_that_reached_its_limit_is_not_finished(tiny, tmp_path: Path, endpoint: Server, monkeypatch) -> None:
     monkeypatch.setenv("ONWARD_LLM_MAX_TOKENS", "5000")
     with pytest.raises(SettingsError, match=r"stopped early: .*spending limit.*raise ONWARD_LLM_MAX_TOKENS"):
         labels(work(tiny, tmp_path, judge="llm"))
     assert endpoint.asked
 
 
-def test_no_pair_to_judge_is_told(tiny, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="labelled none of 0 pairs"):
+def test_no_pairs_to_judge_is_an_error(tiny, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="scored none of 0 pairs"):
         labels(work(tiny, tmp_path, judged=0))
 
 
@@ -110,7 +110,7 @@ def test_without_an_endpoint_the_build_does_not_start(monkeypatch: pytest.Monkey
         with_model(BuildConfig(labels=LabelsConfig(judge="llm")))
 
 
-def test_another_model_is_another_configuration(endpoint: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_model_changes_the_configuration(endpoint: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     config = BuildConfig(labels=LabelsConfig(judge="llm"))
     assert with_model(config).labels.model == "judge-1"
     monkeypatch.setenv("ONWARD_LLM_MODEL", "judge-2")
@@ -131,7 +131,7 @@ def given(count: int) -> pa.Table:
     return pa.table({"page1": pages, "page2": pages, "quality": np.clip(quality, 0, 4).astype(np.float32)})
 
 
-def test_the_rubric_comes_to_the_scale_of_the_given_labels_and_keeps_its_order() -> None:
+def test_the_rubric_is_calibrated_to_the_given_labels_and_keeps_its_order() -> None:
     table = given(2_000)
     scale = calibrated(by_hash, table)
     found = scale(by_hash(table["page1"].to_numpy(), table["page2"].to_numpy()))
@@ -139,7 +139,7 @@ def test_the_rubric_comes_to_the_scale_of_the_given_labels_and_keeps_its_order()
     assert (np.diff(scale(np.linspace(0, 4, 50).astype(np.float32))) >= 0).all()
 
 
-def test_a_few_labels_set_no_scale() -> None:
+def test_few_labels_do_not_change_the_scale() -> None:
     scores = np.array([0.5, 3.0], np.float32)
     assert calibrated(by_hash, given(50))(scores) is scores
 
@@ -159,7 +159,7 @@ def cold(tiny, tmp_path: Path) -> Work:
     return Work(BuildConfig(labels=LabelsConfig(judged=800)), tmp_path / "labels", root)
 
 
-def test_without_a_log_half_the_judged_pages_are_kept_from_the_cross_encoder(tiny, tmp_path: Path) -> None:
+def test_without_a_log_half_the_judged_pages_are_set_aside_for_stage_2(tiny, tmp_path: Path) -> None:
     given = cold(tiny, tmp_path)
     figures = labels(given)
     table = pq.read_table(tmp_path / "labels/labels.parquet")
@@ -176,14 +176,14 @@ def test_without_a_log_half_the_judged_pages_are_kept_from_the_cross_encoder(tin
     assert len(taught) + sum(len(event.shown) for event in ranked) == len(table)
 
 
-def test_with_a_log_or_with_few_pairs_the_cross_encoder_learns_all(tiny, tmp_path: Path) -> None:
+def test_with_a_log_or_few_pairs_the_cross_encoder_gets_all_labels(tiny, tmp_path: Path) -> None:
     assert labels(work(tiny, tmp_path, judged=800))["set_aside"] == 0
     (tmp_path / "few").mkdir()
     few = replace(cold(tiny, tmp_path / "few"), config=BuildConfig(labels=LabelsConfig(judged=100)))
     assert labels(few)["set_aside"] == 0
 
 
-def test_one_page_has_no_pair_and_that_is_no_error(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_page_without_pairs_is_not_an_error(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     none = np.empty((0, 2), np.uint64)
     monkeypatch.setattr("pipeline.labels.judge.pairs_to_judge", lambda work, pages, rubric: none)
     figures = labels(cold(tiny, tmp_path))

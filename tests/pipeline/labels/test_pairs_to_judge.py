@@ -18,7 +18,7 @@ def work(tiny, tmp_path: Path, judged: int) -> Work:
     return Work(BuildConfig(labels=replace(LabelsConfig(), judged=judged)), tmp_path, tiny.work)
 
 
-def test_hard_pairs_are_those_that_clicks_and_the_rubric_rank_furthest_apart(tiny, tmp_path: Path) -> None:
+def test_hard_pairs_have_the_largest_rank_difference_between_clicks_and_rubric(tiny, tmp_path: Path) -> None:
     given = work(tiny, tmp_path, 100)
     shown = past_impressions(given).to_pydict()
     times, clicks = {}, {}
@@ -34,7 +34,7 @@ def test_hard_pairs_are_those_that_clicks_and_the_rubric_rank_furthest_apart(tin
     assert tuple(hard_pairs(given, unlike_clicks, 10)[0]) == most_clicked
 
 
-def test_each_kind_has_its_quarter_and_no_pair_comes_twice(tiny, tmp_path: Path) -> None:
+def test_each_kind_has_a_quarter_and_pairs_are_distinct(tiny, tmp_path: Path) -> None:
     given = work(tiny, tmp_path, 200)
     judge = PairJudge(given)
     pairs = pairs_to_judge(given, judge.pages, judge)

@@ -48,13 +48,13 @@ def clicks_before(work: Work, time) -> dict[int, int]:
     return dict(zip(counted["page"].to_pylist(), counted["count_all"].to_pylist(), strict=True))
 
 
-def test_the_tiny_log_has_a_day_of_labels_for_each_day(work: Work) -> None:
+def test_the_tiny_log_has_labels_on_every_day(work: Work) -> None:
     days = label_days(work)
     assert len(days) == 8
     assert {after.begin - before.begin for before, after in pairwise(days)} == {timedelta(days=1)}
 
 
-async def test_facts_count_what_lies_strictly_before_the_day(work: Work) -> None:
+async def test_facts_count_only_rows_before_the_day(work: Work) -> None:
     day = label_days(work)[5]
     past = LmdbTable(work.of("pages") / "past/pages.lmdb")
     table = pages_as_of(work, past, day)
@@ -70,7 +70,7 @@ async def test_facts_count_what_lies_strictly_before_the_day(work: Work) -> None
     past.close()
 
 
-async def test_a_windows_counts_are_of_the_days_before_the_events_own(work: Work) -> None:
+async def test_counts_of_a_window_are_of_days_before_the_event(work: Work) -> None:
     day = label_days(work)[6]
     past = LmdbTable(work.of("pages") / "past/pages.lmdb")
     keys = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
@@ -81,7 +81,7 @@ async def test_a_windows_counts_are_of_the_days_before_the_events_own(work: Work
     past.close()
 
 
-async def test_pair_counts_of_a_day_are_those_of_the_log_before_it(work: Work) -> None:
+async def test_pair_counts_of_a_day_equal_those_of_the_log_before_it(work: Work) -> None:
     day = label_days(work)[7]
     shown = pq.read_table(work.of("read") / "impressions.parquet", filters=pc.field("time") < pc.scalar(day.begin))
     counted = shown.group_by(["page1", "page2"]).aggregate([([], "count_all"), ("clicked", "sum")])
@@ -92,7 +92,7 @@ async def test_pair_counts_of_a_day_are_those_of_the_log_before_it(work: Work) -
     assert found == {pair["page2"]: (pair["count_all"], pair["clicked_sum"]) for pair in of_page}
 
 
-def test_every_event_is_asked_as_of_its_own_day(work: Work) -> None:
+def test_every_event_is_recalled_as_of_its_own_day(work: Work) -> None:
     events = label_events(work, None)
     parts = by_day(work, events)
     assert sum(len(part) for _, part in parts) == len(events)
@@ -101,7 +101,7 @@ def test_every_event_is_asked_as_of_its_own_day(work: Work) -> None:
             assert day.begin <= event.time.item().replace(tzinfo=UTC) < day.end
 
 
-def test_a_days_counts_that_hold_its_own_events_are_caught(work: Work) -> None:
+def test_counts_that_include_events_of_their_own_day_are_caught(work: Work) -> None:
     day, part = by_day(work, label_events(work, None))[3]
     leak.check(work, part, day.name)
     path = work.of("counts") / day.name / "page_clicks.parquet"
@@ -114,7 +114,7 @@ def test_a_days_counts_that_hold_its_own_events_are_caught(work: Work) -> None:
         collect(work, part)
 
 
-def test_examples_of_a_late_day_have_counted_more_than_those_of_the_first(work: Work) -> None:
+def test_examples_of_a_later_day_have_higher_counts(work: Work) -> None:
     parts = by_day(work, label_events(work, None))
     left = [float(collect(work, part)[:, STAGE1.index("trigger_shown_on")].mean()) for _, part in (parts[0], parts[-1])]
     assert left[1] > left[0]

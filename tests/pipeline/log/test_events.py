@@ -95,13 +95,13 @@ def test_without_impressions_events_are_steps_of_sessions(tmp_path: Path) -> Non
         assert event.time >= since
 
 
-def test_without_impressions_passed_pages_are_drawn(tmp_path: Path) -> None:
+def test_without_impressions_negatives_are_sampled(tmp_path: Path) -> None:
     table = past_impressions(work_of(tmp_path, sessions=True))
     assert len(table) == 16 * 5
     assert table["clicked"].to_numpy()[::5].all()
 
 
-def test_a_limit_draws_events_the_same_way_each_time(tmp_path: Path) -> None:
+def test_a_limit_samples_the_same_events_each_time(tmp_path: Path) -> None:
     work = work_of(tmp_path, sessions=True)
     first, second = (label_events(work, 2) for _ in range(2))
     assert [event.page for event in first] == [event.page for event in second]
@@ -128,7 +128,7 @@ def test_without_any_log_events_are_judged_pairs(tmp_path: Path) -> None:
     assert label_events(work, None, OF_LOG) == []
 
 
-def test_each_source_can_be_asked_for_alone(tmp_path: Path) -> None:
+def test_each_source_can_be_requested_alone(tmp_path: Path) -> None:
     work = work_of(tmp_path, sessions=True, impressions=True)
     assert SOURCES == (IMPRESSIONS, STEPS, LABELS)
     assert [event.position is None for event in label_events(work, None, (IMPRESSIONS,))] == [False]
@@ -136,7 +136,7 @@ def test_each_source_can_be_asked_for_alone(tmp_path: Path) -> None:
     assert len(label_events(work, None)) == 1  # impressions come first
 
 
-def test_impressions_that_nobody_clicked_teach_nothing_where_sessions_do(tmp_path: Path) -> None:
+def test_sessions_replace_unclicked_impressions(tmp_path: Path) -> None:
     work = work_of(tmp_path, sessions=True, impressions=True, clicked=False)
     assert {event.position for event in label_events(work, None)} == {None}
     assert past_impressions(work)["clicked"].to_numpy().any()
@@ -153,7 +153,7 @@ def test_the_halves_of_pages_are_the_same_for_one_and_for_many() -> None:
     assert half_of(pages).tolist() == [half_of(page) for page in pages.tolist()] == [0, 1, 1]
 
 
-def test_a_step_over_a_page_that_is_not_known_is_no_event(tmp_path: Path) -> None:
+def test_a_session_step_over_an_unknown_page_is_not_an_event(tmp_path: Path) -> None:
     urls = [*URLS[:2], "https://a.example/unknown", *URLS[2:4]]
     columns = {"session": ["s"] * 5, "url": urls, "time": [START + timedelta(minutes=i) for i in range(5)]}
     write(tmp_path / "data", sessions=False, impressions=False)

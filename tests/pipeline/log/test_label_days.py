@@ -40,7 +40,7 @@ def work_of(
     return Work(BuildConfig.model_validate({"examples": {"days": days, "groups": groups}}), root / "again", root)
 
 
-def test_every_day_of_the_window_has_counts_that_end_where_it_begins(tmp_path: Path) -> None:
+def test_counts_of_a_day_end_when_the_day_begins(tmp_path: Path) -> None:
     days = label_days(work_of(tmp_path, 2.5 * DAY))
     assert [day.begin for day in days] == [BEGIN, BEGIN + DAY, BEGIN + 2 * DAY]
     assert days[-1].end == BEGIN + 2.5 * DAY
@@ -52,7 +52,7 @@ def test_a_window_within_a_day_is_one_day(tmp_path: Path) -> None:
     assert [day.name for day in label_days(work_of(tmp_path, timedelta(hours=3)))] == [PAST]
 
 
-def test_days_that_hold_nothing_take_no_others_place(tmp_path: Path) -> None:
+def test_days_without_events_are_left_out(tmp_path: Path) -> None:
     clicks = [0 * DAY, 1.5 * DAY, 200 * DAY, 201.5 * DAY]
     assert [day.name for day in label_days(work_of(tmp_path, 202 * DAY, 4, clicks))] == [
         PAST,
@@ -62,34 +62,32 @@ def test_days_that_hold_nothing_take_no_others_place(tmp_path: Path) -> None:
     ]
 
 
-def test_the_days_are_those_of_impressions_where_there_are_any(tmp_path: Path) -> None:
+def test_the_days_come_from_impressions_if_there_are_any(tmp_path: Path) -> None:
     work = work_of(tmp_path, 300 * DAY, 3, shown=[-1 * DAY, 0 * DAY, 1 * DAY, 2.9 * DAY])
     assert [day.name for day in label_days(work)] == [PAST, "day1", "day2"]
 
 
-def test_impressions_that_nobody_clicked_hold_no_events(tmp_path: Path) -> None:
+def test_unclicked_impressions_are_not_events(tmp_path: Path) -> None:
     work = work_of(tmp_path, 3 * DAY, shown=[0 * DAY], clicked=False)
     assert len(label_days(work)) == 3
 
 
 @pytest.mark.parametrize(("groups", "days"), [(1, 7), (84, 7), (85, 8), (120, 10), (240, 20), (1_000, 20)])
-def test_there_are_as_many_days_as_hold_twice_the_events_that_are_asked_for(
-    tmp_path: Path, groups: int, days: int
-) -> None:
+def test_there_are_enough_days_for_twice_the_requested_events(tmp_path: Path, groups: int, days: int) -> None:
     assert len(label_days(work_of(tmp_path, 20 * DAY, groups=groups))) == days  # 24 events a day
 
 
-def test_the_first_day_is_there_though_nothing_happened_on_it(tmp_path: Path) -> None:
+def test_the_first_day_is_included_even_without_events(tmp_path: Path) -> None:
     days = label_days(work_of(tmp_path, 9 * DAY, clicks=[8 * DAY, 9 * DAY - timedelta(microseconds=1)]))
     assert [(day.name, day.begin) for day in days] == [(PAST, BEGIN), ("day8", BEGIN + 8 * DAY)]
 
 
-def test_without_a_log_there_is_no_day(tmp_path: Path) -> None:
+def test_without_a_log_there_are_no_days(tmp_path: Path) -> None:
     assert label_days(work_of(tmp_path, None)) == []
 
 
 @pytest.mark.parametrize("most", [1, 2, 4, 7])
-def test_fewer_days_are_spread_evenly_and_no_longer(tmp_path: Path, most: int) -> None:
+def test_fewer_days_are_spread_evenly(tmp_path: Path, most: int) -> None:
     days = label_days(work_of(tmp_path, 7 * DAY, most))
     assert len(days) == most
     assert days[0].begin == BEGIN
@@ -97,7 +95,7 @@ def test_fewer_days_are_spread_evenly_and_no_longer(tmp_path: Path, most: int) -
     assert days[-1].begin == BEGIN + (6 * DAY if most > 1 else 0 * DAY)
 
 
-def test_a_time_is_of_the_day_that_holds_it(tmp_path: Path) -> None:
+def test_a_time_belongs_to_the_day_that_contains_it(tmp_path: Path) -> None:
     days = label_days(work_of(tmp_path, 7 * DAY, 2))  # the first and the last
     hours = np.array([-1, 0, 23, 24, 143, 144, 167, 168], "timedelta64[h]")
     times = np.datetime64(BEGIN.replace(tzinfo=None), "us") + hours
@@ -106,7 +104,7 @@ def test_a_time_is_of_the_day_that_holds_it(tmp_path: Path) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 20 * 86_400 - 1), min_size=1), st.integers(1, 20))
-def test_no_event_lies_a_day_or_more_after_its_counts(seconds: list[int], most: int) -> None:
+def test_every_event_is_less_than_a_day_after_its_counts(seconds: list[int], most: int) -> None:
     days = [LabelDay(str(n), BEGIN + n * DAY, BEGIN + (n + 1) * DAY) for n in range(0, 20, 20 // most)]
     times = np.datetime64(BEGIN.replace(tzinfo=None), "us") + np.array(seconds, "timedelta64[s]")
     for time, row in zip(times.tolist(), day_of(days, times).tolist(), strict=True):

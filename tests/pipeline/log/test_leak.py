@@ -53,7 +53,7 @@ def recount(work: Work, table: str, end: datetime) -> None:
         write(engine, counts.page_clicks(rows, end), out / "page_clicks.parquet")
 
 
-def test_an_honest_build_passes(tiny, tmp_path: Path) -> None:
+def test_a_build_without_leakage_passes(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     events = label_events(work, None)
     assert len(events) > 50
@@ -67,22 +67,22 @@ def test_past_counts_end_before_the_first_label_event(tiny, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_counts_that_reach_into_the_label_window_are_caught(tiny, tmp_path: Path, table: str) -> None:
+def test_counts_inside_the_label_window_are_caught(tiny, tmp_path: Path, table: str) -> None:
     work = work_of(tiny, tmp_path)
     recount(work, table, split_of(work)["labels_from"] + timedelta(days=1))
-    with pytest.raises(leak.LeakError, match="counts rows up to"):
+    with pytest.raises(leak.LeakError, match="counts rows until"):
         leak.check(work, label_events(work, None))
 
 
 @pytest.mark.parametrize("step", [stage1.stage1, stage2.stage2])
-def test_no_ranker_is_trained_on_a_leak(tiny, tmp_path: Path, step) -> None:
+def test_no_ranker_is_trained_on_leaked_counts(tiny, tmp_path: Path, step) -> None:
     work = work_of(tiny, tmp_path)
     recount(work, "impressions", split_of(work)["end"])
     with pytest.raises(leak.LeakError, match="impression_pairs"):
         step(work)
 
 
-def test_a_single_planted_row_is_caught(tiny, tmp_path: Path) -> None:
+def test_a_single_leaked_row_is_caught(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     path = work.of("counts") / PAST / "click_pairs.parquet"
     table = pq.read_table(path)
@@ -134,13 +134,13 @@ def past_alone(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, byte
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(later=LATER)
-def test_later_rows_change_nothing_of_the_past(
+def test_later_rows_do_not_change_the_past_snapshot(
     tmp_path: Path, past_alone: list[tuple[int, bytes]], later: list[tuple[int, int, int, bool, int]]
 ) -> None:
     assert snapshot_bytes(tmp_path, later) == past_alone
 
 
-def test_features_read_the_past_tables_alone(tiny, tmp_path: Path) -> None:
+def test_features_read_only_the_past_tables(tiny, tmp_path: Path) -> None:
     """The snapshot of training differs from what serves: it was counted before the label window."""
     page = np.array([int(np.load(tiny.work / "pages" / PAST / "facts.npy")["page"][0])], np.uint64)
     shutil.copy(tiny.work / "pages" / PAST / "pages.lmdb", tmp_path / "past.lmdb")

@@ -57,14 +57,14 @@ def without_clicks(work: Work) -> None:
     replace_table(work, "impressions", shown.set_column(shown.schema.get_field_index("clicked"), "clicked", none))
 
 
-def test_steps_teach_where_nobody_clicked_what_was_shown(tiny, tmp_path: Path) -> None:
+def test_rankers_learn_from_session_steps_if_impressions_have_no_clicks(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     without_clicks(work)
     assert run(work, stage1, "stage1")["learnt_from"] == STEPS
     assert learnt_from.for_stage2(work) == (STEPS,)
 
 
-def test_labels_teach_where_filters_drop_every_step(tiny, tmp_path: Path) -> None:
+def test_rankers_learn_from_labels_if_filters_drop_every_step(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     without_clicks(work)
     pages = pq.read_table(work.of("read") / "pages.parquet")
@@ -88,7 +88,7 @@ def untaught(tiny, tmp_path_factory: pytest.TempPathFactory) -> Work:
     return work
 
 
-def test_rankers_that_learnt_nothing_are_models_without_trees(untaught: Work) -> None:
+def test_rankers_without_examples_are_models_without_trees(untaught: Work) -> None:
     rows = np.random.default_rng(0).normal(size=(9, len(STAGE2))).astype(np.float32)
     first = LightGbmScorer("stage1", untaught.of("stage1") / "model.txt", STAGE1)
     second = LightGbmScorer("stage2", untaught.of("stage2") / "model.txt", STAGE2, STAGE2_START)
@@ -96,13 +96,13 @@ def test_rankers_that_learnt_nothing_are_models_without_trees(untaught: Work) ->
     assert second.predict(rows).tolist() == rows[:, STAGE2.index(STAGE2_START)].tolist()
 
 
-def test_the_blend_of_untaught_rankers_goes_by_quality(untaught: Work) -> None:
+def test_the_blend_of_rankers_without_trees_orders_by_quality(untaught: Work) -> None:
     figures = run(untaught, fit_blend, "blend")
     assert figures["stage2"]["deviation"] == 0.0
     assert figures["quality"]["deviation"] > 0.0
 
 
-def test_the_blends_scale_is_of_all_candidates_of_held_out_pages(tiny, tmp_path: Path) -> None:
+def test_the_blends_scale_covers_all_candidates_of_held_out_pages(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     assert run(work, stage1, "stage1")["learnt_from"] == IMPRESSIONS
     run(work, stage2, "stage2")
@@ -115,7 +115,7 @@ def test_the_blends_scale_is_of_all_candidates_of_held_out_pages(tiny, tmp_path:
     assert len(held_out) >= sum(min(len(candidates), 30) for candidates in found)  # a page counts on each of its days
 
 
-def test_a_scale_is_there_where_no_page_has_a_candidate(tiny, tmp_path: Path) -> None:
+def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     (work.root / "stage2").mkdir()
     (work.root / "stage2/model.txt").symlink_to(tiny.work / "stage2/model.txt")
@@ -127,12 +127,12 @@ def test_a_scale_is_there_where_no_page_has_a_candidate(tiny, tmp_path: Path) ->
     ("source", "end", "trees", "said"),
     [
         (IMPRESSIONS, "2026", 9, []),
-        (LABELS, None, 9, ["cold start: no clicks", "learnt the judge's labels"]),
-        (LABELS, "2026", 0, ["too few choices", "learnt the judge's labels", "stage 2 learnt nothing"]),
-        (learnt_from.NOTHING, None, 0, ["cold start: no clicks", "stage 1 learnt nothing", "stage 2 learnt nothing"]),
+        (LABELS, None, 9, ["cold start: no clicks", "learned from the judge's labels"]),
+        (LABELS, "2026", 0, ["too few choices", "learned from the judge's labels", "stage 2 learned nothing"]),
+        (learnt_from.NOTHING, None, 0, ["cold start: no clicks", "stage 1 learned nothing", "stage 2 learned nothing"]),
     ],
 )
-def test_the_manifest_says_what_the_rankers_learnt_from(source, end, trees: int, said: list[str]) -> None:
+def test_the_manifest_reports_the_training_source_of_the_rankers(source, end, trees: int, said: list[str]) -> None:
     figures = {"stage1": {"learnt_from": source}, "stage2": {"trees": trees}, "read": {"end": end}}
     notes = " | ".join(learnt_from.notes(figures))
     assert all(words in notes for words in said)

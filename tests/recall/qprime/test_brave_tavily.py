@@ -7,7 +7,7 @@ import pytest
 from search_endpoint import KEY, Server
 
 
-def test_brave_is_asked_with_a_token_and_plain_words(server: Server, tmp_path: Path) -> None:
+def test_brave_is_called_with_a_token_and_plain_words(server: Server, tmp_path: Path) -> None:
     server.engine("brave", tmp_path).search(['site:a.example "fox" & more=1'], 10)
     asked = server.asked[0]
     assert asked.headers["x-subscription-token"] == KEY
@@ -34,7 +34,7 @@ def test_brave_without_scores_ranks_by_its_order(server: Server, tmp_path: Path)
     assert found.scores[-1] > 0.2  # the build's limit on relevance drops none of them
 
 
-def test_tavily_is_asked_with_a_bearer_key(server: Server, tmp_path: Path) -> None:
+def test_tavily_is_called_with_a_bearer_key(server: Server, tmp_path: Path) -> None:
     server.engine("tavily", tmp_path).search(["red fox"], 10)
     asked = server.asked[0]
     assert asked.headers["authorization"] == f"Bearer {KEY}"
@@ -49,7 +49,7 @@ def test_tavily_hits_come_by_score(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("score", [None, "0.5", -1.0, 1e300])
-def test_scores_that_are_none_give_way_to_ranks(server: Server, tmp_path: Path, score: object) -> None:
+def test_invalid_scores_are_replaced_by_ranks(server: Server, tmp_path: Path, score: object) -> None:
     server.find = lambda query: [("https://a.example/", 0.5), ("https://b.example/", score)]
     (found,) = server.engine("tavily", tmp_path).search(["fox"], 10)
     assert found is not None
@@ -57,7 +57,7 @@ def test_scores_that_are_none_give_way_to_ranks(server: Server, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("name", ["brave", "tavily"])
-def test_more_hits_than_the_provider_gives_are_not_asked_for(server: Server, tmp_path: Path, name: str) -> None:
+def test_the_limit_of_the_provider_is_not_exceeded(server: Server, tmp_path: Path, name: str) -> None:
     server.engine(name, tmp_path).search(["fox"], 100)  # type: ignore[arg-type]
     asked = server.asked[0].body
     assert int(asked.get("count") or asked["max_results"]) == 20

@@ -85,7 +85,7 @@ def test_every_drop_is_counted_by_reason(pages: pa.Table, engine: TantivyEngine)
     assert (counts.pages, counts.queries) == (10, 20)
 
 
-def test_a_page_that_nothing_resembles_has_an_empty_row_of_its_day(pages: pa.Table, engine: TantivyEngine) -> None:
+def test_a_page_without_similar_pages_has_an_empty_row_with_its_day(pages: pa.Table, engine: TantivyEngine) -> None:
     row = built(pages, engine)[80]
     assert (len(row.pages), row.day) == (0, DAY)
 
@@ -101,7 +101,7 @@ class Deaf:
         return [None if "rodents" in query else found for query, found in zip(queries, hits, strict=True)]
 
 
-def test_what_a_failed_query_would_have_found_makes_a_row_incomplete(pages: pa.Table, engine: TantivyEngine) -> None:
+def test_a_failed_query_makes_the_row_incomplete(pages: pa.Table, engine: TantivyEngine) -> None:
     counts = Counts()
     made = {one.page: one for one in build(pages, Deaf(engine), TitleWriter(), quality, DAY, QUIET, counts)}
     assert [page for page, one in made.items() if not one.complete] == [10, 40, 70]
@@ -163,7 +163,7 @@ def in_parts(pages: pa.Table, engine: Counted, parts: Path | None) -> tuple[list
 
 
 @pytest.mark.parametrize("dies_at", range(4))
-def test_a_killed_run_searches_and_judges_the_rest_alone(
+def test_a_resumed_run_searches_and_judges_only_the_rest(
     pages: pa.Table, engine: TantivyEngine, tmp_path: Path, dies_at: int
 ) -> None:
     expected, again = in_parts(pages, Counted(engine), None), Counted(engine)
@@ -173,9 +173,7 @@ def test_a_killed_run_searches_and_judges_the_rest_alone(
     assert len(again.calls) == 4 - dies_at
 
 
-def test_pages_with_a_query_that_could_not_be_asked_are_asked_again(
-    pages: pa.Table, engine: TantivyEngine, tmp_path: Path
-) -> None:
+def test_pages_with_a_failed_query_are_retried(pages: pa.Table, engine: TantivyEngine, tmp_path: Path) -> None:
     expected, again = in_parts(pages, Counted(engine), None), Counted(engine)
     in_parts(pages, Counted(engine, missed="granite"), tmp_path / "parts")
     assert in_parts(pages, again, tmp_path / "parts") == expected
@@ -183,7 +181,7 @@ def test_pages_with_a_query_that_could_not_be_asked_are_asked_again(
     assert len(again.calls) == 1
 
 
-def test_other_queries_are_searched_anew(pages: pa.Table, engine: TantivyEngine, tmp_path: Path) -> None:
+def test_changed_queries_are_searched_again(pages: pa.Table, engine: TantivyEngine, tmp_path: Path) -> None:
     class Other(TitleWriter):
         def write(self, pages: Sequence[PageWords]) -> list[list[WrittenQuery]]:
             return [[WrittenQuery("fox")] for _ in pages]

@@ -18,7 +18,7 @@ def engine(tmp_path: Path) -> TantivyEngine:
     return TantivyEngine.build(tmp_path / "index", TEXTS)
 
 
-def test_a_page_id_of_64_bits_comes_back_whole(engine: TantivyEngine) -> None:
+def test_a_page_id_of_64_bits_is_returned_unchanged(engine: TantivyEngine) -> None:
     assert engine.search(["woods"], 5)[0].pages.tolist() == [2**64 - 1]
 
 
@@ -38,12 +38,12 @@ def test_no_more_hits_than_the_limit(engine: TantivyEngine) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "!!!", "title:fox AND", '"fox', "page:[* TO *]", "fox) OR (", "*"])
-def test_query_syntax_is_only_words(engine: TantivyEngine, query: str) -> None:
+def test_query_syntax_is_searched_as_words(engine: TantivyEngine, query: str) -> None:
     (hits,) = engine.search([query], 5)
     assert len(hits.pages) == (3 if "fox" in query else 0)
 
 
-def test_unspaced_scripts_are_found(engine: TantivyEngine) -> None:
+def test_text_without_spaces_is_found(engine: TantivyEngine) -> None:
     assert engine.search(["北海"], 5)[0].pages.tolist() == [4]
 
 
@@ -52,5 +52,5 @@ def test_building_again_replaces_the_index(engine: TantivyEngine, tmp_path: Path
     assert again.search(["tundra"], 5)[0].pages.tolist() == []
 
 
-def test_no_query_has_no_hits(engine: TantivyEngine) -> None:
+def test_no_queries_have_no_hits(engine: TantivyEngine) -> None:
     assert engine.search([], 5) == []

@@ -82,14 +82,14 @@ def test_pooling_stays_between_the_extremes_and_keeps_the_length(scores: list[fl
 
 
 @given(st.lists(st.lists(st.floats(-50, 50, width=32), min_size=7, max_size=7), min_size=1, max_size=5))
-def test_entropy_lies_between_certain_and_even(rows: list[list[float]]) -> None:
+def test_entropy_is_between_certain_and_uniform(rows: list[list[float]]) -> None:
     found = entropy(torch.tensor(rows))
     assert bool((found >= -1e-6).all())
     assert bool((found <= math.log(7) + 1e-5).all())
 
 
 @given(st.integers(1, 8), st.integers(0, 2**31))
-def test_importance_is_what_a_loop_finds(n: int, seed: int) -> None:
+def test_importance_equals_the_result_of_a_loop(n: int, seed: int) -> None:
     attention = np.random.default_rng(seed).random((n, n))
     expected = [max((attention[j, i] for j in range(i + 1, n)), default=0.0) for i in range(n)]
     assert importance(torch.from_numpy(attention)).tolist() == pytest.approx(expected)
@@ -108,7 +108,7 @@ def test_layer_by_layer_equals_all_layers_at_once(kind: str, heads: Over, layers
         assert torch.equal(logits, model(input_ids=tokens, use_cache=False).logits[0, 7:-1])
 
 
-def test_one_layers_attention_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_layers_attention_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[weakref.ref[Tensor]] = []
     alive: list[int] = []
     plain = modeling_llama.eager_attention_forward
@@ -163,14 +163,14 @@ def test_pieces_become_words_with_their_best_score_in_the_order_of_the_text() ->
     assert keywords(text, spans, scores, {"and"}, 2) == ["arctic", "de"]
 
 
-def test_a_word_that_comes_again_keeps_its_first_place_and_its_best_score() -> None:
+def test_a_repeated_word_keeps_its_first_position_and_its_best_score() -> None:
     text = "Fox owl fox"
     assert keywords(text, [(0, 3), (3, 7), (7, 11)], [0.1, 0.2, 0.9], (), 1) == ["fox"]
     assert keywords(text, [(0, 3), (3, 7), (7, 11)], [0.1, 0.2, 0.9], (), 2) == ["fox", "owl"]
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_a_query_is_words_of_the_answer_without_stop_words(kind: str) -> None:
+def test_a_query_has_words_of_the_answer_without_stop_words(kind: str) -> None:
     [queries] = writer(InformationNeed(tokens=40, keywords=4), kind).write([FOX])
     assert queries is not None
     [query] = queries
@@ -179,14 +179,14 @@ def test_a_query_is_words_of_the_answer_without_stop_words(kind: str) -> None:
     assert not {"the", "is", "of", "at", "and", "to"} & set(found)
 
 
-def test_what_a_page_is_given_depends_on_that_page_alone() -> None:
+def test_the_queries_of_a_page_do_not_depend_on_other_pages() -> None:
     settings = InformationNeed(queries=3, tokens=24)
     together = writer(settings).write([FOX, OWL])
     assert together == [writer(settings).write([FOX])[0], writer(settings).write([OWL])[0]]
     assert together == list(reversed(writer(settings).write([OWL, FOX])))
 
 
-def test_sampled_answers_add_queries_that_are_not_alike() -> None:
+def test_sampled_answers_add_distinct_queries() -> None:
     one, more = (writer(InformationNeed(queries=n, tokens=24)).write([FOX])[0] for n in (1, 4))
     assert more[: len(one)] == one
     assert len(more) > 1
@@ -194,7 +194,7 @@ def test_sampled_answers_add_queries_that_are_not_alike() -> None:
     assert all(len(a & b) <= 0.6 * len(a | b) for i, a in enumerate(sets) for b in sets[:i])
 
 
-def test_at_most_ten_queries_whatever_is_asked() -> None:
+def test_there_are_at_most_ten_queries_whatever_the_setting() -> None:
     assert len(writer(InformationNeed(queries=99, tokens=6)).write([FOX])[0]) <= MAX_QUERIES
 
 

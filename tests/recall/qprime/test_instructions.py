@@ -65,7 +65,7 @@ def test_written_pages_become_conversations_in_the_format_that_the_prompt_asks_f
     assert +counts.pages_left_out == {"not answered": 1}
 
 
-def test_the_prompt_tells_of_the_page(tmp_path: Path) -> None:
+def test_the_prompt_includes_the_page(tmp_path: Path) -> None:
     files = write_queries(tmp_path / "q.parquet", [ROWS[0]]), write_pages(tmp_path / "p.parquet")
     [line] = instructions(*files, PROMPT, Counts())
     asked_for = json.loads(line)["messages"][0]["content"]
@@ -73,13 +73,13 @@ def test_the_prompt_tells_of_the_page(tmp_path: Path) -> None:
     assert "A snippet. The body, which goes on." in asked_for
 
 
-def test_a_page_whose_queries_were_all_filtered_is_not_taught_as_one_without(tmp_path: Path) -> None:
+def test_a_page_whose_queries_were_all_filtered_is_skipped(tmp_path: Path) -> None:
     answers, counts = exported(tmp_path, [(FOX, "written", {}), ROWS[2]])
     assert answers == {LOGIN: NO_QUERY}
     assert +counts.pages_left_out == {"no query passed a filter": 1}
 
 
-def test_only_clicked_queries_stay(tmp_path: Path) -> None:
+def test_only_clicked_queries_are_kept(tmp_path: Path) -> None:
     answers, counts = exported(tmp_path, clicked={page(FOX): frozenset({"arctic fox"})})
     assert [query["query"] for query in json.loads(answers[FOX])] == ["arctic  fox"]
     assert answers.keys() == {FOX, LOGIN}
@@ -87,13 +87,13 @@ def test_only_clicked_queries_stay(tmp_path: Path) -> None:
     assert +counts.queries_left_out == {"without a satisfied click": 2}
 
 
-def test_a_page_that_the_build_does_not_know_is_counted(tmp_path: Path) -> None:
+def test_a_page_outside_the_build_is_counted(tmp_path: Path) -> None:
     answers, counts = exported(tmp_path, [*ROWS, ("https://c.example/", "none", {})])
     assert len(answers) == 3
     assert counts.pages_left_out["not among the pages"] == 1
 
 
-def test_no_rows_are_no_conversations(tmp_path: Path) -> None:
+def test_no_rows_give_no_conversations(tmp_path: Path) -> None:
     assert exported(tmp_path, [])[0] == {}
 
 
@@ -107,29 +107,29 @@ def test_no_rows_are_no_conversations(tmp_path: Path) -> None:
         ([(FOX, "written", {"fox": float("nan")})], "relevance nan"),
     ],
 )
-def test_a_row_that_says_nothing_sound_is_refused(tmp_path: Path, rows: list, message: str) -> None:
+def test_an_invalid_row_is_refused(tmp_path: Path, rows: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
         exported(tmp_path, rows)
 
 
-def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
+def test_files_of_another_format_are_refused(tmp_path: Path) -> None:
     pages, text = write_pages(tmp_path / "p.parquet"), tmp_path / "text.parquet"
     text.write_text("no table")
     with pytest.raises(InputError, match="column 'outcome' is missing"):
         list(instructions(pages, pages, PROMPT, Counts()))
-    with pytest.raises(InputError, match=r"text\.parquet is no Parquet file"):
+    with pytest.raises(InputError, match=r"text\.parquet is not a Parquet file"):
         list(instructions(text, pages, PROMPT, Counts()))
     queries = write_queries(tmp_path / "q.parquet")
     with pytest.raises(InputError, match="column 'url' is missing"):
         list(instructions(queries, queries, PROMPT, Counts()))
-    with pytest.raises(InputError, match=r"text\.parquet is no Parquet file"):
+    with pytest.raises(InputError, match=r"text\.parquet is not a Parquet file"):
         list(instructions(queries, text, PROMPT, Counts()))
     pq.write_table(pq.read_table(queries).set_column(0, "page", pa.array(["a"] * 4)), queries)
     with pytest.raises(InputError, match="column 'page' is string: write uint64"):
         list(instructions(queries, pages, PROMPT, Counts()))
 
 
-def test_a_satisfied_click_is_one_whose_reader_stayed(shown: Path) -> None:
+def test_a_click_is_satisfied_if_the_reader_stayed(shown: Path) -> None:
     fox, owl, lynx, mice = map(page, (FOX, OWL, LYNX, MICE))
     assert satisfied_pairs(shown, 30) == {(fox, lynx), (owl, lynx)}
     assert satisfied_pairs(shown, 5) == {(fox, lynx), (owl, lynx), (fox, mice)}
@@ -158,14 +158,14 @@ def test_impressions_without_times_are_refused(tmp_path: Path) -> None:
         satisfied_pairs(write_pages(tmp_path / "pages.txt"), 30)
 
 
-def test_a_prompt_of_ones_own_has_the_holes_of_a_page(tmp_path: Path) -> None:
+def test_a_custom_prompt_has_placeholders_for_a_page(tmp_path: Path) -> None:
     path = tmp_path / "prompt.txt"
     path.write_text("For $$1: $title, $text")
     assert read_prompt(path).fill(PageText("u", "T", "x" * 9_999, "")) == f"For $1: T, {'x' * 3_000}"
     for text, message in (
-        ("$text $name", r"holds \$name"),
-        ("$text 5$", "begins no hole"),
-        ("$title", r"no hole \$text"),
+        ("$text $name", r"contains \$name"),
+        ("$text 5$", "without a placeholder"),
+        ("$title", r"no placeholder \$text"),
     ):
         path.write_text(text)
         with pytest.raises(SettingsError, match=message):

@@ -33,7 +33,7 @@ def test_other_queries_lead_beyond_the_title() -> None:
     assert any("tundra" in query for query in written(FOX))
 
 
-def test_stop_words_of_the_language_stand_in_no_query() -> None:
+def test_queries_contain_no_stop_words_of_the_language() -> None:
     assert not {"the", "is", "of", "it"} & {word for query in written(FOX) for word in query.split()}
 
 
@@ -41,22 +41,22 @@ def test_a_listed_stop_word_that_names_topics_here_is_kept() -> None:
     assert written(PAGES[5])[0] == "world system"  # `world` and `system` are on the English list
 
 
-def test_no_two_queries_are_nearly_alike() -> None:
+def test_queries_are_not_near_duplicates() -> None:
     sets = [set(query.split()) for query in written(FOX)]
     alike = [len(a & b) / len(a | b) for i, a in enumerate(sets) for b in sets[:i]]
     assert max(alike) <= KeyPhrases().alike
 
 
-def test_at_most_ten_queries_whatever_is_asked() -> None:
+def test_there_are_at_most_ten_queries_whatever_the_setting() -> None:
     long = FOX._replace(snippet=". ".join(f"{a.title} {b.title}" for a in PAGES for b in PAGES))
     assert len(written(long, KeyPhrases(queries=99))) <= MAX_QUERIES
 
 
-def test_a_page_without_text_is_asked_by_the_words_of_its_url() -> None:
+def test_a_page_without_text_has_queries_from_its_url() -> None:
     assert written(PageText("https://a.example/red-fox", "", "", "")) == ["red fox"]
 
 
-def test_a_page_of_unknown_words_alone_has_no_query() -> None:
+def test_a_page_with_only_unknown_words_has_no_query() -> None:
     assert written(PageText("https://a.example/", "Qwxz", "", "en")) == []
 
 

@@ -20,7 +20,7 @@ REJECTED = {"error": {"type": "es_rejected_execution_exception", "reason": f"no,
 MISSING = {"error": {"type": "index_not_found_exception", "reason": "no such index"}, "status": 404}
 
 
-def test_many_queries_are_one_call(server: Server, tmp_path: Path) -> None:
+def test_many_queries_share_one_call(server: Server, tmp_path: Path) -> None:
     engine = server.engine("opensearch", tmp_path)
     queries = [f"fox-{n}" for n in range(70)]
     found = engine.search(queries, 10)
@@ -31,7 +31,7 @@ def test_many_queries_are_one_call(server: Server, tmp_path: Path) -> None:
     assert (engine.calls, engine.asked) == (3, 70)
 
 
-def test_a_query_is_words_over_the_given_fields_of_the_index(server: Server, tmp_path: Path) -> None:
+def test_a_query_searches_the_configured_fields_for_its_words(server: Server, tmp_path: Path) -> None:
     engine = server.engine("opensearch", tmp_path, index="web pages", fields="name^3, summary")
     engine.search(['title:fox AND "*'], 7)
     asked = server.asked[0]
@@ -56,12 +56,12 @@ def test_a_query_is_words_over_the_given_fields_of_the_index(server: Server, tmp
         (REJECTED, "rate limited (429)"),
         ({**GOOD, "timed_out": True}, "search incomplete"),
         ({**GOOD, "_shards": {"total": 2, "successful": 1, "failed": 1}}, "search incomplete"),
-        ({"error": {}, "status": "bad"}, "answer not understood"),
-        ({"error": {}, "status": 200}, "answer not understood"),
-        ({"status": 200}, "answer not understood"),
+        ({"error": {}, "status": "bad"}, "malformed response"),
+        ({"error": {}, "status": 200}, "malformed response"),
+        ({"status": 200}, "malformed response"),
     ],
 )
-def test_a_search_that_fails_leaves_the_others_of_its_call(
+def test_a_failed_search_does_not_affect_the_others_of_its_call(
     server: Server, tmp_path: Path, failed: dict[str, Any], reason: str
 ) -> None:
     server.refuse = lambda asked: responses(GOOD, failed, GOOD)
@@ -77,7 +77,7 @@ def test_a_search_that_fails_leaves_the_others_of_its_call(
     assert server.queries() == ["hare"]  # what failed was not kept, what was found was
 
 
-def test_an_index_that_is_not_there_stops_all_further_calls(server: Server, tmp_path: Path) -> None:
+def test_a_missing_index_stops_all_further_calls(server: Server, tmp_path: Path) -> None:
     server.refuse = lambda asked: responses(*[MISSING] * len(asked.queries))
     engine = server.engine("opensearch", tmp_path, concurrency=1)
     assert engine.search([f"fox-{n}" for n in range(40)], 10) == [None] * 40
@@ -89,10 +89,10 @@ def test_an_answer_with_too_few_responses_is_counted(server: Server, tmp_path: P
     server.refuse = lambda asked: responses(GOOD)
     engine = server.engine("opensearch", tmp_path)
     assert engine.search(["fox", "hare"], 10) == [None, None]
-    assert engine.failures == {"answer not understood": 2}
+    assert engine.failures == {"malformed response": 2}
 
 
-def test_documents_may_be_named_by_their_url(server: Server, tmp_path: Path) -> None:
+def test_document_ids_may_be_urls(server: Server, tmp_path: Path) -> None:
     server.refuse = lambda asked: responses(
         {**GOOD, "hits": {"hits": [{"_id": "https://b.example/", "_score": 2.0}, {"_id": "7", "_score": 1.0}]}}
     )
@@ -120,7 +120,7 @@ def test_documents_without_the_url_field_are_dropped(server: Server, tmp_path: P
         ({"key": ""}, None),
     ],
 )
-def test_a_cluster_is_asked_with_a_key_a_password_or_neither(
+def test_a_cluster_is_called_with_a_key_a_password_or_neither(
     server: Server, tmp_path: Path, secrets: dict[str, str], header: str | None
 ) -> None:
     server.engine("opensearch", tmp_path, **secrets).search(["fox"], 10)

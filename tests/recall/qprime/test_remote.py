@@ -39,7 +39,7 @@ def test_web_hits_are_pages(server: Server, tmp_path: Path) -> None:
     assert found.scores.tolist() == [4.0, 2.0]
 
 
-def test_a_rate_limited_call_is_tried_again(server: Server, tmp_path: Path) -> None:
+def test_a_rate_limited_call_is_retried(server: Server, tmp_path: Path) -> None:
     server.refuse = first(2, Refusal(429))
     engine = server.engine("brave", tmp_path)
     (found,) = engine.search(["fox"], 10)
@@ -47,7 +47,7 @@ def test_a_rate_limited_call_is_tried_again(server: Server, tmp_path: Path) -> N
     assert (engine.calls, engine.asked, engine.retried, engine.failures) == (3, 1, {"rate limited (429)": 2}, {})
 
 
-def test_a_call_without_a_retry_after_is_tried_again(
+def test_a_call_without_a_retry_after_is_retried(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calling, "_BACKOFF", wait_none())
@@ -61,7 +61,7 @@ def test_a_call_without_a_retry_after_is_tried_again(
     ("status", "reason", "calls"),
     [(429, "rate limited (429)", 3), (500, "call refused (500)", 3), (422, "call refused (422)", 1)],
 )
-def test_a_query_that_is_always_refused_is_counted_and_not_kept(
+def test_a_query_that_is_always_refused_is_counted_and_not_stored(
     server: Server, tmp_path: Path, status: int, reason: str, calls: int
 ) -> None:
     server.refuse = lambda asked: Refusal(status) if asked.queries == ["fox"] else None
@@ -75,7 +75,7 @@ def test_a_query_that_is_always_refused_is_counted_and_not_kept(
     assert engine.search(["fox"], 10) != [None]
 
 
-def test_a_provider_that_asks_for_a_long_wait_is_asked_no_more(server: Server, tmp_path: Path) -> None:
+def test_a_provider_with_a_long_retry_after_is_not_called_again(server: Server, tmp_path: Path) -> None:
     server.refuse = lambda asked: Refusal(429, retry_after="3600")
     engine = server.engine("brave", tmp_path, concurrency=1)
     assert engine.search(["fox", "hare"], 10) == [None, None]
@@ -83,7 +83,7 @@ def test_a_provider_that_asks_for_a_long_wait_is_asked_no_more(server: Server, t
     assert len(server.asked) == 1
 
 
-def test_a_provider_that_is_away_is_given_up_for_the_rest_of_a_search(server: Server, tmp_path: Path) -> None:
+def test_an_unavailable_provider_is_skipped_for_the_rest_of_a_search(server: Server, tmp_path: Path) -> None:
     server.refuse = lambda asked: Refusal(503)
     engine = server.engine("brave", tmp_path, concurrency=1, retries=0)
     assert engine.search([f"fox {n}" for n in range(50)], 10) == [None] * 50
@@ -93,7 +93,7 @@ def test_a_provider_that_is_away_is_given_up_for_the_rest_of_a_search(server: Se
     assert None not in engine.search([f"fox {n}" for n in range(50)], 10)
 
 
-def test_a_hanging_answer_is_given_up_within_the_timeout(server: Server, tmp_path: Path) -> None:
+def test_a_hanging_response_times_out(server: Server, tmp_path: Path) -> None:
     server.refuse = lambda asked: Refusal(200, b"")
     engine = server.engine("brave", tmp_path, timeout_s=0.1, retries=0)
     begun = time.monotonic()
@@ -102,7 +102,7 @@ def test_a_hanging_answer_is_given_up_within_the_timeout(server: Server, tmp_pat
     assert engine.failures == {"timed out": 2}
 
 
-def test_a_provider_that_is_not_there_is_counted(server: Server, tmp_path: Path) -> None:
+def test_an_unreachable_provider_is_counted(server: Server, tmp_path: Path) -> None:
     engine = server.engine("brave", tmp_path, url="http://127.0.0.1:9/search", retries=0)
     assert engine.search(["fox"], 10) == [None]
     assert engine.failures == {"no connection": 1}
@@ -110,14 +110,14 @@ def test_a_provider_that_is_not_there_is_counted(server: Server, tmp_path: Path)
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"web": ', b"[]", b"null", b"{}", b'{"web": 3}', b'{"results": 3}'])
 @pytest.mark.parametrize("name", ["brave", "tavily", "opensearch"])
-def test_an_answer_that_is_none_is_counted(server: Server, tmp_path: Path, name: str, body: bytes) -> None:
+def test_a_malformed_response_is_counted(server: Server, tmp_path: Path, name: str, body: bytes) -> None:
     server.refuse = lambda asked: Refusal(200, body)
     engine = server.engine(name, tmp_path)  # type: ignore[arg-type]
     assert engine.search(["fox"], 10) == [None]
-    assert engine.failures == {"answer not understood": 1}
+    assert engine.failures == {"malformed response": 1}
 
 
-def test_an_answer_without_end_is_counted(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_is_counted(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calling, "MOST_BYTES", 10_000)
     server.refuse = lambda asked: Refusal(200, b" " * 10_001)
     engine = server.engine("brave", tmp_path)
@@ -125,7 +125,7 @@ def test_an_answer_without_end_is_counted(server: Server, tmp_path: Path, monkey
     assert engine.failures == {"answer too long": 1}
 
 
-def test_hits_that_are_no_urls_are_counted_and_dropped(server: Server, tmp_path: Path) -> None:
+def test_hits_without_a_valid_url_are_counted_and_dropped(server: Server, tmp_path: Path) -> None:
     bad = ["", "fox", "ftp://a.example/", "javascript:alert(1)", None, 7, ["https://a.example/"], "https://a b/"]
     server.find = lambda query: [*((url, 9.0) for url in bad), ("https://a.example/", 1.0)]
     engine = server.engine("tavily", tmp_path)
@@ -143,7 +143,7 @@ def test_two_spellings_of_a_page_are_one_hit(server: Server, tmp_path: Path) -> 
     assert (found.pages.tolist(), found.scores.tolist()) == (pages("https://a.example/"), [3.0])
 
 
-def test_an_empty_result_is_no_failure_and_is_kept(server: Server, tmp_path: Path) -> None:
+def test_an_empty_result_is_not_a_failure_and_is_stored(server: Server, tmp_path: Path) -> None:
     server.find = lambda query: []
     engine = server.engine("brave", tmp_path)
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_an_empty_result_is_no_failure_and_is_kept(server: Server, tmp_path: Pat
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 432, 301])
-def test_a_hopeless_refusal_stops_all_further_calls(server: Server, tmp_path: Path, status: int) -> None:
+def test_a_permanent_refusal_stops_all_further_calls(server: Server, tmp_path: Path, status: int) -> None:
     server.refuse = lambda asked: Refusal(status)
     engine = server.engine("brave", tmp_path, concurrency=1)
     for _ in range(2):
@@ -163,7 +163,7 @@ def test_a_hopeless_refusal_stops_all_further_calls(server: Server, tmp_path: Pa
     assert len(server.asked) == 1
 
 
-def test_the_daily_budget_outlives_a_run_and_ends_with_the_utc_day(server: Server, tmp_path: Path) -> None:
+def test_the_daily_budget_spans_runs_and_resets_at_midnight_utc(server: Server, tmp_path: Path) -> None:
     server.refuse = first(1, Refusal(429))  # a retry is a call as well
     midnight = START // DAY * DAY + DAY
     engine = server.engine("brave", tmp_path, lambda: midnight - 2, per_day=3)
@@ -175,7 +175,7 @@ def test_the_daily_budget_outlives_a_run_and_ends_with_the_utc_day(server: Serve
     assert server.engine("brave", tmp_path, lambda: midnight, per_day=3).search(["wolf"], 10) != [None]
 
 
-def test_without_a_budget_only_what_is_kept_is_found(server: Server, tmp_path: Path) -> None:
+def test_without_a_budget_only_stored_answers_are_found(server: Server, tmp_path: Path) -> None:
     server.engine("brave", tmp_path).search(["fox"], 10)
     fox, hare = server.engine("brave", tmp_path, per_day=0).search(["fox", "hare"], 10)
     assert fox is not None
@@ -201,7 +201,7 @@ def test_a_query_is_not_sent_twice_within_its_freshness(server: Server, tmp_path
     assert (engine.asked, engine.from_store, len(server.asked)) == (1, 0, 2)
 
 
-def test_another_engine_index_or_limit_is_another_answer(server: Server, tmp_path: Path) -> None:
+def test_answers_are_stored_per_engine_index_and_limit(server: Server, tmp_path: Path) -> None:
     server.engine("brave", tmp_path).search(["fox"], 10)
     server.engine("brave", tmp_path).search(["fox"], 5)
     server.engine("tavily", tmp_path).search(["fox"], 10)
@@ -210,7 +210,7 @@ def test_another_engine_index_or_limit_is_another_answer(server: Server, tmp_pat
     assert len(server.asked) == 5
 
 
-def test_a_query_that_comes_twice_is_sent_once(server: Server, tmp_path: Path) -> None:
+def test_a_repeated_query_is_sent_once(server: Server, tmp_path: Path) -> None:
     engine = server.engine("brave", tmp_path)
     found = engine.search(["fox", "hare", " fox\n", "fox"], 10)
     assert sorted(server.queries()) == ["fox", "hare"]
@@ -218,7 +218,7 @@ def test_a_query_that_comes_twice_is_sent_once(server: Server, tmp_path: Path) -
     assert engine.asked == 2
 
 
-def test_a_killed_run_goes_on_where_it_stood(server: Server, tmp_path: Path) -> None:
+def test_a_killed_run_resumes(server: Server, tmp_path: Path) -> None:
     queries = [f"fox-{n}" for n in range(6)]
     code = f"from recall.qprime.engines.opening import open_engine; open_engine('brave').search({queries}, 10)"
     environ = {**os.environ, **server.environ("brave", tmp_path, concurrency=1)}
@@ -239,7 +239,7 @@ def test_a_killed_run_goes_on_where_it_stood(server: Server, tmp_path: Path) -> 
     assert sorted(server.queries()) == queries[3:]
 
 
-def test_what_cannot_be_sent_is_taken_out_of_a_query() -> None:
+def test_characters_that_cannot_be_sent_are_removed_from_a_query() -> None:
     assert sendable("  red\x00 fox\r\nX-Evil: 1\x7f\ud800 ") == "red fox X-Evil: 1"
     assert len(sendable("狐" * 1_000)) == 400
 
@@ -250,7 +250,7 @@ def test_a_query_without_words_is_not_sent(server: Server, tmp_path: Path) -> No
     assert server.asked == []
 
 
-def test_calls_run_side_by_side(server: Server, tmp_path: Path) -> None:
+def test_calls_run_concurrently(server: Server, tmp_path: Path) -> None:
     engine = server.engine("brave", tmp_path, concurrency=16)
     found = engine.search([f"fox-{n}" for n in range(100)], 10)
     assert [hits is not None and hits.pages[0] for hits in found] == pages(
@@ -276,11 +276,11 @@ def test_the_key_is_in_no_log_no_file_and_no_repr(
 def test_a_store_that_cannot_be_written_is_one_clear_error(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database, but long enough to be taken for a broken one")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(SettingsError, match="ONWARD_SEARCH_STORE: cannot keep answers"):
+        with pytest.raises(SettingsError, match="ONWARD_SEARCH_STORE: cannot write answers"):
             server.engine("brave", tmp_path, store=path).search(["fox"], 10)
 
 
-def test_old_answers_leave_the_store(server: Server, tmp_path: Path) -> None:
+def test_expired_answers_are_deleted(server: Server, tmp_path: Path) -> None:
     server.engine("brave", tmp_path).search(["fox"], 10)
     later = server.engine("brave", tmp_path, lambda: START + 31 * DAY)
     later.search([], 10)

@@ -8,7 +8,7 @@ from recall.qprime.row import MAX_PAGES, day_of, is_row, pack, read
 QUERIES = ["red fox", "arctic fox fur", "fennec"]
 
 
-def test_a_row_comes_back_as_it_was_packed() -> None:
+def test_a_packed_row_reads_back_unchanged() -> None:
     pages = np.array([2**64 - 1, 7, 9], np.uint64)
     row = read(pack(pages, np.array([4.0, 2.0, 0.0], np.float32), np.array([1, 0, 2]), QUERIES))
     assert row.pages.tolist() == pages.tolist()
@@ -29,7 +29,7 @@ def test_an_empty_row_reads_back_empty() -> None:
     assert row.queries == ()
 
 
-def test_a_row_tells_the_day_it_was_made() -> None:
+def test_a_row_has_the_day_on_which_it_was_made() -> None:
     row = pack(np.array([1], np.uint64), np.ones(1, np.float32), np.array([0]), ["fox"], day=20_001)
     assert (read(row).day, day_of(row)) == (20_001, 20_001)
 
@@ -51,7 +51,7 @@ def test_thirty_pages_and_six_queries_fit_in_450_bytes() -> None:
     assert len(row) < 450
 
 
-def test_what_was_packed_is_a_row_and_what_was_cut_is_none() -> None:
+def test_a_packed_row_is_valid_and_a_truncated_one_is_not() -> None:
     nothing = pack(np.empty(0, np.uint64), np.empty(0, np.float32), np.empty(0, np.intp), QUERIES)
     whole = pack(np.array([1, 2], np.uint64), np.ones(2, np.float32), np.array([0, 2]), QUERIES)
     assert is_row(5, nothing) and is_row(5, whole)
@@ -63,7 +63,7 @@ def test_what_was_packed_is_a_row_and_what_was_cut_is_none() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_bytes_of_any_kind_are_told_from_rows(noise: bytes) -> None:
+def test_arbitrary_bytes_are_not_valid_rows(noise: bytes) -> None:
     if is_row(5, noise):
         row = read(noise)
         assert len([row.queries[number] for number in row.query]) == len(row.pages)

@@ -55,9 +55,9 @@ def test_a_key_from_a_file_may_end_with_a_line_break() -> None:
         ("opensearch", {**CLUSTER, "USER": "a:b", "PASSWORD": "sk-1"}, "ONWARD_SEARCH_USER: "),
         ("opensearch", {**CLUSTER, "URL": "search.example:9200"}, "ONWARD_SEARCH_URL: not an http or https URL"),
         ("opensearch", {**CLUSTER, "URL": "https://x:port/"}, "ONWARD_SEARCH_URL: not a URL"),
-        ("opensearch", {**CLUSTER, "URL": "https://ann:sk-1@x/"}, "ONWARD_SEARCH_URL: holds a user name"),
-        ("opensearch", {**CLUSTER, "URL": "https://x/?key=sk-1"}, "ONWARD_SEARCH_URL: holds a query"),
-        ("brave", {"KEY": "sk-1\r\nX-Evil: 1"}, "ONWARD_SEARCH_KEY: holds a character"),
+        ("opensearch", {**CLUSTER, "URL": "https://ann:sk-1@x/"}, "ONWARD_SEARCH_URL: contains a user name"),
+        ("opensearch", {**CLUSTER, "URL": "https://x/?key=sk-1"}, "ONWARD_SEARCH_URL: has a query"),
+        ("brave", {"KEY": "sk-1\r\nX-Evil: 1"}, "ONWARD_SEARCH_KEY: contains a character"),
         ("brave", {"KEY": "sk-1", "PER_SECONDS": "2"}, r"did you mean ONWARD_SEARCH_PER_SECOND\?"),
         ("brave", {"KEY": "sk-1", "PER_DAY": "many"}, "ONWARD_SEARCH_PER_DAY: .*integer"),
         ("brave", {"KEY": "sk-1", "PER_SECOND": "0"}, "ONWARD_SEARCH_PER_SECOND: .*greater than 0"),
@@ -77,6 +77,6 @@ def test_the_embedded_engine_opens_an_index(tmp_path: Path) -> None:
     assert found.pages.tolist() == [7]
 
 
-def test_an_index_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_missing_index_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no search index at"):
         open_engine("tantivy", tmp_path / "index", {})

@@ -68,7 +68,7 @@ def _answer_loss(model: torch.nn.Module, prompt: torch.Tensor, answer: torch.Ten
     return float(functional.cross_entropy(logits, answer[0]))
 
 
-def test_the_checkpoint_holds_adapters_and_no_base(trained: Trained) -> None:
+def test_the_checkpoint_has_only_the_adapters(trained: Trained) -> None:
     names = load_file(trained.adapter.parent / "training.safetensors").keys()
     assert all(name.startswith(("model.learnt.", "optimizer.")) for name in names)
     adapter = load_file(trained.adapter / "adapter_model.safetensors")
@@ -76,7 +76,7 @@ def test_the_checkpoint_holds_adapters_and_no_base(trained: Trained) -> None:
     assert layers == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(trained: Trained, base: str, data: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_at_the_same_weights(trained: Trained, base: str, data: Path, tmp_path: Path) -> None:
     def kill(done: int) -> None:
         if done == 17:
             raise KeyboardInterrupt
@@ -98,7 +98,7 @@ def test_a_finished_run_trains_no_more(trained: Trained, base: str, data: Path) 
     assert steps == []
 
 
-def test_another_run_is_not_gone_on_with(trained: Trained, base: str, data: Path) -> None:
+def test_another_run_is_not_resumed(trained: Trained, base: str, data: Path) -> None:
     other = SmallWriterConfig(rank=8)
     with pytest.raises(SettingsError, match="another rank"):
         train_writer(base, data, trained.adapter.parent, other, merge=False)
@@ -139,7 +139,7 @@ def test_a_batch_labels_every_answer_and_nothing_else(lengths: list[tuple[int, i
         assert int(batch["attention_mask"][number].sum()) == prompt + answer
 
 
-def test_a_template_of_the_models_own_is_used() -> None:
+def test_the_models_own_template_is_used() -> None:
     words = tiny_causal.tokenizer()
     words.chat_template = (
         "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}.{% endfor %}"
@@ -158,18 +158,18 @@ def test_a_template_of_the_models_own_is_used() -> None:
     "line",
     ["{", "[]", '{"messages":[]}', '{"messages":[{"role":"user","content":"a"}]}', '{"messages":[{"role":"user"}]}'],
 )
-def test_a_line_that_is_no_conversation_is_named(tmp_path: Path, line: str) -> None:
+def test_an_invalid_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "sft.jsonl"
     path.write_bytes(conversation("a", "b") + line.encode())
-    with pytest.raises(InputError, match="line 2 is no conversation"):
+    with pytest.raises(InputError, match="line 2 is not a conversation"):
         read_conversations(path)
 
 
-def test_data_without_a_conversation_that_fits_is_refused(data: Path, tmp_path: Path) -> None:
+def test_data_with_only_too_long_conversations_is_refused(data: Path, tmp_path: Path) -> None:
     words = tiny_causal.tokenizer()
     words.chat_template = FALLBACK_TEMPLATE
     with pytest.raises(InputError, match="longer than 5 tokens"):
         tokenized(words, read_conversations(data), 5)
     (tmp_path / "empty.jsonl").write_bytes(b"")
-    with pytest.raises(InputError, match="holds no conversation"):
+    with pytest.raises(InputError, match="has no conversations"):
         read_conversations(tmp_path / "empty.jsonl")

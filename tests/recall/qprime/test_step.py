@@ -25,18 +25,18 @@ def order(config: BuildConfig) -> list[str]:
 
 
 @pytest.mark.parametrize("config", [CONFIG, BY_STUDENT])
-def test_every_step_comes_after_those_it_reads(config: BuildConfig) -> None:
+def test_every_step_comes_after_its_inputs(config: BuildConfig) -> None:
     names = order(config)
     for step in steps(config):
         assert all(names.index(before) < names.index(step.name) for before in step.after), step.name
 
 
-def test_a_student_that_judges_is_trained_before() -> None:
+def test_a_student_that_judges_is_trained_first() -> None:
     assert order(CONFIG).index("qprime") < order(CONFIG).index("student")
     assert order(BY_STUDENT).index("qprime") > order(BY_STUDENT).index("student")
 
 
-def test_the_student_judges_what_is_found(tiny, tmp_path: Path) -> None:
+def test_the_student_judges_the_found_pages(tiny, tmp_path: Path) -> None:
     tiny.link(tmp_path / "bundles", work=True)
     build(tiny.data, tmp_path / "bundles", BY_STUDENT, only=["qprime"])
     work = tmp_path / "bundles" / "work"
@@ -50,7 +50,7 @@ def test_the_student_judges_what_is_found(tiny, tmp_path: Path) -> None:
     assert (np.diff(row.quality) <= 0).all()
 
 
-def test_a_page_that_the_tables_lack_is_judged_by_its_tokens(tiny) -> None:
+def test_a_page_outside_the_tables_is_judged_by_its_tokens(tiny) -> None:
     work = Work(CONFIG, tiny.work, tiny.work)
     tokens = page_tokens(work)
     known = np.array([StudentJudge(work)._pages[n] for n in (0, 7)], np.uint64)

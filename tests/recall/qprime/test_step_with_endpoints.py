@@ -28,7 +28,7 @@ def bundles(tiny, tmp_path: Path) -> Path:
     return tiny.link(tmp_path / "bundles", work=True)
 
 
-def test_a_writer_that_lacks_its_model_is_one_clear_error(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_without_a_model_is_one_clear_error(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ONWARD_LLM_MODEL", raising=False)
     with pytest.raises(SettingsError, match=r"qprime\.writer is llm and ONWARD_LLM_MODEL is not set"):
         build(tiny.data, bundles, settings("qprime.writer=llm"), only=["qprime"])
@@ -36,13 +36,13 @@ def test_a_writer_that_lacks_its_model_is_one_clear_error(tiny, bundles: Path, m
         build(tiny.data, bundles, settings("qprime.writer=information_need"), only=["qprime"])
 
 
-def test_an_engine_that_lacks_its_key_is_one_clear_error(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_without_a_key_is_one_clear_error(tiny, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ONWARD_SEARCH_KEY", raising=False)
     with pytest.raises(SettingsError, match="ONWARD_SEARCH_KEY"):
         build(tiny.data, bundles, settings("qprime.engine=brave"), only=["qprime"])
 
 
-def test_a_language_model_writes_the_queries_and_what_fails_waits_for_a_refresh(
+def test_a_language_model_writes_the_queries_and_failed_pages_are_left_to_a_refresh(
     tiny, bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving() as server:

@@ -7,28 +7,28 @@ import numpy as np
 import pytest
 
 from recall.qprime.engines.calling import _retry_after
-from recall.qprime.engines.rate_limit import Pace
+from recall.qprime.engines.rate_limit import RateLimiter
 
 
-def test_the_pace_spaces_calls_over_all_searches() -> None:
-    pace = Pace(50)
+def test_calls_of_all_searches_are_spaced() -> None:
+    limiter = RateLimiter(50)
     begun = time.monotonic()
     for _ in range(4):
-        asyncio.run(pace.turn())
+        asyncio.run(limiter.wait())
     assert time.monotonic() - begun >= 0.06
 
 
-def test_a_hold_delays_every_call_and_they_do_not_start_together_after_it() -> None:
-    pace, starts = Pace(50), list[float]()
+def test_a_hold_delays_every_call_and_they_are_spaced_after_it() -> None:
+    limiter, starts = RateLimiter(50), list[float]()
 
     async def turn() -> None:
-        await pace.turn()
+        await limiter.wait()
         starts.append(time.monotonic())
 
     async def all_turns() -> None:
         begun = time.monotonic()
         tasks = [asyncio.create_task(turn()) for _ in range(3)]
-        pace.hold(0.05)
+        limiter.hold(0.05)
         await asyncio.gather(*tasks)
         assert (np.array(starts) - begun >= [0.049, 0.069, 0.089]).all()
 

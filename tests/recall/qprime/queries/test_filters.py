@@ -60,14 +60,14 @@ def texts(*queries: str) -> list[WrittenQuery]:
     return [WrittenQuery(query) for query in queries]
 
 
-def test_queries_of_the_wrong_language_are_dropped_and_counted() -> None:
+def test_queries_in_another_language_are_dropped_and_counted() -> None:
     written = texts("富士山の登山", "how to locate and replace fuses", "Rotfuchs in der Stadt", "iPhone 15 Pro Max")
     left, dropped = kept([written], facts(1, language="de"))
     assert left == [["Rotfuchs in der Stadt", "iPhone 15 Pro Max"]]
     assert dropped == {"language": 2}
 
 
-def test_a_page_that_is_not_known_has_no_language() -> None:
+def test_an_unknown_page_has_no_language() -> None:
     assert kept([texts("富士山の登山")], facts(0))[0] == [["富士山の登山"]]
 
 
@@ -79,23 +79,23 @@ def test_a_query_that_is_too_short_or_too_long_is_dropped(query: str) -> None:
 @pytest.mark.parametrize(
     "query", ["cat", "東京", "R2D2", "word " * 20, "富士山 吉田ルート 山小屋 予約方法", "วิธีทำต้มยำกุ้งน้ำข้น"]
 )
-def test_a_query_of_a_length_that_people_type_stays(query: str) -> None:
+def test_a_query_of_usual_length_is_kept(query: str) -> None:
     assert kept([texts(query)], facts(1, language=""))[0] == [[query]]
 
 
-def test_of_near_duplicates_on_a_page_the_first_stays() -> None:
+def test_of_near_duplicates_of_a_page_the_first_is_kept() -> None:
     left, dropped = kept([texts("red fox diet", "Diet: red fox", "fox cubs"), texts("red fox diet")], facts(2))
     assert left == [["red fox diet", "fox cubs"], ["red fox diet"]]
     assert dropped == {"near-duplicate": 1}
 
 
-def test_a_query_that_is_dropped_hides_no_other() -> None:
+def test_a_dropped_query_does_not_make_others_near_duplicates() -> None:
     written = [WrittenQuery("red fox diet", 0.1), WrittenQuery("diet red fox", 0.9)]
     assert kept([written], facts(1)) == ([["diet red fox"]], Counter(relevance=1))
 
 
 @pytest.mark.parametrize("relevance", [0.29, float("nan")])
-def test_a_query_of_little_relevance_is_dropped(relevance: float) -> None:
+def test_a_query_of_low_relevance_is_dropped(relevance: float) -> None:
     assert kept([[WrittenQuery("red fox diet", relevance)]], facts(1))[1] == {"relevance": 1}
 
 
@@ -116,11 +116,11 @@ def test_a_query_for_fewer_pages_is_not_generic() -> None:
     assert not kept([texts("community and forum", "community and forum") for _ in range(19)], facts(19))[1]["generic"]
 
 
-def test_a_query_for_many_pages_of_one_subject_stays() -> None:
+def test_a_query_for_many_pages_on_one_subject_is_kept() -> None:
     assert not kept([texts("red fox diet") for _ in range(30)], facts(30, related=True))[1]
 
 
-def test_vectors_win_over_words() -> None:
+def test_vectors_take_precedence_over_words() -> None:
     def alike(rows: NDArray[np.intp]) -> NDArray[np.float32]:
         return np.ones((len(rows), 4), np.float32)
 
@@ -132,7 +132,7 @@ def test_vectors_win_over_words() -> None:
     assert kept(written, facts(30, unlike, related=True))[1] == {"generic": 30}
 
 
-def test_vectors_are_asked_for_a_sample_alone() -> None:
+def test_vectors_are_read_only_for_a_sample() -> None:
     asked: list[list[int]] = []
 
     def vectors(rows: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -144,7 +144,7 @@ def test_vectors_are_asked_for_a_sample_alone() -> None:
     assert asked == [[0, 1, 2]]
 
 
-def test_facts_of_a_file_are_those_of_the_table(tmp_path: Path) -> None:
+def test_facts_of_a_file_equal_those_of_the_table(tmp_path: Path) -> None:
     ids = pa.array([3, 5, 9], pa.uint64())
     table = pa.table(
         {"page": ids, "language": ["de", None, "en"], "title": ["A", None, "C"], "snippet": ["x" * 900, "b", None]}
@@ -157,7 +157,7 @@ def test_facts_of_a_file_are_those_of_the_table(tmp_path: Path) -> None:
         assert known.texts(np.array([0, 1, 2])) == ["A " + "x" * 500, " b", "C "]
 
 
-def test_pages_that_failed_or_deserve_no_query_stay_as_they_are(tmp_path: Path) -> None:
+def test_pages_that_failed_or_deserve_no_query_are_unchanged(tmp_path: Path) -> None:
     one, two = tmp_path / "in.parquet", tmp_path / "out.parquet"
     with written_file(one) as file:
         file.write_table(WrittenBatch.of([1, 2, 3], [None, [], texts("?")]).to_arrow())
@@ -166,7 +166,7 @@ def test_pages_that_failed_or_deserve_no_query_stay_as_they_are(tmp_path: Path) 
     assert (batch.pages.tolist(), batch.outcomes) == ([1, 2, 3], ["failed", "none", "written"])
 
 
-def test_likeness_of_vectors_and_words() -> None:
+def test_similarity_of_vectors_and_words() -> None:
     # Cosines of three vectors: 0, 1/√2 and 1/√2.
     assert mean_cosine(np.array([[2, 0], [0, 3], [1, 1]], np.float32)) == pytest.approx(2**0.5 / 3)
     assert mean_cosine(np.zeros((3, 2), np.float32)) == 0.0
@@ -181,7 +181,7 @@ PAGE = st.lists(
 
 
 @given(st.lists(PAGE, max_size=5))
-def test_what_is_left_was_written_in_that_order(written: list[list[WrittenQuery]]) -> None:
+def test_remaining_queries_keep_their_order(written: list[list[WrittenQuery]]) -> None:
     left, _ = kept(written, facts(len(written)), QueryFilters(generic=Generic(pages=2)))
     for own, before in zip(left, written, strict=True):
         rest = iter(query.text for query in before)
@@ -198,7 +198,7 @@ def test_filtering_twice_changes_nothing(written: list[list[WrittenQuery]]) -> N
 
 
 @pytest.mark.parametrize("related", [True, False])
-def test_pages_that_the_encoder_cannot_read_are_told_alike_by_their_words(related: bool) -> None:
+def test_pages_that_the_encoder_cannot_read_are_compared_by_words(related: bool) -> None:
     def nothing(rows: NDArray[np.intp]) -> NDArray[np.float32]:
         return np.zeros((len(rows), 4), np.float32)
 

@@ -53,7 +53,7 @@ def test_another_script_is_decisive_even_in_a_short_query(language: str, query: 
         ("ru", "як приготувати український борщ"),
     ],
 )
-def test_a_long_query_in_another_language_is_told_by_its_words(language: str, query: str) -> None:
+def test_a_long_query_in_another_language_is_detected_by_its_words(language: str, query: str) -> None:
     assert in_another_language(query, language)
 
 
@@ -77,5 +77,5 @@ def test_a_foreign_word_in_a_query_passes() -> None:
 
 
 @given(st.text(max_size=30), st.sampled_from(["en", "ja", "ru", ""]))
-def test_no_text_breaks_the_telling(query: str, language: str) -> None:
+def test_no_text_breaks_language_detection(query: str, language: str) -> None:
     assert in_another_language(query, language) in (True, False)

@@ -51,7 +51,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "queries.parquet"
 
 
-def test_a_row_a_page_with_its_outcome(path: Path) -> None:
+def test_there_is_one_row_per_page_with_its_outcome(path: Path) -> None:
     said: dict[str, Queries] = {"fox 0": [WrittenQuery("a", 0.75), WrittenQuery("b", 0.5)], "fox 1": [], "fox 2": None}
     counts = write_queries(batches(3), Asked(lambda page: said[page.title]), path)
     assert counts == {"written": 1, "none": 1, "failed": 1, "queries": 2}
@@ -70,7 +70,7 @@ def test_rows_are_read_in_batches(path: Path) -> None:
     assert read[1].queries == [[WrittenQuery("fox 3", 0.5)], [WrittenQuery("fox 4", 0.5)]]
 
 
-def test_a_killed_run_goes_on_after_its_last_part(path: Path) -> None:
+def test_a_killed_run_resumes_after_its_last_part(path: Path) -> None:
     stop_after(4, Asked(), path)
     writer = Asked()
     assert write_queries(batches(6), writer, path) == {"written": 6, "queries": 6}
@@ -78,7 +78,7 @@ def test_a_killed_run_goes_on_after_its_last_part(path: Path) -> None:
     assert [page for batch in read_queries(path) for page in batch.pages.tolist()] == list(range(6))
 
 
-def test_a_run_that_goes_on_asks_again_for_pages_that_failed(path: Path) -> None:
+def test_a_resumed_run_retries_failed_pages(path: Path) -> None:
     stop_after(4, Asked(lambda page: None if page.title == "fox 1" else []), path)
     writer = Asked()
     assert write_queries(batches(4), writer, path) == {"written": 1, "none": 3, "queries": 1}
@@ -86,24 +86,24 @@ def test_a_run_that_goes_on_asks_again_for_pages_that_failed(path: Path) -> None
 
 
 @pytest.mark.parametrize(("text", "made_by"), [("Red ones.", "another model"), ("Grey ones.", "a model")])
-def test_a_part_of_other_words_or_another_writer_is_not_used(path: Path, text: str, made_by: str) -> None:
+def test_a_part_with_other_text_or_another_writer_is_not_used(path: Path, text: str, made_by: str) -> None:
     stop_after(2, Asked(), path, "a model")
     writer = Asked()
     write_queries(batches(2, text=text), writer, path, made_by)
     assert writer.titles == ["fox 0", "fox 1"]
 
 
-def test_batches_of_another_size_are_written_again(path: Path) -> None:
+def test_another_batch_size_writes_all_batches_again(path: Path) -> None:
     stop_after(4, Asked(), path)
     assert write_queries(batches(4, size=3), Asked(), path) == {"written": 4, "queries": 4}
 
 
-def test_a_finished_run_leaves_nothing_but_the_file(path: Path) -> None:
+def test_a_finished_run_leaves_only_the_file(path: Path) -> None:
     write_queries(batches(3), Asked(), path)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_is_half_written_is_not_in_its_place(path: Path) -> None:
+def test_a_partial_file_is_not_at_the_final_path(path: Path) -> None:
     write_queries(batches(1), Asked(), path)
     before = path.read_bytes()
     with pytest.raises(KeyboardInterrupt), written_file(path):
@@ -120,7 +120,7 @@ QUERY = st.builds(WrittenQuery, st.text(st.characters(codec="utf-8"), max_size=9
 
 
 @given(st.lists(st.none() | st.lists(QUERY, max_size=10), max_size=7))
-def test_what_was_written_is_read(said: list[Queries]) -> None:
+def test_written_queries_are_read_back(said: list[Queries]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "queries.parquet"
         write_queries(batches(len(said)), Asked(lambda page: said[int(page.title[4:])]), path)
@@ -128,7 +128,7 @@ def test_what_was_written_is_read(said: list[Queries]) -> None:
     assert [None if outcome == "failed" else own for outcome, own in read] == said
 
 
-def test_parts_in_a_folder_of_the_callers_stay_and_nothing_is_asked_again(tmp_path: Path) -> None:
+def test_parts_in_the_callers_folder_are_kept_and_reused(tmp_path: Path) -> None:
     again = Asked()
     for writer in (Asked(), again):
         write_queries(batches(3), writer, tmp_path / "q.parquet", parts=tmp_path / "parts")
