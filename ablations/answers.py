@@ -40,7 +40,7 @@ class Answers:
         for name, answer in asked.answers.items():
             self._ranks.setdefault(name, []).append(ranks(answer, wanted))
 
-    def pour(self, arm: str, sample: Sample) -> None:
+    def add_to(self, sample: Sample, arm: str) -> None:
         """Add all measurements to the sample, as one seed of an arm."""
         sample.add(arm, self.quality, METRICS)
         pages = np.concatenate(self._page)

@@ -104,7 +104,7 @@ def added(waiting: dict[int, UnknownPage], pages: Mapping[int, UnknownPage]) -> 
     no_room = 0
     for page, words in pages.items():
         if page in waiting:
-            waiting[page] = max(waiting[page], words, key=lambda page: page.told)
+            waiting[page] = max(waiting[page], words, key=lambda page: page.fields_sent)
         elif len(waiting) < MOST:
             waiting[page] = words
         else:

@@ -76,7 +76,7 @@ STEP = Step(
 )
 
 
-def _aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
+def _set_aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
     """Return which judged pairs the cross-encoder must not learn from: half the pages', where no log teaches.
 
     Stage 2 then learns from them, with the cross-encoder's quality as a feature. If both learned from the same label,

@@ -39,7 +39,7 @@ STEP = Step(
 )
 
 
-def _lessons(work: Work) -> tuple[str, _Halves]:
+def _examples(work: Work) -> tuple[str, _Halves]:
     """Return the first source of events that is enough to learn from, and the groups of both halves of its pages.
 
     The number of events is not enough: filters may drop chosen pages, and recall may find no negatives.

@@ -64,7 +64,7 @@ STEP = Step(
 )
 
 
-def _that_teach_nothing(work: Work) -> list[Event]:
+def _without_choices(work: Work) -> list[Event]:
     """Return events of pages drawn at random, without a choice: the blend needs scores where readers taught nothing."""
     pages, none = page_ids(work), np.empty(0, np.uint64)
     sampled = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]

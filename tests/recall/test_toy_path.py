@@ -29,7 +29,7 @@ from pathlib import Path
 from cli.main import app
 from pipeline.build import build
 from pipeline.config import BuildConfig
-from service.answers.answer import Ask
+from service.answers.request import Request
 from service.bootstrap import load
 from service.settings import read_settings
 
@@ -39,7 +39,7 @@ bundle = build(Path(data), Path(bundles), BuildConfig.model_validate(told["confi
 
 async def asked(*overrides):
     gateway = load(Path(bundles), read_settings(None, [*told["settings"], *overrides], {}))
-    answer = await gateway.recommender.recommend(Ask(url, k=30, explain=True))
+    answer = await gateway.recommender.recommend(Request(url, k=30, explain=True))
     await gateway.close()
     return json.loads(answer.body)
 

@@ -25,31 +25,22 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Unkno
     return lambda: RedisUnknownPages(lambda: client, MOST)
 
 
-def test_a_page_is_queued_with_the_fields_that_were_sent(pages: UnknownPages) -> None:
-    pages.add({2**64 - 1: FOX, 0: OWL})
-    assert pages.waiting() == {2**64 - 1: FOX, 0: OWL}
+@pytest.fixture
+def pages(opened: Callable[[], UnknownPages]) -> UnknownPages:
+    return opened()
 
 
-def test_a_page_is_queued_once_with_its_first_fields(pages: UnknownPages) -> None:
-    pages.add({1: FOX})
-    pages.add({1: OWL})
-    assert pages.waiting() == {1: FOX}
+class TestUnknownPages(UnknownPagesContract):
+    @pytest.fixture
+    def pages(self, opened: Callable[[], UnknownPages]) -> UnknownPages:
+        return opened()
+
+    @pytest.fixture
+    def reopened(self, pages: UnknownPages, opened: Callable[[], UnknownPages]) -> UnknownPages:
+        return opened()
 
 
-def test_the_most_complete_fields_win_in_any_order(pages: UnknownPages) -> None:
-    pages.add({1: OWL, 2: FOX._replace(snippet="")})
-    pages.add({1: FOX, 2: FOX})
-    pages.add({1: OWL, 2: FOX._replace(title="Hare", language="")})
-    assert pages.waiting() == {1: FOX, 2: FOX}
-
-
-def test_completing_a_queued_page_needs_no_free_slot(pages: UnknownPages) -> None:
-    pages.add(dict.fromkeys(range(3), OWL))
-    assert pages.add({0: FOX, 1: FOX, 9: FOX}) == 1
-    assert pages.waiting() == {0: FOX, 1: FOX, 2: OWL}
-
-
-def test_entries_of_other_programs_are_ignored(pages: UnknownPages) -> None:
+def test_rows_of_another_format_are_ignored(pages: UnknownPages) -> None:
     pages.add({1: FOX})
     rows = [
         (b"eight by", b"no JSON"),
@@ -68,28 +59,15 @@ def test_entries_of_other_programs_are_ignored(pages: UnknownPages) -> None:
     assert pages.waiting() == {1: FOX}
 
 
-def test_pages_beyond_the_limit_are_dropped(pages: UnknownPages) -> None:
-    assert pages.add(dict.fromkeys(range(5), FOX)) == 2
-    assert pages.add({9: FOX}) == 1
-    assert sorted(pages.waiting()) == [0, 1, 2]
-
-
-def test_removing_pages_makes_room(pages: UnknownPages) -> None:
-    pages.add(dict.fromkeys(range(3), FOX))
-    pages.remove([0, 1, 77])
-    pages.add({9: OWL})
-    assert pages.waiting() == {2: FOX, 9: OWL}
-
-
-def test_without_a_file_the_queue_is_empty(tmp_path: Path) -> None:
+def test_nothing_waits_where_no_file_is(tmp_path: Path) -> None:
     assert SqliteUnknownPages(tmp_path / "unknown.sqlite").waiting() == {}
     assert not (tmp_path / "unknown.sqlite").exists()
 
 
-def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "unknown.sqlite"
     path.write_bytes(b"garbage" * 1000)
     with pytest.raises(
-        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: repair it or move it away"
+        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: mend it or move it away"
     ):
         SqliteUnknownPages(path).waiting()

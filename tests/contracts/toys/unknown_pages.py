@@ -26,7 +26,7 @@ class Memory:
         return len(new) - len(taken)
 
     def better(self, page: int, words: UnknownPage) -> bool:
-        return page in self.rows and words.told > self.rows[page].told
+        return page in self.rows and words.fields_sent > self.rows[page].fields_sent
 
     def taken(self, new: list[int]) -> list[int]:
         return new[: self.room()]
@@ -60,21 +60,21 @@ class LastWordsWin(Memory):
     breaks = "test_a_page_waits_once_as_first_sent"
 
     def better(self, page: int, words: UnknownPage) -> bool:
-        return page in self.rows and words.told >= self.rows[page].told
+        return page in self.rows and words.fields_sent >= self.rows[page].fields_sent
 
 
 class ReplacesOnlyAnAddress(Memory):
     breaks = "test_more_words_replace_fewer"
 
     def better(self, page: int, words: UnknownPage) -> bool:
-        return super().better(page, words) and self.rows[page].told == 0
+        return super().better(page, words) and self.rows[page].fields_sent == 0
 
 
 class ForgetsWords(Memory):
     breaks = "test_fewer_words_never_replace_more"
 
     def better(self, page: int, words: UnknownPage) -> bool:
-        return page in self.rows and words.told != self.rows[page].told
+        return page in self.rows and words.fields_sent != self.rows[page].fields_sent
 
 
 class RefusesAllWhenFull(Memory):
@@ -130,8 +130,8 @@ class FailsOnAnEmptyCall(Memory):
     breaks = "test_any_sequence_of_calls_does_as_the_rules_say"
 
     def add(self, pages: Mapping[int, UnknownPage]) -> int:
-        most = max(words.told for words in pages.values())
-        return super().add({page: words for page, words in pages.items() if words.told <= most})
+        most = max(words.fields_sent for words in pages.values())
+        return super().add({page: words for page, words in pages.items() if words.fields_sent <= most})
 
 
 class TestMemory(UnknownPagesContract):
