@@ -47,9 +47,9 @@ def neighbour_rows(
         .group_by(page1=_.page1, page2=_.like)
         .aggregate(spread_next=(_.weight * _.next).sum(), spread_shown=(_.weight * _.shown).sum())
     )
-    borrowed = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
+    text_rates = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
     parts = [wanted(evidence, "page1"), borrowed, spread]
-    rows = outer_sum(parts, [*EVIDENCE, *borrowed]).filter(_.page1 != _.page2)
+    rows = outer_sum(parts, [*EVIDENCE, *text_rates]).filter(_.page1 != _.page2)
     return _ranked(rows, flow, config)
 
 

@@ -34,7 +34,7 @@ def test_differences_are_paired_by_page_and_seeds_are_pooled() -> None:
 def test_rankings_of_different_pages_are_not_paired() -> None:
     found = sample()
     found.add_rows("other", "m", np.tile(ASKED, 2), np.tile(PAGES[::-1], 2))
-    with pytest.raises(ValueError, match="answered different pages"):
+    with pytest.raises(ValueError, match="have different pages"):
         found.against("other", "old", "m")
 
 
