@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
-from corpus.label_roles import teaches
+from corpus.label_roles import is_training
 from corpus.pairs import TextPair
 from pipeline.events import OF_LOG, half_of, label_events
 from pipeline.pair_judge import PairJudge
@@ -40,7 +40,7 @@ def labels(work: Work) -> dict[str, object]:
     judge = PairJudge(work)
     pairs = pairs_to_judge(work, judge.pages, judge)
     every = pq.read_table(work.of("read") / "labels.parquet")
-    given = every.filter(pa.array(teaches(every["page1"].to_numpy(), work.config.held_out_share)))
+    given = every.filter(pa.array(is_training(every["page1"].to_numpy(), work.config.held_out_share)))
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
     quality, source, figures = _judged(work, judge, pairs, given)

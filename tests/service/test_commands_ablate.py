@@ -16,7 +16,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from configs.reading import leaves
-from corpus.label_roles import teaches
+from corpus.label_roles import is_training
 from pipeline.config import BuildConfig
 from service.ablation import asking
 from service.cli import app
@@ -139,7 +139,7 @@ def test_the_weight_is_chosen_on_other_pages_than_report(ablated: dict) -> None:
 def test_no_label_of_a_page_that_was_asked_taught(ablated: dict, directory: Path) -> None:
     for arm in ("baseline", "student-direct", "teachers-ce"):
         table = pq.read_table(directory / f"work/seed0/{arm}/work/labels/labels.parquet")
-        assert teaches(table["page1"].to_numpy(), 0.5).all()
+        assert is_training(table["page1"].to_numpy(), 0.5).all()
 
 
 def test_the_second_run_builds_nothing_and_says_what_it_lacks(
