@@ -18,7 +18,7 @@ from store.bundle import Bundle
 
 #: The part of the pages that λ is chosen on, and the part whose figures are reported.
 CHOOSING, REPORTING = "choosing", "reporting"
-_ROLES = {CHOOSING: Role.CHOOSES, REPORTING: Role.REPORTS}
+_ROLES = {CHOOSING: Role.VALIDATION, REPORTING: Role.TEST}
 
 
 class RubricTruth:

@@ -59,7 +59,7 @@ def tradeoff(
     share = opened.held_out_share
     held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth, share)
     assert known is not None  # noqa: S101 - --truth is required
-    choosing, reporting = (held_out.of_role(role, share, opened.manifest.seed) for role in (Role.CHOOSES, Role.REPORTS))
+    choosing, reporting = (held_out.of_role(role, share, opened.manifest.seed) for role in (Role.VALIDATION, Role.TEST))
     rules = ClickRules.of(choosing, satisfied_s)
     judged, measured = AnswerQuality(observable(known), rules), AnswerQuality(known, rules)
     blend = Blend.load(opened.file("blend.json"))

@@ -16,9 +16,9 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: spreads nea
 class Role(IntEnum):
     """What the labels of a page (as URL1) are used for."""
 
-    TEACHES = 0  # training
-    CHOOSES = 1  # validation: choosing hyperparameters such as λ
-    REPORTS = 2  # test: the reported metrics
+    TRAINING = 0
+    VALIDATION = 1  # for choosing hyperparameters such as λ
+    TEST = 2  # for the reported metrics
 
 
 def roles(pages: NDArray[np.uint64], held_out_share: float) -> NDArray[np.int8]:
@@ -27,7 +27,7 @@ def roles(pages: NDArray[np.uint64], held_out_share: float) -> NDArray[np.int8]:
     return (place < held_out_share).astype(np.int8) + (place < held_out_share / 2).astype(np.int8)
 
 
-def teaches(pages: NDArray[np.uint64], held_out_share: float) -> NDArray[np.bool_]:
+def is_training(pages: NDArray[np.uint64], held_out_share: float) -> NDArray[np.bool_]:
     """Return whether the labels of each page may be trained on."""
-    found: NDArray[np.bool_] = roles(pages, held_out_share) == Role.TEACHES
+    found: NDArray[np.bool_] = roles(pages, held_out_share) == Role.TRAINING
     return found

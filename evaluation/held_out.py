@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.label_roles import Role, roles, teaches
+from corpus.label_roles import Role, is_training, roles
 from corpus.runs import runs, steps
 from corpus.tables.reader import read
 from corpus.tables.report import Report
@@ -66,19 +66,19 @@ class HeldOut:
         still measured on other pages.
         """
         if not held_out_share:
-            return self.halves(seed)[role == Role.REPORTS]
+            return self.halves(seed)[role == Role.TEST]
         pages = np.array(self.pages, np.uint64)
         chosen: list[int] = pages[roles(pages, held_out_share) == role].tolist()
         return self.only(chosen)
 
     def reporting(self, held_out_share: float) -> HeldOut:
         """Return the log of the pages for reporting; all of it if every page was used in training."""
-        return self.of_role(Role.REPORTS, held_out_share, 0) if held_out_share else self
+        return self.of_role(Role.TEST, held_out_share, 0) if held_out_share else self
 
     def untaught(self, held_out_share: float) -> HeldOut:
         """Return the log of the pages whose labels were not used in training; all of it if none were held out."""
         pages = np.array(self.pages, np.uint64)
-        chosen: list[int] = pages[~teaches(pages, held_out_share)].tolist()
+        chosen: list[int] = pages[~is_training(pages, held_out_share)].tolist()
         return self.only(chosen) if held_out_share else self
 
     def only(self, chosen: Sequence[int]) -> HeldOut:

@@ -14,7 +14,7 @@ from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
 from corpus.files.pairs import TextPair
-from corpus.label_roles import teaches
+from corpus.label_roles import is_training
 from pipeline.labels.pairs_to_judge import PagePairs, Rubric, of_each_kind, pairs_to_judge
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.log.events import OF_LOG, half_of, label_events
@@ -41,7 +41,7 @@ def labels(work: Work) -> dict[str, object]:
     judge = PairJudge(work)
     pairs = pairs_to_judge(work, judge.pages, judge)
     every = pq.read_table(work.of("read") / "labels.parquet")
-    given = every.filter(pa.array(teaches(every["page1"].to_numpy(), work.config.held_out_share)))
+    given = every.filter(pa.array(is_training(every["page1"].to_numpy(), work.config.held_out_share)))
     human = np.stack([given["page1"].to_numpy(), given["page2"].to_numpy()], axis=1)
     pairs = pairs[~_contains(human, pairs)]
     quality, source, figures = _judged(work, judge, pairs, given)
@@ -77,7 +77,7 @@ STEP = Step(
 
 
 def _set_aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
-    """Return which judged pairs the cross-encoder must not learn from: half the pages', where no log teaches.
+    """Return which judged pairs the cross-encoder must not learn from: half the pages', where no log is_training.
 
     Stage 2 then learns from them, with the cross-encoder's quality as a feature. If both learned from the same label,
     stage 2 would trust in-sample scores, which serving never gives. The cross-encoder gets all labels from people.

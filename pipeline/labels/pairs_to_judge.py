@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from corpus.label_roles import teaches
+from corpus.label_roles import is_training
 from pipeline.log.events import past_impressions
 from pipeline.log.split import PAST
 from pipeline.runner.work import Work
@@ -31,7 +31,7 @@ def pairs_to_judge(work: Work, pages: NDArray[np.uint64], rubric: Rubric) -> Pag
     """Return distinct pairs of training pages, at most a quarter of `labels.judged` of each kind."""
     generator = np.random.default_rng(work.config.seed)
     share = of_each_kind(work)
-    taught = pages[teaches(pages, work.config.held_out_share)]
+    taught = pages[is_training(pages, work.config.held_out_share)]
     strangers = np.stack([generator.choice(of, share) for of in (taught, pages)], axis=1) if len(taught) else _NONE
     sources = (_teaching(work, _from_log(work)), _teaching(work, _recalled(work)), strangers)
     parts = [source[generator.permutation(len(source))[:share]] for source in sources]
@@ -48,7 +48,7 @@ def of_each_kind(work: Work) -> int:
 def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:
     """Return the shown pairs whose ranks by click rate and by rubric differ most, largest difference first."""
     shown = past_impressions(work)
-    shown = shown.filter(pa.array(teaches(_ids(shown, "page1"), work.config.held_out_share)))
+    shown = shown.filter(pa.array(is_training(_ids(shown, "page1"), work.config.held_out_share)))
     if len(shown) == 0:
         return _NONE
     counted = shown.group_by(["page1", "page2"]).aggregate([("clicked", "sum"), ([], "count_all")])
@@ -62,7 +62,7 @@ def hard_pairs(work: Work, rubric: Rubric, most: int) -> PagePairs:
 
 
 def _teaching(work: Work, pairs: PagePairs) -> PagePairs:
-    chosen: PagePairs = pairs[teaches(pairs[:, 0], work.config.held_out_share)]
+    chosen: PagePairs = pairs[is_training(pairs[:, 0], work.config.held_out_share)]
     return chosen
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from ablations import held_out_pages as asking
 from cli.main import app
 from configs.reading import leaves
-from corpus.label_roles import teaches
+from corpus.label_roles import is_training
 from pipeline.config import BuildConfig
 from text_model.base import PACKAGED, load_encoder, resolve, shorten
 
@@ -139,7 +139,7 @@ def test_the_weight_is_chosen_on_pages_other_than_the_reporting_ones(ablated: di
 def test_no_label_of_a_measured_page_was_trained_on(ablated: dict, directory: Path) -> None:
     for arm in ("baseline", "student-direct", "teachers-ce"):
         table = pq.read_table(directory / f"work/seed0/{arm}/work/labels/labels.parquet")
-        assert teaches(table["page1"].to_numpy(), 0.5).all()
+        assert is_training(table["page1"].to_numpy(), 0.5).all()
 
 
 def test_the_second_run_builds_nothing_and_says_what_is_missing(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.label_roles import Role, teaches
+from corpus.label_roles import Role, is_training
 from corpus.tables.report import Report
 from corpus.tables.sessions import Sessions
 from corpus.urls.url import canonical, host_id, page_id, rules_of
@@ -180,14 +180,14 @@ def numbered(pages: range) -> HeldOut:
 
 def test_choosing_and_reporting_pages_are_disjoint_and_not_in_training() -> None:
     log = numbered(range(1, 400))
-    choosing, reporting = (set(log.of_role(role, 0.5, 0).pages) for role in (Role.CHOOSES, Role.REPORTS))
+    choosing, reporting = (set(log.of_role(role, 0.5, 0).pages) for role in (Role.VALIDATION, Role.TEST))
     assert not choosing & reporting
     assert choosing | reporting == set(log.untaught(0.5).pages)
-    assert not teaches(np.array(sorted(choosing | reporting), np.uint64), 0.5).any()
+    assert not is_training(np.array(sorted(choosing | reporting), np.uint64), 0.5).any()
     assert set(log.reporting(0.5).pages) == reporting
 
 
 def test_if_every_label_was_used_in_training_all_pages_report() -> None:
     log = numbered(range(1, 9))
     assert log.untaught(0.0).pages == log.reporting(0.0).pages == log.pages
-    assert [len(log.of_role(role, 0.0, 0).pages) for role in (Role.CHOOSES, Role.REPORTS)] == [4, 4]
+    assert [len(log.of_role(role, 0.0, 0).pages) for role in (Role.VALIDATION, Role.TEST)] == [4, 4]

@@ -50,8 +50,8 @@ def test_labels_of_held_out_pages_are_not_used_for_training(tiny, tmp_path: Path
     pq.write_table(pa.table({**given, "source": ["people"] * len(pages)}), held_out.of("read") / "labels.parquet")
     figures = labels(held_out)
     table = pq.read_table(tmp_path / "labels/labels.parquet")
-    taught = roles(pages, 0.5) == Role.TEACHES
-    assert (roles(table["page1"].to_numpy(), 0.5) == Role.TEACHES).all()
+    taught = roles(pages, 0.5) == Role.TRAINING
+    assert (roles(table["page1"].to_numpy(), 0.5) == Role.TRAINING).all()
     assert (figures["given"], figures["held_out"]) == (int(taught.sum()), int((~taught).sum()))
     assert {*table["source"].to_pylist()} == {"input", "rubric"}
     assert figures["judged"] > 200  # held-out pages do not use up the judge's budget
