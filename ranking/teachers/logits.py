@@ -14,7 +14,7 @@ from ranking.teachers.stamp import PairLogits
 from text_model.export import export, quantize
 from text_model.parallel import world
 from text_model.session import OnnxModel
-from text_model.training import moved
+from text_model.training import to_device
 
 
 def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
@@ -59,7 +59,7 @@ def _by_torch(teacher: Teacher, inputs: PairInputs) -> PairLogits:
 
     def logits(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> NDArray[np.float32]:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            found = teacher(**moved(inputs(page1, page2), device))
+            found = teacher(**to_device(inputs(page1, page2), device))
         return found.float().cpu().numpy()
 
     return logits
