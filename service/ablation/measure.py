@@ -58,7 +58,7 @@ def _seed(plan: Plan, arms: Arms, measured: Measured) -> None:
         measured.asking = measured.asking or open_asking(plan, bundle, arms.work(BASELINE))
         found = _answers(plan, arms, name, bundle, measured.asking)
         for part, answered in found.items():
-            answered.pour(f"{name}/{part}", measured.sample)
+            answered.add_to(measured.sample, f"{name}/{part}")
             measured.kept[part] = answered.quality.summary()["kept_impressions"]
             if name == BASELINE:
                 candidates |= answered.candidates

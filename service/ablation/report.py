@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 
 from evaluation.ablations.page import table_html
-from evaluation.answer_quality import LEAST_RANDOM
+from evaluation.answer_quality import MIN_RANDOM_IMPRESSIONS
 from evaluation.document import facts_table, opening
 from evaluation.plot import Mark, plot
 from evaluation.tradeoff_report import CLICKS, RECO, curves
@@ -69,7 +69,7 @@ def facts_of(plan: Plan, measured: Measured, profile: str, overrides: Sequence[s
     facts |= {f"impressions in filtered ClickNDCG ({part})": count for part, count in measured.kept.items()}
     facts["truth"] = measured.asking.truth.name
     rules = measured.asking.rules
-    few = f"all: fewer than {LEAST_RANDOM} with a counted click are in random order"
+    few = f"all: fewer than {MIN_RANDOM_IMPRESSIONS} with a counted click are in random order"
     facts["impressions read"] = "in random order alone" if rules.random_only else few
     facts["a click counts"] = f"from {rules.threshold_s:g} s on" if rules.timed else "always: the log has no times"
     facts["bundles"] = ", ".join(measured.bundles)
