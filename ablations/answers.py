@@ -14,7 +14,7 @@ from cascade.types import Candidates
 from evaluation.answer_quality import CTR, FILTERED, RECO, SATISFIED, AnswerQuality, ClickRules
 from evaluation.held_out import HeldOut
 from evaluation.metrics.ranking import TOP, discounts, ranks
-from evaluation.tradeoff import Asked, Swept, ask
+from evaluation.tradeoff import BlendedRankings, Swept, blend_rankings
 from evaluation.truth import Truth
 from ranking.blend import Blend
 
@@ -31,13 +31,13 @@ class Answers:
     _page: list[NDArray[np.uint64]] = field(default_factory=list)
     _ranks: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)
 
-    def add(self, page: int, asked: Asked, held_out: HeldOut) -> None:
+    def add(self, page: int, blended: BlendedRankings, held_out: HeldOut) -> None:
         """Add the answers for one page."""
-        self.quality.add(page, asked.answers, asked.rankings, held_out.impressions.get(page, ()))
-        self.candidates[page] = asked.trace.stages.get("stage1", Candidates.empty()).pages
+        self.quality.add(page, blended.answers, blended.rankings, held_out.impressions.get(page, ()))
+        self.candidates[page] = blended.trace.stages.get("stage1", Candidates.empty()).pages
         wanted = held_out.steps.get(page, np.empty(0, np.uint64))
         self._page.append(np.full(len(wanted), page, np.uint64))
-        for name, answer in asked.answers.items():
+        for name, answer in blended.answers.items():
             self._ranks.setdefault(name, []).append(ranks(answer, wanted))
 
     def add_to(self, sample: Sample, arm: str) -> None:
@@ -74,7 +74,7 @@ async def answers(
     done = 0
     for name, held_out in asking.parts.items():
         for page in held_out.pages:
-            found[name].add(page, await ask(cascade, blend, page, asking.swept), held_out)
+            found[name].add(page, await blend_rankings(cascade, blend, page, asking.swept), held_out)
             done += 1
             progress(done)
     return found

@@ -12,7 +12,7 @@ from ablations.measure import Measured
 from ablations.page import table_html
 from ablations.plan import Plan
 from ablations.results import Results
-from evaluation.answer_quality import LEAST_RANDOM
+from evaluation.answer_quality import MIN_RANDOM_IMPRESSIONS
 from evaluation.reports.document import facts_table, opening
 from evaluation.reports.plot import Mark, plot
 from evaluation.reports.tradeoff_report import CLICKS, RECO, curves
@@ -69,7 +69,7 @@ def facts_of(plan: Plan, measured: Measured, profile: str, overrides: Sequence[s
     facts |= {f"impressions in filtered ClickNDCG ({part})": count for part, count in measured.kept.items()}
     facts["truth"] = measured.asking.truth.name
     rules = measured.asking.rules
-    few = f"all: fewer than {LEAST_RANDOM} randomly ordered ones have a counted click"
+    few = f"all: fewer than {MIN_RANDOM_IMPRESSIONS} randomly ordered ones have a counted click"
     facts["impressions read"] = "randomly ordered ones only" if rules.random_only else few
     facts["a click counts"] = f"from {rules.threshold_s:g} s" if rules.timed else "always: the log has no dwell times"
     facts["bundles"] = ", ".join(measured.bundles)

@@ -18,7 +18,7 @@ from ablations.sample import Sample
 from ablations.tables import PAPER, Compared, Table, absolute, compared
 from evaluation.answer_quality import CTR, FILTERED, RECO
 from evaluation.metrics.bootstrap import difference
-from evaluation.tradeoff import SERVED, Point, choose, named, points, rule
+from evaluation.tradeoff import SERVED, Point, choose, point_name, points, rule
 
 _TITLES = {
     2: "Quality teacher: CE and soft CE, change of RecoDCG@5 from ranking by the click teacher",
@@ -77,11 +77,11 @@ def _of_models(measured: Measured, number: int) -> Table:
 
 def _of_cascades(sample: Sample, weights: dict[str, float], rule: str) -> Table:
     base, qprime = (f"{arm}/{REPORTING}: " for arm in (BASELINE, QPRIME))
-    control = base + named(SERVED, 0)
+    control = base + point_name(SERVED, 0)
     rows = {
-        "quality-aware ranking": base + named(SERVED, weights[BASELINE]),
-        "Q' recall": qprime + named(SERVED, 0),
-        "both": qprime + named(SERVED, weights[QPRIME]),
+        "quality-aware ranking": base + point_name(SERVED, weights[BASELINE]),
+        "Q' recall": qprime + point_name(SERVED, 0),
+        "both": qprime + point_name(SERVED, weights[QPRIME]),
     }
     simulated = not np.isnan(sample.interval(control, CTR).mean)
     metrics = {"RecoDCG@5": RECO, "filtered ClickNDCG@5": FILTERED, "NDCG@5": NDCG, "HR@5": HIT_RATE}

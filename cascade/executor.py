@@ -16,7 +16,7 @@ import numpy as np
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
-from cascade.score_scale import below, by_place
+from cascade.score_scale import below, by_position
 from cascade.stages import Ranking, Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Filter, Hydrator, Query, RecallPath, Trigger, TriggerLookup
@@ -28,7 +28,7 @@ UNKNOWN_PAGE = "unknown_page"
 POPULAR = "fallback:popular"
 
 #: Popular pages fill the list of an unknown page up to this length, the largest k that a caller may request.
-ENOUGH = 30
+FULL_LIST = 30
 
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
@@ -86,7 +86,7 @@ class Cascade:
             return await self._popular(query, deadline, trace)
         ranking = Ranking(self.native, query, deadline, trace)
         ranked = await self._rank(ranking, candidates)
-        if len(ranked) < ENOUGH and UNKNOWN_PAGE in trace.degraded:
+        if len(ranked) < FULL_LIST and UNKNOWN_PAGE in trace.degraded:
             ranked = await self._filled_up(query, ranked, deadline, trace)
         ranking.ended()
         trace.cut = len(ranked) < len(candidates)
@@ -189,7 +189,7 @@ class Cascade:
         if stages == 0:
             stored = f"{RANK}{self.stored}"
             trace.degrade(f"fallback:{self.stored if stored in ranked.columns else 'recall'}")
-            return by_place(_in_order_of(ranked, stored))
+            return by_position(_in_order_of(ranked, stored))
         trace.degrade(f"fallback:{self.stages[stages - 1].name}")
         return ranked
 

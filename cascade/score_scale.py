@@ -25,7 +25,7 @@ def below(above: Candidates, rest: Candidates) -> Candidates:
     return above.followed_by(rest.with_columns({"score": shifted}))
 
 
-def by_place(candidates: Candidates) -> Candidates:
+def by_position(candidates: Candidates) -> Candidates:
     """Return the rows with their positions as scores: 0, -1, -2 and so on."""
     return candidates.with_columns({"score": -np.arange(len(candidates), dtype=np.float32)})
 

@@ -22,7 +22,8 @@ SATISFIED = f"satisfied_click_ndcg_at_{TOP}"
 FILTERED = f"filtered_click_ndcg_at_{TOP}"
 CTR = "expected_ctr"
 
-LEAST_RANDOM = 1_000  # impressions; with 60, the mean is known to 5 %, and a choice based on them is essentially random
+#: With 60 of them the mean is known to 5 %, and a choice based on them is essentially random.
+MIN_RANDOM_IMPRESSIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class ClickRules:
         every = [shown for impressions in held_out.impressions.values() for shown in impressions]
         timed = any(not np.isnan(shown.dwell_s).all() for shown in every)
         paper = cls(True, timed, threshold_s)
-        return replace(paper, random_only=sum(paper.clicked(shown) is not None for shown in every) >= LEAST_RANDOM)
+        usable = sum(paper.clicked(shown) is not None for shown in every)
+        return replace(paper, random_only=usable >= MIN_RANDOM_IMPRESSIONS)
 
     def clicked(self, shown: Impression) -> NDArray[np.bool_] | None:
         """Return the clicks of an impression that count; None if the impression is not used."""

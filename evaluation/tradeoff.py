@@ -12,7 +12,7 @@ from cascade.executor import Cascade
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from corpus.schema import InputError
-from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, Lists
+from evaluation.answer_quality import CTR, FILTERED, MIN_RANDOM_IMPRESSIONS, RECO, AnswerQuality, Lists
 from evaluation.blends import SWEPT, Strategy
 from evaluation.held_out import HeldOut
 from evaluation.metrics.bootstrap import Interval
@@ -21,8 +21,8 @@ from ranking.blend import Blend
 
 #: The largest share of clicks that a λ may cost compared with λ = 0.
 BOUND = 0.005
-#: Pages needed to detect a difference in RecoDCG.
-LEAST_JUDGED = 100
+#: With fewer, no difference in RecoDCG can be detected.
+MIN_JUDGED_PAGES = 100
 SERVED = "linear"
 
 
@@ -49,7 +49,7 @@ Swept = Mapping[str, tuple[Strategy, tuple[float, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BlendedRankings:
     """One run of the cascade, and for each point its full ranking and its answer of five pages."""
 
     trace: Trace
@@ -65,8 +65,8 @@ async def sweep(
     `cascade` runs once per page; its last stage is then repeated for each point.
     """
     for done, page in enumerate(held_out.pages, 1):
-        asked = await ask(cascade, blend, page)
-        quality.add(page, asked.answers, asked.rankings, held_out.impressions.get(page, ()))
+        blended = await blend_rankings(cascade, blend, page)
+        quality.add(page, blended.answers, blended.rankings, held_out.impressions.get(page, ()))
         progress(done)
     if not held_out.pages:
         raise InputError("too few held-out pages to choose λ on some and report on others: give a longer log")
@@ -76,18 +76,18 @@ async def sweep(
     return found
 
 
-async def ask(cascade: Cascade, blend: Blend, page: int, swept: Swept = SWEPT) -> Asked:
-    """Run the cascade for a page, then repeat its last stage for every point; keys are made by `named`."""
+async def blend_rankings(cascade: Cascade, blend: Blend, page: int, swept: Swept = SWEPT) -> BlendedRankings:
+    """Run the cascade for a page, then repeat its last stage for every point; keys are made by `point_name`."""
     query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
     trace = Trace(explain=True)
     await cascade.run(query, RECALL_AT, Deadline.never(), trace)
     scored = trace.stages.get("stage2", Candidates.empty())
-    ranked = {named(*point): candidates for point, candidates in _blended(blend, scored, swept)}
+    ranked = {point_name(*point): candidates for point, candidates in _blended(blend, scored, swept)}
     answers = {name: cascade.select(query, rows, TOP, Trace()).pages for name, rows in ranked.items()}
-    return Asked(trace, {name: rows.pages for name, rows in ranked.items()}, answers)
+    return BlendedRankings(trace, {name: rows.pages for name, rows in ranked.items()}, answers)
 
 
-def named(strategy: str, number: float) -> str:
+def point_name(strategy: str, number: float) -> str:
     """Return the name of a point's ranking."""
     return f"{strategy} {number:g}"
 
@@ -118,8 +118,8 @@ def too_few(kept_impressions: int, judged_pages: int) -> str:
     missing = [
         f"{has:,} {what} ({least:,} are needed)"
         for has, least, what in (
-            (kept_impressions, LEAST_RANDOM, "impressions with a satisfied click on a good page"),
-            (judged_pages, LEAST_JUDGED, "pages with a judged answer"),
+            (kept_impressions, MIN_RANDOM_IMPRESSIONS, "impressions with a satisfied click on a good page"),
+            (judged_pages, MIN_JUDGED_PAGES, "pages with a judged answer"),
         )
         if has < least
     ]
@@ -139,13 +139,13 @@ def points(
     interval_of: Callable[[str, str], Interval], against: Callable[[str, str, str], Interval], swept: Swept = SWEPT
 ) -> list[Point]:
     """Return the points; `interval_of(ranking, metric)`, `against(treatment, control, metric)` give the figures."""
-    alone = named(SERVED, 0)
+    alone = point_name(SERVED, 0)
     return [
         Point(
             strategy,
             number,
-            *(interval_of(named(strategy, number), metric) for metric in (RECO, FILTERED, CTR)),
-            *(against(named(strategy, number), alone, metric) for metric in (RECO, FILTERED)),
+            *(interval_of(point_name(strategy, number), metric) for metric in (RECO, FILTERED, CTR)),
+            *(against(point_name(strategy, number), alone, metric) for metric in (RECO, FILTERED)),
         )
         for strategy, (_, numbers) in swept.items()
         for number in numbers

@@ -67,8 +67,8 @@ def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
     return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
-def splits(encoder: PreTrainedModel) -> bool:
-    """Whether the encoder's layers can be run one by one: only those of BERT-like models."""
+def is_bert_like(encoder: PreTrainedModel) -> bool:
+    """Whether the encoder is BERT or built like it, so that its layers can be run one by one."""
     return encoder.config.model_type == "bert"
 
 
@@ -77,12 +77,12 @@ def shorten(encoder: PreTrainedModel, layers: int) -> None:
 
     Raises SettingsError for a deeper encoder that is not BERT-like.
     """
-    if not splits(encoder) and encoder.config.num_hidden_layers > layers:
+    if not is_bert_like(encoder) and encoder.config.num_hidden_layers > layers:
         raise SettingsError(
             f"cross_encoder.layers: {encoder.config.model_type} cannot be cut to {layers} layers: set it to"
             f" {encoder.config.num_hidden_layers}, or use a BERT model as text.base"
         )
-    deep = list(encoder.encoder.layer) if splits(encoder) else []
+    deep = list(encoder.encoder.layer) if is_bert_like(encoder) else []
     if len(deep) > layers:
         kept = [round(number * (len(deep) - 1) / max(1, layers - 1)) for number in range(layers)]
         encoder.encoder.layer = nn.ModuleList([deep[number] for number in kept])

@@ -52,17 +52,17 @@ def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, Pr
     return cast(PreTrainedModel, model.eval()), tokenizer
 
 
-def asked(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
     """Return the prompt for the model's answer to these messages."""
     return cast(str, tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True))
 
 
-def answered(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> tuple[str, str]:
-    """Return the prompt and the expected completion: the last message with the end-of-sequence token.
+def prompt_and_answer(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> tuple[str, str]:
+    """Return the prompt and the expected answer, which is the last message with the end-of-sequence token.
 
     Raises SettingsError for a chat template that does not put the answer after its prompt.
     """
-    prompt = asked(tokenizer, messages[:-1])
+    prompt = prompt_text(tokenizer, messages[:-1])
     whole = cast(str, tokenizer.apply_chat_template(list(messages), tokenize=False))
     if not whole.startswith(prompt):
         raise SettingsError("the chat template's prompt is not a prefix of the conversation: set another template")

@@ -1,4 +1,4 @@
-"""An encoder that reads pairs of pages: each page alone in its lower layers, both at once in its top layers.
+"""An encoder that reads pairs of pages: separately in its lower layers, together in its top layers.
 
 The lower layers compute the same states as a similarity encoder that reads one page, so that a few labels need not
 teach similarity again; the pages attend to each other only in the top layers (DeFormer, Cao et al. 2020).
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from configs.reading import SettingsError
-from text_model.base import hidden_states, splits
+from text_model.base import hidden_states, is_bert_like
 
 
 class PairEncoder(nn.Module):
@@ -27,9 +27,9 @@ class PairEncoder(nn.Module):
         if joint_layers < 1:
             raise SettingsError(f"joint_layers is {joint_layers}: give 1 or more, so that some layer reads both pages")
         self.base = base
-        self.by_layers = splits(base)  # whether `lower` and `upper` can be used
-        #: How many of the lowest layers read each page alone.
-        self.alone = max(0, base.config.num_hidden_layers - joint_layers) if self.by_layers else 0
+        self.bert_like = is_bert_like(base)  # `lower` and `upper` can be used
+        #: How many of the lowest layers read each page separately.
+        self.page_layers = max(0, base.config.num_hidden_layers - joint_layers) if self.bert_like else 0
 
     @property
     def width(self) -> int:
@@ -42,7 +42,7 @@ class PairEncoder(nn.Module):
         The last layer computes only these three rows, which saves 15 % of the work: the first token attends to both
         pages, the mean of a page's states to that page.
         """
-        if self.by_layers:
+        if self.bert_like:
             states = self.lower(0, input_ids, token_type_ids, attention_mask)
             return self.upper(0, states, token_type_ids, attention_mask)
         states = hidden_states(self.base, input_ids, token_type_ids, attention_mask)
@@ -50,7 +50,7 @@ class PairEncoder(nn.Module):
 
     def lower(self, layers: int, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the states above the lowest `layers`, (rows, length, width)."""
-        if self.alone:
+        if self.page_layers:
             positions = _positions(token_type_ids, attention_mask)
             states = self.base.embeddings(
                 input_ids=input_ids, token_type_ids=torch.zeros_like(input_ids), position_ids=positions
@@ -70,7 +70,7 @@ class PairEncoder(nn.Module):
 
     def freeze(self, layers: int) -> None:
         """Freeze the embeddings and the lowest `layers`; 0 freezes nothing. Raises SettingsError if not BERT-like."""
-        if layers and not self.by_layers:
+        if layers and not self.bert_like:
             kind = self.base.config.model_type
             raise SettingsError(f"frozen_layers is only for BERT-like models, not {kind}: set it to 0")
         for part in (self.base.embeddings, *self._layers()[:layers]) if layers else ():
@@ -84,7 +84,7 @@ class PairEncoder(nn.Module):
         pages = _pages(token_type_ids, attention_mask).float()
         alone = _bias(pages.transpose(1, 2) @ pages)
         for number, layer in enumerate(self._layers()[first:end], first):
-            states = layer(states, alone if number < self.alone else both)
+            states = layer(states, alone if number < self.page_layers else both)
         return states
 
 

@@ -91,7 +91,7 @@ def fit(
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = rate * schedule.factor(step)
         with torch.autocast(here.device.type, torch.bfloat16, enabled=_mixed(here.device)):
-            parts: dict[str, Tensor] = module(moved(draw(step), here.device))
+            parts: dict[str, Tensor] = module(to_device(draw(step), here.device))
         optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
         nn.utils.clip_grad_norm_(trainable, _MAX_GRADIENT_NORM)
@@ -109,10 +109,10 @@ def rows_of_step(seed: int, step: int, among: int, count: int) -> NDArray[np.int
     return rows[world().share(count)]
 
 
-def moved(batch: Batch, device: torch.device) -> Batch:
+def to_device(batch: Batch, device: torch.device) -> Batch:
     """Return the batch on a device."""
     return {
-        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else moved(value, device)
+        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else to_device(value, device)
         for name, value in batch.items()
     }
 

@@ -24,14 +24,14 @@ def triplets(work: Work, pages: NDArray[np.uint64], labelled: Labels) -> Triplet
     """Return clicked and skipped pages of past impressions; without impressions, better and worse labelled pages."""
     table = past_impressions(work)
     clicked = table.filter(table["clicked"]).select(["impression", "page1", "page2"])
-    passed = table.filter(pc.invert(table["clicked"])).select(["impression", "page2"])
-    passed = passed.rename_columns(["impression", "passed"])
-    joined = clicked.join(passed, "impression", join_type="inner")
+    unclicked = table.filter(pc.invert(table["clicked"])).select(["impression", "page2"])
+    unclicked = unclicked.rename_columns(["impression", "unclicked"])
+    joined = clicked.join(unclicked, "impression", join_type="inner")
     if len(joined) == 0:
         return _of_labels(labelled)
-    counted = joined.group_by(["page1", "page2", "passed"]).aggregate([([], "count_all")])
-    counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("passed", "ascending")])
-    page, chosen, other = (np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "passed"))
+    counted = joined.group_by(["page1", "page2", "unclicked"]).aggregate([([], "count_all")])
+    counted = counted.sort_by([("page1", "ascending"), ("page2", "ascending"), ("unclicked", "ascending")])
+    page, chosen, other = (np.searchsorted(pages, counted[name].to_numpy()) for name in ("page1", "page2", "unclicked"))
     # The paper weights a triplet seen f times by log f, which drops those seen once; log(1 + f) keeps them.
     weight = np.log1p(counted["count_all"].to_numpy())
     return Triplets(page, chosen, other, (weight / weight.mean()).astype(np.float32))

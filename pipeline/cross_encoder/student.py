@@ -124,7 +124,7 @@ def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
 
 def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
     """Return the frozen layers as int8 ONNX, for a CPU."""
-    if layers == 0 or world().device.type != "cpu" or not model.encoder.by_layers:
+    if layers == 0 or world().device.type != "cpu" or not model.encoder.bert_like:
         return None
     as_float, as_int8 = (out / f"lower.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
     export(LowerLayers(model.encoder, layers), as_float, ["states"])

@@ -22,14 +22,14 @@ class Triplets:
 
     page: NDArray[np.int64]
     clicked: NDArray[np.int64]
-    passed: NDArray[np.int64]
+    unclicked: NDArray[np.int64]
     weight: NDArray[np.float32]  # log(1 + f) for a triplet seen f times (the paper's log f drops f = 1), mean 1
 
     def batch(self, inputs: PairInputs, count: int, seed: int, step: int) -> Batch:
         """Return a step's triplets: `pairs` holds the clicked ones, then the unclicked ones in the same order."""
         rows = rows_of_step(seed, step, len(self.page), count)
         page = np.concatenate([self.page[rows]] * 2)
-        pairs = inputs(page, np.concatenate([self.clicked[rows], self.passed[rows]]))
+        pairs = inputs(page, np.concatenate([self.clicked[rows], self.unclicked[rows]]))
         return {"pairs": pairs, "weight": torch.from_numpy(self.weight[rows])}
 
 

@@ -14,15 +14,15 @@ _OUTPUTS = ["click", "quality"]
 
 
 def export_pair_model(model: CrossEncoder, directory: Path, *, int8: bool) -> None:
-    """Write one model, or two if the lower layers read each page alone; with float32 or int8 weights."""
+    """Write one model, or two if the lower layers read each page separately; with float32 or int8 weights."""
     directory.mkdir(parents=True, exist_ok=True)
-    alone = model.encoder.alone
-    if alone:
-        export(LowerLayers(model.encoder, alone), directory / PAGES, ["states"])
+    page_layers = model.encoder.page_layers
+    if page_layers:
+        export(LowerLayers(model.encoder, page_layers), directory / PAGES, ["states"])
         _export_joint(model, directory / PAIRS)
     else:
         export(Scores(model), directory / WHOLE, _OUTPUTS)
-    for name in (PAGES, PAIRS) if alone else (WHOLE,):
+    for name in (PAGES, PAIRS) if page_layers else (WHOLE,):
         if int8:
             as_float = (directory / name).rename(directory / f"float.{name}")
             quantize(as_float, directory / name)

@@ -13,12 +13,12 @@ from ranking.cross_encoder.model import QUALITY_CLASSES
 QualityLoss = Literal["ce", "sce"]
 
 
-def pairwise_softmax(clicked: Tensor, passed: Tensor, weight: Tensor) -> Tensor:
+def pairwise_softmax(clicked: Tensor, unclicked: Tensor, weight: Tensor) -> Tensor:
     """Return the mean of -log(e^s+ / (e^s+ + e^s-)) times weight: equation 1 of the Bing paper, as intended.
 
     Weights have mean 1 over all triplets, not over the batch, so that the losses of several processes add up.
     """
-    return (functional.softplus(passed - clicked) * weight).mean()
+    return (functional.softplus(unclicked - clicked) * weight).mean()
 
 
 def soft_classes(quality: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ class Scores(nn.Module):
 
 
 class JointScores(nn.Module):
-    """The same from both pages' states above the layers that read each page alone; all rows may share page 1."""
+    """The same from both pages' states above the layers that read each page separately; all rows may share page 1."""
 
     def __init__(self, model: CrossEncoder) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class JointScores(nn.Module):
         first = mask1.expand(rows, -1)
         mask = torch.cat([first, mask2], dim=1)
         second = torch.cat([torch.zeros_like(first), mask2], dim=1)
-        click, quality = self.model.above(self.model.encoder.alone, states, second, mask)
+        click, quality = self.model.above(self.model.encoder.page_layers, states, second, mask)
         return click, expected_quality(quality)
 
 

@@ -1,7 +1,8 @@
 """The exported cross-encoder: token ids of page pairs in, two scores per pair out.
 
-If its lower layers read each page alone (`text_model/pair_encoder.py`), it is two models: one computes a page's states,
-which are cached, the other scores two pages' states. States from the build or earlier requests are reused.
+If its lower layers read each page separately (`text_model/pair_encoder.py`), it is two models: one computes the states
+of a page, which are cached, the other scores the states of two pages. States from the build or earlier requests are
+reused.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ranking.cross_encoder.page_states import STATES, PageStates
 from text_model.session import OnnxModel
 from text_model.tokens import padded_length, pair_inputs, single_inputs
 
-WHOLE = "model.onnx"  # all layers, if none reads a page alone
+WHOLE = "model.onnx"  # all layers, if none reads a page separately
 PAGES, PAIRS = "pages.onnx", "pairs.onnx"  # the lower layers, and the joint ones with the heads
 
 Tokens = NDArray[np.uint32]

@@ -14,7 +14,7 @@ FLOAT_TOLERANCE = 1e-4
 INT8_SPEARMAN = 0.98
 ENOUGH_TO_RANK = 100  # pairs; with fewer, the rank correlation hangs on the two closest scores
 INT8_NOISE = 0.2  # in standard deviations of a head's scores; corresponds to a correlation of 0.98
-LEAST_DEVIATION = 0.25  # of scores; if they vary less, their order means nothing
+MIN_DEVIATION = 0.25  # of scores; if they vary less, their order means nothing
 HEADS = ("click", "quality")
 
 #: Click and quality of the same pairs.
@@ -72,4 +72,4 @@ def _correlation(exact: NDArray[np.float32], int8: NDArray[np.float32]) -> float
 
 def _noise(exact: NDArray[np.float32], int8: NDArray[np.float32]) -> float:
     """Return how much the scores differ; a difference common to all changes no order and does not count."""
-    return float(np.std(exact - int8, dtype=np.float64) / max(float(exact.std()), LEAST_DEVIATION))
+    return float(np.std(exact - int8, dtype=np.float64) / max(float(exact.std()), MIN_DEVIATION))

@@ -22,7 +22,7 @@ class CrossEncoderConfig:
 
     distil: bool = True  # from teachers; false fine-tunes on triplets and labels directly
     layers: int = 6  # kept of a deeper base, evenly spaced
-    joint_layers: PositiveInt = 2  # at the top, reading both pages; those below read each page alone
+    joint_layers: PositiveInt = 2  # at the top, reading both pages; those below read each page separately
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500
     pairs: int = 48  # pairs with teachers' logits per step
@@ -70,8 +70,8 @@ class FineTuning(nn.Module):
         """Return the weighted losses of the examples in the batch."""
         losses: dict[str, Tensor] = {}
         if triplets := batch.get("triplets"):
-            clicked, passed = pair_scores(self.model, self.frozen_layers, triplets["pairs"])[0].chunk(2)
-            losses["click"] = self.click_share * pairwise_softmax(clicked, passed, triplets["weight"])
+            clicked, unclicked = pair_scores(self.model, self.frozen_layers, triplets["pairs"])[0].chunk(2)
+            losses["click"] = self.click_share * pairwise_softmax(clicked, unclicked, triplets["weight"])
         if labels := batch.get("labels"):
             logits = pair_scores(self.model, self.frozen_layers, labels["pairs"])[1]
             losses["quality"] = (1 - self.click_share) * class_loss(logits, labels["quality"], "sce")

@@ -14,7 +14,7 @@ from ranking.teachers.predict_pool import PairLogits
 from text_model.distributed import world
 from text_model.export import export, quantize
 from text_model.session import OnnxModel
-from text_model.training import moved
+from text_model.training import to_device
 
 
 def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
@@ -23,7 +23,7 @@ def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogi
     The first process also writes the teacher to `kept` as int8 ONNX, for later comparison, unless the encoder's
     layers cannot be exported.
     """
-    known, here = teacher.encoder.by_layers, world()
+    known, here = teacher.encoder.bert_like, world()
     if known and here.device.type == "cpu":
         return _by_onnx(teacher, inputs, kept)
     if known and here.main:
@@ -59,7 +59,7 @@ def _by_torch(teacher: Teacher, inputs: PairInputs) -> PairLogits:
 
     def logits(page1: NDArray[np.int64], page2: NDArray[np.int64]) -> NDArray[np.float32]:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            found = teacher(**moved(inputs(page1, page2), device))
+            found = teacher(**to_device(inputs(page1, page2), device))
         return found.float().cpu().numpy()
 
     return logits

@@ -43,8 +43,8 @@ class _ClickLoss(nn.Module):
         self.teacher = teacher
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        clicked, passed = self.teacher(**batch["pairs"]).squeeze(-1).chunk(2)
-        return {"click": pairwise_softmax(clicked, passed, batch["weight"])}
+        clicked, unclicked = self.teacher(**batch["pairs"]).squeeze(-1).chunk(2)
+        return {"click": pairwise_softmax(clicked, unclicked, batch["weight"])}
 
 
 class _QualityLoss(nn.Module):

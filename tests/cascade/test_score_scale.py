@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.score_scale import below, by_place
+from cascade.score_scale import below, by_position
 from cascade.types import Candidates
 
 scores = st.lists(st.floats(-1e4, 1e4, width=32), max_size=6).map(lambda values: sorted(values, reverse=True))
@@ -37,4 +37,4 @@ def test_scores_that_are_nan_shift_nothing() -> None:
 
 
 def test_positions_become_decreasing_scores() -> None:
-    assert by_place(ranked([1.0, 5.0, 3.0], 0))["score"].tolist() == [0.0, -1.0, -2.0]
+    assert by_position(ranked([1.0, 5.0, 3.0], 0))["score"].tolist() == [0.0, -1.0, -2.0]

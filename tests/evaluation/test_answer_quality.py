@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.answer_quality import CTR, FILTERED, LEAST_RANDOM, RECO, AnswerQuality, ClickRules
+from evaluation.answer_quality import CTR, FILTERED, MIN_RANDOM_IMPRESSIONS, RECO, AnswerQuality, ClickRules
 from evaluation.held_out import HeldOut, Impression
 from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.ranking import RECALL_AT
@@ -32,7 +32,7 @@ def log(*impressions: Impression) -> HeldOut:
 
 
 def test_the_paper_s_rules_apply_if_the_log_allows_them() -> None:
-    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * LEAST_RANDOM, shown("x.", [40, NAN], random=False)))
+    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * MIN_RANDOM_IMPRESSIONS, shown("x.", [40, NAN], random=False)))
     assert rules.clicked(shown("xx", [40, 5])).tolist() == [True, False]
     assert rules.clicked(shown("x.", [5, NAN])) is None
     assert rules.clicked(shown("x.", [40, NAN], random=False)) is None
@@ -46,7 +46,7 @@ def test_without_random_impressions_or_times_every_click_counts() -> None:
 
 def test_a_few_random_impressions_are_not_used_alone() -> None:
     not_satisfied = shown("x.", [5, NAN])
-    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * (LEAST_RANDOM - 1), not_satisfied))
+    rules = ClickRules.of(log(*[shown("x.", [40, NAN])] * (MIN_RANDOM_IMPRESSIONS - 1), not_satisfied))
     assert not rules.random_only
     assert rules.clicked(shown("x.", [40, NAN], random=False)).tolist() == [True, False]
 

@@ -83,9 +83,9 @@ def test_an_integer_score_is_a_single_class() -> None:
 
 
 def test_the_pairwise_softmax_by_hand() -> None:
-    clicked, passed, weight = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0]), torch.tensor([0.5, 1.5])
+    clicked, unclicked, weight = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0]), torch.tensor([0.5, 1.5])
     first = -math.log(math.e / (math.e + 1))
-    assert pairwise_softmax(clicked, passed, weight).item() == pytest.approx((first / 2 + 1.5 * math.log(2)) / 2)
+    assert pairwise_softmax(clicked, unclicked, weight).item() == pytest.approx((first / 2 + 1.5 * math.log(2)) / 2)
 
 
 def test_cross_entropy_learns_the_nearest_class_and_soft_cross_entropy_two() -> None:

@@ -49,8 +49,8 @@ def logits(teacher: Teacher) -> np.ndarray:
 def test_the_click_teacher_prefers_what_was_clicked() -> None:
     teacher = Teacher(encoder(), 1)
     curve = train_click(teacher, inputs, TRIPLETS, CONFIG, 0, None, lambda done: None)
-    clicked, passed = logits(teacher)
-    assert clicked > passed + 1
+    clicked, unclicked = logits(teacher)
+    assert clicked > unclicked + 1
     assert curve.losses["click"][-1] < curve.losses["click"][0]
 
 

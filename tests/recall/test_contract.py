@@ -13,8 +13,8 @@ from cascade.types import Query, RecallPath
 from contracts.checks import query_for
 from contracts.recall_path import RecallPathContract
 from corpus.urls.url import page_id
-from recall import LIMITS
 from recall.coclick.row import FIELDS
+from recall.paths import ALL_PATHS
 
 FALLBACK = "popular"
 COLUMNS: dict[str, dict[str, DTypeLike]] = {
@@ -35,7 +35,7 @@ def queries(tiny) -> list[Query]:
     return [*map(query_for, tiny.urls[::60]), new, *with_text]
 
 
-@pytest.mark.parametrize("name", sorted(LIMITS))
+@pytest.mark.parametrize("name", sorted(path.name for path in ALL_PATHS))
 class TestRecallPath(RecallPathContract):
     @pytest.fixture
     def path(self, cascade: Cascade, name: str) -> RecallPath:
@@ -60,7 +60,7 @@ class TestRecallPath(RecallPathContract):
 
 def test_every_path_of_the_cascade_is_tested(cascade: Cascade) -> None:
     names = [step.path.name for step in (*cascade.recall, cascade.fallback)]
-    assert sorted(names) == sorted(LIMITS)
+    assert sorted(names) == sorted(path.name for path in ALL_PATHS)
     assert len(names) >= 5
 
 

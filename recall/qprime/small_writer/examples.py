@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from corpus.schema import InputError
-from text_model.causal import Message, answered, token_ids
+from text_model.causal import Message, prompt_and_answer, token_ids
 
 UNLEARNT = -100  # the label that torch's cross-entropy ignores
 
@@ -56,7 +56,7 @@ def tokenized(
     """
     rows = []
     for messages in conversations:
-        prompt, answer = (token_ids(tokenizer, text) for text in answered(tokenizer, messages))
+        prompt, answer = (token_ids(tokenizer, text) for text in prompt_and_answer(tokenizer, messages))
         if len(prompt) + len(answer) <= max_length:
             rows.append(Example(prompt + answer, len(prompt)))
     if not rows:

@@ -21,7 +21,7 @@ from recall.qprime.writers.need_keywords import keywords, token_spans
 from recall.qprime.writers.need_scores import entropy, need, pooled
 from recall.qprime.writers.page_prompt import LONGEST_TEXT, PagePrompt, packaged_prompt
 from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
-from text_model.causal import asked, load_causal, token_ids
+from text_model.causal import load_causal, prompt_text, token_ids
 from text_model.distributed import world
 
 
@@ -90,7 +90,7 @@ class InformationNeedWriter:
         longest = LONGEST_TEXT
         while True:
             messages = [{"role": "user", "content": self._prompt.fill(page, longest)}]
-            prompt = token_ids(self._tokenizer, asked(self._tokenizer, messages))
+            prompt = token_ids(self._tokenizer, prompt_text(self._tokenizer, messages))
             if positions is None or len(prompt) + self._settings.tokens <= positions:
                 return prompt
             if longest == 0:

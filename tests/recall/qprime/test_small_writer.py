@@ -18,7 +18,7 @@ from recall.qprime.small_writer.examples import UNLEARNT, Example, batch_of, rea
 from recall.qprime.small_writer.instructions import NO_QUERY, answer_text, conversation
 from recall.qprime.small_writer.train import SmallWriterConfig, Trained, train_writer
 from recall.qprime.writers.writer import WrittenQuery
-from text_model.causal import FALLBACK_TEMPLATE, asked, token_ids
+from text_model.causal import FALLBACK_TEMPLATE, prompt_text, token_ids
 
 CONFIG = SmallWriterConfig(rank=4, alpha=8, rate=1e-2, steps=30, batch=4, max_length=200, checkpoint_every=10)
 
@@ -53,7 +53,7 @@ def test_the_merged_model_loads_and_writes(trained: Trained, base: str) -> None:
     assert trained.merged is not None
     model, words = AutoModelForCausalLM.from_pretrained(trained.merged), AutoTokenizer.from_pretrained(trained.merged)
     assert words.chat_template == FALLBACK_TEMPLATE
-    prompt = torch.tensor([token_ids(words, asked(words, [{"role": "user", "content": "Queries for fox?"}]))])
+    prompt = torch.tensor([token_ids(words, prompt_text(words, [{"role": "user", "content": "Queries for fox?"}]))])
     answer = torch.tensor([token_ids(words, '[{"query":"arctic')])
     written = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=4, do_sample=False)
     assert written.shape[1] > prompt.shape[1]
