@@ -68,6 +68,6 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "unknown.sqlite"
     path.write_bytes(b"garbage" * 1000)
     with pytest.raises(
-        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: mend it or move it away"
+        sqlite3.DatabaseError, match=r"unknown\.sqlite: file is not a database: repair it or move it away"
     ):
         SqliteUnknownPages(path).waiting()
