@@ -28,7 +28,7 @@ from store.bundle import Bundle, open_bundle
 #: With one thread each, sums are added up in one order, and two builds of the same inputs are the same to the byte.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 #: What a bundle's manifest says of the moment at which it was made; all else follows from the inputs.
-OF_THE_MOMENT = {"name", "created", "git_commit"}
+OF_THE_MOMENT = {"name", "created", "git_commit", "seconds"}
 
 
 @dataclass(frozen=True, slots=True)
