@@ -13,7 +13,7 @@ from cascade.executor import Cascade
 from cascade.types import Candidates
 from evaluation.answer_quality import CTR, FILTERED, RECO, SATISFIED, AnswerQuality, ClickRules
 from evaluation.held_out import HeldOut
-from evaluation.metrics.ranking import TOP, discounts, ranks
+from evaluation.metrics.ndcg import TOP, discounts, ranks
 from evaluation.tradeoff import BlendedRankings, Swept, blend_rankings
 from evaluation.truth import Truth
 from ranking.blend import Blend

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.build import WORK, build
 from pipeline.config import BuildConfig
 from pipeline.runner.work import Work
-from service.bundles.trial_opening import opens
+from service.bundles.check_before_publish import opens
 from store.bundle import Bundle
 
 #: Section of the build's settings -> what an arm changes there.

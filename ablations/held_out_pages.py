@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ablations.answers import Asking
 from ablations.plan import Plan
-from corpus.label_roles import Role
+from corpus.label_split import Role
 from evaluation.answer_quality import ClickRules
 from evaluation.blends import SWEPT
 from evaluation.held_out_log import open_log

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answer_quality import AnswerQuality
-from evaluation.metrics.ranking import TOP
+from evaluation.metrics.ndcg import TOP
 
 #: (the reader's page, candidates) -> one score per candidate; higher is better.
 PageScorer = Callable[[int, NDArray[np.uint64]], NDArray[np.float32]]

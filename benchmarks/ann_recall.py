@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from recall import ann, ann_search
+from recall import ann, ann_tuning
 
 _ASKED = 400
 _BEFORE = {"hnsw": "efSearch=128", "ivf": "nprobe=1,k_factor_rf=1"}
@@ -36,7 +36,7 @@ def clustered(rows: int, dimension: int, generator: np.random.Generator) -> NDAr
 def measure(index: ann.AnnIndex, asked: NDArray[np.float32], least: NDArray[np.float32]) -> str:
     """Return recall@50 and the search time as text; `least` is the 50th best cosine of each vector."""
     start = time.perf_counter()
-    found = [index.search(vector, ann_search.NEAREST)[1] for vector in asked]
+    found = [index.search(vector, ann_tuning.NEAREST)[1] for vector in asked]
     took = (time.perf_counter() - start) / len(asked)
     recall = np.mean([(cosines >= cosine - 1e-5).mean() for cosines, cosine in zip(found, least, strict=True)])
     return f"{index.setting}: recall@50 {recall:.3f}, {took * 1e6:,.0f} µs"
@@ -56,10 +56,10 @@ def main() -> None:
         index = ann.build(np.arange(len(vectors), dtype=np.uint64), vectors)
     print(f"{options.kind} {options.rows:,} x {options.dimension}: built in {time.perf_counter() - start:.0f} s")
     asked = vectors[np.sort(np.random.default_rng(1).permutation(len(vectors))[:_ASKED])]
-    least = faiss.knn(asked, vectors, ann_search.NEAREST, metric=faiss.METRIC_INNER_PRODUCT)[0][:, -1]
+    least = faiss.knn(asked, vectors, ann_tuning.NEAREST, metric=faiss.METRIC_INNER_PRODUCT)[0][:, -1]
     faiss.omp_set_num_threads(1)
     print("now    ", measure(index, asked, least))
-    ann_search.apply(index._index, _BEFORE[options.kind])
+    ann_tuning.apply(index._index, _BEFORE[options.kind])
     print("before ", measure(index, asked, least))
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
 

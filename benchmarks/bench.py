@@ -23,13 +23,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import http_load
 import infinity_server
 import numpy as np
 from large_bundle import grow
 from processes import Served, onward, served
 from tokenizers import Tokenizer
 
-from loadtests import http_load
 from ranking.cross_encoder.pairs import open_pair_model
 from recall.paths import PATHS
 from service.answers.request import Request

@@ -20,11 +20,11 @@ from redis.asyncio.cluster import ClusterNode, PipelineCommand, RedisCluster
 from redis.crc import key_slot
 from redis_servers import cluster, one_server
 
-from store.breaker import Breaker, BreakerLimits
-from store.guard import Guard
-from store.redis_client import SocketLimits, close, connect, connected
-from store.redis_rows import ClusterRows
-from store.redis_url import parse
+from store.redis.circuit_breaker import Breaker, BreakerLimits
+from store.redis.client import SocketLimits, close, connect, connected
+from store.redis.guarded_call import Guard
+from store.redis.rows import ClusterRows
+from store.redis.url import parse
 
 ROWS, BYTES, RUNS = 300, 600, 200
 KEYS = [b"onward:20250101T000000Z-0123abcd:pages:" + os.urandom(8) for _ in range(ROWS)]

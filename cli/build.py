@@ -33,7 +33,7 @@ def build(
 ) -> None:
     """Build what has not been built from these inputs yet, and publish the bundle."""
     from pipeline.build import build as run
-    from service.bundles.trial_opening import opens
+    from service.bundles.check_before_publish import opens
 
     bundle = run(data, bundles, config_of(config, profile, overrides), utc(until), [step] if step else [], opens)
     if bundle is not None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from evaluation.answer_quality import AnswerQuality
     from evaluation.contributions import Contributions
     from evaluation.held_out import HeldOut
-    from evaluation.metrics.ranking import NextPage
+    from evaluation.metrics.ndcg import NextPage
     from store.bundle import Bundle
 
 #: Column of the table -> metric of the report.

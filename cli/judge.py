@@ -87,7 +87,7 @@ def _measure(
     from corpus.files.writing import check_ending, write_rows
     from evaluation.golden import accuracies, check_golden, disagreements
     from evaluation.judges import COSINE, RUBRIC, judge_pairs
-    from prompting.prompt import load_prompt
+    from prompting.judge_prompt import load_prompt
     from ranking.quality.text_pairs import RubricTextJudge
 
     names = [load_prompt(name.strip()).name for name in prompts.split(",")]

@@ -29,8 +29,8 @@ def push(
     from rich.progress import Progress
 
     from store.bundle import open_bundle
-    from store.redis_client import connected
-    from store.redis_url import parse
+    from store.redis.client import connected
+    from store.redis.url import parse
 
     address = parse(redis)
     opened = open_bundle(bundles, bundle)

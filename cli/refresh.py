@@ -41,11 +41,11 @@ def qprime(
 
     from pipeline.refresh import BundleRows, RedisRows, refresh_qprime
     from recall.qprime.step import today
-    from service.bundles.trial_opening import opens
+    from service.bundles.check_before_publish import opens
     from store.bundle import open_bundle
     from store.disk_space import report_full_disk
-    from store.redis_client import connected
-    from store.redis_url import parse
+    from store.redis.client import connected
+    from store.redis.url import parse
     from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
     oldest = today() - _days(older_than) + 1

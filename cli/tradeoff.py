@@ -44,7 +44,7 @@ def tradeoff(
     """Sweep λ from clicks only to quality only, beside other blends, and choose one by a stated rule."""
     import orjson
 
-    from corpus.label_roles import Role
+    from corpus.label_split import Role
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.held_out_log import open_log
     from evaluation.reports.tradeoff_report import html

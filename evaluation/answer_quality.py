@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evaluation.held_out import HeldOut, Impression
 from evaluation.metrics.bootstrap import Interval, difference, interval
 from evaluation.metrics.clicks import SATISFIED_S, SCALE, satisfied, worth_keeping
-from evaluation.metrics.ranking import RECALL_AT, TOP, click_ndcg, ranks
+from evaluation.metrics.ndcg import RECALL_AT, TOP, click_ndcg, ranks
 from evaluation.metrics.reco_dcg import PLACES, reco_dcg
 from evaluation.truth import Truth
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.label_roles import Role, is_training, roles
-from corpus.runs import runs, steps
+from corpus.label_split import Role, is_training, roles
+from corpus.log.runs import runs, steps
 from corpus.tables.reader import read
 from corpus.tables.report import Report
 from corpus.tables.sessions import SESSIONS, Sessions

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from corpus.files.pairs import TextPair
 from prompting.endpoint import Endpoint
 from prompting.judge import Judged, LlmJudge
+from prompting.judge_prompt import load_prompt
 from prompting.progress import pair_progress
-from prompting.prompt import load_prompt
 from ranking.quality.text_pairs import RubricTextJudge
 
 #: Names of the judges that need no model.

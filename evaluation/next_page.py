@@ -15,7 +15,7 @@ from cascade.types import Candidates, Query
 from evaluation.answer_quality import AnswerQuality
 from evaluation.contributions import Contributions, without_each
 from evaluation.held_out import HeldOut, Impression
-from evaluation.metrics.ranking import RECALL_AT, TOP, NextPage, click_ndcg, next_page, ranks
+from evaluation.metrics.ndcg import RECALL_AT, TOP, NextPage, click_ndcg, next_page, ranks
 
 #: Name of a ranking -> its pages for one query, best first.
 Lists = dict[str, NDArray[np.uint64]]

@@ -16,7 +16,7 @@ from evaluation.answer_quality import CTR, FILTERED, MIN_RANDOM_IMPRESSIONS, REC
 from evaluation.blends import SWEPT, Strategy
 from evaluation.held_out import HeldOut
 from evaluation.metrics.bootstrap import Interval
-from evaluation.metrics.ranking import RECALL_AT, TOP
+from evaluation.metrics.ndcg import RECALL_AT, TOP
 from ranking.blend import Blend
 
 #: The largest share of clicks that a λ may cost compared with λ = 0.

@@ -39,7 +39,7 @@ from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
 #: The modules that make a bundle from the finished steps, besides those that the steps run.
-PUBLISHING = (__name__, "pipeline.manifest", "pipeline.rankers.learnt_from", "store.bundle")
+PUBLISHING = (__name__, "pipeline.manifest", "pipeline.rankers.event_source", "store.bundle")
 
 
 def build(

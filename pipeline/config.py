@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-from corpus.counts import Reach
+from corpus.log.counts import Reach
 from corpus.tables.sessions import Sessions
 from corpus.urls.url import RuleError, rules_of
 from corpus.urls.url_rules import FRAGMENT_HOSTS, UrlRules

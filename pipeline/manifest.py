@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
-from pipeline.rankers import learnt_from
+from pipeline.rankers import event_source
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
-from recall.ann_search import ENOUGH
+from recall.ann_tuning import ENOUGH
 from recall.paths import ALL_PATHS, FALLBACK, TABLES
 from recall.popular.lookup import OVERALL
 from store.bundle import Manifest
@@ -55,7 +55,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         metrics={step: values for step, values in figures.items() if step != "read"},
         seconds=runner.seconds,
         notes=[
-            *learnt_from.notes(figures),
+            *event_source.notes(figures),
             *undated_labels(read, runner.config.measured),
             *_unread(figures["text"]),
             *_searches(figures),

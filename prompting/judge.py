@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from corpus.files.pairs import TextPair, fault
 from prompting.answer import Unanswered
 from prompting.client import Client
-from prompting.concurrent import Progress, ask_each, silent
+from prompting.concurrent_calls import Progress, ask_each, silent
 from prompting.endpoint import Endpoint
-from prompting.prompt import Prompt
-from prompting.scores import expected_class, mean_of_judges
+from prompting.judge_prompt import Prompt
+from prompting.parse_scores import expected_class, mean_of_judges
 
 MISSING_CLASS = "scored although the log-probabilities of a class (at most 1 %) are missing"
 

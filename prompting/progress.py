@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from prompting.concurrent import Progress as Report
+from prompting.concurrent_calls import Progress as Report
 
 
 class _Rate(TextColumn):

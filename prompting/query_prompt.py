@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import Template
 
 from corpus.text.page_text import clean
-from prompting.prompt import template
+from prompting.judge_prompt import template
 
 #: Maximum tokens of an answer: ten queries in a script with many tokens per character, and an introductory sentence.
 ANSWER_TOKENS = 1_000

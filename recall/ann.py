@@ -8,8 +8,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from recall import ann_search
-from recall.ann_search import Search
+from recall import ann_tuning
+from recall.ann_tuning import Search
 
 _FLAT_BELOW = 50_000
 _HNSW_BELOW = 5_000_000
@@ -34,7 +34,7 @@ class AnnIndex:
     @property
     def setting(self) -> str:
         """The search parameters as a FAISS string; "" for exact search."""
-        return ann_search.setting_of(self._index)
+        return ann_tuning.setting_of(self._index)
 
     def figures(self) -> dict[str, object]:
         """Return the manifest's figures: the values that were built, which may differ from the requested ones."""
@@ -112,7 +112,7 @@ def build(
         index.train(unit)
     index.add(unit)
     exact = isinstance(index, faiss.IndexFlat)
-    search = Search() if exact else ann_search.tune(index, unit, unit if queries is None else queries)
+    search = Search() if exact else ann_tuning.tune(index, unit, unit if queries is None else queries)
     return AnnIndex(index, pages[kept], search)
 
 

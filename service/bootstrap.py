@@ -39,8 +39,8 @@ from service.metrics import Metrics
 from service.settings import Settings
 from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
-from store.redis_rows import RedisRows
-from store.redis_table import RedisTable
+from store.redis.rows import RedisRows
+from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer

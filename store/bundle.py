@@ -67,7 +67,7 @@ class Bundle:
 
     @property
     def held_out_share(self) -> float:
-        """The share of pages whose labels were held out of training; see corpus.label_roles."""
+        """The share of pages whose labels were held out of training; see corpus.label_split."""
         config = self.manifest.config
         return float(config["labels"].get("held_out_share", 0.0)) if config.get("measured") else 0.0
 

@@ -14,7 +14,7 @@ from scipy.optimize import isotonic_regression
 
 from configs.reading import SettingsError
 from corpus.files.pairs import TextPair
-from corpus.label_roles import is_training
+from corpus.label_split import is_training
 from pipeline.labels.pairs_to_judge import PagePairs, Rubric, of_each_kind, pairs_to_judge
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.log.events import OF_LOG, half_of, label_events
@@ -23,8 +23,8 @@ from pipeline.runner.work import Work
 from prompting.client import TRANSIENT
 from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
+from prompting.judge_prompt import load_prompt
 from prompting.progress import pair_progress
-from prompting.prompt import load_prompt
 
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig

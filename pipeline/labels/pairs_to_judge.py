@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from corpus.label_roles import is_training
+from corpus.label_split import is_training
 from pipeline.log.events import past_impressions
 from pipeline.log.split import PAST
 from pipeline.runner.work import Work

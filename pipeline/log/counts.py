@@ -8,9 +8,9 @@ from pathlib import Path
 import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
-from corpus import counts
-from corpus.engine import Engine, running, write
-from corpus.evidence import pair_evidence
+from corpus.log import counts
+from corpus.log.engine import Engine, running, write
+from corpus.log.pair_counts import pair_evidence
 from pipeline.log.label_days import label_days
 from pipeline.log.split import ALL, PAST, SNAPSHOTS, split_of
 from pipeline.runner.step import Step

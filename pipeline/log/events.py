@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.runs import runs, steps
+from corpus.log.runs import runs, steps
 from pipeline.log.label_days import LabelDay, day_of, label_days
 from pipeline.log.split import split_of
 from pipeline.runner.work import Work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cascade.types import Candidates, Query
 from pipeline.log.events import SOURCES, half_of, label_events
-from pipeline.rankers.learnt_from import NOTHING, note
+from pipeline.rankers.event_source import NOTHING, note
 from pipeline.rankers.snapshot import snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS

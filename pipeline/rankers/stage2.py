@@ -10,7 +10,7 @@ from cascade.types import Candidates, Query
 from pipeline.cross_encoder.student_files import EXPORTED
 from pipeline.log.events import half_of, label_events
 from pipeline.pages.page_ids import page_ids
-from pipeline.rankers.learnt_from import for_stage2
+from pipeline.rankers.event_source import for_stage2
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS

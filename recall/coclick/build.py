@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
-from corpus.evidence import EVIDENCE, outer_sum
-from corpus.runs import runs
+from corpus.log.pair_counts import EVIDENCE, outer_sum
+from corpus.log.runs import runs
 from recall.coclick.config import CoclickConfig
 from recall.coclick.row import FIELDS, NEIGHBOUR
 
@@ -26,8 +26,8 @@ def neighbour_rows(
     `text_neighbours` is (page, neighbour, weight); each page is its own neighbour with weight 1.
     A page with few clicks borrows the rates of pages with similar text: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
-    `flow` (page, entered) is `corpus.counts.page_flow`. With `pages` (a column `page`) only their rows are made, with
-    the same values; `evidence` is then needed only for them and their neighbours.
+    `flow` (page, entered) is `corpus.log.counts.page_flow`. With `pages` (a column `page`) only their rows are made,
+    with the same values; `evidence` is then needed only for them and their neighbours.
     """
 
     def wanted(rows: ir.Table, column: str) -> ir.Table:

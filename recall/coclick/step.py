@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import _
 
-from corpus.engine import connect, running, write
-from corpus.evidence import pair_evidence
+from corpus.log.engine import connect, running, write
+from corpus.log.pair_counts import pair_evidence
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work

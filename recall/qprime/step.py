@@ -21,7 +21,7 @@ from pipeline.runner.file_hashes import hash_model
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from prompting.endpoint import read_endpoint
-from prompting.prompt import template
+from prompting.judge_prompt import template
 from prompting.query_prompt import QueryPrompt
 from recall.qprime import build as qprime_build
 from recall.qprime.config import QPrimeConfig

@@ -14,11 +14,11 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from service.admission.refusal import BatchTooLarge, RateLimited
 from service.settings import KeySettings
-from store import redis_client
-from store.breaker import Breaker, BreakerLimits
-from store.guard import Guard
-from store.redis_client import AsyncClient, SocketLimits
-from store.redis_url import RedisAddress, parse
+from store.redis import client
+from store.redis.circuit_breaker import Breaker, BreakerLimits
+from store.redis.client import AsyncClient, SocketLimits
+from store.redis.guarded_call import Guard
+from store.redis.url import RedisAddress, parse
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class _Shared:
     """The counts in Redis. Calls queue here, so that their timeout covers only the time that Redis takes."""
 
     def __init__(self, address: RedisAddress, timeout_s: float) -> None:
-        self._client = redis_client.connect(address, _SOCKET)
+        self._client = client.connect(address, _SOCKET)
         self._limiter = SlidingWindowCounterRateLimiter(_Storage(self._client))
         self._guard, self._first = (self._guarded(address, wait_s) for wait_s in (timeout_s, max(timeout_s, _FIRST_S)))
         self._turns = asyncio.Semaphore(_PARALLEL)
@@ -94,7 +94,7 @@ class _Shared:
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._first.close()
         await self._guard.close()
-        await redis_client.close(self._client)
+        await client.close(self._client)
 
     def _try_to_open(self, item: RateLimitItemPerMinute) -> asyncio.Task[float | None]:
         """Connect and load the script by counting zero requests, in the background; one attempt at a time."""

@@ -12,7 +12,7 @@ from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.ranked_list import RankedList, from_json, to_json
 from service.settings import Settings
-from store.redis_rows import RedisRows
+from store.redis.rows import RedisRows
 from store.tables import key_prefix
 
 _TABLE = "lists:2"  # the number changes with the format of a list

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.bundles.verdict import Order, Sample, Verdict
+from service.bundles.check_messages import Order, Sample, Verdict
 from store.bundle import MANIFEST, Bundle, BundleError, file_hash, open_bundle
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from service.bundles.verdict import Refused
+from service.bundles.check_messages import Refused
 from service.live_bundle import LoadedBundle
 from store.bundle import MANIFEST, Bundle, BundleError, file_hash, open_bundle
 

@@ -13,12 +13,12 @@ from cascade.trace import degrade
 from recall.paths import IS_ROW
 from service.metrics import Metrics
 from service.settings import RedisSettings
-from store.breaker import Breaker, BreakerLimits, State
-from store.guard import Guard, Outcome
-from store.redis_client import SocketLimits, connect, connect_blocking
-from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import FallbackReason, RedisTable, reject_truncated
-from store.redis_url import parse
+from store.redis.circuit_breaker import Breaker, BreakerLimits, State
+from store.redis.client import SocketLimits, connect, connect_blocking
+from store.redis.guarded_call import Guard, Outcome
+from store.redis.rows import ClusterRows, RedisRows, ServerRows
+from store.redis.table_with_fallback import FallbackReason, RedisTable, reject_truncated
+from store.redis.url import parse
 from store.tables import IsRow, LmdbTable
 from store.unknown_pages import RedisUnknownPages
 

@@ -10,7 +10,7 @@ from cascade.types import Query
 from corpus.urls.url import InvalidURL
 from service.answers.request import DEFAULT_K
 from service.answers.selection import recommendations
-from service.bundles.verdict import Sample, Sampled, Shown
+from service.bundles.check_messages import Sample, Sampled, Shown
 from service.live_bundle import LoadedBundle
 
 _UNKNOWN_PAGE = "https://unknown-page.invalid/"  # its text is embedded by the query tower, which known pages skip

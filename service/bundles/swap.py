@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.answers.recommender import Recommender
-from service.bundles import drift
-from service.bundles import sample_answers as sample
+from service.bundles import compare_answers, sample_answers
+from service.bundles.check_messages import Order, Refused, Sample
+from service.bundles.check_process import Trials
 from service.bundles.load import load_checked
 from service.bundles.release_memory import release_memory
-from service.bundles.trial import Trials
-from service.bundles.verdict import Order, Refused, Sample
 from service.bundles.watch import names, watch
 from service.live_bundle import LoadedBundle
 from service.settings import Settings
@@ -144,19 +143,19 @@ class Swapper:
         with self._recommender.live.leased() as bundle:
             if self._sampled is None or self._sampled[0] != bundle.name:
                 budget_s = self._settings.max_budget_ms / 1e3
-                self._sampled = bundle.name, await sample.take(bundle, bundle.warmup, budget_s)
+                self._sampled = bundle.name, await sample_answers.take(bundle, bundle.warmup, budget_s)
         return self._sampled[1]
 
     def _compare(self, before: Sample, after: Sample) -> None:
-        found = drift.between(before, after)
+        found = compare_answers.between(before, after)
         if found is None:
             log.warning("the live bundle gives no complete answer to compare with: answers are not compared")
             return
-        drift.refuse(found, self._settings.swap)
+        compare_answers.refuse(found, self._settings.swap)
 
     async def _warm_up(self, bundle: LoadedBundle) -> None:
         """Answer the warm-up URLs in this process too: it fills caches and shows that the served tables work."""
-        answers = await sample.take(bundle, bundle.warmup, self._settings.max_budget_ms / 1e3)
+        answers = await sample_answers.take(bundle, bundle.warmup, self._settings.max_budget_ms / 1e3)
         for url, answer in answers.items():
             if missing := answer.broken():  # timeouts come from the load
                 message = f"the answer for the warm-up page {url} is degraded: {', '.join(missing)}"

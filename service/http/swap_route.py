@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.api.problems import Problem
-from service.bundles.verdict import Refused
+from service.bundles.check_messages import Refused
 from service.gateway import Gateway
 from service.http import problems
 from service.http.middleware import REQUEST_ID

@@ -16,7 +16,7 @@ def one_line(error: Exception) -> str | None:
     from service.process.server import ServeError
     from store.bundle import BundleError
     from store.disk_space import DiskFullError
-    from store.redis_url import RedisUrlError
+    from store.redis.url import RedisUrlError
 
     fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
     if isinstance(error, fixable | sqlite3.Error):

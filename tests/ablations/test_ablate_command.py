@@ -15,10 +15,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from ablations import held_out_pages as asking
+from ablations import held_out_pages
 from cli.main import app
 from configs.reading import leaves
-from corpus.label_roles import is_training
+from corpus.label_split import is_training
 from pipeline.config import BuildConfig
 from text_model.base import PACKAGED, load_encoder, resolve, shorten
 
@@ -130,7 +130,9 @@ def test_notes_say_what_is_missing(ablated: dict) -> None:
 
 def test_the_weight_is_chosen_on_pages_other_than_the_reporting_ones(ablated: dict) -> None:
     facts = ablated["facts"]
-    counted = [facts[f"held-out pages ({part})"].split(",")[0] for part in (asking.CHOOSING, asking.REPORTING)]
+    counted = [
+        facts[f"held-out pages ({part})"].split(",")[0] for part in (held_out_pages.CHOOSING, held_out_pages.REPORTING)
+    ]
     assert sum(map(int, counted)) == PAGES
     assert min(map(int, counted)) > 0
     assert "chosen per bundle on one half" in ablated["rule"]

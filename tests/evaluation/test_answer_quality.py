@@ -4,7 +4,7 @@ import pytest
 from evaluation.answer_quality import CTR, FILTERED, MIN_RANDOM_IMPRESSIONS, RECO, AnswerQuality, ClickRules
 from evaluation.held_out import HeldOut, Impression
 from evaluation.metrics.bootstrap import Interval
-from evaluation.metrics.ranking import RECALL_AT
+from evaluation.metrics.ndcg import RECALL_AT
 from evaluation.truth import JudgedPairs
 
 NAN = float("nan")

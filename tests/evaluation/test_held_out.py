@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.label_roles import Role, is_training
+from corpus.label_split import Role, is_training
 from corpus.tables.report import Report
 from corpus.tables.sessions import Sessions
 from corpus.urls.url import canonical, host_id, page_id, rules_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway_process import GatewayProcess, gateway
 
-from loadtests.http_load import Measured, closed_loop, open_loop, recommend
+from benchmarks.http_load import Measured, closed_loop, open_loop, recommend
 
 BUDGET_S = 0.5
 #: Nothing is kept, so that every answer costs what the first one costs.

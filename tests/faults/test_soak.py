@@ -14,7 +14,7 @@ from gateway_process import gateway
 from load import Reply
 from swapping import Golden, footprint, until_live
 
-from loadtests.http_load import connect, exchange, recommend
+from benchmarks.http_load import connect, exchange, recommend
 
 REQUESTS = int(os.environ.get("SOAK_REQUESTS", "1000000"))  # of the long form
 AT_ONCE = 16

@@ -14,7 +14,7 @@ from pipeline.manifest import answerable, undated_labels
 from ranking.features import STAGE1, STAGE2
 from ranking.lightgbm.train import write_untrained
 from recall.popular import build as popular
-from service.bundles.trial_opening import opens
+from service.bundles.check_before_publish import opens
 from store.bundle import BundleError, current_name, open_bundle
 from store.page_row import FACTS, PageText, language_code, pack
 from store.tables import LmdbTable, write_table

@@ -12,7 +12,7 @@ from cli import push
 from corpus.urls.url import page_id
 from pipeline.build import build
 from pipeline.refresh import BundleRows, RedisRows, Refreshed, refresh_qprime
-from recall.qprime import step as module
+from recall.qprime import step
 from recall.qprime.engines.search_engine import Hits, SearchEngine
 from recall.qprime.row import Row, read
 from recall.qprime.step import today
@@ -113,7 +113,7 @@ def test_a_failed_search_keeps_the_old_row(site: Site, monkeypatch: pytest.Monke
     def silent(work: object, out: object) -> SearchEngine:
         return Silent()
 
-    monkeypatch.setattr(module, "_engine", silent)
+    monkeypatch.setattr(step, "_engine", silent)
     done = site.refresh(LAST_WEEK)
     assert (done.due, done.renewed, done.kept) == (3, 0, 3)
     assert [row.pages.tolist() for row in site.rows().values()] == [row.pages.tolist() for row in before.values()]

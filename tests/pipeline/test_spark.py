@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from corpus.engine import running
+from corpus.log.engine import running
 from corpus.schema import InputError
 from pipeline.config import BuildConfig
 from pipeline.log.counts import count

@@ -12,7 +12,7 @@ from llm_endpoint import KEY, Server, completion, pair, scored, token
 from corpus.files.pairs import TextPair
 from prompting.endpoint import Endpoint
 from prompting.judge import MISSING_CLASS, Judged, LlmJudge
-from prompting.prompt import load_prompt
+from prompting.judge_prompt import load_prompt
 
 
 def judge(endpoint: Endpoint, pairs: list[TextPair], prompt: str = "C") -> Judged:

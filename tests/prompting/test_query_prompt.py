@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompting.answer import Answer
-from prompting.queries import queries
+from prompting.parse_queries import queries
 from prompting.query_prompt import load_query_prompt, plain
 
 PROMPT = load_query_prompt()

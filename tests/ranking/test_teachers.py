@@ -13,7 +13,7 @@ from ranking.cross_encoder.examples import Labels, TeacherLabels, Triplets
 from ranking.cross_encoder.model import CrossEncoder, Scores
 from ranking.cross_encoder.train import CrossEncoderConfig, distil
 from ranking.cross_encoder.weights import load_weights, save_weights
-from ranking.teachers import predict_pool as pool
+from ranking.teachers import predict_pool
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.train import TeachersConfig, train_click, train_quality
@@ -111,7 +111,7 @@ def test_int8_logits_on_a_cpu_are_close_to_the_teachers(tmp_path: Path) -> None:
 
 def test_every_pair_gets_its_own_logits(tmp_path: Path) -> None:
     page1, page2 = np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5)
-    sums = pool.predict_pool(tmp_path / "s.npy", page1, page2, 1, LENGTHS, add, lambda done: None)
+    sums = predict_pool.predict_pool(tmp_path / "s.npy", page1, page2, 1, LENGTHS, add, lambda done: None)
     assert sums[:, 0].tolist() == (page1 * 10 + page2).tolist()
     assert isinstance(sums, np.memmap)
 
@@ -124,7 +124,7 @@ def add(page1: np.ndarray, page2: np.ndarray) -> np.ndarray:
 
 
 def test_a_resumed_run_does_not_compute_finished_pairs_again(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pool, "CHUNK", 10)
+    monkeypatch.setattr(predict_pool, "CHUNK", 10)
     page1, page2 = np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5)
     asked: list[int] = []
 
@@ -136,11 +136,11 @@ def test_a_resumed_run_does_not_compute_finished_pairs_again(tmp_path: Path, mon
 
     path = tmp_path / "s.npy"
     with pytest.raises(KeyboardInterrupt):
-        pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
-    sums = pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+        predict_pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+    sums = predict_pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
     assert asked == [10, 10, 5, 5]
     assert sums[:, 0].tolist() == (page1 * 10 + page2).tolist()
-    pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
+    predict_pool.predict_pool(path, page1, page2, 1, LENGTHS, fails_after_two, lambda done: None)
     assert len(asked) == 4
 
 

@@ -155,7 +155,7 @@ def test_every_type_of_index_gives_cosines_of_given_pages(of_each_kind) -> None:
 
 def test_if_no_setting_finds_enough_the_best_is_used_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ann, "_FLAT_BELOW", 100)
-    monkeypatch.setattr("recall.ann_search._EF_SEARCH", (1, 2))
+    monkeypatch.setattr("recall.ann_tuning._EF_SEARCH", (1, 2))
     vectors = np.random.default_rng(0).normal(size=(2_000, 32)).astype(np.float32)
     index = ann.build(np.arange(2_000, dtype=np.uint64), vectors)
     assert index.setting == "efSearch=2"

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cascade.types import Query
-from corpus import counts
-from corpus.engine import connect, write
-from corpus.evidence import pair_evidence
+from corpus.log import counts
+from corpus.log.engine import connect, write
+from corpus.log.pair_counts import pair_evidence
 from recall.coclick.build import neighbour_rows, pack_rows
 from recall.coclick.config import CoclickConfig
 from recall.coclick.lookup import CoclickRecall

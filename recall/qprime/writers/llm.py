@@ -12,9 +12,9 @@ import xxhash
 from corpus.text.words import words
 from prompting.answer import Unanswered
 from prompting.client import Client
-from prompting.concurrent import Progress, ask_each, silent
+from prompting.concurrent_calls import Progress, ask_each, silent
 from prompting.endpoint import Endpoint
-from prompting.queries import ScoredQuery, queries
+from prompting.parse_queries import ScoredQuery, queries
 from prompting.query_prompt import ANSWER_TOKENS, QueryPrompt, load_query_prompt
 from recall.qprime.queries.distinct import Distinct
 from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery

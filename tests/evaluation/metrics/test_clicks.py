@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli import held_out_options as held_out
+from cli import held_out_options
 from evaluation.metrics.clicks import SATISFIED_S, click_through_rate, satisfied, worth_keeping
-from evaluation.metrics.ranking import click_ndcg
+from evaluation.metrics.ndcg import click_ndcg
 
 NAN = float("nan")
 
@@ -60,4 +60,4 @@ def test_ctr_counts_each_impression_once(rows: list[tuple[int, bool]]) -> None:
 
 
 def test_the_command_line_offers_the_threshold_of_the_metric() -> None:
-    assert held_out.SATISFIED_S == SATISFIED_S
+    assert held_out_options.SATISFIED_S == SATISFIED_S

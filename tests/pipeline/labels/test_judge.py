@@ -13,7 +13,7 @@ import pytest
 from llm_endpoint import Server, scored, serving
 
 from configs.reading import SettingsError
-from corpus.label_roles import Role, roles
+from corpus.label_split import Role, roles
 from pipeline.config import BuildConfig, LabelsConfig
 from pipeline.cross_encoder.examples import labels as learnt_labels
 from pipeline.labels.judge import calibrated, labels, with_model

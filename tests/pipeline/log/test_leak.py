@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus import counts
-from corpus.engine import connect, write
-from corpus.evidence import pair_evidence
+from corpus.log import counts
+from corpus.log.engine import connect, write
+from corpus.log.pair_counts import pair_evidence
 from pipeline.config import BuildConfig
 from pipeline.log import leak
 from pipeline.log.events import label_events

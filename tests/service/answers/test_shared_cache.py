@@ -20,7 +20,7 @@ from service.bootstrap import load
 from service.bundles.redis_tables import open_rows
 from service.metrics import Metrics
 from service.settings import Settings, read_settings
-from store.redis_rows import RedisRows
+from store.redis.rows import RedisRows
 
 URL1 = "https://site0.example/page/0"
 HOSTS = [f"site{number}.example" for number in range(40)]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.bundles.check_messages import Refused
 from service.bundles.load import load_checked
-from service.bundles.verdict import Refused
 from service.live_bundle import LoadedBundle
 from store.bundle import MANIFEST, Bundle, file_hash
 

@@ -16,7 +16,7 @@ from pipeline.refresh import BundleRows, refresh_qprime
 from recall.qprime.step import today
 from service.answers.request import Request
 from service.bootstrap import load
-from service.bundles.verdict import Refused
+from service.bundles.check_messages import Refused
 from service.gateway import Gateway
 from service.http.app import make_app
 from service.live_bundle import LoadedBundle

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corpus.runs import runs, steps
+from corpus.log.runs import runs, steps
 
 
 def test_a_run_is_a_half_open_interval() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evaluation.metrics.ranking import NextPage, click_ndcg, next_page, ranks
+from evaluation.metrics.ndcg import NextPage, click_ndcg, next_page, ranks
 
 THIRD = 1 / math.log2(3)  # the discount of the second position
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from service.bundles.drift import between, refuse
-from service.bundles.verdict import Refused, Sample, Sampled, Shown
+from service.bundles.check_messages import Refused, Sample, Sampled, Shown
+from service.bundles.compare_answers import between, refuse
 from service.settings import SwapSettings
 
 LIMITS = SwapSettings(min_common=0.3, max_shift=1.0)

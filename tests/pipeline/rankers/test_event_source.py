@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.config import BuildConfig
 from pipeline.log.events import IMPRESSIONS, LABELS, SET_ASIDE, STEPS, label_events
-from pipeline.rankers import learnt_from
+from pipeline.rankers import event_source
 from pipeline.rankers.blend import fit_blend
 from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
@@ -61,7 +61,7 @@ def test_rankers_learn_from_session_steps_if_impressions_have_no_clicks(tiny, tm
     work = work_of(tiny, tmp_path)
     without_clicks(work)
     assert run(work, stage1, "stage1")["learnt_from"] == STEPS
-    assert learnt_from.for_stage2(work) == (STEPS,)
+    assert event_source.for_stage2(work) == (STEPS,)
 
 
 def test_rankers_learn_from_labels_if_filters_drop_every_step(tiny, tmp_path: Path) -> None:
@@ -76,14 +76,14 @@ def test_rankers_learn_from_labels_if_filters_drop_every_step(tiny, tmp_path: Pa
     replace_table(work, "clicks", clicks.set_column(place, "page", pa.array(crossing, pa.uint64())))
     assert label_events(work, None, (STEPS,))
     assert run(work, stage1, "stage1")["learnt_from"] == LABELS
-    assert learnt_from.for_stage2(work) == (SET_ASIDE,)
+    assert event_source.for_stage2(work) == (SET_ASIDE,)
 
 
 @pytest.fixture(scope="module")
 def untaught(tiny, tmp_path_factory: pytest.TempPathFactory) -> Work:
     """Rankers for which there are too few rows."""
     work = work_of(tiny, tmp_path_factory.mktemp("untaught"), smallest_leaf=10**6)
-    assert run(work, stage1, "stage1")["learnt_from"] == learnt_from.NOTHING
+    assert run(work, stage1, "stage1")["learnt_from"] == event_source.NOTHING
     assert run(work, stage2, "stage2")["trees"] == 0
     return work
 
@@ -129,11 +129,16 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
         (IMPRESSIONS, "2026", 9, []),
         (LABELS, None, 9, ["cold start: no clicks", "learned from the judge's labels"]),
         (LABELS, "2026", 0, ["too few choices", "learned from the judge's labels", "stage 2 learned nothing"]),
-        (learnt_from.NOTHING, None, 0, ["cold start: no clicks", "stage 1 learned nothing", "stage 2 learned nothing"]),
+        (
+            event_source.NOTHING,
+            None,
+            0,
+            ["cold start: no clicks", "stage 1 learned nothing", "stage 2 learned nothing"],
+        ),
     ],
 )
 def test_the_manifest_reports_the_training_source_of_the_rankers(source, end, trees: int, said: list[str]) -> None:
     figures = {"stage1": {"learnt_from": source}, "stage2": {"trees": trees}, "read": {"end": end}}
-    notes = " | ".join(learnt_from.notes(figures))
+    notes = " | ".join(event_source.notes(figures))
     assert all(words in notes for words in said)
     assert bool(notes) == bool(said)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from redis.exceptions import MaxConnectionsError
 
-from store.breaker import Attempt, Breaker, State
+from store.redis.circuit_breaker import Attempt, Breaker, State
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.bundles.trial import run_here
-from service.bundles.verdict import Order, Refused
+from service.bundles.check_messages import Order, Refused
+from service.bundles.check_process import run_here
 from service.settings import Settings
 from store.bundle import BundleError
 

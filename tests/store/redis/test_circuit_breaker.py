@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from store.breaker import Breaker, BreakerLimits, State
+from store.redis.circuit_breaker import Breaker, BreakerLimits, State
 
 LIMITS = BreakerLimits(failures=3, window_s=2.0, open_s=0.5)
 

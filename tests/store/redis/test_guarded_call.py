@@ -7,8 +7,8 @@ import pytest
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import MaxConnectionsError
 
-from store.breaker import Breaker, BreakerLimits, State
-from store.guard import Guard, Outcome
+from store.redis.circuit_breaker import Breaker, BreakerLimits, State
+from store.redis.guarded_call import Guard, Outcome
 
 
 class Guarded:

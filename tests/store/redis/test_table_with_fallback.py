@@ -16,12 +16,12 @@ from redis.asyncio.cluster import RedisCluster
 from redis.crc import key_slot
 from redis_servers import Cluster, RedisServer, cluster, free_ports, one_server, sentinel_set, until
 
-from store.breaker import Breaker, BreakerLimits
-from store.guard import Guard, Outcome
-from store.redis_client import SocketLimits, connect, connected
-from store.redis_rows import ClusterRows, RedisRows, ServerRows
-from store.redis_table import FallbackReason, RedisTable
-from store.redis_url import parse
+from store.redis.circuit_breaker import Breaker, BreakerLimits
+from store.redis.client import SocketLimits, connect, connected
+from store.redis.guarded_call import Guard, Outcome
+from store.redis.rows import ClusterRows, RedisRows, ServerRows
+from store.redis.table_with_fallback import FallbackReason, RedisTable
+from store.redis.url import parse
 from store.tables import LmdbTable, key_prefix, packed, write_table
 
 TAGGED = int.from_bytes(b"{{a}}b{}", "big")  # looks like a hash tag of a cluster

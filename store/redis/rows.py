@@ -16,8 +16,8 @@ from redis.asyncio.connection import Connection
 from redis.crc import key_slot
 from redis.exceptions import RedisError, ResponseError
 
-from store import redis_client
-from store.guard import Guard
+from store.redis import client
+from store.redis.guarded_call import Guard
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class ServerRows:
     async def close(self) -> None:
         """Close the connections."""
         await self._guard.close()
-        await redis_client.close(self._client)
+        await client.close(self._client)
 
 
 class ClusterRows:
@@ -112,7 +112,7 @@ class ClusterRows:
             await asyncio.gather(self._renewing, return_exceptions=True)
         for guard in self._guards.values():
             await guard.close()
-        await redis_client.close(self._client)
+        await client.close(self._client)
 
     def _by_node(self, keys: Sequence[bytes]) -> list[tuple[ClusterNode, list[int]]]:
         nodes: dict[str, tuple[ClusterNode, list[int]]] = {}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.label_roles import Role, is_training, roles
+from corpus.label_split import Role, is_training, roles
 from corpus.urls.url import page_ids
 
 URLS = [f"https://site{n % 7}.example/page/{n}" for n in range(4_000)]

@@ -4,7 +4,7 @@ import pytest
 
 from configs.reading import SettingsError
 from corpus.files.pairs import TextPair
-from prompting.prompt import NAMES, load_prompt
+from prompting.judge_prompt import NAMES, load_prompt
 
 
 @pytest.mark.parametrize("name", NAMES)

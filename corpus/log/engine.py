@@ -32,7 +32,7 @@ def running(name: str, threads: int, memory: str, directory: Path) -> Iterator[E
     if name == "duckdb":
         yield connect(threads=threads, memory=memory)
         return
-    from corpus.spark import SparkEngine
+    from corpus.log.spark import SparkEngine
 
     spark = SparkEngine(directory, threads, memory)
     try:

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prompting.answer import Answer, Unanswered
-from prompting.queries import ScoredQuery, queries
+from prompting.parse_queries import ScoredQuery, queries
 
 FOX = {"query": "red fox diet", "relevance": 0.9}
 OWL = {"query": "owls that hunt foxes", "relevance": 0.4}

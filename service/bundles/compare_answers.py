@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.bundles.verdict import Refused, Sample
+from service.bundles.check_messages import Refused, Sample
 from service.settings import SwapSettings
 
 _FORCE = "compare its figures with `onward inspect`; swap with `force` to accept it"

@@ -95,7 +95,8 @@ async def test_a_call_in_flight_finishes_despite_health_watches(make, served) ->
 @pytest.mark.parametrize(("seconds", "said"), [(0.01, "printed\n"), (3600, "printed\n")])
 def test_the_exit_waits_for_threads_that_end_and_not_for_those_that_hang(seconds, said) -> None:
     code = (
-        "import threading, time; from service.process.shutdown import exit_despite_hanging_threads; print('printed');"
+        "import threading, time; from service.process.forced_exit import exit_despite_hanging_threads;"
+        "print('printed');"
         f"threading.Thread(target=time.sleep, args=({seconds},)).start(); exit_despite_hanging_threads(0.5)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from pydantic import ValidationError
 
-from service.bundles.verdict import Order, Refused, Verdict
+from service.bundles.check_messages import Order, Refused, Verdict
 
 _LAST = 300  # characters of a crashed check's output that are shown
 _REMEMBERED = 8  # bundles that passed

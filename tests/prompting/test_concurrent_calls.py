@@ -4,7 +4,7 @@ from llm_endpoint import Server, completion
 
 from prompting.answer import Unanswered
 from prompting.client import Client
-from prompting.concurrent import ask_each
+from prompting.concurrent_calls import ask_each
 
 
 async def shout(client: Client, word: str) -> str:

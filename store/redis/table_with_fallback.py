@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from store.redis_rows import NOT_ANSWERED, RedisRows, Row
+from store.redis.rows import NOT_ANSWERED, RedisRows, Row
 from store.tables import IsRow, LmdbTable, key_prefix, packed
 
 

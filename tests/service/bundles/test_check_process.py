@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.bundles.trial import Trials, run
-from service.bundles.verdict import Order, Refused
+from service.bundles.check_messages import Order, Refused
+from service.bundles.check_process import Trials, run
 from service.settings import Settings
 from store.bundle import MANIFEST, Manifest, file_hash
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from store.redis_url import Kind, RedisAddress, RedisUrlError, parse
+from store.redis.url import Kind, RedisAddress, RedisUrlError, parse
 
 
 def test_a_server_has_a_host_a_port_and_a_database() -> None:

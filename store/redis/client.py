@@ -19,7 +19,7 @@ from redis.exceptions import RedisClusterException
 from redis.retry import Retry as BlockingRetry
 from redis.sentinel import Sentinel as BlockingSentinel
 
-from store.redis_url import Kind, RedisAddress
+from store.redis.url import Kind, RedisAddress
 
 AsyncClient = aio.Redis | RedisCluster
 

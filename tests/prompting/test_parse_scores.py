@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompting.answer import Answer, ClassToken, Unanswered
-from prompting.scores import expected_class, mean_of_judges
+from prompting.parse_scores import expected_class, mean_of_judges
 
 
 def answer(text: str, shares: dict[str, float], **fields: object) -> Answer:
