@@ -21,12 +21,13 @@ from service.api.problems import invalid, of_error
 from service.gateway import Gateway
 from service.http import problems
 from service.http.authorize import CALLER, AuthorizeMiddleware
+from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import CancelOnDisconnect
 from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
-from service.http.middleware import REQUEST_ID, STARTED, BodyLimit, RequestMiddleware
+from service.http.middleware import REQUEST_ID, STARTED, RequestMiddleware
 from service.http.schema import PROBLEM, AnswerBody, BatchAnswer, BatchRequest
 
 _JSON = "application/json"

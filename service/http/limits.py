@@ -1,7 +1,7 @@
 """Limits that uvicorn lacks: the size and duration of incoming requests, and the number of connections.
 
 Complete requests that are too large are refused by middleware: `HeaderLimit` here, `BodyLimit` in
-`service/http/middleware.py`. `LimitedHttp` closes slow connections, and those whose headers never end.
+`service/http/body_limit.py`. `LimitedHttp` closes slow connections, and those whose headers never end.
 """
 
 from __future__ import annotations

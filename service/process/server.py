@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from service.grpc.servicer import NAME, Service
 from service.http.admin import make_admin_app
 from service.http.app import make_app
 from service.http.limits import limited
+from service.process.shutdown import Stop
 from service.settings import ServerSettings
 
 _BACKLOG = 2048
@@ -42,32 +42,6 @@ class Address:
     shared: bool = False  # several processes share the ports; each has its own admin port
     admin_host: str = "127.0.0.1"
     admin_port: int = 0
-
-
-class Stop:
-    """The request to shut down gracefully: after draining, or without it."""
-
-    def __init__(self) -> None:
-        self.requested = asyncio.Event()
-        self._skip_drain = asyncio.Event()
-
-    def __call__(self, skip_drain: bool = False) -> None:
-        """Shut the servers down; a second call skips the rest of the drain time."""
-        if skip_drain or self.requested.is_set():
-            self._skip_drain.set()
-        self.requested.set()
-
-    async def drain(self, seconds: float) -> None:
-        """Wait until load balancers have stopped routing here, unless the drain is skipped."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._skip_drain.wait()
-
-    def on_signals(self) -> None:
-        """Stop on SIGTERM; on SIGINT, from a person at a terminal, skip the drain."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self)
-        loop.add_signal_handler(signal.SIGINT, self, True)
 
 
 async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callable[[Address], None]) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from service.process.forced_exit import exit_despite_hanging_threads, exit_now, exit_within
 from service.process.logging import start_log
-from service.process.server import Address, ServeError, Stop, bind, serve
+from service.process.server import Address, ServeError, bind, serve
+from service.process.shutdown import Stop
 from service.process.startup_message import startup_message
 from service.settings import Settings
 

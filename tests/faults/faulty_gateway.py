@@ -20,7 +20,8 @@ from cascade.executor import RecallStep
 from cascade.types import Candidates, Query, RecallPath
 from service.bootstrap import load
 from service.gateway import Gateway
-from service.process.server import Address, Stop, serve
+from service.process.server import Address, serve
+from service.process.shutdown import Stop
 from service.process.workers import startup_message
 from service.settings import read_settings
 

@@ -26,7 +26,8 @@ from service.answers.side_effects import SideEffects
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
-from service.process.server import Address, Stop, serve
+from service.process.server import Address, serve
+from service.process.shutdown import Stop
 from service.settings import read_settings
 from store import page_row
 from store.addresses import Addresses, write_addresses

@@ -16,7 +16,8 @@ from ports import free_ports
 
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
-from service.process.server import Address, Stop, serve
+from service.process.server import Address, serve
+from service.process.shutdown import Stop
 
 ONWARD = [sys.executable, str(Path(__file__).parents[1] / "small_onward.py")]
 URL1 = "https://site0.example/page/0"

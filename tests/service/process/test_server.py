@@ -15,7 +15,8 @@ import psutil
 import pytest
 from ports import free_port, free_ports
 
-from service.process.server import Address, ServeError, Stop, serve
+from service.process.server import Address, ServeError, serve
+from service.process.shutdown import Stop
 from service.process.startup_message import startup_message
 from service.process.workers import Job, run_many
 from service.settings import Settings

@@ -29,7 +29,7 @@ ROWS = {7: b"seven", 2**64 - 1: b"\x00\xff\n", 1: b"", 256: b"x" * 5000, TAGGED:
     key: str(key).encode() for key in range(1000, 1300)
 }
 BUNDLE = "20250101T000000Z-0123abcd"
-CERTIFICATE = Path(__file__).parents[1] / "fakes" / "localhost.pem"  # for localhost, with its key
+CERTIFICATE = Path(__file__).parents[2] / "fakes" / "localhost.pem"  # for localhost, with its key
 
 
 def keys(*values: int) -> np.ndarray:
