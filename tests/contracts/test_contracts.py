@@ -18,6 +18,7 @@ from contracts.query_writer import QueryWriterContract
 from contracts.recall_path import RecallPathContract
 from contracts.scorer import ScorerContract
 from contracts.search_engine import SearchEngineContract
+from contracts.side_effect import SideEffectContract
 from contracts.unknown_pages import UnknownPagesContract
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ CONTRACTS = {
     "filters": FilterContract,
     "hydrators": AnytimeHydratorContract,
     "search_engines": SearchEngineContract,
+    "side_effects": SideEffectContract,
     "query_writers": QueryWriterContract,
     "unknown_pages": UnknownPagesContract,
 }

@@ -12,6 +12,7 @@ from redis_servers import RedisServer, one_server
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from configs.reading import SettingsError
+from contracts.side_effect import SideEffectContract
 from corpus.urls.url import page_id
 from service.answers.ranked_list import RankedList, compact, to_json
 from service.answers.request import Request
@@ -69,6 +70,17 @@ def query(**changes: object) -> Query:
 async def kept(shared: SharedCache, ranked: RankedList = LIST) -> None:
     shared.after_computation(query(), ranked, Trace())
     await shared.written()
+
+
+class TestSharedCache(SideEffectContract):
+    @pytest.fixture
+    def ranked(self) -> RankedList:
+        return LIST
+
+    @pytest.fixture
+    async def effect(self, shared: SharedCache) -> AsyncIterator[SharedCache]:
+        yield shared
+        await shared.written()
 
 
 async def test_a_shared_list_is_read_back_unchanged(shared: SharedCache) -> None:
