@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 DATA := demo/data
 BUNDLES := demo/bundles
-SOURCES := $(wildcard configs/*.py corpus/*.py store/*.py text_model/*.py pipeline/*.py prompting/*.py prompting/prompts/*.txt recall/*.py recall/*/*.py recall/*/*/*.py cascade/*.py ranking/*.py ranking/*/*.py)
+SOURCES := $(wildcard $(foreach part,configs corpus store text_model pipeline prompting recall cascade ranking,$(part)/*.py $(part)/*/*.py $(part)/*/*/*.py) prompting/prompts/*.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
