@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 DATA := demo/data
 BUNDLES := demo/bundles
-SOURCES := $(shell find configs corpus store text_model pipeline prompting recall cascade ranking -name '*.py') $(wildcard prompting/prompts/*.txt)
+SOURCES := $(wildcard $(foreach part,configs corpus store text_model pipeline prompting recall cascade ranking,$(part)/*.py $(part)/*/*.py $(part)/*/*/*.py) prompting/prompts/*.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from configs.reading import SettingsError
 from pipeline.log.label_days import LabelDay
 from pipeline.log.split import ALL
 from pipeline.runner.step import Step
@@ -23,8 +24,16 @@ PATHS = tuple(path.name for path in ALL_PATHS)
 
 
 def recall_steps() -> tuple[Step, ...]:
-    """Return the step of each recall path."""
-    return tuple(_module(path).STEP for path in ALL_PATHS)
+    """Return the step of each recall path. Raises SettingsError."""
+    return tuple(map(step_of, ALL_PATHS))
+
+
+def step_of(path: PathSpec) -> Step:
+    """Return the build step of a path. Raises SettingsError."""
+    step = getattr(_module(path), "STEP", None)
+    if not isinstance(step, Step) or step.name != path.name:
+        raise SettingsError(f"recall path {path.name}: {path.package}.step must hold a STEP named {path.name}")
+    return step
 
 
 def as_of(path: PathSpec) -> AsOf | None:
@@ -48,4 +57,10 @@ def bundle_files() -> dict[str, Path]:
 
 
 def _module(path: PathSpec) -> ModuleType:
-    return import_module(f"{path.package}.step")
+    name = f"{path.package}.step"
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the step is there, and imports what is not
+        raise SettingsError(f"recall path {path.name} has no build step: add {name}") from None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from recall.cf.path import PATH as CF
 from recall.coclick.path import PATH as COCLICK
 from recall.path_spec import PathSpec, Resources
+from recall.plug_ins import check, plug_ins
 from recall.popular.path import PATH as POPULAR
 from recall.qprime.path import PATH as QPRIME
 from recall.two_tower.path import PATH as TWO_TOWER
@@ -25,17 +24,8 @@ if TYPE_CHECKING:
     from recall.ann import AnnIndex
     from text_model.tokens import PageTokenizer
 
-#: The entry points of installed packages that bring a path: each names its `PATH`.
-PLUG_INS = "onward.recall_paths"
-
-
-def _plugged_in() -> Iterator[PathSpec]:
-    for point in sorted(entry_points(group=PLUG_INS), key=attrgetter("name")):
-        yield point.load()
-
-
 #: The paths that are asked. The order of the rankers' features is theirs: a new path goes to the end.
-PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *_plugged_in())
+PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *plug_ins())
 
 #: The path that answers where the others find nothing. Its rank is no feature.
 FALLBACK = POPULAR
@@ -44,6 +34,7 @@ FALLBACK = POPULAR
 STORED = QPRIME
 
 ALL_PATHS = (*PATHS, FALLBACK)
+check((FALLBACK, *PATHS))
 
 #: The tables that recall and ranking read.
 TABLES = ("pages", *(path.name for path in ALL_PATHS if path.table))

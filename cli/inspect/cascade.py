@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("at most", "timeout")
 _WHOLE = ("part", "name", *_NUMBERS)  # columns that are never folded
+_WIDE = 120  # columns of a terminal that has room for file names
 
 
 def show_cascade(bundle: Bundle, settings: Settings, mermaid: bool) -> None:
@@ -30,7 +31,9 @@ def show_cascade(bundle: Bundle, settings: Settings, mermaid: bool) -> None:
     if mermaid:
         typer.echo(drawing(parts, settings.budget_ms))
     else:
-        Console().print(table(parts, f"{bundle.name}: one deadline of {settings.budget_ms:g} ms"))
+        console = Console()
+        files = console.width >= _WIDE
+        console.print(table(parts, f"{bundle.name}: one deadline of {settings.budget_ms:g} ms", files))
 
 
 def parts_of(bundle: Bundle, settings: Settings) -> list[Part]:
@@ -46,18 +49,18 @@ def parts_of(bundle: Bundle, settings: Settings) -> list[Part]:
     return parts
 
 
-def table(parts: Sequence[Part], title: str) -> Table:
-    """Return a row per part."""
+def table(parts: Sequence[Part], title: str, files: bool = True) -> Table:
+    """Return a row per part, with the file that holds its code if `files`."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     shown = Table(box=SIMPLE_HEAD, title=title)
-    for name in ("part", "name", "at most", "timeout", "set to", "file"):
+    for name in ("part", "name", "at most", "timeout", "set to", *(("file",) if files else ())):
         number = name in _NUMBERS
         shown.add_column(name, justify="right" if number else "left", no_wrap=name in _WHOLE, overflow="fold")
     for part in parts:
         limit = "" if part.limit is None else str(part.limit)
-        shown.add_row(part.role, part.name, limit, _timeout(part), part.about, part.file)
+        shown.add_row(part.role, part.name, limit, _timeout(part), part.about, *((part.file,) if files else ()))
     return shown
 
 

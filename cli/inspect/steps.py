@@ -46,7 +46,9 @@ def table(found: Sequence[Step], bundle: Bundle | None = None) -> Table:
     shown = Table(box=SIMPLE_HEAD, title=bundle.name if bundle else None)
     for name in ("step", "reads", "settings", "", *(("seconds", "figures") if bundle else ())):
         number = name == "seconds"
-        shown.add_column(name, justify="right" if number else "left", no_wrap=name in ("step", "settings"), overflow="fold")
+        shown.add_column(
+            name, justify="right" if number else "left", no_wrap=name in ("step", "settings"), overflow="fold"
+        )
     for step in found:
         row = [step.name, ", ".join(step.after), "\n".join(step.config), ", ".join(_traits(step))]
         shown.add_row(*row, *(_measured(step.name, bundle) if bundle else ()))

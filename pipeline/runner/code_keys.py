@@ -33,7 +33,7 @@ def code_of(run: Callable[..., Any]) -> dict[str, str]:
     """Return what `run` may use: a hash of each module and data file of ours, and the version of each library."""
     entry = sys.modules[run.__module__]
     assert entry.__file__ is not None, entry  # noqa: S101 - a step's function stands in a file
-    found: dict[str, str] = {}
+    own, found = run.__module__.partition(".")[0], dict[str, str]()
     waiting = [*_modules(run.__module__)[:-1], (run.__module__, Path(entry.__file__))]
     while waiting:
         name, path = waiting.pop()
@@ -41,12 +41,13 @@ def code_of(run: Callable[..., Any]) -> dict[str, str]:
             continue
         source = _source(name, path, path.stat().st_mtime_ns)
         found[name] = source.digest
-        for package in source.data:
-            found |= {f"{package}: {file.name}": _hash(file.read_bytes()) for file in _data_files(package)}
+        for folder in source.data:
+            found |= {f"{folder}: {file.name}": _hash(file.read_bytes()) for file in _data_files(folder)}
         for imported in source.imports:
-            libraries = _libraries(imported.partition(".")[0])
+            package = imported.partition(".")[0]
+            libraries = _libraries(package)
             found |= libraries
-            waiting += () if libraries else _modules(imported)
+            waiting += () if libraries and package != own else _modules(imported)  # a plug-in's own code counts, too
     return found
 
 

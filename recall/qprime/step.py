@@ -167,8 +167,11 @@ def _writer(work: Work) -> tuple[QueryWriter, str]:
 
 
 def _engine(work: Work, out: Path) -> SearchEngine:
-    own = out / _INDEX
-    return open_engine(work.config.section(QPrimeConfig).engine, own if own.is_dir() else work.of("qprime") / _INDEX)
+    """Return the engine; a refresh searches the index of the finished step."""
+    name, own = work.config.section(QPrimeConfig).engine, out / _INDEX
+    if name != "tantivy":
+        return open_engine(name)
+    return open_engine(name, own if own.is_dir() else work.of("qprime") / _INDEX)
 
 
 def _of_engine(engine: SearchEngine) -> dict[str, object]:

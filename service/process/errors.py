@@ -8,9 +8,13 @@ import sqlite3
 
 def one_line(error: Exception) -> str | None:
     """Return the message for the user, or None for a bug, whose traceback is needed."""
+    from configs.reading import SettingsError
+
+    if isinstance(error, SettingsError):  # first: the modules below import the settings, which may be what failed
+        return f"onward: {error}"
+
     from redis.exceptions import RedisClusterException, RedisError
 
-    from configs.reading import SettingsError
     from corpus.schema import InputError
     from corpus.urls.url import InvalidURL
     from service.process.server import ServeError
@@ -18,7 +22,7 @@ def one_line(error: Exception) -> str | None:
     from store.disk_space import DiskFullError
     from store.redis.url import RedisUrlError
 
-    fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError | SettingsError
+    fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError
     if isinstance(error, fixable | sqlite3.Error):
         return f"onward: {error}"
     if isinstance(error, RedisError | RedisClusterException):

@@ -39,6 +39,17 @@ def test_columns_hold_what_their_path_declares_where_it_found_nothing(monkeypatc
     assert merge({"a": near, "b": found([3])})["nearness"].tolist() == [-1.0, 0.5]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_])
+def test_a_column_that_cannot_hold_what_its_path_declares_becomes_float32(
+    monkeypatch: pytest.MonkeyPatch, dtype: type[np.generic]
+) -> None:
+    monkeypatch.setattr(merging, "COLUMNS", {"visits": np.nan, "place": -1.0})
+    one = np.ones(1, dtype)
+    merged = merge({"a": Candidates(np.array([9], np.uint64), {"visits": one, "place": one}), "b": found([3])})
+    np.testing.assert_array_equal(merged["visits"], np.array([np.nan, 1.0], np.float32), strict=True)
+    np.testing.assert_array_equal(merged["place"], np.array([-1.0, 1.0], np.float32), strict=True)
+
+
 def test_a_path_without_candidates_has_a_rank_column_all_the_same() -> None:
     assert merge({"a": found([5]), "b": found([])})["rank_b"].tolist() == [NOT_RECALLED]
 

@@ -113,6 +113,22 @@ def test_another_version_of_a_library_counts(larder: Path, monkeypatch: pytest.M
     code._libraries.cache_clear()
 
 
+def test_an_edit_of_an_installed_plug_in_counts_as_its_version_does(
+    larder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.runner import code_keys as code
+
+    code._libraries.cache_clear()
+    monkeypatch.setattr(code, "_distributions", lambda: {"larder": ["larder-steps"]})
+    monkeypatch.setattr(code, "version", lambda name: "1.0")
+    before = code_of(step())
+    (larder / "stock.py").write_text("AMOUNT = 2")
+    edited = code_of(step())
+    assert {name for name, value in edited.items() if before.get(name) != value} == {"larder.stock"}
+    assert edited["larder-steps"] == "1.0"
+    code._libraries.cache_clear()
+
+
 _EDIT = """
 import json, sys
 from pathlib import Path

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import pytest
+import search_endpoint
 from llm_endpoint import completion, serving
 
 from configs.reading import SettingsError, from_override, leaves, read
@@ -70,3 +71,18 @@ def test_a_language_model_writes_the_queries_and_failed_pages_are_left_to_a_refr
     assert sum(row.day == 0 for row in rows) == 50
     written = {vocabulary for topic, (_, vocabulary) in TOPICS.items() if topic != "soup"}
     assert {query for row in rows for query in row.queries} == written
+
+
+def test_a_search_server_finds_the_pages_and_no_index_is_made(
+    tiny, bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with search_endpoint.serving() as server:
+        server.find = lambda query: [(url, 1.0) for url in tiny.urls[:5]]
+        for name, value in server.environ("opensearch", tmp_path).items():
+            monkeypatch.setenv(name, value)
+        build(tiny.data, bundles, settings("qprime.engine=opensearch"), only=["qprime"])
+    directory = bundles / "work" / "qprime"
+    figures = orjson.loads((directory / "done.json").read_bytes())["figures"]
+    assert figures["rows"] > 0
+    assert figures["failed"] == {}
+    assert not (directory / "index").exists()
