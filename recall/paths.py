@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recall.ann import AnnIndex
     from text_model.tokens import PageTokenizer
 
-#: The entry points of installed packages that bring a path: each names its `PATH`.
+#: Entry-point group through which installed packages add recall paths: each entry names a `PATH`.
 PLUG_INS = "onward.recall_paths"
 
 
@@ -34,10 +34,10 @@ def _plugged_in() -> Iterator[PathSpec]:
         yield point.load()
 
 
-#: The paths that are asked. The order of the rankers' features is theirs: a new path goes to the end.
+#: The recall paths, in the order of the rankers' features: append new ones at the end.
 PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *_plugged_in())
 
-#: The path that answers where the others find nothing. Its rank is no feature.
+#: The fallback path, used if all others find nothing. Its rank is not a feature.
 FALLBACK = POPULAR
 
 #: The path whose order, judged offline, is an answer where no stage can rank.
@@ -48,7 +48,7 @@ ALL_PATHS = (*PATHS, FALLBACK)
 #: The tables that recall and ranking read.
 TABLES = ("pages", *(path.name for path in ALL_PATHS if path.table))
 
-#: Whether bytes from elsewhere can be a table's row of a key; of the other tables only the bundle's own rows can.
+#: Table -> check of a row read from Redis. Rows of other tables must equal the bundle's.
 IS_ROW: Mapping[str, IsRow] = {
     "pages": page_row.is_row,
     **{path.name: path.is_row for path in ALL_PATHS if path.is_row is not None},
