@@ -22,9 +22,9 @@ _ROLES = {CHOOSING: Role.VALIDATION, REPORTING: Role.TEST}
 
 
 class RubricTruth:
-    """Judges answers by the rubric if no truth was given: the same judge that the quality head learned from."""
+    """Judges answers by the rubric if no truth was given: the same judge that the quality head learnt from."""
 
-    name = "the rubric: no --truth was given, so the judge that the models learned from judges their answers"
+    name = "the rubric: no --truth was given, so the judge that the models learnt from judges their answers"
 
     def __init__(self, work: Work) -> None:
         self._judge = PairJudge(work)

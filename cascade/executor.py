@@ -1,6 +1,6 @@
 """The executor: runs the recall paths in parallel, then the ranking stages.
 
-Only this file and `stages.py` handle timeouts, failures and fallbacks.
+Timeouts, failures and fallbacks are handled here, in `stages.py` and in `attempt.py`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _TIMEOUT_MS = 60_000  # no reader waits for a batch: shorter timeouts would only
 
 def recommend(
     bundles: Bundles,
-    urls: Annotated[Path, typer.Option("--urls", help="A file with one URL a line.")],
+    urls: Annotated[Path, typer.Option("--urls", help="A file with one URL per line.")],
     k: Annotated[int, typer.Option("--k", min=1, max=30, help="The most pages to recommend.")] = 5,
     quality_weight: Annotated[
         float | None, typer.Option(min=0, max=1, help="0 ranks by clicks alone; by default the bundle's weight.")

@@ -26,7 +26,7 @@ STEPS: tuple[Step, ...] = (
 
 
 class GraphError(Exception):
-    """The declared steps are no graph that can be built."""
+    """The declared steps do not form a valid build graph."""
 
 
 def steps(config: BuildConfig, declared: Sequence[Step] = STEPS) -> list[Step]:

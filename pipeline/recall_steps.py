@@ -1,4 +1,4 @@
-"""The build's half of the recall paths, found by convention in `step.py` beside each path's declaration."""
+"""Finds the build step of each recall path: the `step.py` next to its `path.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.tables import Table
 #: (work, day, pages) -> the rows of `pages` in a path's table, counted from the log before a day of the label window.
 AsOf = Callable[[Work, LabelDay, Iterable[int]], Table]
 
-#: The names of the recall paths, which are those of their steps.
+#: Names of the recall paths; each path's build step has the same name.
 PATHS = tuple(path.name for path in ALL_PATHS)
 
 

@@ -1,6 +1,6 @@
 """What the folder of a recall path declares: settings, build steps, files of a bundle and features derive from it.
 
-Settings read the declarations, so a `path.py` imports what runs (FAISS, ONNX) in its function `open` alone.
+Settings read the declarations, so a `path.py` imports runtime libraries (FAISS, ONNX) only inside `open`.
 """
 
 from __future__ import annotations
@@ -48,26 +48,26 @@ class PathSpec:
     """A recall path, as `PATH` in its folder's `path.py` declares it.
 
     The build's half is found beside it: `STEP` in `step.py` makes the files that `open` reads, in a directory of the
-    path's name. A path whose table counts the log has a function `as_of` there, too: see `pipeline.recall_steps`.
+    path's name. A path whose table counts the log also defines `as_of` in `step.py`: see `pipeline.recall_steps`.
     """
 
-    name: str  # also that of its step, its table, its directory in a bundle, and its sections of the settings
+    name: str  # also the name of its step, table, bundle directory and settings sections
     open: Callable[[Resources], OpenPath]
-    limit: int  # candidates that it may bring: in training, and in serving unless the settings differ
+    limit: int  # the most candidates it may return: in training, and in serving unless the settings differ
     timeout_ms: float = 30.0
     table: bool = False  # its step writes a table
-    is_row: IsRow | None = None  # whether bytes from Redis can be a row of it; None: the bundle's own row alone can
+    is_row: IsRow | None = None  # whether bytes from Redis are a valid row; None: only a copy of the bundle's row is
     index: bool = False  # its step saves an AnnIndex as `pages`, and returns the index's figures
     files: tuple[str, ...] = ()  # what else its step writes and `open` reads
     counted: bool = False  # made from counts of the log, so its step writes all files twice: in `past` and in `all`
-    columns: Mapping[str, float] = field(default_factory=dict)  # features; the value where the path gives none
+    columns: Mapping[str, float] = field(default_factory=dict)  # feature -> value if the path returned none
     counts: frozenset[str] = frozenset()  # columns that count readers: `explain` leaves out small numbers
     rates: frozenset[str] = frozenset()  # columns that may rest on one reader: `explain` leaves them out
     config: type[Any] | None = None  # the build's tunables: a frozen dataclass with defaults
 
     @property
     def package(self) -> str:
-        """The folder that declares the path, as a Python package: that of the function `open`."""
+        """The Python package that declares the path (where `open` is defined)."""
         return self.open.__module__.rpartition(".")[0]
 
     def artifacts(self) -> dict[str, str]:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from recall.ann import AnnIndex
     from text_model.tokens import PageTokenizer
 
-#: The paths that are asked. The order of the rankers' features is theirs: a new path goes to the end.
+#: The recall paths, in the order of the rankers' features: append new ones at the end.
 PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *plug_ins())
 
-#: The path that answers where the others find nothing. Its rank is no feature.
+#: The fallback path, used if all others find nothing. Its rank is not a feature.
 FALLBACK = POPULAR
 
 #: The path whose order, judged offline, is an answer where no stage can rank.
@@ -39,7 +39,7 @@ check((FALLBACK, *PATHS))
 #: The tables that recall and ranking read.
 TABLES = ("pages", *(path.name for path in ALL_PATHS if path.table))
 
-#: Whether bytes from elsewhere can be a table's row of a key; of the other tables only the bundle's own rows can.
+#: Table -> check of a row read from Redis. Rows of other tables must equal the bundle's.
 IS_ROW: Mapping[str, IsRow] = {
     "pages": page_row.is_row,
     **{path.name: path.is_row for path in ALL_PATHS if path.is_row is not None},

@@ -54,7 +54,7 @@ class Gateway:
 
     @property
     def refused(self) -> RefusedBundle | None:
-        """The bundle offered last, where it was refused."""
+        """The last offered bundle if it was refused, else None."""
         return None if self.swaps is None else self.swaps.refused
 
     @property

@@ -136,8 +136,8 @@ def write_tiny(data: Path) -> None:
     pq.write_table(tiny_impressions(), data / "impressions.parquet")
 
 
-#: A test may stand still for seconds on a busy machine: no part of an answer is to be given up for that. Nor is
-#: anything to be written beside the tiny bundle.
+#: A busy machine may stall a test for seconds: no part of an answer may be skipped because of it. And nothing may be
+#: written next to the tiny bundle.
 PATIENT = [
     f"{name}={60_000}"
     for name in (

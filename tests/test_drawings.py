@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.build import config_of
 from cli.inspect import cascade, steps
+from cli.options import Profile
 from pipeline import graph
-from pipeline.config import BuildConfig
 from service.settings import read_settings
 from tests.conftest import Tiny
 
@@ -39,5 +40,6 @@ def test_the_readme_draws_the_cascade_of_the_default_settings(tiny: Tiny, update
     check("README.md", "cascade", drawing, update)
 
 
-def test_the_build_document_draws_the_build_graph(update: bool) -> None:
-    check("docs/build.md", "steps", steps.drawing(graph.steps(BuildConfig())), update)
+def test_the_build_document_draws_the_build_graph_of_the_default_profile(update: bool) -> None:
+    config = config_of(None, Profile.QUICK, None)
+    check("docs/build.md", "steps", steps.drawing(graph.steps(config)), update)

@@ -26,9 +26,7 @@ def inspect(
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print --steps or --cascade as a Mermaid drawing.")
     ] = False,
-    profile: Annotated[
-        Profile, typer.Option(help="Of --steps without --bundles, as in `onward build`.")
-    ] = Profile.QUICK,
+    profile: Annotated[Profile, typer.Option(help="Profile for --steps when --bundles is not given.")] = Profile.QUICK,
     bundle: BundleName = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="Settings of the build for --steps, of serving for --cascade.")

@@ -83,7 +83,7 @@ def drawing(found: Sequence[Step]) -> str:
 
 
 def _direct(found: Sequence[Step]) -> Iterator[list[str]]:
-    """Yield each step's inputs but for those that another of its inputs reads, directly or not."""
+    """Yield each step's inputs except those that another of its inputs reads, directly or not."""
     before: dict[str, set[str]] = {}
     for step in found:
         before[step.name] = set(step.after).union(*(before[name] for name in step.after))
@@ -91,7 +91,7 @@ def _direct(found: Sequence[Step]) -> Iterator[list[str]]:
 
 
 def _key(step: str) -> str:
-    return f"step_{step}"  # alone it may be one of Mermaid's words
+    return f"step_{step}"  # a bare step name could be a Mermaid keyword
 
 
 def _file(step: Step) -> str:

@@ -104,7 +104,7 @@ def sessions_of(
 ) -> dict[str, tuple[str, ...]]:
     """Return file -> pages visited, 2 to LONGEST_SESSION, from file -> pages used.
 
-    Very common pages are down-sampled (FAMILIAR): nobody looks up what they know by heart. Of copies, files that use
+    Very common pages are down-sampled (FAMILIAR): people do not look up what they know. Of copies, files that use
     the same pages in the same order, only the first is kept.
     """
     first = {tuple(pages): name for name, pages in reversed(list(found.items())) if pages}

@@ -1,4 +1,4 @@
-"""Word segmentation for all languages, by Unicode's rules and ICU's dictionaries; used everywhere in Onward."""
+"""Word segmentation for all languages, by Unicode's rules and ICU's dictionaries; used by everything offline."""
 
 from __future__ import annotations
 

@@ -77,9 +77,9 @@ STEP = Step(
 
 
 def _set_aside(work: Work, judged: PagePairs) -> NDArray[np.bool_]:
-    """Return which judged pairs the cross-encoder must not learn from: half the pages', where no log is_training.
+    """Return which judged pairs the cross-encoder must not learn from: without a log, those of half the pages.
 
-    Stage 2 then learns from them, with the cross-encoder's quality as a feature. If both learned from the same label,
+    Stage 2 then learns from them, with the cross-encoder's quality as a feature. If both learnt from the same label,
     stage 2 would trust in-sample scores, which serving never gives. The cross-encoder gets all labels from people.
     """
     if len(judged) < ENOUGH_TO_SHARE or label_events(work, 1, OF_LOG):

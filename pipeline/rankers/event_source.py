@@ -14,12 +14,12 @@ _FILE = "learnt_from.txt"
 
 
 def note(stage1: Path, source: str) -> None:
-    """Write down the source of events that stage 1 learned from, or NOTHING."""
+    """Save which source of events stage 1 learnt from, or NOTHING."""
     (stage1 / _FILE).write_text(source)
 
 
 def for_stage2(work: Work) -> tuple[str, ...]:
-    """Return the sources that stage 2 may learn from: stage 1's, without labels that the cross-encoder learned from."""
+    """Return the sources that stage 2 may learn from: stage 1's, without labels that the cross-encoder learnt from."""
     source = (work.of("stage1") / _FILE).read_text()
     return () if source == NOTHING else (SET_ASIDE if source == LABELS else source,)
 
@@ -33,10 +33,10 @@ def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         why = "the last part of the log has too few choices between pages that the filters keep"
         yield f"{why}: treated as a cold start" + _from_labels(source)
     if source == NOTHING:
-        yield "stage 1 learned nothing: candidates are ordered by their best rank in recall"
+        yield "stage 1 learnt nothing: candidates are ordered by their best rank in recall"
     if figures["stage2"]["trees"] == 0:
-        yield "stage 2 learned nothing: the order is stage 1's, blended with quality"
+        yield "stage 2 learnt nothing: the order is stage 1's, blended with quality"
 
 
 def _from_labels(source: str) -> str:
-    return ", and the rankers learned from the judge's labels" if source == LABELS else ""
+    return ", and the rankers learnt from the judge's labels" if source == LABELS else ""

@@ -43,7 +43,7 @@ class Snapshot:
     _as_of: Mapping[str, AsOf]  # of the recall paths' tables that count the log
 
     def move_to(self, day: LabelDay, pages: Iterable[int]) -> None:
-        """Let counts end where a day of the label window begins; `pages` are those that will be asked for.
+        """Set the counts back to the start of a day in the label window; `pages` are those that will be requested.
 
         CF, the towers and Q' stay as of the window's beginning: they draw on more than counts.
         """

@@ -65,7 +65,7 @@ STEP = Step(
 
 
 def _without_choices(work: Work) -> list[Event]:
-    """Return events of pages drawn at random, without a choice: the blend needs scores where readers taught nothing."""
+    """Return events without clicks for randomly drawn pages: the blend also needs scores of pages nobody visited."""
     pages, none = page_ids(work), np.empty(0, np.uint64)
     sampled = np.random.default_rng(work.config.seed).permutation(pages)[: work.config.examples.stage2_pages]
     return [Event(page, none, np.empty(0, np.float32), None) for page in sampled.tolist()]

@@ -1,4 +1,4 @@
-"""The code that a step runs: the module of its function, all of ours that this imports, and the libraries by version.
+"""Hashes the code of a step: its function's module, every project module that this imports, and library versions.
 
 Derived from the imports in the sources, those inside functions too. Comments, docstrings and layout do not count.
 """
@@ -22,7 +22,7 @@ _distributions = cache(packages_distributions)  # reads the metadata of all that
 
 
 class _Source(NamedTuple):
-    """What counts of one file."""
+    """The parts of one file that affect a step's key."""
 
     digest: str
     imports: frozenset[str]  # dotted; the last part may be a name of the module before it
@@ -32,7 +32,7 @@ class _Source(NamedTuple):
 def code_of(run: Callable[..., Any]) -> dict[str, str]:
     """Return what `run` may use: a hash of each module and data file of ours, and the version of each library."""
     entry = sys.modules[run.__module__]
-    assert entry.__file__ is not None, entry  # noqa: S101 - a step's function stands in a file
+    assert entry.__file__ is not None, entry  # noqa: S101 - a step's function is always defined in a file
     own, found = run.__module__.partition(".")[0], dict[str, str]()
     waiting = [*_modules(run.__module__)[:-1], (run.__module__, Path(entry.__file__))]
     while waiting:
@@ -129,7 +129,7 @@ def _names_its_file(nodes: list[ast.AST]) -> bool:
 
 
 def _packages_read(nodes: list[ast.AST], own: str) -> Iterator[str]:
-    """Yield the packages that `files("package")` names in a module; its own, where none is named."""
+    """Yield the packages that `files("package")` names in a module; its own if none is named."""
     named = [
         argument.value
         for node in nodes

@@ -31,7 +31,7 @@ class Runner:
 
     root: Path
     config: BuildConfig
-    inputs: str  # hash of the input files and of everything that is no step's configuration
+    inputs: str  # hash of the input files and of all settings that belong to no single step
     publishing: tuple[str, ...] = ()  # the modules that make a bundle of the finished steps
     tables: InputTables | None = None
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Runner:
     _keys: dict[str, str] = field(default_factory=dict)
 
     def run(self, steps: Sequence[Step]) -> None:
-        """Run the steps that are not finished; a kill leaves the finished ones and no half of another."""
+        """Run the unfinished steps; after a kill, finished steps remain and no half-finished one counts as finished."""
         for step in steps:
             key = self._keys[step.name] = self._key(step)
             target = self.root / step.name
@@ -70,7 +70,7 @@ class Runner:
             done = {"key": key, "seconds": seconds, "figures": figures}
             (working / DONE).write_text(json.dumps(done, indent=1, default=str))
             (working / _BEGUN).unlink()
-            fsync_tree(working)  # a finished step is whole after a power cut too
+            fsync_tree(working)  # so that a finished step also survives a power cut
             working.rename(target)
             console.print(f"[green]✓[/] {step.name:<12} {seconds:7.1f} s  [dim]{_summary(figures)}")
         self.world.wait()
@@ -93,7 +93,7 @@ class Runner:
 
 
 def _begin(working: Path, key: str, keep: bool) -> None:
-    """Make a step's directory; with `keep`, one that a killed run of the same key has left is gone on with."""
+    """Create a step's directory; with `keep`, resume in the one that a killed run with the same key left behind."""
     begun = working / _BEGUN
     if not (keep and begun.is_file() and begun.read_text() == key):
         _clear(working)
@@ -102,7 +102,7 @@ def _begin(working: Path, key: str, keep: bool) -> None:
 
 
 def _clear(directory: Path) -> None:
-    (directory / DONE).unlink(missing_ok=True)  # first: after a kill in the middle the rest must not pass for whole
+    (directory / DONE).unlink(missing_ok=True)  # first: after a kill, the rest must not look finished
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -26,11 +26,11 @@ class Step:
 
     name: str
     run: Callable[[Work], dict[str, object]]
-    after: tuple[str, ...] = ()  # the steps whose directories it reads; one that `when` leaves out does not count
+    after: tuple[str, ...] = ()  # the steps whose directories it reads; steps disabled by `when` are ignored
     also_after: Callable[[BuildConfig], tuple[str, ...]] = _nothing  # the inputs that depend on the configuration
     when: Callable[[BuildConfig], bool] = _always  # whether the build has this step
     config: tuple[str, ...] = ()  # the parts of the configuration that it reads: `cf`, or `cf.dimension` alone
-    external: Callable[[BuildConfig], object] | None = None  # what it reads besides: endpoints, model files
+    external: Callable[[BuildConfig], object] | None = None  # other inputs: endpoints, model files
     seeded: bool = True  # it draws random numbers, so another seed runs it again
     shared: bool = False  # every process of torchrun runs it
     resumes: bool = False  # after a kill it continues in its directory

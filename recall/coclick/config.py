@@ -9,6 +9,6 @@ from dataclasses import dataclass
 class CoclickConfig:
     """Tunables of the table."""
 
-    neighbours: int = 128  # kept a page; serving reads no more unless it is told to
+    neighbours: int = 128  # stored per page; also the default limit when serving
     prior: float = 3.0  # transitions added to a page's own before its rates are taken
     popularity_damping: float = 0.3  # `near` is divided by entered ** this, or hubs fill every row

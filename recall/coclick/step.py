@@ -54,7 +54,7 @@ def as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
 
 def _rows_as_of(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
     evidence, rows = (work.directory / f"{name}.parquet" for name in ("evidence", "coclick_rows"))
-    # A few pages a day, which DuckDB makes as Spark does: a session of Spark a day would take longer to start.
+    # Few pages per day: DuckDB gives the same rows, and starting a Spark session per day would take longer.
     engine = connect(threads=work.config.engine.threads, memory=work.config.engine.memory)
     clicks, shows, flow = (
         engine.read_parquet(str(work.of("counts") / day.name / f"{name}.parquet"))
@@ -62,7 +62,7 @@ def _rows_as_of(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[in
     )
     neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
     asked = ibis.memtable(pa.table({"page": pages}))
-    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # each page lends to itself, too
+    lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # itself included
     write(engine, pair_evidence(clicks, shows, lenders), evidence)
     config, counted = work.config.section(CoclickConfig), engine.read_parquet(str(evidence))
     write(engine, coclick.neighbour_rows(counted, neighbours, flow, config, asked), rows)

@@ -16,9 +16,10 @@ EngineName = Literal["tantivy"] | RemoteName
 class Generic:
     """When a query is generic.
 
-    The floors were put between strangers and pages of one subject, on an encyclopedia and on a simulated web: the mean
-    cosine was 0.17 to 0.32 of strangers, 0.40 to 0.72 of pages with a topical query and 0.30 to 0.32 with a vague one
-    (`everyday life`); the part of words that is shared, 0.07 to 0.17 of strangers and 0.25 to 0.71 of the others.
+    The thresholds lie between unrelated pages and pages on one subject, on an encyclopedia and a simulated web: the
+    mean cosine was 0.17 to 0.32 for unrelated pages, 0.40 to 0.72 for pages with a topical query and 0.30 to 0.32 with
+    a vague one (`everyday life`); the share of common words, 0.07 to 0.17 for unrelated pages and 0.25 to 0.71 for the
+    others.
     Titles alone did not tell them apart.
     """
 
@@ -36,7 +37,7 @@ class QueryFilters:
     shortest: int = 3  # letters and digits; one of a script without spaces counts twice
     most_words: int = 24
     longest: int = 160  # characters
-    language: bool = True  # whether a query's language is told and compared with its page's
+    language: bool = True  # whether to detect a query's language and compare it with its page's
     alike: float = ALIKE  # of two queries of a page whose words overlap more than this (Jaccard), the first stays
     generic: Generic = field(default_factory=Generic)
 
@@ -45,10 +46,10 @@ class QueryFilters:
 class QPrimeConfig:
     """Tunables of the build."""
 
-    hits: int = 10  # asked of the engine for each query, besides the page itself
-    relevance: float = 0.2  # hits that score below this share of their query's best (but the page itself) are dropped
+    hits: int = 10  # requested per query, not counting the page itself
+    relevance: float = 0.2  # hits other than the page itself below this share of their query's best are dropped
     min_quality: float = 1.0  # 0 to 4
-    keep: int = MAX_PAGES  # pages a row; 0 leaves Q' out: the rankers then learn without it
+    keep: int = MAX_PAGES  # pages per row; 0 leaves Q' out: the rankers then learn without it
     writer: Literal["key_phrases", "llm", "information_need"] = "key_phrases"  # llm: the endpoint of ONWARD_LLM_*
     prompt: str = "queries"  # of the llm; small_writer for a model that `onward qprime train-writer` made
     causal: str = ""  # of information_need: a path or a hub name

@@ -1,6 +1,6 @@
 """Limits how many answers are computed in parallel. Further computations wait for a slot, unless they would be late.
 
-A computation holds its slot only for the parts that every answer needs, and only their time is learned. The
+A computation holds its slot only for the parts that every answer needs, and only their time is learnt. The
 cross-encoder fills the time that is left, on a thread and in a queue of its own (`cascade/bulkhead.py`), so a
 computation frees its slot before it. Overload therefore shortens answers before requests are refused.
 """
@@ -27,13 +27,13 @@ _BY_DEADLINE = attrgetter("deadline")
 
 @dataclass(eq=False, slots=True)
 class Permit:
-    """The right to compute, now or soon."""
+    """A slot, or a place in the queue for one."""
 
     deadline: float  # on the monotonic clock
-    turn: asyncio.Future[bool] | None = None  # of one that waits: True for a slot, False when it is too late
+    turn: asyncio.Future[bool] | None = None  # set while waiting: True once it has a slot, False if it is too late
     started: float | None = None
     holds_slot: bool = False
-    spare_s: float = 0.0  # of its time, spent on optional parts of the answer
+    spare_s: float = 0.0  # seconds of its run spent on optional parts of the answer
 
 
 class ConcurrencyLimit:

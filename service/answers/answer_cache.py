@@ -41,7 +41,7 @@ class AnswerCache:
     """Looks answers up, or has their lists computed; for one event loop.
 
     The list of an unknown page is cached under the text that was sent, and briefly; for a known page that text is
-    ignored. `k`, `exclude` and `quality_weight` only select from a list and are no part of its key.
+    ignored. `k`, `exclude` and `quality_weight` only select from a list and are not part of its key.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:

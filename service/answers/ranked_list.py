@@ -29,7 +29,7 @@ _STABLE = {UNKNOWN_PAGE, POPULAR}
 class RankedList:
     """What ranking found for one page, best first, and the answers that were selected from it so far.
 
-    A row holds a page's ID, scores and ranks in the recall paths; the rest is read from the bundle's own table.
+    A row holds a page's ID, scores and ranks in the recall paths; the rest is read from the bundle's table.
     """
 
     url1: str

@@ -83,7 +83,7 @@ class Recommender:
         return answer
 
     def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
-        """Rank a page in a task with a lease and a permit of its own: it may outlive the request that started it.
+        """Rank a page in its own task, with its own lease and permit: it may outlive the request that started it.
 
         Raises Overloaded.
         """
@@ -104,7 +104,7 @@ class Recommender:
         """Return the list that another replica has computed, or compute it."""
         deadline = Deadline.after(_computing_s(budget_ms))
         if self._shared is not None and (ranked := await self._shared.get(bundle.name, query)) is not None:
-            self._limit.finish(permit, learn=False)  # a read does not tell how long a computation takes
+            self._limit.finish(permit, learn=False)  # a read says nothing about computation time
             return ranked
         return await self._compute(bundle, query, deadline, permit, Trace())
 

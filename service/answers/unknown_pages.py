@@ -82,7 +82,7 @@ class UnknownPageQueue:
         self._count_full(lost)
 
     def _count_full(self, lost: int) -> None:
-        """Count pages for which there was no room; log it when that begins."""
+        """Count pages for which there was no room; log only the first time."""
         if lost:
             self._dropped("full", lost)
         if lost and not self._full:

@@ -62,7 +62,7 @@ class LimitedHttp(HttpToolsProtocol):
         self._requests += 1
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()  # raises for targets that are not paths, as of CONNECT
+        super().on_headers_complete()  # raises for targets that are not paths, such as that of CONNECT
         self._part = _BODY
         self._stop_timer()
 

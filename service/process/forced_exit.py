@@ -1,4 +1,4 @@
-"""Ends the process even if threads hang; Python would wait for threads of concurrent.futures for ever."""
+"""Forces the process to exit even if threads hang; Python would wait forever for threads of concurrent.futures."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Guard:
     """Makes calls to one server; for one event loop.
 
     A late call is not cancelled: the client's own timeouts end it, and a connection that was slow to open serves the
-    next call. `fallback` tells the log what happens while the breaker is open.
+    next call. `fallback` is the phrase that is logged while the breaker is open.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class Balancer:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def check(self) -> None:
-        """Ask every replica whether it is ready, for ever."""
+        """Check repeatedly whether each replica is ready, until cancelled."""
         timeout = aiohttp.ClientTimeout(2)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)) as session:
             while True:

@@ -126,7 +126,7 @@ def lasting(bundle: Bundle) -> dict[str, Any]:
 
 
 def check_nothing_is_half_published(bundles: Path) -> Bundle:
-    """Open every directory that looks like a bundle, hashes and all; return the live one."""
+    """Open every directory that looks like a bundle and verify its hashes; return the live one."""
     for path in bundles.glob("[0-9]*Z-*"):
         open_bundle(bundles, path.name)
     return open_bundle(bundles)

@@ -1,4 +1,4 @@
-"""Fault tests: short by default; `--long` (make faults) runs them whole and writes docs/reliability.md."""
+"""Fault tests: short by default; `--long` (make faults) runs them at full length and writes docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reliability import Figure, write
 
 _FIGURES = pytest.StashKey[list[Figure]]()
 
-#: Tells what was measured: the fault, its bar, the figure.
+#: Reports a measurement: the fault, its target, the figure.
 Report = Callable[[str, str, str], None]
 
 
@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def long(request: pytest.FixtureRequest) -> bool:
-    """Whether the test runs its whole length."""
+    """Whether the test runs at full length."""
     return bool(request.config.getoption("--long"))
 
 
@@ -27,9 +27,9 @@ def long(request: pytest.FixtureRequest) -> bool:
 def report(request: pytest.FixtureRequest) -> Report:
     """Print a figure, and keep it for docs/reliability.md."""
 
-    def tell(fault: str, bar: str, measured: str) -> None:
-        print(f"\n{fault}: {measured} (bar: {bar})")
-        request.config.stash[_FIGURES].append(Figure(fault, bar, measured))
+    def tell(fault: str, target: str, measured: str) -> None:
+        print(f"\n{fault}: {measured} (target: {target})")
+        request.config.stash[_FIGURES].append(Figure(fault, target, measured))
 
     return tell
 

@@ -1,4 +1,4 @@
-"""`onward serve` with parts that break when told so, a line of standard input at a time.
+"""`onward serve` with parts that break on command, one line of standard input each.
 
 `<path> raise|slow|hang|well` for a recall path; `cross_encoder sleep SHARE SECONDS` sleeps up to SECONDS in SHARE
 of its runs. Each line is answered with `ok` on standard output once it holds.

@@ -33,7 +33,7 @@ class Replies:
         return len(self.each)
 
     def share(self, good: Callable[[Reply], bool]) -> float:
-        """Return the share of replies for which `good` holds; 1 of none."""
+        """Return the share of replies for which `good` holds; 1 if there are none."""
         return sum(map(good, self.each)) / len(self.each) if self.each else 1.0
 
     def between(self, start: float, end: float) -> Replies:

@@ -109,7 +109,7 @@ class Cluster:
         return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def wait_whole(self) -> None:
-        """Wait until every node holds the cluster for whole."""
+        """Wait until every node reports the cluster as complete."""
         for node in self.nodes:
             with node.client() as client:
                 until(f"{node.port} sees the whole cluster", lambda c=client: _whole(c, len(self.nodes)))

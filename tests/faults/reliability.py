@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md: one row a fault; a run replaces the rows of the faults that it ran."""
+"""The table of docs/reliability.md: one row per fault; a run replaces only the rows of the faults it ran."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
-_HEAD = "| fault | bar | measured | day |\n|---|---|---|---|\n"
+_HEAD = "| fault | target | measured | date |\n|---|---|---|---|\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Figure:
     """What one fault test measured."""
 
     fault: str
-    bar: str
+    target: str
     measured: str
 
 
@@ -26,6 +26,6 @@ def write(figures: list[Figure], document: Path = DOCUMENT) -> None:
     rows = {line.split("|")[1].strip(): line for line in lines[0].splitlines() if line.startswith("|")}
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for figure in figures:
-        rows[figure.fault] = f"| {figure.fault} | {figure.bar} | {figure.measured} | {today} |"
+        rows[figure.fault] = f"| {figure.fault} | {figure.target} | {figure.measured} | {today} |"
     after = "\n" + lines[1] if len(lines) > 1 else ""
     document.write_text(before + _HEAD + "\n".join(rows.values()) + "\n" + after)

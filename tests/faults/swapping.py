@@ -1,4 +1,4 @@
-"""Drives a gateway through swaps, and sees that every answer is wholly of one bundle."""
+"""Drives a gateway through swaps, and checks that every answer comes from one bundle only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _NEAR = 0.3  # int8 scores depend a little on what else is in a batch; the twin'
 
 
 class Golden:
-    """What each bundle answers to each URL, asked while nothing else happens."""
+    """Each bundle's answer for each URL, requested without other load."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], dict[str, float]] = {}  # scores by page
 
     async def learn(self, http: str, urls: Sequence[str]) -> None:
-        """Ask the live bundle for every URL."""
+        """Request every URL from the live bundle."""
         async with aiohttp.ClientSession() as session:
             for url in urls:
                 reply = await send(session, f"{http}/recommend", {"url1": url})
@@ -32,7 +32,7 @@ class Golden:
                 self._answers[reply.body["bundle"], url] = {page["url"]: page["score"] for page in shown}
 
     def whole(self, reply: Reply) -> bool:
-        """Whether the reply is an answer of one bundle and of nothing else."""
+        """Whether the reply is a complete answer of one bundle only."""
         if reply.status != 200 or reply.body["degraded"]:
             return False
         bundle, shown = reply.body["bundle"], reply.body["recommendations"]
@@ -44,7 +44,7 @@ class Golden:
 
 
 async def until_live(running: GatewayProcess, name: str) -> float:
-    """Wait until the gateway says that the bundle is live; return the seconds that it took."""
+    """Wait until `/readyz` reports the bundle as live; return how many seconds it took."""
     started = time.monotonic()
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < started + _PATIENCE_S:
@@ -58,7 +58,7 @@ async def until_live(running: GatewayProcess, name: str) -> float:
 
 
 def footprint(pid: int) -> dict[str, int]:
-    """Return resident bytes, those that are its own, threads and open files of a process."""
+    """Return a process's resident bytes, unshared bytes, threads and open files."""
     process = psutil.Process(pid)
     memory = process.memory_full_info()
     return {"rss": memory.rss, "uss": memory.uss, "threads": process.num_threads(), "files": process.num_fds()}

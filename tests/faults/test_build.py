@@ -138,7 +138,9 @@ def test_a_kill_at_every_touch_of_the_disk_while_publishing_leaves_the_old_bundl
         (tmp_path / "current").write_text(f"{old}\n")
     assert code == 0
     assert live == {old, new}
-    report("`kill -9` at every touch of the disk while publishing", "`current` names a whole bundle", f"{touches}: all")
+    report(
+        "`kill -9` at every touch of the disk while publishing", "`current` names a complete bundle", f"{touches}: all"
+    )
 
 
 def test_a_full_disk_is_one_clear_line_and_the_next_run_with_room_finishes(

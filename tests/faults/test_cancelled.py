@@ -35,7 +35,7 @@ async def ask(session: aiohttp.ClientSession, http: str, url: str, after_s: floa
 
 
 async def go_away(http: str, urls: list[str], number: int) -> dict[str, int]:
-    """Ask `number` times with a key of its own each, and cancel at random moments; some wait, to see what they get."""
+    """Send `number` requests, each with its own key, and cancel at random moments; some wait to see what they get."""
     chance, came = random.Random(1), dict[str, int]()
     left = iter(range(number))
     connector = aiohttp.TCPConnector(limit=0)

@@ -61,7 +61,7 @@ URLS = [
     "",
     " ",
 ]
-#: Tells in the log of every connection and look-up that Python makes after the start.
+#: Logs every connection and DNS look-up that Python makes after start-up.
 WATCHED = """
 import sys, threading
 def watch(event, arguments):

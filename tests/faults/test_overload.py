@@ -1,4 +1,4 @@
-"""More than can be computed: what is answered stays as much, and in time; the rest is refused at once."""
+"""More load than can be computed: goodput stays the same and in time; the rest is refused at once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gateway_process import GatewayProcess, gateway
 from benchmarks.http_load import Measured, closed_loop, open_loop, recommend
 
 BUDGET_S = 0.5
-#: Nothing is kept, so that every answer costs what the first one costs.
+#: Nothing is cached, so that every answer costs as much as the first.
 SETTINGS = ["cache.max_mb=0", "cache.pairs=0", "unknown.most=0", f"budget_ms={BUDGET_S * 1e3}"]
 
 
 @contextmanager
 def gateway_on_other_cores(bundles: Path) -> Iterator[GatewayProcess]:
-    """Start a gateway on all cores but the last, and keep that one: callers that take its time are no overload."""
+    """Start a gateway on all cores but the last, which is for the callers, so that they take no time from it."""
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {*cores[:-1]} or {*cores})  # what is started inherits it
+    os.sched_setaffinity(0, {*cores[:-1]} or {*cores})  # child processes inherit it
     try:
         with gateway(bundles, settings=SETTINGS) as running:
             os.sched_setaffinity(0, {cores[-1]})
@@ -38,7 +38,7 @@ def in_time(measured: Measured) -> int:
 
 
 async def peak(http: str, urls: list[str], number: int) -> float:
-    """Return the best rate of answers in time to callers that wait for theirs: 1, 2, 4 and 8 of them."""
+    """Return the best rate of answers in time to 1, 2, 4 or 8 callers, each waiting for its answer."""
     best = 0.0
     for callers in (1, 2, 4, 8):
         measured = await closed_loop(http, requests(http, urls, number), callers)
@@ -47,12 +47,12 @@ async def peak(http: str, urls: list[str], number: int) -> float:
 
 
 async def flood(http: str, urls: list[str], rate: float, seconds: float) -> Measured:
-    """Ask at a rate, whether answers come or not."""
+    """Send requests at a fixed rate, whether or not answers arrive."""
     return await open_loop(http, requests(http, urls, max(1, int(rate * seconds))), rate)
 
 
 def requests(http: str, urls: list[str], number: int) -> list[bytes]:
-    """Return so many requests for the URLs in turn."""
+    """Return `number` requests for the URLs in turn."""
     return [recommend(http, url) for url in islice(cycle(urls), number)]
 
 
@@ -71,12 +71,13 @@ async def test_under_a_flood_goodput_stays(tiny, tmp_path, long, report) -> None
             median_ms = refused[len(refused) // 2] * 1e3 if refused else 0.0
             report(
                 f"{times} times the load",
-                "≥ 90 % of peak goodput; normal after 5 s; 429 at once",
-                f"{kept:.0%} of {best:.0f} answers/s; {len(refused) / len(flooded.seconds):.0%} refused, in "
-                f"{median_ms:.1f} ms at the median; {normal:.1%} in time 5 s after",
+                "≥ 90 % of peak goodput; normal after 5 s; 429 immediately",
+                f"{kept:.0%} of the peak of {best:.0f} answers/s; "
+                f"{len(refused) / len(flooded.seconds):.0%} refused, in {median_ms:.1f} ms at the median; "
+                f"{normal:.1%} in time 5 s after",
             )
             assert {*flooded.statuses} <= {200, 429}
-            assert kept > 0 and normal > 0  # on a machine that is busy otherwise, no more is certain
+            assert kept > 0 and normal > 0  # on a busy machine, no more is certain
             if long:
                 assert kept >= 0.9
                 assert normal >= 0.99
@@ -84,7 +85,7 @@ async def test_under_a_flood_goodput_stays(tiny, tmp_path, long, report) -> None
         assert running.leave() == 0
 
 
-async def test_a_flood_of_what_is_known_is_no_overload(tiny, tmp_path) -> None:
+async def test_a_flood_of_cached_answers_is_not_refused(tiny, tmp_path) -> None:
     tiny.link(tmp_path / "bundles")
     with gateway(tmp_path / "bundles", settings=["unknown.most=0", "budget_ms=5000"]) as running:
         await closed_loop(running.http, requests(running.http, tiny.urls[:5], 5), 1)

@@ -76,7 +76,7 @@ async def test_the_cross_encoder_sleeps(faulty, tiny, report, long, budget_ms) -
     whole = replies.share(lambda reply: not missing(reply))
     report(
         "cross-encoder sleeps 0 to 3 budgets in 30 % of calls", "none later than 1.1 × budget",
-        f"{in_time(replies, budget_ms)}; {whole:.0%} whole",
+        f"{in_time(replies, budget_ms)}; {whole:.0%} complete",
     )  # fmt: skip
     assert replies.share(lambda reply: reply.status == 200 and len(reply.body["recommendations"]) == 5) == 1.0
     assert not long or replies.late(1.1 * budget_ms / 1e3) == 0

@@ -43,8 +43,8 @@ async def test_slow_callers_are_cut_and_the_others_are_served(tiny, tmp_path, lo
     served = others.share(lambda reply: reply.status == 200)
     report(
         "slowloris",
-        f"cut after {RECEIPT_S} s; others served",
-        f"{number} callers cut after {max(seconds):.1f} s at most; {served:.1%} of the others answered, "
+        f"connections closed after {RECEIPT_S} s; others served",
+        f"{number} connections closed after at most {max(seconds):.1f} s; {served:.1%} of the others answered, "
         f"99 % within {others.quantile(0.99) * 1e3:.0f} ms",
     )
     assert min(seconds) > RECEIPT_S * 0.9

@@ -41,9 +41,9 @@ async def test_spoilt_bundles_are_refused_before_the_gateway_opens_them(tiny, tm
     failed = sum(not (reply.status == 200 and reply.body["bundle"] == whole) for reply in replies.each)
     found = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     report(
-        "Spoilt bundles, one after another under load",
+        "corrupt bundles, one after another under load",
         "all refused before a native parser of the gateway sees them, 0 failed requests",
-        f"{len(kinds)} offered in {seconds:.0f} s, {len(let_in)} let in ({found}); {failed} of {len(replies)} failed",
+        f"{len(kinds)} offered in {seconds:.0f} s, {len(let_in)} accepted ({found}); {failed} of {len(replies)} failed",
     )
     assert (let_in, failed) == ([], 0)
 

@@ -39,14 +39,14 @@ async def test_swaps_under_load_lose_mix_and_leak_nothing(tiny, tmp_path, long, 
     part = max(1, len(weighed) // 4)
     first, last = (statistics.median(weight["rss"] for weight in some) for some in (weighed[:part], weighed[-part:]))
     report(
-        "A swap every 2 s under load",
-        "0 errors, 0 mixed answers, RSS +2 % at most",
+        "swaps under load, every 2 s or as fast as they complete",
+        "0 errors, 0 mixed answers, RSS grows by at most 2 %",
         f"{len(times)} swaps in {seconds:.0f} s, {len(replies)} answers: {errors} errors, {degraded} degraded, {mixed} "
         f"mixed; RSS {first / 1e6:.0f} MB in the first quarter, {last / first - 1:+.1%} in the last; a swap took "
         f"{statistics.median(times):.1f} s, {max(times):.1f} s at most; answers {replies.quantile(0.5) * 1e3:.0f} ms "
         f"(p50), {replies.quantile(0.99):.1f} s (p99); open files {weighed[0]['files']} to {weighed[-1]['files']}",
     )
     assert (errors, degraded, mixed) == (0, 0, 0)
-    if long:  # a few swaps say nothing of memory
+    if long:  # a few swaps say nothing about memory
         assert last <= first * 1.02
     assert weighed[-1]["files"] <= weighed[0]["files"] + 3

@@ -1,4 +1,4 @@
-"""Sites of next to nothing, as a user builds and asks them: each is served."""
+"""Very small sites, built and queried as a user would."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ def test_a_site_of_one_page_is_served(tmp_path: Path) -> None:
     (answer,) = answers(tmp_path, 1, [])
     assert answer["recommendations"] == []
     assert "empty" in answer["degraded"]
-    assert "stage 1 learned nothing" in " ".join(open_bundle(tmp_path / "bundles").manifest.notes)
+    assert "stage 1 learnt nothing" in " ".join(open_bundle(tmp_path / "bundles").manifest.notes)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-#: Rows of the table of pages, sorted -> one vector a row, float32, of any length.
+#: Rows of the table of pages, sorted -> one vector per row, float32, of any length.
 Vectors = Callable[[NDArray[np.intp]], NDArray[np.float32]]
 _FACTS = ["page", "language"]
 _READ = 500  # characters of a snippet

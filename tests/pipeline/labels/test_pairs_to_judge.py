@@ -28,7 +28,7 @@ def test_hard_pairs_have_the_largest_rank_difference_between_clicks_and_rubric(t
     most_clicked = max(times, key=lambda pair: clicks[pair] / (times[pair] + 5))
 
     def unlike_clicks(page1: np.ndarray, page2: np.ndarray) -> np.ndarray:
-        """Put the pair that is clicked most last, and say the same of all others."""
+        """Score the most clicked pair last, and all others the same."""
         return np.where((page1 == most_clicked[0]) & (page2 == most_clicked[1]), 0, 3).astype(np.float32)
 
     assert tuple(hard_pairs(given, unlike_clicks, 10)[0]) == most_clicked

@@ -127,13 +127,13 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
     ("source", "end", "trees", "said"),
     [
         (IMPRESSIONS, "2026", 9, []),
-        (LABELS, None, 9, ["cold start: no clicks", "learned from the judge's labels"]),
-        (LABELS, "2026", 0, ["too few choices", "learned from the judge's labels", "stage 2 learned nothing"]),
+        (LABELS, None, 9, ["cold start: no clicks", "learnt from the judge's labels"]),
+        (LABELS, "2026", 0, ["too few choices", "learnt from the judge's labels", "stage 2 learnt nothing"]),
         (
             event_source.NOTHING,
             None,
             0,
-            ["cold start: no clicks", "stage 1 learned nothing", "stage 2 learned nothing"],
+            ["cold start: no clicks", "stage 1 learnt nothing", "stage 2 learnt nothing"],
         ),
     ],
 )

@@ -46,7 +46,7 @@ def shown(tmp_path: Path) -> Path:
         f"1,{FOX},{LYNX},1,31\n"  # satisfied
         f"1,{FOX},{MICE},1,5\n"
         f"2,{FOX},{MICE},0,\n"
-        f"2,{OWL},{MICE},1,\n"  # nobody knows how long
+        f"2,{OWL},{MICE},1,\n"  # dwell time unknown
         f"3,not a page,{MICE},1,90\n"
         f"3,{OWL},{LYNX},1,90\n"  # that page was not found by a query
     )

@@ -7,7 +7,7 @@ from tests.service.conftest import URLS
 
 
 async def until(small, line: str) -> None:
-    """Wait for a line among the metrics, which tell no event."""
+    """Wait for a line in the metrics by polling: metrics send no event."""
     async with asyncio.timeout(10):
         while line not in small.gateway.metrics.text().decode():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
