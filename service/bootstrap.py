@@ -140,11 +140,16 @@ def _cascade(
         hydrate=PageFacts(tables["pages"]),
         filters=standard(*blocked(settings.block, opened, addresses), adult=settings.filters.adult),
         stages=_stages(opened, recall, tokenizer, shared, settings),
-        select=Select(settings.select.max_per_host, settings.select.min_quality),
+        select=_select(settings),
         native=shared.ranking,
         read_timeout_s=settings.read_timeout_ms / 1e3,
         stored=STORED.name,
     )
+
+
+def _select(settings: Settings) -> Select:
+    chosen = settings.select
+    return Select(chosen.max_per_host, chosen.min_quality, chosen.margin, chosen.min_hosts)
 
 
 def _stages(

@@ -60,6 +60,8 @@ class SelectSettings(Section):
     """Selection: which of the ranked pages are shown."""
 
     max_per_host: int = Field(default=2, ge=1)
+    margin: float = Field(default=0.25, ge=0, description="the most that the cap may cost a place, in z-scores")
+    min_hosts: int = Field(default=4, ge=1, description="in the list; with fewer there is no cap")
     min_quality: float = Field(default=0.0, ge=0, le=4)
 
 

@@ -89,6 +89,11 @@ def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
     return np.asarray(alike & (left != 0) & (right != 0))
 
 
+def alike(left: int, right: int) -> bool:
+    """Return `near_duplicate` of two fingerprints; for a few pairs, plain integers are faster than arrays."""
+    return bool(left and right) and (left ^ right).bit_count() <= _NEAR_DUPLICATE_BITS
+
+
 def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:
     """Return one row; `facts` has dtype FACTS with `tokens` set to `len(tokens)`."""
     return facts.tobytes() + tokens.astype("<u4").tobytes() + orjson.dumps(tuple(text))
