@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
 from corpus.urls.host_pattern import host_pattern
+from corpus.urls.path_pattern import path_pattern
 from corpus.urls.url import InvalidURL, canonical
 from recall.paths import ALL_PATHS
 
@@ -130,16 +131,20 @@ class FilterSettings(Section):
     adult: bool = Field(default=True, description="drop pages with sexual content")
 
 
+_ENTRIES: dict[str, Callable[[str], object]] = {"hosts": host_pattern, "urls": canonical, "paths": path_pattern}
+
+
 class BlockSettings(Section):
-    """Pages that are never recommended, by host or by URL."""
+    """Pages that are never recommended, by host, URL, or pattern of URLs."""
 
     hosts: frozenset[str] = Field(default=frozenset(), description="`*.host` is the host and all below it")
     urls: frozenset[str] = frozenset()
+    paths: frozenset[str] = Field(default=frozenset(), description="`https://host/tag/*`: `*` is any characters")
 
-    @field_validator("hosts", "urls")
+    @field_validator("hosts", "urls", "paths")
     @classmethod
     def _readable(cls, entries: frozenset[str], field: ValidationInfo) -> frozenset[str]:
-        read: Callable[[str], object] = host_pattern if field.field_name == "hosts" else canonical
+        read = _ENTRIES[field.field_name or ""]
         for entry in sorted(entries):
             try:
                 read(entry)
