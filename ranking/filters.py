@@ -12,14 +12,15 @@ from store.page_row import near_duplicate
 
 
 class SamePage:
-    """Drops the reader's own page, under any spelling of its address."""
+    """Drops the reader's own page, under any spelling of its address, and other views of it."""
 
     name = "same_page"
 
     def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
         keep: NDArray[np.bool_] = candidates.pages != np.uint64(query.page)
         if query.trigger is not None:
-            keep &= candidates["address"] != query.trigger.facts["address"]
+            for name in ("address", "copy"):
+                keep &= candidates[name] != query.trigger.facts[name]
         return keep
 
 

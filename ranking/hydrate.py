@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query, Trigger
+from corpus.urls.copies import copy_key
 from corpus.urls.url import address_key, host_id
 from store.page_row import FACTS, language_code, read_facts, read_tokens
 from store.tables import Table
@@ -32,6 +33,7 @@ class PageLookup:
         tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])
         facts = np.zeros(1, FACTS)[0]
         facts["page"], facts["host"], facts["address"] = query.page, host_id(query.url), address_key(query.url)
+        facts["copy"] = copy_key(query.url, query.title)
         facts["language"] = language_code(query.language)
         facts["title_tokens"], facts["tokens"] = title_tokens[0], len(tokens[0])
         return Trigger(False, facts, tokens[0])

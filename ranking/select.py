@@ -56,7 +56,7 @@ class _Choice:
 
     hosts: list[int]
     scores: list[float]
-    identities: list[tuple[int, int]]  # address and fingerprint
+    identities: list[tuple[int, int, int]]  # address, copy key and fingerprint
     waiting: list[int]
     rows: list[int] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
@@ -64,8 +64,8 @@ class _Choice:
 
     @classmethod
     def of(cls, ranked: Candidates, waiting: list[int]) -> _Choice:
-        identities = list(zip(ranked["address"].tolist(), ranked["fingerprint"].tolist(), strict=True))
-        return cls(ranked["host"].tolist(), ranked["score"].tolist(), identities, waiting)
+        columns = (ranked[name].tolist() for name in ("address", "copy", "fingerprint"))
+        return cls(ranked["host"].tolist(), ranked["score"].tolist(), list(zip(*columns, strict=True)), waiting)
 
     def add(self, cap: int, margin: float) -> None:
         """Choose one more row, or set aside the best one as a near-duplicate of a chosen row."""
@@ -91,5 +91,5 @@ class _Choice:
         return any(self._alike(row, chosen) for chosen in self.rows)
 
     def _alike(self, left: int, right: int) -> bool:
-        (address, fingerprint), (other, print_of_other) = self.identities[left], self.identities[right]
-        return address == other or alike(fingerprint, print_of_other)
+        one, other = self.identities[left], self.identities[right]
+        return one[0] == other[0] or one[1] == other[1] or alike(one[2], other[2])

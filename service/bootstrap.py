@@ -13,6 +13,7 @@ from cascade.stages import Stage
 from cascade.types import RecallPath
 from configs.reading import SettingsError
 from ranking.blend import Blend
+from ranking.copies import without_copies
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.features import STAGE1, STAGE2, STAGE2_START
@@ -163,7 +164,7 @@ def _stages(
     stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
     blend = Blend.load(bundle.file("blend.json"))
     return (
-        Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3),
+        Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3, distinct=without_copies),
         Stage((), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3, anytime=heads),
         Stage((), blend, settings.blend.keep_top, settings.blend.timeout_ms / 1e3, on_loop=True),
     )

@@ -22,6 +22,7 @@ FACTS = np.dtype(
         ("page", "<u8"),  # PageId
         ("host", "<u8"),  # corpus.urls.url.host_id
         ("address", "<u8"),  # corpus.urls.url.address_key: equal for spellings of one address
+        ("copy", "<u8"),  # corpus.urls.copies.copy_key: equal for AMP, print and further pages of one page
         ("fingerprint", "<u8"),  # simhash of the text, 0 if there is none; near-duplicates differ in few bits
         ("language", "<u2"),  # language_code, 0 if unknown
         ("spam", "u1"),  # 1 if an offline spam rule matched
@@ -36,6 +37,7 @@ FACTS = np.dtype(
         ("shown", "<u4"),  # times this page was shown as a recommendation
         ("chosen", "<u4"),  # times it was clicked when shown
         ("shown_beside", "<u4"),  # distinct pages on which it was shown
+        ("published", "<u4"),  # hours since 1970; 0 if unknown
         ("title_tokens", "<u2"),
         ("tokens", "<u2"),  # all tokens: the title's, then the snippet's
     ]

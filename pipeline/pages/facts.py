@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus.urls.copies import copy_keys
 from pipeline.log.page_counts import set_counts
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.step import Step
@@ -48,7 +50,15 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
     facts = np.zeros(len(table), FACTS)
     for name in ("page", "host", "address", "fingerprint"):
         facts[name] = table[name].to_numpy()
+    facts["copy"] = copy_keys(table["url"].to_pylist(), table["title"].to_pylist())
+    facts["published"] = hours(table["published"])
     facts["spam"], facts["adult"] = table["spam"].to_numpy(), table["adult"].to_numpy()
     facts["language"] = [language_code(tag) for tag in table["language"].to_pylist()]
     set_counts(facts, counted)
     return facts
+
+
+def hours(times: pa.ChunkedArray) -> np.ndarray:
+    """Return hours since 1970 of UTC times, 0 where unknown; what lies outside of 1970 to 2106 is unknown too."""
+    since = pc.divide(pc.cast(times, pa.int64()), 3_600_000_000).fill_null(0).to_numpy()
+    return np.where((since > 0) & (since < 24 * 365 * 136), since, 0).astype(np.uint32)

@@ -16,6 +16,7 @@ from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
+from ranking.copies import without_copies
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.event import Event
@@ -96,7 +97,7 @@ def _narrow(work: Work, past: Snapshot) -> Narrow:
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
         score = rankers[half_of(query.page)].score(query, candidates)
-        best = np.sort(np.argsort(-score, kind="stable")[:_STAGE1_KEPT])
+        best = np.sort(without_copies(candidates, np.argsort(-score, kind="stable"), _STAGE1_KEPT))
         return await heads.hydrate(query, candidates.with_columns({"stage1": score}).take(best))
 
     return narrow

@@ -21,6 +21,7 @@ def ranked(rows: list[tuple[int, int, int, float]], scores: list[float] | None =
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     kinds = {"host": np.uint64, "address": np.uint64, "fingerprint": np.uint64, "quality": np.float32}
     arrays = {name: np.array(values, kind) for (name, kind), values in zip(kinds.items(), columns, strict=True)}
+    arrays["copy"] = arrays["address"]
     arrays["score"] = np.array(scores or [0.0] * len(rows), np.float32)
     return Candidates(np.arange(100, 100 + len(rows), dtype=np.uint64), arrays)
 
@@ -82,7 +83,7 @@ def test_pages_below_the_minimum_quality_are_dropped() -> None:
 
 def test_the_minimum_quality_is_ignored_without_a_quality_column() -> None:
     rows = hosts(1, 2)
-    rows = Candidates(rows.pages, {name: rows[name] for name in ("host", "address", "fingerprint", "score")})
+    rows = Candidates(rows.pages, {name: rows[name] for name in ("host", "address", "copy", "fingerprint", "score")})
     assert chosen(Select(min_quality=4.0), rows, 5) == [0, 1]
 
 
