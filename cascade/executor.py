@@ -27,6 +27,9 @@ UNKNOWN_PAGE = "unknown_page"
 #: Degraded flag: the answer has pages that were recalled only because they are popular.
 POPULAR = "fallback:popular"
 
+#: Prefix of the degraded flag for an unknown page in a language that the site does not have; the used one follows.
+LANGUAGE = "language:"
+
 #: Popular pages fill the list of an unknown page up to this length, the largest k that a caller may request.
 FULL_LIST = 30
 

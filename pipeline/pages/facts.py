@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def pages(work: Work) -> dict[str, object]:
         np.save(out / "facts.npy", facts)
     written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
     write_sites(work.directory / "sites.txt", table["url"].to_pylist())
-    return {"pages": len(table), "addresses": written}
+    languages = Counter(filter(None, table["language"].to_pylist()))
+    return {"pages": len(table), "addresses": written, "languages": dict(languages.most_common())}
 
 
 STEP = Step("pages", pages, after=("read", "counts", "text"), seeded=False)

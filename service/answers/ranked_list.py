@@ -11,7 +11,7 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from cascade.executor import POPULAR, RANK, UNKNOWN_PAGE
+from cascade.executor import LANGUAGE, POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
 from service.answers.answer import Answer
 from store.page_row import read_facts
@@ -53,7 +53,7 @@ class RankedList:
     @property
     def stable(self) -> bool:
         """Whether ranking the page again now would give the same list."""
-        return self.reusable and _STABLE.issuperset(self.degraded)
+        return self.reusable and all(reason in _STABLE or reason.startswith(LANGUAGE) for reason in self.degraded)
 
     def candidates(self, pages: LocalTable) -> Candidates:
         """Return the rows as candidates, with what selection and the answer need of their pages."""
