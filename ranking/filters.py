@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Filter, Query
+from ranking.freshness import TooOld
 from store.page_row import near_duplicate
 
 
@@ -94,11 +95,18 @@ class Excluded:
 
 
 def standard(
-    blocked_pages: Iterable[int] = (), blocked_hosts: Iterable[int] = (), adult: bool = True
+    blocked_pages: Iterable[int] = (),
+    blocked_hosts: Iterable[int] = (),
+    adult: bool = True,
+    oldest_days: float = 0.0,
 ) -> tuple[Filter, ...]:
-    """Return the filters of the served cascade; the first that drops a page is named. `adult` drops adult pages."""
+    """Return the filters of the served cascade; the first that drops a page is named.
+
+    `adult` drops adult pages; `oldest_days`, unless 0, older ones.
+    """
     blocked = Blocklist(blocked_pages, blocked_hosts)
-    return SamePage(), Excluded(), blocked, Spam(), *([Adult()] if adult else []), Language(), Duplicate()
+    optional = [*([Adult()] if adult else []), *([TooOld(oldest_days)] if oldest_days else [])]
+    return SamePage(), Excluded(), blocked, Spam(), *optional, Language(), Duplicate()
 
 
 def _all(candidates: Candidates) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cascade.bulkhead import Bulkhead
 from cascade.executor import Cascade, RecallStep
 from cascade.stages import Stage
-from cascade.types import RecallPath
+from cascade.types import RecallPath, Scorer
 from configs.reading import SettingsError
 from ranking.blend import Blend
 from ranking.copies import without_copies
@@ -18,6 +18,7 @@ from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
+from ranking.freshness import Freshened
 from ranking.hydrate import PageFacts, PageLookup
 from ranking.languages import SiteLanguages
 from ranking.lightgbm.score import LightGbmScorer
@@ -140,7 +141,11 @@ def _cascade(
         fallback=_recall_step(recall.fallback, settings),
         merge=merge,
         hydrate=PageFacts(tables["pages"]),
-        filters=standard(*blocked(settings.block, opened, addresses), adult=settings.filters.adult),
+        filters=standard(
+            *blocked(settings.block, opened, addresses),
+            adult=settings.filters.adult,
+            oldest_days=settings.freshness.oldest_days,
+        ),
         stages=_stages(opened, recall, tokenizer, shared, settings),
         select=_select(settings),
         native=shared.ranking,
@@ -163,7 +168,9 @@ def _stages(
     heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
     stage1 = LightGbmScorer.load("stage1", bundle.file("stage1/model.txt"), STAGE1, settings.threads.stage1)
     stage2 = LightGbmScorer.load("stage2", bundle.file("stage2/model.txt"), STAGE2)
-    blend = Blend.load(bundle.file("blend.json"))
+    blend: Scorer = Blend.load(bundle.file("blend.json"))
+    if settings.freshness.half_life_days:
+        blend = Freshened(blend, settings.freshness.half_life_days)
     return (
         Stage(recall.similarities, stage1, *_limits(settings.stage1), distinct=without_copies),
         Stage((), stage2, *_limits(settings.stage2), anytime=heads),

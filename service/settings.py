@@ -131,6 +131,13 @@ class FilterSettings(Section):
     adult: bool = Field(default=True, description="drop pages with sexual content")
 
 
+class FreshnessSettings(Section):
+    """What the age of a page costs it; only pages with a time of publication have one."""
+
+    half_life_days: float = Field(default=0.0, ge=0, description="at which a page loses half a unit of score; 0: off")
+    oldest_days: float = Field(default=0.0, ge=0, description="older pages are dropped; 0: off")
+
+
 _ENTRIES: dict[str, Callable[[str], object]] = {"hosts": host_pattern, "urls": canonical, "paths": path_pattern}
 
 
@@ -221,6 +228,7 @@ class Settings(Section):
     unknown: UnknownSettings = UnknownSettings()
     swap: SwapSettings = SwapSettings()
     filters: FilterSettings = FilterSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()

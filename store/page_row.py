@@ -33,10 +33,12 @@ FACTS = np.dtype(
         ("clicks_all", "<u4"),
         ("left", "<u4"),  # times a reader went from this page to another
         ("entered", "<u4"),  # times a reader came to this page from another
+        ("sources", "<u4"),  # distinct pages from which readers came: many for a hub
         ("shown_on", "<u4"),  # recommendations shown on this page
         ("shown", "<u4"),  # times this page was shown as a recommendation
         ("chosen", "<u4"),  # times it was clicked when shown
         ("shown_beside", "<u4"),  # distinct pages on which it was shown
+        ("depth", "u1"),  # segments of the path: few for a hub
         ("published", "<u4"),  # hours since 1970; 0 if unknown
         ("title_tokens", "<u2"),
         ("tokens", "<u2"),  # all tokens: the title's, then the snippet's
@@ -46,7 +48,7 @@ FACTS = np.dtype(
 #: Facts that count reader activity.
 COUNTS = frozenset(
     (
-        "clicks_1", "clicks_7", "clicks_28", "clicks_all", "left", "entered", "shown_on", "shown", "chosen",
+        "clicks_1", "clicks_7", "clicks_28", "clicks_all", "left", "entered", "sources", "shown_on", "shown", "chosen",
         "shown_beside",
     )
 )  # fmt: skip

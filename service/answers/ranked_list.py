@@ -18,7 +18,7 @@ from store.page_row import read_facts
 from store.tables import LocalTable
 
 _SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # what the last stage and answers read
-_FACTS = ("host", "address", "copy", "fingerprint")  # what selection reads
+_FACTS = ("host", "address", "copy", "fingerprint", "published")  # what selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
 #: Reasons for which an answer is degraded although nothing failed or was late: the next one is degraded too.
