@@ -29,7 +29,7 @@ def _repeated(candidates: Candidates, order: NDArray[np.intp]) -> NDArray[np.boo
     for name in ("address", "copy"):
         left, right = _pairs(candidates[name][order])
         copies |= left == right
-    return np.tril(copies, -1).any(1)
+    return np.asarray(np.tril(copies, -1).any(1))
 
 
 def _pairs(column: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -105,7 +105,7 @@ def standard(
     `adult` drops adult pages; `oldest_days`, unless 0, older ones.
     """
     blocked = Blocklist(blocked_pages, blocked_hosts)
-    optional = [*([Adult()] if adult else []), *([TooOld(oldest_days)] if oldest_days else [])]
+    optional: list[Filter] = [*([Adult()] if adult else []), *([TooOld(oldest_days)] if oldest_days else [])]
     return SamePage(), Excluded(), blocked, Spam(), *optional, Language(), Duplicate()
 
 

@@ -28,7 +28,7 @@ class TooOld:
         self._oldest_days = oldest_days
 
     def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
-        return ~(age_days(candidates, query.at) > self._oldest_days)
+        return np.asarray(~(age_days(candidates, query.at) > self._oldest_days))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Select:
         """Return the rules."""
         quality = f", quality ≥ {self.min_quality:g}" if self.min_quality > 0 else ""
         cap = f"at most {self.max_per_host} per host at a loss of up to {self.margin:g}"
-        return f"{cap} (from {self.min_hosts} hosts), no near-duplicates{quality}"
+        return f"{cap}, no near-duplicates{quality}"
 
     def __call__(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
         """Return at most `k` rows of `ranked`, which has the columns of FACTS and `score`; record every drop."""

@@ -38,7 +38,7 @@ FACTS = np.dtype(
         ("shown", "<u4"),  # times this page was shown as a recommendation
         ("chosen", "<u4"),  # times it was clicked when shown
         ("shown_beside", "<u4"),  # distinct pages on which it was shown
-        ("depth", "u1"),  # segments of the path: few for a hub
+        ("depth", "<u4"),  # segments of the path: few for a hub
         ("published", "<u4"),  # hours since 1970; 0 if unknown
         ("title_tokens", "<u2"),
         ("tokens", "<u2"),  # all tokens: the title's, then the snippet's

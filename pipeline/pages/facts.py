@@ -54,7 +54,7 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
     for name in ("page", "host", "address", "fingerprint"):
         facts[name] = table[name].to_numpy()
     facts["copy"] = copy_keys(table["url"].to_pylist(), table["title"].to_pylist())
-    facts["depth"] = [min(path_depth(url), 255) for url in table["url"].to_pylist()]
+    facts["depth"] = [path_depth(url) for url in table["url"].to_pylist()]
     facts["published"] = hours(table["published"])
     facts["spam"], facts["adult"] = table["spam"].to_numpy(), table["adult"].to_numpy()
     facts["language"] = [language_code(tag) for tag in table["language"].to_pylist()]

@@ -43,7 +43,7 @@ def peer_scores(features: Matrix, names: tuple[str, ...]) -> NDArray[np.float64]
     """Return the peer's score of each row."""
     columns = features[:, [names.index(name) for name in RECALL_RANKS]]
     best = np.where(np.isnan(columns), np.inf, columns).min(1, initial=65_535)
-    return features[:, names.index(PEER)].astype(np.float64) - _TIE * best
+    return np.asarray(features[:, names.index(PEER)].astype(np.float64) - _TIE * best)
 
 
 def compare(groups: Groups, ranker: NDArray[np.floating], names: tuple[str, ...], seed: int) -> Comparison:
