@@ -50,4 +50,4 @@ class Freshened:
         """Return one score per row, from the scorer's columns and `published`."""
         age = np.maximum(np.nan_to_num(age_days(candidates, query.at)), 0)
         loss = 1 - np.exp2(-age / np.float32(self.half_life_days))
-        return (self.scorer.score(query, candidates) - loss).astype(np.float32)
+        return np.asarray(self.scorer.score(query, candidates) - loss, np.float32)
