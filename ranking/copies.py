@@ -28,7 +28,7 @@ def _repeated(candidates: Candidates, order: NDArray[np.intp]) -> NDArray[np.boo
     copies = near_duplicate(*_pairs(candidates["fingerprint"][order]))
     for name in ("address", "copy"):
         left, right = _pairs(candidates[name][order])
-        copies |= left == right
+        copies |= (left == right) & (left != 0)
     return np.asarray(np.tril(copies, -1).any(1))
 
 

@@ -20,8 +20,9 @@ class SamePage:
     def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
         keep: NDArray[np.bool_] = candidates.pages != np.uint64(query.page)
         if query.trigger is not None:
-            for name in ("address", "copy"):
-                keep &= candidates[name] != query.trigger.facts[name]
+            keep &= candidates["address"] != query.trigger.facts["address"]
+            if query.trigger.facts["copy"]:
+                keep &= candidates["copy"] != query.trigger.facts["copy"]
         return keep
 
 

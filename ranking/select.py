@@ -92,4 +92,4 @@ class _Choice:
 
     def _alike(self, left: int, right: int) -> bool:
         one, other = self.identities[left], self.identities[right]
-        return one[0] == other[0] or one[1] == other[1] or alike(one[2], other[2])
+        return one[0] == other[0] or one[1] == other[1] != 0 or alike(one[2], other[2])

@@ -22,7 +22,7 @@ FACTS = np.dtype(
         ("page", "<u8"),  # PageId
         ("host", "<u8"),  # corpus.urls.url.host_id
         ("address", "<u8"),  # corpus.urls.url.address_key: equal for spellings of one address
-        ("copy", "<u8"),  # corpus.urls.copies.copy_key: equal for AMP, print and further pages of one page
+        ("copy", "<u8"),  # corpus.urls.copies.copy_key: equal for views of one page; 0: none
         ("fingerprint", "<u8"),  # simhash of the text, 0 if there is none; near-duplicates differ in few bits
         ("language", "<u2"),  # language_code, 0 if unknown
         ("spam", "u1"),  # 1 if an offline spam rule matched

@@ -43,5 +43,5 @@ def below_peer(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         said = f"NDCG@5 {found.ranker:.3f} and {found.peer:.3f}, difference {found.low:.3f} to {found.high:.3f}"
         if figures[stage].get("below_peer"):
             yield f"{stage} was below the order of transition counts on held-out pages ({said}): that order replaces it"
-        elif found.low <= 0:
+        elif found.ranker <= found.peer:
             yield f"{stage} is not better than the order of transition counts on held-out pages ({said})"

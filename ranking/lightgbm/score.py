@@ -37,7 +37,7 @@ _SINGLE_THREAD_UP_TO = 100  # rows; one thread scores so few faster than two
 
 def start_file(model: Path) -> Path:
     """Return the file that names the feature which a model's trees correct; it is empty if they start at 0."""
-    return model.with_suffix(".start")
+    return model.with_name(f"{model.stem}_start.txt")
 
 
 class LightGbmScorer:

@@ -24,6 +24,10 @@ def test_worse_pages_move_up_into_places_that_copies_held() -> None:
     assert without_copies(candidates, np.arange(10), 3).tolist() == [0, 8, 9]
 
 
+def test_rows_without_a_key_are_copies_of_none() -> None:
+    assert without_copies(rows([1, 2], [0, 0], [0, 0]), np.arange(2), 2).tolist() == [0, 1]
+
+
 @given(st.lists(st.tuples(KEYS, KEYS), max_size=40), st.integers(1, 10))
 def test_all_kept_rows_differ_and_none_is_kept_in_vain(keys: list[tuple[int, int]], most: int) -> None:
     candidates = rows([a for a, _ in keys], [b for _, b in keys], [0] * len(keys))
