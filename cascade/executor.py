@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -26,6 +27,9 @@ UNKNOWN_PAGE = "unknown_page"
 
 #: Degraded flag: the answer has pages that were recalled only because they are popular.
 POPULAR = "fallback:popular"
+
+#: Prefix of the degraded flag for an unknown page in a language that the site does not have; the used one follows.
+LANGUAGE = "language:"
 
 #: Popular pages fill the list of an unknown page up to this length, the largest k that a caller may request.
 FULL_LIST = 30
@@ -72,6 +76,7 @@ class Cascade:
     select: Select
     native: Executor  # thread pool of the scorers
     read_timeout_s: float = math.inf  # per read of page facts: the trigger's, or those of all candidates
+    clock: Callable[[], float] = time.time  # seconds since 1970
     stored: str = ""  # the path whose precomputed order is the answer when no stage can rank
 
     async def run(self, query: Query, k: int, deadline: Deadline, trace: Trace) -> Candidates:
@@ -80,7 +85,7 @@ class Cascade:
 
     async def ranked(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         """Return the full ranked list, to which `choose` applies k, exclusions and λ; sets `trace.cut`."""
-        query, candidates = await self.candidates(query, deadline, trace)
+        query, candidates = await self.candidates(self._dated(query), deadline, trace)
         if len(candidates) == 0:
             trace.degrade(POPULAR)
             return await self._popular(query, deadline, trace)
@@ -96,12 +101,15 @@ class Cascade:
         """Return at most `k` rows of a ranked list, after applying the query's exclusions and λ."""
         with trace.timed("select"):
             allowed = without(ranked, query.exclude)
-            chosen = self.select(query, self._weighed(query, allowed), k, trace)
+            chosen = self.select(query, self._weighed(self._dated(query), allowed), k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
         if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
             trace.degrade(POPULAR)
         return chosen
+
+    def _dated(self, query: Query) -> Query:
+        return replace(query, at=self.clock() / 3600) if math.isnan(query.at) else query
 
     def _weighed(self, query: Query, ranked: Candidates) -> Candidates:
         """Return the list as the last stage orders it with the query's λ; rows that it did not rank stay below."""

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
@@ -23,12 +25,18 @@ _CHUNK = 10  # minimum rows per call of an anytime hydrator: fewer take hardly l
 _AT_ONCE = 0.5  # share of the remaining time that one call may take: a call that hangs leaves time for the rest
 
 
+class Distinct(Protocol):
+    """Returns the first `most` rows of `order`, best first, without copies of rows above them."""
+
+    def __call__(self, candidates: Candidates, order: NDArray[np.intp], most: int) -> NDArray[np.intp]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One ranking stage: hydrators add columns, the scorer orders the rows, and the best `keep_top` go on.
 
     The `anytime` hydrator runs in chunks, best rows first, while the next chunk fits into the remaining time. A chunk
-    may take at most half of that time; if all rows fit, one call computes them all.
+    may take at most half of that time; if all rows fit, one call computes them all. `distinct` leaves out copies.
     """
 
     hydrators: tuple[Hydrator, ...]
@@ -36,6 +44,7 @@ class Stage:
     keep_top: int
     timeout_s: float
     anytime: AnytimeHydrator | None = None
+    distinct: Distinct | None = None
     on_loop: bool = False  # run the scorer on the event loop: it takes less time than switching threads
     row: LatencyEstimate = field(default_factory=LatencyEstimate)  # time per row of the anytime hydrator
     rest: LatencyEstimate = field(default_factory=LatencyEstimate)  # time of everything after the last chunk
@@ -98,8 +107,18 @@ class Ranking:
         else:
             loop = asyncio.get_running_loop()
             score = await loop.run_in_executor(self.native, stage.scorer.score, self.query, rows)
-        order = np.argsort(-score, kind="stable")[: stage.keep_top]
-        return rows.with_columns({stage.name: score, "score": score}).take(order)
+        order = np.argsort(-score, kind="stable")
+        kept = order[: stage.keep_top]
+        if stage.distinct is not None:
+            kept = stage.distinct(rows, order, stage.keep_top)
+            self._drop_copies(rows, order, kept)
+        return rows.with_columns({stage.name: score, "score": score}).take(kept)
+
+    def _drop_copies(self, rows: Candidates, order: NDArray[np.intp], kept: NDArray[np.intp]) -> None:
+        """Record the rows that were passed over although a worse one was kept."""
+        if self.trace.explain and len(kept):
+            above = order[: int(np.flatnonzero(order == kept[-1])[0])]
+            self.trace.drop(rows.pages[np.setdiff1d(above, kept)], "copy")
 
     async def _in_chunks(self, stage: Stage, hydrator: AnytimeHydrator, candidates: Candidates) -> Candidates:
         """Return the best rows that could be hydrated in time, with their new columns."""

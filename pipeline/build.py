@@ -142,8 +142,10 @@ _FILES = {
     "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",
+    "stage1/model_start.txt": "stage1/model_start.txt",
     f"cross_encoder/{WEIGHTS}": f"student/{WEIGHTS}",
     "stage2/model.txt": "stage2/model.txt",
+    "stage2/model_start.txt": "stage2/model_start.txt",
     "blend.json": "blend/blend.json",
     **bundle_files(),
 }

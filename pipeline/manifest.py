@@ -46,6 +46,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         git_commit=_git_commit(),
         seed=runner.config.seed,
         config=runner.config.model_dump(mode="json"),
+        languages=figures["pages"]["languages"],
         url_rules=runner.config.url_rules,
         data={"tables": read["tables"], **{key: read[key] for key in ("start", "labels_from", "end")}},
         features={"stage1": list(STAGE1), "stage2": list(STAGE2)},

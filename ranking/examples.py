@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from cascade.types import Candidates, Query
 from ranking.event import Event
 from ranking.features import Matrix, matrix
+from ranking.freshness import age_days
 from ranking.lightgbm.train import Groups
 
 
@@ -104,6 +106,22 @@ def by_page(events: list[Event]) -> Iterator[tuple[int, list[Event]]]:
     yield from sorted(grouped.items())
 
 
+def hours(event: Event) -> float:
+    """Return when an event happened, in hours since 1970; NaN for a judged pair, which has no time."""
+    return math.nan if event.time is None else float(event.time.astype("datetime64[s]").astype(np.int64)) / 3600
+
+
+def as_of(candidates: Candidates, features: Matrix, names: tuple[str, ...], event: Event) -> tuple[Candidates, Matrix]:
+    """Return the pages that were published when the event happened, with their ages at that time."""
+    if event.time is None or "age_days" not in names:
+        return candidates, features
+    age = age_days(candidates, hours(event))
+    there = ~(age < 0) | np.isin(candidates.pages, event.shown)  # a page that was shown was there, whatever its date
+    candidates, features = candidates.take(there), features[there]
+    features[:, names.index("age_days")] = np.maximum(age[there], 0)
+    return candidates, features
+
+
 async def collect(
     candidates_of: Callable[[Query], Awaitable[tuple[Query, Candidates]]],
     events: list[Event],
@@ -118,10 +136,10 @@ async def collect(
     Candidates are sorted by PageId, and must stay so after `narrow`.
     """
     for done, (page, page_events) in enumerate(by_page(events), 1):
-        query, candidates = await candidates_of(query_of(page))
+        query, candidates = await candidates_of(replace(query_of(page), at=hours(page_events[0])))
         if len(candidates):
             candidates = await narrow(query, candidates)
             features = matrix(query, candidates, names)
             for event in page_events:
-                writer_of(page).add(candidates, features, event)
+                writer_of(page).add(*as_of(candidates, features, names, event), event)
         progress(done)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.types import Candidates, Query, Trigger
+from ranking.freshness import age_days
 from recall.coclick.row import FIELDS as PAIR_FIELDS
 from recall.paths import COLUMNS, PATHS
 
@@ -36,6 +37,10 @@ STAGE1 = (
     "title_in_trigger",
     "trigger_title_in_page",
     "title_overlap",
+    "from_share",
+    "sources_share",
+    "depth",
+    "age_days",
 )
 
 #: Stage 2 adds the score of stage 1 and both heads of the cross-encoder.
@@ -54,6 +59,7 @@ def matrix(query: Query, candidates: Candidates, names: tuple[str, ...]) -> Matr
         raise ValueError("features need the query's trigger")
     columns = _with_defaults(candidates)
     derived = _derived(query.trigger, columns)
+    derived["age_days"] = np.maximum(age_days(candidates, query.at), 0)
     result = np.empty((len(candidates), len(names)), np.float32)
     for place, name in enumerate(names):
         result[:, place] = derived[name] if name in derived else columns[name]
@@ -81,6 +87,8 @@ def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str,
         "chosen_rate": (columns["chosen_all"] + 1.0) / (columns["shown_all"] + 10.0),
         "page_chosen_rate": (columns["chosen"] + 1.0) / (columns["shown"] + 10.0),
         "entered_share": columns["entered"] / (columns["clicks_all"] + 5.0),
+        "from_share": columns["next_all"] / (columns["entered"] + 5.0),  # the lift of the pair, up to a constant
+        "sources_share": columns["sources"] / (columns["entered"] + 5.0),
         "trigger_left": left,
         "trigger_shown_on": shown_on,
         "same_host": columns["host"] == trigger.facts["host"],

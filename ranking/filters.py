@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Filter, Query
+from ranking.freshness import TooOld
 from store.page_row import near_duplicate
 
 
 class SamePage:
-    """Drops the reader's own page, under any spelling of its address."""
+    """Drops the reader's own page, under any spelling of its address, and other views of it."""
 
     name = "same_page"
 
@@ -20,6 +21,8 @@ class SamePage:
         keep: NDArray[np.bool_] = candidates.pages != np.uint64(query.page)
         if query.trigger is not None:
             keep &= candidates["address"] != query.trigger.facts["address"]
+            if query.trigger.facts["copy"]:
+                keep &= candidates["copy"] != query.trigger.facts["copy"]
         return keep
 
 
@@ -93,11 +96,18 @@ class Excluded:
 
 
 def standard(
-    blocked_pages: Iterable[int] = (), blocked_hosts: Iterable[int] = (), adult: bool = True
+    blocked_pages: Iterable[int] = (),
+    blocked_hosts: Iterable[int] = (),
+    adult: bool = True,
+    oldest_days: float = 0.0,
 ) -> tuple[Filter, ...]:
-    """Return the filters of the served cascade; the first that drops a page is named. `adult` drops adult pages."""
+    """Return the filters of the served cascade; the first that drops a page is named.
+
+    `adult` drops adult pages; `oldest_days`, unless 0, older ones.
+    """
     blocked = Blocklist(blocked_pages, blocked_hosts)
-    return SamePage(), Excluded(), blocked, Spam(), *([Adult()] if adult else []), Language(), Duplicate()
+    optional: list[Filter] = [*([Adult()] if adult else []), *([TooOld(oldest_days)] if oldest_days else [])]
+    return SamePage(), Excluded(), blocked, Spam(), *optional, Language(), Duplicate()
 
 
 def _all(candidates: Candidates) -> NDArray[np.bool_]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.executor import LANGUAGE
+from cascade.trace import degrade
 from cascade.types import Candidates, Query, Trigger
+from corpus.urls.copies import copy_key
 from corpus.urls.url import address_key, host_id
+from ranking.languages import ANY_LANGUAGE, SiteLanguages
 from store.page_row import FACTS, language_code, read_facts, read_tokens
 from store.tables import Table
 from text_model.tokens import PageTokenizer
@@ -15,9 +19,10 @@ from text_model.tokens import PageTokenizer
 class PageLookup:
     """Looks up the query's page; builds an unknown page from its URL and the caller's text."""
 
-    def __init__(self, pages: Table, tokenizer: PageTokenizer) -> None:
+    def __init__(self, pages: Table, tokenizer: PageTokenizer, languages: SiteLanguages = ANY_LANGUAGE) -> None:
         self._pages = pages
         self._tokenizer = tokenizer
+        self._languages = languages
 
     async def locate(self, query: Query) -> Trigger:
         """Return the trigger; reads one row."""
@@ -28,11 +33,18 @@ class PageLookup:
         return Trigger(True, facts, read_tokens(row, facts))
 
     def unknown(self, query: Query) -> Trigger:
-        """Return the trigger built from the URL and the caller's text alone."""
+        """Return the trigger built from the URL and the caller's text alone.
+
+        If the site has no page in the caller's language, the nearest one that it has is used, and flagged.
+        """
+        language = self._languages.nearest(query.language)
+        if language != query.language:
+            degrade(f"{LANGUAGE}{language}")
         tokens, title_tokens = self._tokenizer.encode([query.url], [query.title], [query.snippet])
         facts = np.zeros(1, FACTS)[0]
         facts["page"], facts["host"], facts["address"] = query.page, host_id(query.url), address_key(query.url)
-        facts["language"] = language_code(query.language)
+        facts["copy"] = copy_key(query.url, query.title)
+        facts["language"] = language_code(language)
         facts["title_tokens"], facts["tokens"] = title_tokens[0], len(tokens[0])
         return Trigger(False, facts, tokens[0])
 

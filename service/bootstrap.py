@@ -10,14 +10,17 @@ from pathlib import Path
 from cascade.bulkhead import Bulkhead
 from cascade.executor import Cascade, RecallStep
 from cascade.stages import Stage
-from cascade.types import RecallPath
+from cascade.types import RecallPath, Scorer
 from configs.reading import SettingsError
 from ranking.blend import Blend
+from ranking.copies import without_copies
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
-from ranking.features import STAGE1, STAGE2, STAGE2_START
+from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
+from ranking.freshness import Freshened
 from ranking.hydrate import PageFacts, PageLookup
+from ranking.languages import SiteLanguages
 from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
 from recall.merge import merge
@@ -36,7 +39,7 @@ from service.bundles.swap import Swapper
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
-from service.settings import Settings
+from service.settings import Settings, StageSettings
 from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
 from store.redis.rows import RedisRows
@@ -133,18 +136,27 @@ def _cascade(
     )
     _check_sizes(opened, tables, addresses, recall)
     return Cascade(
-        trigger=PageLookup(tables["pages"], tokenizer),
+        trigger=PageLookup(tables["pages"], tokenizer, SiteLanguages(opened.manifest.languages)),
         recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
         fallback=_recall_step(recall.fallback, settings),
         merge=merge,
         hydrate=PageFacts(tables["pages"]),
-        filters=standard(*blocked(settings.block, opened, addresses), adult=settings.filters.adult),
+        filters=standard(
+            *blocked(settings.block, opened, addresses),
+            adult=settings.filters.adult,
+            oldest_days=settings.freshness.oldest_days,
+        ),
         stages=_stages(opened, recall, tokenizer, shared, settings),
-        select=Select(settings.select.max_per_host, settings.select.min_quality),
+        select=_select(settings),
         native=shared.ranking,
         read_timeout_s=settings.read_timeout_ms / 1e3,
         stored=STORED.name,
     )
+
+
+def _select(settings: Settings) -> Select:
+    chosen = settings.select
+    return Select(chosen.max_per_host, chosen.min_quality, chosen.margin, chosen.min_hosts)
 
 
 def _stages(
@@ -154,14 +166,20 @@ def _stages(
     directory = bundle.path / "cross_encoder"
     model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
     heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
-    stage1 = LightGbmScorer("stage1", bundle.file("stage1/model.txt"), STAGE1, threads=settings.threads.stage1)
-    stage2 = LightGbmScorer("stage2", bundle.file("stage2/model.txt"), STAGE2, STAGE2_START)
-    blend = Blend.load(bundle.file("blend.json"))
+    stage1 = LightGbmScorer.load("stage1", bundle.file("stage1/model.txt"), STAGE1, settings.threads.stage1)
+    stage2 = LightGbmScorer.load("stage2", bundle.file("stage2/model.txt"), STAGE2)
+    blend: Scorer = Blend.load(bundle.file("blend.json"))
+    if settings.freshness.half_life_days:
+        blend = Freshened(blend, settings.freshness.half_life_days)
     return (
-        Stage(recall.similarities, stage1, settings.stage1.keep_top, settings.stage1.timeout_ms / 1e3),
-        Stage((), stage2, settings.stage2.keep_top, settings.stage2.timeout_ms / 1e3, anytime=heads),
-        Stage((), blend, settings.blend.keep_top, settings.blend.timeout_ms / 1e3, on_loop=True),
+        Stage(recall.similarities, stage1, *_limits(settings.stage1), distinct=without_copies),
+        Stage((), stage2, *_limits(settings.stage2), anytime=heads),
+        Stage((), blend, *_limits(settings.blend), on_loop=True),
     )
+
+
+def _limits(stage: StageSettings) -> tuple[int, float]:
+    return stage.keep_top, stage.timeout_ms / 1e3
 
 
 def _recall_step(path: RecallPath, settings: Settings) -> RecallStep:

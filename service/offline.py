@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +19,12 @@ from service.settings import Settings
 from store.bundle import Bundle
 
 T = TypeVar("T")
+
+
+def _end_of_log(bundle: Bundle) -> Callable[[], float]:
+    """Return a clock that stands at the end of the bundle's log: pages are as old as when the bundle was new."""
+    end = bundle.manifest.data.get("end")
+    return time.time if end is None else datetime.fromisoformat(str(end)).timestamp
 
 
 def over_pages(
@@ -33,7 +42,8 @@ def over_pages(
         try:
             with Progress(console=Console(stderr=True)) as bar:
                 task = bar.add_task(title, total=total)
-                return await work(gateway.live.bundle.cascade, lambda done: bar.update(task, completed=done))
+                cascade = replace(gateway.live.bundle.cascade, clock=_end_of_log(bundle))
+                return await work(cascade, lambda done: bar.update(task, completed=done))
         finally:
             await gateway.close()
 

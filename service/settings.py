@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
 from corpus.urls.host_pattern import host_pattern
+from corpus.urls.path_pattern import path_pattern
 from corpus.urls.url import InvalidURL, canonical
 from recall.paths import ALL_PATHS
 
@@ -60,6 +61,8 @@ class SelectSettings(Section):
     """Selection: which of the ranked pages are shown."""
 
     max_per_host: int = Field(default=2, ge=1)
+    margin: float = Field(default=0.25, ge=0, description="the most that the cap may cost a place, in z-scores")
+    min_hosts: int = Field(default=4, ge=1, description="in the list; with fewer there is no cap")
     min_quality: float = Field(default=0.0, ge=0, le=4)
 
 
@@ -128,16 +131,27 @@ class FilterSettings(Section):
     adult: bool = Field(default=True, description="drop pages with sexual content")
 
 
+class FreshnessSettings(Section):
+    """What the age of a page costs it; only pages with a time of publication have one."""
+
+    half_life_days: float = Field(default=0.0, ge=0, description="at which a page loses half a unit of score; 0: off")
+    oldest_days: float = Field(default=0.0, ge=0, description="older pages are dropped; 0: off")
+
+
+_ENTRIES: dict[str, Callable[[str], object]] = {"hosts": host_pattern, "urls": canonical, "paths": path_pattern}
+
+
 class BlockSettings(Section):
-    """Pages that are never recommended, by host or by URL."""
+    """Pages that are never recommended, by host, URL, or pattern of URLs."""
 
     hosts: frozenset[str] = Field(default=frozenset(), description="`*.host` is the host and all below it")
     urls: frozenset[str] = frozenset()
+    paths: frozenset[str] = Field(default=frozenset(), description="`https://host/tag/*`: `*` is any characters")
 
-    @field_validator("hosts", "urls")
+    @field_validator("hosts", "urls", "paths")
     @classmethod
     def _readable(cls, entries: frozenset[str], field: ValidationInfo) -> frozenset[str]:
-        read: Callable[[str], object] = host_pattern if field.field_name == "hosts" else canonical
+        read = _ENTRIES[field.field_name or ""]
         for entry in sorted(entries):
             try:
                 read(entry)
@@ -214,6 +228,7 @@ class Settings(Section):
     unknown: UnknownSettings = UnknownSettings()
     swap: SwapSettings = SwapSettings()
     filters: FilterSettings = FilterSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from configs import plain_words
 from corpus.urls.url_rules import RULES, UrlRules
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 CURRENT = "current"
 _PART = 1 << 20  # bytes read and hashed per step
@@ -39,6 +39,7 @@ class Manifest(BaseModel):
     git_commit: str = ""
     seed: int
     config: dict[str, Any] = Field(description="the whole build configuration")
+    languages: dict[str, int] = Field(default_factory=dict, description="language -> pages")
     url_rules: UrlRules = Field(default=RULES, description="how URLs are canonicalized, in serving too")
     data: dict[str, Any] = Field(description="input tables, rows read and rejected, time windows")
     features: dict[str, list[str]] = Field(description="model -> feature names in the model's order")

@@ -22,6 +22,7 @@ FACTS = np.dtype(
         ("page", "<u8"),  # PageId
         ("host", "<u8"),  # corpus.urls.url.host_id
         ("address", "<u8"),  # corpus.urls.url.address_key: equal for spellings of one address
+        ("copy", "<u8"),  # corpus.urls.copies.copy_key: equal for views of one page; 0: none
         ("fingerprint", "<u8"),  # simhash of the text, 0 if there is none; near-duplicates differ in few bits
         ("language", "<u2"),  # language_code, 0 if unknown
         ("spam", "u1"),  # 1 if an offline spam rule matched
@@ -32,10 +33,13 @@ FACTS = np.dtype(
         ("clicks_all", "<u4"),
         ("left", "<u4"),  # times a reader went from this page to another
         ("entered", "<u4"),  # times a reader came to this page from another
+        ("sources", "<u4"),  # distinct pages from which readers came: many for a hub
         ("shown_on", "<u4"),  # recommendations shown on this page
         ("shown", "<u4"),  # times this page was shown as a recommendation
         ("chosen", "<u4"),  # times it was clicked when shown
         ("shown_beside", "<u4"),  # distinct pages on which it was shown
+        ("depth", "<u4"),  # segments of the path: few for a hub
+        ("published", "<u4"),  # hours since 1970; 0 if unknown
         ("title_tokens", "<u2"),
         ("tokens", "<u2"),  # all tokens: the title's, then the snippet's
     ]
@@ -44,7 +48,7 @@ FACTS = np.dtype(
 #: Facts that count reader activity.
 COUNTS = frozenset(
     (
-        "clicks_1", "clicks_7", "clicks_28", "clicks_all", "left", "entered", "shown_on", "shown", "chosen",
+        "clicks_1", "clicks_7", "clicks_28", "clicks_all", "left", "entered", "sources", "shown_on", "shown", "chosen",
         "shown_beside",
     )
 )  # fmt: skip
@@ -87,6 +91,11 @@ def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
     left, right = np.asarray(left, np.uint64), np.asarray(right, np.uint64)
     alike = np.bitwise_count(left ^ right) <= _NEAR_DUPLICATE_BITS
     return np.asarray(alike & (left != 0) & (right != 0))
+
+
+def alike(left: int, right: int) -> bool:
+    """Return `near_duplicate` of two fingerprints; for a few pairs, plain integers are faster than arrays."""
+    return bool(left and right) and (left ^ right).bit_count() <= _NEAR_DUPLICATE_BITS
 
 
 def pack(facts: np.void, tokens: NDArray[np.uint32], text: PageText) -> bytes:

@@ -78,9 +78,12 @@ def page_clicks(clicks: ir.Table, end: datetime) -> ir.Table:
 
 
 def page_flow(pairs: ir.Table) -> ir.Table:
-    """Return per page how often readers `left` it for another page and `entered` it from another."""
-    left = pairs.group_by(page=_.page1).aggregate(left=_total(_.next_all), entered=ibis.literal(0, "int64"))
-    entered = pairs.group_by(page=_.page2).aggregate(left=ibis.literal(0, "int64"), entered=_total(_.next_all))
+    """Return per page how often readers `left` it for another, `entered` it, and from how many pages (`sources`)."""
+    zero = ibis.literal(0, "int64")
+    left = pairs.group_by(page=_.page1).aggregate(left=_total(_.next_all), entered=zero, sources=zero)
+    entered = pairs.group_by(page=_.page2).aggregate(
+        left=zero, entered=_total(_.next_all), sources=_times(_.next_all > 0)
+    )
     return _summed(left, entered)
 
 

@@ -13,6 +13,10 @@ class HostPattern(NamedTuple):
     site: str
     below: bool
 
+    def covers(self, site: str) -> bool:
+        """Return whether the pattern means this site; the port does not matter for hosts below."""
+        return site == self.site or (self.below and f".{site.partition(':')[0]}".endswith(f".{self.site}"))
+
 
 def host_pattern(entry: str) -> HostPattern:
     """Return what an entry means, in any spelling. Raises InvalidURL, which names the entry."""

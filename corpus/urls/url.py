@@ -145,6 +145,11 @@ def site(canonical_url: str) -> str:
     return host(canonical_url).removeprefix("www.")
 
 
+def path_depth(canonical_url: str) -> int:
+    """Return the number of segments of a page's path, without the name of an index page: 0 for a home page."""
+    return len(_parts(canonical_url)[1])
+
+
 def host_id(canonical_url: str) -> int:
     """Return the 64-bit id of a page's site, the key for host popularity and host caps."""
     return xxhash.xxh3_64_intdigest(site(canonical_url).encode())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus.urls.copies import copy_keys
+from corpus.urls.url import path_depth
 from pipeline.log.page_counts import set_counts
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.step import Step
@@ -38,7 +42,8 @@ def pages(work: Work) -> dict[str, object]:
         np.save(out / "facts.npy", facts)
     written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
     write_sites(work.directory / "sites.txt", table["url"].to_pylist())
-    return {"pages": len(table), "addresses": written}
+    languages = Counter(filter(None, table["language"].to_pylist()))
+    return {"pages": len(table), "addresses": written, "languages": dict(languages.most_common())}
 
 
 STEP = Step("pages", pages, after=("read", "counts", "text"), seeded=False)
@@ -48,7 +53,16 @@ def _facts(table: pa.Table, counted: Path) -> np.ndarray:
     facts = np.zeros(len(table), FACTS)
     for name in ("page", "host", "address", "fingerprint"):
         facts[name] = table[name].to_numpy()
+    facts["copy"] = copy_keys(table["url"].to_pylist(), table["title"].to_pylist())
+    facts["depth"] = [path_depth(url) for url in table["url"].to_pylist()]
+    facts["published"] = hours(table["published"])
     facts["spam"], facts["adult"] = table["spam"].to_numpy(), table["adult"].to_numpy()
     facts["language"] = [language_code(tag) for tag in table["language"].to_pylist()]
     set_counts(facts, counted)
     return facts
+
+
+def hours(times: pa.ChunkedArray) -> np.ndarray:
+    """Return hours since 1970 of UTC times, 0 where unknown; what lies outside of 1970 to 2106 is unknown too."""
+    since = pc.divide(pc.cast(times, pa.int64()), 3_600_000_000).fill_null(0).to_numpy()
+    return np.where((since > 0) & (since < 24 * 365 * 136), since, 0).astype(np.uint32)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.log.events import LABELS, SET_ASIDE
+from pipeline.rankers.peer import below_peer
 from pipeline.runner.work import Work
 
 NOTHING = "nothing"
@@ -32,9 +33,10 @@ def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     elif source in (LABELS, NOTHING):
         why = "the last part of the log has too few choices between pages that the filters keep"
         yield f"{why}: treated as a cold start" + _from_labels(source)
+    yield from below_peer(figures)
     if source == NOTHING:
         yield "stage 1 learnt nothing: candidates are ordered by their best rank in recall"
-    if figures["stage2"]["trees"] == 0:
+    if figures["stage2"]["trees"] == 0 and not figures["stage2"].get("below_peer"):
         yield "stage 2 learnt nothing: the order is stage 1's, blended with quality"
 
 

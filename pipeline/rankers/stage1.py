@@ -5,6 +5,7 @@ from __future__ import annotations
 from cascade.types import Candidates, Query
 from pipeline.log.events import SOURCES, half_of, label_events
 from pipeline.rankers.event_source import NOTHING, note
+from pipeline.rankers.peer import not_below_the_peer
 from pipeline.rankers.snapshot import snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS
@@ -28,7 +29,8 @@ def stage1(work: Work) -> dict[str, object]:
     for half in (0, 1):
         fit_ranker(work, groups[1 - half], STAGE1, work.config.stage1, f"without{half}.txt")
     figures = fit_ranker(work, lightgbm.joined(groups), STAGE1, work.config.stage1, "model.txt")
-    return {"learnt_from": source, **figures}
+    held_out = [(groups[half], f"without{half}.txt") for half in (0, 1)]
+    return {"learnt_from": source, **figures, **not_below_the_peer(work, held_out, STAGE1, "model.txt")}
 
 
 STEP = Step(

@@ -11,11 +11,13 @@ from pipeline.cross_encoder.student_files import EXPORTED
 from pipeline.log.events import half_of, label_events
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.event_source import for_stage2
+from pipeline.rankers.peer import not_below_the_peer
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
+from ranking.copies import without_copies
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.event import Event
@@ -53,7 +55,8 @@ def stage2(work: Work) -> dict[str, object]:
     nothing = np.empty((0, len(STAGE2)), np.float32)
     np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(recorded[False] or recorded[True])]))
     held = writers[False].groups()
-    return fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
+    figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
+    return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2)
 
 
 STEP = Step(
@@ -90,13 +93,13 @@ def _recording(narrow: Narrow, features_of: Callable[[int], list[Matrix]]) -> Na
 
 def _narrow(work: Work, past: Snapshot) -> Narrow:
     """Return a function that keeps stage 1's top candidates, in order of PageId, with its score and both heads'."""
-    rankers = [LightGbmScorer("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
+    rankers = [LightGbmScorer.load("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
     model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
     heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:
         score = rankers[half_of(query.page)].score(query, candidates)
-        best = np.sort(np.argsort(-score, kind="stable")[:_STAGE1_KEPT])
+        best = np.sort(without_copies(candidates, np.argsort(-score, kind="stable"), _STAGE1_KEPT))
         return await heads.hydrate(query, candidates.with_columns({"stage1": score}).take(best))
 
     return narrow

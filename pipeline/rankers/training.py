@@ -17,6 +17,7 @@ from pipeline.runner.work import Work
 from ranking.event import Event
 from ranking.examples import GroupWriter, collect
 from ranking.lightgbm import train as lightgbm
+from ranking.lightgbm.score import start_file
 
 
 def collect_examples(
@@ -73,6 +74,7 @@ def fit_ranker(
 
     With too few groups the model has no trees.
     """
+    start_file(work.directory / file).write_text(start or "")
     if groups is None or not lightgbm.enough_rows(groups, config):
         lightgbm.write_untrained(names, work.directory / file)
         return {"groups": 0, "rows": 0, "positions": False, "trees": 0}

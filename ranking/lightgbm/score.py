@@ -35,6 +35,11 @@ with _without_optional_imports():
 _SINGLE_THREAD_UP_TO = 100  # rows; one thread scores so few faster than two
 
 
+def start_file(model: Path) -> Path:
+    """Return the file that names the feature which a model's trees correct; it is empty if they start at 0."""
+    return model.with_name(f"{model.stem}_start.txt")
+
+
 class LightGbmScorer:
     """Scores candidates with one LightGBM model over named features."""
 
@@ -53,6 +58,16 @@ class LightGbmScorer:
         self._booster = Booster(model_file=str(model))
         if tuple(self._booster.feature_name()) != features:
             raise ValueError(f"{model.name} was trained on other features than this version computes: build it again")
+
+    @classmethod
+    def load(cls, name: str, model: Path, features: tuple[str, ...], threads: int = 1) -> LightGbmScorer:
+        """Load a model with its start, which the build wrote beside it."""
+        return cls(name, model, features, start_file(model).read_text() or None, threads)
+
+    @property
+    def trees(self) -> int:
+        """The number of trees."""
+        return int(self._booster.num_trees())
 
     def describe(self) -> str:
         """Return the kind of model and how much it reads."""

@@ -11,14 +11,14 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from cascade.executor import POPULAR, RANK, UNKNOWN_PAGE
+from cascade.executor import LANGUAGE, POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
 from service.answers.answer import Answer
 from store.page_row import read_facts
 from store.tables import LocalTable
 
 _SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # what the last stage and answers read
-_FACTS = ("host", "address", "fingerprint")  # what selection reads
+_FACTS = ("host", "address", "copy", "fingerprint", "published")  # what selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
 #: Reasons for which an answer is degraded although nothing failed or was late: the next one is degraded too.
@@ -53,7 +53,7 @@ class RankedList:
     @property
     def stable(self) -> bool:
         """Whether ranking the page again now would give the same list."""
-        return self.reusable and _STABLE.issuperset(self.degraded)
+        return self.reusable and all(reason in _STABLE or reason.startswith(LANGUAGE) for reason in self.degraded)
 
     def candidates(self, pages: LocalTable) -> Candidates:
         """Return the rows as candidates, with what selection and the answer need of their pages."""

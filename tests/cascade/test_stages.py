@@ -227,3 +227,14 @@ async def test_a_stage_continues_without_the_columns_of_a_failed_hydrator(native
 
     ranked, number, degraded = await run(native, [Stage((Broken(),), ByScore(), 30, 5.0)], 3)
     assert (len(ranked), number, degraded) == (3, 1, ["broken:error"])
+
+
+async def test_copies_leave_their_places_to_other_pages_and_are_named(native) -> None:
+    def odd_pages_are_copies(rows: Candidates, order: np.ndarray, most: int) -> np.ndarray:
+        return order[rows.pages[order] % 2 == 0][:most]
+
+    trace = Trace(explain=True)
+    stage = Stage((), ThreadRecorder(), 2, 5.0, distinct=odd_pages_are_copies)
+    ranked, _ = await Ranking(native, QUERY, Deadline.never(), trace).run([stage], candidates(9))
+    assert ranked.pages.tolist() == [0, 2]
+    assert trace.dropped == {1: "copy"}

@@ -4,7 +4,7 @@ import numpy as np
 
 from cascade.types import Candidates, Query
 from ranking.event import Event
-from ranking.examples import GroupWriter, LoggedPages, by_page
+from ranking.examples import GroupWriter, LoggedPages, as_of, by_page
 
 SEEN = {"shown": np.full(5, 3, np.uint32), "clicks_all": np.zeros(5, np.uint32)}
 CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64), SEEN)
@@ -86,3 +86,15 @@ async def test_logged_pages_are_recalled_once_each_without_the_page_itself() -> 
 def test_events_are_grouped_by_page() -> None:
     events = [event([1], [1], page=page) for page in (7, 3, 7)]
     assert [(page, len(part)) for page, part in by_page(events)] == [(3, 1), (7, 2)]
+
+
+def test_an_event_sees_pages_as_old_as_they_were_and_none_from_its_future() -> None:
+    at = np.datetime64("2026-02-10T12:00:00", "us")
+    hour = int(at.astype("datetime64[h]").astype(np.int64))
+    dated = CANDIDATES.with_columns({"published": np.array([hour - 48, hour + 1, 0, hour + 1, hour], np.uint32)})
+    features = np.full((5, 2), 7, np.float32)
+    of = Event(1, np.array([40], np.uint64), np.ones(1, np.float32), None, at)
+    there, seen = as_of(dated, features, ("left", "age_days"), of)
+    assert there.pages.tolist() == [10, 30, 40, 50]
+    np.testing.assert_array_equal(seen, np.array([[7, 2], [7, np.nan], [7, 0], [7, 0]], np.float32))
+    assert features[0, 1] == 7

@@ -57,6 +57,7 @@ def test_the_present_features_keep_their_places_so_that_trained_bundles_stay_of_
         "cf_cosine", "two_tower_cosine", "qprime_quality",
         "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime",
         "same_host", "title_in_trigger", "trigger_title_in_page", "title_overlap",
+        "from_share", "sources_share", "depth", "age_days",
     ) == STAGE1  # fmt: skip
 
 

@@ -21,6 +21,7 @@ def candidates(**columns: list[int]) -> Candidates:
     table = np.zeros(size, FACTS)
     table["page"] = np.arange(100, 100 + size)
     table["address"] = np.arange(100, 100 + size)
+    table["copy"] = np.arange(100, 100 + size)
     for name, values in columns.items():
         table[name] = values
     return Candidates(table["page"], {name: table[name] for name in FACTS.names or ()})
@@ -39,6 +40,10 @@ def kept(rule: Filter, query: Query, rows: Candidates) -> list[bool]:
 
 def test_the_readers_page_is_dropped_under_any_spelling() -> None:
     assert kept(SamePage(), query(address=7), candidates(page=[1, 2, 3], address=[5, 7, 8])) == [False, False, True]
+
+
+def test_other_views_of_the_readers_page_are_dropped() -> None:
+    assert kept(SamePage(), query(address=7, copy=9), candidates(copy=[9, 8])) == [False, True]
 
 
 def test_near_duplicates_of_the_readers_page_are_dropped() -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cascade.trace import Trace, tracing
 from cascade.types import Candidates, Query
 from corpus.urls.url import address_key, host_id, page_id
 from ranking.hydrate import PageFacts, PageLookup
+from ranking.languages import SiteLanguages
 from store.page_row import FACTS, PageText, language_code, pack, read_text
 from store.tables import LmdbTable, write_table
 from text_model.base import PACKAGED, write_tokenizer
@@ -93,3 +95,15 @@ async def test_an_unknown_page_without_text_uses_its_url(table: LmdbTable, token
         for title in ("", "red fox")
     ]
     assert named.tokens.tolist() == titled.tokens.tolist()
+
+
+async def test_an_unknown_page_in_a_language_without_pages_is_answered_in_the_nearest(
+    table: LmdbTable, tokenizer: PageTokenizer
+) -> None:
+    lookup = PageLookup(table, tokenizer, SiteLanguages({"en": 9, "de": 2}))
+    trace = Trace()
+    with tracing(trace):
+        trigger = await lookup.locate(Query("https://b.example/neuf", page=8, title="renard roux", language="fr"))
+        await lookup.locate(Query("https://b.example/neu", page=9, title="fuchs", language="de"))
+    assert trigger.facts["language"] == language_code("en")
+    assert trace.degraded == ["language:en"]

@@ -165,6 +165,7 @@ def test_evidence_has_both_directions(log: Log) -> None:
 def test_page_counts_are_sums_over_pairs(log: Log) -> None:
     flow = {row["page"]: row for row in counts.page_flow(log.pairs).to_pyarrow().to_pylist()}
     assert (flow[A]["left"], flow[A]["entered"]) == (3, 1)
+    assert flow[A]["sources"] == sum(1 for (_, to), row in log.evidence().items() if to == A and row["next_all"])
     shows = {row["page"]: row for row in counts.page_shows(log.shown).to_pyarrow().to_pylist()}
     assert (shows[A]["shown_on"], shows[B]["shown"], shows[B]["chosen"], shows[B]["shown_beside"]) == (3, 2, 1, 1)
 

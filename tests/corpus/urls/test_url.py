@@ -17,6 +17,7 @@ from corpus.urls.url import (
     main_page_key,
     page_id,
     page_ids,
+    path_depth,
     rules_of,
     site,
     site_named,
@@ -379,3 +380,10 @@ def test_words_of_a_url_keep_their_vowel_signs() -> None:
     assert url_words("https://a.example/%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80-%C3%89t%C3%A9_1") == (
         "हिन्दी été 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "depth"), [("https://a.example/", 0), ("https://a.example/index.html", 0), ("https://a.example/b/c/?d", 2)]
+)
+def test_the_depth_of_a_path_tells_hubs_from_articles(url: str, depth: int) -> None:
+    assert path_depth(url) == depth

@@ -118,7 +118,8 @@ def test_the_blends_scale_covers_all_candidates_of_held_out_pages(tiny, tmp_path
 def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     (work.root / "stage2").mkdir()
-    (work.root / "stage2/model.txt").symlink_to(tiny.work / "stage2/model.txt")
+    for name in ("model.txt", "model_start.txt"):
+        (work.root / "stage2" / name).symlink_to(tiny.work / "stage2" / name)
     np.save(work.root / "stage2" / HELD_OUT, np.empty((0, len(STAGE2)), np.float32))
     assert run(work, fit_blend, "blend")["quality"] == {"mean": 0.0, "deviation": 1.0}
 

@@ -106,3 +106,13 @@ def test_the_error_names_an_invalid_url(tmp_path: Path, entry: str) -> None:
     with pytest.raises(SettingsError) as caught:
         what(tmp_path, urls=["https://good.example/", entry])
     assert repr(entry) in str(caught.value)
+
+
+def test_a_pattern_blocks_the_pages_that_match(tmp_path: Path) -> None:
+    found = what(tmp_path, paths=["*.spam.example/c*", "*/g"]).pages
+    assert sorted(found) == sorted(page_id(PAGES[place]) for place in (2, 6))
+
+
+def test_the_error_names_a_pattern_that_blocks_a_whole_host(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"block\.paths.*every page of a host: put hosts into block\.hosts"):
+        what(tmp_path, paths=["https://*.spam.example/*", "*/g"])

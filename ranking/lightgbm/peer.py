@@ -1,0 +1,70 @@
+"""Compares a ranker with the simplest order of its candidates on held-out groups."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.features import RECALL_RANKS, Matrix
+from ranking.lightgbm.train import Groups
+
+#: The peer: pages by how often readers went there next; those without transitions by their best rank in recall.
+PEER = "next_share"
+
+_CUT = 5  # NDCG@5
+_FEWEST = 50  # groups; fewer say nothing
+_Z = 1.96  # of a 95 % interval
+_TIE = 1e-9  # a recall rank's weight beside a share, whose steps are at least 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """NDCG@5 of a ranker and its peer, and the 95 % interval of their difference over groups."""
+
+    groups: int
+    ranker: float
+    peer: float
+    low: float
+    high: float
+
+    @property
+    def below(self) -> bool:
+        """Whether the ranker is below its peer, beyond noise."""
+        return self.groups >= _FEWEST and self.high < 0
+
+    def figures(self) -> dict[str, float]:
+        """Return the values, rounded."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def peer_scores(features: Matrix, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the peer's score of each row."""
+    columns = features[:, [names.index(name) for name in RECALL_RANKS]]
+    best = np.where(np.isnan(columns), np.inf, columns).min(1, initial=65_535)
+    return np.asarray(features[:, names.index(PEER)].astype(np.float64) - _TIE * best)
+
+
+def compare(groups: Groups, ranker: NDArray[np.floating], names: tuple[str, ...], seed: int) -> Comparison:
+    """Compare a ranker's scores of held-out rows with the peer's; ties are broken at random."""
+    noise = np.random.default_rng(seed).random(len(ranker))
+    ours = _ndcg(groups, ranker, noise)
+    peer = _ndcg(groups, peer_scores(groups.features, names), noise)
+    difference = ours - peer
+    reach = _Z * float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else np.inf
+    mean = float(difference.mean())
+    return Comparison(len(ours), float(ours.mean()), float(peer.mean()), mean - reach, mean + reach)
+
+
+def _ndcg(groups: Groups, score: NDArray[np.floating], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return NDCG@5 of each group, with linear gains."""
+    place = np.concatenate([np.arange(size) for size in groups.size])
+    discount = np.where(place < _CUT, 1 / np.log2(place + 2.0), 0)
+    group = np.repeat(np.arange(len(groups.size)), groups.size)
+    starts = np.concatenate([[0], np.cumsum(groups.size[:-1])])
+    gain = groups.gain.astype(np.float64)
+    found, best = (
+        np.add.reduceat(gain[np.lexsort((noise, -by, group))] * discount, starts) for by in (score, groups.gain)
+    )
+    return np.asarray(found / np.maximum(best, 1e-12))

@@ -1,0 +1,47 @@
+import pytest
+
+from corpus.urls.path_pattern import matching, path_pattern
+from corpus.urls.url import InvalidURL
+
+
+@pytest.mark.parametrize(
+    ("entry", "url"),
+    [
+        ("https://news.example/tag/*", "https://news.example/tag/rents"),
+        ("news.example/tag/*", "http://www.news.example/TAG/rents?sort=new"),
+        ("*.news.example/tag/*", "https://uk.news.example/tag/rents/2"),
+        ("*/search*", "https://any.example/search?q=a"),
+        ("https://news.example/*?page=*", "https://news.example/rents?page=2"),
+        ("https://docs.example/caf%c3%a9/*", "https://docs.example/caf%C3%A9/menu"),
+        ("https://docs.example/a.b", "https://docs.example/a.b#part"),
+    ],
+)
+def test_a_pattern_means_these_pages(entry: str, url: str) -> None:
+    assert path_pattern(entry).matches(url)
+
+
+@pytest.mark.parametrize(
+    ("entry", "url"),
+    [
+        ("https://news.example/tag/*", "https://other.example/tag/rents"),
+        ("https://news.example/tag/*", "https://news.example/a/tag/rents"),
+        ("https://news.example/tag/*", "https://uk.news.example/tag/rents"),
+        ("https://news.example/*?page=*", "https://news.example/rents-page=2"),
+        ("https://docs.example/a.b", "https://docs.example/a-b"),
+    ],
+)
+def test_a_pattern_does_not_mean_these(entry: str, url: str) -> None:
+    assert not path_pattern(entry).matches(url)
+
+
+@pytest.mark.parametrize("entry", ["", "tag", "/tag/*", "https://news.example", "https://news.example/*", "a b/tag"])
+def test_an_unusable_pattern_is_named(entry: str) -> None:
+    with pytest.raises(InvalidURL) as caught:
+        path_pattern(entry)
+    assert repr(entry) in str(caught.value) or "'a b'" in str(caught.value)
+
+
+def test_pages_that_match_any_pattern_are_found() -> None:
+    patterns = [path_pattern("*/tag/*"), path_pattern("a.example/x")]
+    pages = [(1, "https://a.example/x"), (2, "https://a.example/xy"), (3, "https://b.example/tag/z")]
+    assert matching(patterns, pages) == [1, 3]
