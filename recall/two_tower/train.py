@@ -7,7 +7,7 @@ embeddings; `full` fine-tunes the encoder first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,10 @@ from transformers import PreTrainedModel
 from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.model import Head, Tower
 from text_model.distributed import world
+from text_model.effort import HeldOut, held_out_pages, steps
 from text_model.training import Batch, Curve, Progress, Schedule, fit
+
+_BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out pairs
 
 #: Rows of the page table -> what a tower reads of them.
 Inputs = Callable[[NDArray[np.int64]], Batch]
@@ -72,9 +75,11 @@ def train_heads(
             return {"embeddings": torch.from_numpy(embeddings[rows])}
 
         objective = _Softmax(*heads, config.temperature)
-        draw = _drawing(pairs, len(embeddings), inputs, config.head_batch, seed)
+        seen, unseen = _split(pairs)
+        draw = _drawing(seen, len(embeddings), inputs, config.head_batch, seed)
+        held_out = _held_out(unseen, len(embeddings), inputs, config.head_batch)
         groups = [(list(objective.parameters()), config.head_rate)]
-        curve = fit(objective, groups, draw, Schedule(config.head_steps), None, progress)
+        curve = fit(objective, groups, draw, Schedule(config.head_steps), None, progress, held_out)
     return query_head.eval().cpu(), page_head.eval().cpu(), curve
 
 
@@ -87,9 +92,12 @@ def train_encoder(
     """
     tower = Tower(encoder, None).eval()  # no dropout: on a CPU its random numbers cost as much as a layer
     objective = _Softmax(tower, tower, config.temperature)
-    draw = _drawing(pairs, rows, inputs, config.encoder_batch, seed)
+    seen, unseen = _split(pairs)
+    draw = _drawing(seen, rows, inputs, config.encoder_batch, seed)
+    held_out = _held_out(unseen, rows, inputs, config.encoder_batch)
     schedule = Schedule(config.encoder_steps, config.checkpoint_every)
-    curve = fit(objective, [(list(tower.parameters()), config.encoder_rate)], draw, schedule, checkpoint, progress)
+    groups = [(list(tower.parameters()), config.encoder_rate)]
+    curve = fit(objective, groups, draw, schedule, checkpoint, progress, held_out)
     encoder.cpu()
     return curve
 
@@ -109,6 +117,27 @@ def in_batch_softmax(
     same.fill_diagonal_(False)
     logits = logits.masked_fill(same, -1e9)
     return functional.cross_entropy(logits, torch.arange(len(page), device=page.device))
+
+
+def enough(config: TwoTowerConfig, pairs: Pairs) -> TwoTowerConfig:
+    """Return the settings with as many steps as the pages of the pairs need; the given ones are the most."""
+    pages = len(np.unique(np.concatenate([pairs.query, pairs.page])))
+    return replace(
+        config,
+        head_steps=steps(config.head_steps, config.head_batch, pages, config.head_visits),
+        encoder_steps=steps(config.encoder_steps, config.encoder_batch, pages, config.encoder_visits),
+    )
+
+
+def _split(pairs: Pairs) -> tuple[Pairs, Pairs]:
+    """Return the pairs to train on, and those from held-out pages."""
+    held = np.isin(pairs.query, held_out_pages(pairs.query))
+    seen, unseen = (Pairs(pairs.query[part], pairs.page[part], pairs.weight[part]) for part in (~held, held))
+    return seen, unseen
+
+
+def _held_out(unseen: Pairs, rows: int, inputs: Inputs, count: int) -> HeldOut | None:
+    return HeldOut(_drawing(unseen, rows, inputs, count, _OTHER_SEED), _BATCHES) if len(unseen.query) else None
 
 
 def _drawing(pairs: Pairs, rows: int, inputs: Inputs, count: int, seed: int) -> Callable[[int], Batch]:
