@@ -49,22 +49,31 @@ class Curve:
     """Losses by name, one per step (of this process's part of the batch)."""
 
     losses: dict[str, list[float]] = field(default_factory=dict)
-    held_out: list[float] = field(default_factory=list)  # at each check
+    held_out: dict[int, float] = field(default_factory=dict)  # by the steps done
 
     def add(self, parts: Mapping[str, float]) -> None:
         """Append one step's losses."""
         for name, value in parts.items():
             self.losses.setdefault(name, []).append(value)
 
+    @property
+    def steps(self) -> int:
+        """The steps taken."""
+        return max(map(len, self.losses.values()), default=0)
+
     def thinned(self) -> dict[str, list[float]]:
-        """Return at most CURVE_POINTS means per loss, and `step`, the last step of each mean."""
-        steps = max(map(len, self.losses.values()), default=0)
-        if steps == 0:
+        """Return at most CURVE_POINTS means per loss, and `step`, the last step of each mean.
+
+        Held-out losses are interpolated between the checks."""
+        if self.steps == 0:
             return {}
-        bins = np.array_split(np.arange(steps), min(steps, CURVE_POINTS))
+        bins = np.array_split(np.arange(self.steps), min(self.steps, CURVE_POINTS))
         means = {name: _means(np.array(values), bins) for name, values in self.losses.items()}
-        held_out = {"held_out": [round(loss, 5) for loss in self.held_out]} if self.held_out else {}
-        return {"step": [float(rows[-1] + 1) for rows in bins], **means, **held_out}
+        ends = [float(rows[-1] + 1) for rows in bins]
+        if self.held_out:
+            between = np.interp(ends, list(self.held_out), list(self.held_out.values()))
+            means["held_out"] = [round(float(loss), 5) for loss in between]
+        return {"step": ends, **means}
 
 
 def _means(values: NDArray[np.float64], bins: Sequence[NDArray[np.int64]]) -> list[float]:
@@ -116,7 +125,8 @@ def fit(
             _write(objective, optimizer, checkpoint, step + 1, curve, best, here)
         progress(step + 1)
     best.restore(objective)
-    curve.held_out = best.losses
+    checked = [done for done in range(1, curve.steps + 1) if due(done, schedule.steps)]
+    curve.held_out = dict(zip(checked, best.losses, strict=bool(best.losses)))
     return curve
 
 

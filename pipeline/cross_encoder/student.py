@@ -65,7 +65,7 @@ def student(work: Work) -> dict[str, object]:
     shutil.rmtree(out / _FLOAT)
     (out / "student.checkpoint").unlink(missing_ok=True)
     found.check(_trained_heads(work.config.cross_encoder.click_share, figures))
-    return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
+    return {**figures, "steps": curve.steps, "from": started, "parity": asdict(found), "curve": curve.thinned()}
 
 
 STEP = Step(

@@ -49,7 +49,7 @@ def two_tower(work: Work) -> dict[str, object]:
     clear(out / "embeddings.npy")
     (out / "encoder.checkpoint").unlink(missing_ok=True)
     curves["heads"] = curve.thinned()
-    return {**index.figures(), "pairs": len(pairs.query), "curves": curves}
+    return {**index.figures(), "pairs": len(pairs.query), "head_steps": curve.steps, "curves": curves}
 
 
 STEP = Step(
