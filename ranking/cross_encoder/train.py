@@ -18,7 +18,7 @@ from ranking.cross_encoder.model import CrossEncoder, pair_scores
 from text_model.effort import HeldOut, held_out_pages, steps
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
-_BATCHES, _OTHER_SEED = 8, 1 << 20  # of held-out examples
+_BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out examples
 
 #: The batch of a step.
 Draw = Callable[[int], Batch]
@@ -33,7 +33,7 @@ class CrossEncoderConfig:
     joint_layers: PositiveInt = 2  # at the top, reading both pages; those below read each page separately
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500  # at most
-    visits: float = 12.0  # draws per page after which the student has seen enough
+    visits: float = 16.0  # draws per page after which the student has seen enough
     pairs: int = 48  # pairs with teachers' logits per step
     triplets: int = 16  # per step, without teachers
     labels: int = 16  # per step, without teachers
@@ -95,7 +95,7 @@ def distil(
     if len(labels.page1) == 0:
         return Curve()
     objective = Distillation(model, config.frozen_layers, config.click_share)
-    held = np.isin(labels.page1, held_out_pages(labels.page1))
+    held = np.isin(labels.page1, held_out_pages(config.steps * config.pairs, labels.page1))
 
     def drawing(some: TeacherLabels, own_seed: int) -> Draw:
         return lambda step: some.batch(inputs, config.pairs, own_seed, step)
@@ -113,7 +113,8 @@ def fine_tune(
     if not (of_clicks or of_labels):
         return Curve()
     objective = FineTuning(model, config.frozen_layers, config.click_share)
-    held = held_out_pages(*([triplets.page] if of_clicks else []), *([labels.page1] if of_labels else []))
+    draws = config.steps * max(config.triplets, config.labels)
+    held = held_out_pages(draws, *([triplets.page] if of_clicks else []), *([labels.page1] if of_labels else []))
     of_held, labels_held = np.isin(triplets.page, held), np.isin(labels.page1, held)
 
     def drawing(clicked: Triplets, judged: Labels, own_seed: int) -> Draw:

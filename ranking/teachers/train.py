@@ -18,7 +18,7 @@ from text_model.effort import HeldOut, held_out_pages, steps
 from text_model.tokens import TokensPerPage
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
-_BATCHES, _OTHER_SEED = 8, 1 << 20  # of held-out examples
+_BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out examples
 
 #: The batch of a step.
 Draw = Callable[[int], Batch]
@@ -34,7 +34,7 @@ class TeachersConfig:
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class only
     click_steps: int = 1_500  # at most
     quality_steps: int = 1_500
-    visits: float = 12.0  # draws per page after which a teacher has seen enough
+    visits: float = 16.0  # draws per page after which a teacher has seen enough
     triplets: int = 16  # per step
     labels: int = 32  # per step
     given_share: float = 0.5  # share of a step's labels that come from the input, if there are any
@@ -73,7 +73,7 @@ def train_click(
     if len(triplets.page) == 0:
         return Curve()
 
-    held = np.isin(triplets.page, held_out_pages(triplets.page))
+    held = np.isin(triplets.page, held_out_pages(config.click_steps * config.triplets, triplets.page))
 
     def drawing(some: Triplets, own_seed: int) -> Draw:
         return lambda step: some.batch(inputs, config.triplets, own_seed, step)
@@ -91,7 +91,7 @@ def train_quality(
     if len(labels.page1) == 0:
         return Curve()
 
-    held = np.isin(labels.page1, held_out_pages(labels.page1))
+    held = np.isin(labels.page1, held_out_pages(config.quality_steps * config.labels, labels.page1))
 
     def drawing(some: Labels, own_seed: int) -> Draw:
         return lambda step: some.batch(inputs, config.labels, config.given_share, own_seed, step)

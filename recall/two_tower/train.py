@@ -75,7 +75,7 @@ def train_heads(
             return {"embeddings": torch.from_numpy(embeddings[rows])}
 
         objective = _Softmax(*heads, config.temperature)
-        seen, unseen = _split(pairs)
+        seen, unseen = _split(pairs, config.head_steps * config.head_batch)
         draw = _drawing(seen, len(embeddings), inputs, config.head_batch, seed)
         held_out = _held_out(unseen, len(embeddings), inputs, config.head_batch)
         groups = [(list(objective.parameters()), config.head_rate)]
@@ -92,7 +92,7 @@ def train_encoder(
     """
     tower = Tower(encoder, None).eval()  # no dropout: on a CPU its random numbers cost as much as a layer
     objective = _Softmax(tower, tower, config.temperature)
-    seen, unseen = _split(pairs)
+    seen, unseen = _split(pairs, config.encoder_steps * config.encoder_batch)
     draw = _drawing(seen, rows, inputs, config.encoder_batch, seed)
     held_out = _held_out(unseen, rows, inputs, config.encoder_batch)
     schedule = Schedule(config.encoder_steps, config.checkpoint_every)
@@ -129,9 +129,9 @@ def enough(config: TwoTowerConfig, pairs: Pairs) -> TwoTowerConfig:
     )
 
 
-def _split(pairs: Pairs) -> tuple[Pairs, Pairs]:
+def _split(pairs: Pairs, draws: int) -> tuple[Pairs, Pairs]:
     """Return the pairs to train on, and those from held-out pages."""
-    held = np.isin(pairs.query, held_out_pages(pairs.query))
+    held = np.isin(pairs.query, held_out_pages(draws, pairs.query))
     seen, unseen = (Pairs(pairs.query[part], pairs.page[part], pairs.weight[part]) for part in (~held, held))
     return seen, unseen
 
