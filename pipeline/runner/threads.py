@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import faiss
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from configs import threads
 
@@ -25,6 +25,11 @@ def use_threads(config: BuildConfig) -> BuildConfig:
     threads.use(count)
     torch.set_num_threads(count)
     faiss.omp_set_num_threads(count)
-    threadpool_limits(count)  # of BLAS, and of every OpenMP that is loaded
+    pools = ThreadpoolController()
+    pools.select(user_api="openmp").limit(limits=count)
+    pools.select(threading_layer="openmp").limit(limits=count)  # FAISS's BLAS
+    # NumPy's and SciPy's BLAS has threads of its own, which spin in any case: two cost a matrix of a few hundred rows
+    # ten times the CPU time of one.
+    pools.select(threading_layer="pthreads").limit(limits=1)
     os.environ.setdefault("RAYON_NUM_THREADS", str(count))  # of the tokenizers, read at their first batch
     return config.model_copy(update={"engine": replace(config.engine, threads=count)})
