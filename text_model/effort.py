@@ -17,7 +17,7 @@ from text_model.distributed import World
 _ENOUGH_PAGES = 100  # with fewer, a few held-out pages would decide
 _OFTEN = 4  # draws per page; models that see their pages more seldom do not overfit
 _SHARE, _MOST = 0.05, 200  # of the pages that are held out
-_CHECKS = 20  # in a whole training
+_CHECKS, _APART = 20, 10  # in a whole training; steps between two, as a check costs as much as a step
 _PATIENCE = 4  # checks without a lower loss
 
 Batch = Mapping[str, Any]
@@ -90,7 +90,7 @@ class Best:
 
 def due(done: int, total: int) -> bool:
     """Return whether held-out pages are checked after `done` of `total` steps."""
-    return done == total or done % max(1, total // _CHECKS) == 0
+    return done == total or done % max(_APART, total // _CHECKS) == 0
 
 
 def trainable(objective: nn.Module, groups: Sequence[tuple[list[nn.Parameter], float]]) -> dict[str, Tensor]:
