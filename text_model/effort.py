@@ -15,8 +15,7 @@ from torch import Tensor, distributed, nn
 from text_model.distributed import World
 
 _ENOUGH_PAGES = 100  # with fewer, a few held-out pages would decide
-_OFTEN = 4  # draws per page; models that see their pages more seldom do not overfit
-_SHARE, _MOST = 0.05, 200  # of the pages that are held out
+_MOST = 200  # pages that are held out
 _CHECKS, _APART = 20, 10  # in a whole training; steps between two, as a check costs as much as a step
 _PATIENCE = 4  # checks without a lower loss
 
@@ -29,16 +28,15 @@ def steps(limit: int, per_step: int, pages: int, visits: float) -> int:
     return min(limit, math.ceil(visits * pages / per_step))
 
 
-def held_out_pages(draws: int, *pages: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return pages (rows of the page table) whose examples training must not see.
+def held_out_pages(share: float, *pages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a share of the pages (rows of the page table), whose examples training must not see; none of few pages.
 
-    None if there are few, or if the `draws` of the whole training are too few to overfit: then all can teach. Each
-    of `pages` holds the first pages of one kind of examples.
+    Each of `pages` holds the first pages of one kind of examples.
     """
     known = np.unique(np.concatenate(pages)) if pages else np.empty(0, np.int64)
-    if len(known) < _ENOUGH_PAGES or draws < _OFTEN * len(known):
+    if len(known) < _ENOUGH_PAGES:
         return known[:0]
-    chosen = np.random.default_rng(0).permutation(len(known))[: min(_MOST, int(len(known) * _SHARE))]
+    chosen = np.random.default_rng(0).permutation(len(known))[: min(_MOST, int(len(known) * share))]
     return np.sort(known[chosen])
 
 

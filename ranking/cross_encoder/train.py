@@ -34,6 +34,7 @@ class CrossEncoderConfig:
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500  # at most
     visits: float = 16.0  # draws per page after which the student has seen enough
+    held_out_share: float = 0.0  # of the pages; training ends when they gain nothing
     pairs: int = 48  # pairs with teachers' logits per step
     triplets: int = 16  # per step, without teachers
     labels: int = 16  # per step, without teachers
@@ -95,7 +96,7 @@ def distil(
     if len(labels.page1) == 0:
         return Curve()
     objective = Distillation(model, config.frozen_layers, config.click_share)
-    held = np.isin(labels.page1, held_out_pages(config.steps * config.pairs, labels.page1))
+    held = np.isin(labels.page1, held_out_pages(config.held_out_share, labels.page1))
 
     def drawing(some: TeacherLabels, own_seed: int) -> Draw:
         return lambda step: some.batch(inputs, config.pairs, own_seed, step)
@@ -113,8 +114,9 @@ def fine_tune(
     if not (of_clicks or of_labels):
         return Curve()
     objective = FineTuning(model, config.frozen_layers, config.click_share)
-    draws = config.steps * max(config.triplets, config.labels)
-    held = held_out_pages(draws, *([triplets.page] if of_clicks else []), *([labels.page1] if of_labels else []))
+    held = held_out_pages(
+        config.held_out_share, *([triplets.page] if of_clicks else []), *([labels.page1] if of_labels else [])
+    )
     of_held, labels_held = np.isin(triplets.page, held), np.isin(labels.page1, held)
 
     def drawing(clicked: Triplets, judged: Labels, own_seed: int) -> Draw:

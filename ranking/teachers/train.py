@@ -35,6 +35,7 @@ class TeachersConfig:
     click_steps: int = 1_500  # at most
     quality_steps: int = 1_500
     visits: float = 16.0  # draws per page after which a teacher has seen enough
+    held_out_share: float = 0.0  # of the pages; training ends when they gain nothing
     triplets: int = 16  # per step
     labels: int = 32  # per step
     given_share: float = 0.5  # share of a step's labels that come from the input, if there are any
@@ -73,7 +74,7 @@ def train_click(
     if len(triplets.page) == 0:
         return Curve()
 
-    held = np.isin(triplets.page, held_out_pages(config.click_steps * config.triplets, triplets.page))
+    held = np.isin(triplets.page, held_out_pages(config.held_out_share, triplets.page))
 
     def drawing(some: Triplets, own_seed: int) -> Draw:
         return lambda step: some.batch(inputs, config.triplets, own_seed, step)
@@ -91,7 +92,7 @@ def train_quality(
     if len(labels.page1) == 0:
         return Curve()
 
-    held = np.isin(labels.page1, held_out_pages(config.quality_steps * config.labels, labels.page1))
+    held = np.isin(labels.page1, held_out_pages(config.held_out_share, labels.page1))
 
     def drawing(some: Labels, own_seed: int) -> Draw:
         return lambda step: some.batch(inputs, config.labels, config.given_share, own_seed, step)

@@ -20,10 +20,8 @@ from transformers import PreTrainedModel
 from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.model import Head, Tower
 from text_model.distributed import world
-from text_model.effort import HeldOut, held_out_pages, steps
+from text_model.effort import steps
 from text_model.training import Batch, Curve, Progress, Schedule, fit
-
-_BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out pairs
 
 #: Rows of the page table -> what a tower reads of them.
 Inputs = Callable[[NDArray[np.int64]], Batch]
@@ -75,11 +73,9 @@ def train_heads(
             return {"embeddings": torch.from_numpy(embeddings[rows])}
 
         objective = _Softmax(*heads, config.temperature)
-        seen, unseen = _split(pairs, config.head_steps * config.head_batch)
-        draw = _drawing(seen, len(embeddings), inputs, config.head_batch, seed)
-        held_out = _held_out(unseen, len(embeddings), inputs, config.head_batch)
+        draw = _drawing(pairs, len(embeddings), inputs, config.head_batch, seed)
         groups = [(list(objective.parameters()), config.head_rate)]
-        curve = fit(objective, groups, draw, Schedule(config.head_steps), None, progress, held_out)
+        curve = fit(objective, groups, draw, Schedule(config.head_steps), None, progress)
     return query_head.eval().cpu(), page_head.eval().cpu(), curve
 
 
@@ -92,12 +88,10 @@ def train_encoder(
     """
     tower = Tower(encoder, None).eval()  # no dropout: on a CPU its random numbers cost as much as a layer
     objective = _Softmax(tower, tower, config.temperature)
-    seen, unseen = _split(pairs, config.encoder_steps * config.encoder_batch)
-    draw = _drawing(seen, rows, inputs, config.encoder_batch, seed)
-    held_out = _held_out(unseen, rows, inputs, config.encoder_batch)
+    draw = _drawing(pairs, rows, inputs, config.encoder_batch, seed)
     schedule = Schedule(config.encoder_steps, config.checkpoint_every)
     groups = [(list(tower.parameters()), config.encoder_rate)]
-    curve = fit(objective, groups, draw, schedule, checkpoint, progress, held_out)
+    curve = fit(objective, groups, draw, schedule, checkpoint, progress)
     encoder.cpu()
     return curve
 
@@ -127,17 +121,6 @@ def enough(config: TwoTowerConfig, pairs: Pairs) -> TwoTowerConfig:
         head_steps=steps(config.head_steps, config.head_batch, pages, config.head_visits),
         encoder_steps=steps(config.encoder_steps, config.encoder_batch, pages, config.encoder_visits),
     )
-
-
-def _split(pairs: Pairs, draws: int) -> tuple[Pairs, Pairs]:
-    """Return the pairs to train on, and those from held-out pages."""
-    held = np.isin(pairs.query, held_out_pages(draws, pairs.query))
-    seen, unseen = (Pairs(pairs.query[part], pairs.page[part], pairs.weight[part]) for part in (~held, held))
-    return seen, unseen
-
-
-def _held_out(unseen: Pairs, rows: int, inputs: Inputs, count: int) -> HeldOut | None:
-    return HeldOut(_drawing(unseen, rows, inputs, count, _OTHER_SEED), _BATCHES) if len(unseen.query) else None
 
 
 def _drawing(pairs: Pairs, rows: int, inputs: Inputs, count: int, seed: int) -> Callable[[int], Batch]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -195,14 +194,3 @@ def test_a_small_site_takes_few_steps() -> None:
     assert (config.head_steps, config.encoder_steps) == (19, 2)  # 200 draws of six pages, and six draws
     large = Pairs(np.arange(5_000), np.arange(5_000)[::-1].copy(), np.ones(5_000))
     assert enough(TwoTowerConfig(encoder_steps=60), large) == TwoTowerConfig(encoder_steps=60)
-
-
-def test_pages_that_are_read_often_are_held_out_and_end_the_training() -> None:
-    generator = np.random.default_rng(0)
-    embeddings = generator.normal(size=(120, 16)).astype(np.float32)  # nothing in them tells which pages go together
-    pairs = Pairs(np.repeat(np.arange(120), 3), generator.integers(0, 120, 360), np.ones(360))
-    config = TwoTowerConfig(dimension=8, head_steps=200, head_batch=64, head_rate=0.01)
-    *_, curve = train_heads(embeddings, pairs, config, 0, ignored)
-    assert 0 < curve.steps < 200
-    *_, short = train_heads(embeddings, pairs, replace(config, head_steps=5), 0, ignored)
-    assert (short.steps, short.held_out) == (5, {})

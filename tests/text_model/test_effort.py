@@ -3,7 +3,7 @@ import pytest
 
 from text_model.effort import due, held_out_pages, steps
 
-_MANY = 1_000_000  # draws
+_SHARE = 0.05
 
 
 @pytest.mark.parametrize(
@@ -20,21 +20,17 @@ def test_steps_follow_the_pages(limit: int, per_step: int, pages: int, visits: f
 
 
 def test_a_share_of_the_pages_of_all_examples_is_held_out() -> None:
-    held = held_out_pages(_MANY, np.repeat(np.arange(300), 5), np.arange(200, 400))
+    held = held_out_pages(_SHARE, np.repeat(np.arange(300), 5), np.arange(200, 400))
     assert len(held) == 20
     assert list(held) == sorted(set(held.tolist()))
-    assert list(held) == list(held_out_pages(_MANY, np.arange(400)))
-    assert len(held_out_pages(_MANY, np.arange(100_000))) == 200
+    assert list(held) == list(held_out_pages(_SHARE, np.arange(400)))
+    assert len(held_out_pages(_SHARE, np.arange(100_000))) == 200
 
 
 def test_of_few_pages_none_is_held_out() -> None:
-    assert len(held_out_pages(_MANY, np.arange(99))) == 0
-    assert len(held_out_pages(_MANY)) == 0
-
-
-def test_none_is_held_out_of_a_training_too_short_to_overfit() -> None:
-    assert len(held_out_pages(399, np.arange(100))) == 0
-    assert len(held_out_pages(400, np.arange(100))) == 5
+    assert len(held_out_pages(_SHARE, np.arange(99))) == 0
+    assert len(held_out_pages(_SHARE)) == 0
+    assert len(held_out_pages(0.0, np.arange(400))) == 0
 
 
 def test_held_out_pages_are_checked_twenty_times_and_at_the_end() -> None:
