@@ -12,7 +12,7 @@ class TwoTowerConfig:
     dimension: int = 128
     temperature: float = 0.05
     head_steps: int = 600  # at most
-    head_visits: float = 200.0  # draws per page after which the heads have seen enough
+    head_visits: float = 250.0  # draws per page after which the heads have seen enough
     head_batch: int = 512
     head_rate: float = 1e-3
     encoder_steps: int = 0  # at most; `full` sets this

@@ -191,6 +191,6 @@ def test_a_resumed_encoder_training_ends_at_the_same_weights(tmp_path: Path) -> 
 def test_a_small_site_takes_few_steps() -> None:
     pairs = Pairs(np.arange(6), (np.arange(6) + 1) % 6, np.ones(6))
     config = enough(TwoTowerConfig(head_steps=600, head_batch=64, encoder_steps=60, encoder_batch=32), pairs)
-    assert (config.head_steps, config.encoder_steps) == (19, 2)  # 200 draws of six pages, and six draws
+    assert (config.head_steps, config.encoder_steps) == (24, 2)  # 250 draws of six pages, and six draws
     large = Pairs(np.arange(5_000), np.arange(5_000)[::-1].copy(), np.ones(5_000))
     assert enough(TwoTowerConfig(encoder_steps=60), large) == TwoTowerConfig(encoder_steps=60)
