@@ -23,6 +23,7 @@ from cli.score import score
 from cli.serve import serve
 from cli.simulate import simulate
 from cli.tradeoff import tradeoff
+from configs.threads import wait_passively
 from service.process import errors
 
 app = typer.Typer(
@@ -72,6 +73,7 @@ app.command()(tradeoff)
 
 def main() -> None:
     """Run the command line; an error that the user can fix is one line and exit code 1."""
+    wait_passively()
     try:
         app()
     except Exception as error:

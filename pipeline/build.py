@@ -21,6 +21,7 @@ from pipeline.recall_steps import bundle_files
 from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
 from pipeline.runner.step import Step
+from pipeline.runner.threads import use_threads
 from pipeline.runner.work import InputTables
 from store.addresses import FILE as ADDRESSES
 from store.bundle import (
@@ -63,7 +64,7 @@ def build(
     """
     if until is not None:
         config = config.model_copy(update={"measured": True})
-    chosen, config = steps(config), quality.with_model(config)
+    chosen, config = steps(config), use_threads(quality.with_model(config))
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
     inputs = " ".join(f"{table} {hash_files(parts)}" for table, parts in find(data).items()) + f" {until}"

@@ -36,10 +36,10 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Which engine processes the log."""
+    """Which engine processes the log, and on how many threads."""
 
     name: Literal["duckdb", "spark"] = "duckdb"
-    threads: int = 2
+    threads: Annotated[int, Field(ge=0)] = 0  # of every library; 0: as many as cores are free when the build starts
     memory: str = "2GB"
 
 

@@ -10,13 +10,16 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from configs.threads import used
+
 
 class OnnxModel:
     """A loaded model file; safe to call from several threads."""
 
-    def __init__(self, path: Path, threads: int = 2) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        """Run on `threads`, by default those of the process."""
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads  # ONNX Runtime sees the machine's cores, not the container's
+        options.intra_op_num_threads = threads or used()  # ONNX Runtime sees the machine's cores, not the container's
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]

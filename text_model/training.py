@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from text_model.distributed import World, world
+from text_model.effort import Best, HeldOut, due, trainable
 
 CURVE_POINTS = 100
 _MAX_GRADIENT_NORM = 1.0
@@ -48,20 +49,31 @@ class Curve:
     """Losses by name, one per step (of this process's part of the batch)."""
 
     losses: dict[str, list[float]] = field(default_factory=dict)
+    held_out: dict[int, float] = field(default_factory=dict)  # by the steps done
 
     def add(self, parts: Mapping[str, float]) -> None:
         """Append one step's losses."""
         for name, value in parts.items():
             self.losses.setdefault(name, []).append(value)
 
+    @property
+    def steps(self) -> int:
+        """The steps taken."""
+        return max(map(len, self.losses.values()), default=0)
+
     def thinned(self) -> dict[str, list[float]]:
-        """Return at most CURVE_POINTS means per loss, and `step`, the last step of each mean."""
-        steps = max(map(len, self.losses.values()), default=0)
-        if steps == 0:
+        """Return at most CURVE_POINTS means per loss, and `step`, the last step of each mean.
+
+        Held-out losses are interpolated between the checks."""
+        if self.steps == 0:
             return {}
-        bins = np.array_split(np.arange(steps), min(steps, CURVE_POINTS))
+        bins = np.array_split(np.arange(self.steps), min(self.steps, CURVE_POINTS))
         means = {name: _means(np.array(values), bins) for name, values in self.losses.items()}
-        return {"step": [float(rows[-1] + 1) for rows in bins], **means}
+        ends = [float(rows[-1] + 1) for rows in bins]
+        if self.held_out:
+            between = np.interp(ends, list(self.held_out), list(self.held_out.values()))
+            means["held_out"] = [round(float(loss), 5) for loss in between]
+        return {"step": ends, **means}
 
 
 def _means(values: NDArray[np.float64], bins: Sequence[NDArray[np.int64]]) -> list[float]:
@@ -75,31 +87,46 @@ def fit(
     schedule: Schedule,
     checkpoint: Path | None,
     progress: Progress,
+    held_out: HeldOut | None = None,
 ) -> Curve:
     """Train in place and return the curve; `objective(batch)` returns the losses by name, which are added.
 
     `groups` are parameters with their learning rates. If `checkpoint` exists, training resumes from it; a finished
-    run returns at once.
+    run returns at once. With `held_out`, training ends when their loss has stopped falling, with the weights that
+    had the lowest.
     """
     here = world()
     objective.to(here.device)
     optimizer = torch.optim.AdamW([{"params": part, "lr": rate} for part, rate in groups], weight_decay=0.01)
-    start, curve = _resumed(objective, optimizer, checkpoint)
+    start, curve, best = _resumed(objective, optimizer, checkpoint)
     module = _shared(objective, here)
-    trainable = [parameter for part, _ in groups for parameter in part]
+    learnt = trainable(objective, groups)
+
+    def evaluate(batch: Batch) -> Mapping[str, Tensor]:
+        with torch.autocast(here.device.type, torch.bfloat16, enabled=_mixed(here.device)):
+            losses: dict[str, Tensor] = objective(to_device(batch, here.device))
+        return losses
+
     for step in range(start, schedule.steps):
+        if best.ended:
+            break
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = rate * schedule.factor(step)
         with torch.autocast(here.device.type, torch.bfloat16, enabled=_mixed(here.device)):
             parts: dict[str, Tensor] = module(to_device(draw(step), here.device))
         optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
-        nn.utils.clip_grad_norm_(trainable, _MAX_GRADIENT_NORM)
+        nn.utils.clip_grad_norm_(list(learnt.values()), _MAX_GRADIENT_NORM)
         optimizer.step()
         curve.add({name: float(loss.detach()) for name, loss in parts.items()})
-        if checkpoint is not None and _due(step + 1, schedule):
-            _write(objective, optimizer, checkpoint, step + 1, curve, here)
+        if held_out is not None and due(step + 1, schedule.steps):
+            best.add(held_out.loss(objective, evaluate, here), learnt)
+        if checkpoint is not None and (best.ended or _due(step + 1, schedule)):
+            _write(objective, optimizer, checkpoint, step + 1, curve, best, here)
         progress(step + 1)
+    best.restore(objective)
+    checked = [done for done in range(1, curve.steps + 1) if due(done, schedule.steps)]
+    curve.held_out = dict(zip(checked, best.losses, strict=bool(best.losses)))
     return curve
 
 
@@ -135,7 +162,7 @@ def _due(done: int, schedule: Schedule) -> bool:
 
 
 def _write(
-    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, here: World
+    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, best: Best, here: World
 ) -> None:
     if not here.main:
         return
@@ -143,22 +170,27 @@ def _write(
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in objective.named_parameters()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+    tensors |= {f"best.{name}": value for name, value in best.weights.items()}
     beside = path.with_suffix(".writing")
-    save_file(tensors, beside, {"step": str(step), "losses": json.dumps(curve.losses)})
+    about = {"step": str(step), "losses": json.dumps(curve.losses), "held_out": json.dumps(best.losses)}
+    save_file(tensors, beside, about)
     beside.replace(path)
 
 
-def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> tuple[int, Curve]:
-    """Restore the weights and the optimizer's state; return the steps done and their curve."""
+def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> tuple[int, Curve, Best]:
+    """Restore the weights and the optimizer's state; return the steps done, their curve and the best weights."""
     if path is None or not path.is_file():
-        return 0, Curve()
+        return 0, Curve(), Best()
     model: dict[str, Tensor] = {}
+    best: dict[str, Tensor] = {}
     state: dict[int, dict[str, Tensor]] = {}
     with safe_open(path, framework="pt") as file:
         for key in file.keys():  # noqa: SIM118 - it is not a mapping
             kind, _, name = key.partition(".")
             if kind == "model":
                 model[name] = file.get_tensor(key)
+            elif kind == "best":
+                best[name] = file.get_tensor(key)
             else:
                 number, _, part = name.partition(".")
                 state.setdefault(int(number), {})[part] = file.get_tensor(key)
@@ -166,4 +198,4 @@ def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path 
     for parameter_name, parameter in objective.named_parameters():
         parameter.data.copy_(model[parameter_name])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(about["step"]), Curve(json.loads(about["losses"]))
+    return int(about["step"]), Curve(json.loads(about["losses"])), Best(json.loads(about["held_out"]), best)

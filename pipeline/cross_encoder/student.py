@@ -26,7 +26,7 @@ from ranking.cross_encoder.examples import Labels, PairInputs
 from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.model import CrossEncoder, LowerLayers, Scores
 from ranking.cross_encoder.pairs import Tokens, open_pair_model
-from ranking.cross_encoder.train import distil, fine_tune
+from ranking.cross_encoder.train import distil, enough, fine_tune
 from ranking.cross_encoder.weights import load_weights, save_weights
 from store.bundle import BundleError, open_bundle
 from text_model.base import load_encoder, shorten
@@ -39,6 +39,7 @@ from text_model.training import Curve
 
 PREVIOUS = "previous"
 _FLOAT = "float"
+_TITLE = "training cross-encoder"
 _PARITY_PAIRS, _PARITY_BATCH = 1_000, 50
 _EXACT_BATCHES = 4
 
@@ -64,7 +65,7 @@ def student(work: Work) -> dict[str, object]:
     shutil.rmtree(out / _FLOAT)
     (out / "student.checkpoint").unlink(missing_ok=True)
     found.check(_trained_heads(work.config.cross_encoder.click_share, figures))
-    return {**figures, "from": started, "parity": asdict(found), "curve": curve.thinned()}
+    return {**figures, "steps": curve.steps, "from": started, "parity": asdict(found), "curve": curve.thinned()}
 
 
 STEP = Step(
@@ -81,13 +82,16 @@ STEP = Step(
 def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, int]]:
     config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
     inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
-    with progress("training cross-encoder", config.steps) as advance:
-        if config.distil:
-            pool = teacher_labels(work)
+    if config.distil:
+        pool = teacher_labels(work)
+        config = enough(config, pool.page1)
+        with progress(_TITLE, config.steps) as advance:
             return distil(model, inputs, pool, config, seed, checkpoint, advance), {"pool": len(pool.page1)}
-        clicks = triplets(work, page_ids(work), labelled)
+    clicks = triplets(work, page_ids(work), labelled)
+    config = enough(config, clicks.page, labelled.page1)
+    with progress(_TITLE, config.steps) as advance:
         curve = fine_tune(model, inputs, clicks, labelled, config, seed, checkpoint, advance)
-        return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
+    return curve, {"triplets": len(clicks.page), "labels": len(labelled.page1)}
 
 
 def _trained_heads(click_share: float, figures: dict[str, int]) -> list[str]:

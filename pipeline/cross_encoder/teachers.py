@@ -21,7 +21,7 @@ from ranking.cross_encoder.model import QUALITY_CLASSES
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.predict_pool import predict_pool
-from ranking.teachers.train import train_click, train_quality
+from ranking.teachers.train import enough, train_click, train_quality
 from recall.qprime.config import QPrimeConfig
 from text_model.base import load_encoder
 from text_model.distributed import world
@@ -35,6 +35,7 @@ def teachers(work: Work) -> dict[str, object]:
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
     clicks = triplets(work, pages, labelled)
+    config = enough(config, clicks, labelled)
     page1, page2 = _pool(work, pages)
     inputs = tokens.pair_tensors
 

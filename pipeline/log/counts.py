@@ -13,6 +13,7 @@ from corpus.log.engine import Engine, running, write
 from corpus.log.pair_counts import pair_evidence
 from pipeline.log.label_days import label_days
 from pipeline.log.split import ALL, PAST, SNAPSHOTS, split_of
+from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 
@@ -31,12 +32,14 @@ def count(work: Work) -> dict[str, object]:
         clicks, impressions = (
             engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
         )
-        for name, end in ends.items():
-            out = work.directory / name
-            out.mkdir()
-            _count(engine, clicks, impressions, end, work.config.reach, out)
-            if name in SNAPSHOTS:
-                _write_evidence(engine, out)
+        with progress("counting", len(ends)) as advance:
+            for number, (name, end) in enumerate(ends.items(), start=1):
+                out = work.directory / name
+                out.mkdir()
+                _count(engine, clicks, impressions, end, work.config.reach, out)
+                if name in SNAPSHOTS:
+                    _write_evidence(engine, out)
+                advance(number)
     figures: dict[str, object] = {}
     for name in SNAPSHOTS:
         evidence = work.directory / name / "evidence.parquet"

@@ -14,6 +14,7 @@ from cascade.deadline import Deadline
 from cascade.executor import Cascade, RecallStep
 from cascade.trace import Trace
 from cascade.types import Candidates, Hydrator, Query, RecallPath
+from configs.threads import used
 from pipeline.log.as_of import MovingTable, pages_as_of
 from pipeline.log.label_days import LabelDay
 from pipeline.log.split import PAST
@@ -72,7 +73,7 @@ def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapsho
     tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", work.config.text.tokens_per_page)
     with ThreadPoolExecutor(2, "native") as native:
         threads = {path.name: native for path in ALL_PATHS}
-        recall = open_recall(partial(_directory, work), tables, tokenizer, threads, native, 2)
+        recall = open_recall(partial(_directory, work), tables, tokenizer, threads, native, used())
         limits = {path.name: path.limit for path in PATHS}
         steps = [RecallStep(path, limits.get(path.name, 1 << 16), math.inf) for path in (*recall.paths, *extra)]
         cascade = Cascade(

@@ -1,7 +1,8 @@
-"""Shows how far a step has come."""
+"""Shows how far a step has come: a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,20 +13,57 @@ from text_model.distributed import world
 
 console = Console(stderr=True)
 
+_EVERY_S = 10.0
+
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar; yields a function to call with the work done so far."""
-    bar = Progress(
-        TextColumn(f"  {title:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not world().main,
-    )
-    with bar:
-        task = bar.add_task(title, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    """Show progress; yields a function to call with the work done so far."""
+    if not world().main:
+        yield lambda done: None
+    elif console.is_terminal:
+        with _bar(title) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda done: bar.update(task, completed=done)
+    else:
+        yield Lines(title, total, console.print).show
+
+
+def _bar(title: str) -> Progress:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(TextColumn(f"  {title:<24}"), *columns, console=console, transient=True)
+
+
+class Lines:
+    """Prints a line every ten seconds, with the rate and the time left; none for work that is shorter."""
+
+    def __init__(
+        self, title: str, total: int, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._title, self._total, self._write, self._clock = title, total, write, clock
+        self._start = self._shown = clock()
+        self._before: int | None = None  # done by a run that was killed: no part of the rate
+
+    def show(self, done: int) -> None:
+        """Print a line if one is due."""
+        now = self._clock()
+        if self._before is None:
+            self._before = max(0, done - 1)
+        if now - self._shown < _EVERY_S:
+            return
+        self._shown = now
+        rate = (done - self._before) / (now - self._start)
+        left = f"{_duration((self._total - done) / rate)} left" if rate > 0 else "time left unknown"
+        share = f"{done:,}/{self._total:,} ({100 * done // max(1, self._total)} %)"
+        self._write(f"  {self._title:<24} {share}  {_per(rate)}  {left}")
+
+
+def _per(rate: float) -> str:
+    """Return a rate per second, or per minute where it is below one."""
+    return f"{rate:,.1f}/s" if rate >= 1 else f"{60 * rate:,.1f}/min"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

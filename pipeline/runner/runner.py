@@ -61,6 +61,8 @@ class Runner:
             _clear(target)
             _begin(working, key, step.resumes)
         self.world.wait()
+        if self.world.main and not console.is_terminal:
+            console.print(f"  {step.name} …")  # a log file shows what runs, also where a step tells no progress
         taking_part = self.world.main or step.shared
         work = Work(self.config, working, self.root, self.tables, frozenset(step.after))
         figures = step.run(work) if taking_part else {}

@@ -25,6 +25,10 @@ class Triplets:
     unclicked: NDArray[np.int64]
     weight: NDArray[np.float32]  # log(1 + f) for a triplet seen f times (the paper's log f drops f = 1), mean 1
 
+    def take(self, rows: NDArray[np.bool_]) -> Triplets:
+        """Return some of the triplets."""
+        return Triplets(self.page[rows], self.clicked[rows], self.unclicked[rows], self.weight[rows])
+
     def batch(self, inputs: PairInputs, count: int, seed: int, step: int) -> Batch:
         """Return a step's triplets: `pairs` holds the clicked ones, then the unclicked ones in the same order."""
         rows = rows_of_step(seed, step, len(self.page), count)
@@ -41,6 +45,10 @@ class Labels:
     page2: NDArray[np.int64]
     quality: NDArray[np.float32]
     given: NDArray[np.bool_]  # labelled in the input, not by a judge
+
+    def take(self, rows: NDArray[np.bool_]) -> Labels:
+        """Return some of the labels."""
+        return Labels(self.page1[rows], self.page2[rows], self.quality[rows], self.given[rows])
 
     def batch(self, inputs: PairInputs, count: int, given_share: float, seed: int, step: int) -> Batch:
         """Return a step's pairs; if both kinds exist, a share of `given_share` are labels from the input.
@@ -71,6 +79,10 @@ class TeacherLabels:
     page2: NDArray[np.int64]
     click: NDArray[np.float32]
     quality: NDArray[np.float32]
+
+    def take(self, rows: NDArray[np.bool_]) -> TeacherLabels:
+        """Return some of the pairs."""
+        return TeacherLabels(self.page1[rows], self.page2[rows], self.click[rows], self.quality[rows])
 
     def batch(self, inputs: PairInputs, count: int, seed: int, step: int) -> Batch:
         """Return a step's pairs."""

@@ -97,7 +97,7 @@ def open_pair_model(
     directory: Path,
     cls: int,
     sep: int,
-    threads: int = 2,
+    threads: int | None = None,
     kept_bytes: int = 64_000_000,
     kept_as: type[np.floating[Any]] = np.float16,
 ) -> PairModel:

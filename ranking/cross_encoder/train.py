@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,7 +15,13 @@ from torch.nn import functional
 from ranking.cross_encoder.examples import Labels, PairInputs, TeacherLabels, Triplets
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax
 from ranking.cross_encoder.model import CrossEncoder, pair_scores
+from text_model.effort import HeldOut, held_out_pages, steps
 from text_model.training import Batch, Curve, Progress, Schedule, fit
+
+_BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out examples
+
+#: The batch of a step.
+Draw = Callable[[int], Batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,9 @@ class CrossEncoderConfig:
     layers: int = 6  # kept of a deeper base, evenly spaced
     joint_layers: PositiveInt = 2  # at the top, reading both pages; those below read each page separately
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
-    steps: int = 1_500
+    steps: int = 1_500  # at most
+    visits: float = 16.0  # draws per page after which the student has seen enough
+    held_out_share: float = 0.0  # of the pages; training ends when they gain nothing
     pairs: int = 48  # pairs with teachers' logits per step
     triplets: int = 16  # per step, without teachers
     labels: int = 16  # per step, without teachers
@@ -86,11 +96,13 @@ def distil(
     if len(labels.page1) == 0:
         return Curve()
     objective = Distillation(model, config.frozen_layers, config.click_share)
+    held = np.isin(labels.page1, held_out_pages(config.held_out_share, labels.page1))
 
-    def draw(step: int) -> Batch:
-        return labels.batch(inputs, config.pairs, seed, step)
+    def drawing(some: TeacherLabels, own_seed: int) -> Draw:
+        return lambda step: some.batch(inputs, config.pairs, own_seed, step)
 
-    return _fit(objective, draw, config, checkpoint, progress)
+    held_out = HeldOut(drawing(labels.take(held), _OTHER_SEED), _BATCHES) if held.any() else None
+    return _fit(objective, drawing(labels.take(~held), seed), config, checkpoint, progress, held_out)
 
 
 def fine_tune(
@@ -102,24 +114,42 @@ def fine_tune(
     if not (of_clicks or of_labels):
         return Curve()
     objective = FineTuning(model, config.frozen_layers, config.click_share)
+    held = held_out_pages(
+        config.held_out_share, *([triplets.page] if of_clicks else []), *([labels.page1] if of_labels else [])
+    )
+    of_held, labels_held = np.isin(triplets.page, held), np.isin(labels.page1, held)
 
-    def draw(step: int) -> Batch:
-        batch: dict[str, Batch] = {}
-        if of_clicks:
-            batch["triplets"] = triplets.batch(inputs, config.triplets, seed, step)
-        if of_labels:
-            batch["labels"] = labels.batch(inputs, config.labels, config.given_share, seed + 1, step)
-        return batch
+    def drawing(clicked: Triplets, judged: Labels, own_seed: int) -> Draw:
+        def draw(step: int) -> Batch:
+            batch: dict[str, Batch] = {}
+            if of_clicks and len(clicked.page):
+                batch["triplets"] = clicked.batch(inputs, config.triplets, own_seed, step)
+            if of_labels and len(judged.page1):
+                batch["labels"] = judged.batch(inputs, config.labels, config.given_share, own_seed + 1, step)
+            return batch
 
-    return _fit(objective, draw, config, checkpoint, progress)
+        return draw
+
+    draw = drawing(triplets.take(~of_held), labels.take(~labels_held), seed)
+    unseen = drawing(triplets.take(of_held), labels.take(labels_held), _OTHER_SEED)
+    return _fit(objective, draw, config, checkpoint, progress, HeldOut(unseen, _BATCHES) if len(held) else None)
+
+
+def enough(config: CrossEncoderConfig, *pages: NDArray[np.int64]) -> CrossEncoderConfig:
+    """Return the settings with as many steps as the pages need; the given ones are the most.
+
+    `pages` are the first pages of triplets and labels, or of the pool. Both kinds are drawn in every step.
+    """
+    drawn = config.pairs if config.distil else max(config.triplets, config.labels)
+    return replace(config, steps=steps(config.steps, drawn, len(np.unique(np.concatenate(pages))), config.visits))
 
 
 def _fit(
-    objective: Distillation | FineTuning, draw: Callable[[int], Batch], config: CrossEncoderConfig,
-    checkpoint: Path | None, progress: Progress,
+    objective: Distillation | FineTuning, draw: Draw, config: CrossEncoderConfig,
+    checkpoint: Path | None, progress: Progress, held_out: HeldOut | None,
 ) -> Curve:  # fmt: skip
     model = objective.model
     model.eval()  # no dropout: in so few steps on a CPU it costs as much as it gains
     model.encoder.freeze(config.frozen_layers)
     groups = model.parameter_groups(config.rate, config.head_rate)
-    return fit(objective, groups, draw, Schedule(config.steps, config.checkpoint_every), checkpoint, progress)
+    return fit(objective, groups, draw, Schedule(config.steps, config.checkpoint_every), checkpoint, progress, held_out)

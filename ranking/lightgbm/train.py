@@ -10,6 +10,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from configs import threads
 from ranking.features import Matrix
 
 Progress = Callable[[int], None]
@@ -86,7 +87,20 @@ def train(
     groups, training stops when their NDCG stops improving.
     """
     data = _dataset(groups, names, start)
-    parameters = {
+    callbacks = [lambda env: progress(env.iteration + 1)]
+    valid = []
+    if held_out is not None:
+        valid = [_dataset(held_out, names, start, data)]
+        callbacks.append(lightgbm.early_stopping(_PATIENCE, verbose=False))
+    booster = lightgbm.train(parameters(config, seed), data, config.trees, valid_sets=valid, callbacks=callbacks)
+    trees = booster.best_iteration if held_out is not None else booster.num_trees()
+    booster.save_model(str(path), num_iteration=trees)
+    return int(trees)
+
+
+def parameters(config: LightGbmConfig, seed: int) -> dict[str, object]:
+    """Return LightGBM's parameters."""
+    return {
         "objective": "lambdarank",
         "label_gain": list(range(_GAINS)),
         "lambdarank_truncation_level": config.truncation,
@@ -99,21 +113,12 @@ def train(
         "lambda_l2": config.l2,
         "metric": "ndcg",
         "eval_at": [5],
-        "num_threads": 2,
+        "num_threads": threads.used(),
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
     }
-    callbacks = [lambda env: progress(env.iteration + 1)]
-    valid = []
-    if held_out is not None:
-        valid = [_dataset(held_out, names, start, data)]
-        callbacks.append(lightgbm.early_stopping(_PATIENCE, verbose=False))
-    booster = lightgbm.train(parameters, data, config.trees, valid_sets=valid, callbacks=callbacks)
-    trees = booster.best_iteration if held_out is not None else booster.num_trees()
-    booster.save_model(str(path), num_iteration=trees)
-    return int(trees)
 
 
 def _dataset(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -13,8 +14,14 @@ from ranking.cross_encoder.examples import Labels, PairInputs, Triplets
 from ranking.cross_encoder.losses import QualityLoss, class_loss, pairwise_softmax
 from ranking.teachers.model import Teacher
 from text_model.base import PACKAGED
+from text_model.effort import HeldOut, held_out_pages, steps
 from text_model.tokens import TokensPerPage
 from text_model.training import Batch, Curve, Progress, Schedule, fit
+
+_BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out examples
+
+#: The batch of a step.
+Draw = Callable[[int], Batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +32,10 @@ class TeachersConfig:
     joint_layers: PositiveInt = 2  # as the student's
     tokens_per_page: TokensPerPage = 22
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class only
-    click_steps: int = 1_500
+    click_steps: int = 1_500  # at most
     quality_steps: int = 1_500
+    visits: float = 16.0  # draws per page after which a teacher has seen enough
+    held_out_share: float = 0.0  # of the pages; training ends when they gain nothing
     triplets: int = 16  # per step
     labels: int = 32  # per step
     given_share: float = 0.5  # share of a step's labels that come from the input, if there are any
@@ -65,10 +74,14 @@ def train_click(
     if len(triplets.page) == 0:
         return Curve()
 
-    def draw(step: int) -> Batch:
-        return triplets.batch(inputs, config.triplets, seed, step)
+    held = np.isin(triplets.page, held_out_pages(config.held_out_share, triplets.page))
 
-    return _fit(teacher, _ClickLoss(teacher), draw, config, config.click_steps, checkpoint, progress)
+    def drawing(some: Triplets, own_seed: int) -> Draw:
+        return lambda step: some.batch(inputs, config.triplets, own_seed, step)
+
+    held_out = HeldOut(drawing(triplets.take(held), _OTHER_SEED), _BATCHES) if held.any() else None
+    draw = drawing(triplets.take(~held), seed)
+    return _fit(teacher, _ClickLoss(teacher), draw, config, config.click_steps, checkpoint, progress, held_out)
 
 
 def train_quality(
@@ -79,18 +92,31 @@ def train_quality(
     if len(labels.page1) == 0:
         return Curve()
 
-    def draw(step: int) -> Batch:
-        return labels.batch(inputs, config.labels, config.given_share, seed, step)
+    held = np.isin(labels.page1, held_out_pages(config.held_out_share, labels.page1))
 
-    objective = _QualityLoss(teacher, config.quality_loss)
-    return _fit(teacher, objective, draw, config, config.quality_steps, checkpoint, progress)
+    def drawing(some: Labels, own_seed: int) -> Draw:
+        return lambda step: some.batch(inputs, config.labels, config.given_share, own_seed, step)
+
+    held_out = HeldOut(drawing(labels.take(held), _OTHER_SEED), _BATCHES) if held.any() else None
+    objective, draw = _QualityLoss(teacher, config.quality_loss), drawing(labels.take(~held), seed)
+    return _fit(teacher, objective, draw, config, config.quality_steps, checkpoint, progress, held_out)
+
+
+def enough(config: TeachersConfig, triplets: Triplets, labels: Labels) -> TeachersConfig:
+    """Return the settings with as many steps as the pages need; the given ones are the most."""
+    of_clicks, of_labels = len(np.unique(triplets.page)), len(np.unique(labels.page1))
+    return replace(
+        config,
+        click_steps=steps(config.click_steps, config.triplets, of_clicks, config.visits),
+        quality_steps=steps(config.quality_steps, config.labels, of_labels, config.visits),
+    )
 
 
 def _fit(
-    teacher: Teacher, objective: nn.Module, draw: Callable[[int], Batch], config: TeachersConfig, steps: int,
-    checkpoint: Path | None, progress: Progress,
+    teacher: Teacher, objective: nn.Module, draw: Draw, config: TeachersConfig, most: int,
+    checkpoint: Path | None, progress: Progress, held_out: HeldOut | None,
 ) -> Curve:  # fmt: skip
     teacher.eval()  # no dropout, as for the student
     teacher.encoder.freeze(config.frozen_layers)
     groups = teacher.parameter_groups(config.rate, config.head_rate)
-    return fit(objective, groups, draw, Schedule(steps, config.checkpoint_every), checkpoint, progress)
+    return fit(objective, groups, draw, Schedule(most, config.checkpoint_every), checkpoint, progress, held_out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
+from configs import threads
 from recall import ann
 from recall.cf.config import CfConfig
 
 
 def build(
-    page1: NDArray[np.uint64], page2: NDArray[np.uint64], near: NDArray[np.float64], config: CfConfig, seed: int
+    page1: NDArray[np.uint64],
+    page2: NDArray[np.uint64],
+    near: NDArray[np.float64],
+    config: CfConfig,
+    seed: int,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> ann.AnnIndex:
     """Return a cosine index of page embeddings; pages without an edge are left out.
 
-    The graph is made symmetric: the weight of an edge is the sum over both directions.
+    The graph is made symmetric: the weight of an edge is the sum over both directions. `progress` is called with
+    the iterations done.
     """
     linked = near > 0
     pages, codes = np.unique(np.concatenate([page1[linked], page2[linked]]), return_inverse=True)
@@ -35,7 +42,7 @@ def build(
             regularization=config.regularization,
             iterations=config.iterations,
             random_state=seed,
-            num_threads=os.cpu_count() or 1,
+            num_threads=threads.used(),
         )
-        model.fit(graph, show_progress=False)
+        model.fit(graph, show_progress=False, callback=lambda iteration, *_: progress(iteration + 1))
     return ann.build(pages, np.asarray(model.item_factors))

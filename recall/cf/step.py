@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 
 from pipeline.log.split import SNAPSHOTS
+from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.cf import build as cf
@@ -19,7 +20,8 @@ def cf_embeddings(work: Work) -> dict[str, object]:
         out.mkdir()
         evidence = pq.read_table(work.of("counts") / name / "evidence.parquet", columns=["page1", "page2", "near"])
         page1, page2, near = (evidence[column].to_numpy() for column in ("page1", "page2", "near"))
-        index = cf.build(page1, page2, near, config, work.config.seed)
+        with progress(f"factorising {name}", config.iterations) as advance:
+            index = cf.build(page1, page2, near, config, work.config.seed, advance)
         index.save(out / "pages")
     return index.figures()  # of ALL, which serves
 

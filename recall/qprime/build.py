@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from rich.progress import track
 
 from recall.qprime.config import QPrimeConfig
 from recall.qprime.engines.search_engine import SearchEngine, SearchText
@@ -66,9 +64,8 @@ def build(
     """
     counts = Counts() if counts is None else counts
     facts = PageFacts.of(pages) if facts is None else facts
-    total, kept = math.ceil(_length(pages) / config.batch), Parts(parts)
-    batches = track(query_pages(pages, config.batch), "qprime", total, disable=not config.progress)
-    for number, batch in enumerate(batches):
+    kept = Parts(parts)
+    for number, batch in enumerate(query_pages(pages, config.batch)):
         written = writer.write(batch)
         make = partial(_build_batch, batch, written, engine, quality, day, config, facts)
         rows, part_counts = kept.get(number, digest([page.page for page in batch], written), make)
@@ -95,10 +92,6 @@ def search_texts(pages: pa.Table | Path) -> Iterator[SearchText]:
     for batch in query_pages(pages):
         for page in batch:
             yield SearchText(page.page, page.title, page.snippet)
-
-
-def _length(pages: pa.Table | Path) -> int:
-    return pq.read_metadata(pages).num_rows if isinstance(pages, Path) else len(pages)
 
 
 def _build_batch(

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from configs.reading import SettingsError
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.labels.student_judge import StudentJudge
 from pipeline.runner.file_hashes import hash_model
+from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from prompting.endpoint import read_endpoint
@@ -107,8 +109,16 @@ def rows_of(
     config, counts = work.config.section(QPrimeConfig), Counts()
     queries, about = _queries(work, pages, out)
     engine = _engine(work, out)
-    yield from qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts, out / _PARTS)
+    rows = qprime_build.build(pages, engine, queries, judge, today(), config, counts, facts, out / _PARTS)
+    yield from _shown(rows, pq.ParquetFile(pages).metadata.num_rows) if config.progress else rows
     figures |= {**counts.figures(), **about, **_of_engine(engine)}
+
+
+def _shown(rows: Iterator[BuiltRow], total: int) -> Iterator[BuiltRow]:
+    with progress("searching for pages", total) as advance:
+        for number, row in enumerate(rows, start=1):
+            yield row
+            advance(number)
 
 
 def judge_of(work: Work) -> qprime_build.Quality:

@@ -19,7 +19,7 @@ from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.two_tower import build as towers
 from recall.two_tower.config import TwoTowerConfig
-from recall.two_tower.train import Pairs, train_encoder, train_heads
+from recall.two_tower.train import Pairs, enough, train_encoder, train_heads
 from text_model.base import load_encoder
 from text_model.distributed import world
 from text_model.resumable_array import clear
@@ -33,10 +33,11 @@ def two_tower(work: Work) -> dict[str, object]:
     config, out, seed = work.config.section(TwoTowerConfig), work.directory, work.config.seed
     pages = page_ids(work)
     pairs = _training_pairs(work, pages, np.load(work.of("text") / "lengths.npy")[:, 0] > 0)
+    config = enough(config, pairs)
     encoder = load_encoder(work.config.text.base)
     stored, curves = work.of("text") / "embeddings.npy", {}
     if config.encoder_steps and len(pairs.query):
-        curves["encoder"] = _trained(work, encoder, pairs, len(pages)).thinned()
+        curves["encoder"] = _trained(work, config, encoder, pairs, len(pages)).thinned()
         stored = out / "embeddings.npy"
     embeddings = np.load(stored)
     with progress("training the towers", config.head_steps) as advance:
@@ -48,7 +49,7 @@ def two_tower(work: Work) -> dict[str, object]:
     clear(out / "embeddings.npy")
     (out / "encoder.checkpoint").unlink(missing_ok=True)
     curves["heads"] = curve.thinned()
-    return {**index.figures(), "pairs": len(pairs.query), "curves": curves}
+    return {**index.figures(), "pairs": len(pairs.query), "head_steps": curve.steps, "curves": curves}
 
 
 STEP = Step(
@@ -61,9 +62,9 @@ STEP = Step(
 )
 
 
-def _trained(work: Work, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:
+def _trained(work: Work, config: TwoTowerConfig, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:
     """Fine-tune the encoder in place and write every page's new embedding to `embeddings.npy`."""
-    config, out, tokens = work.config.section(TwoTowerConfig), work.directory, page_tokens(work)
+    out, tokens = work.directory, page_tokens(work)
     checkpoint = out / "encoder.checkpoint"
     with progress("training the encoder", config.encoder_steps) as advance:
         inputs = _inputs(tokens)

@@ -7,7 +7,7 @@ embeddings; `full` fine-tunes the encoder first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.model import Head, Tower
 from text_model.distributed import world
+from text_model.effort import steps
 from text_model.training import Batch, Curve, Progress, Schedule, fit
 
 #: Rows of the page table -> what a tower reads of them.
@@ -89,7 +90,8 @@ def train_encoder(
     objective = _Softmax(tower, tower, config.temperature)
     draw = _drawing(pairs, rows, inputs, config.encoder_batch, seed)
     schedule = Schedule(config.encoder_steps, config.checkpoint_every)
-    curve = fit(objective, [(list(tower.parameters()), config.encoder_rate)], draw, schedule, checkpoint, progress)
+    groups = [(list(tower.parameters()), config.encoder_rate)]
+    curve = fit(objective, groups, draw, schedule, checkpoint, progress)
     encoder.cpu()
     return curve
 
@@ -109,6 +111,16 @@ def in_batch_softmax(
     same.fill_diagonal_(False)
     logits = logits.masked_fill(same, -1e9)
     return functional.cross_entropy(logits, torch.arange(len(page), device=page.device))
+
+
+def enough(config: TwoTowerConfig, pairs: Pairs) -> TwoTowerConfig:
+    """Return the settings with as many steps as the pages of the pairs need; the given ones are the most."""
+    pages = len(np.unique(np.concatenate([pairs.query, pairs.page])))
+    return replace(
+        config,
+        head_steps=steps(config.head_steps, config.head_batch, pages, config.head_visits),
+        encoder_steps=steps(config.encoder_steps, config.encoder_batch, pages, config.encoder_visits),
+    )
 
 
 def _drawing(pairs: Pairs, rows: int, inputs: Inputs, count: int, seed: int) -> Callable[[int], Batch]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -293,3 +294,11 @@ def test_a_full_disk_names_the_file() -> None:
         one_line(full)
         == "onward: pages.parquet: No space left on device: free some space, and run the same command again"
     )
+
+
+def test_the_command_lets_idle_threads_sleep() -> None:
+    code = "import os; from cli.main import main\ntry: main()\nfinally: print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == "PASSIVE"

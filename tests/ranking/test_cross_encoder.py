@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax, 
 from ranking.cross_encoder.model import CrossEncoder, Scores, expected_quality
 from ranking.cross_encoder.pairs import WHOLE, PairModel, open_pair_model
 from ranking.cross_encoder.score import CrossEncoderHeads
-from ranking.cross_encoder.train import CrossEncoderConfig, fine_tune
+from ranking.cross_encoder.train import CrossEncoderConfig, enough, fine_tune
 from store.page_row import FACTS
 from text_model.pair_encoder import PairEncoder
 from text_model.tokens import pair_inputs
@@ -193,6 +194,23 @@ def test_frozen_layers_stay_as_they_are() -> None:
 
     assert torch.equal(lowest(model), lowest(before))
     assert not torch.equal(next(model.quality.parameters()), next(before.quality.parameters()))
+
+
+def test_fine_tuning_holds_pages_out_if_asked() -> None:
+    def many(page1: np.ndarray, page2: np.ndarray) -> dict[str, Tensor]:
+        return tensors(page1 % len(PAGES), page2 % len(PAGES))
+
+    first, quality = np.arange(120), np.random.default_rng(0).integers(0, 5, 120).astype(np.float32)
+    labels = Labels(first, first[::-1].copy(), quality, np.zeros(120, bool))
+    config = enough(
+        CrossEncoderConfig(distil=False, steps=500, labels=16, triplets=1, visits=5, held_out_share=0.05), first
+    )
+    assert config.steps == 38  # five draws of each page
+    curve = fine_tune(new_model(), many, NO_TRIPLETS, labels, config, 0, None, lambda done: None)
+    assert 0 < curve.steps <= 38
+    assert list(curve.held_out) == [10, 20, 30, 38][: len(curve.held_out)]
+    every = replace(config, steps=2, held_out_share=0.0)
+    assert fine_tune(new_model(), many, NO_TRIPLETS, labels, every, 0, None, lambda done: None).held_out == {}
 
 
 async def test_heads_score_candidates_from_their_token_ids(model: CrossEncoder, onnx: PairModel) -> None:

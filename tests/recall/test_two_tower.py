@@ -17,6 +17,7 @@ from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
 from recall.two_tower.train import (
     Pairs,
+    enough,
     in_batch_softmax,
     principal_axes,
     train_encoder,
@@ -185,3 +186,11 @@ def test_a_resumed_encoder_training_ends_at_the_same_weights(tmp_path: Path) -> 
     train_encoder(resumed, inputs, pairs, 40, config, 0, tmp_path / "checkpoint", ignored)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     assert curve.losses["softmax"][-1] < curve.losses["softmax"][0]
+
+
+def test_a_small_site_takes_few_steps() -> None:
+    pairs = Pairs(np.arange(6), (np.arange(6) + 1) % 6, np.ones(6))
+    config = enough(TwoTowerConfig(head_steps=600, head_batch=64, encoder_steps=60, encoder_batch=32), pairs)
+    assert (config.head_steps, config.encoder_steps) == (24, 2)  # 250 draws of six pages, and six draws
+    large = Pairs(np.arange(5_000), np.arange(5_000)[::-1].copy(), np.ones(5_000))
+    assert enough(TwoTowerConfig(encoder_steps=60), large) == TwoTowerConfig(encoder_steps=60)

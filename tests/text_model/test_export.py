@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from configs import threads
 from text_model.export import export, quantize
 from text_model.session import OnnxModel
 from text_model.tokens import pad
@@ -59,3 +60,17 @@ def test_int8_is_close_to_float(model: Words, exported: Path, tmp_path: Path) ->
     quantize(exported, tmp_path / "int8.onnx")
     inputs = pad(PAGES)
     assert OnnxModel(tmp_path / "int8.onnx").run(inputs)[0] == pytest.approx(trained(model, inputs), abs=0.05)
+
+
+@pytest.mark.parametrize("given", [None, 2])
+def test_a_model_runs_on_the_threads_of_the_process_and_these_sleep_while_they_wait(
+    exported: Path, given: int | None
+) -> None:
+    before = threads.used()
+    threads.use(1)
+    try:
+        options = OnnxModel(exported, given)._session.get_session_options()
+    finally:
+        threads.use(before)
+    assert options.intra_op_num_threads == (given or 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

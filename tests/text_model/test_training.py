@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from text_model.distributed import World
+from text_model.distributed import World, world
+from text_model.effort import HeldOut
 from text_model.training import CURVE_POINTS, Batch, Curve, Schedule, fit, rows_of_step
 
 TWO_PROCESSES = Path(__file__).with_name("two_processes.py")
@@ -111,3 +112,45 @@ def test_two_processes_learn_the_same_as_one(tmp_path: Path) -> None:
     together = load_file(tmp_path / "out")
     assert together["line.weight"].item() == pytest.approx(alone.line.weight.item(), abs=1e-5)
     assert together["line.bias"].item() == pytest.approx(alone.line.bias.item(), abs=1e-5)
+
+
+def noise(step: int) -> Batch:
+    """Return a batch of which nothing can be learnt: what is fitted to others makes it worse."""
+    x = torch.from_numpy(np.random.default_rng((9, step)).normal(size=(16, 1)).astype(np.float32))
+    return {"x": x, "y": -x}
+
+
+def train_until_held_out_gains_nothing(line: Line, checkpoint: Path | None = None, stop_at: int | None = None) -> Curve:
+    def progress(done: int) -> None:
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    groups = [(list(line.line.parameters()), 0.05)]
+    return fit(line, groups, draw, Schedule(200, checkpoint_every=10), checkpoint, progress, HeldOut(noise, 2))
+
+
+def test_training_ends_when_held_out_examples_gain_nothing_and_keeps_the_best_weights() -> None:
+    line, first = Line(), Line()
+    curve = train_until_held_out_gains_nothing(line)
+    assert curve.steps < 200
+    losses = list(curve.held_out.values())
+    assert len(losses) == int(np.argmin(losses)) + 5  # four checks without a gain
+    assert list(curve.held_out) == list(range(10, curve.steps + 1, 10))
+    held_out = HeldOut(noise, 2)
+    assert held_out.loss(line, line, world()) == pytest.approx(min(losses))
+    assert held_out.loss(line, line, world()) != held_out.loss(first, first, world())
+    assert curve.thinned()["held_out"][9::10] == [round(loss, 5) for loss in losses]
+
+
+@pytest.mark.parametrize("stop_at", [7, 12, 23])
+def test_a_resumed_run_ends_at_the_same_step_with_the_same_weights(tmp_path: Path, stop_at: int) -> None:
+    whole, killed, resumed, again = Line(), Line(), Line(), Line()
+    curve = train_until_held_out_gains_nothing(whole)
+    assert curve.steps > stop_at
+    with pytest.raises(KeyboardInterrupt):
+        train_until_held_out_gains_nothing(killed, tmp_path / "checkpoint", stop_at)
+    found = train_until_held_out_gains_nothing(resumed, tmp_path / "checkpoint")
+    assert (found.losses, found.held_out) == (curve.losses, curve.held_out)
+    assert torch.equal(resumed.line.weight, whole.line.weight)
+    train_until_held_out_gains_nothing(again, tmp_path / "checkpoint", stop_at=1)  # finished: it takes no step
+    assert torch.equal(again.line.weight, whole.line.weight)

@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+
+from pytest import CaptureFixture
+
+from pipeline.runner.progress import Lines, progress
+
+
+def shown(total: int, calls: list[tuple[float, int]]) -> list[str]:
+    """Return the lines of work that tells at `seconds` how much is done."""
+    times: Iterator[float] = iter([0.0, *(seconds for seconds, _ in calls)])
+    written: list[str] = []
+    lines = Lines("training", total, written.append, lambda: next(times))
+    for _, done in calls:
+        lines.show(done)
+    return [" ".join(line.split()) for line in written]
+
+
+def test_a_line_every_ten_seconds_tells_rate_and_time_left() -> None:
+    calls = [(float(second), 5 * second) for second in range(1, 26)]
+    assert shown(1_000, calls) == [
+        "training 50/1,000 (5 %) 4.6/s 3 min 27 s left",
+        "training 100/1,000 (10 %) 4.8/s 3 min 8 s left",
+    ]
+
+
+def test_slow_work_is_counted_per_minute() -> None:
+    assert shown(10, [(30.0, 1), (60.0, 2)])[-1] == "training 2/10 (20 %) 2.0/min 4 min 0 s left"
+
+
+def test_what_a_killed_run_has_done_is_no_part_of_the_rate() -> None:
+    assert shown(1_000, [(1.0, 901), (10.0, 910)]) == ["training 910/1,000 (91 %) 1.0/s 1 min 30 s left"]
+
+
+def test_short_work_prints_nothing(capsys: CaptureFixture[str]) -> None:
+    with progress("training", 3) as advance:
+        for done in (1, 2, 3):
+            advance(done)
+    assert capsys.readouterr().err == ""
