@@ -85,7 +85,7 @@ class Cascade:
 
     async def ranked(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         """Return the full ranked list, to which `choose` applies k, exclusions and λ; sets `trace.cut`."""
-        query, candidates = await self.candidates(self._dated(query), deadline, trace)
+        query, candidates = await self.candidates(self.dated(query), deadline, trace)
         if len(candidates) == 0:
             trace.degrade(POPULAR)
             return await self._popular(query, deadline, trace)
@@ -101,14 +101,15 @@ class Cascade:
         """Return at most `k` rows of a ranked list, after applying the query's exclusions and λ."""
         with trace.timed("select"):
             allowed = without(ranked, query.exclude)
-            chosen = self.select(query, self._weighed(self._dated(query), allowed), k, trace)
+            chosen = self.select(query, self._weighed(self.dated(query), allowed), k, trace)
         if len(chosen) == 0:
             trace.degrade("empty")
         if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
             trace.degrade(POPULAR)
         return chosen
 
-    def _dated(self, query: Query) -> Query:
+    def dated(self, query: Query) -> Query:
+        """Return the query with the time of asking, unless it has one."""
         return replace(query, at=self.clock() / 3600) if math.isnan(query.at) else query
 
     def _weighed(self, query: Query, ranked: Candidates) -> Candidates:

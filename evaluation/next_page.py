@@ -108,5 +108,6 @@ def _answer(cascade: Cascade, query: Query, trace: Trace, k: int) -> NDArray[np.
     scored = trace.stages.get("stage2", Candidates.empty())
     if len(scored) == 0:
         return np.empty(0, np.uint64)
-    order = np.argsort(-cascade.stages[-1].scorer.score(query, scored), kind="stable")
-    return cascade.select(query, scored.take(order), k, Trace()).pages
+    score = cascade.stages[-1].scorer.score(cascade.dated(query), scored)
+    ranked = scored.with_columns({"score": score}).take(np.argsort(-score, kind="stable"))
+    return cascade.select(query, ranked, k, Trace()).pages

@@ -132,7 +132,9 @@ def _blended(blend: Blend, scored: Candidates, swept: Swept) -> Iterator[tuple[t
             if len(scored) == 0:
                 yield (strategy, number), scored
             else:
-                yield (strategy, number), scored.take(np.argsort(-score(blend, scored, number), kind="stable"))
+                blended = score(blend, scored, number)
+                order = np.argsort(-blended, kind="stable")
+                yield (strategy, number), scored.with_columns({"score": blended}).take(order)
 
 
 def points(

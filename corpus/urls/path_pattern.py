@@ -32,7 +32,7 @@ def path_pattern(entry: str) -> PathPattern:
     if not slash or not name:
         raise InvalidURL(f"{entry!r} is not a pattern of pages: use one such as https://example.org/tag/*")
     host = None if name == "*" else host_pattern(name)
-    if not rest.strip("*"):
+    if rest and not rest.strip("*"):
         raise InvalidURL(f"{entry!r} matches every page of a host: put hosts into block.hosts")
     return PathPattern(host, _expression(_rest(canonical(f"https://example.org/{rest}"))))
 

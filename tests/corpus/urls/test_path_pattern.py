@@ -14,6 +14,7 @@ from corpus.urls.url import InvalidURL
         ("https://news.example/*?page=*", "https://news.example/rents?page=2"),
         ("https://docs.example/caf%c3%a9/*", "https://docs.example/caf%C3%A9/menu"),
         ("https://docs.example/a.b", "https://docs.example/a.b#part"),
+        ("https://docs.example/", "http://www.docs.example/"),
     ],
 )
 def test_a_pattern_means_these_pages(entry: str, url: str) -> None:
@@ -28,6 +29,7 @@ def test_a_pattern_means_these_pages(entry: str, url: str) -> None:
         ("https://news.example/tag/*", "https://uk.news.example/tag/rents"),
         ("https://news.example/*?page=*", "https://news.example/rents-page=2"),
         ("https://docs.example/a.b", "https://docs.example/a-b"),
+        ("https://docs.example/", "https://docs.example/a"),
     ],
 )
 def test_a_pattern_does_not_mean_these(entry: str, url: str) -> None:
