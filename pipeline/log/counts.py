@@ -8,6 +8,7 @@ from pathlib import Path
 import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
+from configs.threads import used
 from corpus.log import counts
 from corpus.log.engine import Engine, running, write
 from corpus.log.pair_counts import pair_evidence
@@ -28,7 +29,7 @@ def count(work: Work) -> dict[str, object]:
     config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
     ends[ALL] = split_of(work).get("end", _NEVER)
-    with running(config.name, config.threads, config.memory, work.directory) as engine:
+    with running(config.name, used(), config.memory, work.directory) as engine:
         clicks, impressions = (
             engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
         )

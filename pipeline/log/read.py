@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from configs.threads import used
 from corpus.tables.reader import REJECTED
 from corpus.tables.reader import read as read_tables
 from corpus.tables.report_screen import check, show
@@ -27,7 +28,7 @@ def read(work: Work) -> dict[str, object]:
         work.tables.until,
         config.url_rules,
         config.sessions,
-        threads=engine.threads,
+        threads=used(),
         memory=engine.memory,
     )
     show(outcome, console)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import _
 
+from configs.threads import used
 from corpus.log.engine import connect, running, write
 from corpus.log.pair_counts import pair_evidence
 from pipeline.log.split import SNAPSHOTS
@@ -31,7 +32,7 @@ def coclicks(work: Work) -> dict[str, object]:
         out = work.directory / name
         out.mkdir()
         rows = out / "rows.parquet"
-        with running(config.name, config.threads, config.memory, out) as engine:
+        with running(config.name, used(), config.memory, out) as engine:
             counted = work.of("counts") / name
             evidence, flow = (
                 engine.read_parquet(str(counted / f"{table}.parquet")) for table in ("evidence", "page_flow")
@@ -55,7 +56,7 @@ def as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
 def _rows_as_of(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
     evidence, rows = (work.directory / f"{name}.parquet" for name in ("evidence", "coclick_rows"))
     # Few pages per day: DuckDB gives the same rows, and starting a Spark session per day would take longer.
-    engine = connect(threads=work.config.engine.threads, memory=work.config.engine.memory)
+    engine = connect(threads=used(), memory=work.config.engine.memory)
     clicks, shows, flow = (
         engine.read_parquet(str(work.of("counts") / day.name / f"{name}.parquet"))
         for name in ("click_pairs", "impression_pairs", "page_flow")
