@@ -34,6 +34,8 @@ class Select:
 
     def __call__(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
         """Return at most `k` rows of `ranked`, which has the columns of FACTS and `score`; record every drop."""
+        if len(ranked) == 0:  # an empty list may have no columns
+            return ranked
         good = self._good(ranked)
         trace.drop(ranked.pages[~good], "min_quality")
         choice = _Choice.of(ranked, np.flatnonzero(good).tolist())

@@ -130,3 +130,7 @@ def test_among_equals_a_host_goes_over_its_cap_only_when_no_other_is_left(names:
     shown, there = Counter(names[row] for row in answer), Counter(names)
     if any(count > cap for count in shown.values()):
         assert all(shown[name] >= min(cap, there[name]) for name in there)
+
+
+def test_a_list_without_rows_has_no_columns_and_gives_an_empty_answer() -> None:
+    assert len(Select()(QUERY, Candidates.empty(), 5, Trace(explain=True))) == 0
