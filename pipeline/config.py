@@ -13,8 +13,10 @@ from corpus.log.counts import Reach
 from corpus.tables.sessions import Sessions
 from corpus.urls.url import RuleError, rules_of
 from corpus.urls.url_rules import FRAGMENT_HOSTS, UrlRules
+from ranking.blend import QUALITY_WEIGHT
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
+from ranking.quality_weight import RuleConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
 from text_model.base import PACKAGED
@@ -63,6 +65,7 @@ class ExamplesConfig:
     negatives: int = 20  # recalled pages per group, besides the shown ones
 
 
+AUTO = "auto"
 HeldOutShare = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -90,15 +93,23 @@ class InputConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
-    quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
+    quality_weight: float | str = AUTO  # λ of the blend, from 0 to 1; "auto": chosen on held-out clicks
     measured: bool = False  # hold out labels for evaluation (`labels.held_out_share`); `until` turns it on
     fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # a tuple, since the order of a set varies
     tracking_parameters: tuple[str, ...] = ()  # besides those of corpus.urls.tracking_parameters
+    quality_weight_rule: RuleConfig = RuleConfig()
     engine: EngineConfig = EngineConfig()
     read: ReadConfig = ReadConfig()
     sessions: Sessions = Sessions()
     reach: Reach = Reach()
     text: TextConfig = TextConfig()
+
+    @field_validator("quality_weight")
+    @classmethod
+    def _share_or_auto(cls, value: float | str) -> float | str:
+        if value == AUTO or (not isinstance(value, str) and 0 <= value <= 1):
+            return value
+        raise PydanticCustomError("quality_weight", 'must be a number from 0 to 1, or "auto"')
 
     @field_validator("fragment_hosts")
     @classmethod
@@ -109,6 +120,11 @@ class InputConfig(BaseModel):
     @classmethod
     def _names_of_parameters(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         return _usable(entries, lambda: rules_of((), entries))
+
+    @property
+    def given_quality_weight(self) -> float:
+        """λ as set; the default where the clicks are to choose it."""
+        return self.quality_weight if isinstance(self.quality_weight, float) else QUALITY_WEIGHT
 
     @property
     def url_rules(self) -> UrlRules:

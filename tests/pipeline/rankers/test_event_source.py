@@ -15,9 +15,10 @@ from pipeline.config import BuildConfig
 from pipeline.log.events import IMPRESSIONS, LABELS, SET_ASIDE, STEPS, label_events
 from pipeline.rankers import event_source
 from pipeline.rankers.blend import fit_blend
+from pipeline.rankers.held_out_lists import ListRecorder, read_lists
 from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
-from pipeline.rankers.stage2 import HELD_OUT, stage2
+from pipeline.rankers.stage2 import stage2
 from pipeline.runner.work import Work
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer
@@ -106,13 +107,24 @@ def test_the_blends_scale_covers_all_candidates_of_held_out_pages(tiny, tmp_path
     work = work_of(tiny, tmp_path)
     assert run(work, stage1, "stage1")["learnt_from"] == IMPRESSIONS
     run(work, stage2, "stage2")
-    held_out = np.load(work.of("stage2") / HELD_OUT)
-    events = label_events(work, None)
-    order = np.random.default_rng(work.config.seed).permutation(len(events))
-    pages = list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
+    features, lists = read_lists(work.of("stage2"))
+    assert len(features) == lists.size.sum() == len(lists.gain)
     with snapshot(work) as past:
-        found = [asyncio.run(past.candidates(query_of(page)))[1] for page in pages[: len(pages) // 5]]
-    assert len(held_out) >= sum(min(len(candidates), 30) for candidates in found)  # a page counts on each of its days
+        found = [asyncio.run(past.candidates(query_of(page)))[1] for page in np.unique(lists.page).tolist()]
+    assert len(features) >= sum(min(len(candidates), 30) for candidates in found)  # a page counts on each of its days
+
+
+def test_held_out_lists_know_what_readers_chose(tiny, tmp_path: Path) -> None:
+    work = work_of(tiny, tmp_path)
+    run(work, stage1, "stage1")
+    run(work, stage2, "stage2")
+    _, lists = read_lists(work.of("stage2"))
+    chosen = dict.fromkeys(np.unique(lists.page).tolist(), 0.0)
+    for event in label_events(work, None):
+        if event.page in chosen:
+            chosen[event.page] += float(event.gain.sum())
+    found = np.bincount(np.repeat(np.arange(len(lists.size)), lists.size), lists.gain, len(lists.size))
+    assert 0 < found.sum() <= sum(chosen.values())  # some chosen pages are not among the candidates
 
 
 def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> None:
@@ -120,7 +132,7 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
     (work.root / "stage2").mkdir()
     for name in ("model.txt", "model_start.txt"):
         (work.root / "stage2" / name).symlink_to(tiny.work / "stage2" / name)
-    np.save(work.root / "stage2" / HELD_OUT, np.empty((0, len(STAGE2)), np.float32))
+    ListRecorder().save(work.root / "stage2", [])
     assert run(work, fit_blend, "blend")["quality"] == {"mean": 0.0, "deviation": 1.0}
 
 
