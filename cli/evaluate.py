@@ -68,14 +68,16 @@ def evaluate(
     quality = AnswerQuality(known, ClickRules.of(reporting, satisfied_s), frozenset(reporting.pages)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
     contributions = Contributions() if paths else None
-    popular = _popular(opened)
+    popular, unclicked = _popular(opened), _unclicked(opened)
     figures = over_pages(
         "evaluate",
         bundles,
         opened,
         settings,
         len(held_out.pages),
-        lambda cascade, progress: measure(cascade, held_out, weights, popular, progress, quality, contributions),
+        lambda cascade, progress: measure(
+            cascade, held_out, weights, popular, unclicked, progress, quality, contributions
+        ),
     )
     report = report_of(opened, held_out, figures, quality, contributions)
     show(report)
@@ -93,3 +95,16 @@ def _popular(bundle: Bundle) -> NDArray[np.uint64]:
     popular = np.frombuffer(table.read(np.array([OVERALL], np.uint64))[0] or b"", "<u8")
     table.close()
     return popular
+
+
+def _unclicked(bundle: Bundle) -> NDArray[np.uint64]:
+    """Return the pages that the bundle's log has no click on."""
+    import numpy as np
+
+    from store.page_row import read_facts
+    from store.tables import LmdbTable
+
+    table = LmdbTable(bundle.file("tables/pages.lmdb"))
+    facts = read_facts([row for _, row in table.items()])
+    table.close()
+    return np.asarray(facts["page"][facts["clicks_all"] == 0])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.threads import used
@@ -14,6 +16,7 @@ from corpus.log.engine import Engine, running, write
 from corpus.log.pair_counts import pair_evidence
 from pipeline.log.label_days import label_days
 from pipeline.log.split import ALL, PAST, SNAPSHOTS, split_of
+from pipeline.log.withheld import withheld_pages
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
@@ -22,14 +25,16 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
 
 
 def count(work: Work) -> dict[str, object]:
-    """Count pages and pairs before each day of the label window and over the whole log.
+    """Count pages and pairs before each day of the label window, without withheld pages, and over the whole log.
 
     Evidence is written for the snapshots only: for a day it is computed later, for the few pages that need it.
     """
     config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
     ends[ALL] = split_of(work).get("end", _NEVER)
+    hidden = withheld_pages(work)
     with running(config.name, used(), config.memory, work.directory) as engine:
+        withheld = ibis.memtable(pa.table({"page": hidden}))
         clicks, impressions = (
             engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
         )
@@ -37,11 +42,12 @@ def count(work: Work) -> dict[str, object]:
             for number, (name, end) in enumerate(ends.items(), start=1):
                 out = work.directory / name
                 out.mkdir()
-                _count(engine, clicks, impressions, end, work.config.reach, out)
+                hide = withheld if name != ALL and len(hidden) else None
+                _count(engine, *_without(hide, clicks, impressions), end, work.config.reach, out)
                 if name in SNAPSHOTS:
                     _write_evidence(engine, out)
                 advance(number)
-    figures: dict[str, object] = {}
+    figures: dict[str, object] = {"withheld_pages": len(hidden)}
     for name in SNAPSHOTS:
         evidence = work.directory / name / "evidence.parquet"
         figures[f"{name}_pairs"] = pq.ParquetFile(evidence).metadata.num_rows
@@ -52,9 +58,17 @@ STEP = Step(
     "counts",
     count,
     after=("read",),
-    config=("engine.name", "examples.days", "examples.groups", "reach"),
+    config=("engine.name", "examples.days", "examples.groups", "examples.most_withheld", "reach"),
     seeded=False,
 )
+
+
+def _without(pages: ir.Table | None, clicks: ir.Table, impressions: ir.Table) -> tuple[ir.Table, ir.Table]:
+    """Return the log without the clicks on some pages, and without impressions on or of them."""
+    if pages is None:
+        return clicks, impressions
+    shown = impressions.anti_join(pages, impressions.page1 == pages.page)
+    return clicks.anti_join(pages, "page"), shown.anti_join(pages, shown.page2 == pages.page)
 
 
 def _count(
