@@ -67,8 +67,9 @@ def _without(pages: ir.Table | None, clicks: ir.Table, impressions: ir.Table) ->
     """Return the log without the clicks on some pages, and without impressions on or of them."""
     if pages is None:
         return clicks, impressions
-    shown = impressions.anti_join(pages, impressions.page1 == pages.page)
-    return clicks.anti_join(pages, "page"), shown.anti_join(pages, shown.page2 == pages.page)
+    for column in ("page1", "page2"):
+        impressions = impressions.anti_join(pages.select(pages.page.name(column)), column)
+    return clicks.anti_join(pages, "page"), impressions
 
 
 def _count(
