@@ -60,7 +60,7 @@ class ExamplesConfig:
     days: Annotated[int, Field(ge=1)] = (
         100  # of that part at most, each with its own counts; a week if that has twice as many events as `groups`
     )
-    most_withheld: Annotated[float, Field(ge=0, lt=1)] = 0.3  # of the pages: hidden from features so that rankers
+    most_withheld: Annotated[float, Field(ge=0, lt=1)] = 0.5  # of the pages: hidden from features so that rankers
     # learn what new pages are worth; as many as look new beyond what the label window shows
     groups: int = 20_000  # impressions (or clicks, without impressions) that stage 1 learns from
     stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from; the cross-encoder scores 30 pairs per page

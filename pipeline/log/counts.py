@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,16 +24,19 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any log
 
 
 def count(work: Work) -> dict[str, object]:
-    """Count pages and pairs before each day of the label window, without withheld pages, and over the whole log.
+    """Count pages and pairs before each day of the label window, and over the whole log.
+
+    Every other day of the window lacks the withheld pages, so that rankers meet both: the whole past, and new pages.
 
     Evidence is written for the snapshots only: for a day it is computed later, for the few pages that need it.
     """
     config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
     ends[ALL] = split_of(work).get("end", _NEVER)
-    hidden = withheld_pages(work)
+    hidden, file = withheld_pages(work), work.directory / "withheld.parquet"
+    pq.write_table(pa.table({"page": hidden}), file)
     with running(config.name, used(), config.memory, work.directory) as engine:
-        withheld = ibis.memtable(pa.table({"page": hidden}))
+        withheld = engine.read_parquet(str(file))
         clicks, impressions = (
             engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
         )
@@ -42,7 +44,7 @@ def count(work: Work) -> dict[str, object]:
             for number, (name, end) in enumerate(ends.items(), start=1):
                 out = work.directory / name
                 out.mkdir()
-                hide = withheld if name != ALL and len(hidden) else None
+                hide = withheld if name not in SNAPSHOTS and number % 2 == 0 else None
                 _count(engine, *_without(hide, clicks, impressions), end, work.config.reach, out)
                 if name in SNAPSHOTS:
                     _write_evidence(engine, out)
