@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
+from pipeline.log import order
 from pipeline.rankers import event_source
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
@@ -57,6 +58,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         seconds=runner.seconds,
         notes=[
             *event_source.notes(figures),
+            *order.notes(figures),
             *undated_labels(read, runner.config.measured),
             *_unread(figures["text"]),
             *_searches(figures),

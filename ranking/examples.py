@@ -65,6 +65,8 @@ class GroupWriter:
             return
         shown = rows[recalled]
         others = np.setdiff1d(_exposed(candidates), shown, assume_unique=True)
+        if event.passed is not None:
+            others = others[~np.isin(candidates.pages[others], event.passed)]
         others = self.generator.permutation(others)[: self.negatives]
         if len(shown) + len(others) < 2 or not (len(others) or (event.gain[recalled] == 0).any()):
             return

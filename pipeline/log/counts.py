@@ -9,11 +9,11 @@ import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
 from configs.threads import used
-from corpus.log import counts
+from corpus.log import co_visits, counts
 from corpus.log.engine import Engine, running, write
-from corpus.log.pair_counts import pair_evidence
+from corpus.log.pair_counts import counted, pair_evidence
 from pipeline.log.label_days import label_days
-from pipeline.log.split import ALL, PAST, SNAPSHOTS, split_of
+from pipeline.log.split import ALL, EARLIER, PAST, SNAPSHOTS, earlier, split_of
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
@@ -28,7 +28,9 @@ def count(work: Work) -> dict[str, object]:
     """
     config = work.config.engine
     ends = {day.name: day.begin for day in label_days(work)} or {PAST: _NEVER}
-    ends[ALL] = split_of(work).get("end", _NEVER)
+    split = split_of(work)
+    ends[ALL] = split.get("end", _NEVER)
+    ends[EARLIER] = earlier(split, work.config.examples.label_share) or _NEVER
     with running(config.name, used(), config.memory, work.directory) as engine:
         clicks, impressions = (
             engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
@@ -52,7 +54,7 @@ STEP = Step(
     "counts",
     count,
     after=("read",),
-    config=("engine.name", "examples.days", "examples.groups", "reach"),
+    config=("engine.name", "examples.days", "examples.groups", "examples.label_share", "reach"),
     seeded=False,
 )
 
@@ -68,9 +70,20 @@ def _count(
     write(engine, counts.page_clicks(clicks, end), out / "page_clicks.parquet")
     write(engine, counts.page_flow(pairs), out / "page_flow.parquet")
     write(engine, counts.page_shows(shows), out / "page_shows.parquet")
+    _count_co_visits(engine, clicks, end, reach, out)
+
+
+def _count_co_visits(engine: Engine, clicks: ir.Table, end: datetime, reach: counts.Reach, out: Path) -> None:
+    kept = out / "session_pages.parquet"
+    write(engine, co_visits.session_pages(clicks, end), kept)
+    pages = engine.read_parquet(str(kept))
+    write(engine, co_visits.co_visits(pages, end, reach), out / "co_visits.parquet")
+    write(engine, co_visits.page_visits(pages), out / "page_visits.parquet")
+    write(engine, co_visits.swing(pages, reach), out / "swing.parquet")
+    kept.unlink()
 
 
 def _write_evidence(engine: Engine, out: Path) -> None:
     """Write the counts of pairs in both directions, in a fixed order: the towers and the judge sample by row number."""
-    pairs, shows = (engine.read_parquet(str(out / f"{name}.parquet")) for name in ("click_pairs", "impression_pairs"))
-    write(engine, pair_evidence(pairs, shows).order_by("page1", "page2"), out / "evidence.parquet")
+    tables = counted(lambda name: engine.read_parquet(str(out / f"{name}.parquet")))
+    write(engine, pair_evidence(tables).order_by("page1", "page2"), out / "evidence.parquet")

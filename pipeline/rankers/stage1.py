@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cascade.types import Candidates, Query
-from pipeline.log.events import SOURCES, half_of, label_events
+from pipeline.log.events import SOURCES, STEPS, half_of, label_events
 from pipeline.rankers.event_source import NOTHING, note
 from pipeline.rankers.peer import not_below_the_peer
 from pipeline.rankers.snapshot import snapshot
@@ -36,7 +36,7 @@ def stage1(work: Work) -> dict[str, object]:
 STEP = Step(
     "stage1",
     stage1,
-    after=("read", "counts", "text", "pages", *PATHS, "labels"),
+    after=("read", "counts", "order", "text", "pages", *PATHS, "labels"),
     config=("examples", "stage1"),
 )
 
@@ -59,7 +59,10 @@ def _groups(work: Work, source: str) -> _Halves:
         return [None, None]
     halves = [GroupWriter(work.config.examples.negatives, work.config.seed + half) for half in (0, 1)]
     logged = LoggedPages([])
-    with snapshot(work, (logged,)) as past:
+    # What a session wanted and recall did not find has few features; beside recalled pages that it did not want, it
+    # would teach that pages with few features are good. Shown pages may be missed alike, clicked or not.
+    extra = () if source == STEPS else (logged,)
+    with snapshot(work, extra) as past:
         collect_examples(
             work,
             past,

@@ -62,7 +62,7 @@ def stage2(work: Work) -> dict[str, object]:
 STEP = Step(
     "stage2",
     stage2,
-    after=("read", "counts", "text", "pages", *PATHS, "labels", "stage1", "student"),
+    after=("read", "counts", "order", "text", "pages", *PATHS, "labels", "stage1", "student"),
     config=("examples", "stage2"),
 )
 
