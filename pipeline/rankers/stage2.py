@@ -8,10 +8,10 @@ import numpy as np
 
 from cascade.types import Candidates, Query
 from pipeline.cross_encoder.student_files import EXPORTED
-from pipeline.log.events import half_of, label_events
+from pipeline.log.events import STEPS, half_of, label_events
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.event_source import for_stage2
-from pipeline.rankers.peer import not_below_the_peer
+from pipeline.rankers.peer import not_below_the_peer, peer_of
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS
@@ -37,10 +37,12 @@ def stage2(work: Work) -> dict[str, object]:
 
     A fifth of the pages is held out; the blend's μ and σ are computed over all their candidates.
     """
-    events = label_events(work, None, for_stage2(work)) or _without_choices(work)
+    sources = for_stage2(work)
+    events = label_events(work, None, sources) or _without_choices(work)
     pages = _sampled_pages(work, events)
     chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
-    writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
+    negatives, every_page = work.config.examples.negatives, STEPS in sources
+    writers = {kept: GroupWriter(negatives, work.config.seed, every_page) for kept in (True, False)}
     recorded: dict[bool, list[Matrix]] = {True: [], False: []}
     with snapshot(work) as past:
         collect_examples(
@@ -56,7 +58,7 @@ def stage2(work: Work) -> dict[str, object]:
     np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(recorded[False] or recorded[True])]))
     held = writers[False].groups()
     figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
-    return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2)
+    return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2, peer=peer_of(work))
 
 
 STEP = Step(
