@@ -19,6 +19,7 @@ from recall.coclick.row import FIELDS, NEIGHBOUR
 
 _RATES = ("next", "back", "shown", "shown_back", "after", "together")
 _SPREAD = ("next", "shown", "together")
+_ORDERED_BY = ("near", "near_back", "together", "cosine", "swing")  # the other evidence joins the rows that are kept
 _TEXT_RATES = (*(f"borrowed_{name}" for name in _RATES), *(f"spread_{name}" for name in _SPREAD))
 
 
@@ -49,7 +50,7 @@ def rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
 
 
 def shared_rows(sources: Sources, config: CoclickConfig, pages: ir.Table | None = None) -> ir.Table:
-    """Return all neighbours of each page: (page1, page2, evidence and text rates, the share of each order).
+    """Return all neighbours of each page: (page1, page2, text rates, the share of each order, the evidence of these).
 
     A page with few clicks borrows the rates of pages with similar text: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
@@ -74,7 +75,7 @@ def shared_rows(sources: Sources, config: CoclickConfig, pages: ir.Table | None 
         .aggregate(**{f"spread_{name}": (_.weight * _[name]).sum() for name in _SPREAD})
     )
     parts = [wanted(sources.evidence, "page1"), borrowed, spread]
-    rows = outer_sum(parts, [*EVIDENCE, *_TEXT_RATES]).filter(_.page1 != _.page2)
+    rows = outer_sum(parts, [*_ORDERED_BY, *_TEXT_RATES]).filter(_.page1 != _.page2)
     return with_shares(rows, sources.flow, config)
 
 
@@ -85,7 +86,11 @@ def neighbour_rows(
 
     `weights` are those of `recall.coclick.orders.ORDERS`.
     """
-    return best(shared_rows(sources, config, pages), weights, config)
+    kept = best(shared_rows(sources, config, pages), weights, config)
+    rest = [name for name in EVIDENCE if name not in _ORDERED_BY]
+    rows = kept.left_join(sources.evidence.select("page1", "page2", *rest), ["page1", "page2"])
+    rows = rows.mutate(**{name: rows[name].coalesce(0.0) for name in rest}).drop("page1_right", "page2_right")
+    return rows.order_by("page1", ibis.desc("affinity"), "page2")
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:

@@ -40,7 +40,7 @@ def with_shares(rows: ir.Table, flow: ir.Table, config: CoclickConfig) -> ir.Tab
 
 
 def best(rows: ir.Table, weights: Mapping[str, float], config: CoclickConfig) -> ir.Table:
-    """Return at most `config.neighbours` rows per page, best first, with `affinity`: the mixture of the shares.
+    """Return at most `config.neighbours` rows per page, in any order, with `affinity`: the mixture of the shares.
 
     `config.fair_share` of them are the best of each order, evenly; the rest are the best of the mixture.
     """
@@ -53,8 +53,7 @@ def best(rows: ir.Table, weights: Mapping[str, float], config: CoclickConfig) ->
     ranked = narrow.mutate(guaranteed=guaranteed)
     ranked = ranked.mutate(place=_place(ranked, ibis.desc("guaranteed"), ibis.desc("affinity")))
     kept = ranked.filter(_.place < config.neighbours).select("page1", "page2", "affinity")
-    found = kept.join(rows.drop(*(f"share_{name}" for name in ORDERS)), ["page1", "page2"])
-    return found.order_by("page1", ibis.desc("affinity"), "page2")
+    return kept.join(rows.drop(*(f"share_{name}" for name in ORDERS)), ["page1", "page2"])
 
 
 def _scores(rows: ir.Table, config: CoclickConfig) -> dict[str, ir.NumericColumn]:
