@@ -14,6 +14,7 @@ from cli.held_out_options import (
     MostPages,
     SatisfiedS,
     Since,
+    Targets,
     TruthFile,
     Until,
 )
@@ -34,6 +35,7 @@ def evaluate(
     since: Since = None,
     until: Until = None,
     most_pages: MostPages = None,
+    targets: Targets = "next",
     truth: TruthFile = None,
     satisfied_s: SatisfiedS = SATISFIED_S,
     paths: Annotated[
@@ -52,6 +54,7 @@ def evaluate(
     from corpus.tables.report_screen import show as show_rows
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.contributions import Contributions
+    from evaluation.held_out import Targets as held_out_targets  # noqa: N813 - called like a function
     from evaluation.held_out_log import open_log
     from evaluation.next_page import measure
     from ranking.blend import Blend
@@ -60,7 +63,9 @@ def evaluate(
 
     settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
-    held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth)
+    held_out, known = open_log(
+        opened, clicks, impressions, utc(since), utc(until), most_pages, truth, targets=held_out_targets(targets)
+    )
     show_rows(held_out.report, Console(stderr=True))
     reporting = held_out.reporting(opened.held_out_share)
     if known and not reporting.pages:

@@ -95,16 +95,18 @@ async def measure(
 
 
 def _baselines(page: int, trace: Trace, popular: NDArray[np.uint64]) -> Lists:
-    """Return the popular pages, and the page's transitions by count, filled up with popular pages."""
+    """Return the popular pages, and the page's transitions and co-visits by count, filled up with popular pages."""
     popular = popular[popular != np.uint64(page)]
     coclick = trace.recalled.get("coclick", Candidates.empty())
-    followed = np.empty(0, np.uint64)
-    if len(coclick):
-        counts = coclick["next_all"]
-        order = np.argsort(-counts, kind="stable")
-        followed = coclick.pages[order[counts[order] > 0]]
-    filled = np.concatenate([followed, popular[~np.isin(popular, followed)]])
-    return {"popularity": popular, "transitions": filled}
+    lists = {"popularity": popular}
+    for name, column in (("transitions", "next_all"), ("co-visits", "together_all")):
+        counted = np.empty(0, np.uint64)
+        if len(coclick):
+            counts = coclick[column]
+            order = np.argsort(-counts, kind="stable")
+            counted = coclick.pages[order[counts[order] > 0]]
+        lists[name] = np.concatenate([counted, popular[~np.isin(popular, counted)]])
+    return lists
 
 
 def _stages(trace: Trace) -> Lists:

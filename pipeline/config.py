@@ -53,6 +53,14 @@ class ReadConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderConfig:
+    """When the order of a session's pages counts as meaningless: sessions are then sets."""
+
+    least: Annotated[float, Field(ge=0, le=1)] = 0.35  # of 1; order means little if it is surely below this
+    fewest_steps: Annotated[int, Field(ge=0)] = 200  # held out; fewer cannot show that order means little
+
+
+@dataclass(frozen=True, slots=True)
 class ExamplesConfig:
     """Training rows of the rankers."""
 
@@ -152,6 +160,7 @@ else:  # each recall path's tunables under its name
 class BuildConfig(PathConfigs):
     """The build's tunables by step."""
 
+    order: OrderConfig = OrderConfig()
     examples: ExamplesConfig = ExamplesConfig()
     labels: LabelsConfig = LabelsConfig()
     stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
+from pipeline.log import order
 from pipeline.rankers import blend, event_source
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
@@ -58,6 +59,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         notes=[
             *event_source.notes(figures),
             *blend.notes(figures["blend"], runner.config.quality_weight),
+            *order.notes(figures),
             *undated_labels(read, runner.config.measured),
             *_unread(figures["text"]),
             *_searches(figures),

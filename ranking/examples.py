@@ -41,16 +41,22 @@ class LoggedPages:
 
 @dataclass(slots=True)
 class GroupWriter:
-    """Collects groups of training rows."""
+    """Collects groups of training rows.
+
+    `every_page` makes negatives also of pages that no reader has seen. Sessions need it: they want new pages too, so
+    these are positives as often as they should be. Impressions never show some pages, which says nothing about them.
+    """
 
     negatives: int
+    every_page: bool
     generator: np.random.Generator
     _features: list[Matrix]
     _gains: list[NDArray[np.float32]]
     _positions: list[NDArray[np.int32]]
 
-    def __init__(self, negatives: int, seed: int) -> None:
+    def __init__(self, negatives: int, seed: int, every_page: bool = False) -> None:
         self.negatives = negatives
+        self.every_page = every_page
         self.generator = np.random.default_rng(seed)
         self._features, self._gains, self._positions = [], [], []
 
@@ -68,7 +74,10 @@ class GroupWriter:
         if not (event.gain[recalled] > 0).any():
             return
         shown = rows[recalled]
-        others = np.setdiff1d(_exposed(candidates, live), shown, assume_unique=True)
+        known = np.arange(len(candidates)) if self.every_page else _exposed(candidates, live)
+        others = np.setdiff1d(known, shown, assume_unique=True)
+        if event.passed is not None:
+            others = others[~np.isin(candidates.pages[others], event.passed)]
         others = self.generator.permutation(others)[: self.negatives]
         if len(shown) + len(others) < 2 or not (len(others) or (event.gain[recalled] == 0).any()):
             return

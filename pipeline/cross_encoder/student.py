@@ -71,7 +71,7 @@ def student(work: Work) -> dict[str, object]:
 STEP = Step(
     "student",
     student,
-    after=("read", "counts", "text", "labels", "teachers"),
+    after=("read", "counts", "order", "text", "labels", "teachers"),
     config=("cross_encoder", "text"),
     external=lambda config: [hash_model(config.text.base), hash_model(config.cross_encoder.warm_start)],
     shared=True,

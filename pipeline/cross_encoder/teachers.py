@@ -58,7 +58,7 @@ def teachers(work: Work) -> dict[str, object]:
 STEP = Step(
     "teachers",
     teachers,
-    after=("read", "counts", "text", "two_tower", "cf", "labels"),
+    after=("read", "counts", "order", "text", "two_tower", "cf", "labels"),
     # Where the student judges Q', Q' waits for the student.
     also_after=lambda config: ("qprime",) if config.section(QPrimeConfig).judge == "rubric" else (),
     when=lambda config: config.cross_encoder.distil,

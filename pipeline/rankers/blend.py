@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.config import AUTO
 from pipeline.rankers.held_out_lists import read_lists
+from pipeline.rankers.peer import peer_of
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking import blend
@@ -31,7 +32,14 @@ def fit_blend(work: Work) -> dict[str, object]:
     fitted = blend.fit(stage2, quality, work.config.given_quality_weight)
     chosen = None
     if work.config.quality_weight == AUTO and len(features):
-        chosen = choose(fitted, lists, stage2, quality, peer_scores(features, STAGE2), work.config.quality_weight_rule)
+        chosen = choose(
+            fitted,
+            lists,
+            stage2,
+            quality,
+            peer_scores(features, STAGE2, peer_of(work)),
+            work.config.quality_weight_rule,
+        )
     if chosen:
         fitted = replace(fitted, quality_weight=chosen.quality_weight)
     fitted.save(work.directory / "blend.json")
@@ -52,4 +60,4 @@ def notes(figures: Mapping[str, Any], setting: object) -> Iterator[str]:
         )
 
 
-STEP = Step("blend", fit_blend, after=("stage2",), config=("quality_weight", "quality_weight_rule"))
+STEP = Step("blend", fit_blend, after=("order", "stage2"), config=("quality_weight", "quality_weight_rule"))

@@ -8,11 +8,11 @@ import numpy as np
 
 from cascade.types import Candidates, Query
 from pipeline.cross_encoder.student_files import EXPORTED
-from pipeline.log.events import half_of, label_events
+from pipeline.log.events import STEPS, half_of, label_events
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.event_source import for_stage2
 from pipeline.rankers.held_out_lists import ListRecorder
-from pipeline.rankers.peer import not_below_the_peer
+from pipeline.rankers.peer import not_below_the_peer, peer_of
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import by_day, collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS
@@ -37,11 +37,13 @@ def stage2(work: Work) -> dict[str, object]:
 
     A part of the pages is held out; the blend's μ, σ and λ come from all their candidates.
     """
-    events = label_events(work, None, for_stage2(work)) or _without_choices(work)
+    sources = for_stage2(work)
+    events = label_events(work, None, sources) or _without_choices(work)
     pages = _sampled_pages(work, events)
     chosen, held_out = set(pages), set(pages[: _held_out(work, len(pages))])
     events = [event for event in events if event.page in chosen]
-    writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
+    negatives, every_page = work.config.examples.negatives, STEPS in sources
+    writers = {kept: GroupWriter(negatives, work.config.seed, every_page) for kept in (True, False)}
     recorders = {kept: ListRecorder() for kept in (True, False)}
     with snapshot(work) as past:
         collect_examples(
@@ -57,13 +59,13 @@ def stage2(work: Work) -> dict[str, object]:
     recorders[bool(recorders[True]) and not recorders[False]].save(work.directory, days)
     held = writers[False].groups()
     figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
-    return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2)
+    return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2, peer=peer_of(work))
 
 
 STEP = Step(
     "stage2",
     stage2,
-    after=("read", "counts", "text", "pages", *PATHS, "labels", "stage1", "student"),
+    after=("read", "counts", "order", "text", "pages", *PATHS, "labels", "stage1", "student"),
     config=("examples", "stage2", "quality_weight_rule"),
 )
 

@@ -56,6 +56,18 @@ def test_a_published_page_without_clicks_is_a_negative() -> None:
     assert sorted(collected.groups().features[:, 0].tolist()) == [0, 2, 4]
 
 
+def test_sessions_make_negatives_of_pages_that_nobody_has_seen() -> None:
+    unseen = {"shown": np.zeros(5, np.uint32), "clicks_all": np.array([0, 0, 0, 2, 0], np.uint32)}
+    collected = GroupWriter(5, seed=0, every_page=True)
+    collected.add(CANDIDATES.with_columns(unseen), FEATURES, event([30], [1]))
+    assert sorted(collected.groups().features[:, 0].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_pages_passed_before_are_no_negatives() -> None:
+    passed = Event(1, np.array([30], np.uint64), np.ones(1, np.float32), None, passed=np.array([10, 50], np.uint64))
+    assert sorted(writer(passed, negatives=5).groups().features[:, 0].tolist()) == [1, 2, 3]
+
+
 def test_without_a_log_every_other_page_is_a_negative() -> None:
     collected = GroupWriter(5, seed=0)
     collected.add(CANDIDATES.with_columns({"shown": np.zeros(5, np.uint32)}), FEATURES, event([30], [1]))
