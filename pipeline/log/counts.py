@@ -71,7 +71,7 @@ STEP = Step(
         "examples.label_share",
         "examples.most_withheld",
         "reach",
-    ),  # fmt: skip
+    ),
     seeded=False,
 )
 

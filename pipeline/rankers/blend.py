@@ -32,14 +32,8 @@ def fit_blend(work: Work) -> dict[str, object]:
     fitted = blend.fit(stage2, quality, work.config.given_quality_weight)
     chosen = None
     if work.config.quality_weight == AUTO and len(features):
-        chosen = choose(
-            fitted,
-            lists,
-            stage2,
-            quality,
-            peer_scores(features, STAGE2, peer_of(work)),
-            work.config.quality_weight_rule,
-        )
+        peer = peer_scores(features, STAGE2, peer_of(work))
+        chosen = choose(fitted, lists, stage2, quality, peer, work.config.quality_weight_rule)
     if chosen:
         fitted = replace(fitted, quality_weight=chosen.quality_weight)
     fitted.save(work.directory / "blend.json")
