@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.log.events import LABELS, SET_ASIDE
 from pipeline.rankers.peer import below_peer
+from pipeline.rankers.text_order import by_text
 from pipeline.runner.work import Work
 
 NOTHING = "nothing"
@@ -27,15 +28,15 @@ def for_stage2(work: Work) -> tuple[str, ...]:
 
 def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the manifest's notes on how the bundle ranks."""
-    source, cold = figures["stage1"]["learnt_from"], figures["read"]["end"] is None
+    cold = figures["read"]["end"] is None
+    source = NOTHING if "text_order" in figures["stage1"] else figures["stage1"]["learnt_from"]
     if cold:
         yield "cold start: no clicks, so only the text-based paths recall" + _from_labels(source)
     elif source in (LABELS, NOTHING):
         why = "the last part of the log has too few choices between pages that the filters keep"
         yield f"{why}: treated as a cold start" + _from_labels(source)
     yield from below_peer(figures)
-    if source == NOTHING:
-        yield "stage 1 learnt nothing: candidates are ordered by their best rank in recall"
+    yield from by_text(figures["stage1"])
     if figures["stage2"]["trees"] == 0 and not figures["stage2"].get("below_peer"):
         yield "stage 2 learnt nothing: the order is stage 1's, blended with quality"
 

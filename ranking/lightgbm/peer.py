@@ -34,23 +34,30 @@ class Comparison:
         """Whether the ranker is below its peer, beyond noise."""
         return self.groups >= _FEWEST and self.high < 0
 
+    @property
+    def above(self) -> bool:
+        """Whether the ranker is above its peer, beyond noise."""
+        return self.groups >= _FEWEST and self.low > 0
+
     def figures(self) -> dict[str, float]:
         """Return the values, rounded."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
-def peer_scores(features: Matrix, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return the peer's score of each row."""
+def peer_scores(features: Matrix, names: tuple[str, ...], peer: str = PEER) -> NDArray[np.float64]:
+    """Return the peer's score of each row: a feature, and where it ties the best rank in recall."""
     columns = features[:, [names.index(name) for name in RECALL_RANKS]]
     best = np.where(np.isnan(columns), np.inf, columns).min(1, initial=65_535)
-    return np.asarray(features[:, names.index(PEER)].astype(np.float64) - _TIE * best)
+    return np.asarray(features[:, names.index(peer)].astype(np.float64) - _TIE * best)
 
 
-def compare(groups: Groups, ranker: NDArray[np.floating], names: tuple[str, ...], seed: int) -> Comparison:
+def compare(
+    groups: Groups, ranker: NDArray[np.floating], names: tuple[str, ...], seed: int, by: str = PEER
+) -> Comparison:
     """Compare a ranker's scores of held-out rows with the peer's; ties are broken at random."""
     noise = np.random.default_rng(seed).random(len(ranker))
     ours = _ndcg(groups, ranker, noise)
-    peer = _ndcg(groups, peer_scores(groups.features, names), noise)
+    peer = _ndcg(groups, peer_scores(groups.features, names, by), noise)
     difference = ours - peer
     reach = _Z * float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else np.inf
     mean = float(difference.mean())
