@@ -55,7 +55,9 @@ def test_the_present_features_keep_their_places_so_that_trained_bundles_stay_of_
         "clicks_7", "clicks_28", "clicks_all", "entered", "shown", "chosen", "shown_beside",
         "page_chosen_rate", "entered_share", "trigger_left", "trigger_shown_on",
         "cf_cosine", "two_tower_cosine", "qprime_quality",
-        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime",
+        "related_score", "related_cosine", "related_opening", "related_terms", "related_title", "related_titled",
+        "related_mentions", "related_mentioned",
+        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime", "rank_related",
         "same_host", "title_in_trigger", "trigger_title_in_page", "title_overlap",
         "from_share", "sources_share", "depth", "age_days",
     ) == STAGE1  # fmt: skip
