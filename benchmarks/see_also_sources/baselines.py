@@ -46,7 +46,9 @@ def bm25(site: Site) -> Lists:
     """Return for each page what a search engine finds by its title and snippet, in all text."""
     ids, pages = _ids(site), list(site.pages.values())
     with tempfile.TemporaryDirectory(prefix="onward-see-also-") as name:
-        texts = (SearchText(int(i), page.title, f"{page.snippet} {page.body}") for i, page in zip(ids, pages, strict=True))
+        texts = (
+            SearchText(int(i), page.title, f"{page.snippet} {page.body}") for i, page in zip(ids, pages, strict=True)
+        )
         engine = TantivyEngine.build(Path(name) / "index", texts)
         hits = engine.search([f"{page.title} {page.snippet}" for page in pages], _LISTED + 1)
     return {int(i): found.pages[found.pages != i][:_LISTED] for i, found in zip(ids, hits, strict=True)}

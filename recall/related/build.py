@@ -75,7 +75,10 @@ def rows(
 
 
 def _packed(
-    pages: NDArray[np.uint64], score: NDArray[np.float32], values: dict[str, NDArray[np.float32]], kept: NDArray[np.intp]
+    pages: NDArray[np.uint64],
+    score: NDArray[np.float32],
+    values: dict[str, NDArray[np.float32]],
+    kept: NDArray[np.intp],
 ) -> bytes:
     row = np.empty(len(pages), NEIGHBOUR)
     row["page"], row["related_score"] = pages, np.maximum(score, _LEAST)

@@ -20,7 +20,9 @@ _LONGEST = 8  # words of a name
 _SHORTEST = 2  # characters
 _PARTS = re.compile(r"\s[-–—|·»:]\s|[:,(;|)]\s*")  # between the names in `open, creat - open a file | Manual`
 _SUFFIX = re.compile(r"\.(?:x?html?|php|aspx?|md)$")
-_LINKS = re.compile(r"""href\s*=\s*["']([^"'\s]{1,2000})["']|\]\(([^()\s]{1,2000})\)""", re.IGNORECASE)  # HTML, Markdown
+_LINKS = re.compile(
+    r"""href\s*=\s*["']([^"'\s]{1,2000})["']|\]\(([^()\s]{1,2000})\)""", re.IGNORECASE
+)  # HTML, Markdown
 
 
 def names_of(title: str, url: str) -> set[str]:

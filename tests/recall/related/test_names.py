@@ -36,7 +36,7 @@ def test_names_are_whole_words_and_may_overlap() -> None:
 
 
 def test_names_in_a_script_without_spaces_are_found_as_words() -> None:
-    namer = Namer({name: 0 for name in names_of("東京", "https://docs.example/")})
+    namer = Namer(dict.fromkeys(names_of("東京", "https://docs.example/"), 0))
     from corpus.text.words import words
 
     assert namer.find(words("私は東京に住んでいます")) == {0: 1}
