@@ -1,4 +1,4 @@
-"""Without a log: a ranker that learnt from labels must beat the order of text on held-out truth, or that order ranks."""
+"""Without a log a ranker must beat the order of text on held-out truth; otherwise that order ranks."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _compared(
 def _judged_by_rubric(work: Work) -> bool:
     """Return whether no label is of people or of a language model."""
     source = pq.read_table(work.of("labels") / "labels.parquet", columns=["source"])["source"]
-    return bool(pc.all(pc.equal(source, "rubric")).as_py() is not False)
+    return not pc.any(pc.not_equal(source, "rubric")).as_py()
 
 
 def _weights(work: Work) -> Any:

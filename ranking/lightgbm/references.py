@@ -1,4 +1,4 @@
-"""Compares a ranker with the order of text on pages that other pages name or link: a truth that exists without a log."""
+"""Hides which pages name or link which, so that these references can be the truth where there is no log."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _REFERENCES = ("related_mentions", "related_mentioned")
 
 
 def hidden(groups: Groups, names: tuple[str, ...], weights: Weights) -> Groups:
-    """Return the groups as if no page named another one: without those features, and with scores and ranks without them.
+    """Return the groups as if no page named another one: neither features, scores nor ranks tell it.
 
-    So a reference can be the truth: neither the ranker nor the order of text sees it. What both still see alike is
-    that the words of a title occur in a text.
+    What a ranker and the order of text still see alike is that the words of a title occur in a text.
     """
     features = groups.features.copy()
     score = names.index(TEXT_ORDER)

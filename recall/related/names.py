@@ -26,9 +26,10 @@ _LINKS = re.compile(
 
 
 def names_of(title: str, url: str) -> set[str]:
-    """Return what a page may be called, as words joined by spaces: its title, the title's parts, its URL's last part."""
+    """Return what a page may be called, in words: its title, the title's parts, the last part of its URL."""
     last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
-    texts = (title, *_PARTS.split(title), _SUFFIX.sub("", unquote(last)).replace("-", " ").replace("_", " "))
+    slug = _SUFFIX.sub("", unquote(last)).replace("-", " ").replace("_", " ")
+    texts = (title, *_PARTS.split(title), slug)
     found = (words(text) for text in texts)
     joined = (" ".join(name) for name in found if 0 < len(name) <= _LONGEST)
     return {name for name in joined if len(name) >= _SHORTEST}

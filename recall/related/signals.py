@@ -1,4 +1,4 @@
-"""The signals of pairs of pages, computed for blocks of pages: who comes into question, and how much each signal says."""
+"""The signals of pairs of pages, for blocks of pages: which pairs come into question, and what each signal says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recall.ann import AnnIndex
 
 _BLOCK_CELLS = 1 << 23  # pages of a block times all pages: bounds the memory of a product
 
-#: A signal's values and the share of them that a row may bring as candidates.
+#: Rows of the block, and rows of their candidates.
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
