@@ -13,6 +13,7 @@ import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
 from pipeline.rankers import event_source
+from pipeline.rankers.text_weight import weight_note
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from recall.ann_tuning import ENOUGH
@@ -57,6 +58,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         seconds=runner.seconds,
         notes=[
             *event_source.notes(figures),
+            *weight_note(figures["blend"]),
             *undated_labels(read, runner.config.measured),
             *_unread(figures["text"]),
             *_searches(figures),

@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 import numpy as np
 
+from pipeline.rankers.held_out import HELD_OUT, HELD_OUT_SIZES
+from pipeline.rankers.text_weight import weight_of_quality
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking import blend
@@ -17,14 +19,15 @@ _NO_CANDIDATE = (np.array([-1.0, 1.0]),) * 2  # μ 0 and σ 1 if no page has can
 
 def fit_blend(work: Work) -> dict[str, object]:
     """Compute μ and σ of both scores over all candidates of the pages that stage 2 did not learn from."""
-    features = np.load(work.of("stage2") / "held_out.npy")
+    features, sizes = (np.load(work.of("stage2") / name) for name in (HELD_OUT, HELD_OUT_SIZES))
     ranker = LightGbmScorer.load("stage2", work.of("stage2") / "model.txt", STAGE2)
     stage2, quality = _NO_CANDIDATE
     if len(features):
         stage2, quality = ranker.predict(features), features[:, STAGE2.index("quality")]
-    fitted = blend.fit(stage2, quality, work.config.quality_weight)
+    weight, figures = weight_of_quality(work, features, sizes)
+    fitted = blend.fit(stage2, quality, weight)
     fitted.save(work.directory / "blend.json")
-    return asdict(fitted)
+    return asdict(fitted) | figures
 
 
-STEP = Step("blend", fit_blend, after=("stage2",), config=("quality_weight",))
+STEP = Step("blend", fit_blend, after=("labels", "stage1", "stage2"), config=("quality_weight", "related"))

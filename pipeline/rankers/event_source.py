@@ -20,9 +20,14 @@ def note(stage1: Path, source: str) -> None:
     (stage1 / _FILE).write_text(source)
 
 
+def learnt_from(work: Work) -> str:
+    """Return the source of events that stage 1 learnt from, or NOTHING."""
+    return (work.of("stage1") / _FILE).read_text()
+
+
 def for_stage2(work: Work) -> tuple[str, ...]:
     """Return the sources that stage 2 may learn from: stage 1's, without labels that the cross-encoder learnt from."""
-    source = (work.of("stage1") / _FILE).read_text()
+    source = learnt_from(work)
     return () if source == NOTHING else (SET_ASIDE if source == LABELS else source,)
 
 

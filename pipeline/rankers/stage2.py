@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from pipeline.cross_encoder.student_files import EXPORTED
 from pipeline.log.events import half_of, label_events
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.event_source import for_stage2
+from pipeline.rankers.held_out import HELD_OUT, HELD_OUT_SIZES
 from pipeline.rankers.peer import not_below_the_peer
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import collect_examples, fit_ranker
@@ -25,7 +27,6 @@ from ranking.examples import GroupWriter
 from ranking.features import STAGE1, STAGE2, STAGE2_START, Matrix, matrix
 from ranking.lightgbm.score import LightGbmScorer
 
-HELD_OUT = "held_out.npy"
 _STAGE1_KEPT = 30
 _KEPT_PAIRS = 1 << 20  # two scores per pair, the same for every day
 
@@ -35,11 +36,14 @@ Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
 def stage2(work: Work) -> dict[str, object]:
     """Train the stage 2 ranker on the candidates that stage 1 keeps, with both heads as features.
 
-    A fifth of the pages is held out; the blend's μ and σ are computed over all their candidates.
+    A fifth of the pages is held out, all if there is nothing to learn from; the blend's μ and σ are computed over all
+    their candidates.
     """
-    events = label_events(work, None, for_stage2(work)) or _without_choices(work)
+    chosen_events = label_events(work, None, for_stage2(work))
+    events = chosen_events or _without_choices(work)
     pages = _sampled_pages(work, events)
-    chosen, held_out = set(pages), set(pages[: max(1, len(pages) // 5)])
+    held = max(1, len(pages) // 5) if chosen_events else len(pages)
+    chosen, held_out = set(pages), set(pages[:held])
     writers = {kept: GroupWriter(work.config.examples.negatives, work.config.seed) for kept in (True, False)}
     recorded: dict[bool, list[Matrix]] = {True: [], False: []}
     with snapshot(work) as past:
@@ -52,11 +56,10 @@ def stage2(work: Work) -> dict[str, object]:
             lambda page: writers[page not in held_out],
             "stage 2 examples",
         )
-    nothing = np.empty((0, len(STAGE2)), np.float32)
-    np.save(work.directory / HELD_OUT, np.concatenate([nothing, *(recorded[False] or recorded[True])]))
-    held = writers[False].groups()
-    figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
-    return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2)
+    _save(work.directory, recorded[False] or recorded[True])
+    test = writers[False].groups()
+    figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, test)
+    return figures | not_below_the_peer(work, [(test, "model.txt")], STAGE2)
 
 
 STEP = Step(
@@ -65,6 +68,11 @@ STEP = Step(
     after=("read", "counts", "text", "pages", *PATHS, "labels", "stage1", "student"),
     config=("examples", "stage2"),
 )
+
+
+def _save(directory: Path, features: list[Matrix]) -> None:
+    np.save(directory / HELD_OUT, np.concatenate([np.empty((0, len(STAGE2)), np.float32), *features]))
+    np.save(directory / HELD_OUT_SIZES, np.array([len(part) for part in features], np.int64))
 
 
 def _without_choices(work: Work) -> list[Event]:

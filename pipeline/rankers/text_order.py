@@ -41,12 +41,14 @@ def above_the_text(work: Work, held_out: HeldOut, names: tuple[str, ...], *furth
     found, truth = None, REFERENCES
     if all(scorer.trees for scorer in scorers):
         parts = [groups for groups, _ in held_out]
-        if _judged_by_rubric(work):
+        if judged_by_rubric(work):
             parts = [hidden(part, names, _weights(work)) if part else None for part in _references(work, names)]
         else:
             truth = LABELS
         found = _compared(work, parts, scorers, names)
-    figures = {} if found is None else {"peer_of_text": {**found.figures(), "truth": truth}}
+    figures: dict[str, object] = {}
+    if found is not None:
+        figures = {"peer_of_text": {**found.figures(), "truth": truth}}
     if found is not None and found.above:
         return figures
     for file in (*(file for _, file in held_out), *further):
@@ -84,7 +86,7 @@ def _compared(
     return compare(joined, scores, names, work.config.seed, TEXT_ORDER)
 
 
-def _judged_by_rubric(work: Work) -> bool:
+def judged_by_rubric(work: Work) -> bool:
     """Return whether no label is of people or of a language model."""
     source = pq.read_table(work.of("labels") / "labels.parquet", columns=["source"])["source"]
     return not pc.any(pc.not_equal(source, "rubric")).as_py()

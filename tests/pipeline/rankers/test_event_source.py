@@ -15,9 +15,10 @@ from pipeline.config import BuildConfig
 from pipeline.log.events import IMPRESSIONS, LABELS, SET_ASIDE, STEPS, label_events
 from pipeline.rankers import event_source
 from pipeline.rankers.blend import fit_blend
+from pipeline.rankers.held_out import HELD_OUT, HELD_OUT_SIZES
 from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
-from pipeline.rankers.stage2 import HELD_OUT, stage2
+from pipeline.rankers.stage2 import stage2
 from pipeline.runner.work import Work
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer
@@ -121,6 +122,7 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
     for name in ("model.txt", "model_start.txt"):
         (work.root / "stage2" / name).symlink_to(tiny.work / "stage2" / name)
     np.save(work.root / "stage2" / HELD_OUT, np.empty((0, len(STAGE2)), np.float32))
+    np.save(work.root / "stage2" / HELD_OUT_SIZES, np.empty(0, np.int64))
     assert run(work, fit_blend, "blend")["quality"] == {"mean": 0.0, "deviation": 1.0}
 
 
