@@ -14,6 +14,7 @@ import numpy as np
 from cascade.types import Candidates, Query, Trigger
 from pipeline.log import order
 from pipeline.rankers import blend, event_source
+from pipeline.rankers.text_weight import weight_note
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from recall.ann_tuning import ENOUGH
@@ -60,6 +61,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
             *event_source.notes(figures),
             *blend.notes(figures["blend"], runner.config.quality_weight),
             *order.notes(figures),
+            *weight_note(figures["blend"]),
             *undated_labels(read, runner.config.measured),
             *_unread(figures["text"]),
             *_searches(figures),

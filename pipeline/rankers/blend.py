@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.config import AUTO
 from pipeline.rankers.held_out_lists import read_lists
 from pipeline.rankers.peer import peer_of
+from pipeline.rankers.text_weight import orders_by_text, weight_of_quality
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking import blend
@@ -30,21 +31,25 @@ def fit_blend(work: Work) -> dict[str, object]:
     if len(features):
         stage2, quality = ranker.predict(features), features[:, STAGE2.index("quality")]
     fitted = blend.fit(stage2, quality, work.config.given_quality_weight)
-    chosen = None
+    figures: dict[str, object] = {"rule": None}
     if work.config.quality_weight == AUTO and len(features):
-        peer = peer_scores(features, STAGE2, peer_of(work))
-        chosen = choose(fitted, lists, stage2, quality, peer, work.config.quality_weight_rule)
-    if chosen:
-        fitted = replace(fitted, quality_weight=chosen.quality_weight)
+        if orders_by_text(work):
+            weight, figures = weight_of_quality(work, features, lists.size)
+            fitted = replace(fitted, quality_weight=weight)
+        else:
+            peer = peer_scores(features, STAGE2, peer_of(work))
+            chosen = choose(fitted, lists, stage2, quality, peer, work.config.quality_weight_rule)
+            if chosen:
+                fitted, figures = replace(fitted, quality_weight=chosen.quality_weight), {"rule": chosen.figures()}
     fitted.save(work.directory / "blend.json")
-    return asdict(fitted) | {"rule": chosen.figures() if chosen else None}
+    return asdict(fitted) | figures
 
 
 def notes(figures: Mapping[str, Any], setting: object) -> Iterator[str]:
     """Yield the manifest's note on where λ comes from, unless it was set."""
-    if setting != AUTO:
+    if setting != AUTO or "configured" in figures:
         return
-    weight, rule = figures["quality_weight"], figures["rule"]
+    weight, rule = figures["quality_weight"], figures.get("rule")
     if rule is None:
         yield f"λ = {weight:g} is the default: too few held-out clicks to choose it by"
     else:
@@ -54,4 +59,9 @@ def notes(figures: Mapping[str, Any], setting: object) -> Iterator[str]:
         )
 
 
-STEP = Step("blend", fit_blend, after=("order", "stage2"), config=("quality_weight", "quality_weight_rule"))
+STEP = Step(
+    "blend",
+    fit_blend,
+    after=("labels", "order", "stage1", "stage2"),
+    config=("quality_weight", "quality_weight_rule", "related"),
+)

@@ -35,12 +35,14 @@ Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
 def stage2(work: Work) -> dict[str, object]:
     """Train the stage 2 ranker on the candidates that stage 1 keeps, with both heads as features.
 
-    A part of the pages is held out; the blend's μ, σ and λ come from all their candidates.
+    A part of the pages is held out, all if there is nothing to learn from; the blend's μ, σ and λ come from all their
+    candidates.
     """
     sources = for_stage2(work)
-    events = label_events(work, None, sources) or _without_choices(work)
+    choices = label_events(work, None, sources)
+    events = choices or _without_choices(work)
     pages = _sampled_pages(work, events)
-    chosen, held_out = set(pages), set(pages[: _held_out(work, len(pages))])
+    chosen, held_out = set(pages), set(pages[: _held_out(work, len(pages)) if choices else len(pages)])
     events = [event for event in events if event.page in chosen]
     negatives, every_page = work.config.examples.negatives, STEPS in sources
     writers = {kept: GroupWriter(negatives, work.config.seed, every_page) for kept in (True, False)}

@@ -35,13 +35,18 @@ class Comparison:
         """Whether the ranker is below its peer, beyond noise."""
         return self.groups >= _FEWEST and self.high < 0
 
+    @property
+    def above(self) -> bool:
+        """Whether the ranker is above its peer, beyond noise."""
+        return self.groups >= _FEWEST and self.low > 0
+
     def figures(self) -> dict[str, float]:
         """Return the values, rounded."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 def peer_scores(features: Matrix, names: tuple[str, ...], peer: str = PEER) -> NDArray[np.float64]:
-    """Return the peer's score of each row."""
+    """Return the peer's score of each row: a feature, and where it ties the best rank in recall."""
     columns = features[:, [names.index(name) for name in RECALL_RANKS]]
     best = np.where(np.isnan(columns), np.inf, columns).min(1, initial=65_535)
     return np.asarray(features[:, names.index(peer)].astype(np.float64) - _TIE * best)
