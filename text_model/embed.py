@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import normalize
 
-from text_model.base import hidden_states, load_encoder, mean_pooled, write_tokenizer
+from text_model.base import embedded, load_encoder, write_tokenizer
 from text_model.tokens import PageTokenizer, single_inputs, title_and_rest, understood
 
 _BATCH = 32
@@ -50,8 +49,7 @@ class TextEmbedder:
         order = order[lengths[order] > 0]
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.cls, self._tokenizer.sep)
+            inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.marks)
             batch = {name: torch.from_numpy(value) for name, value in inputs.items()}
-            states = hidden_states(self._encoder, **batch)
-            result[rows] = normalize(mean_pooled(states, batch["attention_mask"]), dim=1).numpy()
+            result[rows] = embedded(self._encoder, **batch).numpy()
         return result

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,21 @@ from text_model.vocabulary import Vocabulary
 #: Padded lengths; a few fixed shapes keep the ONNX Runtime arena small.
 LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
 
-#: Type of a setting: two pages and their four special tokens must fit the longest padded length.
-TokensPerPage = Annotated[int, Field(ge=1, le=(LENGTHS[-1] - 4) // 2)]
+#: Type of a setting: two pages and their four special tokens must fit the longest padded length. 0: by the encoder.
+TokensPerPage = Annotated[int, Field(ge=0, le=(LENGTHS[-1] - 4) // 2)]
 
 #: A page gets no tokens if less than this share of its letters is known: the rest would misrepresent it.
 READABLE = 0.5
 _SNIPPET_CHARACTERS = 2000  # that are tokenized
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
+
+
+class Marks(NamedTuple):
+    """The special tokens around pages."""
+
+    first: int  # before a page: [CLS] or <s>
+    end: int  # after a page: [SEP] or </s>
+    between: int  # before page 2 where all layers read both pages: [CLS] for BERT, a second </s> for RoBERTa
 
 
 class PageTokenizer:
@@ -35,8 +44,8 @@ class PageTokenizer:
         self._tokenizer.no_truncation()
         self.vocabulary = Vocabulary(self._tokenizer)
         self.tokens_per_page = tokens_per_page
-        self.cls = _required_id(self._tokenizer, "[CLS]", "<s>")
-        self.sep = _required_id(self._tokenizer, "[SEP]", "</s>")
+        first, end = (_required_id(self._tokenizer, *names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
+        self.marks = Marks(first, end, end if _doubles(self._tokenizer, end) else first)
 
     def encode(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
@@ -106,6 +115,12 @@ def _required_id(tokenizer: Tokenizer, *names: str) -> int:
     raise ValueError(f"the tokenizer has none of {names}: use a model with sentence-pair special tokens")
 
 
+def _doubles(tokenizer: Tokenizer, end: int) -> bool:
+    """Return whether the tokenizer's own pairs have two end tokens between their parts, as RoBERTa's and XLM-R's do."""
+    ids = tokenizer.encode("a", "a").ids
+    return any(pair == (end, end) for pair in pairwise(ids))
+
+
 def padded_length(tokens: int) -> int:
     """Return the smallest of LENGTHS that fits."""
     return next(length for length in LENGTHS if length >= tokens)
@@ -127,17 +142,23 @@ def pad(
     return {"input_ids": ids, "token_type_ids": kinds, "attention_mask": mask}
 
 
-def single_inputs(pages: Sequence[NDArray[np.uint32]], cls: int, sep: int) -> dict[str, NDArray[np.int64]]:
+def single_inputs(pages: Sequence[NDArray[np.uint32]], marks: Marks) -> dict[str, NDArray[np.int64]]:
     """Return the inputs of `[CLS] page [SEP]` for each page."""
-    return pad([np.concatenate(([cls], page, [sep])).astype(np.uint32) for page in pages])
+    return pad([np.concatenate(([marks.first], page, [marks.end])).astype(np.uint32) for page in pages])
 
 
 def pair_inputs(
-    first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], cls: int, sep: int
+    first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], marks: Marks, *, joint: bool = False
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` for each pair; token types mark the pages."""
+    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` for each pair; token types mark the pages.
+
+    With `joint`, for an encoder all of whose layers read both pages, `marks.between` stands before page 2, so that
+    RoBERTa and XLM-R read `<s> page1 </s></s> page2 </s>` as they did in their training.
+    """
+    opens = marks.between if joint else marks.first
     sequences, types = [], []
     for a, b in zip(first, second, strict=True):
-        sequences.append(np.concatenate(([cls], a, [sep], [cls], b, [sep])).astype(np.uint32))
+        parts = ([marks.first], a, [marks.end], [opens], b, [marks.end])
+        sequences.append(np.concatenate(parts).astype(np.uint32))
         types.append(np.repeat(np.array([0, 1], np.uint8), [len(a) + 2, len(b) + 2]))
     return pad(sequences, types)

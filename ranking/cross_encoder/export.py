@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ranking.cross_encoder.model import CrossEncoder, JointScores, LowerLayers, Scores
+from ranking.cross_encoder.model import CrossEncoder, JointScores, PageLayers, Scores
 from ranking.cross_encoder.pairs import PAGES, PAIRS, WHOLE
 from text_model.export import export, export_of, quantize
 
@@ -18,7 +18,7 @@ def export_pair_model(model: CrossEncoder, directory: Path, *, int8: bool) -> No
     directory.mkdir(parents=True, exist_ok=True)
     page_layers = model.encoder.page_layers
     if page_layers:
-        export(LowerLayers(model.encoder, page_layers), directory / PAGES, ["states"])
+        export(PageLayers(model.encoder), directory / PAGES, ["states"])
         _export_joint(model, directory / PAIRS)
     else:
         export(Scores(model), directory / WHOLE, _OUTPUTS)

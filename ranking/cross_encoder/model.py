@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from text_model.pair_encoder import PairEncoder
 from text_model.training import Batch
+from text_model.vector_pairs import VectorPairs
 
 QUALITY_CLASSES = 5
 _COSINE = 8.0  # one number among a thousand: scaled up so that the heads use it from the start
@@ -22,7 +23,7 @@ _OTHERS = 0.2  # larger: few labels overfit to pages; smaller: a bad page 2 goes
 class CrossEncoder(nn.Module):
     """Encoder, click head (1 logit) and quality head (5 logits)."""
 
-    def __init__(self, encoder: PairEncoder) -> None:
+    def __init__(self, encoder: PairEncoder | VectorPairs) -> None:
         super().__init__()
         self.encoder = encoder
         self.click = _head(encoder.width, 1)
@@ -72,10 +73,22 @@ def _head(width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(pair_feature_width(width), width), nn.GELU(), nn.Linear(width, outputs))
 
 
+class PageLayers(nn.Module):
+    """The layers that read a page alone, for export."""
+
+    def __init__(self, encoder: PairEncoder | VectorPairs) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return a page's states, (rows, length, width); an encoder without attention has one of them."""
+        return self.encoder.page_states(input_ids, token_type_ids, attention_mask)
+
+
 class LowerLayers(nn.Module):
     """The frozen part of an encoder, for export."""
 
-    def __init__(self, encoder: PairEncoder, layers: int) -> None:
+    def __init__(self, encoder: PairEncoder | VectorPairs, layers: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.layers = layers

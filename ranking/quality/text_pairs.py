@@ -16,8 +16,8 @@ from prompting.judge import Judged
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
-from text_model.base import PACKAGED
 from text_model.embed import TextEmbedder
+from text_model.packaged import PACKAGED
 
 _TOKENS = 160  # per page: more than in the build, since nothing waits for a judge
 

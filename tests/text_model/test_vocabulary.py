@@ -5,7 +5,8 @@ import pytest
 from paragraphs import PARAGRAPHS
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from text_model.base import PACKAGED, write_tokenizer
+from text_model.base import write_tokenizer
+from text_model.packaged import PACKAGED
 from text_model.tokens import PageTokenizer, understood
 from text_model.vocabulary import Vocabulary
 
