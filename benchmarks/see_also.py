@@ -55,7 +55,9 @@ def _site(kind: str, directories: list[Path], language: str) -> Site:
     reader: Callable[[Sequence[Path], str], Site] = man_pages if kind == "man" else html_pages
     site = reader(directories, language)
     if not site.truth:
-        raise SystemExit(f"{kind}: no page below {directories[0]} refers to another: give a directory that holds man1 to man8, or HTML")
+        raise SystemExit(
+            f"{kind}: no page below {directories[0]} refers to another: give a directory that holds man1 to man8, or HTML"
+        )
     return site
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
@@ -13,11 +14,12 @@ from transformers.utils import logging as transformers_logging
 
 from configs.reading import SettingsError
 from text_model import multilingual
-from text_model.ngram_encoder import NgramEncoder
+from text_model.joined_encoder import JoinedEncoder
 from text_model.packaged import MULTILINGUAL, PACKAGED, folder_of
+from text_model.tokenizer_files import write_tokenizers
 
 #: What embeds a page, and what a cross-encoder starts from.
-Encoder: TypeAlias = PreTrainedModel | NgramEncoder
+Encoder: TypeAlias = PreTrainedModel | JoinedEncoder
 
 _BERT = "bert"
 _ROBERTA = frozenset({"roberta", "xlm-roberta", "camembert"})  # BERT's layers; positions begin after the padding's
@@ -38,7 +40,9 @@ def load_encoder(name: str) -> Encoder:
     Raises SettingsError if the model cannot be loaded.
     """
     if name == MULTILINGUAL:
-        return multilingual.load()
+        words = load_encoder(PACKAGED)
+        assert not isinstance(words, JoinedEncoder)  # noqa: S101 - it is MiniLM
+        return JoinedEncoder(words, multilingual.load())
     try:
         model = AutoModel.from_pretrained(resolve(name), attn_implementation="eager", dtype=torch.float32)
     except (OSError, ValueError) as error:
@@ -50,10 +54,11 @@ def load_encoder(name: str) -> Encoder:
 
 
 def write_tokenizer(name: str, path: Path) -> None:
-    """Write the base's fast tokenizer as one `tokenizer.json`."""
+    """Write the base's fast tokenizer as one `tokenizer.json`, or both of the multilingual base."""
     local = Path(resolve(name)) / "tokenizer.json"
     if name == MULTILINGUAL:
-        multilingual.tokenizer().save(str(path))
+        english = Tokenizer.from_file(str(Path(resolve(PACKAGED)) / "tokenizer.json"))
+        write_tokenizers(path, [english, multilingual.tokenizer()])
     elif local.is_file():
         path.write_bytes(local.read_bytes())
     else:
@@ -68,12 +73,14 @@ def hidden_states(
     return cast(Tensor, encoder(input_ids=input_ids, attention_mask=attention_mask, **kinds).last_hidden_state)
 
 
-def embedded(encoder: Encoder, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Return one unit vector per row, (rows, width)."""
-    if isinstance(encoder, NgramEncoder):
-        return functional.normalize(encoder.pooled(input_ids, attention_mask), dim=-1)
-    states = hidden_states(encoder, input_ids, token_type_ids, attention_mask)
-    return functional.normalize(mean_pooled(states, attention_mask), dim=-1)
+def embedded(
+    encoder: Encoder, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor, *pieces: Tensor
+) -> Tensor:
+    """Return one unit vector per row, (rows, width); `pieces` are the second inputs of a joined encoder."""
+    words = encoder.words if isinstance(encoder, JoinedEncoder) else encoder
+    states = hidden_states(words, input_ids, token_type_ids, attention_mask)
+    vectors = functional.normalize(mean_pooled(states, attention_mask), dim=-1)
+    return encoder.joined(vectors, attention_mask, *pieces) if isinstance(encoder, JoinedEncoder) else vectors
 
 
 def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
@@ -94,8 +101,6 @@ def first_position(encoder: PreTrainedModel) -> int:
 
 def all_joint(name: str, layers: int) -> bool:
     """Return whether a pair encoder on this base with so many joint layers reads both pages in all of its layers."""
-    if name == MULTILINGUAL:
-        return False
     config = AutoConfig.from_pretrained(resolve(name))
     return config.model_type not in {_BERT, *_ROBERTA} or bool(config.num_hidden_layers <= layers)
 

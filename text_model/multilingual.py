@@ -1,4 +1,4 @@
-"""Reads the packaged multilingual encoder: its weights, and its SentencePiece model as a `tokenizers` tokenizer."""
+"""Reads the package of the multilingual encoder: its weights, and its SentencePiece model as a tokenizer."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ sum through a small network. It has no attention, so a page of 60 tokens takes a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -18,15 +17,6 @@ from torch.nn import functional
 
 _ORDERS = ((2, 0), (3, 1), (5, 2))  # pieces per group, and how many of them stand before a piece
 _CHUNKS = 17  # piece n is row n // 17 of the table's part n % 17, and each part has its own scale
-
-
-@dataclass(frozen=True, slots=True)
-class NgramConfig:
-    """The shape of an encoder, under the names that `transformers` uses."""
-
-    hidden_size: int
-    model_type: str = "ngram"
-    num_hidden_layers: int = 1
 
 
 class NgramEncoder(nn.Module):
@@ -47,23 +37,14 @@ class NgramEncoder(nn.Module):
         self.norm = _norm(weights["ln_g"], weights["ln_b"], float(weights["eps"]))
         self.project = _linear(weights["cnn_W"], weights["cnn_b"])
         self.top = _Top(weights)
-        self.config = NgramConfig(hidden_size=self.project.out_features)
+        self.width = self.project.out_features
 
-    def states(self, input_ids: Tensor, pages: Tensor) -> Tensor:
-        """Return a state for each piece, (rows, length, width), 0 where `pages` is 0.
-
-        `pages` numbers the pages that a row holds, 0 for padding: no group of pieces reaches into another page. The sum
-        of a page's states is what `top` reads.
-        """
-        words = self.table[input_ids].float() * self.scale[input_ids] + self.lo[input_ids]
-        read = self.norm(torch.cat([words, *(branch(words, pages) for branch in self.branches)], dim=-1))
-        kept = (pages > 0).unsqueeze(-1).to(read.dtype)
-        same = (pages[:, :, None] == pages[:, None, :]).to(read.dtype).sum(-1, keepdim=True)
-        return cast(Tensor, self.project(read) * kept / same.sqrt())
-
-    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return a vector per row, (rows, width), not yet of unit length."""
-        return cast(Tensor, self.top(self.states(input_ids, attention_mask).sum(1)))
+    def pooled(self, piece_ids: Tensor, piece_mask: Tensor) -> Tensor:
+        """Return a vector per row, (rows, width), not yet of unit length; groups reach into no padding."""
+        words = self.table[piece_ids].float() * self.scale[piece_ids] + self.lo[piece_ids]
+        read = self.norm(torch.cat([words, *(branch(words, piece_mask) for branch in self.branches)], dim=-1))
+        kept = piece_mask.unsqueeze(-1).to(read.dtype)
+        return cast(Tensor, self.top((self.project(read) * kept).sum(1) / kept.sum(1).sqrt()))
 
 
 class _Branch(nn.Module):
@@ -77,10 +58,10 @@ class _Branch(nn.Module):
         self.first = _linear(weights[f"w1_{order}"], weights[f"b1_{order}"])
         self.second = _linear(weights[f"w2_{order}"], weights[f"b2_{order}"])
 
-    def forward(self, words: Tensor, pages: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         read = self.norm(self.project(words))
         for layer in (self.first, self.second):
-            read = functional.relu(layer(torch.cat([_shifted(read, pages, step) for step in self.steps], -1))) + read
+            read = functional.relu(layer(torch.cat([_shifted(read, mask, step) for step in self.steps], -1))) + read
         return cast(Tensor, read)
 
 
@@ -98,15 +79,15 @@ class _Top(nn.Module):
         return torch.tanh(self.p3(hidden) + self.d3(functional.relu(self.d2(hidden))))
 
 
-def _shifted(states: Tensor, pages: Tensor, step: int) -> Tensor:
+def _shifted(states: Tensor, mask: Tensor, step: int) -> Tensor:
     """Return the states `step` places further on, 0 outside the page."""
     if step == 0:
         return states
     length = states.shape[1]
     pad = (max(0, -step), max(0, step))
     moved = functional.pad(states, (0, 0, *pad))[:, max(0, step) : max(0, step) + length]
-    of = functional.pad(pages, pad)[:, max(0, step) : max(0, step) + length]
-    return moved * ((of == pages) & (pages > 0)).unsqueeze(-1).to(states.dtype)
+    inside = functional.pad(mask, pad)[:, max(0, step) : max(0, step) + length]
+    return moved * inside.unsqueeze(-1).to(states.dtype)
 
 
 def _linear(weight: NDArray[np.generic], bias: NDArray[np.generic] | None = None) -> nn.Linear:

@@ -14,18 +14,22 @@ from transformers import PreTrainedModel
 
 from configs.reading import SettingsError
 from text_model.base import Encoder, first_position, hidden_states, is_bert_like
-from text_model.ngram_encoder import NgramEncoder
+from text_model.joined_encoder import JoinedEncoder
 from text_model.vector_pairs import VectorPairs
 
 
 class PairEncoder(nn.Module):
     """An encoder whose top `joint_layers` read both pages; if all layers do, it is the usual cross-encoder.
 
-    An encoder that is not BERT-like reads both pages in all layers. Raises SettingsError if no layer is joint.
+    An encoder that is not BERT-like reads both pages in all layers. Raises SettingsError if no layer can be joint.
     """
 
-    def __init__(self, base: PreTrainedModel, joint_layers: int) -> None:
+    def __init__(self, base: Encoder, joint_layers: int) -> None:
         super().__init__()
+        if isinstance(base, JoinedEncoder):
+            raise SettingsError(
+                "the multilingual base has no layer that reads two pages: give minilm, a path or a name"
+            )
         if joint_layers < 1:
             raise SettingsError(f"joint_layers is {joint_layers}: give 1 or more, so that some layer reads both pages")
         self.base = base
@@ -96,7 +100,7 @@ class PairEncoder(nn.Module):
 
 def pair_encoder(base: Encoder, joint_layers: int) -> PairEncoder | VectorPairs:
     """Return the pair encoder that suits a base; see `PairEncoder`."""
-    return VectorPairs(base) if isinstance(base, NgramEncoder) else PairEncoder(base, joint_layers)
+    return VectorPairs(base) if isinstance(base, JoinedEncoder) else PairEncoder(base, joint_layers)
 
 
 def _pages(token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:

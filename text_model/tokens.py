@@ -13,6 +13,7 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from corpus.urls.url import url_words
+from text_model.tokenizer_files import read_tokenizers
 from text_model.vocabulary import Vocabulary
 
 #: Padded lengths; a few fixed shapes keep the ONNX Runtime arena small.
@@ -27,25 +28,36 @@ _SNIPPET_CHARACTERS = 2000  # that are tokenized
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
 
 
+class Pieces(NamedTuple):
+    """The second way to split a page: its ids stand in the same array, raised by `offset`."""
+
+    offset: int
+    first: int
+    end: int
+
+
 class Marks(NamedTuple):
     """The special tokens around pages."""
 
     first: int  # before a page: [CLS] or <s>
     end: int  # after a page: [SEP] or </s>
     between: int  # before page 2 where all layers read both pages: [CLS] for BERT, a second </s> for RoBERTa
+    pieces: Pieces | None = None  # of the second tokenizer of a joined encoder
 
 
 class PageTokenizer:
     """Turns a page's text into token ids: title, then URL words that are not in the title, then snippet."""
 
     def __init__(self, path: Path, tokens_per_page: int) -> None:
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self.vocabulary = Vocabulary(self._tokenizer)
-        self.tokens_per_page = tokens_per_page
-        first, end = (_required_id(self._tokenizer, *names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
-        self.marks = Marks(first, end, end if _doubles(self._tokenizer, end) else first)
+        tokenizers = read_tokenizers(path)
+        self._parts = [_Splitter(tokenizer, tokens_per_page) for tokenizer in tokenizers]
+        sizes = [tokenizer.get_vocab_size(with_added_tokens=True) for tokenizer in tokenizers]
+        self._offsets = np.cumsum([0, *sizes[:-1]]).tolist()
+        self.tokens_per_page = tokens_per_page  # of each way to split it
+        self.marks = self._parts[0].marks
+        if len(self._parts) > 1:
+            first, end, *_ = self._parts[1].marks
+            self.marks = self.marks._replace(pieces=Pieces(self._offsets[1], first, end))
 
     def encode(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
@@ -53,8 +65,45 @@ class PageTokenizer:
         """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are from its title.
 
         Letters that are not in the vocabulary are dropped; a page that consists mostly of them gets no tokens. Their
-        common unknown token would make all pages in a script look alike.
+        common unknown token would make all pages in a script look alike. With two tokenizers a page's ids are both its
+        titles, then both other parts.
         """
+        split = [part.encode(urls, titles, snippets) for part in self._parts]
+        if len(split) == 1:
+            return split[0]
+        ids, counts = [], []
+        for ways in zip(*(zip(*part, strict=True) for part in split), strict=True):
+            raised = [(own + offset, int(title)) for (own, title), offset in zip(ways, self._offsets, strict=True)]
+            parts = [*(own[:title] for own, title in raised), *(own[title:] for own, title in raised)]
+            ids.append(np.concatenate(parts).astype(np.uint32))
+            counts.append(sum(title for _, title in raised))
+        return ids, np.array(counts, np.uint16)
+
+    def understood(self, pages: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
+        """Return how well an encoder can have learnt the words of pages, given as ids: the better of the tokenizers."""
+        bounds = [*self._offsets[1:], np.iinfo(np.uint32).max]
+        by_part = [
+            part.vocabulary.understood([page[(page >= low) & (page < high)] - np.uint32(low) for page in pages])
+            for part, low, high in zip(self._parts, self._offsets, bounds, strict=True)
+        ]
+        best: NDArray[np.float32] = np.max(by_part, axis=0)
+        return best
+
+
+class _Splitter:
+    """One tokenizer, and the special tokens and letters that it knows."""
+
+    def __init__(self, tokenizer: Tokenizer, tokens_per_page: int) -> None:
+        self._tokenizer = tokenizer
+        self.vocabulary = Vocabulary(tokenizer)
+        self.tokens_per_page = tokens_per_page
+        first, end = (_required_id(tokenizer, *names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
+        self.marks = Marks(first, end, end if _doubles(tokenizer, end) else first)
+
+    def encode(
+        self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+    ) -> tuple[list[NDArray[np.uint32]], NDArray[np.uint16]]:
+        """Return the same for this tokenizer."""
         heads = [title or url_words(url) for url, title in zip(urls, titles, strict=True)]
         url_parts = [_url_words_not_in(head, url) for url, head in zip(urls, heads, strict=True)]
         beginnings = [snippet[:_SNIPPET_CHARACTERS] for snippet in snippets]
@@ -90,7 +139,7 @@ def understood(
         "" if title.strip() or snippet.strip() else url
         for url, title, snippet in zip(urls, titles, snippets, strict=True)
     ]
-    return tokenizer.vocabulary.understood(tokenizer.encode(only_urls, titles, snippets)[0])
+    return tokenizer.understood(tokenizer.encode(only_urls, titles, snippets)[0])
 
 
 def title_and_rest(
@@ -143,8 +192,13 @@ def pad(
 
 
 def single_inputs(pages: Sequence[NDArray[np.uint32]], marks: Marks) -> dict[str, NDArray[np.int64]]:
-    """Return the inputs of `[CLS] page [SEP]` for each page."""
-    return pad([np.concatenate(([marks.first], page, [marks.end])).astype(np.uint32) for page in pages])
+    """Return the inputs of `[CLS] page [SEP]` for each page, and those of its pieces if the marks have them."""
+    if marks.pieces is None:
+        return pad([np.concatenate(([marks.first], page, [marks.end])).astype(np.uint32) for page in pages])
+    offset, first, end = marks.pieces
+    words = single_inputs([page[page < offset] for page in pages], marks._replace(pieces=None))
+    pieces = single_inputs([page[page >= offset] - np.uint32(offset) for page in pages], Marks(first, end, first))
+    return words | {"piece_ids": pieces["input_ids"], "piece_mask": pieces["attention_mask"]}
 
 
 def pair_inputs(

@@ -34,7 +34,7 @@ def encoder_cosine(site: Site, base: str) -> Lists:
         pages = site.pages.values()
         tokens, _ = tokenizer.encode(list(site.pages), [page.title for page in pages], [p.snippet for p in pages])
         export_tower(load_encoder(base), None, directory / "encoder.onnx")
-        vectors = embed(OnnxModel(directory / "encoder.onnx"), tokens, tokenizer.cls, tokenizer.sep, lambda done: None)
+        vectors = embed(OnnxModel(directory / "encoder.onnx"), tokens, tokenizer.marks, lambda done: None)
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     cosine = unit @ unit.T
     np.fill_diagonal(cosine, -np.inf)
@@ -46,7 +46,9 @@ def bm25(site: Site) -> Lists:
     """Return for each page what a search engine finds by its title and snippet, in all text."""
     ids, pages = _ids(site), list(site.pages.values())
     with tempfile.TemporaryDirectory(prefix="onward-see-also-") as name:
-        texts = (SearchText(int(i), page.title, f"{page.snippet} {page.body}") for i, page in zip(ids, pages, strict=True))
+        texts = (
+            SearchText(int(i), page.title, f"{page.snippet} {page.body}") for i, page in zip(ids, pages, strict=True)
+        )
         engine = TantivyEngine.build(Path(name) / "index", texts)
         hits = engine.search([f"{page.title} {page.snippet}" for page in pages], _LISTED + 1)
     return {int(i): found.pages[found.pages != i][:_LISTED] for i, found in zip(ids, hits, strict=True)}

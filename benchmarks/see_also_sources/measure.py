@@ -39,7 +39,9 @@ def halves(truth: Truth) -> dict[str, Truth]:
     }
 
 
-def measure(bundles: Path, parts: Mapping[str, Truth], baselines: Mapping[str, Lists], settings: Settings) -> dict[str, Figures]:
+def measure(
+    bundles: Path, parts: Mapping[str, Truth], baselines: Mapping[str, Lists], settings: Settings
+) -> dict[str, Figures]:
     """Return the figures of every ranking on each part of the truth.
 
     `answers` are the served five pages: `short` is the share of pages that get fewer, `unflagged` of those without a

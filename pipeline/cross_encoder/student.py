@@ -15,6 +15,7 @@ from torch import Tensor
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.cross_encoder.teacher_labels import teacher_labels
+from pipeline.cross_encoder.vectors import vector_inputs, vector_scores
 from pipeline.pages.encoder import text_settings
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
@@ -34,10 +35,11 @@ from text_model.base import load_encoder, shorten
 from text_model.distributed import world
 from text_model.export import export, quantize
 from text_model.packaged import candidates
-from text_model.pair_encoder import pair_encoder
+from text_model.pair_encoder import PairEncoder, pair_encoder
 from text_model.session import OnnxModel
 from text_model.tokens import pair_inputs
 from text_model.training import Curve
+from text_model.vector_pairs import VectorPairs
 
 PREVIOUS = "previous"
 _FLOAT = "float"
@@ -87,7 +89,10 @@ STEP = Step(
 
 def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, int]]:
     config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
-    inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
+    if isinstance(model.encoder, VectorPairs):
+        inputs = vector_inputs(work)
+    else:
+        inputs = _inputs(tokens, _lower_layers(model.encoder, config.frozen_layers, work.directory))
     if config.distil:
         pool = teacher_labels(work)
         config = enough(config, pool.page1)
@@ -132,12 +137,12 @@ def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
     return tokens.pair_tensors if lower is None else states
 
 
-def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
+def _lower_layers(encoder: PairEncoder, layers: int, out: Path) -> OnnxModel | None:
     """Return the frozen layers as int8 ONNX, for a CPU."""
-    if layers == 0 or world().device.type != "cpu" or not model.encoder.layered:
+    if layers == 0 or world().device.type != "cpu" or not encoder.layered:
         return None
     as_float, as_int8 = (out / f"lower.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
-    export(LowerLayers(model.encoder, layers), as_float, ["states"])
+    export(LowerLayers(encoder, layers), as_float, ["states"])
     quantize(as_float, as_int8)
     lower = OnnxModel(as_int8)
     for path in (as_float, as_int8):
@@ -165,7 +170,9 @@ def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path
     marks, joint = tokens.tokenizer.marks, tokens.joint
     trained = Scores(model).eval()
 
-    def by_torch(first: list[Tokens], second: list[Tokens]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def by_torch(first: list[Tokens], second: list[Tokens]) -> parity.Scores:
+        if isinstance(model.encoder, VectorPairs):
+            return vector_scores(model, marks, first, second)
         padded = pair_inputs(first, second, marks, joint=joint)
         inputs = {name: torch.from_numpy(value) for name, value in padded.items()}
         with torch.inference_mode():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.pool import pool
-from pipeline.pages.encoder import text_settings
+from pipeline.pages.encoder import TOKENS, text_settings
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens, tokenize
 from pipeline.runner.file_hashes import hash_model
@@ -27,8 +27,8 @@ from ranking.teachers.train import TeachersConfig, enough, train_click, train_qu
 from recall.qprime.config import QPrimeConfig
 from text_model.base import all_joint, load_encoder
 from text_model.distributed import world
-from text_model.packaged import AUTO, candidates
-from text_model.pair_encoder import pair_encoder
+from text_model.packaged import AUTO, MULTILINGUAL, PACKAGED, candidates
+from text_model.pair_encoder import PairEncoder
 from text_model.training import Curve, Progress
 
 
@@ -81,10 +81,15 @@ def teacher_tokens(work: Work) -> PageTokens:
 
 
 def _settings(work: Work) -> TeachersConfig:
-    """Return the teachers' settings, with the student's encoder and tokens where they name none."""
+    """Return the teachers' settings, with the student's encoder and tokens where they name none.
+
+    The multilingual base has no layer that could read two pages, so MiniLM teaches it.
+    """
     config, text = work.config.teachers, text_settings(work)
     base = text.base if config.base == AUTO else config.base
-    return replace(config, base=base, tokens_per_page=config.tokens_per_page or text.tokens_per_page)
+    base = PACKAGED if base == MULTILINGUAL else base
+    tokens = text.tokens_per_page if base == text.base else TOKENS
+    return replace(config, base=base, tokens_per_page=config.tokens_per_page or tokens)
 
 
 def _as_student(work: Work) -> bool:
@@ -99,7 +104,7 @@ def _train_and_predict(
     out = work.directory
     torch.manual_seed(work.config.seed)
     config = _settings(work)
-    teacher = Teacher(pair_encoder(load_encoder(config.base), config.joint_layers), outputs)
+    teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = train(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # at run time the configuration would import every trainer
     from pipeline.config import TextConfig
 
 _FILE = "encoder.json"
-#: Tokens of a page where `tokens_per_page` is 0. Two pages and four special tokens fit the padded length 48. The
-#: multilingual encoder reads each page alone and takes a fifth of the time per token.
-_TOKENS, _TOKENS_MULTILINGUAL = 22, 62
+#: Tokens of a page where `tokens_per_page` is 0: with 22, two pages and four special tokens fit the padded length 48.
+#: The multilingual base reads each page alone, so there a longer page does not slow down the cross-encoder.
+TOKENS, _TOKENS_MULTILINGUAL = 22, 62
 
 
 class Settings(TypedDict):
@@ -33,7 +33,7 @@ def choose_encoder(config: TextConfig, languages: Sequence[str], out: Path) -> t
     Raises SettingsError if that encoder is not installed.
     """
     chosen = choose(config.base, languages, config.english_share)
-    tokens = config.tokens_per_page or (_TOKENS_MULTILINGUAL if chosen.base == MULTILINGUAL else _TOKENS)
+    tokens = config.tokens_per_page or (_TOKENS_MULTILINGUAL if chosen.base == MULTILINGUAL else TOKENS)
     settings = Settings(base=chosen.base, tokens_per_page=tokens)
     (out / _FILE).write_text(json.dumps(settings))
     return replace(config, **settings), {"base": chosen.base, "english": round(chosen.english, 3), "note": chosen.note}

@@ -30,7 +30,7 @@ class CrossEncoder(nn.Module):
         self.quality = _head(encoder.width, QUALITY_CLASSES)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return click logits (rows,) and quality logits (rows, 5)."""
+        """Return click logits (rows,) and quality logits (rows, 5); vector pairs have `above` alone."""
         return self._heads(self.encoder(input_ids, token_type_ids, attention_mask))
 
     def above(
@@ -42,7 +42,7 @@ class CrossEncoder(nn.Module):
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return the trainable parameters: the encoder's at `rate`, the heads' at `head_rate`."""
         body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
-        return [(body, rate), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
+        return [*([(body, rate)] if body else []), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
 
     def _heads(self, states: Tensor) -> tuple[Tensor, Tensor]:
         features = pair_features(states)
@@ -80,15 +80,15 @@ class PageLayers(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return a page's states, (rows, length, width); an encoder without attention has one of them."""
-        return self.encoder.page_states(input_ids, token_type_ids, attention_mask)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return a page's states, (rows, length, width); of a vector encoder one."""
+        return self.encoder.page_states(*inputs)
 
 
 class LowerLayers(nn.Module):
     """The frozen part of an encoder, for export."""
 
-    def __init__(self, encoder: PairEncoder | VectorPairs, layers: int) -> None:
+    def __init__(self, encoder: PairEncoder, layers: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.layers = layers

@@ -6,13 +6,12 @@ from torch import Tensor, nn
 
 from ranking.cross_encoder.model import pair_feature_width, pair_features
 from text_model.pair_encoder import PairEncoder
-from text_model.vector_pairs import VectorPairs
 
 
 class Teacher(nn.Module):
     """Reads both pages; `outputs` is 1 for clicks, 5 for the quality classes."""
 
-    def __init__(self, encoder: PairEncoder | VectorPairs, outputs: int) -> None:
+    def __init__(self, encoder: PairEncoder, outputs: int) -> None:
         super().__init__()
         width = encoder.width
         self.encoder = encoder

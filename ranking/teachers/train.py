@@ -28,7 +28,7 @@ Draw = Callable[[int], Batch]
 class TeachersConfig:
     """Tunables of both teachers."""
 
-    base: str = AUTO  # as the text's; or minilm, multilingual, a path, or a hub name; the larger the better
+    base: str = AUTO  # the text's, or minilm for multilingual; a path or a hub name; the larger the better
     joint_layers: PositiveInt = 2  # as the student's
     tokens_per_page: TokensPerPage = 0  # 0: as the student's
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class only

@@ -14,6 +14,7 @@ from recall import ann
 from recall.two_tower.model import Head, Tower
 from text_model.base import Encoder
 from text_model.export import export, quantize
+from text_model.joined_encoder import JoinedEncoder
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
 from text_model.tokens import Marks, single_inputs
@@ -59,7 +60,7 @@ def embed(
 def export_tower(encoder: Encoder, head: Head | None, path: Path) -> None:
     """Write a tower as an int8 ONNX file, which embeds all pages offline and unknown pages online."""
     float_path = path.with_suffix(".float.onnx")
-    export(Tower(encoder, head), float_path, ["vector"])
+    export(Tower(encoder, head), float_path, ["vector"], joined=isinstance(encoder, JoinedEncoder))
     quantize(float_path, path)
     float_path.unlink()
 

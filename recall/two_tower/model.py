@@ -34,7 +34,15 @@ class Tower(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor,
+        attention_mask: Tensor,
+        piece_ids: Tensor | None = None,
+        piece_mask: Tensor | None = None,
+    ) -> Tensor:
         """Return unit vectors (rows, dimension), or embeddings (rows, width) without a head."""
-        pooled = embedded(self.encoder, input_ids, token_type_ids, attention_mask)
+        pieces = () if piece_ids is None or piece_mask is None else (piece_ids, piece_mask)
+        pooled = embedded(self.encoder, input_ids, token_type_ids, attention_mask, *pieces)
         return pooled if self.head is None else self.head(pooled)
