@@ -56,7 +56,7 @@ def _site(kind: str, directories: list[Path], language: str) -> Site:
     site = reader(directories, language)
     if not site.truth:
         raise SystemExit(
-            f"{kind}: no page below {directories[0]} refers to another: give a directory that holds man1 to man8, or HTML"
+            f"{kind}: no page below {directories[0]} refers to another: give one that holds man1 to man8, or HTML"
         )
     return site
 

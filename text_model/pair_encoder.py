@@ -10,7 +10,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from configs.reading import SettingsError
 from text_model.base import Encoder, first_position, hidden_states, is_bert_like

@@ -63,7 +63,7 @@ class Vocabulary:
 
     @cached_property
     def _pieces(self) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return, by token id, a piece's letters, whether it begins a word, and whether its uncased script was learnt."""
+        """Return, by token id, a piece's letters, whether it begins a word, and if its uncased script was learnt."""
         pieces = self._tokenizer.get_vocab(with_added_tokens=True)
         special = {id_ for id_, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         marked = any(piece.startswith(_BEGINS) for piece in pieces)

@@ -26,7 +26,8 @@ _DROPPED = re.compile(
 )
 _MACRO = re.compile(r"^[.'][A-Za-z]{1,2}\s?", re.MULTILINE)
 _ESCAPES = (
-    (re.compile(r"\\f(?:\[\w*\]|\(..|.)"), ""), (re.compile(r"\\s[-+]?\d"), ""), (re.compile(r"\\(?:&|/|,|\||\^|%|:)"), ""),
+    (re.compile(r"\\f(?:\[\w*\]|\(..|.)"), ""), (re.compile(r"\\s[-+]?\d"), ""),
+    (re.compile(r"\\(?:&|/|,|\||\^|%|:)"), ""),
     (re.compile(r"\\(?:\[aq\]|\(aq)"), "'"), (re.compile(r"\\(?:\[\w+\]|\(..)"), " "), (re.compile(r"\\-"), "-"),
     (re.compile(r"\\e"), r"\\"), (re.compile(r"\\\n"), " "),
 )  # fmt: skip
@@ -43,7 +44,7 @@ class _Read:
 
 
 def man_pages(directories: Sequence[Path], language: str) -> Site:
-    """Return the manual of directories that hold `man1` to `man8`; pages without a description or a name are left out."""
+    """Return the manual of directories that hold `man1` to `man8`; pages without description or name are left out."""
     site = f"https://man.example/{language}"
     urls: dict[tuple[str, str], str] = {}  # (name, section), every name of a page
     pages: dict[str, Page] = {}

@@ -17,8 +17,8 @@ from ranking.cross_encoder.pairs import open_pair_model
 from recall.two_tower.build import embed, export_tower
 from text_model import multilingual, packaged
 from text_model.base import load_encoder, write_tokenizer
-from text_model.pair_encoder import PairEncoder, pair_encoder
 from text_model.packaged import AUTO, MULTILINGUAL, PACKAGED, choose
+from text_model.pair_encoder import PairEncoder, pair_encoder
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer, single_inputs, title_and_rest
 from text_model.vector_pairs import VectorPairs
