@@ -26,7 +26,7 @@ from recall.two_tower.train import (
 from text_model.base import load_encoder, write_tokenizer
 from text_model.packaged import PACKAGED
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer
+from text_model.tokens import Marks, PageTokenizer
 
 TITLES = ["red fox", "arctic fox", "grey wolf", "sourdough bread", "rye bread", "bread oven"]
 URLS = [f"https://a.example/{number}" for number in range(len(TITLES))]
@@ -119,7 +119,7 @@ def query(url: str, title: str = "") -> Query:
 
 def test_embeddings_have_the_order_of_the_pages(towers: SimpleNamespace) -> None:
     model = OnnxModel(towers.out / "encoder.onnx")
-    one = build.embed(model, [towers.tokens[4]], 101, 102, ignored)
+    one = build.embed(model, [towers.tokens[4]], Marks(101, 102, 101), ignored)
     assert (towers.embeddings @ one[0]).argmax() == 4
 
 
