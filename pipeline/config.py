@@ -17,7 +17,7 @@ from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
-from text_model.packaged import AUTO
+from text_model.packaged import AUTO, ENGLISH
 from text_model.tokens import TokensPerPage
 
 Section = TypeVar("Section")
@@ -28,7 +28,9 @@ class TextConfig:
     """How pages become tokens and embeddings, and whose click data a page with few clicks borrows."""
 
     base: str = AUTO  # by the pages' languages; or minilm (English), multilingual, a path, or a hub name
-    english_share: Annotated[float, Field(ge=0, le=1)] = 0.9  # of the pages; auto takes multilingual where it is lower
+    english_share: Annotated[float, Field(ge=0, le=1)] = (
+        ENGLISH  # of the pages; auto takes multilingual where it is lower
+    )
     tokens_per_page: TokensPerPage = 0  # 0: 22, with which a pair fits the padded length 48, or 62 for multilingual
     judged_tokens: int = 48  # of a page that the rubric judge reads: the title, then the snippet
     neighbours: int = 20

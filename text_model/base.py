@@ -74,13 +74,21 @@ def hidden_states(
 
 
 def embedded(
-    encoder: Encoder, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor, *pieces: Tensor
+    encoder: Encoder,
+    input_ids: Tensor,
+    token_type_ids: Tensor,
+    attention_mask: Tensor,
+    piece_ids: Tensor | None = None,
+    piece_mask: Tensor | None = None,
 ) -> Tensor:
-    """Return one unit vector per row, (rows, width); `pieces` are the second inputs of a joined encoder."""
+    """Return one unit vector per row, (rows, width); a joined encoder needs the inputs of pieces too."""
     words = encoder.words if isinstance(encoder, JoinedEncoder) else encoder
     states = hidden_states(words, input_ids, token_type_ids, attention_mask)
     vectors = functional.normalize(mean_pooled(states, attention_mask), dim=-1)
-    return encoder.joined(vectors, attention_mask, *pieces) if isinstance(encoder, JoinedEncoder) else vectors
+    if not isinstance(encoder, JoinedEncoder):
+        return vectors
+    assert piece_ids is not None and piece_mask is not None  # noqa: S101 - PageTokenizer has both for its base
+    return encoder.joined(vectors, attention_mask, piece_ids, piece_mask)
 
 
 def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from text_model.base import embedded, load_encoder, write_tokenizer
-from text_model.tokens import PageTokenizer, single_inputs, title_and_rest, understood
+from text_model.joined_encoder import as_understood
+from text_model.tokens import PageTokenizer, single_inputs, title_and_rest, understood, understood_by_part
 
 _BATCH = 32
 
@@ -38,8 +39,10 @@ class TextEmbedder:
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return unit vectors of the titles and of the rest, (pages, width) float32 each; zeros as in `whole`."""
-        first, rest = title_and_rest(*self._tokenizer.encode(urls, titles, snippets))
-        return self._embed(first), self._embed(rest)
+        ids, lengths = self._tokenizer.encode(urls, titles, snippets)
+        known = understood_by_part(self._tokenizer, urls, titles, snippets)
+        first, rest = title_and_rest(ids, lengths)
+        return as_understood(self._embed(first), known), as_understood(self._embed(rest), known)
 
     @torch.inference_mode()
     def _embed(self, tokens: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:

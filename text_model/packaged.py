@@ -14,6 +14,7 @@ from configs.reading import SettingsError
 PACKAGED = "minilm"  # English
 MULTILINGUAL = "multilingual"
 AUTO = "auto"  # one of the two, by the languages of the pages
+ENGLISH = 0.9  # share of English pages from which on `auto` is MiniLM
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,13 +81,19 @@ class PageTokenizer:
 
     def understood(self, pages: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
         """Return how well an encoder can have learnt the words of pages, given as ids: the better of the tokenizers."""
-        bounds = [*self._offsets[1:], np.iinfo(np.uint32).max]
-        by_part = [
-            part.vocabulary.understood([page[(page >= low) & (page < high)] - np.uint32(low) for page in pages])
-            for part, low, high in zip(self._parts, self._offsets, bounds, strict=True)
-        ]
-        best: NDArray[np.float32] = np.max(by_part, axis=0)
+        best: NDArray[np.float32] = self.understood_by_part(pages).max(axis=0)
         return best
+
+    def understood_by_part(self, pages: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
+        """Return the same for each tokenizer, (tokenizers, pages)."""
+        bounds = [*self._offsets[1:], np.iinfo(np.uint32).max]
+        parts = zip(self._parts, self._offsets, bounds, strict=True)
+        return np.stack(
+            [
+                part.vocabulary.understood([page[(page >= low) & (page < high)] - np.uint32(low) for page in pages])
+                for part, low, high in parts
+            ]
+        )
 
 
 class _Splitter:
@@ -131,7 +137,15 @@ class _Splitter:
 def understood(
     tokenizer: PageTokenizer, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Return how well an encoder can have learnt each page's words, 0 to 1.
+    """Return how well an encoder can have learnt each page's words, 0 to 1."""
+    best: NDArray[np.float32] = understood_by_part(tokenizer, urls, titles, snippets).max(axis=0)
+    return best
+
+
+def understood_by_part(
+    tokenizer: PageTokenizer, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+) -> NDArray[np.float32]:
+    """Return the same for each tokenizer, (tokenizers, pages).
 
     The URL counts only for a page without text: its words say nothing about the language of the text.
     """
@@ -139,7 +153,7 @@ def understood(
         "" if title.strip() or snippet.strip() else url
         for url, title, snippet in zip(urls, titles, snippets, strict=True)
     ]
-    return tokenizer.understood(tokenizer.encode(only_urls, titles, snippets)[0])
+    return tokenizer.understood_by_part(tokenizer.encode(only_urls, titles, snippets)[0])
 
 
 def title_and_rest(

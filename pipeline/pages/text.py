@@ -22,10 +22,11 @@ from ranking.quality.likeness import TextVectors
 from recall import ann
 from recall.two_tower import build as towers
 from text_model.base import load_encoder
+from text_model.joined_encoder import as_understood
 from text_model.packaged import candidates
 from text_model.resumable_array import clear
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, title_and_rest, understood
+from text_model.tokens import PageTokenizer, title_and_rest, understood_by_part
 
 if TYPE_CHECKING:  # at run time the configuration would import every trainer
     from pipeline.config import TextConfig
@@ -53,8 +54,9 @@ def text(work: Work) -> dict[str, object]:
     judge_tokenizer = PageTokenizer(out / "tokenizer.json", config.judged_tokens)
     texts = [table[name].to_pylist() for name in ("url", "title", "snippet")]
     judged = judge_tokenizer.encode(*texts)
-    known = understood(judge_tokenizer, *texts)
-    _judged_vectors(encoder, judge_tokenizer, *judged, known, out).save(out / "judged.npy")
+    by_part = understood_by_part(judge_tokenizer, *texts)
+    known = by_part.max(axis=0)
+    _judged_vectors(encoder, judge_tokenizer, *judged, by_part, out).save(out / "judged.npy")
     neighbours = _neighbours(table["page"].to_numpy(), vectors, config)
     pq.write_table(neighbours, out / "neighbours.parquet")
     for name in _PARTS:
@@ -106,12 +108,13 @@ def _judged_vectors(
     tokenizer: PageTokenizer,
     ids: list[NDArray[np.uint32]],
     titles: NDArray[np.uint16],
-    known: NDArray[np.float32],
+    by_part: NDArray[np.float32],
     out: Path,
 ) -> TextVectors:
     parts = []
     for name, part in zip(_PARTS, title_and_rest(ids, titles), strict=True):
         with progress(f"embedding {name}", len(part)) as advance:
-            parts.append(towers.embed(encoder, part, tokenizer.marks, advance, out / f"{name}.npy"))
+            vectors = towers.embed(encoder, part, tokenizer.marks, advance, out / f"{name}.npy")
+            parts.append(as_understood(vectors, by_part))
     titled, told = parts
-    return TextVectors(titled, told, known)
+    return TextVectors(titled, told, by_part.max(axis=0))

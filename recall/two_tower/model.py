@@ -43,6 +43,5 @@ class Tower(nn.Module):
         piece_mask: Tensor | None = None,
     ) -> Tensor:
         """Return unit vectors (rows, dimension), or embeddings (rows, width) without a head."""
-        pieces = () if piece_ids is None or piece_mask is None else (piece_ids, piece_mask)
-        pooled = embedded(self.encoder, input_ids, token_type_ids, attention_mask, *pieces)
+        pooled = embedded(self.encoder, input_ids, token_type_ids, attention_mask, piece_ids, piece_mask)
         return pooled if self.head is None else self.head(pooled)
