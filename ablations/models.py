@@ -25,7 +25,7 @@ RowScorer = Callable[[int, NDArray[np.int64]], NDArray[np.float32]]
 def student(work: Work, head: str) -> PageScorer:
     """Return one head of the arm's student, `click` or `quality`."""
     tokens, output = page_tokens(work), HEADS.index(head)
-    model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
+    model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.marks)
 
     def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
         return model.run([tokens[page1]], [tokens[row] for row in page2])[output]

@@ -19,7 +19,7 @@ from ranking.lightgbm.train import LightGbmConfig
 from ranking.quality_weight import RuleConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
-from text_model.base import PACKAGED
+from text_model.packaged import AUTO, ENGLISH
 from text_model.tokens import TokensPerPage
 
 Section = TypeVar("Section")
@@ -29,8 +29,11 @@ Section = TypeVar("Section")
 class TextConfig:
     """How pages become tokens and embeddings, and whose click data a page with few clicks borrows."""
 
-    base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
-    tokens_per_page: TokensPerPage = 22  # two pages and four special tokens fit the padded length 48
+    base: str = AUTO  # by the pages' languages; or minilm (English), multilingual, a path, or a hub name
+    english_share: Annotated[float, Field(ge=0, le=1)] = (
+        ENGLISH  # of the pages; auto takes multilingual where it is lower
+    )
+    tokens_per_page: TokensPerPage = 0  # 0: 22, with which a pair fits the padded length 48, or 62 for multilingual
     judged_tokens: int = 48  # of a page that the rubric judge reads: the title, then the snippet
     neighbours: int = 20
     sharpness: float = 4.0  # the weight of a neighbour is cosine ** sharpness
@@ -75,7 +78,6 @@ class ExamplesConfig:
     negatives: int = 20  # recalled pages per group, besides the shown ones
 
 
-AUTO = "auto"
 HeldOutShare = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -130,6 +132,11 @@ class InputConfig(BaseModel):
     @classmethod
     def _names_of_parameters(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         return _usable(entries, lambda: rules_of((), entries))
+
+    @property
+    def chooses_quality_weight(self) -> bool:
+        """Whether the build chooses λ."""
+        return self.quality_weight == AUTO
 
     @property
     def given_quality_weight(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.pool import pool
+from pipeline.pages.encoder import TOKENS, text_settings
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens, tokenize
 from pipeline.runner.file_hashes import hash_model
@@ -21,17 +23,18 @@ from ranking.cross_encoder.model import QUALITY_CLASSES
 from ranking.teachers.logits import teacher_logits
 from ranking.teachers.model import Teacher
 from ranking.teachers.predict_pool import predict_pool
-from ranking.teachers.train import enough, train_click, train_quality
+from ranking.teachers.train import TeachersConfig, enough, train_click, train_quality
 from recall.qprime.config import QPrimeConfig
-from text_model.base import load_encoder
+from text_model.base import all_joint, load_encoder
 from text_model.distributed import world
+from text_model.packaged import AUTO, MULTILINGUAL, PACKAGED, candidates
 from text_model.pair_encoder import PairEncoder
 from text_model.training import Curve, Progress
 
 
 def teachers(work: Work) -> dict[str, object]:
     """Train the click and the quality teacher, save both as int8 ONNX (`<name>.onnx`), and score the pool."""
-    config, out, seed = work.config.teachers, work.directory, work.config.seed
+    config, out, seed = _settings(work), work.directory, work.config.seed
     pages, tokens = page_ids(work), _tokens(work)
     labelled = labels(work, pages)
     clicks = triplets(work, pages, labelled)
@@ -63,7 +66,7 @@ STEP = Step(
     also_after=lambda config: ("qprime",) if config.section(QPrimeConfig).judge == "rubric" else (),
     when=lambda config: config.cross_encoder.distil,
     config=("teachers", "text"),
-    external=lambda config: hash_model(config.teachers.base),
+    external=lambda config: [hash_model(name) for name in candidates(config.teachers.base)],
     shared=True,
     resumes=True,
 )
@@ -71,12 +74,26 @@ STEP = Step(
 
 def teacher_tokens(work: Work) -> PageTokens:
     """Return the page tokens that the finished step `teachers` read."""
-    config = work.config.teachers
-    return page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
+    config = _settings(work)
+    tokens = page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
+    tokens.joint = all_joint(config.base, config.joint_layers)
+    return tokens
+
+
+def _settings(work: Work) -> TeachersConfig:
+    """Return the teachers' settings, with the student's encoder and tokens where they name none.
+
+    The multilingual base has no layer that could read two pages, so MiniLM teaches it.
+    """
+    config, text = work.config.teachers, text_settings(work)
+    base = text.base if config.base == AUTO else config.base
+    base = PACKAGED if base == MULTILINGUAL else base
+    tokens = text.tokens_per_page if base == text.base else TOKENS
+    return replace(config, base=base, tokens_per_page=config.tokens_per_page or tokens)
 
 
 def _as_student(work: Work) -> bool:
-    config, text = work.config.teachers, work.config.text
+    config, text = _settings(work), text_settings(work)
     return (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page)
 
 
@@ -86,7 +103,7 @@ def _train_and_predict(
 ) -> Curve:  # fmt: skip
     out = work.directory
     torch.manual_seed(work.config.seed)
-    config = work.config.teachers
+    config = _settings(work)
     teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = train(teacher, advance)
@@ -98,13 +115,16 @@ def _train_and_predict(
 
 def _tokens(work: Work) -> PageTokens:
     """Return the page tokens for the teachers: the student's, unless the base or the length differs."""
-    config, out = work.config.teachers, work.directory
+    config, out = _settings(work), work.directory
     if _as_student(work):
-        return page_tokens(work)
-    if world().main:
-        tokenize(work, config.base, config.tokens_per_page, out)
-    world().wait()
-    return PageTokens(out, config.tokens_per_page)
+        tokens = page_tokens(work)
+    else:
+        if world().main:
+            tokenize(work, config.base, config.tokens_per_page, out)
+        world().wait()
+        tokens = PageTokens(out, config.tokens_per_page)
+    tokens.joint = all_joint(config.base, config.joint_layers)
+    return tokens
 
 
 def _pool(work: Work, pages: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import AUTO
 from pipeline.rankers.held_out_lists import read_lists
 from pipeline.rankers.peer import peer_of
 from pipeline.rankers.text_weight import orders_by_text, weight_of_quality
@@ -32,7 +31,7 @@ def fit_blend(work: Work) -> dict[str, object]:
         stage2, quality = ranker.predict(features), features[:, STAGE2.index("quality")]
     fitted = blend.fit(stage2, quality, work.config.given_quality_weight)
     figures: dict[str, object] = {"rule": None}
-    if work.config.quality_weight == AUTO and len(features):
+    if work.config.chooses_quality_weight and len(features):
         if orders_by_text(work):
             weight, figures = weight_of_quality(work, features, lists.size)
             fitted = replace(fitted, quality_weight=weight)
@@ -45,9 +44,9 @@ def fit_blend(work: Work) -> dict[str, object]:
     return asdict(fitted) | figures
 
 
-def notes(figures: Mapping[str, Any], setting: object) -> Iterator[str]:
+def notes(figures: Mapping[str, Any], chosen: bool) -> Iterator[str]:
     """Yield the manifest's note on where λ comes from, unless it was set."""
-    if setting != AUTO or "configured" in figures:
+    if not chosen or "configured" in figures:
         return
     weight, rule = figures["quality_weight"], figures.get("rule")
     if rule is None:

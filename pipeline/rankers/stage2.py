@@ -105,7 +105,7 @@ def _recording(narrow: Narrow, recorder_of: Callable[[int], ListRecorder]) -> Na
 def _narrow(work: Work, past: Snapshot) -> Narrow:
     """Return a function that keeps stage 1's top candidates, in order of PageId, with its score and both heads'."""
     rankers = [LightGbmScorer.load("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
-    model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.cls, past.tokenizer.sep)
+    model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.marks)
     heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:

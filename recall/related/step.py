@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from corpus.text.words import words
 from corpus.urls.copies import copy_keys
+from pipeline.pages.encoder import text_settings
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
@@ -107,13 +108,13 @@ def _longer(work: Work, table: pa.Table, tokens: int, opening: NDArray[np.float3
     directory = work.of("text")
     tokenizer = PageTokenizer(directory / "tokenizer.json", tokens)
     ids, _ = tokenizer.encode(*(table[name].to_pylist() for name in ("url", "title", "snippet")))
-    longer = [row for row, known in enumerate(ids) if len(known) > work.config.text.tokens_per_page]
+    longer = [row for row, known in enumerate(ids) if len(known) > text_settings(work).tokens_per_page]
     vectors = opening.copy()
     if longer:
         encoder = OnnxModel(directory / "encoder.onnx")
         with progress("embedding longer texts", len(longer)) as advance:
             texts = [ids[row] for row in longer]
-            made = embed(encoder, texts, tokenizer.cls, tokenizer.sep, advance, work.directory / _VECTORS)
+            made = embed(encoder, texts, tokenizer.marks, advance, work.directory / _VECTORS)
         vectors[longer] = made
     return vectors
 
