@@ -14,7 +14,6 @@ from configs.reading import read
 from corpus.urls.url import page_id
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder.examples import triplets
-from pipeline.log.counts import STEP as COUNTS
 from pipeline.log.events import (
     IMPRESSIONS,
     LABELS,
@@ -26,7 +25,6 @@ from pipeline.log.events import (
     label_events,
     past_impressions,
 )  # fmt: skip
-from pipeline.log.order import STEP as ORDER
 from pipeline.log.read import STEP as READ
 from pipeline.log.split import split_of
 from pipeline.runner.runner import Runner
@@ -64,8 +62,10 @@ def write(data: Path, sessions: bool, impressions: bool, clicked: bool = True) -
 def work_of(root: Path, sessions: bool = False, impressions: bool = False, clicked: bool = True) -> Work:
     write(root / "data", sessions, impressions, clicked)
     config = BuildConfig()
-    Runner(root, config, "", tables=InputTables(root / "data")).run([READ, COUNTS, ORDER])
-    return Work(config, root / "again", root)
+    Runner(root, config, "", tables=InputTables(root / "data")).run([READ])
+    work = Work(config, root / "again", root)
+    set_order(work, means=True)
+    return work
 
 
 def test_the_last_fifth_of_the_log_gives_labels(tmp_path: Path) -> None:
@@ -89,6 +89,7 @@ def test_past_impressions_end_before_the_labels(tmp_path: Path) -> None:
 
 def set_order(work: Work, means: bool) -> None:
     """Say whether order means something on this log, as the step `order` would."""
+    work.of("order").mkdir(exist_ok=True)
     (work.of("order") / "order.json").write_text(json.dumps({"means": means}))
 
 
@@ -190,8 +191,10 @@ def test_an_unknown_page_takes_a_place_in_its_session(tmp_path: Path) -> None:
     write(tmp_path / "data", sessions=False, impressions=False)
     pq.write_table(pa.table(columns), tmp_path / "data" / "clicks.parquet")
     config = read(BuildConfig, [("examples.label_share", 1.0)], "")
-    Runner(tmp_path, config, "", tables=InputTables(tmp_path / "data")).run([READ, COUNTS, ORDER])
-    events = label_events(Work(config, tmp_path / "again", tmp_path), None)
+    Runner(tmp_path, config, "", tables=InputTables(tmp_path / "data")).run([READ])
+    work = Work(config, tmp_path / "again", tmp_path)
+    set_order(work, means=True)
+    events = label_events(work, None)
     gains = {event.page: dict(zip(event.shown.tolist(), event.gain.tolist(), strict=True)) for event in events}
     assert gains[page_id(URLS[0])][page_id(URLS[1])] == 10
     assert gains[page_id(URLS[1])][page_id(URLS[2])] == 6  # two places later
