@@ -28,7 +28,7 @@ def weight_of_quality(work: Work, features: Matrix, sizes: np.ndarray) -> tuple[
     (`references.hidden`) is not below that of the order of text, beyond noise; fewer than 50 pages say nothing.
     """
     configured = work.config.quality_weight
-    if learnt_from(work) != NOTHING or not judged_by_rubric(work):
+    if not sizes.sum() or learnt_from(work) != NOTHING or not judged_by_rubric(work):
         return configured, {}
     groups = _with_references(features, sizes)
     if groups is None:
@@ -55,8 +55,6 @@ def weight_note(figures: Mapping[str, Any]) -> list[str]:
 
 def _with_references(features: Matrix, sizes: np.ndarray) -> Groups | None:
     """Return the candidates of the pages that name or link one of theirs; gain 1 for these."""
-    if not sizes.sum():
-        return None
     gain = (features[:, STAGE2.index("related_mentions")] > 0).astype(np.float32)
     group = np.repeat(np.arange(len(sizes)), sizes)
     naming = np.bincount(group, gain, len(sizes)) > 0
