@@ -58,8 +58,6 @@ def weight_note(figures: Mapping[str, Any]) -> list[str]:
 
 def _with_references(features: Matrix, sizes: np.ndarray) -> Groups | None:
     """Return the candidates of the pages that name or link one of theirs; gain 1 for these."""
-    if not sizes.sum():
-        return None
     gain = (features[:, STAGE2.index("related_mentions")] > 0).astype(np.float32)
     group = np.repeat(np.arange(len(sizes)), sizes)
     naming = np.bincount(group, gain, len(sizes)) > 0
