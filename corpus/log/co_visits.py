@@ -70,15 +70,19 @@ def swing(pages: ir.Table, reach: Reach) -> ir.Table:
     other = kept.select("page1", "page2", session2="session")
     compared = kept.join(other, ["page1", "page2"]).filter(_.session < _.session2)
     overlap = _overlaps(pages, compared.select("session", "session2").distinct())
-    score = 1 / (reach.swing_smoothing + overlap.shared)
+    score = 1 / (overlap.shared.cast("float64") + reach.swing_smoothing)
     scored = compared.join(overlap.mutate(score=score), ["session", "session2"])
     unlike = scored.group_by("page1", "page2").aggregate(unlike=2 * scored.score.sum())
     own = _own(pages, kept, reach)
     both = own.left_join(unlike, ["page1", "page2"]).drop("page1_right", "page2_right")
     used = both.used.cast("float64")
-    scale = both.sessions * (both.sessions - 1.0) / (used * (used - 1.0))
+    sessions = both.sessions.cast("float64")
+    scale = sessions * (sessions - 1) / (used * (used - 1))
     found = both.select(
-        "page1", "page2", "last", swing=both.own * both.sessions / used + both.unlike.coalesce(0.0) * scale
+        "page1",
+        "page2",
+        "last",
+        swing=both.own * both.sessions / used + both.unlike.coalesce(ibis.literal(0).cast("float64")) * scale,
     )
     return found.union(found.select(page1="page2", page2="page1", last="last", swing="swing"))
 
@@ -97,7 +101,7 @@ def _own(pages: ir.Table, kept: ir.Table, reach: Reach) -> ir.Table:
     sizes = pages.group_by("session").aggregate(size=_.count())
     sized = kept.join(sizes, "session")
     return sized.group_by("page1", "page2").aggregate(
-        own=(1 / (reach.swing_smoothing + sized.size)).sum(),
+        own=(1 / (sized.size.cast("float64") + reach.swing_smoothing)).sum(),
         used=_.count(),
         sessions=sized.sessions.max(),
         last=sized.both.max(),

@@ -68,10 +68,11 @@ def _normalised(evidence: ir.Table, page_visits: ir.Table) -> ir.Table:
     one = weights.select(page1="page", weight1="weight")
     two = weights.select(page2="page", weight2="weight", share2="share")
     rows = evidence.left_join(one, "page1").drop("page1_right").left_join(two, "page2").drop("page2_right")
+    zero = ibis.literal(0).cast("float64")  # in Spark, a literal 0.0 is a decimal
     chance = rows.weight1 * rows.share2 + _EXPECTED
     return rows.mutate(
-        cosine=(rows.together / (rows.weight1 * rows.weight2).sqrt()).coalesce(0.0),
-        lift=(rows.together / chance).coalesce(0.0),
+        cosine=(rows.together / (rows.weight1 * rows.weight2).sqrt()).coalesce(zero),
+        lift=(rows.together / chance).coalesce(zero),
     ).drop("weight1", "weight2", "share2")
 
 

@@ -89,7 +89,9 @@ def neighbour_rows(
     kept = best(shared_rows(sources, config, pages), weights, config)
     rest = [name for name in EVIDENCE if name not in _ORDERED_BY]
     rows = kept.left_join(sources.evidence.select("page1", "page2", *rest), ["page1", "page2"])
-    rows = rows.mutate(**{name: rows[name].coalesce(0.0) for name in rest}).drop("page1_right", "page2_right")
+    rows = rows.mutate(**{name: rows[name].coalesce(ibis.literal(0).cast("float64")) for name in rest}).drop(
+        "page1_right", "page2_right"
+    )
     return rows.order_by("page1", ibis.desc("affinity"), "page2")
 
 

@@ -17,6 +17,7 @@ from corpus.log.engine import running
 from corpus.schema import InputError
 from pipeline.config import BuildConfig
 from pipeline.log.counts import count
+from pipeline.log.order import order
 from pipeline.log.read import read
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.work import InputTables, Work
@@ -24,7 +25,17 @@ from recall.coclick.step import coclicks
 from store.tables import LmdbTable
 from tests.conftest import write_tiny
 
-TABLES = ("click_pairs", "impression_pairs", "page_clicks", "page_flow", "page_shows", "evidence")
+TABLES = (
+    "click_pairs",
+    "impression_pairs",
+    "page_clicks",
+    "page_flow",
+    "page_shows",
+    "co_visits",
+    "swing",
+    "page_visits",
+    "evidence",
+)
 SORTED = "evidence"
 
 
@@ -78,6 +89,7 @@ def roots(spark: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         patch.setattr("pipeline.log.counts.withheld_pages", lambda work: pages[::9])  # the tiny log has no new pages
         for root, engine in ((duckdb, "duckdb"), (other, "spark")):
             count(work_on(root, engine, "counts"))
+            order(work_on(root, engine, "order"))
             coclicks(work_on(root, engine, "coclick"))
     return duckdb, other
 
