@@ -24,6 +24,7 @@ from recall.popular.lookup import OVERALL
 from store.bundle import Manifest
 from store.page_row import FACTS, read_facts, read_text, read_tokens
 from store.tables import LmdbTable
+from text_model.packaged import MULTILINGUAL
 
 if TYPE_CHECKING:
     from pipeline.runner.runner import Runner
@@ -81,10 +82,10 @@ def _settings(runner: Runner) -> dict[str, Any]:
 
 
 def _encoder(figures: Mapping[str, Any]) -> Iterator[str]:
-    """Say which encoder read a site that is not all English."""
+    """Say which encoder read a site for which the default one was not enough, or would not have been."""
     if figures["note"]:
         yield figures["note"]
-    elif figures["english"] < 1:
+    elif figures["base"] == MULTILINGUAL:
         counts = ", ".join(f"{count} in {language}" for language, count in figures["read"].items())
         yield f"the encoder {figures['base']} read the pages: {counts}"
 

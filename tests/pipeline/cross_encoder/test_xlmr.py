@@ -16,24 +16,8 @@ from ranking.cross_encoder.pairs import WHOLE, open_pair_model
 from tests.conftest import CONFIG
 from text_model.tokens import PageTokenizer
 
-WORDS = [
-    "farine",
-    "levure",
-    "four",
-    "pâte",
-    "croûte",
-    "pétrir",
-    "levain",
-    "miche",
-    "vélo",
-    "roue",
-    "guidon",
-    "selle",
-    "chaîne",
-    "pneu",
-    "frein",
-    "cadre",
-]
+_TEXT = "farine levure four pâte croûte pétrir levain miche vélo roue guidon selle chaîne pneu frein cadre"
+WORDS = _TEXT.split()
 
 
 def test_teachers_and_student_are_built_from_it(tmp_path: Path) -> None:
