@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from configs.reading import SettingsError
+from text_model.layers import FAMILIES
 
 PACKAGED = "minilm"
 
@@ -69,7 +70,7 @@ def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 def is_bert_like(encoder: PreTrainedModel) -> bool:
     """Whether the encoder is BERT or built like it, so that its layers can be run one by one."""
-    return encoder.config.model_type == "bert"
+    return encoder.config.model_type in FAMILIES
 
 
 def shorten(encoder: PreTrainedModel, layers: int) -> None:

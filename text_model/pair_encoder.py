@@ -6,14 +6,13 @@ teach similarity again; the pages attend to each other only in the top layers (D
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from configs.reading import SettingsError
 from text_model.base import hidden_states, is_bert_like
+from text_model.layers import EncoderLayers, layers_of
 
 
 class PairEncoder(nn.Module):
@@ -52,39 +51,45 @@ class PairEncoder(nn.Module):
         """Return the states above the lowest `layers`, (rows, length, width)."""
         if self.page_layers:
             positions = _positions(token_type_ids, attention_mask)
-            states = self.base.embeddings(
-                input_ids=input_ids, token_type_ids=torch.zeros_like(input_ids), position_ids=positions
-            )
+            states = self._family().embed(input_ids, torch.zeros_like(input_ids), positions)
         else:
-            states = self.base.embeddings(input_ids=input_ids, token_type_ids=token_type_ids)
+            states = self._family().embed(input_ids, token_type_ids, None)
         return self._through(0, layers, states, token_type_ids, attention_mask)
 
     def upper(self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what `forward` returns, from the states above the lowest `layers`."""
-        last = self._layers()[-1]
-        states = self._through(layers, len(self._layers()) - 1, states, token_type_ids, attention_mask)
+        family = self._family()
+        states = self._through(layers, len(family.all) - 1, states, token_type_ids, attention_mask)
         pages = _pages(token_type_ids, attention_mask)
         queries = torch.cat([states[:, :1], _means(states, pages)], dim=1)
-        attended = torch.cat([attention_mask[:, None], pages], dim=1)
-        return _rows(last, states, queries, _bias(attended), self.base.config.num_attention_heads)
+        bias = _bias(torch.cat([attention_mask[:, None], pages], dim=1))
+        if (relative := family.relative(states)) is not None:
+            own = relative.expand(states.shape[0], -1, -1, -1)
+            bias = bias + torch.cat([own[:, :, :1], _means(own, pages[:, None])], dim=2)
+        return family.rows(family.all[-1], states, queries, bias)
 
     def freeze(self, layers: int) -> None:
         """Freeze the embeddings and the lowest `layers`; 0 freezes nothing. Raises SettingsError if not BERT-like."""
         if layers and not self.bert_like:
             kind = self.base.config.model_type
             raise SettingsError(f"frozen_layers is only for BERT-like models, not {kind}: set it to 0")
-        for part in (self.base.embeddings, *self._layers()[:layers]) if layers else ():
+        for part in (self.base.embeddings, *self._family().all[:layers]) if layers else ():
             part.requires_grad_(False)
 
-    def _layers(self) -> list[nn.Module]:
-        return list(self.base.encoder.layer)
+    def _family(self) -> EncoderLayers:
+        family = layers_of(self.base)
+        assert family is not None, self.base.config.model_type  # noqa: S101 - asked only if bert_like
+        return family
 
     def _through(self, first: int, end: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        family = self._family()
         both = _bias(attention_mask[:, None])
         pages = _pages(token_type_ids, attention_mask).float()
         alone = _bias(pages.transpose(1, 2) @ pages)
-        for number, layer in enumerate(self._layers()[first:end], first):
-            states = layer(states, alone if number < self.page_layers else both)
+        if (relative := family.relative(states)) is not None:
+            both, alone = both + relative, alone + relative
+        for number, layer in enumerate(family.all[first:end], first):
+            states = family.run(layer, states, alone if number < self.page_layers else both)
         return states
 
 
@@ -110,18 +115,3 @@ def _means(states: Tensor, masks: Tensor) -> Tensor:
 def _bias(mask: Tensor) -> Tensor:
     """Return the bias added to attention logits, (rows, 1, queries or 1, length)."""
     return (1.0 - mask[:, None].float()) * torch.finfo(torch.float32).min / 2
-
-
-def _rows(layer: nn.Module, states: Tensor, queries: Tensor, bias: Tensor, heads: int) -> Tensor:
-    """Return a layer's output for the query rows only, (rows, queries, width)."""
-    attention = layer.attention.self
-    rows, _, width = states.shape
-
-    def split(projection: nn.Module, of: Tensor) -> Tensor:
-        return cast(Tensor, projection(of).view(rows, -1, heads, width // heads).transpose(1, 2))
-
-    query, key, value = split(attention.query, queries), split(attention.key, states), split(attention.value, states)
-    weights = torch.softmax(query @ key.transpose(2, 3) / (width // heads) ** 0.5 + bias, dim=-1)
-    context = (weights @ value).transpose(1, 2).reshape(rows, -1, width)
-    attended = layer.attention.output(context, queries)
-    return cast(Tensor, layer.output(layer.intermediate(attended), attended))
