@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from text_model.averaging import Average
 from text_model.distributed import World, world
 from text_model.effort import Best, HeldOut, due, trainable
 
@@ -37,6 +38,7 @@ class Schedule:
 
     steps: int
     checkpoint_every: int = 0  # steps; 0 writes none
+    average_share: float = 0.0  # of the steps, the last ones, whose weights are averaged at the end
 
     def factor(self, step: int) -> float:
         """Return the factor of the learning rates at a step, counted from 0."""
@@ -93,12 +95,13 @@ def fit(
 
     `groups` are parameters with their learning rates. If `checkpoint` exists, training resumes from it; a finished
     run returns at once. With `held_out`, training ends when their loss has stopped falling, with the weights that
-    had the lowest.
+    had the lowest; without, with the mean weights of the schedule's last steps, if it averages.
     """
     here = world()
     objective.to(here.device)
     optimizer = torch.optim.AdamW([{"params": part, "lr": rate} for part, rate in groups], weight_decay=0.01)
-    start, curve, best = _resumed(objective, optimizer, checkpoint)
+    average = Average(schedule.average_share)
+    start, curve, best = _resumed(objective, optimizer, checkpoint, average)
     module = _shared(objective, here)
     learnt = trainable(objective, groups)
 
@@ -119,12 +122,13 @@ def fit(
         nn.utils.clip_grad_norm_(list(learnt.values()), _MAX_GRADIENT_NORM)
         optimizer.step()
         curve.add({name: float(loss.detach()) for name, loss in parts.items()})
+        average.add(learnt, step + 1, schedule.steps)
         if held_out is not None and due(step + 1, schedule.steps):
             best.add(held_out.loss(objective, evaluate, here), learnt)
         if checkpoint is not None and (best.ended or _due(step + 1, schedule)):
-            _write(objective, optimizer, checkpoint, step + 1, curve, best, here)
+            _write(objective, optimizer, checkpoint, step + 1, curve, best, average, here)
         progress(step + 1)
-    best.restore(objective)
+    (best if best.weights else average).restore(objective)
     checked = [done for done in range(1, curve.steps + 1) if due(done, schedule.steps)]
     curve.held_out = dict(zip(checked, best.losses, strict=bool(best.losses)))
     return curve
@@ -162,23 +166,28 @@ def _due(done: int, schedule: Schedule) -> bool:
 
 
 def _write(
-    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, best: Best, here: World
-) -> None:
+    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, best: Best,
+    average: Average, here: World,
+) -> None:  # fmt: skip
     if not here.main:
         return
     # By parameter, not by state_dict: there a tower that reads both sides has one tensor under two names.
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in objective.named_parameters()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    tensors |= {f"best.{name}": value for name, value in best.weights.items()}
+    for kind, weights in (("best", best.weights), ("average", average.weights)):
+        tensors |= {f"{kind}.{name}": value for name, value in weights.items()}
     beside = path.with_suffix(".writing")
     about = {"step": str(step), "losses": json.dumps(curve.losses), "held_out": json.dumps(best.losses)}
+    about["averaged"] = str(average.count)
     save_file(tensors, beside, about)
     beside.replace(path)
 
 
-def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> tuple[int, Curve, Best]:
-    """Restore the weights and the optimizer's state; return the steps done, their curve and the best weights."""
+def _resumed(
+    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None, average: Average
+) -> tuple[int, Curve, Best]:
+    """Restore weights, mean weights and the optimizer's state; return the steps done, curve and best weights."""
     if path is None or not path.is_file():
         return 0, Curve(), Best()
     model: dict[str, Tensor] = {}
@@ -191,10 +200,13 @@ def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path 
                 model[name] = file.get_tensor(key)
             elif kind == "best":
                 best[name] = file.get_tensor(key)
+            elif kind == "average":
+                average.weights[name] = file.get_tensor(key).to(world().device)
             else:
                 number, _, part = name.partition(".")
                 state.setdefault(int(number), {})[part] = file.get_tensor(key)
         about = file.metadata()
+    average.count = int(about["averaged"])
     for parameter_name, parameter in objective.named_parameters():
         parameter.data.copy_(model[parameter_name])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
