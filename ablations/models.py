@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ablations.rerank import PageScorer
 from pipeline.cross_encoder.student_files import EXPORTED
-from pipeline.cross_encoder.teachers import teacher_tokens
+from pipeline.cross_encoder.teacher_pages import teacher_tokens
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import page_tokens
 from pipeline.runner.work import Work

@@ -15,6 +15,7 @@ from corpus.urls.url import RuleError, rules_of
 from corpus.urls.url_rules import FRAGMENT_HOSTS, UrlRules
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
+from ranking.teachers.adapt import AdaptationConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
 from text_model.base import PACKAGED
@@ -137,6 +138,7 @@ class BuildConfig(PathConfigs):
     examples: ExamplesConfig = ExamplesConfig()
     labels: LabelsConfig = LabelsConfig()
     stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time
+    adaptation: AdaptationConfig = AdaptationConfig()
     teachers: TeachersConfig = TeachersConfig()
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()

@@ -18,9 +18,9 @@ class Average:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     @torch.no_grad()
-    def add(self, trainable: Mapping[str, Tensor], done: int, steps: int) -> None:
-        """Take in the weights after `done` of `steps` steps."""
-        if done <= steps * (1 - self.share):
+    def add(self, trainable: Mapping[str, Tensor], done: float) -> None:
+        """Take in the weights after a share `done` of the training."""
+        if done <= 1 - self.share:
             return
         self.count += 1
         if self.count == 1:

@@ -68,7 +68,8 @@ class MpnetLayers(EncoderLayers):
 
     def run(self, layer: nn.Module, states: Tensor, bias: Tensor) -> Tensor:
         """Return a layer's output."""
-        return cast(Tensor, layer(states, bias)[0])
+        found = layer(states, bias)
+        return found if isinstance(found, Tensor) else cast(Tensor, found[0])  # by the version of transformers
 
     def rows(self, layer: nn.Module, states: Tensor, queries: Tensor, bias: Tensor) -> Tensor:
         """Return a layer's output for the query rows only."""

@@ -6,6 +6,8 @@ teach similarity again; the pages attend to each other only in the top layers (D
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -34,6 +36,15 @@ class PairEncoder(nn.Module):
     def width(self) -> int:
         """The width of a state."""
         return int(self.base.config.hidden_size)
+
+    @property
+    def words(self) -> int:
+        """How many tokens the vocabulary has."""
+        return int(self.base.get_input_embeddings().num_embeddings)
+
+    def save(self, directory: Path) -> None:
+        """Write the encoder, which `load_encoder` loads; its tokenizer is not written."""
+        self.base.to(torch.device("cpu")).save_pretrained(directory)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return three states per pair, (rows, 3, width): of the first token, of page 1 and of page 2.

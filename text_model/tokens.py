@@ -56,6 +56,16 @@ class PageTokenizer:
         ids = [np.array([*head, *words, *rest][:limit], dtype=np.uint32) for head, words, rest in kept]
         return ids, np.array([min(len(head), limit) for head, _, _ in kept], dtype=np.uint16)
 
+    def text_ids(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Return the ids of whole texts, without special tokens and unknown ones."""
+        found = (np.array(ids, np.uint32) for ids in self._ids(list(texts)))
+        return [ids[ids != self.vocabulary.unknown] if self.vocabulary.unknown is not None else ids for ids in found]
+
+    @property
+    def mask(self) -> int:
+        """The id of the token that hides another. Raises ValueError if the vocabulary has none."""
+        return _required_id(self._tokenizer, "[MASK]", "<mask>")
+
     def _ids(self, texts: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 

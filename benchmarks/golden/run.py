@@ -75,7 +75,7 @@ def figures(golden: Golden, out: Path, folds: int) -> dict[str, tuple[float, flo
         parts = [with_sums(dict(np.load(path))) for path in paths if path.is_file()]
         rows = np.concatenate([part.pop("rows") for part in parts])
         truth, similar = golden.good_rate[rows], golden.similar[rows]
-        for name in parts[0]:
+        for name in set.intersection(*(set(part) for part in parts)):
             score = np.concatenate([part[name] for part in parts])
             both = pairwise_accuracy(score, truth), pairwise_accuracy(score[similar], truth[similar])
             found.setdefault(name, []).append(both)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.cross_encoder.adapted import adapted_student, student_base_of
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.cross_encoder.teacher_labels import teacher_labels
@@ -50,7 +51,7 @@ def student(work: Work) -> dict[str, object]:
     pages, tokens = page_ids(work), page_tokens(work)
     labelled = labels(work, pages)
     torch.manual_seed(work.config.seed)
-    encoder = load_encoder(work.config.text.base)
+    encoder = load_encoder(student_base_of(work))
     shorten(encoder, work.config.cross_encoder.layers)
     model = CrossEncoder(PairEncoder(encoder, work.config.cross_encoder.joint_layers))
     started = _warm_start(work, model)
@@ -72,6 +73,7 @@ STEP = Step(
     "student",
     student,
     after=("read", "counts", "text", "labels", "teachers"),
+    also_after=adapted_student,
     config=("cross_encoder", "text"),
     external=lambda config: [hash_model(config.text.base), hash_model(config.cross_encoder.warm_start)],
     shared=True,

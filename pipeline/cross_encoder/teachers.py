@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.cross_encoder.adapted import adapted, base_of
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.pool import pool
+from pipeline.cross_encoder.teacher_pages import tokens_of_teachers
 from pipeline.pages.page_ids import page_ids
-from pipeline.pages.page_tokens import PageTokens, page_tokens, tokenize
+from pipeline.pages.page_tokens import PageTokens
 from pipeline.runner.file_hashes import hash_model
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
@@ -32,7 +34,7 @@ from text_model.training import Curve, Progress
 def teachers(work: Work) -> dict[str, object]:
     """Train the click and the quality teacher, save both as int8 ONNX (`<name>.onnx`), and score the pool."""
     config, out, seed = work.config.teachers, work.directory, work.config.seed
-    pages, tokens = page_ids(work), _tokens(work)
+    pages, tokens = page_ids(work), tokens_of_teachers(work)
     labelled = labels(work, pages)
     clicks = triplets(work, pages, labelled)
     config = enough(config, clicks, labelled)
@@ -60,24 +62,13 @@ STEP = Step(
     teachers,
     after=("read", "counts", "text", "two_tower", "cf", "labels"),
     # Where the student judges Q', Q' waits for the student.
-    also_after=lambda config: ("qprime",) if config.section(QPrimeConfig).judge == "rubric" else (),
+    also_after=lambda config: (("qprime",) if config.section(QPrimeConfig).judge == "rubric" else ()) + adapted(config),
     when=lambda config: config.cross_encoder.distil,
     config=("teachers", "text"),
     external=lambda config: hash_model(config.teachers.base),
     shared=True,
     resumes=True,
 )
-
-
-def teacher_tokens(work: Work) -> PageTokens:
-    """Return the page tokens that the finished step `teachers` read."""
-    config = work.config.teachers
-    return page_tokens(work) if _as_student(work) else PageTokens(work.of("teachers"), config.tokens_per_page)
-
-
-def _as_student(work: Work) -> bool:
-    config, text = work.config.teachers, work.config.text
-    return (config.base, config.tokens_per_page) == (text.base, text.tokens_per_page)
 
 
 def _train_and_predict(
@@ -87,24 +78,13 @@ def _train_and_predict(
     out = work.directory
     torch.manual_seed(work.config.seed)
     config = work.config.teachers
-    teacher = Teacher(PairEncoder(load_encoder(config.base), config.joint_layers), outputs)
+    teacher = Teacher(PairEncoder(load_encoder(base_of(work)), config.joint_layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = train(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")
     with progress(f"predicting {name}", len(pairs[0])) as advance:
         predict_pool(out / f"{name}.npy", *pairs, outputs, tokens.lengths, score, advance)
     return curve
-
-
-def _tokens(work: Work) -> PageTokens:
-    """Return the page tokens for the teachers: the student's, unless the base or the length differs."""
-    config, out = work.config.teachers, work.directory
-    if _as_student(work):
-        return page_tokens(work)
-    if world().main:
-        tokenize(work, config.base, config.tokens_per_page, out)
-    world().wait()
-    return PageTokens(out, config.tokens_per_page)
 
 
 def _pool(work: Work, pages: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
