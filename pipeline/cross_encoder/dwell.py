@@ -37,7 +37,7 @@ def dwell_triplets(work: Work, pages: NDArray[np.uint64], satisfied_s: float, qu
     summed = pairs.group_by(names).aggregate([("by", "sum")]).sort_by([(name, "ascending") for name in names])
     page, chosen, worse = (np.searchsorted(pages, summed[name].to_numpy()) for name in names)
     weight = np.log1p(summed["by_sum"].to_numpy())
-    return Triplets(page, chosen, worse, (weight / max(weight.mean(), 1e-9)).astype(np.float32))
+    return Triplets(page, chosen, worse, (weight * len(weight) / max(weight.sum(), 1e-9)).astype(np.float32))
 
 
 def worth(
