@@ -18,19 +18,20 @@ class Tokens:
     ids: list[NDArray[np.uint32]]
     cls: int
     sep: int
+    mask: int
 
     def save(self, path: Path) -> None:
         """Write one file."""
         lengths = np.array([len(row) for row in self.ids])
-        np.savez(path, ids=np.concatenate(self.ids), lengths=lengths, special=np.array([self.cls, self.sep]))
+        np.savez(path, ids=np.concatenate(self.ids), lengths=lengths, special=np.array([self.cls, self.sep, self.mask]))
 
     @classmethod
     def load(cls, path: Path, longest: int) -> Tokens:
         """Read what `save` wrote, cut to the `longest` first tokens."""
         with np.load(path) as file:
             rows = np.split(file["ids"], np.cumsum(file["lengths"])[:-1])
-            first, last = file["special"].tolist()
-        return cls([row[:longest] for row in rows], first, last)
+            marks = file["special"].tolist()
+        return cls([row[:longest] for row in rows], *marks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from benchmarks.golden.cache import Golden
-from benchmarks.golden.models import Extra, Judge, Shape, logits_of, train
+from benchmarks.golden.models import Extra, Judge, Shape, adapt_to, logits_of, train
 from benchmarks.golden.variants import EXTRAS, TEACHERS, VARIANTS
 from ranking.cross_encoder.examples import Labels
 from text_model.training import Batch
@@ -75,6 +75,8 @@ class Fold:
             shape = replace(shape, steps=self.steps) if self.steps else shape
             torch.manual_seed(self.seed)
             judge = Judge(self.cache, shape)
+            if shape.adapted:
+                adapt_to(judge, shape, self.own, self.seed)
             train(judge, shape, self._drawing(judge, shape, TEACHERS.get(name, ())))
             self.made[name] = judge, shape
         return self.made[name]

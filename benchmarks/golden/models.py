@@ -13,10 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.golden.cache import Tokens
+from ranking.cross_encoder.examples import Triplets
 from ranking.cross_encoder.losses import centred, class_loss
 from ranking.cross_encoder.model import QUALITY_CLASSES, expected_quality, pair_feature_width, pair_features
+from ranking.teachers.adapt import AdaptationConfig, adapt
 from text_model.base import load_encoder
 from text_model.distributed import world
+from text_model.masked import MaskedTexts
 from text_model.pair_encoder import PairEncoder
 from text_model.tokens import pair_inputs
 from text_model.training import Batch, Schedule, fit, to_device
@@ -46,6 +49,7 @@ class Shape:
     average: float = 0.0  # share of the steps whose weights are averaged
     ranked: float = 0.0  # weight of the pairwise loss between the labels of a step
     swap: bool = False  # train on both orders of a pair, and average both scores
+    adapted: int = 0  # steps of masked language modelling on the fold's own articles, before
     pool: int = 0  # pairs with a teacher's logits per step, besides the labels
 
 
@@ -99,6 +103,17 @@ def in_order(score: Tensor, quality: Tensor) -> Tensor:
     above = quality[:, None] - quality[None] > 0.1
     apart = score[:, None] - score[None]
     return functional.softplus(-2 * apart[above]).mean() if above.any() else score.sum() * 0
+
+
+def adapt_to(judge: Judge, shape: Shape, articles: NDArray[np.int64], seed: int) -> None:
+    """Adapt the encoder to the text of some articles, as the step `adaptation` does for a site without a log."""
+    ids, none = [judge.tokens.ids[row] for row in articles], np.empty(0, np.int64)
+    texts = MaskedTexts(ids, judge.tokens.cls, judge.tokens.sep, judge.tokens.mask, judge.encoder.words)
+    log = Triplets(none, none, none, none.astype(np.float32))
+    config = AdaptationConfig(steps=shape.adapted, texts=32)
+    judge.encoder.requires_grad_(True)
+    adapt(judge.encoder, lambda page1, page2: {}, texts, log, config, seed, None, lambda done: None)
+    judge.encoder.freeze(shape.frozen)
 
 
 def train(judge: Judge, shape: Shape, draw: Callable[[int], Batch]) -> None:

@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("pairs", type=Path)
     parser.add_argument("cache", type=Path)
     parser.add_argument("--encoder", action="append", required=True, metavar="NAME=BASE")
+    parser.add_argument("--encoders-alone", action="store_true", help="the features are there")
     options = parser.parse_args()
     pairs = read_judged(options.pairs)
     options.cache.mkdir(parents=True, exist_ok=True)
@@ -43,9 +44,11 @@ def main() -> None:
     )
     features: dict[str, NDArray[np.float32]] = {}
     for name, base in (entry.split("=", 1) for entry in options.encoder):
-        features |= likenesses(pairs, name, base)
+        if not options.encoders_alone:
+            features |= likenesses(pairs, name, base)
         write_encoder(pairs, base, options.cache / name)
-    np.savez_compressed(options.cache / FEATURES, **features)
+    if features:
+        np.savez_compressed(options.cache / FEATURES, **features)
 
 
 def likenesses(pairs: Pairs, name: str, base: str) -> dict[str, NDArray[np.float32]]:
@@ -76,16 +79,15 @@ def write_encoder(pairs: Pairs, base: str, out: Path) -> None:
     ids, _ = tokenizer.encode(*zip(*pairs.articles, strict=True))
     path.unlink()
     encoder = load_encoder(base)
-    special = [0, encoder.config.pad_token_id or 0, tokenizer.cls, tokenizer.sep]
+    special = [0, encoder.config.pad_token_id or 0, tokenizer.cls, tokenizer.sep, tokenizer.mask]
     used = np.unique(np.concatenate([*ids, special]).astype(np.int64))
     words = encoder.get_input_embeddings()
     words.weight = torch.nn.Parameter(words.weight.detach()[torch.from_numpy(used)].clone())
     words.num_embeddings = encoder.config.vocab_size = len(used)
     encoder.half().save_pretrained(out)
     places = [np.searchsorted(used, row).astype(np.uint32) for row in ids]
-    Tokens(places, int(np.searchsorted(used, tokenizer.cls)), int(np.searchsorted(used, tokenizer.sep))).save(
-        out / TOKENS
-    )
+    marks = (int(np.searchsorted(used, mark)) for mark in (tokenizer.cls, tokenizer.sep, tokenizer.mask))
+    Tokens(places, *marks).save(out / TOKENS)
     print(json.dumps({"encoder": base, "words": len(used), "tokens": float(np.mean([len(row) for row in ids]))}))
 
 

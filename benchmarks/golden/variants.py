@@ -28,6 +28,8 @@ VARIANTS = {
     "mpnet teacher ranked": replace(_TEACHER, ranked=1.0),
     "mpnet teacher rubric inside": replace(_TEACHER, extras=3),
     "mpnet teacher frozen 8": replace(_TEACHER, frozen=8, rate=5e-5),
+    "student adapted": replace(_STUDENT, average=0.6, adapted=200),
+    "mpnet teacher adapted": replace(_TEACHER, adapted=200),
     "distilled from mpnet": replace(_STUDENT, average=0.6, frozen=0, steps=300, labels=0, pool=64),
     "distilled from both": replace(_STUDENT, average=0.6, frozen=0, steps=300, labels=0, pool=64),
     "distilled and labels": replace(_STUDENT, average=0.6, frozen=0, steps=300, labels=16, given=1.0, pool=48),
