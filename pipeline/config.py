@@ -174,6 +174,7 @@ PROFILES: dict[str, dict[str, object]] = {
         "labels": {"judged": 4_000},
         "cross_encoder": {
             "distil": False, "steps": 130, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
+            "average_share": 0.6,
         },
     },
 }  # fmt: skip

@@ -19,9 +19,7 @@ from ranking.cross_encoder.model import pair_feature_width, pair_features
 from text_model.base import hidden_states
 from text_model.masked import MaskedHead, MaskedTexts, masked_loss
 from text_model.pair_encoder import PairEncoder
-from text_model.training import Batch, Curve, Progress, Schedule, fit
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from text_model.training import Batch, Curve, Progress, Schedule, Share, fit
 
 
 @dataclass(frozen=True, slots=True)
