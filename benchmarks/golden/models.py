@@ -25,7 +25,7 @@ from text_model.tokens import pair_inputs
 from text_model.training import Batch, Schedule, fit, to_device
 
 _SCALE = 8.0  # of extra features: as the cosine's among the heads' features
-_BATCH = 128
+_BATCH = 64
 
 #: (rows of page 1, rows of page 2) -> (pairs, features) float32.
 Extra = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
@@ -139,4 +139,7 @@ def logits_of(
         part = slice(start, start + _BATCH)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             parts.append(judge(to_device(judge.inputs(page1[part], page2[part], extra), device)).float().cpu().numpy())
+    judge.to("cpu")  # several processes may share a GPU
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
     return np.concatenate(parts)
