@@ -63,7 +63,8 @@ STEP = Step(
 def _texts(work: Work, pages: PageTokenizer, encoder: PairEncoder) -> MaskedTexts:
     """Return the token ids of as many pages' whole text as the steps read, drawn at random."""
     config = work.config.adaptation
-    ids = [row for batch in _batches(work, config.steps * config.texts) for row in pages.text_ids(batch) if len(row)]
+    most = min(config.pages, config.steps * config.texts)
+    ids = [row for batch in _batches(work, most) for row in pages.text_ids(batch) if len(row)]
     return MaskedTexts(ids, pages.cls, pages.sep, pages.mask, encoder.words)
 
 

@@ -30,6 +30,7 @@ class AdaptationConfig:
     minutes: Annotated[float, Field(ge=0)] = 0.0  # at most; 0: no limit
     student: bool = False  # the student starts from the adapted encoder too, if its base is the teachers'
     texts: Annotated[int, Field(ge=0)] = 16  # per step, for masked language modelling; 0: none
+    pages: Annotated[int, Field(ge=1)] = 20_000  # whose text is read, at most; in memory, up to 8 kB each
     text_tokens: Annotated[int, Field(ge=8, le=510)] = 126  # of a text
     masked: Share = 0.15  # of a text's tokens
     masked_weight: Annotated[float, Field(ge=0)] = 0.2  # of that loss; the pairwise loss has weight 1
