@@ -51,6 +51,6 @@ def open_asking(plan: Plan, bundle: Bundle, work: Work) -> Asking:
         parts = {name: log.held_out.of_role(role, share, plan.config.seed) for name, role in _ROLES.items()}
         rules = ClickRules.of(parts[CHOOSING], plan.satisfied_s)
     strategy, numbers = SWEPT["linear"]
-    given = {plan.config.quality_weight, *([] if plan.quality_weight is None else [plan.quality_weight])}
+    given = {plan.config.given_quality_weight, *([] if plan.quality_weight is None else [plan.quality_weight])}
     swept = {**SWEPT, "linear": (strategy, tuple(sorted({*numbers, *given})))}
     return Asking(parts, {CHOOSING: observable(truth), REPORTING: truth}, truth, rules, swept)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from ablations.rerank import PageScorer
 from pipeline.cross_encoder.student_files import EXPORTED
-from pipeline.cross_encoder.teacher_pages import teacher_tokens
+from pipeline.cross_encoder.teacher_pages import teacher_settings, teacher_tokens
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import page_tokens
 from pipeline.runner.work import Work
@@ -34,7 +34,7 @@ RowScorer = Callable[[int, NDArray[np.int64]], NDArray[np.float32]]
 def student(work: Work, head: str) -> PageScorer:
     """Return one head of the arm's student, `click` or `quality`."""
     tokens, output = page_tokens(work), HEADS.index(head)
-    model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
+    model = open_pair_model(work.of("student") / EXPORTED, tokens.tokenizer.marks)
 
     def score(page1: int, page2: NDArray[np.int64]) -> NDArray[np.float32]:
         return model.run([tokens[page1]], [tokens[row] for row in page2])[output]
@@ -62,7 +62,7 @@ def _logits(work: Work, path: Path, outputs: int) -> PairLogits:
     """Return a teacher's logits: with torch where a GPU kept its weights, as a large one is slow on a CPU."""
     tokens, weights = teacher_tokens(work), path.with_suffix(WEIGHTS)
     if world().device.type == "cuda" and weights.is_file():
-        encoder = PairEncoder(load_encoder(work.config.teachers.base), work.config.teachers.joint_layers)
+        encoder = PairEncoder(load_encoder(teacher_settings(work).base), work.config.teachers.joint_layers)
         teacher = Teacher(encoder, outputs)
         teacher.load_state_dict(load_file(weights))
         return by_torch(teacher, tokens.pair_tensors)

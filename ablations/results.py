@@ -133,13 +133,13 @@ def _choice(plan: Plan, curves: Mapping[str, Sequence[Point]]) -> tuple[dict[str
         given = plan.quality_weight
         return dict.fromkeys(_ARMS, given), f"λ = {given:g} was given; the figures are of all held-out pages."
     if any(_lacks_data(curve) for curve in curves.values()):
-        own = plan.config.quality_weight
+        own = plan.config.given_quality_weight
         return dict.fromkeys(_ARMS, own), (
             f"λ = {own:g} is the build's setting: choosing λ needs held-out impressions with a satisfied click of known"
             " quality, and answers of known quality."
         )
     chosen = {arm: choose(curve, plan.bound).parameter for arm, curve in curves.items()}
-    return {arm: weight or plan.config.quality_weight for arm, weight in chosen.items()}, _rule(plan, chosen)
+    return {arm: weight or plan.config.given_quality_weight for arm, weight in chosen.items()}, _rule(plan, chosen)
 
 
 def _asking(measured: Measured) -> Asking:
@@ -152,7 +152,7 @@ def _lacks_data(curve: Sequence[Point]) -> bool:
 
 
 def _rule(plan: Plan, chosen: dict[str, float]) -> str:
-    own = f"the build's setting λ = {plan.config.quality_weight:g}, since no other λ made a significant change,"
+    own = f"the build's setting λ = {plan.config.given_quality_weight:g}, since no other λ made a significant change,"
     each = ", ".join(f"{f'λ = {chosen[arm]:g}' if chosen[arm] else own} {words}" for arm, words in _ARMS.items())
     held_out = plan.config.labels.held_out_share
     trained = f"Labels of either half were {'not used' if held_out else 'used'} for training."

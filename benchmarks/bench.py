@@ -159,8 +159,8 @@ def vs_infinity(small: Path, _: Path) -> Figures:
     rows = [row for _, row in islice(pages.items(), 2_000)]
     tokens = [page_row.read_tokens(row, facts) for row, facts in zip(rows, page_row.read_facts(rows), strict=True)]
     draws = np.random.default_rng(5).integers(0, len(tokens), (20, 31))
-    ours = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep)
-    cold = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep, kept_bytes=0)
+    ours = open_pair_model(bundle.path / "cross_encoder", tokenizer.marks)
+    cold = open_pair_model(bundle.path / "cross_encoder", tokenizer.marks, kept_bytes=0)
     times: list[tuple[float, float, float]] = []
     with tempfile.TemporaryDirectory() as directory, served([str(HERE / "infinity_server.py"), directory]) as server:
         for draw in draws:

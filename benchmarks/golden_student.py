@@ -29,6 +29,7 @@ from evaluation.metrics.pairwise_accuracy import pairwise_accuracy
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
 from pipeline.cross_encoder.student_files import EXPORTED
+from pipeline.pages.encoder import chosen_settings
 from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.text_pairs import TextPairScorer
 from ranking.quality.text_pairs import RubricTextJudge
@@ -116,8 +117,8 @@ def trained(
     pq.write_table(pa.table(given), data / "labels.parquet")
     build(data, directory / "bundles", config, only=["student"])
     work = directory / "bundles" / "work"
-    tokenizer = PageTokenizer(work / "text/tokenizer.json", config.text.tokens_per_page)
-    scorer = TextPairScorer(open_pair_model(work / "student" / EXPORTED, tokenizer.cls, tokenizer.sep), tokenizer)
+    tokenizer = PageTokenizer(work / "text/tokenizer.json", chosen_settings(work / "text")["tokens_per_page"])
+    scorer = TextPairScorer(open_pair_model(work / "student" / EXPORTED, tokenizer.marks), tokenizer)
     first, second = ([pairs.articles[row] for row in side[rows]] for side in (pairs.first, pairs.second))
     _, quality = scorer.score(first, second, lambda done: None)
     texts, judge = [TextPair(*one, *two) for one, two in zip(first, second, strict=True)], RubricTextJudge()

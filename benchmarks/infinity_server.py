@@ -26,7 +26,8 @@ def main() -> None:
     """Serve on a free port; the argument is a directory for the model."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from text_model.base import PACKAGED, resolve
+    from text_model.base import resolve
+    from text_model.packaged import PACKAGED
 
     directory = sys.argv[1]
     AutoModelForSequenceClassification.from_pretrained(resolve(PACKAGED), num_labels=1).save_pretrained(directory)

@@ -142,7 +142,7 @@ def _page_states(building: Path, config: dict[str, Any]) -> None:
     tokenizer = PageTokenizer(building / "tokenizer.json", config["text"]["tokens_per_page"])
     most = int(config["page_states"]["most_mb"] * 1e6)
     model = OnnxModel(directory / PAGES)
-    page_states.write(directory, tokens, model, tokenizer.cls, tokenizer.sep, most, lambda done: None)
+    page_states.write(directory, tokens, model, tokenizer.marks, most, lambda done: None)
     pages.close()
 
 

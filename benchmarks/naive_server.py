@@ -20,7 +20,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from store import page_row
 from store.bundle import open_bundle
 from store.tables import LmdbTable
-from text_model.base import PACKAGED, resolve
+from text_model.base import resolve
+from text_model.packaged import PACKAGED
 
 _PAIRS = 30
 

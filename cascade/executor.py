@@ -31,8 +31,13 @@ POPULAR = "fallback:popular"
 #: Prefix of the degraded flag for an unknown page in a language that the site does not have; the used one follows.
 LANGUAGE = "language:"
 
+#: Degraded flag: fewer pages than requested are left.
+SHORT = "short"
+
 #: Popular pages fill the list of an unknown page up to this length, the largest k that a caller may request.
 FULL_LIST = 30
+
+_DEEPER = 8  # times the limit of a recall path, where filters and copies leave too few of what it found
 
 #: Rank of a candidate that a recall path did not find.
 NOT_RECALLED = np.uint16(65_535)
@@ -106,6 +111,8 @@ class Cascade:
             trace.degrade("empty")
         if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
             trace.degrade(POPULAR)
+        if len(chosen) < k and not trace.degraded:  # else another flag says what is missing
+            trace.degrade(SHORT)
         return chosen
 
     def dated(self, query: Query) -> Query:
@@ -126,10 +133,32 @@ class Cascade:
     async def candidates(self, query: Query, deadline: Deadline, trace: Trace) -> tuple[Query, Candidates]:
         """Return the query with its trigger, and the candidates after recall, merge and filters: ranking's input."""
         candidates, trigger = await asyncio.gather(
-            self._recall(query, deadline, trace), self._locate(query, deadline, trace)
+            self._recall(self.recall, query, deadline, trace), self._locate(query, deadline, trace)
         )
         query = replace(query, trigger=trigger)
-        return query, await self._filtered(query, candidates, deadline, trace)
+        found = await self._filtered(query, candidates, deadline, trace)
+        if not self._enough(found) and (deeper := self._deeper(deadline, trace)):
+            more = await self._recall(deeper, query, deadline, trace)
+            found = await self._filtered(query, more, deadline, trace)
+        return query, found
+
+    def _enough(self, candidates: Candidates) -> bool:
+        """Return whether the candidates without copies fill the longest list."""
+        distinct = self.stages[0].distinct if self.stages else None
+        if distinct is None or len(candidates) < FULL_LIST:
+            return len(candidates) >= FULL_LIST
+        return len(distinct(candidates, np.arange(len(candidates)), FULL_LIST)) >= FULL_LIST
+
+    def _deeper(self, deadline: Deadline, trace: Trace) -> list[RecallStep]:
+        """Return the recall paths that may know more pages than they were asked for, with a higher limit.
+
+        None where the pages could not be read: reading more would fail too.
+        """
+        if any(flag.startswith("pages:") for flag in trace.degraded):
+            return []
+        full = [step for step in self.recall if len(trace.recalled.get(step.path.name, ())) >= step.limit]
+        in_time = [step for step in full if step.timeout_s <= deadline.remaining() / 2 or math.isinf(step.timeout_s)]
+        return [replace(step, limit=_DEEPER * step.limit) for step in in_time]
 
     async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         """Return popular pages, most popular first, unranked: a page without candidates has no features to rank by."""
@@ -154,13 +183,15 @@ class Cascade:
             trace.degrade(UNKNOWN_PAGE)
         return trigger
 
-    async def _recall(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+    async def _recall(self, steps: Sequence[RecallStep], query: Query, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return what the steps find, together with what the trace has of other paths."""
         with trace.timed("recall"):
-            found = await asyncio.gather(*(self._recall_one(step, query, deadline, trace) for step in self.recall))
+            found = await asyncio.gather(*(self._recall_one(step, query, deadline, trace) for step in steps))
         with trace.timed("merge"):
-            recalled = {step.path.name: part for step, part in zip(self.recall, found, strict=True)}
-            merged = self.merge(recalled)
-        trace.recalled.update(recalled)
+            now = {step.path.name: part for step, part in zip(steps, found, strict=True)}
+            known = trace.recalled
+            known.update({name: part for name, part in now.items() if len(part) or name not in known})
+            merged = self.merge({step.path.name: known[step.path.name] for step in self.recall})
         trace.stage("merge", merged)
         return merged
 

@@ -14,6 +14,7 @@ from cli.held_out_options import (
     MostPages,
     SatisfiedS,
     Since,
+    Targets,
     TruthFile,
     Until,
 )
@@ -34,6 +35,7 @@ def evaluate(
     since: Since = None,
     until: Until = None,
     most_pages: MostPages = None,
+    targets: Targets = "next",
     truth: TruthFile = None,
     satisfied_s: SatisfiedS = SATISFIED_S,
     paths: Annotated[
@@ -52,6 +54,7 @@ def evaluate(
     from corpus.tables.report_screen import show as show_rows
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.contributions import Contributions
+    from evaluation.held_out import Targets as held_out_targets  # noqa: N813 - called like a function
     from evaluation.held_out_log import open_log
     from evaluation.next_page import measure
     from ranking.blend import Blend
@@ -60,7 +63,9 @@ def evaluate(
 
     settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
-    held_out, known = open_log(opened, clicks, impressions, utc(since), utc(until), most_pages, truth)
+    held_out, known = open_log(
+        opened, clicks, impressions, utc(since), utc(until), most_pages, truth, targets=held_out_targets(targets)
+    )
     show_rows(held_out.report, Console(stderr=True))
     reporting = held_out.reporting(opened.held_out_share)
     if known and not reporting.pages:
@@ -68,14 +73,16 @@ def evaluate(
     quality = AnswerQuality(known, ClickRules.of(reporting, satisfied_s), frozenset(reporting.pages)) if known else None
     weights = list(dict.fromkeys((0.0, Blend.load(opened.file("blend.json")).quality_weight)))
     contributions = Contributions() if paths else None
-    popular = _popular(opened)
+    popular, unclicked = _popular(opened), _unclicked(opened)
     figures = over_pages(
         "evaluate",
         bundles,
         opened,
         settings,
         len(held_out.pages),
-        lambda cascade, progress: measure(cascade, held_out, weights, popular, progress, quality, contributions),
+        lambda cascade, progress: measure(
+            cascade, held_out, weights, popular, unclicked, progress, quality, contributions
+        ),
     )
     report = report_of(opened, held_out, figures, quality, contributions)
     show(report)
@@ -93,3 +100,16 @@ def _popular(bundle: Bundle) -> NDArray[np.uint64]:
     popular = np.frombuffer(table.read(np.array([OVERALL], np.uint64))[0] or b"", "<u8")
     table.close()
     return popular
+
+
+def _unclicked(bundle: Bundle) -> NDArray[np.uint64]:
+    """Return the pages that the bundle's log has no click on."""
+    import numpy as np
+
+    from store.page_row import read_facts
+    from store.tables import LmdbTable
+
+    table = LmdbTable(bundle.file("tables/pages.lmdb"))
+    facts = read_facts([row for _, row in table.items()])
+    table.close()
+    return np.asarray(facts["page"][facts["clicks_all"] == 0])

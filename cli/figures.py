@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from evaluation.answer_quality import AnswerQuality
     from evaluation.contributions import Contributions
     from evaluation.held_out import HeldOut
-    from evaluation.metrics.ndcg import NextPage
+    from evaluation.next_page import NextPageMetrics
     from store.bundle import Bundle
 
 #: Column of the table -> metric of the report.
@@ -20,6 +20,9 @@ _NEXT_PAGE = {
     "NDCG@5": "ndcg_at_5",
     "ClickNDCG@5": "click_ndcg_at_5",
 }
+#: Metric of the wanted pages that have no clicks in the bundle's log -> the metric that it is.
+_OF_NEW = {"new_recall_at_30": "recall_at_30", "new_ndcg_at_5": "ndcg_at_5"}
+_NEW = {"recall@30 new": "new_recall_at_30", "NDCG@5 new": "new_ndcg_at_5"}
 _BY_TRUTH = {
     "RecoDCG@5": "reco_dcg_at_5",
     "filtered ClickNDCG@5": "filtered_click_ndcg_at_5",
@@ -30,7 +33,7 @@ _BY_TRUTH = {
 def report_of(
     bundle: Bundle,
     held_out: HeldOut,
-    figures: dict[str, NextPage],
+    measured: NextPageMetrics,
     quality: AnswerQuality | None,
     contributions: Contributions | None = None,
 ) -> dict[str, Any]:
@@ -42,8 +45,12 @@ def report_of(
         "impressions": sum(map(len, held_out.impressions.values())),
         "logged_ctr": held_out.click_through_rate.as_dict(),
         "rows": held_out.report.as_dict(),
-        "rankings": {name: dict(metrics.as_dict()) for name, metrics in figures.items()},
+        "rankings": {name: dict(metrics.as_dict()) for name, metrics in measured.metrics().items()},
     }
+    report["new_pairs"] = int(sum(new.sum() for new in measured.new))
+    if report["new_pairs"]:
+        for name, of_new in measured.of_new_pages().items():
+            report["rankings"][name] |= {metric: of_new.as_dict()[of] for metric, of in _OF_NEW.items()}
     if quality is not None:
         report["truth"] = quality.summary()
         for name, metrics in quality.figures().items():
@@ -59,7 +66,9 @@ def show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     title = f"{report['bundle']}: {report['pairs']:,} held-out steps from {report['pages']:,} pages"
-    columns = _NEXT_PAGE | (_BY_TRUTH if "truth" in report else {})
+    if report["new_pairs"]:
+        title += f", {report['new_pairs']:,} to new pages (no click in the bundle's log)"
+    columns = _NEXT_PAGE | (_NEW if report["new_pairs"] else {}) | (_BY_TRUTH if "truth" in report else {})
     table = Table("ranking", title=title)
     for column in columns:
         table.add_column(column, justify="right")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ Since = Annotated[
 ]
 Until = Annotated[datetime | None, typer.Option(help="Leave out rows from this time on.")]
 MostPages = Annotated[int | None, typer.Option(min=1, help="Evaluate on this many pages, sampled at random.")]
+Targets = Annotated[
+    Literal["next", "session"],
+    typer.Option(help="What counts: the next page, or all other pages of the session (for sessions without an order)."),
+]
 SatisfiedS = Annotated[
     float, typer.Option("--satisfied-s", min=0, help="A click is satisfied after this many seconds.")
 ]

@@ -55,7 +55,7 @@ def _scores(bundle: Bundle, pairs: list[TextPair], threads: int, rubric: bool) -
 
     tokens = bundle.manifest.config["text"]["tokens_per_page"]
     tokenizer = PageTokenizer(bundle.file("tokenizer.json"), tokens)
-    model = open_pair_model(bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep, threads)
+    model = open_pair_model(bundle.path / "cross_encoder", tokenizer.marks, threads)
     scorer = TextPairScorer(model, tokenizer)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("score", total=len(pairs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.label_split import Role, is_training, roles
-from corpus.log.runs import runs, steps
+from corpus.log.runs import all_pairs, runs, steps
 from corpus.tables.reader import read
 from corpus.tables.report import Report
 from corpus.tables.sessions import SESSIONS, Sessions
@@ -24,6 +25,13 @@ from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.clicks import click_through_rate
 from store.page_row import read_text
 from store.tables import LmdbTable
+
+
+class Targets(StrEnum):
+    """The pages that a held-out session wants on each of its pages."""
+
+    NEXT = "next"  # the next one
+    SESSION = "session"  # all others, before and after, each once
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +46,9 @@ class Impression:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Every step of every held-out session, and every held-out impression with a click, by page."""
+    """The targets of every held-out session, and every held-out impression with a click, by page."""
 
-    steps: Mapping[int, NDArray[np.uint64]]  # page -> next pages, with repetitions
+    steps: Mapping[int, NDArray[np.uint64]]  # page -> wanted pages, with repetitions
     impressions: Mapping[int, list[Impression]]
     report: Report
     click_through_rate: Interval  # of all held-out impressions, with and without clicks; that of the logged ranker
@@ -99,6 +107,7 @@ def read_held_out(
     until: datetime | None,
     rules: UrlRules = RULES,
     sessions: Sessions = SESSIONS,
+    targets: Targets = Targets.NEXT,
 ) -> HeldOut:
     """Read held-out input tables against the pages of a bundle; rows of other pages are counted in the report.
 
@@ -113,7 +122,7 @@ def read_held_out(
             files["impressions"] = impressions
         report = read(files, directory, until, rules, sessions)
         shown, rate = _impressions(directory / "impressions.parquet", since)
-        return HeldOut(_steps(directory / "clicks.parquet", since), shown, report, rate)
+        return HeldOut(_wanted(directory / "clicks.parquet", since, targets), shown, report, rate)
 
 
 def write_pages(pages: LmdbTable, path: Path) -> None:
@@ -124,15 +133,16 @@ def write_pages(pages: LmdbTable, path: Path) -> None:
     pq.write_table(pa.table(columns), path)
 
 
-def _steps(path: Path, since: datetime | None) -> dict[int, NDArray[np.uint64]]:
+def _wanted(path: Path, since: datetime | None, targets: Targets) -> dict[int, NDArray[np.uint64]]:
     table = pq.read_table(path, columns=["session", "page", "time", "step"])
     session, page, time, place = (table[name].to_numpy() for name in ("session", "page", "time", "step"))
     began = time.copy()
     for start, end in runs(session):
         began[start:end] = time[start]
-    step = steps(session, page, place)
-    if since is not None:
-        step &= began[1:] >= np.datetime64(since.replace(tzinfo=None), "us")
+    late = np.ones(len(page), bool) if since is None else began >= np.datetime64(since.replace(tzinfo=None), "us")
+    if targets == Targets.SESSION:
+        return _grouped(*all_pairs(session[late], page[late]))
+    step = steps(session, page, place) & late[1:]
     return _grouped(page[:-1][step], page[1:][step])
 
 

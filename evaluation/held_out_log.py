@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from corpus.schema import InputError
 from corpus.tables.sessions import Sessions
-from evaluation.held_out import HeldOut, read_held_out
+from evaluation.held_out import HeldOut, Targets, read_held_out
 from evaluation.truth import Truth, open_truth
 from store.bundle import Bundle
 from store.tables import LmdbTable
@@ -30,6 +30,7 @@ def open_log(
     most_pages: int | None,
     truth: Path | None,
     held_out_share: float = 0.0,
+    targets: Targets = Targets.NEXT,
 ) -> HeldOutLog:
     """Read the held-out log against the bundle's pages, and the truth. Raises InputError, also for an empty log.
 
@@ -40,7 +41,7 @@ def open_log(
     try:
         sessions = Sessions(**bundle.manifest.config.get("sessions", {}))
         from_time = since or _end(bundle)
-        held_out = read_held_out(pages, clicks, impressions, from_time, until, bundle.url_rules, sessions)
+        held_out = read_held_out(pages, clicks, impressions, from_time, until, bundle.url_rules, sessions, targets)
         known = open_truth(truth, pages, bundle.url_rules) if truth else None
     finally:
         pages.close()

@@ -23,13 +23,16 @@ Lists = dict[str, NDArray[np.uint64]]
 
 @dataclass(slots=True)
 class NextPageMetrics:
-    """Ranks and gains of each ranking over the pages so far."""
+    """Ranks and gains of each ranking over the pages so far; `unclicked` are the pages without clicks in the log."""
 
+    unclicked: NDArray[np.uint64]
+    new: list[NDArray[np.bool_]] = field(default_factory=list)  # whether a wanted page is one of them
     ranks: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)
     click_ndcg: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, lists: Lists, wanted: NDArray[np.uint64], impressions: Sequence[Impression]) -> None:
         """Add one page's lists, cut to the length of an answer so that longer lists have no advantage."""
+        self.new.append(np.isin(wanted, self.unclicked))
         for name, listed in lists.items():
             best = listed[:RECALL_AT]
             self.ranks.setdefault(name, []).append(ranks(best, wanted))
@@ -40,22 +43,30 @@ class NextPageMetrics:
         """Return the metrics of every ranking over all pairs and impressions."""
         return {name: next_page(np.concatenate(parts), self.click_ndcg[name]) for name, parts in self.ranks.items()}
 
+    def of_new_pages(self) -> dict[str, NextPage]:
+        """Return the metrics of every ranking over the pairs whose wanted page has no clicks in the bundle's log."""
+        if not self.new:
+            return {}
+        new = np.concatenate(self.new)
+        return {name: next_page(np.concatenate(parts)[new], ()) for name, parts in self.ranks.items()}
+
 
 async def measure(
     cascade: Cascade,
     held_out: HeldOut,
     weights: Sequence[float],
     popular: NDArray[np.uint64],
+    unclicked: NDArray[np.uint64],
     progress: Callable[[int], None],
     quality: AnswerQuality | None = None,
     contributions: Contributions | None = None,
-) -> dict[str, NextPage]:
+) -> NextPageMetrics:
     """Return the metrics of popularity, transition counts, each recall path, stage 1, and the answer for each λ.
 
     Every ranking, and the five pages that it would answer, are also added to `quality`. With `contributions`, the
     answer for the last λ is counted by path, and repeated without each path in turn: five times the work.
     """
-    measured = NextPageMetrics()
+    measured = NextPageMetrics(unclicked)
     others = list(without_each(cascade)) if contributions is not None else []
     for done, page in enumerate(held_out.pages, 1):
         query = Query(url="https://known.invalid/", page=page, quality_weight=0.0)
@@ -80,20 +91,22 @@ async def measure(
         if quality is not None:
             quality.add(page, {name: listed[:TOP] for name, listed in lists.items()} | answers, lists, impressions)
         progress(done)
-    return measured.metrics()
+    return measured
 
 
 def _baselines(page: int, trace: Trace, popular: NDArray[np.uint64]) -> Lists:
-    """Return the popular pages, and the page's transitions by count, filled up with popular pages."""
+    """Return the popular pages, and the page's transitions and co-visits by count, filled up with popular pages."""
     popular = popular[popular != np.uint64(page)]
     coclick = trace.recalled.get("coclick", Candidates.empty())
-    followed = np.empty(0, np.uint64)
-    if len(coclick):
-        counts = coclick["next_all"]
-        order = np.argsort(-counts, kind="stable")
-        followed = coclick.pages[order[counts[order] > 0]]
-    filled = np.concatenate([followed, popular[~np.isin(popular, followed)]])
-    return {"popularity": popular, "transitions": filled}
+    lists = {"popularity": popular}
+    for name, column in (("transitions", "next_all"), ("co-visits", "together_all")):
+        counted = np.empty(0, np.uint64)
+        if len(coclick):
+            counts = coclick[column]
+            order = np.argsort(-counts, kind="stable")
+            counted = coclick.pages[order[counts[order] > 0]]
+        lists[name] = np.concatenate([counted, popular[~np.isin(popular, counted)]])
+    return lists
 
 
 def _stages(trace: Trace) -> Lists:

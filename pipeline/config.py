@@ -13,12 +13,14 @@ from corpus.log.counts import Reach
 from corpus.tables.sessions import Sessions
 from corpus.urls.url import RuleError, rules_of
 from corpus.urls.url_rules import FRAGMENT_HOSTS, UrlRules
+from ranking.blend import QUALITY_WEIGHT
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
+from ranking.quality_weight import RuleConfig
 from ranking.teachers.adapt import AdaptationConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
-from text_model.base import PACKAGED
+from text_model.packaged import AUTO, ENGLISH
 from text_model.tokens import TokensPerPage
 
 Section = TypeVar("Section")
@@ -28,8 +30,11 @@ Section = TypeVar("Section")
 class TextConfig:
     """How pages become tokens and embeddings, and whose click data a page with few clicks borrows."""
 
-    base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name
-    tokens_per_page: TokensPerPage = 22  # two pages and four special tokens fit the padded length 48
+    base: str = AUTO  # by the pages' languages; or minilm (English), multilingual, a path, or a hub name
+    english_share: Annotated[float, Field(ge=0, le=1)] = (
+        ENGLISH  # of the pages; auto takes multilingual where it is lower
+    )
+    tokens_per_page: TokensPerPage = 0  # 0: 22, with which a pair fits the padded length 48, or 62 for multilingual
     judged_tokens: int = 48  # of a page that the rubric judge reads: the title, then the snippet
     neighbours: int = 20
     sharpness: float = 4.0  # the weight of a neighbour is cosine ** sharpness
@@ -52,6 +57,14 @@ class ReadConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderConfig:
+    """When the order of a session's pages counts as meaningless: sessions are then sets."""
+
+    least: Annotated[float, Field(ge=0, le=1)] = 0.35  # of 1; order means little if it is surely below this
+    fewest_steps: Annotated[int, Field(ge=0)] = 200  # held out; fewer cannot show that order means little
+
+
+@dataclass(frozen=True, slots=True)
 class ExamplesConfig:
     """Training rows of the rankers."""
 
@@ -59,6 +72,8 @@ class ExamplesConfig:
     days: Annotated[int, Field(ge=1)] = (
         100  # of that part at most, each with its own counts; a week if that has twice as many events as `groups`
     )
+    most_withheld: Annotated[float, Field(ge=0, lt=1)] = 0.5  # of the pages: hidden from features so that rankers
+    # learn what new pages are worth; as many as look new beyond what the label window shows
     groups: int = 20_000  # impressions (or clicks, without impressions) that stage 1 learns from
     stage2_pages: int = 2_000  # pages whose impressions stage 2 learns from; the cross-encoder scores 30 pairs per page
     negatives: int = 20  # recalled pages per group, besides the shown ones
@@ -91,15 +106,23 @@ class InputConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
-    quality_weight: float = Field(default=0.32, ge=0, le=1, description="λ of the blend")
+    quality_weight: float | str = AUTO  # λ of the blend, from 0 to 1; "auto": chosen on held-out clicks
     measured: bool = False  # hold out labels for evaluation (`labels.held_out_share`); `until` turns it on
     fragment_hosts: tuple[str, ...] = FRAGMENT_HOSTS  # a tuple, since the order of a set varies
     tracking_parameters: tuple[str, ...] = ()  # besides those of corpus.urls.tracking_parameters
+    quality_weight_rule: RuleConfig = RuleConfig()
     engine: EngineConfig = EngineConfig()
     read: ReadConfig = ReadConfig()
     sessions: Sessions = Sessions()
     reach: Reach = Reach()
     text: TextConfig = TextConfig()
+
+    @field_validator("quality_weight")
+    @classmethod
+    def _share_or_auto(cls, value: float | str) -> float | str:
+        if value == AUTO or (not isinstance(value, str) and 0 <= value <= 1):
+            return value
+        raise PydanticCustomError("quality_weight", 'must be a number from 0 to 1, or "auto"')
 
     @field_validator("fragment_hosts")
     @classmethod
@@ -110,6 +133,16 @@ class InputConfig(BaseModel):
     @classmethod
     def _names_of_parameters(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         return _usable(entries, lambda: rules_of((), entries))
+
+    @property
+    def chooses_quality_weight(self) -> bool:
+        """Whether the build chooses λ."""
+        return self.quality_weight == AUTO
+
+    @property
+    def given_quality_weight(self) -> float:
+        """λ as set; the default where the clicks are to choose it."""
+        return self.quality_weight if isinstance(self.quality_weight, float) else QUALITY_WEIGHT
 
     @property
     def url_rules(self) -> UrlRules:
@@ -135,6 +168,7 @@ else:  # each recall path's tunables under its name
 class BuildConfig(PathConfigs):
     """The build's tunables by step."""
 
+    order: OrderConfig = OrderConfig()
     examples: ExamplesConfig = ExamplesConfig()
     labels: LabelsConfig = LabelsConfig()
     stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder import adaptation, page_states, student, teachers
 from pipeline.labels import judge
-from pipeline.log import counts, read
+from pipeline.log import counts, order, read
 from pipeline.pages import facts, text
 from pipeline.rankers import blend, stage1, stage2
 from pipeline.recall_steps import recall_steps
@@ -18,7 +18,7 @@ from pipeline.runner.step import Step
 
 #: Every step; where the graph leaves a choice, steps run in this order.
 STEPS: tuple[Step, ...] = (
-    read.STEP, text.STEP, counts.STEP, facts.STEP,
+    read.STEP, text.STEP, counts.STEP, order.STEP, facts.STEP,
     *recall_steps(),
     judge.STEP, adaptation.STEP, teachers.STEP, student.STEP, page_states.STEP,
     stage1.STEP, stage2.STEP, blend.STEP,

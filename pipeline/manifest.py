@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
-from pipeline.rankers import event_source
+from pipeline.log import order
+from pipeline.pages.encoder import chosen_settings
+from pipeline.rankers import blend, event_source
+from pipeline.rankers.text_weight import weight_note
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from recall.ann_tuning import ENOUGH
@@ -21,6 +24,7 @@ from recall.popular.lookup import OVERALL
 from store.bundle import Manifest
 from store.page_row import FACTS, read_facts, read_text, read_tokens
 from store.tables import LmdbTable
+from text_model.packaged import MULTILINGUAL
 
 if TYPE_CHECKING:
     from pipeline.runner.runner import Runner
@@ -45,7 +49,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         created=created,
         git_commit=_git_commit(),
         seed=runner.config.seed,
-        config=runner.config.model_dump(mode="json"),
+        config=_settings(runner),
         languages=figures["pages"]["languages"],
         url_rules=runner.config.url_rules,
         data={"tables": read["tables"], **{key: read[key] for key in ("start", "labels_from", "end")}},
@@ -57,13 +61,33 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         seconds=runner.seconds,
         notes=[
             *event_source.notes(figures),
+            *blend.notes(figures["blend"], runner.config.chooses_quality_weight),
+            *order.notes(figures),
+            *weight_note(figures["blend"]),
             *undated_labels(read, runner.config.measured),
+            *_encoder(figures["text"]["encoder"]),
             *_unread(figures["text"]),
             *_searches(figures),
         ],
         warmup=warmup,
         files={},
     )
+
+
+def _settings(runner: Runner) -> dict[str, Any]:
+    """Return the configuration, with the encoder that the build chose where it names none."""
+    settings = runner.config.model_dump(mode="json")
+    settings["text"] |= chosen_settings(runner.root / "text")
+    return settings
+
+
+def _encoder(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Say which encoder read a site for which the default one was not enough, or would not have been."""
+    if figures["note"]:
+        yield figures["note"]
+    elif figures["base"] == MULTILINGUAL:
+        counts = ", ".join(f"{count} in {language}" for language, count in figures["read"].items())
+        yield f"the encoder {figures['base']} read the pages: {counts}"
 
 
 def undated_labels(read: Mapping[str, Any], measured: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
 
-#: λ of the served blend: the rightmost point of the paper's trade-off curve (section 4.8).
+#: λ of a site whose clicks cannot tell: the rightmost point of the paper's trade-off curve (section 4.8).
 QUALITY_WEIGHT = 0.32
 
 
@@ -57,9 +57,13 @@ class Blend:
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
         """Return one score per row from the columns `stage2` and `quality`."""
         weight = self.quality_weight if query.quality_weight is None else query.quality_weight
-        clicks = self.stage2.z(candidates["stage2"])
-        quality = self.quality.z(candidates["quality"])
-        return ((1.0 - weight) * clicks + weight * quality).astype(np.float32)
+        return self.blended(candidates["stage2"], candidates["quality"], weight)
+
+    def blended(
+        self, stage2: NDArray[np.floating], quality: NDArray[np.floating], weight: float
+    ) -> NDArray[np.float32]:
+        """Return the blend of the two scores of each row for a given λ."""
+        return ((1.0 - weight) * self.stage2.z(stage2) + weight * self.quality.z(quality)).astype(np.float32)
 
     def save(self, path: Path) -> None:
         """Write μ, σ and λ as JSON."""

@@ -15,6 +15,8 @@ from ranking.features import Matrix, matrix
 from ranking.freshness import age_days
 from ranking.lightgbm.train import Groups
 
+NOBODY = np.empty(0, np.uint64)
+
 
 class LoggedPages:
     """A recall path used only in training: the pages shown in a page's events, whichever path recalled them."""
@@ -39,21 +41,29 @@ class LoggedPages:
 
 @dataclass(slots=True)
 class GroupWriter:
-    """Collects groups of training rows."""
+    """Collects groups of training rows.
+
+    `every_page` makes negatives also of pages that no reader has seen. Sessions need it: they want new pages too, so
+    these are positives as often as they should be. Impressions never show some pages, which says nothing about them.
+    """
 
     negatives: int
+    every_page: bool
     generator: np.random.Generator
     _features: list[Matrix]
     _gains: list[NDArray[np.float32]]
     _positions: list[NDArray[np.int32]]
 
-    def __init__(self, negatives: int, seed: int) -> None:
+    def __init__(self, negatives: int, seed: int, every_page: bool = False) -> None:
         self.negatives = negatives
+        self.every_page = every_page
         self.generator = np.random.default_rng(seed)
         self._features, self._gains, self._positions = [], [], []
 
-    def add(self, candidates: Candidates, features: Matrix, event: Event) -> None:
-        """Add what the event showed, and as negatives recalled pages that it did not show but readers have seen.
+    def add(self, candidates: Candidates, features: Matrix, event: Event, live: NDArray[np.uint64] = NOBODY) -> None:
+        """Add what the event showed, and as negatives recalled pages that it did not show but readers could have seen.
+
+        `live` are the pages that events of the same day showed or chose: they were there, whatever the past says.
 
         The negatives get positions drawn from the event's own: they dilute all positions equally and so
         do not change the position bias that the ranker learns.
@@ -64,7 +74,10 @@ class GroupWriter:
         if not (event.gain[recalled] > 0).any():
             return
         shown = rows[recalled]
-        others = np.setdiff1d(_exposed(candidates), shown, assume_unique=True)
+        known = np.arange(len(candidates)) if self.every_page else _exposed(candidates, live)
+        others = np.setdiff1d(known, shown, assume_unique=True)
+        if event.passed is not None:
+            others = others[~np.isin(candidates.pages[others], event.passed)]
         others = self.generator.permutation(others)[: self.negatives]
         if len(shown) + len(others) < 2 or not (len(others) or (event.gain[recalled] == 0).any()):
             return
@@ -89,13 +102,14 @@ class GroupWriter:
         )
 
 
-def _exposed(candidates: Candidates) -> NDArray[np.intp]:
-    """Return the rows of pages that some reader has seen: for the others, having no click means nothing.
+def _exposed(candidates: Candidates, live: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return the rows of pages that some reader saw by the day's end, or that are known to have been published.
 
-    As negatives, pages that are in no log would be ranked last whatever their text. Without any log, all rows count.
+    For others, having no click means nothing: as negatives, pages that are in no log would be ranked last whatever
+    their text. Without any log, all rows count.
     """
-    seen = (candidates["shown"] > 0) | (candidates["clicks_all"] > 0)
-    return np.flatnonzero(seen) if seen.any() else np.arange(len(candidates))
+    seen = (candidates["shown"] > 0) | (candidates["clicks_all"] > 0) | np.isin(candidates.pages, live)
+    return np.flatnonzero(seen | (candidates["published"] > 0)) if seen.any() else np.arange(len(candidates))
 
 
 def by_page(events: list[Event]) -> Iterator[tuple[int, list[Event]]]:
@@ -135,11 +149,12 @@ async def collect(
 
     Candidates are sorted by PageId, and must stay so after `narrow`.
     """
+    live = np.unique(np.concatenate([NOBODY, *(event.shown for event in events if event.time is not None)]))
     for done, (page, page_events) in enumerate(by_page(events), 1):
         query, candidates = await candidates_of(replace(query_of(page), at=hours(page_events[0])))
         if len(candidates):
             candidates = await narrow(query, candidates)
             features = matrix(query, candidates, names)
             for event in page_events:
-                writer_of(page).add(*as_of(candidates, features, names, event), event)
+                writer_of(page).add(*as_of(candidates, features, names, event), event, live)
         progress(done)

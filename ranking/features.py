@@ -41,6 +41,9 @@ STAGE1 = (
     "sources_share",
     "depth",
     "age_days",
+    "after_share",
+    "together_share",
+    "together_from_share",
 )
 
 #: Stage 2 adds the score of stage 1 and both heads of the cross-encoder.
@@ -78,7 +81,7 @@ def _with_defaults(candidates: Candidates) -> dict[str, NDArray[Any]]:
 
 
 def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any] | float]:
-    left, shown_on = float(trigger.facts["left"]), float(trigger.facts["shown_on"])
+    left, shown_on, visited = (float(trigger.facts[name]) for name in ("left", "shown_on", "clicks_all"))
     features: dict[str, NDArray[Any] | float] = {
         # Shares are more stable than counts: a log grows, its shares do not. The constants are weak priors.
         "next_share": columns["next_all"] / (left + 5.0),
@@ -88,6 +91,9 @@ def _derived(trigger: Trigger, columns: Mapping[str, NDArray[Any]]) -> dict[str,
         "page_chosen_rate": (columns["chosen"] + 1.0) / (columns["shown"] + 10.0),
         "entered_share": columns["entered"] / (columns["clicks_all"] + 5.0),
         "from_share": columns["next_all"] / (columns["entered"] + 5.0),  # the lift of the pair, up to a constant
+        "after_share": columns["after_all"] / (visited + 5.0),
+        "together_share": columns["together_all"] / (visited + 5.0),
+        "together_from_share": columns["together_all"] / (columns["clicks_all"] + 5.0),
         "sources_share": columns["sources"] / (columns["entered"] + 5.0),
         "trigger_left": left,
         "trigger_shown_on": shown_on,

@@ -12,6 +12,7 @@ from recall.path_spec import PathSpec, Resources
 from recall.plug_ins import check, plug_ins
 from recall.popular.path import PATH as POPULAR
 from recall.qprime.path import PATH as QPRIME
+from recall.related.path import PATH as RELATED
 from recall.two_tower.path import PATH as TWO_TOWER
 from store import page_row
 from store.tables import IsRow, Table
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from text_model.tokens import PageTokenizer
 
 #: The recall paths, in the order of the rankers' features: append new ones at the end.
-PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, *plug_ins())
+PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, RELATED, *plug_ins())
 
 #: The fallback path, used if all others find nothing. Its rank is not a feature.
 FALLBACK = POPULAR

@@ -164,7 +164,7 @@ def _stages(
 ) -> tuple[Stage, ...]:
     kept = int(settings.cache.page_states_mb * 1e6)
     directory = bundle.path / "cross_encoder"
-    model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
+    model = open_pair_model(directory, tokenizer.marks, settings.threads.onnx, kept)
     heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
     stage1 = LightGbmScorer.load("stage1", bundle.file("stage1/model.txt"), STAGE1, settings.threads.stage1)
     stage2 = LightGbmScorer.load("stage2", bundle.file("stage2/model.txt"), STAGE2)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from configs import plain_words
 from corpus.urls.url_rules import RULES, UrlRules
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 CURRENT = "current"
 _PART = 1 << 20  # bytes read and hashed per step

@@ -44,6 +44,7 @@ TOPICS = {
 }
 CONFIG = BuildConfig.model_validate(
     {
+        "text": {"base": "minilm"},
         "examples": {"groups": 600, "stage2_pages": 30, "negatives": 10},
         "labels": {"judged": 150},
         "cf": {"dimension": 16, "iterations": 5},

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import normalize
 
-from text_model.base import hidden_states, load_encoder, mean_pooled, write_tokenizer
-from text_model.tokens import PageTokenizer, single_inputs, title_and_rest, understood
+from text_model.base import embedded, load_encoder, write_tokenizer
+from text_model.joined_encoder import as_understood
+from text_model.tokens import PageTokenizer, single_inputs, title_and_rest, understood, understood_by_part
 
 _BATCH = 32
 
@@ -39,8 +39,10 @@ class TextEmbedder:
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return unit vectors of the titles and of the rest, (pages, width) float32 each; zeros as in `whole`."""
-        first, rest = title_and_rest(*self._tokenizer.encode(urls, titles, snippets))
-        return self._embed(first), self._embed(rest)
+        ids, lengths = self._tokenizer.encode(urls, titles, snippets)
+        known = understood_by_part(self._tokenizer, urls, titles, snippets)
+        first, rest = title_and_rest(ids, lengths)
+        return as_understood(self._embed(first), known), as_understood(self._embed(rest), known)
 
     @torch.inference_mode()
     def _embed(self, tokens: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
@@ -50,8 +52,7 @@ class TextEmbedder:
         order = order[lengths[order] > 0]
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.cls, self._tokenizer.sep)
+            inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.marks)
             batch = {name: torch.from_numpy(value) for name, value in inputs.items()}
-            states = hidden_states(self._encoder, **batch)
-            result[rows] = normalize(mean_pooled(states, batch["attention_mask"]), dim=1).numpy()
+            result[rows] = embedded(self._encoder, **batch).numpy()
         return result

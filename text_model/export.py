@@ -11,14 +11,21 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+PIECES = ("piece_ids", "piece_mask")  # the further inputs of a joined encoder
 
 
-def export(module: nn.Module, path: Path, outputs: list[str]) -> None:
-    """Write `module(input_ids, token_type_ids, attention_mask)` as ONNX with dynamic rows and length."""
-    ids = torch.randint(1000, 2000, (2, 16))
-    example = (ids, torch.zeros_like(ids), torch.ones_like(ids))
+def export(module: nn.Module, path: Path, outputs: list[str], *, joined: bool = False) -> None:
+    """Write `module(input_ids, token_type_ids, attention_mask)` as ONNX with dynamic rows and length.
+
+    A `joined` module has the inputs PIECES too, of another length.
+    """
+    ids = torch.randint(5, 10, (2, 16))  # in every vocabulary, and no special tokens in most
+    example = dict(zip(INPUTS, (ids, torch.zeros_like(ids), torch.ones_like(ids)), strict=True))
     axes = {name: {0: "rows", 1: "length"} for name in INPUTS} | {name: {0: "rows"} for name in outputs}
-    export_of(module, path, dict(zip(INPUTS, example, strict=True)), outputs, axes)
+    if joined:
+        example |= dict(zip(PIECES, (ids[:, :12], torch.ones_like(ids[:, :12])), strict=True))
+        axes |= {name: {0: "rows", 1: "pieces"} for name in PIECES}
+    export_of(module, path, example, outputs, axes)
 
 
 def export_of(

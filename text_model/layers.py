@@ -1,18 +1,17 @@
-"""The encoder families whose layers can be run one by one: BERT's, and MPNet's with its relative positions."""
+"""The encoder families whose layers can be run one by one, and all that differs between them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-FAMILIES = ("bert", "mpnet")
-
 
 class EncoderLayers:
-    """A BERT encoder's embeddings and layers."""
+    """A BERT encoder's embeddings and layers; each other family overrides what it does differently."""
 
     def __init__(self, base: PreTrainedModel) -> None:
         self.base = base
@@ -23,11 +22,20 @@ class EncoderLayers:
         """The layers, lowest first."""
         return list(self.base.encoder.layer)
 
-    def embed(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor | None) -> Tensor:
+    @property
+    def first_position(self) -> int:
+        """The position of the first token."""
+        return 0
+
+    def embed(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor) -> Tensor:
         """Return the embeddings, (rows, length, width); `positions` (rows, length) count from 0."""
-        return cast(
-            Tensor, self.base.embeddings(input_ids=input_ids, token_type_ids=token_type_ids, position_ids=positions)
+        typed = self.base.config.type_vocab_size > 1  # XLM-R has one type
+        embedded = self.base.embeddings(
+            input_ids=input_ids,
+            token_type_ids=token_type_ids if typed else torch.zeros_like(input_ids),
+            position_ids=positions + self.first_position,
         )
+        return cast(Tensor, embedded)
 
     def relative(self, states: Tensor) -> Tensor | None:
         """Return what relative positions add to attention logits, (1, heads, length, length); None for BERT."""
@@ -52,15 +60,21 @@ class EncoderLayers:
         return (weights @ value).transpose(1, 2).reshape(rows, -1, width)
 
 
-class MpnetLayers(EncoderLayers):
-    """MPNet's: no token types, positions after the padding's, and a bias by the distance of two tokens."""
+class RobertaLayers(EncoderLayers):
+    """RoBERTa's and XLM-R's: BERT's layers, but positions begin after the padding's."""
 
-    def embed(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor | None) -> Tensor:
+    @property
+    def first_position(self) -> int:
+        """The position of the first token."""
+        return int(self.base.embeddings.padding_idx) + 1
+
+
+class MpnetLayers(RobertaLayers):
+    """MPNet's: RoBERTa's positions, no token types, and a bias by the distance of two tokens."""
+
+    def embed(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor) -> Tensor:
         """Return the embeddings; `token_type_ids` is not read."""
-        if positions is None:
-            positions = torch.arange(input_ids.shape[1], device=input_ids.device)[None].expand_as(input_ids)
-        first = self.base.embeddings.padding_idx + 1
-        return cast(Tensor, self.base.embeddings(input_ids=input_ids, position_ids=positions + first))
+        return cast(Tensor, self.base.embeddings(input_ids=input_ids, position_ids=positions + self.first_position))
 
     def relative(self, states: Tensor) -> Tensor | None:
         """Return the bias of each head for each two places."""
@@ -79,7 +93,17 @@ class MpnetLayers(EncoderLayers):
         return cast(Tensor, layer.output(layer.intermediate(attended), attended))
 
 
+#: By the `model_type` of `transformers`.
+FAMILIES: Mapping[str, type[EncoderLayers]] = {
+    "bert": EncoderLayers,
+    "roberta": RobertaLayers,
+    "xlm-roberta": RobertaLayers,
+    "camembert": RobertaLayers,
+    "mpnet": MpnetLayers,
+}
+
+
 def layers_of(base: PreTrainedModel) -> EncoderLayers | None:
     """Return the encoder's layers; None if its family is not one of FAMILIES."""
-    kind = base.config.model_type
-    return None if kind not in FAMILIES else MpnetLayers(base) if kind == "mpnet" else EncoderLayers(base)
+    family = FAMILIES.get(base.config.model_type)
+    return None if family is None else family(base)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from text_model.distributed import world
-from text_model.tokens import single_inputs
+from text_model.tokens import Marks, single_inputs
 from text_model.training import Batch
 
 IGNORED = -100  # a target that does not count, as in torch's cross-entropy
@@ -24,8 +24,7 @@ class MaskedTexts:
     """Texts as token ids, of which a step reads a piece each."""
 
     ids: Sequence[NDArray[np.uint32]]  # without special tokens, none of them empty
-    cls: int
-    sep: int
+    marks: Marks
     mask: int
     vocabulary: int
 
@@ -36,7 +35,7 @@ class MaskedTexts:
         """
         generator = np.random.default_rng((seed, step))
         pieces = [self._piece(generator, tokens) for _ in range(count)]
-        batch = single_inputs(pieces, self.cls, self.sep)
+        batch = single_inputs(pieces, self.marks)
         ids, inside = batch["input_ids"], np.zeros(batch["input_ids"].shape, bool)
         for row, piece in enumerate(pieces):
             inside[row, 1 : len(piece) + 1] = True

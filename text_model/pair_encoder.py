@@ -10,27 +10,32 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from configs.reading import SettingsError
-from text_model.base import hidden_states, is_bert_like
+from text_model.base import Encoder, hidden_states, is_bert_like
+from text_model.joined_encoder import JoinedEncoder
 from text_model.layers import EncoderLayers, layers_of
+from text_model.vector_pairs import VectorPairs
 
 
 class PairEncoder(nn.Module):
     """An encoder whose top `joint_layers` read both pages; if all layers do, it is the usual cross-encoder.
 
-    An encoder that is not BERT-like reads both pages in all layers. Raises SettingsError if no layer is joint.
+    An encoder that is not BERT-like reads both pages in all layers. Raises SettingsError if no layer can be joint.
     """
 
-    def __init__(self, base: PreTrainedModel, joint_layers: int) -> None:
+    def __init__(self, base: Encoder, joint_layers: int) -> None:
         super().__init__()
+        if isinstance(base, JoinedEncoder):
+            raise SettingsError(
+                "the multilingual base has no layer that reads two pages: give minilm, a path or a name"
+            )
         if joint_layers < 1:
             raise SettingsError(f"joint_layers is {joint_layers}: give 1 or more, so that some layer reads both pages")
         self.base = base
-        self.bert_like = is_bert_like(base)  # `lower` and `upper` can be used
+        self.layered = is_bert_like(base)  # `lower` and `upper` can be used
         #: How many of the lowest layers read each page separately.
-        self.page_layers = max(0, base.config.num_hidden_layers - joint_layers) if self.bert_like else 0
+        self.page_layers = max(0, base.config.num_hidden_layers - joint_layers) if self.layered else 0
 
     @property
     def width(self) -> int:
@@ -52,7 +57,7 @@ class PairEncoder(nn.Module):
         The last layer computes only these three rows, which saves 15 % of the work: the first token attends to both
         pages, the mean of a page's states to that page.
         """
-        if self.bert_like:
+        if self.layered:
             states = self.lower(0, input_ids, token_type_ids, attention_mask)
             return self.upper(0, states, token_type_ids, attention_mask)
         states = hidden_states(self.base, input_ids, token_type_ids, attention_mask)
@@ -60,12 +65,14 @@ class PairEncoder(nn.Module):
 
     def lower(self, layers: int, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the states above the lowest `layers`, (rows, length, width)."""
-        if self.page_layers:
-            positions = _positions(token_type_ids, attention_mask)
-            states = self._family().embed(input_ids, torch.zeros_like(input_ids), positions)
-        else:
-            states = self._family().embed(input_ids, token_type_ids, None)
+        none = torch.zeros_like(input_ids)
+        apart, types = (token_type_ids, none) if self.page_layers else (none, token_type_ids)
+        states = self._family().embed(input_ids, types, _positions(apart, attention_mask))
         return self._through(0, layers, states, token_type_ids, attention_mask)
+
+    def page_states(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return the states of pages that are read alone, (rows, length, width)."""
+        return self.lower(self.page_layers, input_ids, token_type_ids, attention_mask)
 
     def upper(self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what `forward` returns, from the states above the lowest `layers`."""
@@ -81,7 +88,7 @@ class PairEncoder(nn.Module):
 
     def freeze(self, layers: int) -> None:
         """Freeze the embeddings and the lowest `layers`; 0 freezes nothing. Raises SettingsError if not BERT-like."""
-        if layers and not self.bert_like:
+        if layers and not self.layered:
             kind = self.base.config.model_type
             raise SettingsError(f"frozen_layers is only for BERT-like models, not {kind}: set it to 0")
         for part in (self.base.embeddings, *self._family().all[:layers]) if layers else ():
@@ -89,7 +96,7 @@ class PairEncoder(nn.Module):
 
     def _family(self) -> EncoderLayers:
         family = layers_of(self.base)
-        assert family is not None, self.base.config.model_type  # noqa: S101 - asked only if bert_like
+        assert family is not None, self.base.config.model_type  # noqa: S101 - asked only if layered
         return family
 
     def _through(self, first: int, end: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -102,6 +109,11 @@ class PairEncoder(nn.Module):
         for number, layer in enumerate(family.all[first:end], first):
             states = family.run(layer, states, alone if number < self.page_layers else both)
         return states
+
+
+def pair_encoder(base: Encoder, joint_layers: int) -> PairEncoder | VectorPairs:
+    """Return the pair encoder that suits a base; see `PairEncoder`."""
+    return VectorPairs(base) if isinstance(base, JoinedEncoder) else PairEncoder(base, joint_layers)
 
 
 def _pages(token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:

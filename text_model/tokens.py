@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,14 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from corpus.urls.url import url_words
+from text_model.tokenizer_files import read_tokenizers
 from text_model.vocabulary import Vocabulary
 
 #: Padded lengths; a few fixed shapes keep the ONNX Runtime arena small.
 LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 512)
 
-#: Type of a setting: two pages and their four special tokens must fit the longest padded length.
-TokensPerPage = Annotated[int, Field(ge=1, le=(LENGTHS[-1] - 4) // 2)]
+#: Type of a setting: two pages and their four special tokens must fit the longest padded length. 0: by the encoder.
+TokensPerPage = Annotated[int, Field(ge=0, le=(LENGTHS[-1] - 4) // 2)]
 
 #: A page gets no tokens if less than this share of its letters is known: the rest would misrepresent it.
 READABLE = 0.5
@@ -26,17 +28,36 @@ _SNIPPET_CHARACTERS = 2000  # that are tokenized
 _URL_NOISE = frozenset({"htm", "html", "php", "aspx", "index", "www"})
 
 
+class Pieces(NamedTuple):
+    """The second way to split a page: its ids stand in the same array, raised by `offset`."""
+
+    offset: int
+    first: int
+    end: int
+
+
+class Marks(NamedTuple):
+    """The special tokens around pages."""
+
+    first: int  # before a page: [CLS] or <s>
+    end: int  # after a page: [SEP] or </s>
+    between: int  # before page 2 where all layers read both pages: [CLS] for BERT, a second </s> for RoBERTa
+    pieces: Pieces | None = None  # of the second tokenizer of a joined encoder
+
+
 class PageTokenizer:
     """Turns a page's text into token ids: title, then URL words that are not in the title, then snippet."""
 
     def __init__(self, path: Path, tokens_per_page: int) -> None:
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self.vocabulary = Vocabulary(self._tokenizer)
-        self.tokens_per_page = tokens_per_page
-        self.cls = _required_id(self._tokenizer, "[CLS]", "<s>")
-        self.sep = _required_id(self._tokenizer, "[SEP]", "</s>")
+        tokenizers = read_tokenizers(path)
+        self._parts = [_Splitter(tokenizer, tokens_per_page) for tokenizer in tokenizers]
+        sizes = [tokenizer.get_vocab_size(with_added_tokens=True) for tokenizer in tokenizers]
+        self._offsets = np.cumsum([0, *sizes[:-1]]).tolist()
+        self.tokens_per_page = tokens_per_page  # of each way to split it
+        self.marks = self._parts[0].marks
+        if len(self._parts) > 1:
+            first, end, *_ = self._parts[1].marks
+            self.marks = self.marks._replace(pieces=Pieces(self._offsets[1], first, end))
 
     def encode(
         self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
@@ -44,8 +65,60 @@ class PageTokenizer:
         """Return each page's ids (at most `tokens_per_page`, no special tokens) and how many are from its title.
 
         Letters that are not in the vocabulary are dropped; a page that consists mostly of them gets no tokens. Their
-        common unknown token would make all pages in a script look alike.
+        common unknown token would make all pages in a script look alike. With two tokenizers a page's ids are both its
+        titles, then both other parts.
         """
+        split = [part.encode(urls, titles, snippets) for part in self._parts]
+        if len(split) == 1:
+            return split[0]
+        ids, counts = [], []
+        for ways in zip(*(zip(*part, strict=True) for part in split), strict=True):
+            raised = [(own + offset, int(title)) for (own, title), offset in zip(ways, self._offsets, strict=True)]
+            parts = [*(own[:title] for own, title in raised), *(own[title:] for own, title in raised)]
+            ids.append(np.concatenate(parts).astype(np.uint32))
+            counts.append(sum(title for _, title in raised))
+        return ids, np.array(counts, np.uint16)
+
+    def text_ids(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Return the ids of whole texts by the first tokenizer, without special tokens and unknown ones."""
+        return self._parts[0].text_ids(texts)
+
+    @property
+    def mask(self) -> int:
+        """The id of the first tokenizer's token that hides another. Raises ValueError if the vocabulary has none."""
+        return self._parts[0].mask
+
+    def understood(self, pages: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
+        """Return how well an encoder can have learnt the words of pages, given as ids: the better of the tokenizers."""
+        best: NDArray[np.float32] = self.understood_by_part(pages).max(axis=0)
+        return best
+
+    def understood_by_part(self, pages: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
+        """Return the same for each tokenizer, (tokenizers, pages)."""
+        bounds = [*self._offsets[1:], np.iinfo(np.uint32).max]
+        parts = zip(self._parts, self._offsets, bounds, strict=True)
+        return np.stack(
+            [
+                part.vocabulary.understood([page[(page >= low) & (page < high)] - np.uint32(low) for page in pages])
+                for part, low, high in parts
+            ]
+        )
+
+
+class _Splitter:
+    """One tokenizer, and the special tokens and letters that it knows."""
+
+    def __init__(self, tokenizer: Tokenizer, tokens_per_page: int) -> None:
+        self._tokenizer = tokenizer
+        self.vocabulary = Vocabulary(tokenizer)
+        self.tokens_per_page = tokens_per_page
+        first, end = (_required_id(tokenizer, *names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
+        self.marks = Marks(first, end, end if _doubles(tokenizer, end) else first)
+
+    def encode(
+        self, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+    ) -> tuple[list[NDArray[np.uint32]], NDArray[np.uint16]]:
+        """Return the same for this tokenizer."""
         heads = [title or url_words(url) for url, title in zip(urls, titles, strict=True)]
         url_parts = [_url_words_not_in(head, url) for url, head in zip(urls, heads, strict=True)]
         beginnings = [snippet[:_SNIPPET_CHARACTERS] for snippet in snippets]
@@ -57,13 +130,11 @@ class PageTokenizer:
         return ids, np.array([min(len(head), limit) for head, _, _ in kept], dtype=np.uint16)
 
     def text_ids(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
-        """Return the ids of whole texts, without special tokens and unknown ones."""
         found = (np.array(ids, np.uint32) for ids in self._ids(list(texts)))
         return [ids[ids != self.vocabulary.unknown] if self.vocabulary.unknown is not None else ids for ids in found]
 
     @property
     def mask(self) -> int:
-        """The id of the token that hides another. Raises ValueError if the vocabulary has none."""
         return _required_id(self._tokenizer, "[MASK]", "<mask>")
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
@@ -83,7 +154,15 @@ class PageTokenizer:
 def understood(
     tokenizer: PageTokenizer, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Return how well an encoder can have learnt each page's words, 0 to 1.
+    """Return how well an encoder can have learnt each page's words, 0 to 1."""
+    best: NDArray[np.float32] = understood_by_part(tokenizer, urls, titles, snippets).max(axis=0)
+    return best
+
+
+def understood_by_part(
+    tokenizer: PageTokenizer, urls: Sequence[str], titles: Sequence[str], snippets: Sequence[str]
+) -> NDArray[np.float32]:
+    """Return the same for each tokenizer, (tokenizers, pages).
 
     The URL counts only for a page without text: its words say nothing about the language of the text.
     """
@@ -91,7 +170,7 @@ def understood(
         "" if title.strip() or snippet.strip() else url
         for url, title, snippet in zip(urls, titles, snippets, strict=True)
     ]
-    return tokenizer.vocabulary.understood(tokenizer.encode(only_urls, titles, snippets)[0])
+    return tokenizer.understood_by_part(tokenizer.encode(only_urls, titles, snippets)[0])
 
 
 def title_and_rest(
@@ -116,6 +195,12 @@ def _required_id(tokenizer: Tokenizer, *names: str) -> int:
     raise ValueError(f"the tokenizer has none of {names}: use a model with sentence-pair special tokens")
 
 
+def _doubles(tokenizer: Tokenizer, end: int) -> bool:
+    """Return whether the tokenizer's own pairs have two end tokens between their parts, as RoBERTa's and XLM-R's do."""
+    ids = tokenizer.encode("a", "a").ids
+    return any(pair == (end, end) for pair in pairwise(ids))
+
+
 def padded_length(tokens: int) -> int:
     """Return the smallest of LENGTHS that fits."""
     return next(length for length in LENGTHS if length >= tokens)
@@ -137,17 +222,28 @@ def pad(
     return {"input_ids": ids, "token_type_ids": kinds, "attention_mask": mask}
 
 
-def single_inputs(pages: Sequence[NDArray[np.uint32]], cls: int, sep: int) -> dict[str, NDArray[np.int64]]:
-    """Return the inputs of `[CLS] page [SEP]` for each page."""
-    return pad([np.concatenate(([cls], page, [sep])).astype(np.uint32) for page in pages])
+def single_inputs(pages: Sequence[NDArray[np.uint32]], marks: Marks) -> dict[str, NDArray[np.int64]]:
+    """Return the inputs of `[CLS] page [SEP]` for each page, and those of its pieces if the marks have them."""
+    if marks.pieces is None:
+        return pad([np.concatenate(([marks.first], page, [marks.end])).astype(np.uint32) for page in pages])
+    offset, first, end = marks.pieces
+    words = single_inputs([page[page < offset] for page in pages], marks._replace(pieces=None))
+    pieces = single_inputs([page[page >= offset] - np.uint32(offset) for page in pages], Marks(first, end, first))
+    return words | {"piece_ids": pieces["input_ids"], "piece_mask": pieces["attention_mask"]}
 
 
 def pair_inputs(
-    first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], cls: int, sep: int
+    first: Sequence[NDArray[np.uint32]], second: Sequence[NDArray[np.uint32]], marks: Marks, *, joint: bool = False
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` for each pair; token types mark the pages."""
+    """Return the inputs of `[CLS] page1 [SEP] [CLS] page2 [SEP]` for each pair; token types mark the pages.
+
+    With `joint`, for an encoder all of whose layers read both pages, `marks.between` stands before page 2, so that
+    RoBERTa and XLM-R read `<s> page1 </s></s> page2 </s>` as they did in their training.
+    """
+    opens = marks.between if joint else marks.first
     sequences, types = [], []
     for a, b in zip(first, second, strict=True):
-        sequences.append(np.concatenate(([cls], a, [sep], [cls], b, [sep])).astype(np.uint32))
+        parts = ([marks.first], a, [marks.end], [opens], b, [marks.end])
+        sequences.append(np.concatenate(parts).astype(np.uint32))
         types.append(np.repeat(np.array([0, 1], np.uint8), [len(a) + 2, len(b) + 2]))
     return pad(sequences, types)

@@ -8,7 +8,8 @@ tokenizer and from token ids, without a list of languages.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +20,10 @@ _UNKNOWN = ("[UNK]", "<unk>")
 _INSIDE = "##"  # WordPiece: the piece continues a word
 _BEGINS = ("▁", "Ġ")  # SentencePiece, byte-level BPE: the piece begins a word
 _LONG, _WORD = 4, 3  # letters from which on a piece, or a whole word, carries meaning
+#: Words of scripts without capitals (Arabic, Thai, Chinese …) have few letters: there two carry meaning, in a script of
+#: which the vocabulary has so many pieces of several letters that it was learnt from text in it. MiniLM's has 2 at
+#: most, the multilingual encoder's from 1,700 of each of its scripts.
+_LONG_UNCASED, _LEARNT = 2, 500
 #: Limits for the share of letters in such pieces. With the packaged MiniLM: English prose .76 to .95, the terse entries
 #: of a manual above .52 in 19 of 20; German and French .15 to .64, Finnish and Turkish below .2, Russian 0.
 _LOW, _HIGH = 0.35, 0.55
@@ -42,13 +47,14 @@ class Vocabulary:
 
         It is 1 if over half of the letters are in whole words or long pieces, and 0 below about a third.
         """
-        letters, begins = self._pieces
+        letters, begins, uncased = self._pieces
         ids = np.concatenate([np.empty(0, np.int64), *pages]).astype(np.int64)
         ends = np.cumsum([len(page) for page in pages], dtype=np.int64)
         begins_next = np.append(begins[ids[1:]], True) if len(ids) else np.empty(0, np.bool_)
         begins_next[ends[(ends > 0) & (ends <= len(ids))] - 1] = True
         counts = letters[ids]
-        meaningful = np.where((counts >= _LONG) | (begins[ids] & begins_next & (counts >= _WORD)), counts, 0)
+        long = counts >= np.where(uncased[ids], _LONG_UNCASED, _LONG)
+        meaningful = np.where(long | (begins[ids] & begins_next & (counts >= _WORD)), counts, 0)
         sums = (np.diff(np.concatenate([[0], np.cumsum(part)])[np.append(0, ends)]) for part in (meaningful, counts))
         in_meaningful, in_all = sums
         share = in_meaningful / np.maximum(in_all, 1)
@@ -56,8 +62,8 @@ class Vocabulary:
         return understood
 
     @cached_property
-    def _pieces(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return, by token id, the number of letters of a piece, and whether it begins a word."""
+    def _pieces(self) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return, by token id, a piece's letters, whether it begins a word, and if its uncased script was learnt."""
         pieces = self._tokenizer.get_vocab(with_added_tokens=True)
         special = {id_ for id_, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         marked = any(piece.startswith(_BEGINS) for piece in pieces)
@@ -67,7 +73,22 @@ class Vocabulary:
             if token not in special and token != self.unknown:
                 plain = self._tokenizer.decode([token]) if piece.startswith("Ġ") else piece
                 letters[token] = _letters(plain.removeprefix(_INSIDE))
-        return letters, begins
+        return letters, begins, _in_learnt_scripts(pieces, len(letters))
+
+
+def _in_learnt_scripts(pieces: Mapping[str, int], size: int) -> NDArray[np.bool_]:
+    """Return, by token id, whether a piece is in a script without capitals that the vocabulary was learnt from."""
+    scripts = {token: script for piece, token in pieces.items() if (script := _uncased_script(piece))}
+    several = Counter(scripts[token] for piece, token in pieces.items() if token in scripts and len(piece) > 2)
+    result = np.zeros(size, np.bool_)
+    result[[token for token, script in scripts.items() if several[script] >= _LEARNT]] = True
+    return result
+
+
+def _uncased_script(piece: str) -> str:
+    """Return the first word of the name of a piece's first letter without case (ARABIC, CJK …); '' if it has none."""
+    letter = next((letter for letter in piece if unicodedata.category(letter) == "Lo"), "")
+    return unicodedata.name(letter, "").partition(" ")[0] if letter else ""
 
 
 def _letters(text: str) -> int:

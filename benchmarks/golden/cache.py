@@ -1,4 +1,4 @@
-"""What `prepare` writes and the folds read: nothing here needs more than numpy."""
+"""What `prepare` writes and the folds read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from text_model.tokens import Marks
+
 PAIRS, FEATURES, TOKENS = "pairs.npz", "features.npz", "tokens.npz"
 
 
@@ -16,22 +18,21 @@ class Tokens:
     """Token ids of the articles in an encoder's vocabulary, without special tokens."""
 
     ids: list[NDArray[np.uint32]]
-    cls: int
-    sep: int
+    marks: Marks
     mask: int
 
     def save(self, path: Path) -> None:
         """Write one file."""
         lengths = np.array([len(row) for row in self.ids])
-        np.savez(path, ids=np.concatenate(self.ids), lengths=lengths, special=np.array([self.cls, self.sep, self.mask]))
+        np.savez(path, ids=np.concatenate(self.ids), lengths=lengths, special=np.array([*self.marks[:3], self.mask]))
 
     @classmethod
     def load(cls, path: Path, longest: int) -> Tokens:
         """Read what `save` wrote, cut to the `longest` first tokens."""
         with np.load(path) as file:
             rows = np.split(file["ids"], np.cumsum(file["lengths"])[:-1])
-            marks = file["special"].tolist()
-        return cls([row[:longest] for row in rows], *marks)
+            *marks, mask = file["special"].tolist()
+        return cls([row[:longest] for row in rows], Marks(*marks), mask)
 
 
 @dataclass(frozen=True, slots=True)

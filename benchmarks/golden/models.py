@@ -74,7 +74,7 @@ class Judge(nn.Module):
     def inputs(self, page1: NDArray[np.int64], page2: NDArray[np.int64], extra: Extra) -> dict[str, Tensor]:
         """Return the padded pairs."""
         first, second = ([self.tokens.ids[row] for row in rows] for rows in (page1, page2))
-        found = pair_inputs(first, second, self.tokens.cls, self.tokens.sep)
+        found = pair_inputs(first, second, self.tokens.marks)
         return {name: torch.from_numpy(value) for name, value in (*found.items(), ("extra", extra(page1, page2)))}
 
 
@@ -108,7 +108,7 @@ def in_order(score: Tensor, quality: Tensor) -> Tensor:
 def adapt_to(judge: Judge, shape: Shape, articles: NDArray[np.int64], seed: int) -> None:
     """Adapt the encoder to the text of some articles, as the step `adaptation` does for a site without a log."""
     ids, none = [judge.tokens.ids[row] for row in articles], np.empty(0, np.int64)
-    texts = MaskedTexts(ids, judge.tokens.cls, judge.tokens.sep, judge.tokens.mask, judge.encoder.words)
+    texts = MaskedTexts(ids, judge.tokens.marks, judge.tokens.mask, judge.encoder.words)
     log = Triplets(none, none, none, none.astype(np.float32))
     config = AdaptationConfig(steps=shape.adapted, texts=32)
     judge.encoder.requires_grad_(True)

@@ -24,7 +24,7 @@ from ranking.quality.pages import Pairs as RubricPairs
 from ranking.quality.rubric import RubricJudge
 from ranking.quality.text_pairs import RubricTextJudge, pages_of
 from text_model.base import load_encoder, write_tokenizer
-from text_model.tokens import PageTokenizer
+from text_model.tokens import Marks, PageTokenizer
 
 _PER_PAGE = 160  # tokens: all of nearly every article
 
@@ -79,15 +79,15 @@ def write_encoder(pairs: Pairs, base: str, out: Path) -> None:
     ids, _ = tokenizer.encode(*zip(*pairs.articles, strict=True))
     path.unlink()
     encoder = load_encoder(base)
-    special = [0, encoder.config.pad_token_id or 0, tokenizer.cls, tokenizer.sep, tokenizer.mask]
+    special = [0, encoder.config.pad_token_id or 0, *tokenizer.marks[:3], tokenizer.mask]
     used = np.unique(np.concatenate([*ids, special]).astype(np.int64))
     words = encoder.get_input_embeddings()
     words.weight = torch.nn.Parameter(words.weight.detach()[torch.from_numpy(used)].clone())
     words.num_embeddings = encoder.config.vocab_size = len(used)
     encoder.half().save_pretrained(out)
     places = [np.searchsorted(used, row).astype(np.uint32) for row in ids]
-    marks = (int(np.searchsorted(used, mark)) for mark in (tokenizer.cls, tokenizer.sep, tokenizer.mask))
-    Tokens(places, *marks).save(out / TOKENS)
+    *marks, mask = (int(np.searchsorted(used, mark)) for mark in (*tokenizer.marks[:3], tokenizer.mask))
+    Tokens(places, Marks(*marks), mask).save(out / TOKENS)
     print(json.dumps({"encoder": base, "words": len(used), "tokens": float(np.mean([len(row) for row in ids]))}))
 
 

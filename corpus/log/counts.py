@@ -21,8 +21,11 @@ WINDOWS: dict[str, int | None] = {"1": 1, "7": 7, "28": 28, "all": None}
 class Reach:
     """Which pages of a session form pairs."""
 
-    steps: int = 8  # pages further apart do not form a pair
+    steps: int = 8  # pages further apart are not near each other
     decay: float = 0.6  # a pair d steps apart has weight decay ** (d - 1)
+    together: int = 64  # pages further apart are not a co-visit: a visit of 200 pages would have 20,000
+    swing_sessions: int = 8  # of a pair that Swing compares, the latest; its cost grows with the square
+    swing_smoothing: float = 1.0  # α of Swing, added to the overlap of two sessions
 
 
 def before(table: ir.Table, end: datetime) -> ir.Table:
@@ -54,7 +57,7 @@ def click_pairs(clicks: ir.Table, end: datetime, reach: Reach) -> ir.Table:
     )
     distance = pairs.step2 - pairs.step
     weight = ibis.literal(reach.decay).pow(distance - 1) / (1 + pairs.length).log2()
-    counts = {f"next_{name}": _times((distance == 1) & since) for name, since in _windows(pairs.time2, end)}
+    counts = {f"next_{name}": times((distance == 1) & since) for name, since in windows(pairs.time2, end)}
     return pairs.group_by(page1=pairs.page, page2=pairs.page2).aggregate(
         near=weight.sum(), last=pairs.time2.max(), **counts
     )
@@ -64,25 +67,25 @@ def impression_pairs(impressions: ir.Table, end: datetime) -> ir.Table:
     """Return (page1, page2): `shown_<window>`, `chosen_<window>` (page2 shown, and clicked, on page1) and `last`."""
     rows = before(impressions, end).filter(_.page1 != _.page2)
     counts = {}
-    for name, since in _windows(rows.time, end):
-        counts[f"shown_{name}"] = _times(since)
-        counts[f"chosen_{name}"] = _times(since & rows.clicked)
+    for name, since in windows(rows.time, end):
+        counts[f"shown_{name}"] = times(since)
+        counts[f"chosen_{name}"] = times(since & rows.clicked)
     return rows.group_by("page1", "page2").aggregate(last=rows.time.max(), **counts)
 
 
 def page_clicks(clicks: ir.Table, end: datetime) -> ir.Table:
     """Return `clicks_<window>` per page, and `last`, the latest time counted."""
     rows = before(clicks, end)
-    counts = {f"clicks_{n}": _times(since) for n, since in _windows(rows.time, end)}
+    counts = {f"clicks_{n}": times(since) for n, since in windows(rows.time, end)}
     return rows.group_by("page").aggregate(last=rows.time.max(), **counts)
 
 
 def page_flow(pairs: ir.Table) -> ir.Table:
     """Return per page how often readers `left` it for another, `entered` it, and from how many pages (`sources`)."""
     zero = ibis.literal(0, "int64")
-    left = pairs.group_by(page=_.page1).aggregate(left=_total(_.next_all), entered=zero, sources=zero)
+    left = pairs.group_by(page=_.page1).aggregate(left=total(_.next_all), entered=zero, sources=zero)
     entered = pairs.group_by(page=_.page2).aggregate(
-        left=zero, entered=_total(_.next_all), sources=_times(_.next_all > 0)
+        left=zero, entered=total(_.next_all), sources=times(_.next_all > 0)
     )
     return _summed(left, entered)
 
@@ -90,11 +93,9 @@ def page_flow(pairs: ir.Table) -> ir.Table:
 def page_shows(pairs: ir.Table) -> ir.Table:
     """Return per page: pages `shown_on` it, times it was `shown` and `chosen`, and pages it was `shown_beside`."""
     zero = ibis.literal(0, "int64")
-    on = pairs.group_by(page=_.page1).aggregate(
-        shown_on=_total(_.shown_all), shown=zero, chosen=zero, shown_beside=zero
-    )
+    on = pairs.group_by(page=_.page1).aggregate(shown_on=total(_.shown_all), shown=zero, chosen=zero, shown_beside=zero)
     of = pairs.group_by(page=_.page2).aggregate(
-        shown_on=zero, shown=_total(_.shown_all), chosen=_total(_.chosen_all), shown_beside=_.count()
+        shown_on=zero, shown=total(_.shown_all), chosen=total(_.chosen_all), shown_beside=_.count()
     )
     return _summed(on, of)
 
@@ -102,19 +103,22 @@ def page_shows(pairs: ir.Table) -> ir.Table:
 def _summed(*parts: ir.Table) -> ir.Table:
     rows = reduce(lambda a, b: a.union(b), parts)
     names = [name for name in rows.columns if name != "page"]
-    return rows.group_by("page").aggregate(**{name: _total(rows[name]) for name in names})
+    return rows.group_by("page").aggregate(**{name: total(rows[name]) for name in names})
 
 
-def _times(condition: ir.BooleanValue) -> ir.IntegerScalar:
-    return _total(condition.cast("int64"))
+def times(condition: ir.BooleanValue) -> ir.IntegerScalar:
+    """Return how often a condition holds."""
+    return total(condition.cast("int64"))
 
 
-def _total(column: ir.NumericColumn) -> ir.IntegerScalar:
+def total(column: ir.NumericColumn) -> ir.IntegerScalar:
+    """Return a sum of whole numbers as int64."""
     # Engines return different types for a sum, but Ibis assumes int64 and drops a cast to it: hence float64 in between.
     return column.sum().cast("float64").cast("int64")
 
 
-def _windows(time: ir.TimestampColumn, end: datetime) -> list[tuple[str, ir.BooleanValue]]:
+def windows(time: ir.TimestampColumn, end: datetime) -> list[tuple[str, ir.BooleanValue]]:
+    """Return the name of each window, and whether a time is in it."""
     return [
         (name, time.notnull() if days is None else time >= ibis.literal(end - timedelta(days=days), type=time.type()))
         for name, days in WINDOWS.items()

@@ -1,4 +1,4 @@
-"""Finds runs of equal values and steps of visits in sorted columns."""
+"""Finds runs of equal values, steps of visits and pairs of their pages in sorted columns."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ def steps(session: NDArray[np.uint64], page: NDArray[np.uint64], place: NDArray[
     """
     is_step: NDArray[np.bool_] = (session[1:] == session[:-1]) & (place[1:] == place[:-1] + 1) & (page[1:] != page[:-1])
     return is_step
+
+
+def all_pairs(session: NDArray[np.uint64], page: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return every (page, other page of its session), both ways and each once per session, as two columns."""
+    first, second = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    for start, end in runs(session):
+        pages = np.unique(page[start:end])
+        one, other = np.nonzero(~np.eye(len(pages), dtype=bool))
+        first.append(pages[one])
+        second.append(pages[other])
+    return np.concatenate(first), np.concatenate(second)

@@ -28,6 +28,7 @@ _ADULT_LIST = """
 porn porno pornos porns pornhub pornographic xvideos xnxx xhamster redtube youporn hentai camgirl camgirls camsex sexcam
 sexcams livesex blowjob blowjobs cumshot cumshots creampie gangbang gangbangs milf milfs bukkake deepthroat handjob nsfw
 sexchat sextreffen fickkontakte порно порнуха pornô
+πορνό πορνο τσόντα τσόντεσ إباحية اباحية سكس פורנו पोर्न โป๊ 色情 色情电影 ポルノ エロ アダルトビデオ 포르노 야동
 """
 _ADULT = frozenset(_ADULT_LIST.split())
 _ADULT_WORDS = 2  # distinct ones in the snippet, if there are none in URL and title

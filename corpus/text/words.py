@@ -36,6 +36,11 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def is_letter(word: str) -> bool:
+    """Return whether a word is one letter and no ideograph or syllable: by itself it means nothing in any language."""
+    return len(word) == 1 and unicodedata.east_asian_width(word) not in "WF"
+
+
 def runs(text: str) -> list[list[str]]:
     """Return the words of a text, split into runs at punctuation other than hyphens."""
     found: list[list[str]] = [[]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.cross_encoder.adapted import ENCODER, STEP_NAME, adapted
 from pipeline.cross_encoder.dwell import dwell_triplets
-from pipeline.cross_encoder.teacher_pages import tokens_of_teachers
+from pipeline.cross_encoder.teacher_pages import bases_of_teachers, teacher_settings, tokens_of_teachers
 from pipeline.pages.page_ids import page_ids
 from pipeline.runner.file_hashes import hash_model
 from pipeline.runner.progress import progress
@@ -31,9 +31,10 @@ _PAGES_AT_ONCE = 2_000
 
 def adaptation(work: Work) -> dict[str, object]:
     """Adapt the teachers' base and write it as `encoder`; a killed run resumes from its last checkpoint."""
-    config, base, seed, out = work.config.adaptation, work.config.teachers.base, work.config.seed, work.directory
+    config, seed, out = work.config.adaptation, work.config.seed, work.directory
+    base, joint_layers = teacher_settings(work).base, work.config.teachers.joint_layers
     tokens = tokens_of_teachers(work)
-    encoder = PairEncoder(load_encoder(base), work.config.teachers.joint_layers)
+    encoder = PairEncoder(load_encoder(base), joint_layers)
     texts = _texts(work, tokens.tokenizer, encoder)
     triplets = dwell_triplets(work, page_ids(work), config.satisfied_s, config.quick_back)
     torch.manual_seed(seed)
@@ -54,7 +55,7 @@ STEP = Step(
     after=("read", "text"),
     when=lambda config: bool(adapted(config)),
     config=("adaptation", "teachers.base", "teachers.joint_layers", "teachers.tokens_per_page", "text"),
-    external=lambda config: hash_model(config.teachers.base),
+    external=lambda config: [*map(hash_model, bases_of_teachers(config))],
     shared=True,
     resumes=True,
 )
@@ -65,7 +66,7 @@ def _texts(work: Work, pages: PageTokenizer, encoder: PairEncoder) -> MaskedText
     config = work.config.adaptation
     most = min(config.pages, config.steps * config.texts)
     ids = [row for batch in _batches(work, most) for row in pages.text_ids(batch) if len(row)]
-    return MaskedTexts(ids, pages.cls, pages.sep, pages.mask, encoder.words)
+    return MaskedTexts(ids, pages.marks, pages.mask if ids else 0, encoder.words)
 
 
 def _batches(work: Work, most: int) -> Iterator[list[str]]:

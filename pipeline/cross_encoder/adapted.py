@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.cross_encoder.teacher_pages import bases_of_teachers, teacher_settings
+from pipeline.pages.encoder import text_settings
 from pipeline.runner.work import Work
+from text_model.packaged import candidates
 
 if TYPE_CHECKING:  # the configuration imports every trainer's
     from pipeline.config import BuildConfig
@@ -14,20 +17,30 @@ STEP_NAME, ENCODER = "adaptation", "encoder"
 
 def adapted(config: BuildConfig) -> tuple[str, ...]:
     """Return the step that the teachers read besides others."""
-    return (STEP_NAME,) if config.adaptation.on(config.cross_encoder.distil) else ()
+    used = config.cross_encoder.distil or _students(config)
+    return (STEP_NAME,) if config.adaptation.steps and used else ()
 
 
 def adapted_student(config: BuildConfig) -> tuple[str, ...]:
     """Return the step that the student reads besides others."""
-    same = config.teachers.base == config.text.base
-    return adapted(config) if config.adaptation.student and same else ()
+    return adapted(config) if _students(config) else ()
 
 
 def base_of(work: Work) -> str:
     """Return the teachers' encoder, as `text_model.base.load_encoder` takes it."""
-    return str(work.of(STEP_NAME) / ENCODER) if adapted(work.config) else work.config.teachers.base
+    return _made(work) if adapted(work.config) else teacher_settings(work).base
 
 
 def student_base_of(work: Work) -> str:
     """Return the student's encoder."""
-    return str(work.of(STEP_NAME) / ENCODER) if adapted_student(work.config) else work.config.text.base
+    base = text_settings(work).base
+    return _made(work) if adapted_student(work.config) and base == teacher_settings(work).base else base
+
+
+def _made(work: Work) -> str:
+    return str(work.of(STEP_NAME) / ENCODER)
+
+
+def _students(config: BuildConfig) -> bool:
+    """Return whether the student may start from the teachers' base; the languages of the pages may decide it."""
+    return config.adaptation.student and not set(bases_of_teachers(config)).isdisjoint(candidates(config.text.base))

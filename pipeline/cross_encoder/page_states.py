@@ -24,9 +24,8 @@ def page_states(work: Work) -> dict[str, object]:
     clicks = np.load(work.of("pages") / ALL / "facts.npy")["clicks_all"].astype(np.int64)
     wanted = [tokens[row] for row in np.argsort(-clicks, kind="stable").tolist()]
     most = int(work.config.page_states.most_mb * 1e6)
-    cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
     with progress("reading pages", len(wanted)) as advance:
-        return {"pages": states.write(work.directory, wanted, OnnxModel(model), cls, sep, most, advance)}
+        return {"pages": states.write(work.directory, wanted, OnnxModel(model), tokens.tokenizer.marks, most, advance)}
 
 
 STEP = Step(

@@ -16,6 +16,7 @@ from pipeline.cross_encoder.adapted import adapted_student, student_base_of
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.cross_encoder.teacher_labels import teacher_labels
+from pipeline.cross_encoder.vectors import vector_inputs, vector_scores
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
 from pipeline.runner.file_hashes import hash_model
@@ -33,10 +34,12 @@ from store.bundle import BundleError, open_bundle
 from text_model.base import load_encoder, shorten
 from text_model.distributed import world
 from text_model.export import export, quantize
-from text_model.pair_encoder import PairEncoder
+from text_model.packaged import candidates
+from text_model.pair_encoder import PairEncoder, pair_encoder
 from text_model.session import OnnxModel
 from text_model.tokens import pair_inputs
 from text_model.training import Curve
+from text_model.vector_pairs import VectorPairs
 
 PREVIOUS = "previous"
 _FLOAT = "float"
@@ -53,7 +56,8 @@ def student(work: Work) -> dict[str, object]:
     torch.manual_seed(work.config.seed)
     encoder = load_encoder(student_base_of(work))
     shorten(encoder, work.config.cross_encoder.layers)
-    model = CrossEncoder(PairEncoder(encoder, work.config.cross_encoder.joint_layers))
+    model = CrossEncoder(pair_encoder(encoder, work.config.cross_encoder.joint_layers))
+    tokens.joint = model.encoder.page_layers == 0
     started = _warm_start(work, model)
     curve, figures = _train(work, model, tokens, labelled)
     model.to("cpu")
@@ -72,10 +76,13 @@ def student(work: Work) -> dict[str, object]:
 STEP = Step(
     "student",
     student,
-    after=("read", "counts", "text", "labels", "teachers"),
+    after=("read", "counts", "order", "text", "labels", "teachers"),
     also_after=adapted_student,
     config=("cross_encoder", "text"),
-    external=lambda config: [hash_model(config.text.base), hash_model(config.cross_encoder.warm_start)],
+    external=lambda config: [
+        *map(hash_model, candidates(config.text.base)),
+        hash_model(config.cross_encoder.warm_start),
+    ],
     shared=True,
     resumes=True,
 )
@@ -83,7 +90,10 @@ STEP = Step(
 
 def _train(work: Work, model: CrossEncoder, tokens: PageTokens, labelled: Labels) -> tuple[Curve, dict[str, int]]:
     config, seed, checkpoint = work.config.cross_encoder, work.config.seed, work.directory / "student.checkpoint"
-    inputs = _inputs(tokens, _lower_layers(model, config.frozen_layers, work.directory))
+    if isinstance(model.encoder, VectorPairs):
+        inputs = vector_inputs(work)
+    else:
+        inputs = _inputs(tokens, _lower_layers(model.encoder, config.frozen_layers, work.directory))
     if config.distil:
         pool = teacher_labels(work)
         config = enough(config, pool.page1)
@@ -128,12 +138,12 @@ def _inputs(tokens: PageTokens, lower: OnnxModel | None) -> PairInputs:
     return tokens.pair_tensors if lower is None else states
 
 
-def _lower_layers(model: CrossEncoder, layers: int, out: Path) -> OnnxModel | None:
+def _lower_layers(encoder: PairEncoder, layers: int, out: Path) -> OnnxModel | None:
     """Return the frozen layers as int8 ONNX, for a CPU."""
-    if layers == 0 or world().device.type != "cpu" or not model.encoder.bert_like:
+    if layers == 0 or world().device.type != "cpu" or not encoder.layered:
         return None
     as_float, as_int8 = (out / f"lower.{world().rank}.{kind}.onnx" for kind in ("float", "int8"))
-    export(LowerLayers(model.encoder, layers), as_float, ["states"])
+    export(LowerLayers(encoder, layers), as_float, ["states"])
     quantize(as_float, as_int8)
     lower = OnnxModel(as_int8)
     for path in (as_float, as_int8):
@@ -158,11 +168,14 @@ def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path
         ([tokens[row] for row in page1[part]], [tokens[row] for row in page2[part]])
         for part in np.array_split(np.arange(len(page1)), max(1, len(page1) // _PARITY_BATCH))
     ]
-    cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
+    marks, joint = tokens.tokenizer.marks, tokens.joint
     trained = Scores(model).eval()
 
-    def by_torch(first: list[Tokens], second: list[Tokens]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        inputs = {name: torch.from_numpy(value) for name, value in pair_inputs(first, second, cls, sep).items()}
+    def by_torch(first: list[Tokens], second: list[Tokens]) -> parity.Scores:
+        if isinstance(model.encoder, VectorPairs):
+            return vector_scores(model, marks, first, second)
+        padded = pair_inputs(first, second, marks, joint=joint)
+        inputs = {name: torch.from_numpy(value) for name, value in padded.items()}
         with torch.inference_mode():
             click, quality = trained(**inputs)
         return click.numpy(), quality.numpy()
@@ -172,5 +185,5 @@ def _parity(model: CrossEncoder, tokens: PageTokens, labelled: Labels, out: Path
         return np.concatenate(click), np.concatenate(quality)
 
     exact = over(by_torch, _EXACT_BATCHES)  # torch is slow, and a few batches reveal a wrong export
-    as_float = over(open_pair_model(out / _FLOAT, cls, sep, kept_as=np.float32).run, len(batches))
-    return parity.measure(exact, as_float, over(open_pair_model(out / EXPORTED, cls, sep).run, len(batches)))
+    as_float = over(open_pair_model(out / _FLOAT, marks, kept_as=np.float32).run, len(batches))
+    return parity.measure(exact, as_float, over(open_pair_model(out / EXPORTED, marks).run, len(batches)))

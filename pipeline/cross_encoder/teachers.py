@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.cross_encoder.adapted import adapted, base_of
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.pool import pool
-from pipeline.cross_encoder.teacher_pages import tokens_of_teachers
+from pipeline.cross_encoder.teacher_pages import bases_of_teachers, teacher_settings, tokens_of_teachers
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens
 from pipeline.runner.file_hashes import hash_model
@@ -33,7 +33,7 @@ from text_model.training import Curve, Progress
 
 def teachers(work: Work) -> dict[str, object]:
     """Train the click and the quality teacher, save both as int8 ONNX (`<name>.onnx`), and score the pool."""
-    config, out, seed = work.config.teachers, work.directory, work.config.seed
+    config, out, seed = teacher_settings(work), work.directory, work.config.seed
     pages, tokens = page_ids(work), tokens_of_teachers(work)
     labelled = labels(work, pages)
     clicks = triplets(work, pages, labelled)
@@ -60,12 +60,12 @@ def teachers(work: Work) -> dict[str, object]:
 STEP = Step(
     "teachers",
     teachers,
-    after=("read", "counts", "text", "two_tower", "cf", "labels"),
+    after=("read", "counts", "order", "text", "two_tower", "cf", "labels"),
     # Where the student judges Q', Q' waits for the student.
     also_after=lambda config: (("qprime",) if config.section(QPrimeConfig).judge == "rubric" else ()) + adapted(config),
     when=lambda config: config.cross_encoder.distil,
     config=("teachers", "text"),
-    external=lambda config: hash_model(config.teachers.base),
+    external=lambda config: [*map(hash_model, bases_of_teachers(config))],
     shared=True,
     resumes=True,
 )
@@ -77,8 +77,8 @@ def _train_and_predict(
 ) -> Curve:  # fmt: skip
     out = work.directory
     torch.manual_seed(work.config.seed)
-    config = work.config.teachers
-    teacher = Teacher(PairEncoder(load_encoder(base_of(work)), config.joint_layers), outputs)
+    layers = work.config.teachers.joint_layers
+    teacher = Teacher(PairEncoder(load_encoder(base_of(work)), layers), outputs)
     with progress(f"training {name} teacher", steps) as advance:
         curve = train(teacher, advance)
     score = teacher_logits(teacher, tokens.pair_tensors, out / f"{name}.onnx")

@@ -70,7 +70,7 @@ def _external(config: BuildConfig) -> object:
 STEP = Step(
     "labels",
     labels,
-    after=("read", "counts", "text", "two_tower"),
+    after=("read", "counts", "order", "text", "two_tower"),
     config=("labels", "measured"),
     external=_external,
 )

@@ -23,7 +23,7 @@ class StudentJudge:
         self._pages = page_ids(work)
         self._tokens = page_tokens(work)
         tokenizer = self._tokens.tokenizer
-        self._model = open_pair_model(work.of("student") / EXPORTED, tokenizer.cls, tokenizer.sep)
+        self._model = open_pair_model(work.of("student") / EXPORTED, tokenizer.marks)
         self._others = others or {}
 
     def __call__(self, page1: NDArray[np.uint64], page2: NDArray[np.uint64]) -> NDArray[np.float32]:

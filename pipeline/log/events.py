@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from corpus.log.runs import runs, steps
 from pipeline.log.label_days import LabelDay, day_of, label_days
+from pipeline.log.order import decay_of
+from pipeline.log.sessions import sessions_of, visits, wanted_on
 from pipeline.log.split import split_of
 from pipeline.runner.work import Work
 from ranking.event import Event
@@ -23,6 +26,9 @@ Page = TypeVar("Page", int, NDArray[np.uint64])
 IMPRESSIONS, STEPS, LABELS = SOURCES = ("impressions", "steps", "labels")
 SET_ASIDE = "labels set aside"  # the judged pairs that the cross-encoder does not learn from
 OF_LOG = (IMPRESSIONS, STEPS)
+
+_BEST = 10.0  # gain of the next page of a session; a page further on gains less, at least 1
+_DRAWN = 4  # pages that other readers went to, beside each chosen one
 
 _NO_IMPRESSIONS = pa.schema(
     {"impression": pa.int64(), "page1": pa.uint64(), "page2": pa.uint64(), "clicked": pa.bool_()}
@@ -50,7 +56,7 @@ def past_impressions(work: Work) -> pa.Table:
     before = pc.field("time") < pc.scalar(split["labels_from"])
     columns = ["impression", "page1", "page2", "clicked"]
     impressions = pq.read_table(work.of("read") / "impressions.parquet", columns=columns, filters=before)
-    return impressions if pc.any(impressions["clicked"]).as_py() else _drawn_impressions(work, before)
+    return impressions if pc.any(impressions["clicked"]).as_py() else _drawn_impressions(work, split["labels_from"])
 
 
 def _events(work: Work, source: str, limit: int | None) -> list[Event]:
@@ -59,9 +65,9 @@ def _events(work: Work, source: str, limit: int | None) -> list[Event]:
     days = label_days(work)
     if not days:
         return []
-    since = pc.field("time") >= pc.scalar(days[0].begin)
     if source == STEPS:
-        return _of_sessions(work, since, days, limit)
+        return _of_sessions(work, days[0].begin, days, limit)
+    since = pc.field("time") >= pc.scalar(days[0].begin)
     impressions = pq.read_table(work.of("read") / "impressions.parquet", filters=since)
     impressions = impressions.filter(pa.array(day_of(days, impressions["time"].to_numpy()) >= 0))
     return _of_impressions(impressions, limit, work.config.seed)
@@ -80,13 +86,21 @@ def _of_impressions(table: pa.Table, limit: int | None, seed: int) -> list[Event
     return [Event(int(page1[a]), page2[a:b], gain[a:b], position[a:b], time[a:b].min()) for a, b in runs(ids)]
 
 
-def _of_sessions(work: Work, since: pc.Expression, days: Sequence[LabelDay], limit: int | None) -> list[Event]:
-    steps, time = _steps(work, since)
-    held = day_of(days, time) >= 0
-    steps, time = steps[held], time[held]
-    chosen = np.random.default_rng(work.config.seed).permutation(len(steps))[:limit]
-    one = np.ones(1, np.float32)
-    return [Event(int(steps[i, 0]), steps[i, 1:], one, None, time[i]) for i in np.sort(chosen)]
+def _of_sessions(work: Work, since: datetime, days: Sequence[LabelDay], limit: int | None) -> list[Event]:
+    """Return an event for each page of a session that has others to want: all later ones, or the whole set."""
+    sessions, decay = sessions_of(work, since, None), decay_of(work)
+    rows = visits(sessions, decay)
+    rows = rows[day_of(days, sessions.time[rows]) >= 0]
+    rows = np.sort(np.random.default_rng(work.config.seed).permutation(rows)[:limit])
+    wanted = wanted_on(sessions, rows, decay)
+    return [
+        Event(int(sessions.page[row]), each.pages, _gain(each.grade), None, sessions.time[row], each.passed)
+        for row, each in zip(rows, wanted, strict=True)
+    ]
+
+
+def _gain(grade: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.maximum(np.round(_BEST * grade), 1).astype(np.float32)  # rankers learn from whole numbers
 
 
 def _of_labels(work: Work, limit: int | None, set_aside: bool) -> list[Event]:
@@ -97,27 +111,28 @@ def _of_labels(work: Work, limit: int | None, set_aside: bool) -> list[Event]:
     return events[:limit]
 
 
-def _drawn_impressions(work: Work, before: pc.Expression) -> pa.Table:
-    """Make impressions from session steps: the next page, and four pages that other readers went to."""
-    steps, _ = _steps(work, before)
+def _drawn_impressions(work: Work, until: datetime) -> pa.Table:
+    """Make impressions from sessions: a page that the session wants, and four pages that other readers went to.
+
+    Where order means something that page is the next one, otherwise any other of the session.
+    """
+    sessions, decay = sessions_of(work, None, until), decay_of(work)
     generator = np.random.default_rng(work.config.seed)
-    drawn = generator.choice(steps[:, 1], (len(steps), 4)) if len(steps) else np.empty((0, 4), np.uint64)
-    shown = np.concatenate([steps[:, 1:], drawn], axis=1)
-    clicked = shown == steps[:, 1:]
+    if decay is None:
+        rows = visits(sessions, None)
+        chosen = [generator.choice(each.pages) for each in wanted_on(sessions, rows, None)]
+        pairs = np.stack([sessions.page[rows], np.array(chosen, np.uint64)], axis=1)
+    else:
+        step = steps(sessions.session, sessions.page, sessions.place)
+        pairs = np.stack([sessions.page[:-1][step], sessions.page[1:][step]], axis=1)
+    drawn = generator.choice(pairs[:, 1], (len(pairs), _DRAWN)) if len(pairs) else np.empty((0, _DRAWN), np.uint64)
+    shown = np.concatenate([pairs[:, 1:], drawn], axis=1)
+    clicked = shown == pairs[:, 1:]
     return pa.table(
         {
-            "impression": np.repeat(np.arange(len(steps)), shown.shape[1]),
-            "page1": np.repeat(steps[:, 0], shown.shape[1]),
+            "impression": np.repeat(np.arange(len(pairs)), shown.shape[1]),
+            "page1": np.repeat(pairs[:, 0], shown.shape[1]),
             "page2": shown.ravel(),
             "clicked": clicked.ravel(),
         }
     )
-
-
-def _steps(work: Work, when: pc.Expression) -> tuple[NDArray[np.uint64], NDArray[np.datetime64]]:
-    """Return (page, next page) and start time of every session step with both clicks in the window."""
-    columns = ["session", "page", "time", "step"]
-    clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=columns, filters=when)
-    session, page, time, place = (clicks[name].to_numpy() for name in columns)
-    step = steps(session, page, place)
-    return np.stack([page[:-1][step], page[1:][step]], axis=1), time[:-1][step]

@@ -13,7 +13,8 @@ from pipeline.log.split import PAST
 from pipeline.runner.work import Work
 from ranking.event import Event
 
-_COUNTED = ("click_pairs", "impression_pairs", "page_clicks")  # each row has the time of its last count
+#: Each row of these has the time of its last count.
+_COUNTED = ("click_pairs", "impression_pairs", "page_clicks", "co_visits", "swing", "page_visits")
 
 
 class LeakError(RuntimeError):

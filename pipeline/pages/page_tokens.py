@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.pages.encoder import text_settings
 from pipeline.runner.work import Work
 from text_model.base import write_tokenizer
 from text_model.tokens import PageTokenizer, pair_inputs
@@ -23,6 +24,7 @@ class PageTokens:
         self._ids = np.load(directory / "tokens.npy", mmap_mode="r")
         self._starts = np.concatenate([[0], np.cumsum(lengths[:, 0], dtype=np.int64)]).astype(np.int64)
         self.tokenizer = PageTokenizer(directory / "tokenizer.json", tokens_per_page)
+        self.joint = False  # whether all layers of the encoder read both pages of a pair; see `pair_inputs`
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -38,7 +40,7 @@ class PageTokens:
     def pairs(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
         """Return the padded inputs of pairs of rows."""
         first, second = ([self[int(row)] for row in rows] for rows in (page1, page2))
-        return pair_inputs(first, second, self.tokenizer.cls, self.tokenizer.sep)
+        return pair_inputs(first, second, self.tokenizer.marks, joint=self.joint)
 
     def pair_tensors(self, page1: NDArray[np.int64], page2: NDArray[np.int64]) -> dict[str, Tensor]:
         """Return the same as tensors."""
@@ -47,7 +49,7 @@ class PageTokens:
 
 def page_tokens(work: Work) -> PageTokens:
     """Return the tokens that the step `text` wrote."""
-    return PageTokens(work.of("text"), work.config.text.tokens_per_page)
+    return PageTokens(work.of("text"), text_settings(work).tokens_per_page)
 
 
 def tokenize(work: Work, base: str, tokens_per_page: int, out: Path) -> tuple[PageTokenizer, list[NDArray[np.uint32]]]:

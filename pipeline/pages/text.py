@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.pages.encoder import choose_encoder
 from pipeline.pages.page_tokens import tokenize
 from pipeline.runner.file_hashes import hash_model
-from pipeline.runner.progress import progress
+from pipeline.runner.progress import console, progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.quality.likeness import TextVectors
 from recall import ann
 from recall.two_tower import build as towers
 from text_model.base import load_encoder
+from text_model.joined_encoder import as_understood
+from text_model.packaged import candidates
 from text_model.resumable_array import clear
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, title_and_rest, understood
+from text_model.tokens import PageTokenizer, title_and_rest, understood_by_part
 
 if TYPE_CHECKING:  # at run time the configuration would import every trainer
     from pipeline.config import TextConfig
@@ -36,25 +40,32 @@ def text(work: Work) -> dict[str, object]:
     A killed run resumes from its finished embeddings.
     The figures give, per language, the share of pages that the tokenizer cannot read or splits into small pieces.
     """
-    config, out = work.config.text, work.directory
+    out = work.directory
+    table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet", "language"])
+    languages = table["language"].to_pylist()
+    config, chosen = choose_encoder(work.config.text, languages, out)
+    if chosen["note"]:
+        console.print(f"  {chosen['note']}", soft_wrap=True, highlight=False)
     tokenizer, ids = tokenize(work, config.base, config.tokens_per_page, out)
     towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
     encoder = OnnxModel(out / "encoder.onnx")
     with progress("embedding pages", len(ids)) as advance:
-        vectors = towers.embed(encoder, ids, tokenizer.cls, tokenizer.sep, advance, out / "embeddings.npy")
-    table = pq.read_table(work.of("read") / "pages.parquet", columns=["page", "url", "title", "snippet", "language"])
+        vectors = towers.embed(encoder, ids, tokenizer.marks, advance, out / "embeddings.npy")
     judge_tokenizer = PageTokenizer(out / "tokenizer.json", config.judged_tokens)
     texts = [table[name].to_pylist() for name in ("url", "title", "snippet")]
     judged = judge_tokenizer.encode(*texts)
-    known = understood(judge_tokenizer, *texts)
-    _judged_vectors(encoder, judge_tokenizer, *judged, known, out).save(out / "judged.npy")
+    by_part = understood_by_part(judge_tokenizer, *texts)
+    known = by_part.max(axis=0)
+    _judged_vectors(encoder, judge_tokenizer, *judged, by_part, out).save(out / "judged.npy")
     neighbours = _neighbours(table["page"].to_numpy(), vectors, config)
     pq.write_table(neighbours, out / "neighbours.parquet")
     for name in _PARTS:
         clear(out / f"{name}.npy")
     lengths = np.array([len(row) for row in ids])
-    read = _by_language(table["language"].to_pylist(), {"unreadable": lengths == 0, "no_likeness": known == 0})
-    return {"pages": len(ids), "mean_tokens": round(float(np.mean(lengths)), 1), **read}
+    read = _by_language(languages, {"unreadable": lengths == 0, "no_likeness": known == 0})
+    counted = {language or "?": count for language, count in Counter(languages).most_common()}
+    chosen["read"] = counted
+    return {"pages": len(ids), "mean_tokens": round(float(np.mean(lengths)), 1), "encoder": chosen, **read}
 
 
 STEP = Step(
@@ -62,7 +73,7 @@ STEP = Step(
     text,
     after=("read",),
     config=("text",),
-    external=lambda config: hash_model(config.text.base),
+    external=lambda config: [hash_model(name) for name in candidates(config.text.base)],
     seeded=False,
     resumes=True,
 )
@@ -97,12 +108,13 @@ def _judged_vectors(
     tokenizer: PageTokenizer,
     ids: list[NDArray[np.uint32]],
     titles: NDArray[np.uint16],
-    known: NDArray[np.float32],
+    by_part: NDArray[np.float32],
     out: Path,
 ) -> TextVectors:
     parts = []
     for name, part in zip(_PARTS, title_and_rest(ids, titles), strict=True):
         with progress(f"embedding {name}", len(part)) as advance:
-            parts.append(towers.embed(encoder, part, tokenizer.cls, tokenizer.sep, advance, out / f"{name}.npy"))
+            vectors = towers.embed(encoder, part, tokenizer.marks, advance, out / f"{name}.npy")
+            parts.append(as_understood(vectors, by_part))
     titled, told = parts
-    return TextVectors(titled, told, known)
+    return TextVectors(titled, told, by_part.max(axis=0))

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.log.events import LABELS, SET_ASIDE
 from pipeline.rankers.peer import below_peer
+from pipeline.rankers.text_order import by_text
 from pipeline.runner.work import Work
 
 NOTHING = "nothing"
@@ -19,23 +20,28 @@ def note(stage1: Path, source: str) -> None:
     (stage1 / _FILE).write_text(source)
 
 
+def learnt_from(work: Work) -> str:
+    """Return the source of events that stage 1 learnt from, or NOTHING."""
+    return (work.of("stage1") / _FILE).read_text()
+
+
 def for_stage2(work: Work) -> tuple[str, ...]:
     """Return the sources that stage 2 may learn from: stage 1's, without labels that the cross-encoder learnt from."""
-    source = (work.of("stage1") / _FILE).read_text()
+    source = learnt_from(work)
     return () if source == NOTHING else (SET_ASIDE if source == LABELS else source,)
 
 
 def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the manifest's notes on how the bundle ranks."""
-    source, cold = figures["stage1"]["learnt_from"], figures["read"]["end"] is None
+    cold = figures["read"]["end"] is None
+    source = NOTHING if "text_order" in figures["stage1"] else figures["stage1"]["learnt_from"]
     if cold:
         yield "cold start: no clicks, so only the text-based paths recall" + _from_labels(source)
     elif source in (LABELS, NOTHING):
         why = "the last part of the log has too few choices between pages that the filters keep"
         yield f"{why}: treated as a cold start" + _from_labels(source)
     yield from below_peer(figures)
-    if source == NOTHING:
-        yield "stage 1 learnt nothing: candidates are ordered by their best rank in recall"
+    yield from by_text(figures["stage1"])
     if figures["stage2"]["trees"] == 0 and not figures["stage2"].get("below_peer"):
         yield "stage 2 learnt nothing: the order is stage 1's, blended with quality"
 

@@ -18,6 +18,7 @@ from configs.threads import used
 from pipeline.log.as_of import MovingTable, pages_as_of
 from pipeline.log.label_days import LabelDay
 from pipeline.log.split import PAST
+from pipeline.pages.encoder import text_settings
 from pipeline.recall_steps import AsOf, as_of, made_in
 from pipeline.runner.work import Work
 from ranking.filters import standard
@@ -70,7 +71,7 @@ def snapshot(work: Work, extra: tuple[RecallPath, ...] = ()) -> Iterator[Snapsho
     files += [_directory(work, path) / f"{path.name}.lmdb" for path in ALL_PATHS if path.table]
     past = {file.stem: LmdbTable(file) for file in files}
     tables = {name: MovingTable(name, table) for name, table in past.items()}
-    tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", work.config.text.tokens_per_page)
+    tokenizer = PageTokenizer(work.of("text") / "tokenizer.json", text_settings(work).tokens_per_page)
     with ThreadPoolExecutor(2, "native") as native:
         threads = {path.name: native for path in ALL_PATHS}
         recall = open_recall(partial(_directory, work), tables, tokenizer, threads, native, used())

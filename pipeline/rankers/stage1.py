@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from cascade.types import Candidates, Query
-from pipeline.log.events import SOURCES, half_of, label_events
+from pipeline.log.events import OF_LOG, SOURCES, STEPS, half_of, label_events
 from pipeline.rankers.event_source import NOTHING, note
-from pipeline.rankers.peer import not_below_the_peer
+from pipeline.rankers.peer import not_below_the_peer, peer_of
 from pipeline.rankers.snapshot import snapshot
+from pipeline.rankers.text_order import above_the_text
 from pipeline.rankers.training import collect_examples, fit_ranker
 from pipeline.recall_steps import PATHS
 from pipeline.runner.step import Step
@@ -25,18 +26,22 @@ def stage1(work: Work) -> dict[str, object]:
     as a feature, and in-sample scores would be better than those at serving time.
     """
     source, groups = _examples(work)
-    note(work.directory, source)
     for half in (0, 1):
         fit_ranker(work, groups[1 - half], STAGE1, work.config.stage1, f"without{half}.txt")
     figures = fit_ranker(work, lightgbm.joined(groups), STAGE1, work.config.stage1, "model.txt")
     held_out = [(groups[half], f"without{half}.txt") for half in (0, 1)]
-    return {"learnt_from": source, **figures, **not_below_the_peer(work, held_out, STAGE1, "model.txt")}
+    if source in OF_LOG:
+        figures |= not_below_the_peer(work, held_out, STAGE1, "model.txt", peer=peer_of(work))
+    else:
+        figures |= above_the_text(work, held_out, STAGE1, "model.txt")
+    note(work.directory, NOTHING if "text_order" in figures else source)
+    return {"learnt_from": source, **figures}
 
 
 STEP = Step(
     "stage1",
     stage1,
-    after=("read", "counts", "text", "pages", *PATHS, "labels"),
+    after=("read", "counts", "order", "text", "pages", *PATHS, "labels"),
     config=("examples", "stage1"),
 )
 
@@ -57,9 +62,13 @@ def _groups(work: Work, source: str) -> _Halves:
     events = label_events(work, work.config.examples.groups, [source])
     if not events:
         return [None, None]
-    halves = [GroupWriter(work.config.examples.negatives, work.config.seed + half) for half in (0, 1)]
+    examples = work.config.examples
+    halves = [GroupWriter(examples.negatives, work.config.seed + half, source == STEPS) for half in (0, 1)]
     logged = LoggedPages([])
-    with snapshot(work, (logged,)) as past:
+    # What a session wanted and recall did not find has few features; beside recalled pages that it did not want, it
+    # would teach that pages with few features are good. Shown pages may be missed alike, clicked or not.
+    extra = () if source == STEPS else (logged,)
+    with snapshot(work, extra) as past:
         collect_examples(
             work,
             past,

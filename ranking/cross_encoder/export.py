@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from ranking.cross_encoder.model import CrossEncoder, JointScores, LowerLayers, Scores
+from ranking.cross_encoder.model import CrossEncoder, JointScores, PageLayers, Scores
 from ranking.cross_encoder.pairs import PAGES, PAIRS, WHOLE
 from text_model.export import export, export_of, quantize
+from text_model.vector_pairs import VectorPairs
 
 _OUTPUTS = ["click", "quality"]
 
@@ -18,7 +19,8 @@ def export_pair_model(model: CrossEncoder, directory: Path, *, int8: bool) -> No
     directory.mkdir(parents=True, exist_ok=True)
     page_layers = model.encoder.page_layers
     if page_layers:
-        export(LowerLayers(model.encoder, page_layers), directory / PAGES, ["states"])
+        vectors = isinstance(model.encoder, VectorPairs)
+        export(PageLayers(model.encoder), directory / PAGES, ["states"], joined=vectors)
         _export_joint(model, directory / PAIRS)
     else:
         export(Scores(model), directory / WHOLE, _OUTPUTS)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from text_model.pair_encoder import PairEncoder
 from text_model.training import Batch
+from text_model.vector_pairs import VectorPairs
 
 QUALITY_CLASSES = 5
 _COSINE = 8.0  # one number among a thousand: scaled up so that the heads use it from the start
@@ -22,14 +23,14 @@ _OTHERS = 0.2  # larger: few labels overfit to pages; smaller: a bad page 2 goes
 class CrossEncoder(nn.Module):
     """Encoder, click head (1 logit) and quality head (5 logits)."""
 
-    def __init__(self, encoder: PairEncoder) -> None:
+    def __init__(self, encoder: PairEncoder | VectorPairs) -> None:
         super().__init__()
         self.encoder = encoder
         self.click = _head(encoder.width, 1)
         self.quality = _head(encoder.width, QUALITY_CLASSES)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return click logits (rows,) and quality logits (rows, 5)."""
+        """Return click logits (rows,) and quality logits (rows, 5); vector pairs have `above` alone."""
         return self._heads(self.encoder(input_ids, token_type_ids, attention_mask))
 
     def above(
@@ -41,7 +42,7 @@ class CrossEncoder(nn.Module):
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return the trainable parameters: the encoder's at `rate`, the heads' at `head_rate`."""
         body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
-        return [(body, rate), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
+        return [*([(body, rate)] if body else []), ([*self.click.parameters(), *self.quality.parameters()], head_rate)]
 
     def _heads(self, states: Tensor) -> tuple[Tensor, Tensor]:
         features = pair_features(states)
@@ -70,6 +71,18 @@ def pair_feature_width(width: int) -> int:
 
 def _head(width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(pair_feature_width(width), width), nn.GELU(), nn.Linear(width, outputs))
+
+
+class PageLayers(nn.Module):
+    """The layers that read a page alone, for export."""
+
+    def __init__(self, encoder: PairEncoder | VectorPairs) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return a page's states, (rows, length, width); of a vector encoder one."""
+        return self.encoder.page_states(*inputs)
 
 
 class LowerLayers(nn.Module):

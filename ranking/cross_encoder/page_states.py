@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import single_inputs
+from text_model.tokens import Marks, single_inputs
 
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
 _BATCH = 64
@@ -47,8 +47,7 @@ def write(
     directory: Path,
     pages: Sequence[NDArray[np.uint32]],
     model: OnnxModel,
-    cls: int,
-    sep: int,
+    marks: Marks,
     most_bytes: int,
     progress: Callable[[int], object],
 ) -> int:
@@ -56,11 +55,11 @@ def write(
 
     Half precision changes no score by more than 0.001 (`pairs.py`). A killed run is resumed.
     """
-    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], cls, sep))
-    width = probe.shape[2]
-    chosen = _that_fit(pages, most_bytes // (2 * width))
+    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], marks))
+    width, one = probe.shape[2], probe.shape[1] == 1  # an encoder without attention has one state per page
+    chosen = _that_fit(pages, most_bytes // (2 * width), one)
     keys = np.array(sorted(chosen), np.uint64)
-    lengths = [len(chosen[key]) + 2 for key in keys.tolist()]
+    lengths = [1 if one else len(chosen[key]) + 2 for key in keys.tolist()]
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
     by_length = np.argsort(lengths, kind="stable")
     chunks = [by_length[first : first + _CHUNK] for first in range(0, len(keys), _CHUNK)]
@@ -68,7 +67,7 @@ def write(
     def read(states: NDArray[np.float16], chunk: NDArray[np.intp]) -> None:
         for first in range(0, len(chunk), _BATCH):
             rows = chunk[first : first + _BATCH].tolist()
-            (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], cls, sep))
+            (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], marks))
             for row, page in zip(rows, made, strict=True):
                 states[starts[row] : starts[row + 1]] = page[: lengths[row]]
 
@@ -78,14 +77,14 @@ def write(
     return len(keys)
 
 
-def _that_fit(pages: Sequence[NDArray[np.uint32]], most_tokens: int) -> dict[int, NDArray[np.uint32]]:
+def _that_fit(pages: Sequence[NDArray[np.uint32]], most_states: int, one: bool) -> dict[int, NDArray[np.uint32]]:
     """Return the first pages whose states fit, by key; pages with the same tokens share one entry."""
     chosen: dict[int, NDArray[np.uint32]] = {}
-    left = most_tokens
+    left = most_states
     for page in pages:
         key = xxhash.xxh3_64_intdigest(page.tobytes())
         if key not in chosen:
-            left -= len(page) + 2
+            left -= 1 if one else len(page) + 2
             if left < 0:
                 break
             chosen[key] = page

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ranking.cross_encoder.page_states import STATES, PageStates
 from text_model.session import OnnxModel
-from text_model.tokens import padded_length, pair_inputs, single_inputs
+from text_model.tokens import Marks, padded_length, pair_inputs, single_inputs
 
 WHOLE = "model.onnx"  # all layers, if none reads a page separately
 PAGES, PAIRS = "pages.onnx", "pairs.onnx"  # the lower layers, and the joint ones with the heads
@@ -39,13 +39,13 @@ class PairModel(Protocol):
 class WholePairModel:
     """One model that reads both pages in all of its layers."""
 
-    def __init__(self, model: OnnxModel, cls: int, sep: int) -> None:
-        self._model, self._cls, self._sep = model, cls, sep
+    def __init__(self, model: OnnxModel, marks: Marks) -> None:
+        self._model, self._marks = model, marks
 
     def run(self, first: Sequence[Tokens], second: Sequence[Tokens]) -> Scores:
         """Return click (logit) and quality (0 to 4) of each pair; `first` may be one page for all."""
         both = list(first) * len(second) if len(first) == 1 else first
-        click, quality = self._model.run(pair_inputs(both, second, self._cls, self._sep))
+        click, quality = self._model.run(pair_inputs(both, second, self._marks, joint=True))
         return click, quality
 
 
@@ -56,13 +56,12 @@ class SplitPairModel:
         self,
         pages: OnnxModel,
         pairs: OnnxModel,
-        cls: int,
-        sep: int,
+        marks: Marks,
         kept_bytes: int,
         kept_as: type[np.floating[Any]],
         stored: PageStates | None,
     ) -> None:
-        self._pages, self._pairs, self._cls, self._sep = pages, pairs, cls, sep
+        self._pages, self._pairs, self._marks = pages, pairs, marks
         self._kept_as = kept_as
         self._stored = stored
         self._kept: LRUCache[bytes, States] = LRUCache(kept_bytes, getsizeof=lambda states: states.nbytes)
@@ -85,7 +84,7 @@ class SplitPairModel:
             found |= {key: states for key in pages.keys() - found if (states := self._kept.get(key)) is not None}
         missing = [key for key in pages if key not in found]
         if missing:
-            (made,) = self._pages.run(single_inputs([pages[key] for key in missing], self._cls, self._sep))
+            (made,) = self._pages.run(single_inputs([pages[key] for key in missing], self._marks))
             for key, row in zip(missing, made, strict=True):
                 found[key] = row[: len(pages[key]) + 2].astype(self._kept_as)
             with self._lock:
@@ -95,8 +94,7 @@ class SplitPairModel:
 
 def open_pair_model(
     directory: Path,
-    cls: int,
-    sep: int,
+    marks: Marks,
     threads: int | None = None,
     kept_bytes: int = 64_000_000,
     kept_as: type[np.floating[Any]] = np.float16,
@@ -107,10 +105,10 @@ def open_pair_model(
     than 0.001. With 0 bytes the states stored in the build are not used either.
     """
     if (directory / WHOLE).is_file():
-        return WholePairModel(OnnxModel(directory / WHOLE, threads), cls, sep)
+        return WholePairModel(OnnxModel(directory / WHOLE, threads), marks)
     pages, pairs = (OnnxModel(directory / name, threads) for name in (PAGES, PAIRS))
     stored = PageStates(directory) if kept_bytes and (directory / STATES).is_file() else None
-    return SplitPairModel(pages, pairs, cls, sep, kept_bytes, kept_as, stored)
+    return SplitPairModel(pages, pairs, marks, kept_bytes, kept_as, stored)
 
 
 def _padded(states: Sequence[States]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ranking.features import RECALL_RANKS, Matrix
 from ranking.lightgbm.train import Groups
 
-#: The peer: pages by how often readers went there next; those without transitions by their best rank in recall.
-PEER = "next_share"
+#: The peers: pages by how often readers went there next, or, where order means little, had them in one session. Pages
+#: without a count come after these, by their best rank in recall.
+PEER, UNORDERED = PEERS = ("next_share", "together_share")
 
 _CUT = 5  # NDCG@5
 _FEWEST = 50  # groups; fewer say nothing
@@ -34,27 +35,34 @@ class Comparison:
         """Whether the ranker is below its peer, beyond noise."""
         return self.groups >= _FEWEST and self.high < 0
 
+    @property
+    def above(self) -> bool:
+        """Whether the ranker is above its peer, beyond noise."""
+        return self.groups >= _FEWEST and self.low > 0
+
     def figures(self) -> dict[str, float]:
         """Return the values, rounded."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
-def peer_scores(features: Matrix, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return the peer's score of each row."""
+def peer_scores(features: Matrix, names: tuple[str, ...], peer: str = PEER) -> NDArray[np.float64]:
+    """Return the peer's score of each row: a feature, and where it ties the best rank in recall."""
     columns = features[:, [names.index(name) for name in RECALL_RANKS]]
     best = np.where(np.isnan(columns), np.inf, columns).min(1, initial=65_535)
-    return np.asarray(features[:, names.index(PEER)].astype(np.float64) - _TIE * best)
+    return np.asarray(features[:, names.index(peer)].astype(np.float64) - _TIE * best)
 
 
-def compare(groups: Groups, ranker: NDArray[np.floating], names: tuple[str, ...], seed: int) -> Comparison:
+def compare(
+    groups: Groups, ranker: NDArray[np.floating], names: tuple[str, ...], seed: int, peer: str = PEER
+) -> Comparison:
     """Compare a ranker's scores of held-out rows with the peer's; ties are broken at random."""
     noise = np.random.default_rng(seed).random(len(ranker))
     ours = _ndcg(groups, ranker, noise)
-    peer = _ndcg(groups, peer_scores(groups.features, names), noise)
-    difference = ours - peer
+    theirs = _ndcg(groups, peer_scores(groups.features, names, peer), noise)
+    difference = ours - theirs
     reach = _Z * float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else np.inf
     mean = float(difference.mean())
-    return Comparison(len(ours), float(ours.mean()), float(peer.mean()), mean - reach, mean + reach)
+    return Comparison(len(ours), float(ours.mean()), float(theirs.mean()), mean - reach, mean + reach)
 
 
 def _ndcg(groups: Groups, score: NDArray[np.floating], noise: NDArray[np.float64]) -> NDArray[np.float64]:

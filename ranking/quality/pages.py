@@ -6,14 +6,13 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from stop_words import safe_get_stop_words
 
+from corpus.text.stop_words import stop_words
 from corpus.text.words import words as words_of
 from store.page_row import language_code
 
@@ -138,11 +137,6 @@ def _weighted(
         of_title, of_snippet = words_of(title), words_of(snippet)
         weights = Counter(of_snippet + of_title * TITLE_WEIGHT)
         if drop_stop_words:
-            stop_words = _stop_words(language or "")
-            weights = Counter({word: count for word, count in weights.items() if word not in stop_words})
+            listed = stop_words(language or "")
+            weights = Counter({word: count for word, count in weights.items() if word not in listed})
         yield weights, len(of_title) + len(of_snippet)
-
-
-@cache
-def _stop_words(language: str) -> frozenset[str]:
-    return frozenset(safe_get_stop_words(language))

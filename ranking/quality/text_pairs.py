@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +15,8 @@ from prompting.judge import Judged
 from ranking.quality.likeness import TextVectors
 from ranking.quality.pages import JudgedPages, Pairs
 from ranking.quality.rubric import RubricJudge
-from text_model.base import PACKAGED
 from text_model.embed import TextEmbedder
+from text_model.packaged import AUTO, ENGLISH, choose
 
 _TOKENS = 160  # per page: more than in the build, since nothing waits for a judge
 
@@ -25,12 +24,16 @@ _TOKENS = 160  # per page: more than in the build, since nothing waits for a jud
 class RubricTextJudge:
     """Judges by the rubric, with the base encoder's vectors and the words of the given pages."""
 
-    def __init__(self, base: str = PACKAGED) -> None:
+    def __init__(self, base: str = AUTO) -> None:
+        """Take an encoder; `auto` is that of a build of the given pages."""
         self._base = base
+        self._embedders: dict[str, TextEmbedder] = {}
 
-    @cached_property
-    def _embedder(self) -> TextEmbedder:
-        return TextEmbedder(self._base, _TOKENS)
+    def _embedder(self, pages: pa.Table) -> TextEmbedder:
+        base = choose(self._base, pages["language"].to_pylist(), ENGLISH).base
+        if base not in self._embedders:
+            self._embedders[base] = TextEmbedder(base, _TOKENS)
+        return self._embedders[base]
 
     def judge(self, pairs: Sequence[TextPair]) -> Judged:
         """Return the quality of each pair; a pair that cannot be judged gets NaN and a reason."""
@@ -46,8 +49,8 @@ class RubricTextJudge:
 
     def vectors(self, pages: pa.Table) -> TextVectors:
         """Return the vectors of a table made by `pages_of`."""
-        texts = _texts(pages)
-        return TextVectors(*self._embedder.parts(*texts), self._embedder.understood(*texts))
+        texts, embedder = _texts(pages), self._embedder(pages)
+        return TextVectors(*embedder.parts(*texts), embedder.understood(*texts))
 
     def cosine(self, pairs: Sequence[TextPair]) -> NDArray[np.float32]:
         """Return the plain cosine of the two pages' texts, a baseline for judges; NaN without readable text."""
@@ -55,7 +58,7 @@ class RubricTextJudge:
         cosine = np.full(len(pairs), np.nan, np.float32)
         if len(rows):
             pages, left, right = pages_of([pairs[row] for row in rows.tolist()])
-            vectors = self._embedder.whole(*_texts(pages))
+            vectors = self._embedder(pages).whole(*_texts(pages))
             read = np.abs(vectors).max(axis=1, initial=0) > 0
             cosines = np.einsum("ij,ij->i", vectors[left], vectors[right])
             cosine[rows] = np.where(read[left] & read[right], cosines, np.nan)

@@ -43,10 +43,6 @@ class AdaptationConfig:
     head_rate: float = 1e-3
     checkpoint_every: int = 200  # steps
 
-    def on(self, distil: bool) -> bool:
-        """Whether a build adapts an encoder: one that is used."""
-        return self.steps > 0 and (distil or self.student)
-
 
 class _Adaptation(nn.Module):
     def __init__(self, encoder: PairEncoder, masked_weight: float) -> None:

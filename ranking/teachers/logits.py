@@ -26,7 +26,7 @@ def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogi
     The first process also writes the teacher to `kept` as int8 ONNX, for later comparison, unless the encoder's
     layers cannot be exported; on a GPU its weights too.
     """
-    known, here = teacher.encoder.bert_like, world()
+    known, here = teacher.encoder.layered, world()
     if known and here.device.type == "cpu":
         return _by_onnx(teacher, inputs, kept)
     if known and here.main:

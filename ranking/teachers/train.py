@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ranking.cross_encoder.examples import Labels, PairInputs, Triplets
 from ranking.cross_encoder.losses import QualityLoss, class_loss, pairwise_softmax
 from ranking.teachers.model import Teacher
-from text_model.base import PACKAGED
 from text_model.effort import HeldOut, held_out_pages, steps
+from text_model.packaged import AUTO
 from text_model.tokens import TokensPerPage
 from text_model.training import Batch, Curve, Progress, Schedule, Share, fit
 
@@ -28,9 +28,9 @@ Draw = Callable[[int], Batch]
 class TeachersConfig:
     """Tunables of both teachers."""
 
-    base: str = PACKAGED  # the packaged MiniLM, a path, or a hub name; the larger the better
+    base: str = AUTO  # the text's, or minilm for multilingual; a path or a hub name; the larger the better
     joint_layers: PositiveInt = 2  # as the student's
-    tokens_per_page: TokensPerPage = 22
+    tokens_per_page: TokensPerPage = 0  # 0: as the student's
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class only
     click_steps: int = 1_500  # at most
     quality_steps: int = 1_500

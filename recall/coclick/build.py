@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
@@ -13,44 +14,85 @@ from ibis import _
 from corpus.log.pair_counts import EVIDENCE, outer_sum
 from corpus.log.runs import runs
 from recall.coclick.config import CoclickConfig
+from recall.coclick.orders import best, with_shares
 from recall.coclick.row import FIELDS, NEIGHBOUR
 
-_RATES = ("next", "back", "shown", "shown_back")
+_RATES = ("next", "back", "shown", "shown_back", "after", "together")
+_SPREAD = ("next", "shown", "together")
+_ORDERED_BY = ("near", "near_back", "together", "cosine", "swing")  # the other evidence joins the rows that are kept
+_TEXT_RATES = (*(f"borrowed_{name}" for name in _RATES), *(f"spread_{name}" for name in _SPREAD))
 
 
-def neighbour_rows(
-    evidence: ir.Table, text_neighbours: ir.Table, flow: ir.Table, config: CoclickConfig, pages: ir.Table | None = None
-) -> ir.Table:
-    """Return the table's rows as (page1, page2, the fields of NEIGHBOUR), at most `config.neighbours` per page.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The tables that rows are made from."""
 
-    `text_neighbours` is (page, neighbour, weight); each page is its own neighbour with weight 1.
+    evidence: ir.Table  # corpus.log.pair_counts.pair_evidence
+    rates: ir.Table  # `rates` of the evidence: made once, since every page lends
+    text_neighbours: ir.Table  # (page, neighbour, weight); each page is its own neighbour with weight 1
+    flow: ir.Table  # (page, entered): corpus.log.counts.page_flow
+
+
+def rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
+    """Return what each page lends to those with similar text: (page1, page2, next, back, shown, after, together, …)."""
+    stepped = (_.next_all > 0) | (_.back_all > 0) | (_.shown_all > 0) | (_.shown_back > 0)
+    place = ibis.row_number().over(ibis.window(group_by="page1", order_by=[ibis.desc("together"), "page2"]))
+    seen = evidence.mutate(place=place).filter(stepped | ((_.together > 0) & (_.place < config.lent)))
+    shares = {"next": "next_all", "back": "back_all", "after": "after", "together": "together"}
+    of_page1 = ibis.window(group_by="page1")
+    return seen.select(
+        "page1",
+        "page2",
+        shown=(_.shown_all > 0).cast("float64"),
+        shown_back=(_.shown_back > 0).cast("float64"),
+        **{name: seen[count] / (seen[count].sum().over(of_page1) + config.prior) for name, count in shares.items()},
+    )
+
+
+def shared_rows(sources: Sources, config: CoclickConfig, pages: ir.Table | None = None) -> ir.Table:
+    """Return all neighbours of each page: (page1, page2, text rates, the share of each order, the evidence of these).
+
     A page with few clicks borrows the rates of pages with similar text: sum over n of weight(A, n) · rate(n, B);
     `spread` is the same on the other side: sum over m of rate(A, m) · weight(m, B).
-    `flow` (page, entered) is `corpus.log.counts.page_flow`. With `pages` (a column `page`) only their rows are made,
-    with the same values; `evidence` is then needed only for them and their neighbours.
+    With `pages` (a column `page`) only their rows are made, with the same values; evidence and rates are then needed
+    only of them and their text neighbours.
     """
 
     def wanted(rows: ir.Table, column: str) -> ir.Table:
         return rows if pages is None else rows.semi_join(pages, rows[column] == pages.page)
 
-    rates = _rates(evidence, config)
-    borrowers = wanted(text_neighbours, "page")
+    borrowers = wanted(sources.text_neighbours, "page")
     borrowed = (
-        borrowers.join(rates, borrowers.neighbour == rates.page1)
+        borrowers.join(sources.rates, borrowers.neighbour == sources.rates.page1)
         .group_by(page1=_.page, page2=_.page2)
         .aggregate(**{f"borrowed_{name}": (_.weight * _[name]).sum() for name in _RATES})
     )
-    to = text_neighbours.select(page2=_.neighbour, like=_.page, weight=_.weight)
+    to = sources.text_neighbours.select(page2=_.neighbour, like=_.page, weight=_.weight)
     spread = (
-        wanted(rates, "page1")
+        wanted(sources.rates, "page1")
         .join(to, "page2")
         .group_by(page1=_.page1, page2=_.like)
-        .aggregate(spread_next=(_.weight * _.next).sum(), spread_shown=(_.weight * _.shown).sum())
+        .aggregate(**{f"spread_{name}": (_.weight * _[name]).sum() for name in _SPREAD})
     )
-    text_rates = [*(f"borrowed_{name}" for name in _RATES), "spread_next", "spread_shown"]
-    parts = [wanted(evidence, "page1"), borrowed, spread]
-    rows = outer_sum(parts, [*EVIDENCE, *text_rates]).filter(_.page1 != _.page2)
-    return _ranked(rows, flow, config)
+    parts = [wanted(sources.evidence, "page1"), borrowed, spread]
+    rows = outer_sum(parts, [*_ORDERED_BY, *_TEXT_RATES]).filter(_.page1 != _.page2)
+    return with_shares(rows, sources.flow, config)
+
+
+def neighbour_rows(
+    sources: Sources, weights: Mapping[str, float], config: CoclickConfig, pages: ir.Table | None = None
+) -> ir.Table:
+    """Return the table's rows as (page1, page2, the fields of NEIGHBOUR), at most `config.neighbours` per page.
+
+    `weights` are those of `recall.coclick.orders.ORDERS`.
+    """
+    kept = best(shared_rows(sources, config, pages), weights, config)
+    rest = [name for name in EVIDENCE if name not in _ORDERED_BY]
+    rows = kept.left_join(sources.evidence.select("page1", "page2", *rest), ["page1", "page2"])
+    rows = rows.mutate(**{name: rows[name].coalesce(ibis.literal(0).cast("float64")) for name in rest}).drop(
+        "page1_right", "page2_right"
+    )
+    return rows.order_by("page1", ibis.desc("affinity"), "page2")
 
 
 def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
@@ -67,42 +109,6 @@ def pack_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
             parts.append(rows[start:stop].tobytes())
     if page is not None:
         yield int(page), b"".join(parts)
-
-
-def _rates(evidence: ir.Table, config: CoclickConfig) -> ir.Table:
-    seen = evidence.filter((_.next_all > 0) | (_.back_all > 0) | (_.shown_all > 0) | (_.shown_back > 0))
-    of_page1 = ibis.window(group_by="page1")
-    return seen.select(
-        "page1",
-        "page2",
-        next=_.next_all / (_.next_all.sum().over(of_page1) + config.prior),
-        back=_.back_all / (_.back_all.sum().over(of_page1) + config.prior),
-        shown=(_.shown_all > 0).cast("float64"),
-        shown_back=(_.shown_back > 0).cast("float64"),
-    )
-
-
-def _ranked(rows: ir.Table, flow: ir.Table, config: CoclickConfig) -> ir.Table:
-    of_page1 = ibis.window(group_by="page1")
-    entered = flow.select(page2=_.page, entered=_.entered)  # from any page
-    damped = rows.left_join(entered, "page2").drop("page2_right")
-    damped = damped.mutate(pull=_.near / (1 + _.entered.coalesce(0)).pow(config.popularity_damping))
-    affinity = (
-        damped.borrowed_next
-        + damped.spread_next
-        + _share(damped.borrowed_shown, of_page1)
-        + _share(damped.pull, of_page1)
-        + 0.2 * _share(damped.near_back, of_page1)
-        + 0.1 * _share(damped.borrowed_back + damped.borrowed_shown_back, of_page1)
-    )
-    order = [ibis.desc("affinity"), "page2"]
-    place = ibis.row_number().over(ibis.window(group_by="page1", order_by=order))
-    best = damped.mutate(affinity=affinity).mutate(place=place).filter(_.place < config.neighbours)
-    return best.drop("place", "pull", "entered").order_by("page1", *order)
-
-
-def _share(column: ir.NumericColumn, window: ir.Table) -> ir.NumericColumn:
-    return column / (column.sum().over(window) + 1e-6)
 
 
 def _structured(batch: pa.RecordBatch) -> np.ndarray:

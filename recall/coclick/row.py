@@ -21,21 +21,34 @@ NEIGHBOUR = np.dtype(
         ("chosen_7", "<u2"),  # B was clicked when shown on A
         ("chosen_28", "<u2"),
         ("chosen_all", "<u2"),
+        ("after_7", "<u2"),  # sessions with B anywhere after A
+        ("after_28", "<u2"),
+        ("after_all", "<u2"),
+        ("together_7", "<u2"),  # sessions with A and B
+        ("together_28", "<u2"),
+        ("together_all", "<u2"),
         ("near", "<f2"),  # B after A in one session, weighted by nearness
         ("near_back", "<f2"),
+        ("after_back", "<f2"),  # sessions with A anywhere after B, less for long ones
+        ("cosine", "<f2"),  # of A and B over sessions
+        ("lift", "<f2"),  # sessions with both, over what chance expects
+        ("swing", "<f2"),  # TRAWL, equation 1: sessions with both that have little else in common
         ("borrowed_next", "<f2"),  # rate of B after A and after pages with text similar to A's
         ("borrowed_back", "<f2"),
+        ("borrowed_after", "<f2"),  # as borrowed_next, with B anywhere after
+        ("borrowed_together", "<f2"),  # and with B in the same session
         ("borrowed_shown", "<f2"),
         ("borrowed_shown_back", "<f2"),
         ("spread_next", "<f2"),  # rate after A of B and of pages with text similar to B's
         ("spread_shown", "<f2"),
+        ("spread_together", "<f2"),
         ("affinity", "<f4"),  # the sort key of the row
     ]
 )
 
 FIELDS = tuple(name for name in NEIGHBOUR.names or () if name != "page")
 #: Fields that count actions of readers, weighted or not.
-COUNTS = frozenset(name for name in FIELDS if NEIGHBOUR[name].kind == "u") | {"near", "near_back"}
+COUNTS = frozenset(name for name in FIELDS if NEIGHBOUR[name].kind == "u") | {"near", "near_back", "after_back"}
 #: Fields derived from counts, including those of other pages: they may reveal a single reader's step.
 RATES = frozenset(FIELDS) - COUNTS
 _WEIGHED = tuple(name for name in FIELDS if NEIGHBOUR[name].kind == "f")

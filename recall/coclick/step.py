@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
+import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import _
 
 from configs.threads import used
-from corpus.log.engine import connect, running, write
-from corpus.log.pair_counts import pair_evidence
-from pipeline.log.split import SNAPSHOTS
+from corpus.log.engine import Engine, connect, running, write
+from corpus.log.pair_counts import counted, pair_evidence
+from pipeline.log.order import held_out_targets
+from pipeline.log.split import EARLIER, SNAPSHOTS
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.coclick import build as coclick
+from recall.coclick.build import Sources
 from recall.coclick.config import CoclickConfig
+from recall.coclick.weights import fitted, sampled
 from store.tables import RowsInMemory, Table, write_table
 
 if TYPE_CHECKING:
     from pipeline.log.label_days import LabelDay
 
+_WEIGHTS, _RATES = "weights.json", "rates.parquet"
+
 
 def coclicks(work: Work) -> dict[str, object]:
     """Write the `coclick` table."""
-    config = work.config.engine
-    figures: dict[str, object] = {}
+    config, section = work.config.engine, work.config.section(CoclickConfig)
+    weights = _fitted_weights(work)
+    (work.directory / _WEIGHTS).write_text(json.dumps(weights))
+    figures: dict[str, object] = {"weights": {name: round(weight, 3) for name, weight in weights.items()}}
     for name in SNAPSHOTS:
         out = work.directory / name
         out.mkdir()
         rows = out / "rows.parquet"
         with running(config.name, used(), config.memory, out) as engine:
-            counted = work.of("counts") / name
-            evidence, flow = (
-                engine.read_parquet(str(counted / f"{table}.parquet")) for table in ("evidence", "page_flow")
-            )
-            neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
-            write(engine, coclick.neighbour_rows(evidence, neighbours, flow, work.config.section(CoclickConfig)), rows)
+            evidence = engine.read_parquet(str(work.of("counts") / name / "evidence.parquet"))
+            sources = _sources(engine, work, name, evidence, out)
+            write(engine, coclick.neighbour_rows(sources, weights, section), rows)
         batches = pq.ParquetFile(rows).iter_batches()
         figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", coclick.pack_rows(batches))
-        rows.unlink()
+        for file in (rows, out / _RATES):
+            file.unlink()
     return figures
 
 
-STEP = Step("coclick", coclicks, after=("read", "counts", "text"), config=("coclick", "engine.name"), seeded=False)
+STEP = Step(
+    "coclick",
+    coclicks,
+    after=("read", "counts", "text", "order"),
+    config=("coclick", "engine.name"),
+)
 
 
 def as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
@@ -54,19 +69,50 @@ def as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
 
 
 def _rows_as_of(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
-    evidence, rows = (work.directory / f"{name}.parquet" for name in ("evidence", "coclick_rows"))
-    # Few pages per day: DuckDB gives the same rows, and starting a Spark session per day would take longer.
+    weights = json.loads((work.of("coclick") / _WEIGHTS).read_text())
+    rows = work.directory / "coclick_rows.parquet"
+    with _sources_of(work, day.name, pages) as (engine, sources):
+        asked = ibis.memtable(pa.table({"page": pages}))
+        write(engine, coclick.neighbour_rows(sources, weights, work.config.section(CoclickConfig), asked), rows)
+    yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
+    rows.unlink()
+
+
+def _fitted_weights(work: Work) -> dict[str, float]:
+    """Fit the weights of the orders to the last part of the past, with what was counted before it."""
+    config = work.config.section(CoclickConfig)
+    targets = sampled(held_out_targets(work), config.fitted_pages, work.config.seed)
+    with _sources_of(work, EARLIER, pa.array(np.unique(targets["page1"].to_numpy()), pa.uint64())) as (_, sources):
+        return fitted(sources, targets, config)
+
+
+@contextmanager
+def _sources_of(work: Work, counts: str, pages: pa.Array) -> Iterator[tuple[Engine, Sources]]:
+    """Yield what the rows of some pages are made from, out of a directory of the step `counts`.
+
+    Few pages: DuckDB gives the same rows, and starting a Spark session for each day would take longer.
+    """
     engine = connect(threads=used(), memory=work.config.engine.memory)
-    clicks, shows, flow = (
-        engine.read_parquet(str(work.of("counts") / day.name / f"{name}.parquet"))
-        for name in ("click_pairs", "impression_pairs", "page_flow")
-    )
     neighbours = engine.read_parquet(str(work.of("text") / "neighbours.parquet"))
     asked = ibis.memtable(pa.table({"page": pages}))
     lenders = neighbours.semi_join(asked, "page").select(page=_.neighbour).distinct()  # itself included
-    write(engine, pair_evidence(clicks, shows, lenders), evidence)
-    config, counted = work.config.section(CoclickConfig), engine.read_parquet(str(evidence))
-    write(engine, coclick.neighbour_rows(counted, neighbours, flow, config, asked), rows)
-    yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
-    for path in (evidence, rows):
-        path.unlink()
+    tables = counted(lambda name: engine.read_parquet(str(work.of("counts") / counts / f"{name}.parquet")))
+    path = work.directory / "evidence.parquet"
+    write(engine, pair_evidence(tables, lenders), path)
+    yield engine, _sources(engine, work, counts, engine.read_parquet(str(path)), work.directory)
+    for file in (path, work.directory / _RATES):
+        file.unlink()
+
+
+def _sources(engine: Engine, work: Work, counts: str, evidence: ir.Table, out: Path) -> Sources:
+    """Return what rows are made from; the rates are computed once, into a file of the directory `out`."""
+    write(engine, coclick.rates(evidence, work.config.section(CoclickConfig)), out / _RATES)
+    neighbours, flow, rates = (
+        engine.read_parquet(str(path))
+        for path in (
+            work.of("text") / "neighbours.parquet",
+            work.of("counts") / counts / "page_flow.parquet",
+            out / _RATES,
+        )
+    )
+    return Sources(evidence, rates, neighbours, flow)

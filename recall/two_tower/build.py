@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedModel
 
 from recall import ann
 from recall.two_tower.model import Head, Tower
+from text_model.base import Encoder
 from text_model.export import export, quantize
+from text_model.joined_encoder import JoinedEncoder
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import single_inputs
+from text_model.tokens import Marks, single_inputs
 
 if TYPE_CHECKING:  # embedding pages needs no training code
     from text_model.training import Progress
@@ -28,8 +29,7 @@ _CHUNK = 16 * _BATCH  # pages between two checkpoints
 def embed(
     model: OnnxModel,
     tokens: Sequence[NDArray[np.uint32]],
-    cls: int,
-    sep: int,
+    marks: Marks,
     progress: Progress,
     path: Path | None = None,
 ) -> NDArray[np.float32]:
@@ -39,13 +39,13 @@ def embed(
     """
     order = np.argsort([len(t) for t in tokens], kind="stable")
     chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
-    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], cls, sep))
+    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], marks))
     shape = (len(order), probe.shape[1])
 
     def write(vectors: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
         for start in range(0, len(chunk), _BATCH):
             rows = chunk[start : start + _BATCH]
-            vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], cls, sep))[0]
+            vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], marks))[0]
         vectors[[row for row in chunk if len(tokens[row]) == 0]] = 0.0  # else all such pages would be equal
 
     if path is not None:
@@ -57,10 +57,10 @@ def embed(
     return vectors
 
 
-def export_tower(encoder: PreTrainedModel, head: Head | None, path: Path) -> None:
+def export_tower(encoder: Encoder, head: Head | None, path: Path) -> None:
     """Write a tower as an int8 ONNX file, which embeds all pages offline and unknown pages online."""
     float_path = path.with_suffix(".float.onnx")
-    export(Tower(encoder, head), float_path, ["vector"])
+    export(Tower(encoder, head), float_path, ["vector"], joined=isinstance(encoder, JoinedEncoder))
     quantize(float_path, path)
     float_path.unlink()
 

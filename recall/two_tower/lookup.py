@@ -58,7 +58,7 @@ class QueryVectors:
             tokens, _ = self._tokenizer.encode([query.url], [query.title], [query.snippet])
             if len(tokens[0]) == 0:
                 return None
-            inputs = single_inputs(tokens, self._tokenizer.cls, self._tokenizer.sep)
+            inputs = single_inputs(tokens, self._tokenizer.marks)
             vector = self._tower.run(inputs)[0][0]
             self._embedded[key] = vector
             if len(self._embedded) > _REMEMBERED:

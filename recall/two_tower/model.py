@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
-from text_model.base import hidden_states, mean_pooled
+from text_model.base import Encoder, embedded
 
 
 class Head(nn.Module):
@@ -28,15 +27,21 @@ class Head(nn.Module):
 
 
 class Tower(nn.Module):
-    """Encoder, mean pooling and head, as exported."""
+    """Encoder, pooling and head, as exported."""
 
-    def __init__(self, encoder: PreTrainedModel, head: Head | None) -> None:
+    def __init__(self, encoder: Encoder, head: Head | None) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
 
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor,
+        attention_mask: Tensor,
+        piece_ids: Tensor | None = None,
+        piece_mask: Tensor | None = None,
+    ) -> Tensor:
         """Return unit vectors (rows, dimension), or embeddings (rows, width) without a head."""
-        states = hidden_states(self.encoder, input_ids, token_type_ids, attention_mask)
-        pooled = functional.normalize(mean_pooled(states, attention_mask), dim=-1)
+        pooled = embedded(self.encoder, input_ids, token_type_ids, attention_mask, piece_ids, piece_mask)
         return pooled if self.head is None else self.head(pooled)

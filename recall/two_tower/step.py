@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from pipeline.log.split import PAST
+from pipeline.pages.encoder import text_settings
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
 from pipeline.runner.progress import progress
@@ -20,7 +20,7 @@ from pipeline.runner.work import Work
 from recall.two_tower import build as towers
 from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.train import Pairs, enough, train_encoder, train_heads
-from text_model.base import load_encoder
+from text_model.base import Encoder, load_encoder
 from text_model.distributed import world
 from text_model.resumable_array import clear
 from text_model.session import OnnxModel
@@ -34,7 +34,7 @@ def two_tower(work: Work) -> dict[str, object]:
     pages = page_ids(work)
     pairs = _training_pairs(work, pages, np.load(work.of("text") / "lengths.npy")[:, 0] > 0)
     config = enough(config, pairs)
-    encoder = load_encoder(work.config.text.base)
+    encoder = load_encoder(text_settings(work).base)
     stored, curves = work.of("text") / "embeddings.npy", {}
     if config.encoder_steps and len(pairs.query):
         curves["encoder"] = _trained(work, config, encoder, pairs, len(pages)).thinned()
@@ -62,7 +62,7 @@ STEP = Step(
 )
 
 
-def _trained(work: Work, config: TwoTowerConfig, encoder: PreTrainedModel, pairs: Pairs, pages: int) -> Curve:
+def _trained(work: Work, config: TwoTowerConfig, encoder: Encoder, pairs: Pairs, pages: int) -> Curve:
     """Fine-tune the encoder in place and write every page's new embedding to `embeddings.npy`."""
     out, tokens = work.directory, page_tokens(work)
     checkpoint = out / "encoder.checkpoint"
@@ -73,8 +73,8 @@ def _trained(work: Work, config: TwoTowerConfig, encoder: PreTrainedModel, pairs
         towers.export_tower(encoder, None, out / "encoder.onnx")
         ids = [tokens[row] for row in range(len(tokens))]
         with progress("embedding pages", len(tokens)) as advance:
-            cls, sep = tokens.tokenizer.cls, tokens.tokenizer.sep
-            towers.embed(OnnxModel(out / "encoder.onnx"), ids, cls, sep, advance, out / "embeddings.npy")
+            model = OnnxModel(out / "encoder.onnx")
+            towers.embed(model, ids, tokens.tokenizer.marks, advance, out / "embeddings.npy")
         (out / "encoder.onnx").unlink()
     world().wait()
     return curve
@@ -93,7 +93,7 @@ def _training_pairs(work: Work, pages: NDArray[np.uint64], read: NDArray[np.bool
 
 def _inputs(tokens: PageTokens) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:
     def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        batch = single_inputs([tokens[int(row)] for row in rows], tokens.tokenizer.cls, tokens.tokenizer.sep)
+        batch = single_inputs([tokens[int(row)] for row in rows], tokens.tokenizer.marks)
         return {name: torch.from_numpy(value) for name, value in batch.items()}
 
     return inputs

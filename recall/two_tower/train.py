@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.model import Head, Tower
+from text_model.base import Encoder
 from text_model.distributed import world
 from text_model.effort import steps
 from text_model.training import Batch, Curve, Progress, Schedule, fit
@@ -80,7 +80,7 @@ def train_heads(
 
 
 def train_encoder(
-    encoder: PreTrainedModel, inputs: Inputs, pairs: Pairs, rows: int, config: TwoTowerConfig, seed: int,
+    encoder: Encoder, inputs: Inputs, pairs: Pairs, rows: int, config: TwoTowerConfig, seed: int,
     checkpoint: Path | None, progress: Progress,
 ) -> Curve:  # fmt: skip
     """Fine-tune the shared encoder in place; `inputs(rows)` gives the padded token tensors of pages, of which

@@ -20,7 +20,8 @@ from cli.main import app
 from configs.reading import leaves
 from corpus.label_split import is_training
 from pipeline.config import BuildConfig
-from text_model.base import PACKAGED, load_encoder, resolve, shorten
+from text_model.base import load_encoder, resolve, shorten
+from text_model.packaged import PACKAGED
 
 TEACHERS = {"click_steps": 2, "quality_steps": 2, "triplets": 4, "labels": 4, "pool": 150, "frozen_layers": 1}
 STUDENT = {"distil": False, "pairs": 8, "steps": 25, "triplets": 4, "labels": 8, "frozen_layers": 1}

@@ -131,9 +131,38 @@ def with_path(cascade: Cascade, path: Path) -> Cascade:
 
 
 async def test_each_stage_orders_what_the_one_before_kept(cascade: Cascade) -> None:
-    pages, trace = await answer(cascade)
+    pages, trace = await answer(cascade, k=2)
     assert pages == [4, 6]  # `first` keeps 6 and 4, `second` reverses them
     assert trace.degraded == []
+
+
+async def test_fewer_pages_than_requested_are_flagged(cascade: Cascade) -> None:
+    pages, trace = await answer(cascade, k=3)
+    assert (pages, trace.degraded) == ([4, 6], ["short"])
+
+
+async def test_where_filters_eat_the_candidates_recall_goes_deeper(cascade: Cascade) -> None:
+    path = Path("b", [*range(1, 20, 2), *range(6, 40, 2)])  # the filter drops the first ten
+    deep = replace(cascade, recall=[RecallStep(path, 10, SOON)], stages=[])
+    pages, trace = await answer(deep, k=5)
+    assert pages == [6, 8, 10, 12, 14]
+    assert (path.limits, trace.degraded) == ([10, 80], [])
+
+
+async def test_recall_does_not_go_deeper_where_a_path_has_no_more(cascade: Cascade) -> None:
+    path = Path("b", [1, 3, 6])
+    await answer(replace(cascade, recall=[RecallStep(path, 10, SOON)]))
+    assert path.limits == [10]
+
+
+async def test_copies_do_not_count_as_enough(cascade: Cascade) -> None:
+    def two(candidates: Candidates, order: np.ndarray, most: int) -> np.ndarray:
+        return order[:2]
+
+    path = Path("b", [*range(2, 100, 2)])
+    stages = [Stage((), ByPage("first"), 30, 1.0, distinct=two)]
+    await answer(replace(cascade, recall=[RecallStep(path, 40, SOON)], stages=stages))
+    assert path.limits == [40, 320]
 
 
 async def test_the_score_is_that_of_the_last_stage(cascade: Cascade) -> None:

@@ -37,7 +37,15 @@ def figures(tiny, tmp_path_factory) -> dict[str, dict[str, float | None]]:
 
 def test_every_path_stage_and_weight_is_measured(figures) -> None:
     recall = {f"recall {path}" for path in PATHS}
-    assert figures.keys() == {"popularity", "transitions", *recall, "stage 1", "answer λ=0", "answer λ=0.32"}
+    assert figures.keys() == {
+        "popularity",
+        "transitions",
+        "co-visits",
+        *recall,
+        "stage 1",
+        "answer λ=0",
+        "answer λ=0.32",
+    }
 
 
 def test_every_figure_is_a_share(figures) -> None:

@@ -58,7 +58,7 @@ def test_a_known_page_scores_as_it_does_in_an_answer(tiny, tmp_path: Path) -> No
     _, scores = score(tiny.bundles, write(tmp_path / "pairs.jsonl", [(*words[0], *other) for other in words[1:]]))
     tokenizer = PageTokenizer(tiny.bundle.file("tokenizer.json"), 22)
     ids, _ = tokenizer.encode(*zip(*words, strict=True))
-    model = open_pair_model(tiny.bundle.path / "cross_encoder", tokenizer.cls, tokenizer.sep)
+    model = open_pair_model(tiny.bundle.path / "cross_encoder", tokenizer.marks)
     click, quality = model.run([ids[0]], ids[1:])
     assert [row["click"] for row in scores] == pytest.approx(click.tolist(), abs=1e-3)
     assert [row["quality"] for row in scores] == pytest.approx(quality.tolist(), abs=1e-3)

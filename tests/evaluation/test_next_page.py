@@ -5,7 +5,7 @@ import numpy as np
 
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from evaluation.next_page import _answer
+from evaluation.next_page import NextPageMetrics, _answer
 from ranking.select import Select
 
 
@@ -28,3 +28,12 @@ def test_an_answer_is_selected_by_the_last_stages_score_at_the_time_of_the_log()
     )
     answer = _answer(cascade, Query("https://a.example/", 9), Trace(stages={"stage2": scored}), 3)
     assert answer.tolist() == [0, 1, 2]
+
+
+def test_steps_to_pages_without_clicks_have_figures_of_their_own() -> None:
+    measured = NextPageMetrics(unclicked=np.array([7, 8], np.uint64))
+    measured.add({"stage 1": np.array([7, 1], np.uint64)}, np.array([1, 7], np.uint64), ())
+    measured.add({"stage 1": np.array([2], np.uint64)}, np.array([8], np.uint64), ())
+    assert measured.metrics()["stage 1"].recall_at_30 == 2 / 3
+    assert measured.of_new_pages()["stage 1"].recall_at_30 == 1 / 2
+    assert measured.of_new_pages()["stage 1"].ndcg_at_5 == 1 / 2

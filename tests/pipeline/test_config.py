@@ -36,7 +36,8 @@ def test_setting_one_key_of_a_step_keeps_the_other_defaults() -> None:
     ("override", "message"),
     [
         ("coclik.prior=1", r"unknown setting coclik\.prior: did you mean coclick\.prior\?"),
-        ("quality_weight=1.5", r"setting quality_weight: .*less than or equal to 1"),
+        ("quality_weight=1.5", r"setting quality_weight: .*a number from 0 to 1, or .auto."),
+        ("quality_weight=often", r"setting quality_weight: .*a number from 0 to 1, or .auto."),
         ("cf.iterations=many", r"setting cf\.iterations: .*integer"),
         ("stage1=5", r"setting stage1 is a section: set stage1\.trees"),
         ("text.tokens_per_page=255", r"setting text\.tokens_per_page: .*less than or equal to 254"),

@@ -17,6 +17,7 @@ from corpus.log.engine import running
 from corpus.schema import InputError
 from pipeline.config import BuildConfig
 from pipeline.log.counts import count
+from pipeline.log.order import order
 from pipeline.log.read import read
 from pipeline.log.split import SNAPSHOTS
 from pipeline.runner.work import InputTables, Work
@@ -24,7 +25,17 @@ from recall.coclick.step import coclicks
 from store.tables import LmdbTable
 from tests.conftest import write_tiny
 
-TABLES = ("click_pairs", "impression_pairs", "page_clicks", "page_flow", "page_shows", "evidence")
+TABLES = (
+    "click_pairs",
+    "impression_pairs",
+    "page_clicks",
+    "page_flow",
+    "page_shows",
+    "co_visits",
+    "swing",
+    "page_visits",
+    "evidence",
+)
 SORTED = "evidence"
 
 
@@ -74,9 +85,12 @@ def roots(spark: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     pq.write_table(pa.table(like), duckdb / "text/neighbours.parquet")
     for step in ("read", "text"):
         (other / step).symlink_to(duckdb / step)
-    for root, engine in ((duckdb, "duckdb"), (other, "spark")):
-        count(work_on(root, engine, "counts"))
-        coclicks(work_on(root, engine, "coclick"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.log.counts.withheld_pages", lambda work: pages[::9])  # the tiny log has no new pages
+        for root, engine in ((duckdb, "duckdb"), (other, "spark")):
+            count(work_on(root, engine, "counts"))
+            order(work_on(root, engine, "order"))
+            coclicks(work_on(root, engine, "coclick"))
     return duckdb, other
 
 
@@ -134,3 +148,13 @@ def test_missing_spark_is_a_one_line_error(tmp_path: Path, monkeypatch: pytest.M
 def test_another_engine_is_refused() -> None:
     with pytest.raises(ValidationError, match="'duckdb' or 'spark'"):
         BuildConfig.model_validate({"engine": {"name": "sparc"}})
+
+
+def test_every_other_day_lacks_the_withheld_pages(roots: tuple[Path, Path]) -> None:
+    for root in roots:
+        hidden = pq.read_table(root / "counts/withheld.parquet")["page"].to_numpy()
+        days = [path for path in (root / "counts").iterdir() if path.is_dir()]
+        clicked = {day.name: pq.read_table(day / "page_clicks.parquet")["page"].to_numpy() for day in days}
+        lacking = {name for name, pages in clicked.items() if not np.isin(hidden, pages).any()}
+        assert lacking.isdisjoint(SNAPSHOTS)
+        assert len(lacking) == (len(days) - 1) // 2

@@ -13,10 +13,11 @@ from ranking.cross_encoder.examples import Triplets
 from ranking.teachers.adapt import AdaptationConfig, adapt
 from text_model.masked import MaskedTexts
 from text_model.pair_encoder import PairEncoder
-from text_model.tokens import pair_inputs
+from text_model.tokens import Marks, pair_inputs
 
 PAGES = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43])]
-TEXTS = MaskedTexts(PAGES, 1, 2, 3, 100)
+MARKS = Marks(1, 2, 1)
+TEXTS = MaskedTexts(PAGES, MARKS, 3, 100)
 TRIPLETS = Triplets(np.zeros(2, np.int64), np.array([1, 3]), np.array([2, 2]), np.ones(2, np.float32))
 NO_TRIPLETS = Triplets(*(np.empty(0, np.int64) for _ in range(3)), np.empty(0, np.float32))
 CONFIG = AdaptationConfig(steps=40, texts=4, triplets=4, rate=1e-3, checkpoint_every=10)
@@ -32,7 +33,7 @@ def encoder() -> PairEncoder:
 
 
 def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, Tensor]:
-    padded = pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], 1, 2)
+    padded = pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], MARKS)
     return {name: torch.from_numpy(value) for name, value in padded.items()}
 
 

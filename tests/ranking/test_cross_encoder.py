@@ -24,9 +24,9 @@ from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.cross_encoder.train import CrossEncoderConfig, enough, fine_tune
 from store.page_row import FACTS
 from text_model.pair_encoder import PairEncoder
-from text_model.tokens import pair_inputs
+from text_model.tokens import Marks, pair_inputs
 
-CLS, SEP = 1, 2
+MARKS = Marks(1, 2, 1)
 PAGES = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
 
 
@@ -40,7 +40,7 @@ def new_model(joint_layers: int = 1) -> CrossEncoder:
 
 
 def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, np.ndarray]:
-    return pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], CLS, SEP)
+    return pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], MARKS)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def directory(model: CrossEncoder, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def onnx(directory: Path) -> PairModel:
-    return open_pair_model(directory, CLS, SEP, kept_as=np.float32)
+    return open_pair_model(directory, MARKS, kept_as=np.float32)
 
 
 def of(*rows: int) -> list[np.ndarray]:
@@ -116,7 +116,7 @@ def test_an_encoder_whose_layers_are_all_joint_is_one_model(tmp_path: Path) -> N
     export_pair_model(model, tmp_path, int8=False)
     assert [path.name for path in tmp_path.iterdir()] == [WHOLE]
     trained = torch_scores(model, inputs(np.array([1, 1]), np.array([3, 4])))
-    for ours, theirs in zip(open_pair_model(tmp_path, CLS, SEP).run(of(1), of(3, 4)), trained, strict=True):
+    for ours, theirs in zip(open_pair_model(tmp_path, MARKS).run(of(1), of(3, 4)), trained, strict=True):
         assert np.abs(ours - theirs).max() < parity.FLOAT_TOLERANCE
 
 
@@ -134,15 +134,15 @@ def test_a_cached_page_is_not_computed_again(onnx: PairModel) -> None:
 
 def test_cached_pages_take_no_more_than_the_allowed_bytes(directory: Path) -> None:
     bytes_per_token = 32 * 4
-    small = open_pair_model(directory, CLS, SEP, kept_bytes=10 * bytes_per_token, kept_as=np.float32)
-    large = open_pair_model(directory, CLS, SEP, kept_as=np.float32)
+    small = open_pair_model(directory, MARKS, kept_bytes=10 * bytes_per_token, kept_as=np.float32)
+    large = open_pair_model(directory, MARKS, kept_as=np.float32)
     for _ in range(2):
         assert small.run(of(0), of(*range(5)))[0] == pytest.approx(large.run(of(0), of(*range(5)))[0], abs=1e-5)
     assert 0 < small._kept.currsize <= 10 * bytes_per_token
 
 
 def test_half_precision_hardly_changes_a_score(directory: Path, onnx: PairModel) -> None:
-    half = open_pair_model(directory, CLS, SEP)
+    half = open_pair_model(directory, MARKS)
     for ours, exact in zip(half.run(of(0), of(*range(5))), onnx.run(of(0), of(*range(5))), strict=True):
         assert np.abs(ours - exact).max() < 2e-3
 

@@ -6,7 +6,11 @@ from cascade.types import Candidates, Query
 from ranking.event import Event
 from ranking.examples import GroupWriter, LoggedPages, as_of, by_page
 
-SEEN = {"shown": np.full(5, 3, np.uint32), "clicks_all": np.zeros(5, np.uint32)}
+SEEN = {
+    "shown": np.full(5, 3, np.uint32),
+    "clicks_all": np.zeros(5, np.uint32),
+    "published": np.zeros(5, np.float32),
+}
 CANDIDATES = Candidates(np.array([10, 20, 30, 40, 50], np.uint64), SEEN)
 FEATURES = np.arange(5, dtype=np.float32)[:, None]  # a row's feature is its index
 
@@ -36,6 +40,32 @@ def test_a_page_that_nobody_has_seen_is_not_a_negative() -> None:
     collected = GroupWriter(5, seed=0)
     collected.add(CANDIDATES.with_columns(seen), FEATURES, event([30], [1]))
     assert sorted(collected.groups().features[:, 0].tolist()) == [0, 2, 3]
+
+
+def test_a_new_page_that_others_chose_that_day_is_a_negative() -> None:
+    seen = {"shown": np.array([1, 0, 1, 0, 0], np.uint32)}
+    collected = GroupWriter(5, seed=0)
+    collected.add(CANDIDATES.with_columns(seen), FEATURES, event([30], [1]), np.array([20, 99], np.uint64))
+    assert sorted(collected.groups().features[:, 0].tolist()) == [0, 1, 2]
+
+
+def test_a_published_page_without_clicks_is_a_negative() -> None:
+    facts = {"shown": np.array([1, 0, 1, 0, 0], np.uint32), "published": np.array([0, 0, 0, 0, 9], np.float32)}
+    collected = GroupWriter(5, seed=0)
+    collected.add(CANDIDATES.with_columns(facts), FEATURES, event([30], [1]))
+    assert sorted(collected.groups().features[:, 0].tolist()) == [0, 2, 4]
+
+
+def test_sessions_make_negatives_of_pages_that_nobody_has_seen() -> None:
+    unseen = {"shown": np.zeros(5, np.uint32), "clicks_all": np.array([0, 0, 0, 2, 0], np.uint32)}
+    collected = GroupWriter(5, seed=0, every_page=True)
+    collected.add(CANDIDATES.with_columns(unseen), FEATURES, event([30], [1]))
+    assert sorted(collected.groups().features[:, 0].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_pages_passed_before_are_no_negatives() -> None:
+    passed = Event(1, np.array([30], np.uint64), np.ones(1, np.float32), None, passed=np.array([10, 50], np.uint64))
+    assert sorted(writer(passed, negatives=5).groups().features[:, 0].tolist()) == [1, 2, 3]
 
 
 def test_without_a_log_every_other_page_is_a_negative() -> None:

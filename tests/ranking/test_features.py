@@ -55,9 +55,12 @@ def test_the_present_features_keep_their_places_so_that_trained_bundles_stay_of_
         "clicks_7", "clicks_28", "clicks_all", "entered", "shown", "chosen", "shown_beside",
         "page_chosen_rate", "entered_share", "trigger_left", "trigger_shown_on",
         "cf_cosine", "two_tower_cosine", "qprime_quality",
-        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime",
+        "related_score", "related_cosine", "related_opening", "related_terms", "related_title", "related_titled",
+        "related_mentions", "related_mentioned",
+        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime", "rank_related",
         "same_host", "title_in_trigger", "trigger_title_in_page", "title_overlap",
         "from_share", "sources_share", "depth", "age_days",
+        "after_share", "together_share", "together_from_share",
     ) == STAGE1  # fmt: skip
 
 
@@ -78,6 +81,14 @@ def test_shares_have_weak_priors() -> None:
     assert feature("back_share", of, rows) == [3 / 6]
     assert feature("shown_share", of, rows) == [30 / 60]
     assert feature("chosen_rate", of, rows) == [10 / 40]
+
+
+def test_shares_of_co_visits_are_of_the_visits_of_both_pages() -> None:
+    rows = candidates(after_all=[5.0], together_all=[10.0], clicks_all=[35])
+    of = trigger(clicks_all=15)
+    assert feature("after_share", of, rows) == [5 / 20]
+    assert feature("together_share", of, rows) == [10 / 20]
+    assert feature("together_from_share", of, rows) == [10 / 40]
 
 
 def test_a_path_that_did_not_find_the_page_has_no_rank() -> None:

@@ -13,7 +13,8 @@ from ranking.hydrate import PageFacts, PageLookup
 from ranking.languages import SiteLanguages
 from store.page_row import FACTS, PageText, language_code, pack, read_text
 from store.tables import LmdbTable, write_table
-from text_model.base import PACKAGED, write_tokenizer
+from text_model.base import write_tokenizer
+from text_model.packaged import PACKAGED
 from text_model.tokens import PageTokenizer
 
 TOKENS = {5: [1, 2, 3], 9: [4], 7: []}

@@ -13,8 +13,9 @@ from ranking.cross_encoder.page_states import KEYS, STARTS, PageStates, write
 from ranking.cross_encoder.pairs import PAGES, open_pair_model
 from text_model.pair_encoder import PairEncoder
 from text_model.session import OnnxModel
+from text_model.tokens import Marks
 
-CLS, SEP, WIDTH = 1, 2, 16
+MARKS, WIDTH = Marks(1, 2, 1), 16
 TOKENS = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
 
 
@@ -36,7 +37,7 @@ def directory(exported: Path, tmp_path: Path) -> Path:
 
 def written(directory: Path, pages: list[np.ndarray], most_tokens: int = 1_000) -> int:
     most_bytes = most_tokens * WIDTH * 2
-    return write(directory, pages, OnnxModel(directory / PAGES), CLS, SEP, most_bytes, lambda done: None)
+    return write(directory, pages, OnnxModel(directory / PAGES), MARKS, most_bytes, lambda done: None)
 
 
 def asked(directory: Path, pages: list[np.ndarray]) -> list[np.ndarray | None]:
@@ -45,7 +46,7 @@ def asked(directory: Path, pages: list[np.ndarray]) -> list[np.ndarray | None]:
 
 def test_stored_states_match_the_model(directory: Path) -> None:
     assert written(directory, TOKENS) == len(TOKENS)
-    plain = open_pair_model(directory, CLS, SEP, kept_as=np.float32, kept_bytes=0)
+    plain = open_pair_model(directory, MARKS, kept_as=np.float32, kept_bytes=0)
     for page, states in zip(TOKENS, asked(directory, TOKENS), strict=True):
         alone = plain._states({page.tobytes(): page})[page.tobytes()]
         assert states is not None
@@ -54,24 +55,24 @@ def test_stored_states_match_the_model(directory: Path) -> None:
 
 
 def test_a_page_stored_in_the_build_is_not_computed_again(directory: Path) -> None:
-    before = open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:])
+    before = open_pair_model(directory, MARKS).run(TOKENS[:1], TOKENS[1:])
     written(directory, TOKENS)
-    model = open_pair_model(directory, CLS, SEP)
+    model = open_pair_model(directory, MARKS)
     model._pages = None  # computing a page would now fail
     for stored, read in zip(model.run(TOKENS[:1], TOKENS[1:]), before, strict=True):
         assert stored == pytest.approx(read, abs=2e-3)
 
 
 def test_other_pages_are_computed_on_demand(directory: Path) -> None:
-    before = open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:])
+    before = open_pair_model(directory, MARKS).run(TOKENS[:1], TOKENS[1:])
     written(directory, TOKENS[1:3])
-    for stored, read in zip(open_pair_model(directory, CLS, SEP).run(TOKENS[:1], TOKENS[1:]), before, strict=True):
+    for stored, read in zip(open_pair_model(directory, MARKS).run(TOKENS[:1], TOKENS[1:]), before, strict=True):
         assert stored == pytest.approx(read, abs=2e-3)
 
 
 def test_with_a_cache_of_0_bytes_no_stored_states_are_used(directory: Path) -> None:
     written(directory, TOKENS)
-    assert open_pair_model(directory, CLS, SEP, kept_bytes=0)._stored is None
+    assert open_pair_model(directory, MARKS, kept_bytes=0)._stored is None
 
 
 def test_the_first_pages_are_written_until_the_limit(directory: Path) -> None:

@@ -19,7 +19,7 @@ from ranking.teachers.model import Teacher
 from ranking.teachers.train import TeachersConfig, train_click, train_quality
 from text_model.base import shorten
 from text_model.pair_encoder import PairEncoder
-from text_model.tokens import pair_inputs
+from text_model.tokens import Marks, pair_inputs
 
 PAGES = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
 CONFIG = TeachersConfig(click_steps=30, quality_steps=30, triplets=4, labels=4, rate=3e-3, head_rate=1e-2)
@@ -37,7 +37,7 @@ def encoder(layers: int = 2) -> PairEncoder:
 
 
 def inputs(page1: np.ndarray, page2: np.ndarray) -> dict[str, Tensor]:
-    padded = pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], 1, 2)
+    padded = pair_inputs([PAGES[row] for row in page1], [PAGES[row] for row in page2], Marks(1, 2, 1))
     return {name: torch.from_numpy(value) for name, value in padded.items()}
 
 

@@ -14,18 +14,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from cascade.types import Query
-from corpus.log import counts
+from corpus.log import co_visits, counts
 from corpus.log.engine import connect, write
-from corpus.log.pair_counts import pair_evidence
-from recall.coclick.build import neighbour_rows, pack_rows
+from corpus.log.pair_counts import Counted, pair_evidence
+from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates
 from recall.coclick.config import CoclickConfig
 from recall.coclick.lookup import CoclickRecall
+from recall.coclick.orders import ORDERS
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
 from store.tables import LmdbTable, write_table
 
 END = datetime(2025, 3, 1, tzinfo=UTC)
 A, B, C, D = 10, 20, 30, 40
 Pair = dict[str, float]
+EVEN = dict.fromkeys(ORDERS, 1 / len(ORDERS))
 #: session -> days before END, pages
 SESSIONS = {1: (0.5, [A, B, C]), 2: (5, [A, B]), 3: (60, [A, C, B, A])}
 #: days before END, page1, page2, clicked
@@ -66,7 +68,12 @@ class Log:
         pq.write_table(impressions(), directory / "impressions.parquet")
         self.clicks = self.engine.read_parquet(str(directory / "clicks.parquet"))
         self.shown = counts.impression_pairs(self.engine.read_parquet(str(directory / "impressions.parquet")), end)
-        self.pairs = counts.click_pairs(self.clicks, end, reach or counts.Reach())
+        reach = reach or counts.Reach()
+        self.pairs = counts.click_pairs(self.clicks, end, reach)
+        pages = co_visits.session_pages(self.clicks, end)
+        self.together = co_visits.co_visits(pages, end, reach)
+        self.swings = co_visits.swing(pages, reach)
+        self.visits = co_visits.page_visits(pages)
 
     def click_pairs(self) -> dict[tuple[int, int], Pair]:
         return _by_pair(self.pairs.to_pyarrow())
@@ -78,7 +85,11 @@ class Log:
         return _by_pair(self.evidence_of().to_pyarrow())
 
     def evidence_of(self, pages: ir.Table | None = None) -> ir.Table:
-        return pair_evidence(self.pairs, self.shown, pages)
+        return pair_evidence(Counted(self.pairs, self.shown, self.together, self.swings, self.visits), pages)
+
+    def sources(self, like: ir.Table, config: CoclickConfig, lenders: ir.Table | None = None) -> Sources:
+        evidence = self.evidence_of(lenders)
+        return Sources(evidence, rates(evidence, config), like, counts.page_flow(self.pairs))
 
     def table(self, like: list[tuple[int, int, float]], config: CoclickConfig) -> LmdbTable:
         page, neighbour, weight = zip(*[(p, p, 1.0) for p in (A, B, C, D)], *like, strict=True)
@@ -88,7 +99,7 @@ class Log:
         text_neighbours = self.engine.read_parquet(str(self.directory / "like.parquet"))
         write(
             self.engine,
-            neighbour_rows(self.evidence_of(), text_neighbours, counts.page_flow(self.pairs), config),
+            neighbour_rows(self.sources(text_neighbours, config), EVEN, config),
             self.directory / "rows.parquet",
         )
         batches = pq.ParquetFile(self.directory / "rows.parquet").iter_batches(batch_size=2)
@@ -231,12 +242,12 @@ def test_a_row_is_packed_without_gaps() -> None:
 def test_rows_of_some_pages_equal_those_among_all_pages(log: Log) -> None:
     like = pa.table({"page": [A, B, C, D, A], "neighbour": [A, B, C, D, C], "weight": [1.0, 1.0, 1.0, 1.0, 0.5]})
     like = like.cast(pa.schema([("page", pa.uint64()), ("neighbour", pa.uint64()), ("weight", pa.float64())]))
-    flow, config = counts.page_flow(log.pairs), CoclickConfig()
+    config = CoclickConfig()
     pq.write_table(like, log.directory / "like.parquet")
     neighbours = log.engine.read_parquet(str(log.directory / "like.parquet"))
-    every = neighbour_rows(log.evidence_of(), neighbours, flow, config).to_pyarrow().to_pylist()
+    every = neighbour_rows(log.sources(neighbours, config), EVEN, config).to_pyarrow().to_pylist()
     some, lenders = (ibis.memtable(pa.table({"page": pa.array(pages, pa.uint64())})) for pages in ([A], [A, C]))
-    found = neighbour_rows(log.evidence_of(lenders), neighbours, flow, config, some).to_pyarrow().to_pylist()
+    found = neighbour_rows(log.sources(neighbours, config, lenders), EVEN, config, some).to_pyarrow().to_pylist()
     assert found == [row for row in every if row["page1"] == A]
     assert any(row["borrowed_next"] for row in found)
     assert {row["page1"] for row in every} == {A, B, C, D}

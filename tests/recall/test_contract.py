@@ -15,10 +15,12 @@ from contracts.recall_path import RecallPathContract
 from corpus.urls.url import page_id
 from recall.coclick.row import FIELDS
 from recall.paths import ALL_PATHS
+from recall.related.row import FIELDS as RELATED
 
 FALLBACK = "popular"
 COLUMNS: dict[str, dict[str, DTypeLike]] = {
     "coclick": dict.fromkeys(FIELDS, np.float32),
+    "related": dict.fromkeys(RELATED, np.float32),
     "qprime": {"qprime_quality": np.float32, "qprime_query": np.str_},
 }
 

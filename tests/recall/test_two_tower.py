@@ -23,9 +23,10 @@ from recall.two_tower.train import (
     train_encoder,
     train_heads,
 )
-from text_model.base import PACKAGED, load_encoder, write_tokenizer
+from text_model.base import load_encoder, write_tokenizer
+from text_model.packaged import PACKAGED
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer
+from text_model.tokens import Marks, PageTokenizer
 
 TITLES = ["red fox", "arctic fox", "grey wolf", "sourdough bread", "rye bread", "bread oven"]
 URLS = [f"https://a.example/{number}" for number in range(len(TITLES))]
@@ -100,7 +101,7 @@ def towers(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     tokens, _ = tokenizer.encode(urls, titles, [""] * len(urls))
     encoder = load_encoder(PACKAGED)
     build.export_tower(encoder, None, out / "encoder.onnx")
-    embeddings = build.embed(OnnxModel(out / "encoder.onnx"), tokens, tokenizer.cls, tokenizer.sep, ignored)
+    embeddings = build.embed(OnnxModel(out / "encoder.onnx"), tokens, tokenizer.marks, ignored)
     rows = {title: row for row, title in enumerate(titles)}
     fox, bread = [rows[t] for t in TITLES[:2]], [rows[t] for t in TITLES[3:]]
     links = [(a, b) for group in (fox, bread) for a in group for b in group if a != b]
@@ -118,7 +119,7 @@ def query(url: str, title: str = "") -> Query:
 
 def test_embeddings_have_the_order_of_the_pages(towers: SimpleNamespace) -> None:
     model = OnnxModel(towers.out / "encoder.onnx")
-    one = build.embed(model, [towers.tokens[4]], 101, 102, ignored)
+    one = build.embed(model, [towers.tokens[4]], Marks(101, 102, 101), ignored)
     assert (towers.embeddings @ one[0]).argmax() == 4
 
 

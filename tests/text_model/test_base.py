@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from configs.reading import SettingsError
-from text_model.base import PACKAGED, load_encoder, mean_pooled, resolve
+from text_model.base import load_encoder, mean_pooled, resolve
+from text_model.packaged import PACKAGED
 
 
 def test_the_mean_ignores_padding() -> None:

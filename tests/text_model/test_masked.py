@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from text_model.masked import IGNORED, MaskedHead, MaskedTexts, masked_loss
+from text_model.tokens import Marks
 
 CLS, SEP, MASK, WORDS = 101, 102, 103, 1_000
-TEXTS = MaskedTexts([np.arange(200, 260, dtype=np.uint32), np.array([7, 8], np.uint32)], CLS, SEP, MASK, WORDS)
+TEXTS = MaskedTexts(
+    [np.arange(200, 260, dtype=np.uint32), np.array([7, 8], np.uint32)], Marks(CLS, SEP, CLS), MASK, WORDS
+)
 
 
 def batch(step: int = 0, count: int = 200, share: float = 0.15) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@ from torch import Tensor
 from transformers import DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
 from configs.reading import SettingsError
-from text_model.base import PACKAGED, hidden_states, load_encoder
+from text_model.base import hidden_states, load_encoder
+from text_model.packaged import PACKAGED
 from text_model.pair_encoder import PairEncoder
 
 LENGTHS = ((6, 10), (6, 3), (2, 2))  # tokens of page 1 and page 2, per pair

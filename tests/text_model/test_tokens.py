@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from text_model.base import PACKAGED, write_tokenizer
-from text_model.tokens import LENGTHS, PageTokenizer, pad, pair_inputs, single_inputs
+from text_model.base import write_tokenizer
+from text_model.packaged import PACKAGED
+from text_model.tokens import LENGTHS, Marks, PageTokenizer, pad, pair_inputs, single_inputs
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 30_000), max_size=100), max_size=5)
 
@@ -49,7 +50,7 @@ def test_a_page_has_no_more_tokens_than_allowed(tokenizer: PageTokenizer) -> Non
 
 def test_no_special_tokens_are_stored(tokenizer: PageTokenizer) -> None:
     ids, _ = tokenizer.encode(["https://a.example/"], ["one two"], ["three"])
-    assert not {tokenizer.cls, tokenizer.sep} & {*ids[0].tolist()}
+    assert not {*tokenizer.marks} & {*ids[0].tolist()}
 
 
 def test_a_tokenizer_without_pair_tokens_is_refused(tmp_path: Path) -> None:
@@ -69,12 +70,12 @@ def test_padding_keeps_the_tokens_and_is_masked(sequences: list[list[int]]) -> N
 
 
 def test_a_page_is_between_cls_and_sep() -> None:
-    inputs = single_inputs([np.array([5, 6], np.uint32)], cls=1, sep=2)
+    inputs = single_inputs([np.array([5, 6], np.uint32)], Marks(1, 2, 1))
     assert inputs["input_ids"][0, :5].tolist() == [1, 5, 6, 2, 0]
 
 
 def test_token_types_mark_the_pages_of_a_pair() -> None:
-    inputs = pair_inputs([np.array([5, 6], np.uint32)], [np.array([7], np.uint32)], cls=1, sep=2)
+    inputs = pair_inputs([np.array([5, 6], np.uint32)], [np.array([7], np.uint32)], Marks(1, 2, 1))
     assert inputs["input_ids"][0, :8].tolist() == [1, 5, 6, 2, 1, 7, 2, 0]
     assert inputs["token_type_ids"][0, :8].tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
     assert inputs["attention_mask"][0, :8].tolist() == [1, 1, 1, 1, 1, 1, 1, 0]

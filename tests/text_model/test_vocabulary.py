@@ -5,7 +5,8 @@ import pytest
 from paragraphs import PARAGRAPHS
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from text_model.base import PACKAGED, write_tokenizer
+from text_model.base import write_tokenizer
+from text_model.packaged import PACKAGED
 from text_model.tokens import PageTokenizer, understood
 from text_model.vocabulary import Vocabulary
 
@@ -58,9 +59,9 @@ def test_an_unknown_letter_is_dropped(tokenizer: PageTokenizer) -> None:
 def test_pages_without_tokens_are_not_understood(tokenizer: PageTokenizer) -> None:
     some = tokenizer.encode([""], ["Red fox"], [""])[0][0]
     none = np.empty(0, np.uint32)
-    assert tokenizer.vocabulary.understood([none, some, none, some, none]).tolist() == [0, 1, 0, 1, 0]
-    assert tokenizer.vocabulary.understood([none]).tolist() == [0]
-    assert tokenizer.vocabulary.understood([]).tolist() == []
+    assert tokenizer.understood([none, some, none, some, none]).tolist() == [0, 1, 0, 1, 0]
+    assert tokenizer.understood([none]).tolist() == [0]
+    assert tokenizer.understood([]).tolist() == []
 
 
 def test_a_vocabulary_that_marks_the_beginnings_of_words_is_measured_the_same_way(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from stop_words import safe_get_stop_words
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
+from corpus.text.stop_words import stop_words
 from recall.qprime.writers.need_attention import Over, read_through
 from recall.qprime.writers.need_keywords import keywords, token_spans
 from recall.qprime.writers.need_scores import entropy, need, pooled
@@ -76,7 +76,7 @@ class InformationNeedWriter:
         prompt = self._prompt_tokens(page)
         if prompt is None:
             return None
-        stop = frozenset(safe_get_stop_words(page.language.partition("-")[0].lower()) if page.language else ())
+        stop = stop_words(page.language)
         found: list[list[str]] = []
         for number in range(min(self._settings.queries, MAX_QUERIES)):
             query = self._query(prompt, number, stop)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from corpus.text.words import word_spans, words
+from corpus.text.words import is_letter, word_spans, words
 
 _HALF = "\N{REPLACEMENT CHARACTER}"  # the decoder's output for an incomplete character
 
@@ -33,7 +33,7 @@ def keywords(
     """Return at most `most` words with the highest scores above 0, in their order in the text: K of equation 5.
 
     The paper selects tokens; part of a word finds nothing, so here a word has the score of its best token. Words are
-    case-folded; stop words and single ASCII letters are left out; a repeated word counts once, at its first
+    case-folded; stop words and single letters are left out; a repeated word counts once, at its first
     position, with its best score. `spans` and `scores` are those of the tokens, in order.
     """
     best: dict[str, float] = {}  # in order of appearance
@@ -43,7 +43,7 @@ def keywords(
     for start, end in word_spans(text):
         word = " ".join(words(text[start:end]))
         of = value[(starts < end) & (ends > start)]
-        if of.size and word not in stop and not (word.isascii() and len(word) == 1):
+        if of.size and word not in stop and not is_letter(word):
             best[word] = max(best.get(word, 0.0), float(of.max()))
     ranked = sorted((word for word in best if best[word] > 0), key=lambda word: -best[word])
     chosen = set(ranked[:most])

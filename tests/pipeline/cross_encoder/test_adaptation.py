@@ -16,7 +16,8 @@ from pipeline.build import build
 from pipeline.config import BuildConfig
 from pipeline.graph import steps
 from pipeline.runner.runner import DONE
-from text_model.base import PACKAGED, load_encoder
+from text_model.base import load_encoder
+from text_model.packaged import PACKAGED
 
 SMALL = {
     "adaptation": {"steps": 3, "texts": 4, "text_tokens": 16, "triplets": 4, "checkpoint_every": 2},

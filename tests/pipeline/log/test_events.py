@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def work_of(root: Path, sessions: bool = False, impressions: bool = False, click
     write(root / "data", sessions, impressions, clicked)
     config = BuildConfig()
     Runner(root, config, "", tables=InputTables(root / "data")).run([READ])
-    return Work(config, root / "again", root)
+    work = Work(config, root / "again", root)
+    set_order(work, means=True)
+    return work
 
 
 def test_the_last_fifth_of_the_log_gives_labels(tmp_path: Path) -> None:
@@ -84,15 +87,44 @@ def test_past_impressions_end_before_the_labels(tmp_path: Path) -> None:
     assert len(past_impressions(work)) == 8 * 3
 
 
-def test_without_impressions_events_are_steps_of_sessions(tmp_path: Path) -> None:
+def set_order(work: Work, means: bool) -> None:
+    """Say whether order means something on this log, as the step `order` would."""
+    work.of("order").mkdir(exist_ok=True)
+    (work.of("order") / "order.json").write_text(json.dumps({"means": means}))
+
+
+def test_without_impressions_events_want_all_later_pages_the_next_one_most(tmp_path: Path) -> None:
     work = work_of(tmp_path, sessions=True)
     events = label_events(work, None)
-    assert len(events) == 4  # two steps each of the last two sessions
+    assert len(events) == 4  # the first two pages of each of the last two sessions
     since = np.datetime64(split_of(work)["labels_from"].replace(tzinfo=None))
     for event in events:
         assert event.position is None
-        assert event.gain.tolist() == [1.0]
         assert event.time >= since
+    assert sorted(sorted(event.gain.tolist()) for event in events) == [[6, 10], [6, 10], [10], [10]]
+
+
+def test_pages_seen_before_are_neither_wanted_nor_negatives(tmp_path: Path) -> None:
+    events = label_events(work_of(tmp_path, sessions=True), None)
+    assert sorted(len(event.passed) for event in events) == [0, 0, 1, 1]
+    for event in events:
+        assert not np.isin(event.passed, event.shown).any()
+
+
+def test_where_order_means_little_each_page_wants_its_whole_session(tmp_path: Path) -> None:
+    work = work_of(tmp_path, sessions=True)
+    set_order(work, means=False)
+    events = label_events(work, None)
+    assert len(events) == 6
+    assert {tuple(event.gain.tolist()) for event in events} == {(10, 10)}
+
+
+def test_where_order_means_little_impressions_are_drawn_from_whole_sessions(tmp_path: Path) -> None:
+    work = work_of(tmp_path, sessions=True)
+    set_order(work, means=False)
+    table = past_impressions(work)
+    assert len(table) == 8 * 3 * 5  # every page of every session before the labels
+    assert not (table["page1"].to_numpy() == table["page2"].to_numpy())[::5].any()
 
 
 def test_without_impressions_negatives_are_sampled(tmp_path: Path) -> None:
@@ -153,15 +185,17 @@ def test_the_halves_of_pages_are_the_same_for_one_and_for_many() -> None:
     assert half_of(pages).tolist() == [half_of(page) for page in pages.tolist()] == [0, 1, 1]
 
 
-def test_a_session_step_over_an_unknown_page_is_not_an_event(tmp_path: Path) -> None:
+def test_an_unknown_page_takes_a_place_in_its_session(tmp_path: Path) -> None:
     urls = [*URLS[:2], "https://a.example/unknown", *URLS[2:4]]
     columns = {"session": ["s"] * 5, "url": urls, "time": [START + timedelta(minutes=i) for i in range(5)]}
     write(tmp_path / "data", sessions=False, impressions=False)
     pq.write_table(pa.table(columns), tmp_path / "data" / "clicks.parquet")
     config = read(BuildConfig, [("examples.label_share", 1.0)], "")
     Runner(tmp_path, config, "", tables=InputTables(tmp_path / "data")).run([READ])
-    events = label_events(Work(config, tmp_path / "again", tmp_path), None)
-    assert {(event.page, *event.shown.tolist()) for event in events} == {
-        (page_id(URLS[0]), page_id(URLS[1])),
-        (page_id(URLS[2]), page_id(URLS[3])),
-    }
+    work = Work(config, tmp_path / "again", tmp_path)
+    set_order(work, means=True)
+    events = label_events(work, None)
+    gains = {event.page: dict(zip(event.shown.tolist(), event.gain.tolist(), strict=True)) for event in events}
+    assert gains[page_id(URLS[0])][page_id(URLS[1])] == 10
+    assert gains[page_id(URLS[1])][page_id(URLS[2])] == 6  # two places later
+    assert gains[page_id(URLS[2])] == {page_id(URLS[3]): 10}

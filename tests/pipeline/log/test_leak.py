@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus.log import counts
+from corpus.log import co_visits, counts
 from corpus.log.engine import connect, write
-from corpus.log.pair_counts import pair_evidence
+from corpus.log.pair_counts import Counted, pair_evidence
 from pipeline.config import BuildConfig
 from pipeline.log import leak
 from pipeline.log.events import label_events
@@ -24,8 +24,9 @@ from pipeline.log.split import PAST, split_of
 from pipeline.rankers import stage1, stage2
 from pipeline.runner.work import Work
 from ranking.event import Event
-from recall.coclick.build import neighbour_rows, pack_rows
+from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates
 from recall.coclick.config import CoclickConfig
+from recall.coclick.orders import ORDERS
 from store.tables import LmdbTable
 
 TABLES = ("clicks", "impressions")
@@ -51,6 +52,21 @@ def recount(work: Work, table: str, end: datetime) -> None:
     else:
         write(engine, counts.click_pairs(rows, end, counts.Reach()), out / "click_pairs.parquet")
         write(engine, counts.page_clicks(rows, end), out / "page_clicks.parquet")
+
+
+@pytest.mark.parametrize("table", ["co_visits", "swing", "page_visits"])
+def test_co_visits_inside_the_label_window_are_caught(tiny, tmp_path: Path, table: str) -> None:
+    work = work_of(tiny, tmp_path)
+    engine, end, reach = connect(threads=1), split_of(work)["end"], counts.Reach()
+    pages = co_visits.session_pages(engine.read_parquet(str(work.of("read") / "clicks.parquet")), end)
+    counted = {
+        "co_visits": co_visits.co_visits(pages, end, reach),
+        "swing": co_visits.swing(pages, reach),
+        "page_visits": co_visits.page_visits(pages),
+    }
+    write(engine, counted[table], work.of("counts") / PAST / f"{table}.parquet")
+    with pytest.raises(leak.LeakError, match=f"{table} of past counts rows until"):
+        leak.check(work, label_events(work, None))
 
 
 def test_a_build_without_leakage_passes(tiny, tmp_path: Path) -> None:
@@ -122,8 +138,12 @@ def snapshot_bytes(directory: Path, later: list[tuple[int, int, int, bool, int]]
         pq.write_table(table, directory / f"{name}.parquet")
     clicks, shown, like = (engine.read_parquet(str(directory / f"{n}.parquet")) for n in ("clicks", "shown", "like"))
     pairs = counts.click_pairs(clicks, END, counts.Reach())
-    evidence = pair_evidence(pairs, counts.impression_pairs(shown, END))
-    rows = neighbour_rows(evidence, like, counts.page_flow(pairs), CoclickConfig())
+    visited, reach, config = co_visits.session_pages(clicks, END), counts.Reach(), CoclickConfig()
+    together, swing = co_visits.co_visits(visited, END, reach), co_visits.swing(visited, reach)
+    tables = Counted(pairs, counts.impression_pairs(shown, END), together, swing, co_visits.page_visits(visited))
+    evidence = pair_evidence(tables)
+    sources = Sources(evidence, rates(evidence, config), like, counts.page_flow(pairs))
+    rows = neighbour_rows(sources, dict.fromkeys(ORDERS, 1.0), config)
     return [*pack_rows(iter(rows.to_pyarrow().to_batches()))]
 
 

@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import BuildConfig
-from pipeline.log.events import IMPRESSIONS, LABELS, SET_ASIDE, STEPS, label_events
+from pipeline.log.events import IMPRESSIONS, LABELS, STEPS, label_events
 from pipeline.rankers import event_source
 from pipeline.rankers.blend import fit_blend
+from pipeline.rankers.held_out_lists import ListRecorder, read_lists
 from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
-from pipeline.rankers.stage2 import HELD_OUT, stage2
+from pipeline.rankers.stage2 import stage2
 from pipeline.runner.work import Work
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer
@@ -70,13 +71,14 @@ def test_rankers_learn_from_labels_if_filters_drop_every_step(tiny, tmp_path: Pa
     pages = pq.read_table(work.of("read") / "pages.parquet")
     english, german = (pages.filter(pa.compute.equal(pages["language"], tag))["page"] for tag in ("en", "de"))
     clicks = pq.read_table(work.of("read") / "clicks.parquet")
+    clicks = clicks.filter(pa.compute.less(clicks["step"], 2))  # the third page would be in the first one's language
     language = np.arange(len(clicks)) % 2
     crossing = np.where(language, np.resize(english.to_numpy(), len(clicks)), np.resize(german.to_numpy(), len(clicks)))
     place = clicks.schema.get_field_index("page")
     replace_table(work, "clicks", clicks.set_column(place, "page", pa.array(crossing, pa.uint64())))
     assert label_events(work, None, (STEPS,))
     assert run(work, stage1, "stage1")["learnt_from"] == LABELS
-    assert event_source.for_stage2(work) == (SET_ASIDE,)
+    assert event_source.for_stage2(work) == ()  # so few rows do not beat the order of text
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +98,9 @@ def test_rankers_without_examples_are_models_without_trees(untaught: Work) -> No
     assert second.predict(rows).tolist() == rows[:, STAGE2.index(STAGE2_START)].tolist()
 
 
-def test_the_blend_of_rankers_without_trees_orders_by_quality(untaught: Work) -> None:
+def test_rankers_without_trees_leave_the_order_to_the_text_and_quality(untaught: Work) -> None:
     figures = run(untaught, fit_blend, "blend")
-    assert figures["stage2"]["deviation"] == 0.0
+    assert figures["stage2"]["deviation"] > 0.0
     assert figures["quality"]["deviation"] > 0.0
 
 
@@ -106,13 +108,24 @@ def test_the_blends_scale_covers_all_candidates_of_held_out_pages(tiny, tmp_path
     work = work_of(tiny, tmp_path)
     assert run(work, stage1, "stage1")["learnt_from"] == IMPRESSIONS
     run(work, stage2, "stage2")
-    held_out = np.load(work.of("stage2") / HELD_OUT)
-    events = label_events(work, None)
-    order = np.random.default_rng(work.config.seed).permutation(len(events))
-    pages = list(dict.fromkeys(events[i].page for i in order))[: work.config.examples.stage2_pages]
+    features, lists = read_lists(work.of("stage2"))
+    assert len(features) == lists.size.sum() == len(lists.gain)
     with snapshot(work) as past:
-        found = [asyncio.run(past.candidates(query_of(page)))[1] for page in pages[: len(pages) // 5]]
-    assert len(held_out) >= sum(min(len(candidates), 30) for candidates in found)  # a page counts on each of its days
+        found = [asyncio.run(past.candidates(query_of(page)))[1] for page in np.unique(lists.page).tolist()]
+    assert len(features) >= sum(min(len(candidates), 30) for candidates in found)  # a page counts on each of its days
+
+
+def test_held_out_lists_know_what_readers_chose(tiny, tmp_path: Path) -> None:
+    work = work_of(tiny, tmp_path)
+    run(work, stage1, "stage1")
+    run(work, stage2, "stage2")
+    _, lists = read_lists(work.of("stage2"))
+    chosen = dict.fromkeys(np.unique(lists.page).tolist(), 0.0)
+    for event in label_events(work, None):
+        if event.page in chosen:
+            chosen[event.page] += float(event.gain.sum())
+    found = np.bincount(np.repeat(np.arange(len(lists.size)), lists.size), lists.gain, len(lists.size))
+    assert 0 < found.sum() <= sum(chosen.values())  # some chosen pages are not among the candidates
 
 
 def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> None:
@@ -120,7 +133,7 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
     (work.root / "stage2").mkdir()
     for name in ("model.txt", "model_start.txt"):
         (work.root / "stage2" / name).symlink_to(tiny.work / "stage2" / name)
-    np.save(work.root / "stage2" / HELD_OUT, np.empty((0, len(STAGE2)), np.float32))
+    ListRecorder().save(work.root / "stage2", [])
     assert run(work, fit_blend, "blend")["quality"] == {"mean": 0.0, "deviation": 1.0}
 
 
@@ -139,7 +152,8 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
     ],
 )
 def test_the_manifest_reports_the_training_source_of_the_rankers(source, end, trees: int, said: list[str]) -> None:
-    figures = {"stage1": {"learnt_from": source}, "stage2": {"trees": trees}, "read": {"end": end}}
+    by_text = {"text_order": True} if source == event_source.NOTHING else {}
+    figures = {"stage1": {"learnt_from": source, **by_text}, "stage2": {"trees": trees}, "read": {"end": end}}
     notes = " | ".join(event_source.notes(figures))
     assert all(words in notes for words in said)
     assert bool(notes) == bool(said)

