@@ -1,4 +1,4 @@
-"""Falls back to the simplest order of candidates where a ranker is below it on pages that it did not learn from."""
+"""Falls back to the simplest order of candidates where a ranker is no better on pages that it did not learn from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def peer_of(work: Work) -> str:
 def not_below_the_peer(
     work: Work, held_out: HeldOut, names: tuple[str, ...], *further: str, peer: str = PEER
 ) -> dict[str, object]:
-    """Compare models with their peer, and replace them (and `further` models) by it if they are below; return figures.
+    """Compare models with their peer, and replace them (and `further` models) by it if they are no better.
+
+    Return figures.
 
     The peer is a model without trees that starts at the feature `peer`: rows without any keep their order.
     """
@@ -35,7 +37,7 @@ def not_below_the_peer(
     scores = np.concatenate([scorer.predict(groups.features) for groups, scorer in parts])
     joined = lightgbm.joined([groups for groups, _ in parts])
     found = compare(cast("lightgbm.Groups", joined), scores, names, work.config.seed, peer)
-    if not found.below:
+    if not found.no_better:
         return {"peer": found.figures(), "peer_order": _COUNTS[peer]}
     for file in (*(file for _, file in held_out), *further):
         lightgbm.write_untrained(names, work.directory / file)
@@ -44,13 +46,11 @@ def not_below_the_peer(
 
 
 def below_peer(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the manifest's notes on rankers that were replaced, and on those that are no better than the peer."""
+    """Yield the manifest's notes on rankers that were replaced."""
     for stage in ("stage1", "stage2"):
         if not (peer := figures[stage].get("peer")):
             continue
         found, counts = Comparison(**peer), figures[stage]["peer_order"]
         said = f"NDCG@5 {found.ranker:.3f} and {found.peer:.3f}, difference {found.low:.3f} to {found.high:.3f}"
         if figures[stage].get("below_peer"):
-            yield f"{stage} was below the order of {counts} on held-out pages ({said}): that order replaces it"
-        elif found.ranker <= found.peer:
-            yield f"{stage} is not better than the order of {counts} on held-out pages ({said})"
+            yield f"{stage} was no better than the order of {counts} on held-out pages ({said}): that order replaces it"

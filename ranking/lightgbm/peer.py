@@ -36,6 +36,11 @@ class Comparison:
         return self.groups >= _FEWEST and self.high < 0
 
     @property
+    def no_better(self) -> bool:
+        """Whether the ranker is not above its peer: then the simpler order is to be preferred, noise or not."""
+        return self.groups >= _FEWEST and self.ranker <= self.peer
+
+    @property
     def above(self) -> bool:
         """Whether the ranker is above its peer, beyond noise."""
         return self.groups >= _FEWEST and self.low > 0

@@ -20,6 +20,7 @@ from corpus.log.engine import Engine, connect, running, write
 from corpus.log.pair_counts import counted, pair_evidence
 from pipeline.log.order import held_out_targets
 from pipeline.log.split import EARLIER, SNAPSHOTS
+from pipeline.pages.page_ids import page_ids
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from recall.coclick import build as coclick
@@ -32,27 +33,40 @@ if TYPE_CHECKING:
     from pipeline.log.label_days import LabelDay
 
 _WEIGHTS, _RATES = "weights.json", "rates.parquet"
+_LENT_AT_ONCE = 4_000_000  # rates joined with the pages that borrow them: below 1 GB
 
 
 def coclicks(work: Work) -> dict[str, object]:
     """Write the `coclick` table."""
-    config, section = work.config.engine, work.config.section(CoclickConfig)
+    config = work.config.engine
     weights = _fitted_weights(work)
     (work.directory / _WEIGHTS).write_text(json.dumps(weights))
     figures: dict[str, object] = {"weights": {name: round(weight, 3) for name, weight in weights.items()}}
     for name in SNAPSHOTS:
         out = work.directory / name
         out.mkdir()
-        rows = out / "rows.parquet"
         with running(config.name, used(), config.memory, out) as engine:
             evidence = engine.read_parquet(str(work.of("counts") / name / "evidence.parquet"))
             sources = _sources(engine, work, name, evidence, out)
-            write(engine, coclick.neighbour_rows(sources, weights, section), rows)
-        batches = pq.ParquetFile(rows).iter_batches()
-        figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", coclick.pack_rows(batches))
-        for file in (rows, out / _RATES):
-            file.unlink()
+            rows = _rows_in_parts(engine, work, sources, weights, out)
+            figures[f"{name}_pages"] = write_table(out / "coclick.lmdb", rows)
+        (out / _RATES).unlink()
     return figures
+
+
+def _rows_in_parts(
+    engine: Engine, work: Work, sources: Sources, weights: dict[str, float], out: Path
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of all pages, made for so many pages at a time that what they borrow fits into memory."""
+    lent = pq.ParquetFile(out / _RATES).metadata.num_rows * work.config.text.neighbours
+    ids, rows = out / "pages.parquet", out / "rows.parquet"
+    for part in np.array_split(page_ids(work), lent // _LENT_AT_ONCE + 1):
+        pq.write_table(pa.table({"page": part}), ids)
+        asked = engine.read_parquet(str(ids))
+        write(engine, coclick.neighbour_rows(sources, weights, work.config.section(CoclickConfig), asked), rows)
+        yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
+    for file in (ids, rows):
+        file.unlink()
 
 
 STEP = Step(
