@@ -50,7 +50,7 @@ class Pairs:
 
 
 def main() -> None:
-    """Print pairwise accuracy of the student and of the base encoder's cosine, as JSON."""
+    """Print pairwise accuracy of the student, the rubric, both added, and the encoder's cosine, as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--folds", type=int, default=5)
@@ -86,7 +86,7 @@ def read_judged(path: Path) -> Pairs:
 def cross_validated(
     pairs: Pairs, config: BuildConfig, folds: int, generator: np.random.Generator
 ) -> list[dict[str, NDArray[np.generic]]]:
-    """Return each fold's tested rows with the student's and the cosine's scores."""
+    """Return each fold's tested rows with the scores by judge."""
     fold = generator.permutation(len(pairs.articles)) % folds
     left, right = fold[pairs.first], fold[pairs.second]
     tested = []
@@ -94,15 +94,16 @@ def cross_validated(
         rows = np.flatnonzero((left == number) & (right == number))
         learnt = np.flatnonzero((left != number) & (right != number))
         with tempfile.TemporaryDirectory() as directory:
-            student, cosine = trained(pairs, learnt, rows, config, Path(directory))
-        tested.append({"rows": rows, "student": student, "cosine": cosine})
+            student, rubric, cosine = trained(pairs, learnt, rows, config, Path(directory))
+        scores = {"student": student, "rubric": rubric, "cosine": cosine, "student and rubric": student + rubric}
+        tested.append({"rows": rows, **scores})
     return tested
 
 
 def trained(
     pairs: Pairs, learnt: NDArray[np.int64], rows: NDArray[np.int64], config: BuildConfig, directory: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the scores of `rows` by a student trained on the rows `learnt`, and by the cosine."""
+) -> tuple[NDArray[np.float32], ...]:
+    """Return the scores of `rows` by a student trained on the rows `learnt`, by the rubric and by the cosine."""
     data = directory / "data"
     data.mkdir()
     own = np.union1d(pairs.first[learnt], pairs.second[learnt])
@@ -120,7 +121,8 @@ def trained(
     scorer = TextPairScorer(open_pair_model(work / "student" / EXPORTED, tokenizer.marks), tokenizer)
     first, second = ([pairs.articles[row] for row in side[rows]] for side in (pairs.first, pairs.second))
     _, quality = scorer.score(first, second, lambda done: None)
-    return quality, RubricTextJudge().cosine([TextPair(*one, *two) for one, two in zip(first, second, strict=True)])
+    texts, judge = [TextPair(*one, *two) for one, two in zip(first, second, strict=True)], RubricTextJudge()
+    return quality, judge.judge(texts).quality, judge.cosine(texts)
 
 
 def report(pairs: Pairs, repeats: list[list[dict[str, NDArray[np.generic]]]]) -> dict[str, object]:
@@ -131,7 +133,7 @@ def report(pairs: Pairs, repeats: list[list[dict[str, NDArray[np.generic]]]]) ->
         rows = np.concatenate([fold["rows"] for fold in tested])
         counts.append(len(rows))
         similar = pairs.similar[rows]
-        for scorer in ("student", "cosine"):
+        for scorer in tested[0].keys() - {"rows"}:
             score, truth = np.concatenate([fold[scorer] for fold in tested]), pairs.good_rate[rows]
             found.setdefault(f"{scorer} good_rate", []).append(pairwise_accuracy(score, truth))
             found.setdefault(f"{scorer} similar", []).append(pairwise_accuracy(score[similar], truth[similar]))

@@ -26,6 +26,7 @@ from cli.recommend import without_time_limits
 from configs.reading import from_override, leaves, read
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
+from pipeline.pages.encoder import chosen_settings
 
 
 def main() -> None:
@@ -44,7 +45,8 @@ def main() -> None:
     sources = chain(leaves(PROFILES[options.profile]), map(from_override, options.set))
     config = read(BuildConfig, sources, "configs/build.toml")
     build(options.out / "data", options.out / "bundles", config)
-    baselines = {"cosine": encoder_cosine(site, config.text.base), "BM25": bm25(site)}
+    base = chosen_settings(options.out / "bundles/work/text")["base"]
+    baselines = {"cosine": encoder_cosine(site, base), "BM25": bm25(site)}
     settings = settings_of(None, without_time_limits())
     figures = measure(options.out / "bundles", halves(truth_by_page(site)), baselines, settings)
     (options.out / "figures.json").write_text(json.dumps(figures, indent=1))

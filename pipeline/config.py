@@ -17,6 +17,7 @@ from ranking.blend import QUALITY_WEIGHT
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from ranking.quality_weight import RuleConfig
+from ranking.teachers.adapt import AdaptationConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
 from text_model.packaged import AUTO, ENGLISH
@@ -171,6 +172,7 @@ class BuildConfig(PathConfigs):
     examples: ExamplesConfig = ExamplesConfig()
     labels: LabelsConfig = LabelsConfig()
     stage1: LightGbmConfig = LightGbmConfig(trees=100)  # more gain nothing and cost time
+    adaptation: AdaptationConfig = AdaptationConfig()
     teachers: TeachersConfig = TeachersConfig()
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()
@@ -206,6 +208,7 @@ PROFILES: dict[str, dict[str, object]] = {
         "labels": {"judged": 4_000},
         "cross_encoder": {
             "distil": False, "steps": 130, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
+            "average_share": 0.6,
         },
     },
 }  # fmt: skip

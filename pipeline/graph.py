@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
 from pipeline.config import BuildConfig
-from pipeline.cross_encoder import page_states, student, teachers
+from pipeline.cross_encoder import adaptation, page_states, student, teachers
 from pipeline.labels import judge
 from pipeline.log import counts, order, read
 from pipeline.pages import facts, text
@@ -20,7 +20,7 @@ from pipeline.runner.step import Step
 STEPS: tuple[Step, ...] = (
     read.STEP, text.STEP, counts.STEP, order.STEP, facts.STEP,
     *recall_steps(),
-    judge.STEP, teachers.STEP, student.STEP, page_states.STEP,
+    judge.STEP, adaptation.STEP, teachers.STEP, student.STEP, page_states.STEP,
     stage1.STEP, stage2.STEP, blend.STEP,
 )  # fmt: skip
 

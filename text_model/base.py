@@ -15,14 +15,12 @@ from transformers.utils import logging as transformers_logging
 from configs.reading import SettingsError
 from text_model import multilingual
 from text_model.joined_encoder import JoinedEncoder
+from text_model.layers import FAMILIES
 from text_model.packaged import MULTILINGUAL, PACKAGED, folder_of
 from text_model.tokenizer_files import write_tokenizers
 
 #: What embeds a page, and what a cross-encoder starts from.
 Encoder: TypeAlias = PreTrainedModel | JoinedEncoder
-
-_BERT = "bert"
-_ROBERTA = frozenset({"roberta", "xlm-roberta", "camembert"})  # BERT's layers; positions begin after the padding's
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
@@ -99,18 +97,13 @@ def mean_pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 def is_bert_like(encoder: Encoder) -> bool:
     """Whether the encoder is BERT or built like it, so that its layers can be run one by one."""
-    return encoder.config.model_type == _BERT or encoder.config.model_type in _ROBERTA
-
-
-def first_position(encoder: PreTrainedModel) -> int:
-    """Return the position of the first token: 0 for BERT, after the padding's for RoBERTa and XLM-R."""
-    return int(encoder.config.pad_token_id or 0) + 1 if encoder.config.model_type in _ROBERTA else 0
+    return encoder.config.model_type in FAMILIES
 
 
 def all_joint(name: str, layers: int) -> bool:
     """Return whether a pair encoder on this base with so many joint layers reads both pages in all of its layers."""
     config = AutoConfig.from_pretrained(resolve(name))
-    return config.model_type not in {_BERT, *_ROBERTA} or bool(config.num_hidden_layers <= layers)
+    return config.model_type not in FAMILIES or bool(config.num_hidden_layers <= layers)
 
 
 def shorten(encoder: Encoder, layers: int) -> None:
@@ -121,7 +114,7 @@ def shorten(encoder: Encoder, layers: int) -> None:
     if not is_bert_like(encoder) and encoder.config.num_hidden_layers > layers:
         raise SettingsError(
             f"cross_encoder.layers: {encoder.config.model_type} cannot be cut to {layers} layers: set it to"
-            f" {encoder.config.num_hidden_layers}, or use a BERT or XLM-R model as text.base"
+            f" {encoder.config.num_hidden_layers}, or use a BERT, MPNet or XLM-R model as text.base"
         )
     deep = list(encoder.encoder.layer) if is_bert_like(encoder) else []
     if len(deep) > layers:

@@ -6,14 +6,15 @@ teach similarity again; the pages attend to each other only in the top layers (D
 
 from __future__ import annotations
 
-from typing import cast
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from configs.reading import SettingsError
-from text_model.base import Encoder, first_position, hidden_states, is_bert_like
+from text_model.base import Encoder, hidden_states, is_bert_like
 from text_model.joined_encoder import JoinedEncoder
+from text_model.layers import EncoderLayers, layers_of
 from text_model.vector_pairs import VectorPairs
 
 
@@ -41,6 +42,15 @@ class PairEncoder(nn.Module):
         """The width of a state."""
         return int(self.base.config.hidden_size)
 
+    @property
+    def words(self) -> int:
+        """How many tokens the vocabulary has."""
+        return int(self.base.get_input_embeddings().num_embeddings)
+
+    def save(self, directory: Path) -> None:
+        """Write the encoder, which `load_encoder` loads; its tokenizer is not written."""
+        self.base.to(torch.device("cpu")).save_pretrained(directory)
+
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return three states per pair, (rows, 3, width): of the first token, of page 1 and of page 2.
 
@@ -55,13 +65,9 @@ class PairEncoder(nn.Module):
 
     def lower(self, layers: int, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the states above the lowest `layers`, (rows, length, width)."""
-        positions = _positions(token_type_ids if self.page_layers else torch.zeros_like(input_ids), attention_mask)
-        typed = not self.page_layers and self.base.config.type_vocab_size > 1  # XLM-R has one type
-        states = self.base.embeddings(
-            input_ids=input_ids,
-            token_type_ids=token_type_ids if typed else torch.zeros_like(input_ids),
-            position_ids=positions + first_position(self.base),
-        )
+        none = torch.zeros_like(input_ids)
+        apart, types = (token_type_ids, none) if self.page_layers else (none, token_type_ids)
+        states = self._family().embed(input_ids, types, _positions(apart, attention_mask))
         return self._through(0, layers, states, token_type_ids, attention_mask)
 
     def page_states(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -70,30 +76,38 @@ class PairEncoder(nn.Module):
 
     def upper(self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what `forward` returns, from the states above the lowest `layers`."""
-        last = self._layers()[-1]
-        states = self._through(layers, len(self._layers()) - 1, states, token_type_ids, attention_mask)
+        family = self._family()
+        states = self._through(layers, len(family.all) - 1, states, token_type_ids, attention_mask)
         pages = _pages(token_type_ids, attention_mask)
         queries = torch.cat([states[:, :1], _means(states, pages)], dim=1)
-        attended = torch.cat([attention_mask[:, None], pages], dim=1)
-        return _rows(last, states, queries, _bias(attended), self.base.config.num_attention_heads)
+        bias = _bias(torch.cat([attention_mask[:, None], pages], dim=1))
+        if (relative := family.relative(states)) is not None:
+            own = relative.expand(states.shape[0], -1, -1, -1)
+            bias = bias + torch.cat([own[:, :, :1], _means(own, pages[:, None])], dim=2)
+        return family.rows(family.all[-1], states, queries, bias)
 
     def freeze(self, layers: int) -> None:
         """Freeze the embeddings and the lowest `layers`; 0 freezes nothing. Raises SettingsError if not BERT-like."""
         if layers and not self.layered:
             kind = self.base.config.model_type
             raise SettingsError(f"frozen_layers is only for BERT-like models, not {kind}: set it to 0")
-        for part in (self.base.embeddings, *self._layers()[:layers]) if layers else ():
+        for part in (self.base.embeddings, *self._family().all[:layers]) if layers else ():
             part.requires_grad_(False)
 
-    def _layers(self) -> list[nn.Module]:
-        return list(self.base.encoder.layer)
+    def _family(self) -> EncoderLayers:
+        family = layers_of(self.base)
+        assert family is not None, self.base.config.model_type  # noqa: S101 - asked only if layered
+        return family
 
     def _through(self, first: int, end: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        family = self._family()
         both = _bias(attention_mask[:, None])
         pages = _pages(token_type_ids, attention_mask).float()
         alone = _bias(pages.transpose(1, 2) @ pages)
-        for number, layer in enumerate(self._layers()[first:end], first):
-            states = layer(states, alone if number < self.page_layers else both)
+        if (relative := family.relative(states)) is not None:
+            both, alone = both + relative, alone + relative
+        for number, layer in enumerate(family.all[first:end], first):
+            states = family.run(layer, states, alone if number < self.page_layers else both)
         return states
 
 
@@ -124,18 +138,3 @@ def _means(states: Tensor, masks: Tensor) -> Tensor:
 def _bias(mask: Tensor) -> Tensor:
     """Return the bias added to attention logits, (rows, 1, queries or 1, length)."""
     return (1.0 - mask[:, None].float()) * torch.finfo(torch.float32).min / 2
-
-
-def _rows(layer: nn.Module, states: Tensor, queries: Tensor, bias: Tensor, heads: int) -> Tensor:
-    """Return a layer's output for the query rows only, (rows, queries, width)."""
-    attention = layer.attention.self
-    rows, _, width = states.shape
-
-    def split(projection: nn.Module, of: Tensor) -> Tensor:
-        return cast(Tensor, projection(of).view(rows, -1, heads, width // heads).transpose(1, 2))
-
-    query, key, value = split(attention.query, queries), split(attention.key, states), split(attention.value, states)
-    weights = torch.softmax(query @ key.transpose(2, 3) / (width // heads) ** 0.5 + bias, dim=-1)
-    context = (weights @ value).transpose(1, 2).reshape(rows, -1, width)
-    attended = layer.attention.output(context, queries)
-    return cast(Tensor, layer.output(layer.intermediate(attended), attended))

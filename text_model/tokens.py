@@ -79,6 +79,15 @@ class PageTokenizer:
             counts.append(sum(title for _, title in raised))
         return ids, np.array(counts, np.uint16)
 
+    def text_ids(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Return the ids of whole texts by the first tokenizer, without special tokens and unknown ones."""
+        return self._parts[0].text_ids(texts)
+
+    @property
+    def mask(self) -> int:
+        """The id of the first tokenizer's token that hides another. Raises ValueError if the vocabulary has none."""
+        return self._parts[0].mask
+
     def understood(self, pages: Sequence[NDArray[np.uint32]]) -> NDArray[np.float32]:
         """Return how well an encoder can have learnt the words of pages, given as ids: the better of the tokenizers."""
         best: NDArray[np.float32] = self.understood_by_part(pages).max(axis=0)
@@ -119,6 +128,14 @@ class _Splitter:
         limit = self.tokens_per_page
         ids = [np.array([*head, *words, *rest][:limit], dtype=np.uint32) for head, words, rest in kept]
         return ids, np.array([min(len(head), limit) for head, _, _ in kept], dtype=np.uint16)
+
+    def text_ids(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        found = (np.array(ids, np.uint32) for ids in self._ids(list(texts)))
+        return [ids[ids != self.vocabulary.unknown] if self.vocabulary.unknown is not None else ids for ids in found]
+
+    @property
+    def mask(self) -> int:
+        return _required_id(self._tokenizer, "[MASK]", "<mask>")
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]

@@ -10,18 +10,21 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from text_model.averaging import Average
 from text_model.distributed import World, world
 from text_model.effort import Best, HeldOut, due, trainable
+from text_model.time_limit import TimeLimit
 
 CURVE_POINTS = 100
 _MAX_GRADIENT_NORM = 1.0
@@ -29,6 +32,7 @@ _MAX_GRADIENT_NORM = 1.0
 #: Tensors, or mappings of tensors, by name.
 Batch = Mapping[str, Any]
 Progress = Callable[[int], None]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class Schedule:
 
     steps: int
     checkpoint_every: int = 0  # steps; 0 writes none
+    average_share: float = 0.0  # of the steps, the last ones, whose weights are averaged at the end
+    minutes: float = 0.0  # at most; 0: no limit. With one, the steps taken depend on the machine
 
-    def factor(self, step: int) -> float:
-        """Return the factor of the learning rates at a step, counted from 0."""
+    def factor(self, step: int, passed: float = 0.0) -> float:
+        """Return the factor of the learning rates at a step, counted from 0, when a share of the time has passed."""
         warm = max(1, self.steps // 10)
-        return min(1.0, (step + 1) / warm) * max(0.0, 1 - step / self.steps)
+        return min(1.0, (step + 1) / warm) * max(0.0, 1 - max(step / self.steps, passed))
 
 
 @dataclass(slots=True)
@@ -93,12 +99,15 @@ def fit(
 
     `groups` are parameters with their learning rates. If `checkpoint` exists, training resumes from it; a finished
     run returns at once. With `held_out`, training ends when their loss has stopped falling, with the weights that
-    had the lowest.
+    had the lowest; without, with the mean weights of the schedule's last steps, if it averages. A run that its time
+    limit ended, and that is started again, takes up where its last checkpoint stands.
     """
     here = world()
     objective.to(here.device)
     optimizer = torch.optim.AdamW([{"params": part, "lr": rate} for part, rate in groups], weight_decay=0.01)
-    start, curve, best = _resumed(objective, optimizer, checkpoint)
+    average = Average(schedule.average_share)
+    limit = TimeLimit(schedule.minutes)
+    start, curve, best = _resumed(objective, optimizer, checkpoint, average, limit)
     module = _shared(objective, here)
     learnt = trainable(objective, groups)
 
@@ -108,10 +117,11 @@ def fit(
         return losses
 
     for step in range(start, schedule.steps):
-        if best.ended:
+        passed = limit.share(here)
+        if best.ended or passed >= 1:
             break
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
-            group["lr"] = rate * schedule.factor(step)
+            group["lr"] = rate * schedule.factor(step, passed)
         with torch.autocast(here.device.type, torch.bfloat16, enabled=_mixed(here.device)):
             parts: dict[str, Tensor] = module(to_device(draw(step), here.device))
         optimizer.zero_grad()
@@ -119,12 +129,13 @@ def fit(
         nn.utils.clip_grad_norm_(list(learnt.values()), _MAX_GRADIENT_NORM)
         optimizer.step()
         curve.add({name: float(loss.detach()) for name, loss in parts.items()})
+        average.add(learnt, max((step + 1) / schedule.steps, passed))
         if held_out is not None and due(step + 1, schedule.steps):
             best.add(held_out.loss(objective, evaluate, here), learnt)
         if checkpoint is not None and (best.ended or _due(step + 1, schedule)):
-            _write(objective, optimizer, checkpoint, step + 1, curve, best, here)
+            _write(objective, optimizer, checkpoint, step + 1, curve, best, average, limit, here)
         progress(step + 1)
-    best.restore(objective)
+    (best if best.weights else average).restore(objective)
     checked = [done for done in range(1, curve.steps + 1) if due(done, schedule.steps)]
     curve.held_out = dict(zip(checked, best.losses, strict=bool(best.losses)))
     return curve
@@ -162,23 +173,28 @@ def _due(done: int, schedule: Schedule) -> bool:
 
 
 def _write(
-    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, best: Best, here: World
-) -> None:
+    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path, step: int, curve: Curve, best: Best,
+    average: Average, limit: TimeLimit, here: World,
+) -> None:  # fmt: skip
     if not here.main:
         return
     # By parameter, not by state_dict: there a tower that reads both sides has one tensor under two names.
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in objective.named_parameters()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    tensors |= {f"best.{name}": value for name, value in best.weights.items()}
+    for kind, weights in (("best", best.weights), ("average", average.weights)):
+        tensors |= {f"{kind}.{name}": value for name, value in weights.items()}
     beside = path.with_suffix(".writing")
     about = {"step": str(step), "losses": json.dumps(curve.losses), "held_out": json.dumps(best.losses)}
+    about |= {"averaged": str(average.count), "seconds": str(limit.seconds)}
     save_file(tensors, beside, about)
     beside.replace(path)
 
 
-def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> tuple[int, Curve, Best]:
-    """Restore the weights and the optimizer's state; return the steps done, their curve and the best weights."""
+def _resumed(
+    objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None, average: Average, limit: TimeLimit
+) -> tuple[int, Curve, Best]:
+    """Restore weights, mean weights and the optimizer's state; return the steps done, curve and best weights."""
     if path is None or not path.is_file():
         return 0, Curve(), Best()
     model: dict[str, Tensor] = {}
@@ -191,10 +207,13 @@ def _resumed(objective: nn.Module, optimizer: torch.optim.Optimizer, path: Path 
                 model[name] = file.get_tensor(key)
             elif kind == "best":
                 best[name] = file.get_tensor(key)
+            elif kind == "average":
+                average.weights[name] = file.get_tensor(key).to(world().device)
             else:
                 number, _, part = name.partition(".")
                 state.setdefault(int(number), {})[part] = file.get_tensor(key)
         about = file.metadata()
+    average.count, limit.spent_s = int(about["averaged"]), float(about["seconds"])
     for parameter_name, parameter in objective.named_parameters():
         parameter.data.copy_(model[parameter_name])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.cross_encoder.adapted import adapted_student, student_base_of
 from pipeline.cross_encoder.examples import labels, triplets
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.cross_encoder.teacher_labels import teacher_labels
 from pipeline.cross_encoder.vectors import vector_inputs, vector_scores
-from pipeline.pages.encoder import text_settings
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
 from pipeline.runner.file_hashes import hash_model
@@ -54,7 +54,7 @@ def student(work: Work) -> dict[str, object]:
     pages, tokens = page_ids(work), page_tokens(work)
     labelled = labels(work, pages)
     torch.manual_seed(work.config.seed)
-    encoder = load_encoder(text_settings(work).base)
+    encoder = load_encoder(student_base_of(work))
     shorten(encoder, work.config.cross_encoder.layers)
     model = CrossEncoder(pair_encoder(encoder, work.config.cross_encoder.joint_layers))
     tokens.joint = model.encoder.page_layers == 0
@@ -77,6 +77,7 @@ STEP = Step(
     "student",
     student,
     after=("read", "counts", "order", "text", "labels", "teachers"),
+    also_after=adapted_student,
     config=("cross_encoder", "text"),
     external=lambda config: [
         *map(hash_model, candidates(config.text.base)),

@@ -16,7 +16,7 @@ from ranking.cross_encoder.examples import Labels, PairInputs, TeacherLabels, Tr
 from ranking.cross_encoder.losses import centred, class_loss, pairwise_softmax
 from ranking.cross_encoder.model import CrossEncoder, pair_scores
 from text_model.effort import HeldOut, held_out_pages, steps
-from text_model.training import Batch, Curve, Progress, Schedule, fit
+from text_model.training import Batch, Curve, Progress, Schedule, Share, fit
 
 _BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out examples
 
@@ -43,6 +43,7 @@ class CrossEncoderConfig:
     head_rate: float = 1e-3
     click_share: float = 0.6  # weight in the loss; the click head has one logit, the quality head five
     frozen_layers: int = 0  # from the bottom, with the embeddings; they run as int8 ONNX, four times as fast
+    average_share: Share = 0.0  # of the steps, the last ones, whose weights are averaged; without held-out pages
     checkpoint_every: int = 200  # steps
 
 
@@ -152,4 +153,5 @@ def _fit(
     model.eval()  # no dropout: in so few steps on a CPU it costs as much as it gains
     model.encoder.freeze(config.frozen_layers)
     groups = model.parameter_groups(config.rate, config.head_rate)
-    return fit(objective, groups, draw, Schedule(config.steps, config.checkpoint_every), checkpoint, progress, held_out)
+    schedule = Schedule(config.steps, config.checkpoint_every, config.average_share)
+    return fit(objective, groups, draw, schedule, checkpoint, progress, held_out)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 from ranking.cross_encoder.examples import PairInputs
 from ranking.teachers.model import Teacher
@@ -16,19 +17,22 @@ from text_model.export import export, quantize
 from text_model.session import OnnxModel
 from text_model.training import to_device
 
+WEIGHTS = ".safetensors"  # beside the ONNX file
+
 
 def teacher_logits(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
     """Return the function that computes logits of pairs.
 
     The first process also writes the teacher to `kept` as int8 ONNX, for later comparison, unless the encoder's
-    layers cannot be exported.
+    layers cannot be exported; on a GPU its weights too.
     """
     known, here = teacher.encoder.layered, world()
     if known and here.device.type == "cpu":
         return _by_onnx(teacher, inputs, kept)
     if known and here.main:
         _write(teacher.to("cpu"), kept)
-    return _by_torch(teacher, inputs)
+        save_file(teacher.state_dict(), kept.with_suffix(WEIGHTS))
+    return by_torch(teacher, inputs)
 
 
 def _by_onnx(teacher: Teacher, inputs: PairInputs, kept: Path) -> PairLogits:
@@ -52,7 +56,8 @@ def _write(teacher: Teacher, path: Path) -> None:
     as_float.unlink()
 
 
-def _by_torch(teacher: Teacher, inputs: PairInputs) -> PairLogits:
+def by_torch(teacher: Teacher, inputs: PairInputs) -> PairLogits:
+    """Return the function that computes logits with torch, on a GPU if there is one."""
     device = world().device
     mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
     teacher.eval().to(device)

@@ -16,7 +16,7 @@ from ranking.teachers.model import Teacher
 from text_model.effort import HeldOut, held_out_pages, steps
 from text_model.packaged import AUTO
 from text_model.tokens import TokensPerPage
-from text_model.training import Batch, Curve, Progress, Schedule, fit
+from text_model.training import Batch, Curve, Progress, Schedule, Share, fit
 
 _BATCHES, _OTHER_SEED = 4, 1 << 20  # of held-out examples
 
@@ -42,6 +42,7 @@ class TeachersConfig:
     rate: float = 5e-5
     head_rate: float = 1e-3
     frozen_layers: int = 0  # from the bottom, with the embeddings
+    average_share: Share = 0.0  # of the steps, the last ones, whose weights are averaged; without held-out pages
     pool: int = 150_000  # unlabelled pairs for distillation; many times the number of labels
     checkpoint_every: int = 200  # steps
 
@@ -119,4 +120,5 @@ def _fit(
     teacher.eval()  # no dropout, as for the student
     teacher.encoder.freeze(config.frozen_layers)
     groups = teacher.parameter_groups(config.rate, config.head_rate)
-    return fit(objective, groups, draw, Schedule(most, config.checkpoint_every), checkpoint, progress, held_out)
+    schedule = Schedule(most, config.checkpoint_every, config.average_share)
+    return fit(objective, groups, draw, schedule, checkpoint, progress, held_out)

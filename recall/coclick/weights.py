@@ -45,7 +45,7 @@ def _shares(
     found = found.drop("page1_right", "page2_right")
     found = found.left_join(popular, "page2").drop("page2_right").order_by("page1", "page2").to_pyarrow()
     columns = [found[name].fill_null(0.0).to_numpy() for name in (*names, "popular")]
-    return np.stack(columns, axis=1).reshape(len(found), -1), found["gain"].to_numpy()
+    return np.stack(columns, axis=1), found["gain"].to_numpy()
 
 
 def _share_of(table: ir.Table, column: str) -> ir.NumericColumn:

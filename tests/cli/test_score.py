@@ -12,9 +12,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.main import app
+from corpus.files.pairs import TextPair
 from pipeline.build import build
 from pipeline.config import BuildConfig
 from ranking.cross_encoder.pairs import open_pair_model
+from ranking.quality.text_pairs import RubricTextJudge
 from text_model.tokens import PageTokenizer
 
 COLUMNS = ("url1", "title1", "snippet1", "url2", "title2", "snippet2")
@@ -33,9 +35,10 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
     return path
 
 
-def score(bundles: Path, pairs: Path) -> tuple[Result, list[dict]]:
+def score(bundles: Path, pairs: Path, *options: str) -> tuple[Result, list[dict]]:
     out = pairs.with_name("scores.jsonl")
-    result = CliRunner().invoke(app, ["score", "--bundles", str(bundles), "--pairs", str(pairs), "--out", str(out)])
+    command = ["score", "--bundles", str(bundles), "--pairs", str(pairs), "--out", str(out), *options]
+    result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     return result, [json.loads(line) for line in out.read_text().splitlines()]
 
@@ -70,6 +73,14 @@ def test_pairs_that_cannot_be_scored_are_counted_and_give_a_line_with_an_error(t
     assert [row["quality"] is None for row in scores] == [True, False, True, True]
     assert "1 pairs scored" in result.output
     assert "2 not scored: a page without text" in result.output
+
+
+def test_with_the_rubric_quality_is_the_mean_of_both(tiny, tmp_path: Path) -> None:
+    rows = [(*ROSES, *SOIL), (*ROSES, *LONG)]
+    pairs = write(tmp_path / "pairs.jsonl", rows)
+    alone, both = ([row["quality"] for row in score(tiny.bundles, pairs, *given)[1]] for given in ((), ("--rubric",)))
+    rubric = RubricTextJudge().judge([TextPair(*row) for row in rows]).quality
+    assert both == pytest.approx(((np.array(alone) + rubric) / 2).tolist(), abs=1e-5)
 
 
 def test_a_file_without_pairs_gives_a_file_without_scores(tiny, tmp_path: Path) -> None:

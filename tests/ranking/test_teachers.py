@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
+from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
 from configs.reading import SettingsError
 from ranking.cross_encoder.examples import Labels, TeacherLabels, Triplets
@@ -69,6 +69,23 @@ def test_encoders_of_other_families_can_be_teachers(tmp_path: Path) -> None:
     train_quality(teacher, inputs, LABELS, CONFIG, 0, None, lambda done: None)
     found = teacher_logits(teacher, inputs, tmp_path)(np.array([0, 0]), np.array([1, 2]))
     assert found.argmax(1).tolist() == [4, 0]
+
+
+def test_an_mpnet_teacher_is_exported_with_the_same_logits(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = MPNetConfig(
+        vocab_size=2000, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64,
+        attn_implementation="eager",
+    )  # fmt: skip
+    teacher = Teacher(PairEncoder(MPNetModel(shape).eval(), 1), 5)
+    train_quality(teacher, inputs, LABELS, CONFIG, 0, None, lambda done: None)
+    exact = [logits(teacher)]
+    with torch.inference_mode():
+        exact.append(teacher(**inputs(np.array([1, 3]), np.array([4, 0]))).numpy())
+    score = teacher_logits(teacher, inputs, tmp_path / "quality.onnx")
+    found = [score(np.array([0, 0]), np.array([1, 2])), score(np.array([1, 3]), np.array([4, 0]))]  # of other lengths
+    assert np.concatenate(found) == pytest.approx(np.concatenate(exact), abs=0.2)  # int8
+    assert found[0].argmax(1).tolist() == [4, 0]
 
 
 def test_a_resumed_teacher_ends_at_the_same_weights(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from recall.coclick.config import CoclickConfig
 from recall.coclick.lookup import CoclickRecall
 from recall.coclick.orders import ORDERS
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
+from recall.coclick.weights import fitted
 from store.tables import LmdbTable, write_table
 
 END = datetime(2025, 3, 1, tzinfo=UTC)
@@ -251,3 +252,11 @@ def test_rows_of_some_pages_equal_those_among_all_pages(log: Log) -> None:
     assert found == [row for row in every if row["page1"] == A]
     assert any(row["borrowed_next"] for row in found)
     assert {row["page1"] for row in every} == {A, B, C, D}
+
+
+def test_without_held_out_targets_every_order_has_the_same_weight(log: Log) -> None:
+    like = pa.table({"page": [A], "neighbour": [A], "weight": [1.0]})
+    like = like.cast(pa.schema([("page", pa.uint64()), ("neighbour", pa.uint64()), ("weight", pa.float64())]))
+    nothing = pa.schema([("page1", pa.uint64()), ("page2", pa.uint64()), ("gain", pa.float64())]).empty_table()
+    config = CoclickConfig()
+    assert fitted(log.sources(ibis.memtable(like), config), nothing, config) == pytest.approx(EVEN)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from transformers import DistilBertConfig, DistilBertModel
+from transformers import DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
 from configs.reading import SettingsError
 from text_model.base import hidden_states, load_encoder
@@ -29,6 +29,30 @@ def batch() -> dict[str, Tensor]:
 
 def masks(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return batch["token_type_ids"], batch["attention_mask"]
+
+
+def mpnet(joint: int) -> PairEncoder:
+    torch.manual_seed(0)
+    shape = MPNetConfig(
+        vocab_size=20_000, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return PairEncoder(MPNetModel(shape).eval(), joint)
+
+
+def test_an_mpnets_layers_give_the_states_of_the_whole_encoder(batch: dict[str, Tensor]) -> None:
+    with torch.inference_mode():
+        made = mpnet(3)
+        whole = hidden_states(made.base, **batch)[:, 0]
+        assert (made(**batch)[:, 0] - whole).abs().max() < 1e-4
+
+
+def test_an_mpnet_reads_a_page_below_its_joint_layers_as_if_it_were_alone(batch: dict[str, Tensor]) -> None:
+    alone, made = torch.zeros(1, 10, dtype=torch.long), mpnet(1)
+    with torch.inference_mode():
+        states = made.lower(2, **batch)[0, 6:]
+        page2 = made.lower(2, batch["input_ids"][:1, 6:], alone, torch.ones_like(alone))
+    assert (states - page2[0]).abs().max() < 1e-4
 
 
 def test_with_all_layers_joint_the_first_state_matches_the_whole_encoder(batch: dict[str, Tensor]) -> None:

@@ -36,13 +36,15 @@ def draw(step: int) -> Batch:
     return {"x": x, "y": 2 * x + 1}
 
 
-def train(line: Line, steps: int, checkpoint: Path | None = None, stop_at: int | None = None) -> Curve:
+def train(
+    line: Line, steps: int, checkpoint: Path | None = None, stop_at: int | None = None, averaged: float = 0.0
+) -> Curve:
     def progress(done: int) -> None:
         if done == stop_at:
             raise KeyboardInterrupt
 
     groups = [(list(line.line.parameters()), 0.05), (list(line.unused.parameters()), 0.01)]
-    return fit(line, groups, draw, Schedule(steps, checkpoint_every=10), checkpoint, progress)
+    return fit(line, groups, draw, Schedule(steps, 10, averaged), checkpoint, progress)
 
 
 def test_it_learns_and_the_loss_falls() -> None:
@@ -62,6 +64,24 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     assert torch.equal(resumed.line.weight, whole.line.weight)
     assert torch.equal(resumed.line.bias, whole.line.bias)
     assert found.losses == curve.losses
+
+
+def test_averaging_ends_at_the_mean_of_the_last_steps_weights() -> None:
+    seen: list[Tensor] = []
+    averaged = Line()
+    groups = [(list(averaged.line.parameters()), 0.05)]
+    schedule = Schedule(20, average_share=0.25)
+    fit(averaged, groups, draw, schedule, None, lambda done: seen.append(averaged.line.weight.detach().clone()))
+    assert averaged.line.weight.item() == pytest.approx(torch.stack(seen[15:]).mean().item(), abs=1e-6)
+
+
+def test_a_resumed_run_ends_with_the_same_mean_weights(tmp_path: Path) -> None:
+    whole, killed, resumed = Line(), Line(), Line()
+    train(whole, 50, averaged=0.6)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, 50, tmp_path / "checkpoint", stop_at=37, averaged=0.6)
+    train(resumed, 50, tmp_path / "checkpoint", averaged=0.6)
+    assert torch.equal(resumed.line.weight, whole.line.weight)
 
 
 def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
