@@ -21,8 +21,8 @@ _PARTS = 1_000  # a PageId is a hash, so its remainder is random
 def withheld_pages(work: Work) -> NDArray[np.uint64]:
     """Return the pages whose clicks and impressions are hidden before the label window, uint64."""
     pages = pq.read_table(work.of("read") / "pages.parquet", columns=["page"])["page"].to_numpy()
-    share = min(_missed_share(work, pages), work.config.examples.most_withheld)
-    share = share if share >= _FEW else 0.0
+    missed = _missed_share(work, pages)
+    share = min(missed, work.config.examples.most_withheld) if missed >= _FEW else 0.0
     hidden: NDArray[np.uint64] = pages[(pages // np.uint64(2)) % np.uint64(_PARTS) < round(share * _PARTS)]
     return hidden  # the last bit of a PageId tells its half (pipeline.log.events), so it is left out
 
