@@ -89,6 +89,20 @@ class PageStatesConfig:
     most_mb: float = 256.0  # about 18 kB per page, the most clicked pages first
 
 
+@dataclass(frozen=True, slots=True)
+class AnswersConfig:
+    """How many answers the build makes before they are asked for, the most clicked pages first. 0 makes none."""
+
+    most_pages: Annotated[int, Field(ge=0)] = 1_000_000
+    most_minutes: Annotated[float, Field(ge=0)] = 60.0  # of one run: a killed run begins anew
+    most_mb: Annotated[float, Field(ge=0)] = 1_000.0  # about 600 bytes per page
+
+    @property
+    def any(self) -> bool:
+        """Whether the build makes answers at all."""
+        return bool(self.most_pages and self.most_minutes and self.most_mb)
+
+
 class InputConfig(BaseModel):
     """The build's tunables before its recall paths: what is read, how, and where."""
 
@@ -159,6 +173,7 @@ class BuildConfig(PathConfigs):
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
+    answers: AnswersConfig = AnswersConfig()
 
     @property
     def held_out_share(self) -> float:

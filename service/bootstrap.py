@@ -8,23 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from cascade.bulkhead import Bulkhead
-from cascade.executor import Cascade, RecallStep
-from cascade.stages import Stage
-from cascade.types import RecallPath, Scorer
+from cascade.executor import Cascade
 from configs.reading import SettingsError
-from ranking.blend import Blend
-from ranking.copies import without_copies
-from ranking.cross_encoder.pairs import open_pair_model
-from ranking.cross_encoder.score import CrossEncoderHeads
+from ranking.assembly import Choices, Part, Threads, open_cascade
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
-from ranking.freshness import Freshened
-from ranking.hydrate import PageFacts, PageLookup
 from ranking.languages import SiteLanguages
-from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
-from recall.merge import merge
-from recall.paths import ALL_PATHS, STORED, TABLES, Recall, open_recall
+from recall.paths import ALL_PATHS, TABLES, Recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
@@ -131,60 +122,42 @@ def _cascade(
     shared: Shared,
 ) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
-    recall = open_recall(
-        lambda path: opened.path / path.name, tables, tokenizer, shared.recall, shared.ranking, settings.threads.onnx
+    filters = standard(
+        *blocked(settings.block, opened, addresses),
+        adult=settings.filters.adult,
+        oldest_days=settings.freshness.oldest_days,
+    )
+    threads = Threads(
+        shared.recall, shared.ranking, shared.cross_encoder, settings.threads.onnx, settings.threads.stage1
+    )
+    languages = SiteLanguages(opened.manifest.languages)
+    cascade, recall = open_cascade(
+        opened.file, opened.path, tables, tokenizer, filters, choices(settings), threads, languages
     )
     _check_sizes(opened, tables, addresses, recall)
-    return Cascade(
-        trigger=PageLookup(tables["pages"], tokenizer, SiteLanguages(opened.manifest.languages)),
-        recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
-        fallback=_recall_step(recall.fallback, settings),
-        merge=merge,
-        hydrate=PageFacts(tables["pages"]),
-        filters=standard(
-            *blocked(settings.block, opened, addresses),
-            adult=settings.filters.adult,
-            oldest_days=settings.freshness.oldest_days,
-        ),
-        stages=_stages(opened, recall, tokenizer, shared, settings),
-        select=_select(settings),
-        native=shared.ranking,
-        read_timeout_s=settings.read_timeout_ms / 1e3,
-        stored=STORED.name,
-    )
+    return cascade
 
 
-def _select(settings: Settings) -> Select:
+def choices(settings: Settings) -> Choices:
+    """Return what the settings say about the cascade."""
     chosen = settings.select
-    return Select(chosen.max_per_host, chosen.min_quality, chosen.margin, chosen.min_hosts)
-
-
-def _stages(
-    bundle: Bundle, recall: Recall, tokenizer: PageTokenizer, shared: Shared, settings: Settings
-) -> tuple[Stage, ...]:
-    kept = int(settings.cache.page_states_mb * 1e6)
-    directory = bundle.path / "cross_encoder"
-    model = open_pair_model(directory, tokenizer.cls, tokenizer.sep, settings.threads.onnx, kept)
-    heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
-    stage1 = LightGbmScorer.load("stage1", bundle.file("stage1/model.txt"), STAGE1, settings.threads.stage1)
-    stage2 = LightGbmScorer.load("stage2", bundle.file("stage2/model.txt"), STAGE2)
-    blend: Scorer = Blend.load(bundle.file("blend.json"))
-    if settings.freshness.half_life_days:
-        blend = Freshened(blend, settings.freshness.half_life_days)
-    return (
-        Stage(recall.similarities, stage1, *_limits(settings.stage1), distinct=without_copies),
-        Stage((), stage2, *_limits(settings.stage2), anytime=heads),
-        Stage((), blend, *_limits(settings.blend), on_loop=True),
+    paths = {path.name: settings.recall.of(path.name) for path in ALL_PATHS}
+    return Choices(
+        recall={name: Part(path.limit, path.timeout_ms / 1e3) for name, path in paths.items()},
+        stage1=_part(settings.stage1),
+        stage2=_part(settings.stage2),
+        blend=_part(settings.blend),
+        read_timeout_s=settings.read_timeout_ms / 1e3,
+        adult=settings.filters.adult,
+        half_life_days=settings.freshness.half_life_days,
+        select=Select(chosen.max_per_host, chosen.min_quality, chosen.margin, chosen.min_hosts),
+        kept_pairs=settings.cache.pairs,
+        page_state_bytes=int(settings.cache.page_states_mb * 1e6),
     )
 
 
-def _limits(stage: StageSettings) -> tuple[int, float]:
-    return stage.keep_top, stage.timeout_ms / 1e3
-
-
-def _recall_step(path: RecallPath, settings: Settings) -> RecallStep:
-    chosen = settings.recall.of(path.name)
-    return RecallStep(path, chosen.limit, chosen.timeout_ms / 1e3)
+def _part(stage: StageSettings) -> Part:
+    return Part(stage.keep_top, stage.timeout_ms / 1e3)
 
 
 def _check_features(bundle: Bundle) -> None:
