@@ -12,7 +12,7 @@ from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
 from ranking.features import STAGE1, STAGE2
-from recall.paths import PATHS
+from recall.paths import PATHS as RECALL_PATHS
 from store import answer_row
 from store.answer_row import NotStorable, StoredList
 
@@ -20,13 +20,15 @@ from store.answer_row import NotStorable, StoredList
 TABLE = "answers"
 FILE = f"tables/{TABLE}.lmdb"
 
+#: The recall paths, in the order of a row's ranks.
+PATHS = tuple(path.name for path in RECALL_PATHS)
+
 #: The key of the table's head; no page has it.
 HEAD = 0
 
 _MODELS = ("stage1/", "stage2/", "cross_encoder/")  # folders of a bundle that hold the models
 _OTHERS = ("blend.json", "tokenizer.json")
 _NOT_MODELS = ("page_states", "student")  # what a model has read, and weights that are not served
-_PATHS = tuple(path.name for path in PATHS)
 
 
 class Head(BaseModel):
@@ -34,7 +36,7 @@ class Head(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    paths: tuple[str, ...] = _PATHS  # in the order of a row's ranks
+    paths: tuple[str, ...] = PATHS  # in the order of a row's ranks
     features: dict[str, tuple[str, ...]] = {"stage1": STAGE1, "stage2": STAGE2}
     models: dict[str, str]  # path in the bundle -> BLAKE3
     limits: dict[str, int]  # how many candidates each part passes on
@@ -78,7 +80,7 @@ def pack(query: Query, ranked: Candidates, trace: Trace, inputs: int) -> bytes:
     if trace.degraded:
         raise NotStorable(", ".join(trace.degraded))
     best, recalled = ranked.take(slice(0, answer_row.MOST)), len(trace.stages["merge"])
-    ranks = np.stack([best.columns.get(f"{RANK}{name}", np.full(len(best), NOT_RECALLED)) for name in _PATHS])
+    ranks = np.stack([best.columns.get(f"{RANK}{name}", np.full(len(best), NOT_RECALLED)) for name in PATHS])
     dropped: dict[str, int] = {}
     for reason in trace.dropped.values():
         dropped[reason] = dropped.get(reason, 0) + 1
@@ -90,7 +92,7 @@ def pack(query: Query, ranked: Candidates, trace: Trace, inputs: int) -> bytes:
 
 def candidates(stored: StoredList) -> Candidates:
     """Return a stored list with the columns that the last stage reads, and its ranks."""
-    ranks = {f"{RANK}{name}": column for name, column in zip(_PATHS, stored.ranks, strict=True)}
+    ranks = {f"{RANK}{name}": column for name, column in zip(PATHS, stored.ranks, strict=True)}
     scores = {"stage2": stored.stage2, "quality": stored.quality, "click": stored.click}
     return Candidates(stored.pages, {**ranks, **scores})
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from cascade.bulkhead import Bulkhead
 from cascade.executor import Cascade
 from configs.reading import SettingsError
+from ranking import stored_answers
 from ranking.assembly import Choices, Part, Threads, open_cascade
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from ranking.languages import SiteLanguages
 from ranking.select import Select
+from ranking.stored_answers import Head
 from recall.paths import ALL_PATHS, TABLES, Recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
@@ -38,6 +43,8 @@ from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer
+
+log = logging.getLogger(__name__)
 
 _CALL_MS = 200.0  # of the budget per call that waits for the cross-encoder: in a longer queue all would be late
 
@@ -107,11 +114,13 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
             table.close()
 
     try:
+        served = _serves_stored(opened, tables, settings)
         cascade = _cascade(opened, tables, addresses, settings, shared)
     except BaseException:
         close()
         raise
-    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, tuple(opened.manifest.warmup))
+    warmup, answers = tuple(opened.manifest.warmup), tables[stored_answers.TABLE] if served else None
+    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, answers)
 
 
 def _cascade(
@@ -180,6 +189,28 @@ def _check_sizes(
         _agree(bundle, "search", {name: index.setting for name, index in recall.indexes.items()}, manifest.search)
 
 
+def _serves_stored(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings) -> bool:
+    """Return whether stored answers are those that this gateway would compute. Raises BundleError for another bundle's.
+
+    Other limits than those that they were made with are the site's choice: then every answer is computed.
+    """
+    if stored_answers.TABLE not in tables:
+        return False
+    table, ours = tables[stored_answers.TABLE], Head.of(bundle.manifest.files, choices(settings).limits())
+    head = stored_answers.read_head(table.read(np.array([stored_answers.HEAD], np.uint64))[0])
+    problem = "its head cannot be read" if head is None else head.problem(ours)
+    if head is None or problem:
+        raise BundleError(f"bundle {bundle.name}: {stored_answers.FILE}: {problem}: build the bundle again")
+    if changed := sorted(name for name, most in ours.limits.items() if head.limits.get(name) != most):
+        log.warning("bundle %s: stored answers are not used: %s", bundle.name, _other_limits(head, ours, changed))
+    return not changed
+
+
+def _other_limits(head: Head, ours: Head, changed: Iterable[str]) -> str:
+    told = ", ".join(f"{name} is {ours.limits[name]}, they were made with {head.limits.get(name)}" for name in changed)
+    return f"{told}; run `onward refresh answers` with these settings"
+
+
 def _agree(bundle: Bundle, what: str, found: Mapping[str, int | str], listed: Mapping[str, int | str]) -> None:
     for name, value in found.items():
         if listed.get(name) != value:
@@ -188,7 +219,8 @@ def _agree(bundle: Bundle, what: str, found: Mapping[str, int | str], listed: Ma
 
 
 def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTable]:
-    own = [LmdbTable(bundle.file(f"tables/{name}.lmdb")) for name in TABLES]
+    stored = [stored_answers.TABLE] if stored_answers.FILE in bundle.manifest.files else []
+    own = [LmdbTable(bundle.file(f"tables/{name}.lmdb")) for name in (*TABLES, *stored)]
     if shared.redis is None:
         return {table.name: table for table in own}
     return open_tables(shared.redis, bundle.name, own, shared.metrics)

@@ -27,11 +27,12 @@ REASONS = (
     "below", "other",
 )  # fmt: skip
 
-_HEAD = Struct("<IIBBB")  # checksum, inputs, candidates, flags, reasons
+_HEAD = Struct("<IIBBBff")  # checksum, inputs, candidates, flags, reasons, the lowest score and the width of all
 _CHECKED = 4  # bytes of the checksum
 _CUT, _WIDE = 1, 2  # flags
 _DROP = np.dtype([("reason", "u1"), ("count", "<u2")])
 _QUALITY = 16_000.0  # steps per class, 0 to 4: an error of 0.00003
+_STEPS = 65_535  # of stage 2's score, from a list's lowest to its highest
 
 
 class NotStorable(ValueError):
@@ -43,7 +44,7 @@ class StoredList:
     """A ranked list, best first. All columns are as long as `pages`."""
 
     pages: NDArray[np.uint64]
-    stage2: NDArray[np.float32]
+    stage2: NDArray[np.float32]  # within a hundred-thousandth of the list's range
     quality: NDArray[np.float32]  # 0 to 4, within 0.00004
     click: NDArray[np.float32]  # in half precision: it is shown, and orders nothing
     ranks: NDArray[np.uint16]  # (paths, candidates): 0 is a path's best, NOT_FOUND where it did not find the page
@@ -65,10 +66,12 @@ def pack(page: int, found: StoredList) -> bytes:
     held = found.ranks != NOT_FOUND
     ranks = found.ranks.T[held.T]
     wide = bool(ranks.max(initial=0) > 255)
+    lowest = found.stage2.min()
+    width = float(found.stage2.max() - lowest) or 1.0
     drops = [(REASONS.index(reason), min(number, 65_535)) for reason, number in _known(found.dropped).items()]
     parts = (
         found.pages.astype("<u8"),
-        found.stage2.astype("<f4"),
+        np.rint((found.stage2 - lowest) * (_STEPS / width)).astype("<u2"),
         np.rint(found.quality * _QUALITY).astype("<u2"),
         click,
         np.packbits(held.T, axis=1, bitorder="little"),
@@ -76,14 +79,14 @@ def pack(page: int, found: StoredList) -> bytes:
         np.array(drops, _DROP),
     )
     flags = _CUT * found.cut | _WIDE * wide
-    head = _HEAD.pack(0, found.inputs, count, flags, len(drops))[_CHECKED:]
+    head = _HEAD.pack(0, found.inputs, count, flags, len(drops), lowest, width)[_CHECKED:]
     body = head + b"".join(part.tobytes() for part in parts)
     return _checksum(page, body) + body
 
 
 def read(row: bytes, paths: int) -> StoredList:
     """Return the list of a valid row; `paths` is how many recall paths the table's head names."""
-    _, inputs, count, flags, drops = _HEAD.unpack_from(row)
+    _, inputs, count, flags, drops, lowest, width = _HEAD.unpack_from(row)
     at = _HEAD.size
 
     def column(dtype: str, *shape: int) -> NDArray[Any]:
@@ -92,7 +95,7 @@ def read(row: bytes, paths: int) -> StoredList:
         at += found.nbytes
         return found.reshape(shape)
 
-    pages, stage2 = column("<u8", count), column("<f4", count)
+    pages, stage2 = column("<u8", count), column("<u2", count)
     quality, click = column("<u2", count), column("<f2", count)
     bits = column("u1", count, -(-paths // 8))
     held = np.unpackbits(bits, axis=1, count=paths, bitorder="little").astype(np.bool_)
@@ -101,7 +104,7 @@ def read(row: bytes, paths: int) -> StoredList:
     dropped = {REASONS[reason]: number for reason, number in np.frombuffer(row, _DROP, drops, at).tolist()}
     return StoredList(
         pages,
-        stage2,
+        (lowest + stage2 * (width / _STEPS)).astype(np.float32),
         (quality / np.float32(_QUALITY)).astype(np.float32),
         click.astype(np.float32),
         ranks.T,

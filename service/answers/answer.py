@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import xxhash
+
+ServedBy = Literal["stored", "computed", "cache"]
+
+#: Where an answer comes from: the bundle's table of answers, the cascade, or a list that was kept from an earlier one.
+STORED: ServedBy = "stored"
+COMPUTED: ServedBy = "computed"
+CACHE: ServedBy = "cache"
 
 _OBJECT = 500  # bytes that Python takes for an answer beside its JSON
 
@@ -55,6 +62,7 @@ class Answer:
     degraded: tuple[str, ...]
     paths: tuple[tuple[str, int], ...]  # recall path -> how many of the pages it found
     explained: bool
+    served_by: ServedBy = COMPUTED
 
     @classmethod
     def of(
@@ -90,7 +98,12 @@ class Answer:
 
     def json(self, request_id: str, took_ms: float) -> bytes:
         """Return the complete JSON answer to one request; `request_id` is plain ASCII without quotes."""
-        return b'%b,"request_id":"%b","took_ms":%.3f}' % (self.body[:-1], request_id.encode(), took_ms)
+        values = (self.body[:-1], self.served_by.encode(), request_id.encode(), took_ms)
+        return b'%b,"served_by":"%b","request_id":"%b","took_ms":%.3f}' % values
+
+    def from_(self, source: ServedBy) -> Answer:
+        """Return the same answer with another source."""
+        return replace(self, served_by=source)
 
     @property
     def size(self) -> int:
