@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,15 @@ class RowsSoFar:
         if time.monotonic() - self._committed > _COMMIT_S:
             self._commit()
 
+    def items(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every (key, row), in ascending order of key."""
+        for key, row in self._transaction.cursor():
+            yield int.from_bytes(key, "big"), bytes(row)
+
     def finish(self, target: Path) -> int:
         """Write the table; return the number of rows, its head included."""
         self._commit()
-        stored = ((int.from_bytes(key, "big"), bytes(row)) for key, row in self._transaction.cursor())
-        written = write_table(target, stored)
+        written = write_table(target, self.items())
         self._finished = True
         return written
 
