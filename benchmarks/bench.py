@@ -26,6 +26,7 @@ from typing import Any
 import http_load
 import infinity_server
 import numpy as np
+import stored_answers
 from large_bundle import grow
 from processes import Served, onward, served
 from tokenizers import Tokenizer
@@ -43,7 +44,7 @@ from text_model.tokens import PageTokenizer
 HERE = Path(__file__).parent
 _ROUNDS = 5
 _RATES = (20, 30, 40, 50, 60, 70, 80, 100)  # requests per second
-_UNCACHED = ("cache.max_mb=0", "cache.pairs=0", "unknown.most=0")
+_UNCACHED = ("cache.max_mb=0", "cache.stored=false", "cache.pairs=0", "unknown.most=0")
 _PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
             *(f"recall.{path.name}.timeout_ms=5000" for path in PATHS))  # fmt: skip
 
@@ -181,6 +182,51 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def answers_speedup(small: Path, _: Path) -> Figures:
+    """Answers that the build stores per second, compared with asking a gateway for one page after another.
+
+    The gateway has the page states that the build has kept, or, for `nothing_kept`, none.
+    """
+    urls = urls_by_popularity(open_bundle(small))
+    order = np.random.default_rng(6).permutation(len(urls)).tolist()
+    size = min(100, len(urls) // _ROUNDS)
+    parts = [[urls[n] for n in order[size * number : size * (number + 1)]] for number in range(_ROUNDS)]
+    with ExitStack() as stack:
+        ours = stack.enter_context(served(onward(small, *_PATIENT)))
+        bare = stack.enter_context(served(onward(small, *_PATIENT, "cache.page_states_mb=0")))
+        for server in (ours, bare):
+            _closed(server, parts[0][:20], connections=1)
+        rounds = [
+            (stored_answers.pages_per_second(small, part), *(_closed(one, part[:50], 1) for one in (ours, bare)))
+            for part in parts
+        ]
+    made, asked, without = (statistics.median(side) for side in zip(*rounds, strict=True))
+    return {
+        "value": made / asked, "pages_per_second": made, "one_by_one": asked,
+        "nothing_kept": made / without, "one_by_one_nothing_kept": without,
+    }  # fmt: skip
+
+
+def stored_ms(small: Path, _: Path) -> Figures:
+    """Milliseconds of the first request for a page whose answer is stored, as its caller sees them."""
+    urls = urls_by_popularity(open_bundle(small))
+    with served(onward(small, "unknown.most=0")) as ours:
+        requests = [http_load.recommend(ours.http, url) for url in urls[:2_000]]
+        measured = asyncio.run(http_load.closed_loop(ours.http, requests, 1))
+        _check(measured, refusals=False)
+    return {
+        "value": 1e3 * statistics.median(measured.seconds), "p99_ms": measured.quantile(0.99),
+        "degraded": measured.degraded / len(requests),
+    }  # fmt: skip
+
+
+def stored_vs_computed(small: Path, _: Path) -> Figures:
+    """The share of 1,000 pages whose stored answer shows the same five pages as the computed one."""
+    urls = urls_by_popularity(open_bundle(small))
+    chosen = np.random.default_rng(7).permutation(len(urls))[:1_000].tolist()
+    return asyncio.run(stored_answers.compare(small, [urls[n] for n in chosen], _PATIENT))
+
+
 def late(small: Path, _: Path) -> Figures:
     """The share of uncached answers later than the budget at 60 % of the gateway's capacity."""
     urls = urls_by_popularity(open_bundle(small))
@@ -239,7 +285,8 @@ def weight(_: Path, large: Path) -> Figures:
 
 BENCHES: dict[str, Callable[[Path, Path], Figures]] = {
     "cached_vs_bare": cached_vs_bare, "overhead": overhead, "vs_naive": vs_naive,
-    "vs_infinity": vs_infinity, "late": late, "zipf_rps": zipf_rps,
+    "vs_infinity": vs_infinity, "late": late, "answers_speedup": answers_speedup, "stored_ms": stored_ms,
+    "stored_vs_computed": stored_vs_computed, "zipf_rps": zipf_rps,
     "rss_mb": weight,
 }  # fmt: skip
 

@@ -192,7 +192,7 @@ def _check_sizes(
 def _serves_stored(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings) -> bool:
     """Return whether stored answers are those that this gateway would compute. Raises BundleError for another bundle's.
 
-    Other limits than those that they were made with are the site's choice: then every answer is computed.
+    With other limits than those that they were made with, every answer is computed.
     """
     if stored_answers.TABLE not in tables:
         return False
@@ -201,6 +201,8 @@ def _serves_stored(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable],
     problem = "its head cannot be read" if head is None else head.problem(ours)
     if head is None or problem:
         raise BundleError(f"bundle {bundle.name}: {stored_answers.FILE}: {problem}: build the bundle again")
+    if not settings.cache.stored:
+        return False
     if changed := sorted(name for name, most in ours.limits.items() if head.limits.get(name) != most):
         log.warning("bundle %s: stored answers are not used: %s", bundle.name, _other_limits(head, ours, changed))
     return not changed

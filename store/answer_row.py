@@ -58,7 +58,8 @@ def pack(page: int, found: StoredList) -> bytes:
     count = len(found.pages)
     if not 1 <= count <= MOST:
         raise NotStorable(f"{count} candidates")
-    click = found.click.astype("<f2")
+    with np.errstate(over="ignore"):
+        click = found.click.astype("<f2")
     if not all(np.isfinite(column).all() for column in (found.stage2, found.quality, click)):
         raise NotStorable("scores that are not finite")
     if found.quality.min() < 0 or found.quality.max() > 4:
