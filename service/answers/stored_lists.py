@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class StoredLists:
     """Reads the live bundle's `answers` table. A page without an intact row has no stored list: it is computed."""
 
-    def __init__(self, corrupt: Callable[[], None] = lambda: None) -> None:
-        """Call `corrupt` for each corrupt row; the first is logged."""
+    def __init__(self, corrupt: Callable[[], None] | None = None) -> None:
+        """Call `corrupt` for each corrupt row, and log the first; neither without it."""
         self._corrupt = corrupt
         self._logged = False
 
@@ -73,6 +73,8 @@ class StoredLists:
         return RankedList(query.url, bundle.name, rows, cut=stored.cut, served_by=STORED, dropped=stored.dropped)
 
     def _note_corrupt(self, bundle: LoadedBundle, query: Query) -> None:
+        if self._corrupt is None:
+            return
         self._corrupt()
         if not self._logged:  # a busy gateway would fill the disk
             self._logged = True
