@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from store.bundle import Bundle
     from store.tables import LmdbTable
 
+_OTHER_LIMITS = (
+    "--redis: the bundle has no answers made with these limits (recall.*.limit, *.keep_top, filters.adult), and a gateway "
+    "would not use the new ones: refresh without --redis, then push the new bundle"
+)
 _AT_ONCE = 2_000  # rows per Redis pipeline
 
 
@@ -41,8 +45,10 @@ async def refresh(bundles: Path, bundle: Bundle, settings: Settings, redis: tupl
     """Run the bundle's cascade over its most clicked pages, within the limits of its build.
 
     Without `redis` (URL and client) a new bundle is published if an answer has changed; with it rows are replaced in
-    Redis, and read from there. Raises BundleError.
+    Redis, and read from there. Raises BundleError, and SettingsError where a gateway would not use the rows.
     """
+    from configs.reading import SettingsError
+    from pipeline.answers.rows_so_far import RowsSoFar
     from pipeline.config import BuildConfig
     from pipeline.republish import republish
     from ranking.stored_answers import HEAD, TABLE
@@ -54,9 +60,9 @@ async def refresh(bundles: Path, bundle: Bundle, settings: Settings, redis: tupl
     done = Refreshed(bundle.name)
     try:
         with _opened(bundle) as (pages, own), tempfile.TemporaryDirectory(dir=bundles) as directory:
-            from pipeline.answers.rows_so_far import RowsSoFar
-
             old = _OldRows(bundle, own, _head(bundle, settings), redis[1] if redis else None)
+            if redis and not old.comparable:
+                raise SettingsError(_OTHER_LIMITS)
             with RowsSoFar(Path(directory)) as rows:
                 await _fill(gateway.live.bundle.cascade, _by_clicks(pages), limits, old, rows, done)
                 if done.made and redis:
@@ -78,13 +84,13 @@ class _OldRows:
 
         self.head, self._table, self._client = head, table, client
         self._prefix = key_prefix(bundle.name, TABLE)
-        self._comparable = table is not None and read_head(table.get(HEAD)) == head
+        self.comparable = table is not None and read_head(table.get(HEAD)) == head
 
     def row(self, page: int) -> bytes | None:
         """Return a page's row where it was made with the same limits; a corrupt one does not count."""
         from store.answer_row import is_row
 
-        if not self._comparable or self._table is None:
+        if not self.comparable or self._table is None:
             return None
         row: Any = self._client.get(self._key(page)) if self._client else self._table.get(page)
         return row if row is not None and is_row(page, row) else None

@@ -62,6 +62,7 @@ class Answer:
     degraded: tuple[str, ...]
     paths: tuple[tuple[str, int], ...]  # recall path -> how many of the pages it found
     explained: bool
+    shown: int  # recommendations
     served_by: ServedBy = COMPUTED
 
     @classmethod
@@ -83,7 +84,14 @@ class Answer:
         contents |= {} if explain is None else {"explain": explain}
         body = bytes(memoryview(orjson.dumps(contents)))  # a copy: orjson's own buffer is up to twice as large
         paths = Counter(found.path for page in recommendations for found in page.recalled_by)
-        return cls(body, xxhash.xxh3_128_hexdigest(body), degraded, tuple(paths.items()), explain is not None)
+        return cls(
+            body,
+            xxhash.xxh3_128_hexdigest(body),
+            degraded,
+            tuple(paths.items()),
+            explain is not None,
+            len(recommendations),
+        )
 
     def read(self) -> Contents:
         """Return the contents of the answer."""

@@ -148,7 +148,7 @@ class AnswerCache:
         except Overloaded:
             return so_far
         answer = _select(lookup, ranked)
-        return answer if len(answer.recommendations) > len(so_far.recommendations) else so_far
+        return answer if answer.shown > so_far.shown else so_far
 
 
 def _select(lookup: _Lookup, ranked: RankedList) -> Answer:
@@ -161,7 +161,7 @@ def _has_more(lookup: _Lookup, ranked: RankedList, answer: Answer) -> bool:
     if not ranked.cut:
         return False
     excludes = not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist())
-    if not (excludes or ranked.served_by == STORED) or len(answer.recommendations) >= lookup.k:  # this reads its JSON
+    if not (excludes or ranked.served_by == STORED) or answer.shown >= lookup.k:
         return False
     return excludes or _filtered(lookup, ranked)
 

