@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from store.tables import LmdbTable
 
 _OTHER_LIMITS = (
-    "--redis: the bundle has no answers made with these limits (recall.*.limit, *.keep_top, filters.adult), and a gateway "
-    "would not use the new ones: refresh without --redis, then push the new bundle"
+    "--redis: the bundle has no answers made with these limits (recall.*.limit, *.keep_top, filters.adult), "
+    "and a gateway would not use the new ones: refresh without --redis, then push the new bundle"
 )
 _AT_ONCE = 2_000  # rows per Redis pipeline
 
