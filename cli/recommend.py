@@ -36,6 +36,7 @@ def recommend(
     from configs.text_file import read_text
     from service.answers.request import Request
     from service.bootstrap import load
+    from service.bundles.sample_answers import take
 
     settings = settings_of(config, [*side_by_side(), *(overrides or ())])
     lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
@@ -44,6 +45,8 @@ def recommend(
     async def run() -> None:
         gateway = load(bundles, settings, redis_url=redis, bundle=bundle)
         try:
+            live = gateway.live.bundle
+            await take(live, live.warmup[:1], settings.budget_ms / 1e3)  # until timed, the model scores in parts
             with _output(out) as file:
                 await _write(gateway.recommender, requests, file)
         finally:

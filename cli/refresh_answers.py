@@ -114,20 +114,19 @@ class _OldRows:
 async def _fill(
     cascade: Cascade, pages: list[int], limits: AnswersConfig, old: _OldRows, rows: Any, done: Refreshed
 ) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from pipeline.runner.progress import progress
     from ranking.make_answers import make, warm_up
     from store.answer_row import inputs_of
 
     wanted, until = pages[: limits.most_pages], time.monotonic() + 60 * limits.most_minutes
     kept: Kept = lambda page: None if (row := old.row(page)) is None else inputs_of(row)  # noqa: E731
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("answers", total=len(wanted))
+    with progress("answers", len(wanted)) as advance:
         if wanted:
             await warm_up(cascade, wanted[0])
+        number = 0
         async for made in make(cascade, wanted, at_once(), kept):
-            bar.advance(task)
+            number += 1
+            advance(number)
             row = old.row(made.page) if made.kept else made.row
             if row is not None:
                 rows.put(made.page, row)

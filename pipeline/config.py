@@ -203,6 +203,7 @@ PROFILES: dict[str, dict[str, object]] = {
     "labels": {  # the student as a judge of pairs: it reads six times as much of a page and prefers labels from people
         "text": {"tokens_per_page": 126, "judged_tokens": 160},
         "labels": {"judged": 4_000},
+        "answers": {"most_pages": 0},
         "cross_encoder": {
             "distil": False, "steps": 130, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
         },

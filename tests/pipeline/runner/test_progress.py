@@ -1,8 +1,9 @@
 from collections.abc import Iterator
 
 from pytest import CaptureFixture
+from rich.progress import Progress
 
-from pipeline.runner.progress import Lines, progress
+from pipeline.runner.progress import Lines, RateColumn, progress
 
 
 def shown(total: int, calls: list[tuple[float, int]]) -> list[str]:
@@ -36,3 +37,13 @@ def test_short_work_prints_nothing(capsys: CaptureFixture[str]) -> None:
         for done in (1, 2, 3):
             advance(done)
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_shows_the_rate_once_it_is_known() -> None:
+    times = iter([0.0, 0.0, 2.0, 4.0, 4.0])
+    bar = Progress(get_time=lambda: next(times, 4.0))
+    task = bar.tasks[bar.add_task("training", total=100)]
+    assert RateColumn().render(task).plain == ""
+    bar.update(task.id, completed=10)
+    bar.update(task.id, completed=30)
+    assert RateColumn().render(task).plain.endswith("/s")
