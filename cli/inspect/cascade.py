@@ -68,7 +68,8 @@ def drawing(parts: Sequence[Part], budget_ms: float) -> str:
     """Return the request path in Mermaid, from the request down to the answer."""
     lines = [
         arrow(
-            [rounded("request", "GET /recommend?url1=… or gRPC Recommend")], box("cache", "URL → page → answer cache")
+            [rounded("request", "GET /recommend?url1=… or gRPC Recommend")],
+            box("cache", "URL → page → answer cache, stored answers"),
         ),
         arrow(["cache"], rounded("deadline", f"one deadline: {budget_ms:g} ms"), label="miss"),
         *_gathering(parts),
