@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from struct import Struct
 from typing import Any
 
@@ -92,7 +93,7 @@ def read(row: bytes, paths: int) -> StoredList:
 
     def column(dtype: str, *shape: int) -> NDArray[Any]:
         nonlocal at
-        found = np.frombuffer(row, dtype, int(np.prod(shape)), at)
+        found = np.frombuffer(row, dtype, prod(shape), at)
         at += found.nbytes
         return found.reshape(shape)
 
