@@ -13,11 +13,11 @@ from pipeline.runner.step import Step
 
 ORDER = [
     "read", "text", "counts", "pages", "coclick", "cf", "two_tower", "qprime", "popular", "labels", "teachers",
-    "student", "page_states", "stage1", "stage2", "blend",
+    "student", "page_states", "stage1", "stage2", "blend", "answers",
 ]  # fmt: skip
 BY_STUDENT = [
     "read", "text", "counts", "pages", "coclick", "cf", "two_tower", "popular", "labels", "teachers", "student",
-    "qprime", "page_states", "stage1", "stage2", "blend",
+    "qprime", "page_states", "stage1", "stage2", "blend", "answers",
 ]  # fmt: skip
 
 
