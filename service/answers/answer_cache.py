@@ -7,15 +7,14 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from cascade.trace import Trace
 from cascade.types import Query
 from service.admission.refusal import Overloaded
 from service.answers.answer import CACHE, STORED, Answer, ServedBy
 from service.answers.cache import Cache
+from service.answers.lookup import Lookup, has_more, key_of, selected
 from service.answers.ranked_list import RankedList
-from service.answers.selection import select
 from service.answers.stored_lists import StoredLists
 from service.live_bundle import LoadedBundle
 from service.metrics import Metrics
@@ -27,16 +26,6 @@ _WORTHWHILE = 0.2  # of the budget: with less left, another computation finds no
 
 #: Ranks a page within so many milliseconds, in a task. Raises Overloaded.
 Rank = Callable[[Query, float], asyncio.Task[RankedList]]
-
-
-class _Lookup(NamedTuple):
-    """One look-up: the query, and where its ranked list is cached."""
-
-    bundle: LoadedBundle
-    query: Query
-    k: int
-    cache: Cache[RankedList]
-    key: tuple[str, ...]
 
 
 class AnswerCache:
@@ -68,21 +57,19 @@ class AnswerCache:
 
     def cached(self, bundle: LoadedBundle, query: Query, k: int) -> Answer | None:
         """Return the answer where its list is cached and fresh, or stored in a file of the bundle."""
-        key = _key(bundle, query)
+        key = key_of(bundle, query)
         for cache in (self._known, self._unknown):
             if (ranked := cache.fresh(key)) is not None:
-                return self._answer(_Lookup(bundle, query, k, cache, key), ranked, CACHE)
+                return self._whole(Lookup(bundle, query, k, cache, key), ranked, CACHE)
         stored = None if len(key) > _PLAIN else self._stored.here(bundle, query)
         if stored is None:
             return None
         self._known.put(key, stored)
-        lookup = _Lookup(bundle, query, k, self._known, key)
-        answer = self._answer(lookup, stored, STORED)
-        return None if _has_more(lookup, stored, answer) else answer
+        return self._whole(Lookup(bundle, query, k, self._known, key), stored, STORED)
 
     def in_flight(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> bool:
         """Return whether `get` would start no computation."""
-        key = _key(bundle, query)
+        key = key_of(bundle, query)
         return any(cache.in_flight(key, budget_ms / 1e3) for cache in (self._known, self._unknown))
 
     async def get(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank) -> Answer:
@@ -92,11 +79,11 @@ class AnswerCache:
         shared = replace(query, exclude=frozenset(), quality_weight=None)
         if known:
             shared = replace(shared, title="", snippet="", language="")
-        lookup = _Lookup(bundle, query, k, self._known if known else self._unknown, _key(bundle, shared))
+        lookup = Lookup(bundle, query, k, self._known if known else self._unknown, key_of(bundle, shared))
         ranked, source = await self._list(lookup, shared, budget_ms, rank)
         answer = self._answer(lookup, ranked, source)
         left_ms = budget_ms - 1e3 * (time.monotonic() - started)
-        if left_ms < _WORTHWHILE * budget_ms or not _has_more(lookup, ranked, answer):
+        if left_ms < _WORTHWHILE * budget_ms or not has_more(lookup, ranked, answer):
             return answer
         return await self._ranked_below(lookup, answer, left_ms, rank)
 
@@ -105,7 +92,7 @@ class AnswerCache:
         found = await self._stored.get(bundle, query)
         return None if found is None else self._stored.explained(bundle, query, found)
 
-    async def _list(self, lookup: _Lookup, shared: Query, budget_ms: float, rank: Rank) -> tuple[RankedList, ServedBy]:
+    async def _list(self, lookup: Lookup, shared: Query, budget_ms: float, rank: Rank) -> tuple[RankedList, ServedBy]:
         """Return the ranked list and its source: kept and fresh, stored in the bundle, or else computed."""
         cache, key = lookup.cache, lookup.key
         if (fresh := cache.fresh(key)) is not None:
@@ -129,17 +116,22 @@ class AnswerCache:
         for cache in (self._known, self._unknown):
             cache.close()
 
-    def _answer(self, lookup: _Lookup, ranked: RankedList, source: ServedBy) -> Answer:
+    def _answer(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer:
         if lookup.query.exclude or lookup.query.quality_weight is not None:
-            return _select(lookup, ranked).from_(source)
+            return selected(lookup, ranked).from_(source)
         answer = ranked.answers.get(lookup.k)
         if answer is None:
-            answer = _select(lookup, ranked)
+            answer = selected(lookup, ranked)
             ranked.answers[lookup.k] = answer.from_(CACHE)  # for those who ask after this one
             lookup.cache.weigh(lookup.key)
         return answer if answer.served_by == source else answer.from_(source)
 
-    async def _ranked_below(self, lookup: _Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
+    def _whole(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer | None:
+        """Return the answer; None where filters have emptied places of a stored list that the cascade can fill."""
+        answer = self._answer(lookup, ranked, source)
+        return None if ranked.served_by == STORED and has_more(lookup, ranked, answer) else answer
+
+    async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
         """Return an answer from a list ranked without the excluded pages, where that has more. It is never cached."""
         query = replace(lookup.query, quality_weight=None)
         key = (*lookup.key, query.exclude)
@@ -147,31 +139,5 @@ class AnswerCache:
             ranked = await lookup.cache.get(key, lambda: rank(query, left_ms), left_ms / 1e3)
         except Overloaded:
             return so_far
-        answer = _select(lookup, ranked)
+        answer = selected(lookup, ranked)
         return answer if answer.shown > so_far.shown else so_far
-
-
-def _select(lookup: _Lookup, ranked: RankedList) -> Answer:
-    pages, degraded = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
-    return Answer.of(ranked.url1, pages, degraded, ranked.bundle)
-
-
-def _has_more(lookup: _Lookup, ranked: RankedList, answer: Answer) -> bool:
-    """Return whether a cut list lost places, to exclusions or live filters, that lower-ranked pages could fill."""
-    if not ranked.cut:
-        return False
-    excludes = not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist())
-    if not (excludes or ranked.served_by == STORED) or answer.shown >= lookup.k:
-        return False
-    return excludes or _filtered(lookup, ranked)
-
-
-def _filtered(lookup: _Lookup, stored: RankedList) -> bool:
-    """Return whether a filter drops a page of a stored list by now."""
-    rows = stored.candidates(lookup.bundle.pages)
-    return len(lookup.bundle.cascade.relisted(lookup.query, rows, Trace())) < len(stored.rows)
-
-
-def _key(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:
-    text = (query.title, query.snippet, query.language)
-    return (bundle.name, query.url, *text) if any(text) else (bundle.name, query.url)

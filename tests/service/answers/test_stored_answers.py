@@ -196,8 +196,11 @@ async def test_places_that_a_filter_empties_are_filled_by_the_cascade(stored: Ti
         gone = shown(await ask(gateway, url, k=30))[:27]
     async with opened(stored.bundles, f"block.urls={orjson.dumps(gone).decode()}") as gateway:
         answer = await ask(gateway, url)
+        assert gateway.recommender.cached_answer(Request(url)) is None  # the stored list alone is kept
+        again = await ask(gateway, url)
     assert len(answer.recommendations) == 5
     assert not {*gone} & {*shown(answer)}
+    assert shown(again) == shown(answer)
 
 
 async def test_explain_runs_the_cascade_and_shows_the_stored_list_beside_it(stored: Tiny) -> None:
