@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.build import WORK, build
-from pipeline.config import BuildConfig
+from pipeline.config import AnswersConfig, BuildConfig
 from pipeline.runner.work import Work
 from service.bundles.check_before_publish import opens
 from store.bundle import Bundle
@@ -103,7 +103,7 @@ class Arms:
 
     def _config(self, arm: Arm) -> BuildConfig:
         changed = {name: replace(getattr(self.config, name), **values) for name, values in arm.changes.items()}
-        return self.config.model_copy(update={**changed, "measured": True})
+        return self.config.model_copy(update={**changed, "measured": True, "answers": AnswersConfig(most_pages=0)})
 
     def _directory(self, name: str) -> Path:
         return self.root / f"seed{self.config.seed}" / name

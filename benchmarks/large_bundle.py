@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.urls.url import address_key, canonical, host_id, page_id, page_ids
+from ranking import stored_answers
 from ranking.cross_encoder import page_states
 from ranking.cross_encoder.pairs import PAGES
 from recall import ann
 from recall.coclick import row as coclick_row
 from recall.popular import build as popular
 from recall.qprime import row as qprime_row
-from store import page_row
+from store import answer_row, page_row
 from store.addresses import FILE as ADDRESSES
 from store.addresses import write_addresses
 from store.bundle import MANIFEST, Bundle, bundle_name, open_bundle, publish
@@ -79,6 +81,8 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
         "addresses": _addresses(building, [url for copy in copies for url in copy.urls]),
         **{path: len(index) for path, index in indexes.items()},
     }
+    if stored_answers.FILE in source.manifest.files:
+        written["answers"] = write_table(building / stored_answers.FILE, _answers(source, copies))
     _page_states(building, source.manifest.config)
     manifest = source.manifest.model_copy(deep=True)
     manifest.created = datetime.now(UTC)
@@ -115,6 +119,19 @@ def _qprime(rows: dict[int, bytes], copies: list[Copy]) -> Iterator[tuple[int, b
             row = qprime_row.read(packed)
             moved = qprime_row.pack(copy.of(row.pages), row.quality, row.query, row.queries, row.day)
             yield int(copy.of(np.array([page], np.uint64))[0]), moved
+
+
+def _answers(source: Bundle, copies: list[Copy]) -> Iterator[tuple[int, bytes]]:
+    table, paths = LmdbTable(source.file(stored_answers.FILE)), len(stored_answers.PATHS)
+    for page, row in table.items():
+        if page == stored_answers.HEAD:
+            yield page, row
+            continue
+        stored = answer_row.read(row, paths)
+        for copy in copies:
+            new = int(copy.of(np.array([page], np.uint64))[0])
+            yield new, answer_row.pack(new, replace(stored, pages=copy.of(stored.pages)))
+    table.close()
 
 
 def _popular(building: Path) -> Iterator[tuple[int, bytes]]:

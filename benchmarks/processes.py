@@ -49,4 +49,17 @@ def onward(bundles: Path, *settings: str) -> list[str]:
     """Return the command that starts a gateway on free ports."""
     chosen = [part for setting in settings for part in ("--set", setting)]
     serve = "from cli.main import main; main()"
-    return ["-c", serve, "serve", "--bundles", str(bundles), "--port", "0", "--grpc-port", "0", *chosen]
+    return [
+        "-c",
+        serve,
+        "serve",
+        "--bundles",
+        str(bundles),
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--admin-port",
+        "0",
+        *chosen,
+    ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cascade.attempt import attempt
 from cascade.deadline import Deadline
@@ -91,6 +92,10 @@ class Cascade:
     async def ranked(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:
         """Return the full ranked list, to which `choose` applies k, exclusions and λ; sets `trace.cut`."""
         query, candidates = await self.candidates(self.dated(query), deadline, trace)
+        return await self.rank(query, candidates, deadline, trace)
+
+    async def rank(self, query: Query, candidates: Candidates, deadline: Deadline, trace: Trace) -> Candidates:
+        """Return the ranked list of what `candidates` found, with the query that it returned; sets `trace.cut`."""
         if len(candidates) == 0:
             trace.degrade(POPULAR)
             return await self._popular(query, deadline, trace)
@@ -114,6 +119,18 @@ class Cascade:
         if len(chosen) < k and not trace.degraded:  # else another flag says what is missing
             trace.degrade(SHORT)
         return chosen
+
+    def relisted(self, query: Query, stored: Candidates, trace: Trace) -> Candidates:
+        """Return a whole list that was ranked earlier as it stands now: filtered, and ordered by the last stage.
+
+        The rows have the columns that filters and the last stage read. Filters that compare candidates with the
+        reader's page dropped theirs when the list was made.
+        """
+        query, last = self.dated(query), self.stages[-1]
+        kept = self._kept(query, stored, trace)
+        rows = stored if kept.all() else stored.take(kept)
+        score = last.scorer.score(query, rows)
+        return rows.with_columns({last.name: score, "score": score}).take(np.argsort(-score, kind="stable"))
 
     def dated(self, query: Query) -> Query:
         """Return the query with the time of asking, unless it has one."""
@@ -213,12 +230,17 @@ class Cascade:
             return Candidates.empty()
         trace.drop(np.setdiff1d(candidates.pages, hydrated.pages), "unknown page")
         with trace.timed("filter"):
-            kept = np.ones(len(hydrated), np.bool_)
-            for rule in self.filters:  # filters judge each row by itself, so rows are copied once, at the end
-                keep = rule.keep(query, hydrated)
-                trace.drop(hydrated.pages[kept & ~keep], rule.name)
-                kept &= keep
+            kept = self._kept(query, hydrated, trace)
         return hydrated if kept.all() else hydrated.take(kept)
+
+    def _kept(self, query: Query, candidates: Candidates, trace: Trace) -> NDArray[np.bool_]:
+        """Return which rows all filters keep."""
+        kept = np.ones(len(candidates), np.bool_)
+        for rule in self.filters:  # filters judge each row by itself, so rows are copied once, at the end
+            keep = rule.keep(query, candidates)
+            trace.drop(candidates.pages[kept & ~keep], rule.name)
+            kept &= keep
+        return kept
 
     async def _rank(self, ranking: Ranking, candidates: Candidates) -> Candidates:
         """Return the candidates as ranked by the stages that succeeded; flag the fallback when not all did."""

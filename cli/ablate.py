@@ -10,8 +10,8 @@ import typer
 
 from cli.build import config_of
 from cli.held_out_options import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
+from cli.many_pages import without_time_limits
 from cli.options import Overrides, Profile, utc
-from cli.recommend import without_time_limits
 
 if TYPE_CHECKING:
     from ablations.tables import Table

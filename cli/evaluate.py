@@ -18,8 +18,8 @@ from cli.held_out_options import (
     TruthFile,
     Until,
 )
+from cli.many_pages import without_time_limits
 from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
-from cli.recommend import without_time_limits
 
 if TYPE_CHECKING:
     import numpy as np

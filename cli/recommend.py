@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from cli.many_pages import at_once, side_by_side
 from cli.options import BundleName, Bundles, Config, Overrides, RedisUrl, settings_of
 
 if TYPE_CHECKING:
     from service.answers.recommender import Recommender
     from service.answers.request import Request
-    from service.settings import Settings
-
-_TIMEOUT_MS = 60_000  # no reader waits for a batch: shorter timeouts would only degrade answers
 
 
 def recommend(
@@ -38,51 +36,34 @@ def recommend(
     from configs.text_file import read_text
     from service.answers.request import Request
     from service.bootstrap import load
+    from service.bundles.sample_answers import take
 
-    settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
+    settings = settings_of(config, [*side_by_side(), *(overrides or ())])
     lines = [line.strip() for line in read_text(urls, errors="replace").splitlines()]
     requests = [Request(line, k, quality_weight=quality_weight) for line in lines if line]
 
     async def run() -> None:
         gateway = load(bundles, settings, redis_url=redis, bundle=bundle)
         try:
+            live = gateway.live.bundle
+            await take(live, live.warmup[:1], settings.budget_ms / 1e3)  # until timed, the model scores in parts
             with _output(out) as file:
-                await _write(gateway.recommender, requests, settings, file)
+                await _write(gateway.recommender, requests, file)
         finally:
             await gateway.close()
 
     asyncio.run(run())
 
 
-def without_time_limits() -> Iterator[str]:
-    """Yield overrides with long timeouts and without a cache: no reader waits for a batch."""
-    from configs.reading import keys
-    from service.settings import Settings
-
-    yield "cache.max_mb=0"  # every URL is requested once
-    for key in keys(Settings):
-        if key.endswith(("timeout_ms", "budget_ms")):
-            yield f"{key}={_TIMEOUT_MS}"
-
-
-async def _write(recommender: Recommender, requests: list[Request], settings: Settings, file: BinaryIO) -> None:
+async def _write(recommender: Recommender, requests: list[Request], file: BinaryIO) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    answers = answer_lines(recommender, requests, settings.threads.native + 1)
+    from cascade.abreast import abreast
+
+    answers = abreast(requests, lambda request: _line(recommender, request), at_once())
     for _ in track(requests, "recommend", console=Console(stderr=True)):
         file.write(await anext(answers))
-
-
-async def answer_lines(recommender: Recommender, requests: Iterable[Request], concurrency: int) -> AsyncIterator[bytes]:
-    """Yield one JSON line for each request, in order; at most `concurrency` are in flight."""
-    in_flight: list[asyncio.Task[bytes]] = []
-    for request in requests:
-        in_flight.append(asyncio.create_task(_line(recommender, request)))
-        if len(in_flight) >= concurrency:
-            yield await in_flight.pop(0)
-    for task in in_flight:
-        yield await task
 
 
 async def _line(recommender: Recommender, request: Request) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import REDIS_URL, Bundles
+from cli.options import REDIS_URL, Bundles, Config, Overrides, settings_of
 
 if TYPE_CHECKING:
     from pipeline.refresh import Refreshed
@@ -60,6 +60,39 @@ def qprime(
             done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
         waiting.remove(done.settled)
     _show(done)
+
+
+@app.command()
+def answers(
+    bundles: Bundles,
+    redis: Annotated[
+        str | None,
+        typer.Option("--redis", envvar=REDIS_URL, help="Renew the rows in Redis, while gateways read them."),
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> None:
+    """Renew stored answers whose inputs have changed since they were made, and add missing ones.
+
+    Without --redis they make a new current bundle. Run it after `onward refresh qprime`, and after a change of the
+    gateway's limits, with the gateway's settings: a gateway does not use answers that were made with other limits.
+    """
+    import asyncio
+    from contextlib import ExitStack
+
+    from cli.many_pages import side_by_side
+    from cli.refresh_answers import refresh
+    from store.bundle import open_bundle
+    from store.disk_space import report_full_disk
+    from store.redis.client import connected
+    from store.redis.url import parse
+
+    settings = settings_of(config, [*side_by_side(), *(overrides or ())])
+    bundle = open_bundle(bundles)
+    with ExitStack() as stack, report_full_disk(bundles):
+        client = None if redis is None else (redis, stack.enter_context(connected(parse(redis))))
+        done = asyncio.run(refresh(bundles, bundle, settings, client))
+    typer.echo(f"{done.bundle}: {done.made:,} answers made, {done.kept:,} unchanged")
 
 
 def _days(text: str) -> int:

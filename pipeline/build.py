@@ -12,18 +12,17 @@ from pathlib import Path
 from configs.reading import SettingsError
 from corpus.files.input_files import find
 from pipeline.config import BuildConfig
-from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.graph import steps
 from pipeline.labels import judge as quality
-from pipeline.log.split import ALL
+from pipeline.layout import lay_out
 from pipeline.manifest import manifest
-from pipeline.recall_steps import bundle_files
 from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
 from pipeline.runner.step import Step
 from pipeline.runner.threads import use_threads
 from pipeline.runner.work import InputTables
-from store.addresses import FILE as ADDRESSES
+from ranking.stored_answers import FILE as ANSWERS_FILE
+from ranking.stored_answers import TABLE as ANSWERS
 from store.bundle import (
     Bundle,
     BundleError,
@@ -36,11 +35,10 @@ from store.bundle import (
     trial_directory,
 )  # fmt: skip
 from store.disk_space import report_full_disk
-from store.sites import FILE as SITES
 
 WORK, BUILDING = "work", ".building"
 #: The modules that make a bundle from the finished steps, besides those that the steps run.
-PUBLISHING = (__name__, "pipeline.manifest", "pipeline.rankers.event_source", "store.bundle")
+PUBLISHING = (__name__, "pipeline.layout", "pipeline.manifest", "pipeline.rankers.event_source", "store.bundle")
 
 
 def build(
@@ -129,34 +127,10 @@ def _opened(bundles: Path, name: str, opens: Opens | None) -> Bundle:
 def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     building = bundles / BUILDING
     shutil.rmtree(building, ignore_errors=True)
-    _lay_out(runner.root, building)
+    lay_out(lambda step: runner.root / step, building, shutil.copyfile)
+    if ANSWERS in runner.figures:
+        shutil.copyfile(runner.root / ANSWERS / f"{ANSWERS}.lmdb", building / ANSWERS_FILE)
     created = datetime.now(UTC).replace(microsecond=0)
     name = bundle_name(created, runner.identity())
     publish(building, bundles, manifest(runner, building, name, created), opens)
     return open_bundle(bundles, name)
-
-
-#: Path in the bundle -> path under the work directory; the recall paths declare theirs.
-_FILES = {
-    ADDRESSES: "pages/addresses.lmdb",
-    SITES: "pages/sites.txt",
-    "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
-    "tokenizer.json": "text/tokenizer.json",
-    "stage1/model.txt": "stage1/model.txt",
-    "stage1/model_start.txt": "stage1/model_start.txt",
-    f"cross_encoder/{WEIGHTS}": f"student/{WEIGHTS}",
-    "stage2/model.txt": "stage2/model.txt",
-    "stage2/model_start.txt": "stage2/model_start.txt",
-    "blend.json": "blend/blend.json",
-    **bundle_files(),
-}
-
-
-def _lay_out(root: Path, building: Path) -> None:
-    for name, source in _FILES.items():
-        target = building / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / source, target)
-    # One model or two, and what two of them have read.
-    for part in (*(root / "student" / EXPORTED).iterdir(), *(root / "page_states").glob("*.npy")):
-        shutil.copyfile(part, building / "cross_encoder" / part.name)

@@ -100,6 +100,20 @@ class PageStatesConfig:
     most_mb: float = 256.0  # about 18 kB per page, the most clicked pages first
 
 
+@dataclass(frozen=True, slots=True)
+class AnswersConfig:
+    """How many answers the build makes before they are asked for, the most clicked pages first. 0 makes none."""
+
+    most_pages: Annotated[int, Field(ge=0)] = 1_000_000
+    most_minutes: Annotated[float, Field(ge=0)] = 60.0  # of one run: a killed run begins anew
+    most_mb: Annotated[float, Field(ge=0)] = 1_000.0  # about 600 bytes per page
+
+    @property
+    def any(self) -> bool:
+        """Whether the build makes answers at all."""
+        return bool(self.most_pages and self.most_minutes and self.most_mb)
+
+
 class InputConfig(BaseModel):
     """The build's tunables before its recall paths: what is read, how, and where."""
 
@@ -177,6 +191,7 @@ class BuildConfig(PathConfigs):
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
+    answers: AnswersConfig = AnswersConfig()
 
     @property
     def held_out_share(self) -> float:
@@ -206,6 +221,7 @@ PROFILES: dict[str, dict[str, object]] = {
     "labels": {  # the student as a judge of pairs: it reads six times as much of a page and prefers labels from people
         "text": {"tokens_per_page": 126, "judged_tokens": 160},
         "labels": {"judged": 4_000},
+        "answers": {"most_pages": 0},
         "cross_encoder": {
             "distil": False, "steps": 130, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
             "average_share": 0.6,

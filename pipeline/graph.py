@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
+from pipeline.answers import step as answers
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder import adaptation, page_states, student, teachers
 from pipeline.labels import judge
@@ -22,6 +23,7 @@ STEPS: tuple[Step, ...] = (
     *recall_steps(),
     judge.STEP, adaptation.STEP, teachers.STEP, student.STEP, page_states.STEP,
     stage1.STEP, stage2.STEP, blend.STEP,
+    answers.STEP,
 )  # fmt: skip
 
 

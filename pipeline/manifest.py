@@ -41,6 +41,8 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
     rows = {table: len(opened) for table, opened in tables.items()}
     rows |= {index: figures[index]["pages"] for index in _INDEXES}
     rows["addresses"] = figures["pages"]["addresses"]
+    if "answers" in figures:
+        rows["answers"] = figures["answers"]["rows"]
     warmup = list(islice(answerable(tables[FALLBACK.name], tables["pages"]), _WARMUP))
     for table in tables.values():
         table.close()

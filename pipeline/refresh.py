@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -23,12 +20,13 @@ from corpus.tables.page_facts import PAGES, describe
 from pipeline.config import BuildConfig
 from pipeline.labels.student_judge import StudentJudge
 from pipeline.pages.page_tokens import page_tokens
+from pipeline.republish import republish
 from pipeline.runner.work import Work
 from recall.qprime.row import HEAD, day_of
 from recall.qprime.search_results import PageFacts
 from recall.qprime.step import QUERIES, judge_of, rows_of
 from store.addresses import open_addresses
-from store.bundle import Bundle, Opens, bundle_name_after, publish
+from store.bundle import Bundle, Opens
 from store.tables import LmdbTable, key_prefix, write_table
 from store.unknown_pages import UnknownPage
 
@@ -71,22 +69,13 @@ class BundleRows:
 
     def replace(self, renewed: LmdbTable) -> str:
         """Publish a bundle with the renewed rows; copy them to the work directory for the next build."""
-        building = self._bundles / ".refreshing"
-        shutil.rmtree(building, ignore_errors=True)
-        for name in self._bundle.manifest.files:
-            (building / name).parent.mkdir(parents=True, exist_ok=True)
-            if name != _FILE:
-                os.link(self._bundle.file(name), building / name)
         old = LmdbTable(self._bundle.file(_FILE))
-        rows = write_table(building / _FILE, _merged(old, renewed))
-        old.close()
-        manifest = self._bundle.manifest.model_copy(deep=True)
-        manifest.created = max(datetime.now(UTC).replace(microsecond=0), manifest.created + timedelta(seconds=1))
-        manifest.name = bundle_name_after(self._bundle.name, manifest.created)
-        manifest.rows[TABLE] = rows
-        published = publish(building, self._bundles, manifest, self._opens)
-        _copy(published / _FILE, self._bundles / "work" / TABLE / f"{TABLE}.lmdb")
-        return manifest.name
+        try:
+            return republish(
+                self._bundles, self._bundle, TABLE, lambda path: write_table(path, _merged(old, renewed)), self._opens
+            )
+        finally:
+            old.close()
 
 
 class RedisRows:
@@ -241,9 +230,3 @@ def _parts(of: Iterable[T]) -> Iterator[list[T]]:
     items = iter(of)
     while part := list(islice(items, _AT_ONCE)):
         yield part
-
-
-def _copy(source: Path, target: Path) -> None:
-    beside = target.with_suffix(".refreshing")
-    shutil.copyfile(source, beside)
-    beside.replace(target)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from cascade.bulkhead import Bulkhead
-from cascade.executor import Cascade, RecallStep
-from cascade.stages import Stage
-from cascade.types import RecallPath, Scorer
+from cascade.executor import Cascade
 from configs.reading import SettingsError
-from ranking.blend import Blend
-from ranking.copies import without_copies
-from ranking.cross_encoder.pairs import open_pair_model
-from ranking.cross_encoder.score import CrossEncoderHeads
+from ranking import stored_answers
+from ranking.assembly import Choices, Part, Threads, open_cascade
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
-from ranking.freshness import Freshened
-from ranking.hydrate import PageFacts, PageLookup
 from ranking.languages import SiteLanguages
-from ranking.lightgbm.score import LightGbmScorer
 from ranking.select import Select
-from recall.merge import merge
-from recall.paths import ALL_PATHS, STORED, TABLES, Recall, open_recall
+from ranking.stored_answers import Head
+from recall.paths import ALL_PATHS, TABLES, Recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
@@ -47,6 +43,8 @@ from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
 from text_model.tokens import PageTokenizer
+
+log = logging.getLogger(__name__)
 
 _CALL_MS = 200.0  # of the budget per call that waits for the cross-encoder: in a longer queue all would be late
 
@@ -116,11 +114,13 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
             table.close()
 
     try:
+        served = _serves_stored(opened, tables, settings)
         cascade = _cascade(opened, tables, addresses, settings, shared)
     except BaseException:
         close()
         raise
-    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, tuple(opened.manifest.warmup))
+    warmup, answers = tuple(opened.manifest.warmup), tables[stored_answers.TABLE] if served else None
+    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, answers)
 
 
 def _cascade(
@@ -131,60 +131,42 @@ def _cascade(
     shared: Shared,
 ) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
-    recall = open_recall(
-        lambda path: opened.path / path.name, tables, tokenizer, shared.recall, shared.ranking, settings.threads.onnx
+    filters = standard(
+        *blocked(settings.block, opened, addresses),
+        adult=settings.filters.adult,
+        oldest_days=settings.freshness.oldest_days,
+    )
+    threads = Threads(
+        shared.recall, shared.ranking, shared.cross_encoder, settings.threads.onnx, settings.threads.stage1
+    )
+    languages = SiteLanguages(opened.manifest.languages)
+    cascade, recall = open_cascade(
+        opened.file, opened.path, tables, tokenizer, filters, choices(settings), threads, languages
     )
     _check_sizes(opened, tables, addresses, recall)
-    return Cascade(
-        trigger=PageLookup(tables["pages"], tokenizer, SiteLanguages(opened.manifest.languages)),
-        recall=[step for path in recall.paths if (step := _recall_step(path, settings)).limit],
-        fallback=_recall_step(recall.fallback, settings),
-        merge=merge,
-        hydrate=PageFacts(tables["pages"]),
-        filters=standard(
-            *blocked(settings.block, opened, addresses),
-            adult=settings.filters.adult,
-            oldest_days=settings.freshness.oldest_days,
-        ),
-        stages=_stages(opened, recall, tokenizer, shared, settings),
-        select=_select(settings),
-        native=shared.ranking,
-        read_timeout_s=settings.read_timeout_ms / 1e3,
-        stored=STORED.name,
-    )
+    return cascade
 
 
-def _select(settings: Settings) -> Select:
+def choices(settings: Settings) -> Choices:
+    """Return what the settings say about the cascade."""
     chosen = settings.select
-    return Select(chosen.max_per_host, chosen.min_quality, chosen.margin, chosen.min_hosts)
-
-
-def _stages(
-    bundle: Bundle, recall: Recall, tokenizer: PageTokenizer, shared: Shared, settings: Settings
-) -> tuple[Stage, ...]:
-    kept = int(settings.cache.page_states_mb * 1e6)
-    directory = bundle.path / "cross_encoder"
-    model = open_pair_model(directory, tokenizer.marks, settings.threads.onnx, kept)
-    heads = CrossEncoderHeads(model, shared.cross_encoder, settings.cache.pairs)
-    stage1 = LightGbmScorer.load("stage1", bundle.file("stage1/model.txt"), STAGE1, settings.threads.stage1)
-    stage2 = LightGbmScorer.load("stage2", bundle.file("stage2/model.txt"), STAGE2)
-    blend: Scorer = Blend.load(bundle.file("blend.json"))
-    if settings.freshness.half_life_days:
-        blend = Freshened(blend, settings.freshness.half_life_days)
-    return (
-        Stage(recall.similarities, stage1, *_limits(settings.stage1), distinct=without_copies),
-        Stage((), stage2, *_limits(settings.stage2), anytime=heads),
-        Stage((), blend, *_limits(settings.blend), on_loop=True),
+    paths = {path.name: settings.recall.of(path.name) for path in ALL_PATHS}
+    return Choices(
+        recall={name: Part(path.limit, path.timeout_ms / 1e3) for name, path in paths.items()},
+        stage1=_part(settings.stage1),
+        stage2=_part(settings.stage2),
+        blend=_part(settings.blend),
+        read_timeout_s=settings.read_timeout_ms / 1e3,
+        adult=settings.filters.adult,
+        half_life_days=settings.freshness.half_life_days,
+        select=Select(chosen.max_per_host, chosen.min_quality, chosen.margin, chosen.min_hosts),
+        kept_pairs=settings.cache.pairs,
+        page_state_bytes=int(settings.cache.page_states_mb * 1e6),
     )
 
 
-def _limits(stage: StageSettings) -> tuple[int, float]:
-    return stage.keep_top, stage.timeout_ms / 1e3
-
-
-def _recall_step(path: RecallPath, settings: Settings) -> RecallStep:
-    chosen = settings.recall.of(path.name)
-    return RecallStep(path, chosen.limit, chosen.timeout_ms / 1e3)
+def _part(stage: StageSettings) -> Part:
+    return Part(stage.keep_top, stage.timeout_ms / 1e3)
 
 
 def _check_features(bundle: Bundle) -> None:
@@ -207,6 +189,30 @@ def _check_sizes(
         _agree(bundle, "search", {name: index.setting for name, index in recall.indexes.items()}, manifest.search)
 
 
+def _serves_stored(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings) -> bool:
+    """Return whether stored answers are those that this gateway would compute. Raises BundleError for another bundle's.
+
+    With other limits than those that they were made with, every answer is computed.
+    """
+    if stored_answers.TABLE not in tables:
+        return False
+    table, ours = tables[stored_answers.TABLE], Head.of(bundle.manifest.files, choices(settings).limits())
+    head = stored_answers.read_head(table.read(np.array([stored_answers.HEAD], np.uint64))[0])
+    problem = "its head cannot be read" if head is None else head.problem(ours)
+    if head is None or problem:
+        raise BundleError(f"bundle {bundle.name}: {stored_answers.FILE}: {problem}: build the bundle again")
+    if not settings.cache.stored:
+        return False
+    if changed := sorted(name for name, most in ours.limits.items() if head.limits.get(name) != most):
+        log.warning("bundle %s: stored answers are not used: %s", bundle.name, _other_limits(head, ours, changed))
+    return not changed
+
+
+def _other_limits(head: Head, ours: Head, changed: Iterable[str]) -> str:
+    told = ", ".join(f"{name} is {ours.limits[name]}, they were made with {head.limits.get(name)}" for name in changed)
+    return f"{told}; run `onward refresh answers` with these settings"
+
+
 def _agree(bundle: Bundle, what: str, found: Mapping[str, int | str], listed: Mapping[str, int | str]) -> None:
     for name, value in found.items():
         if listed.get(name) != value:
@@ -215,7 +221,8 @@ def _agree(bundle: Bundle, what: str, found: Mapping[str, int | str], listed: Ma
 
 
 def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTable]:
-    own = [LmdbTable(bundle.file(f"tables/{name}.lmdb")) for name in TABLES]
+    stored = [stored_answers.TABLE] if stored_answers.FILE in bundle.manifest.files else []
+    own = [LmdbTable(bundle.file(f"tables/{name}.lmdb")) for name in (*TABLES, *stored)]
     if shared.redis is None:
         return {table.name: table for table in own}
     return open_tables(shared.redis, bundle.name, own, shared.metrics)

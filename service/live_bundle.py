@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from cascade.executor import Cascade
 from store.addresses import Addresses
-from store.tables import LocalTable
+from store.redis.table_with_fallback import RedisTable
+from store.tables import LmdbTable, LocalTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class LoadedBundle:
     addresses: Addresses  # which page a URL belongs to
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
+    answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
 
 
 class Lease:

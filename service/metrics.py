@@ -39,6 +39,12 @@ class Metrics:
             registry=registry,
         )
         self.cache = Counter("onward_cache", "Look-ups in the answer cache", ["result"], registry=registry)
+        self.served = Counter(
+            "onward_answers", "Answers by source: stored, computed, cache", ["served_by"], registry=registry
+        )
+        self.stored_corrupt = Counter(
+            "onward_stored_corrupt", "Stored answers that were corrupt, and computed", registry=registry
+        )
         self.redis = Counter("onward_redis_calls", "Calls to Redis, by result", ["result"], registry=registry)
         self.redis_local = Counter(
             "onward_redis_local",

@@ -82,6 +82,7 @@ class CacheSettings(Section):
     ttl_s: float = Field(default=600.0, gt=0)
     stale_s: float = Field(default=3600.0, ge=0)
     unknown_ttl_s: float = Field(default=30.0, gt=0, description="of unknown pages, cached under the text sent")
+    stored: bool = Field(default=True, description="serve the answers that the bundle stores; false: compute all")
     shared: bool = Field(default=False, description="share answers with the other replicas, in Redis")
     pairs: int = Field(default=100_000, ge=0, description="whose scores by the cross-encoder are cached")
     page_states_mb: float = Field(default=64.0, ge=0, description="of pages that the build did not encode; 0: none")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 
 from cascade.executor import Cascade
 from pipeline.build import build
-from pipeline.config import BuildConfig
+from pipeline.config import AnswersConfig, BuildConfig
 from pipeline.recall_steps import PATHS
 from service.bootstrap import load
 from service.settings import Settings, read_settings
@@ -52,8 +52,12 @@ CONFIG = BuildConfig.model_validate(
         "cross_encoder": {"distil": False, "steps": 10, "triplets": 4, "labels": 8, "frozen_layers": 5},
         "stage1": {"trees": 30, "leaves": 15, "smallest_leaf": 10},
         "stage2": {"trees": 20, "leaves": 7, "smallest_leaf": 10},
+        "answers": {"most_pages": 0},  # most tests are about the cascade; `stored` has answers
     }
 )
+#: The tiny build with answers for all pages but some.
+STORED = 240
+WITH_ANSWERS = CONFIG.model_copy(update={"answers": AnswersConfig(most_pages=STORED)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +176,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     assert bundle is not None
     urls = tiny_pages()["url"].to_pylist()
     yield Tiny(root / "data", root / "bundles", bundle, urls, {url: url.split("/")[3] for url in urls})
+
+
+@pytest.fixture(scope="session")
+def stored(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """The tiny bundle with stored answers, in a directory of its own; tests must not write into it."""
+    bundles = tiny.link(tmp_path_factory.mktemp("stored") / "bundles", work=True)
+    bundle = build(tiny.data, bundles, WITH_ANSWERS)
+    assert bundle is not None
+    return replace(tiny, bundles=bundles, bundle=bundle)

@@ -64,12 +64,13 @@ def table(parts: Sequence[Part], title: str, files: bool = True) -> Table:
     return shown
 
 
+_LISTS = ("URL → page → answer cache,", "stored answers")
+
+
 def drawing(parts: Sequence[Part], budget_ms: float) -> str:
     """Return the request path in Mermaid, from the request down to the answer."""
     lines = [
-        arrow(
-            [rounded("request", "GET /recommend?url1=… or gRPC Recommend")], box("cache", "URL → page → answer cache")
-        ),
+        arrow([rounded("request", "GET /recommend?url1=… or gRPC Recommend")], box("cache", *_LISTS)),
         arrow(["cache"], rounded("deadline", f"one deadline: {budget_ms:g} ms"), label="miss"),
         *_gathering(parts),
         *_ranking(parts),

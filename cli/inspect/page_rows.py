@@ -82,11 +82,25 @@ def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
     return ["page", "quality", "query"], shown[:_ROWS]
 
 
+def _answers(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from ranking.stored_answers import PATHS
+    from store.answer_row import NOT_FOUND, read
+
+    found = read(row, len(PATHS))
+    recalled = [
+        ", ".join(f"{path} {rank + 1}" for path, rank in zip(PATHS, ranks, strict=True) if rank != NOT_FOUND)
+        for ranks in found.ranks.T.tolist()
+    ]
+    scores = (column.tolist() for column in (found.stage2, found.click, found.quality))
+    shown = [list(line) for line in zip(found.pages.tolist(), *scores, recalled, strict=True)]
+    return ["page", "stage2", "click", "quality", "field"], shown[:_ROWS]
+
+
 def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:
     return ["bytes"], [[row[:64].hex(" ")]]
 
 
-_READERS = {"pages": _pages, "coclick": _coclick, "qprime": _qprime}
+_READERS = {"pages": _pages, "coclick": _coclick, "qprime": _qprime, "answers": _answers}
 
 
 def _title(page: int, tables: dict[str, Any]) -> str:

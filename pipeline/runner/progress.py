@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from text_model.distributed import world
 
@@ -30,8 +40,16 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _bar(title: str) -> Progress:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(TextColumn(f"  {title:<24}"), *columns, console=console, transient=True)
+
+
+class RateColumn(ProgressColumn):
+    """Shows how much is done per second, or per minute where it is below one."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate; nothing before it is known."""
+        return Text(_per(task.speed) if task.speed else "", style="progress.data.speed")
 
 
 class Lines:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import xxhash
+
+ServedBy = Literal["stored", "computed", "cache"]
+
+#: Where an answer comes from: the bundle's table of answers, the cascade, or a list that was kept from an earlier one.
+STORED: ServedBy = "stored"
+COMPUTED: ServedBy = "computed"
+CACHE: ServedBy = "cache"
 
 _OBJECT = 500  # bytes that Python takes for an answer beside its JSON
 
@@ -55,6 +62,8 @@ class Answer:
     degraded: tuple[str, ...]
     paths: tuple[tuple[str, int], ...]  # recall path -> how many of the pages it found
     explained: bool
+    shown: int  # recommendations
+    served_by: ServedBy = COMPUTED
 
     @classmethod
     def of(
@@ -75,7 +84,14 @@ class Answer:
         contents |= {} if explain is None else {"explain": explain}
         body = bytes(memoryview(orjson.dumps(contents)))  # a copy: orjson's own buffer is up to twice as large
         paths = Counter(found.path for page in recommendations for found in page.recalled_by)
-        return cls(body, xxhash.xxh3_128_hexdigest(body), degraded, tuple(paths.items()), explain is not None)
+        return cls(
+            body,
+            xxhash.xxh3_128_hexdigest(body),
+            degraded,
+            tuple(paths.items()),
+            explain is not None,
+            len(recommendations),
+        )
 
     def read(self) -> Contents:
         """Return the contents of the answer."""
@@ -90,7 +106,12 @@ class Answer:
 
     def json(self, request_id: str, took_ms: float) -> bytes:
         """Return the complete JSON answer to one request; `request_id` is plain ASCII without quotes."""
-        return b'%b,"request_id":"%b","took_ms":%.3f}' % (self.body[:-1], request_id.encode(), took_ms)
+        values = (self.body[:-1], self.served_by.encode(), request_id.encode(), took_ms)
+        return b'%b,"served_by":"%b","request_id":"%b","took_ms":%.3f}' % values
+
+    def from_(self, source: ServedBy) -> Answer:
+        """Return the same answer with another source."""
+        return replace(self, served_by=source)
 
     @property
     def size(self) -> int:

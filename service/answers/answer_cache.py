@@ -7,34 +7,25 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any
 
-from cascade.trace import Trace
 from cascade.types import Query
 from service.admission.refusal import Overloaded
-from service.answers.answer import Answer
+from service.answers.answer import CACHE, STORED, Answer, ServedBy
 from service.answers.cache import Cache
+from service.answers.lookup import Lookup, has_more, key_of, selected
 from service.answers.ranked_list import RankedList
-from service.answers.selection import select
+from service.answers.stored_lists import StoredLists
 from service.live_bundle import LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
 
 _UNKNOWN_SHARE = 1 / 8  # of the bytes, for unknown pages: callers can invent as many as they like
+_PLAIN = 2  # parts of a key without text, which known pages have
 _WORTHWHILE = 0.2  # of the budget: with less left, another computation finds nothing
 
 #: Ranks a page within so many milliseconds, in a task. Raises Overloaded.
 Rank = Callable[[Query, float], asyncio.Task[RankedList]]
-
-
-class _Lookup(NamedTuple):
-    """One look-up: the query, and where its ranked list is cached."""
-
-    bundle: LoadedBundle
-    query: Query
-    k: int
-    cache: Cache[RankedList]
-    key: tuple[str, ...]
 
 
 class AnswerCache:
@@ -56,6 +47,7 @@ class AnswerCache:
         self._unknown = Cache[RankedList](
             unknown_bytes, limits.unknown_ttl_s, 0.0, count, keeps=lambda ranked: ranked.stable
         )
+        self._stored = StoredLists(metrics.stored_corrupt.inc)
         metrics.cache_bytes.set_function(lambda: self.bytes)
 
     @property
@@ -64,16 +56,20 @@ class AnswerCache:
         return self._known.bytes + self._unknown.bytes
 
     def cached(self, bundle: LoadedBundle, query: Query, k: int) -> Answer | None:
-        """Return the answer where its list is cached and fresh."""
-        key = _key(bundle, query)
+        """Return the answer where its list is cached and fresh, or stored in a file of the bundle."""
+        key = key_of(bundle, query)
         for cache in (self._known, self._unknown):
             if (ranked := cache.fresh(key)) is not None:
-                return self._answer(_Lookup(bundle, query, k, cache, key), ranked)
-        return None
+                return self._whole(Lookup(bundle, query, k, cache, key), ranked, CACHE)
+        stored = None if len(key) > _PLAIN else self._stored.here(bundle, query)
+        if stored is None:
+            return None
+        self._known.put(key, stored)
+        return self._whole(Lookup(bundle, query, k, self._known, key), stored, STORED)
 
     def in_flight(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> bool:
         """Return whether `get` would start no computation."""
-        key = _key(bundle, query)
+        key = key_of(bundle, query)
         return any(cache.in_flight(key, budget_ms / 1e3) for cache in (self._known, self._unknown))
 
     async def get(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank) -> Answer:
@@ -83,15 +79,32 @@ class AnswerCache:
         shared = replace(query, exclude=frozenset(), quality_weight=None)
         if known:
             shared = replace(shared, title="", snippet="", language="")
-        lookup = _Lookup(bundle, query, k, self._known if known else self._unknown, _key(bundle, shared))
-        ranked = await lookup.cache.get(
-            lookup.key, lambda: rank(shared, budget_ms), budget_ms / 1e3, lambda: rank(shared, self._budget_ms)
-        )
-        answer = self._answer(lookup, ranked)
+        lookup = Lookup(bundle, query, k, self._known if known else self._unknown, key_of(bundle, shared))
+        ranked, source = await self._list(lookup, shared, budget_ms, rank)
+        answer = self._answer(lookup, ranked, source)
         left_ms = budget_ms - 1e3 * (time.monotonic() - started)
-        if left_ms < _WORTHWHILE * budget_ms or not _has_more(lookup, ranked, answer):
+        if left_ms < _WORTHWHILE * budget_ms or not has_more(lookup, ranked, answer):
             return answer
         return await self._ranked_below(lookup, answer, left_ms, rank)
+
+    async def stored(self, bundle: LoadedBundle, query: Query) -> dict[str, Any] | None:
+        """Return a page's stored list as plain JSON values, as it is now without exclusions; None where it has none."""
+        found = await self._stored.get(bundle, query)
+        return None if found is None else self._stored.explained(bundle, query, found)
+
+    async def _list(self, lookup: Lookup, shared: Query, budget_ms: float, rank: Rank) -> tuple[RankedList, ServedBy]:
+        """Return the ranked list and its source: kept and fresh, stored in the bundle, or else computed."""
+        cache, key = lookup.cache, lookup.key
+        if (fresh := cache.fresh(key)) is not None:
+            return fresh, CACHE
+        if cache is self._known and (stored := await self._stored.get(lookup.bundle, shared)) is not None:
+            cache.put(key, stored)
+            return stored, STORED
+        held = cache.holds(key)
+        ranked = await cache.get(
+            key, lambda: rank(shared, budget_ms), budget_ms / 1e3, lambda: rank(shared, self._budget_ms)
+        )
+        return ranked, CACHE if held else ranked.served_by
 
     def forget_other_bundles(self, name: str) -> None:
         """Drop the lists of bundles that are no longer live."""
@@ -103,16 +116,22 @@ class AnswerCache:
         for cache in (self._known, self._unknown):
             cache.close()
 
-    def _answer(self, lookup: _Lookup, ranked: RankedList) -> Answer:
+    def _answer(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer:
         if lookup.query.exclude or lookup.query.quality_weight is not None:
-            return _select(lookup, ranked)
+            return selected(lookup, ranked).from_(source)
         answer = ranked.answers.get(lookup.k)
         if answer is None:
-            answer = ranked.answers[lookup.k] = _select(lookup, ranked)
+            answer = selected(lookup, ranked)
+            ranked.answers[lookup.k] = answer.from_(CACHE)  # for those who ask after this one
             lookup.cache.weigh(lookup.key)
-        return answer
+        return answer if answer.served_by == source else answer.from_(source)
 
-    async def _ranked_below(self, lookup: _Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
+    def _whole(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer | None:
+        """Return the answer; None where filters have emptied places of a stored list that the cascade can fill."""
+        answer = self._answer(lookup, ranked, source)
+        return None if ranked.served_by == STORED and has_more(lookup, ranked, answer) else answer
+
+    async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
         """Return an answer from a list ranked without the excluded pages, where that has more. It is never cached."""
         query = replace(lookup.query, quality_weight=None)
         key = (*lookup.key, query.exclude)
@@ -120,21 +139,5 @@ class AnswerCache:
             ranked = await lookup.cache.get(key, lambda: rank(query, left_ms), left_ms / 1e3)
         except Overloaded:
             return so_far
-        answer = _select(lookup, ranked)
-        return answer if len(answer.recommendations) > len(so_far.recommendations) else so_far
-
-
-def _select(lookup: _Lookup, ranked: RankedList) -> Answer:
-    pages, degraded = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
-    return Answer.of(ranked.url1, pages, degraded, ranked.bundle)
-
-
-def _has_more(lookup: _Lookup, ranked: RankedList, answer: Answer) -> bool:
-    """Return whether excluded pages took places of a cut list that lower-ranked pages could fill."""
-    excludes = ranked.cut and not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist())
-    return excludes and len(answer.recommendations) < lookup.k  # last: it reads the answer's JSON
-
-
-def _key(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:
-    text = (query.title, query.snippet, query.language)
-    return (bundle.name, query.url, *text) if any(text) else (bundle.name, query.url)
+        answer = selected(lookup, ranked)
+        return answer if answer.shown > so_far.shown else so_far

@@ -88,6 +88,16 @@ class Cache(Generic[V]):
         self._count("hit")
         return entry.value
 
+    def holds(self, key: Hashable) -> bool:
+        """Return whether `get` would return a value that is cached, fresh or stale."""
+        entry = self._entries.get(key)
+        return entry is not None and self._clock() - entry.computed <= self._ttl_s + self._stale_s
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Cache a value that needed no computation."""
+        self._count("stored")
+        self._store(key, value)
+
     def in_flight(self, key: Hashable, budget_s: float = math.inf) -> bool:
         """Return whether `get` would start no computation: one can be joined, or a value is cached."""
         return key in self._entries or self._joinable(key, budget_s) is not None

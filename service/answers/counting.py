@@ -31,17 +31,19 @@ class ComputationCounts:
 
 
 class AnswerCounts:
-    """Counts the pages of an answer by the paths that found them, and the reasons why the answer is degraded."""
+    """Counts an answer by its source, its pages by the paths that found them, and the reasons why it is degraded."""
 
     name = "answer_counts"
 
     def __init__(self, metrics: Metrics) -> None:
+        self._served = cache(metrics.served.labels)
         self._shown, self._degraded = cache(metrics.shown.labels), cache(metrics.degraded.labels)
 
     def enabled(self, query: Query) -> bool:
         return True
 
     def after_answer(self, query: Query, answer: Answer, request: Request) -> None:
+        self._served(answer.served_by).inc()
         for path, pages in answer.paths:
             self._shown(path).inc(pages)
         for reason in answer.degraded:

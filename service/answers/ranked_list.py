@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,12 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 from cascade.executor import LANGUAGE, POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
-from service.answers.answer import Answer
+from service.answers.answer import CACHE, COMPUTED, Answer, ServedBy
 from store.page_row import read_facts
 from store.tables import LocalTable
 
 _SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # what the last stage and answers read
-_FACTS = ("host", "address", "copy", "fingerprint", "published")  # what selection reads
+_FACTS = ("host", "address", "copy", "fingerprint", "published", "language", "spam", "adult")  # what selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
 #: Reasons for which an answer is degraded although nothing failed or was late: the next one is degraded too.
@@ -38,6 +39,8 @@ class RankedList:
     degraded: tuple[str, ...] = ()
     cut: bool = False  # whether stages left out rows that exclusions could bring back
     reusable: bool = True  # False when it was ranked for one request only: without its exclusions, or explained
+    served_by: ServedBy = COMPUTED  # where it comes from
+    dropped: Mapping[str, int] = field(default_factory=dict)  # of a stored list: reason -> candidates
     answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
 
     @property
@@ -101,7 +104,7 @@ def from_json(body: bytes) -> RankedList | None:
     """Return the list that `to_json` wrote; None where the bytes are not such a list."""
     try:
         stored = _Stored.model_validate_json(body, strict=True)
-        return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut)
+        return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut, served_by=CACHE)
     except (ValidationError, ValueError, OverflowError):  # wrong lengths, numbers or columns
         return None
 

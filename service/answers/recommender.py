@@ -1,7 +1,8 @@
 """A page's way from `url1` to its answer; HTTP, gRPC and batches all take it.
 
-URL (`resolve`) -> cached list (`answer_cache`) -> admission (`admission/overload`) -> another replica's list
-(`shared_cache`) -> cascade -> select and blend (`selection`) -> answer -> side effects (`side_effects`).
+URL (`resolve`) -> cached or stored list (`answer_cache`, `stored_lists`) -> admission (`admission/overload`) ->
+another replica's list (`shared_cache`) -> cascade -> select and blend (`selection`) -> answer -> side effects
+(`side_effects`).
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ class Recommender:
         return answer
 
     def cached_answer(self, request: Request) -> Answer | None:
-        """Return the answer where it is cached and fresh; None where `recommend` has to be awaited, or the URL is bad.
+        """Return the answer where it is cached and fresh, or stored in a file.
 
-        Raises Overloaded where `recommend` would.
+        None where `recommend` has to be awaited, or the URL is bad. Raises Overloaded where `recommend` would.
         """
         bundle = self.live.bundle
         try:
@@ -123,13 +124,14 @@ class Recommender:
         return ranked
 
     async def _explain(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
-        """Compute an answer anew, with a record of every stage; it is never cached."""
+        """Compute an answer anew, with a record of every stage and the stored list beside it; it is never cached."""
         permit = self._limit.admit(_computing_s(budget_ms))
         trace = Trace(explain=True)
         try:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
             pages, degraded = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages)
+            record["stored"] = await self._cache.stored(bundle, query)
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
         return Answer.of(query.url, pages, degraded, bundle.name, record)

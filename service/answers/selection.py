@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from service.answers.answer import RecalledBy, Recommendation, finite
+from service.answers.answer import STORED, RecalledBy, Recommendation, finite
 from service.answers.ranked_list import RankedList
 from service.live_bundle import LoadedBundle
 from store import page_row
@@ -18,7 +18,10 @@ def select(
     bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace
 ) -> tuple[tuple[Recommendation, ...], tuple[str, ...]]:
     """Return at most `k` pages of the list, best first, and the reasons why the answer is degraded."""
-    selected = bundle.cascade.choose(query, ranked.candidates(bundle.pages), k, trace)
+    candidates = ranked.candidates(bundle.pages)
+    if ranked.served_by == STORED:
+        candidates = bundle.cascade.relisted(query, candidates, trace)
+    selected = bundle.cascade.choose(query, candidates, k, trace)
     return recommendations(selected), tuple(dict.fromkeys((*ranked.degraded, *trace.degraded)))
 
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from cascade.trace import degrade
+from ranking import stored_answers
 from recall.paths import IS_ROW
 from service.metrics import Metrics
 from service.settings import RedisSettings
@@ -60,7 +61,7 @@ def open_tables(rows: RedisRows, bundle: str, own: Iterable[LmdbTable], metrics:
 
 
 def _is_row(table: LmdbTable) -> IsRow | None:
-    is_row = IS_ROW.get(table.name)
+    is_row = stored_answers.is_row if table.name == stored_answers.TABLE else IS_ROW.get(table.name)
     if is_row is None or table.name == "pages":  # rows of pages end with their text, and hundreds are read at a time
         return is_row
     return reject_truncated(is_row, table)

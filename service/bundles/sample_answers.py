@@ -9,15 +9,17 @@ from cascade.trace import Trace
 from cascade.types import Query
 from corpus.urls.url import InvalidURL
 from service.answers.request import DEFAULT_K
-from service.answers.selection import recommendations
+from service.answers.selection import recommendations, select
+from service.answers.stored_lists import StoredLists
 from service.bundles.check_messages import Sample, Sampled, Shown
 from service.live_bundle import LoadedBundle
 
+_STORED = StoredLists()
 _UNKNOWN_PAGE = "https://unknown-page.invalid/"  # its text is embedded by the query tower, which known pages skip
 
 
 async def take(bundle: LoadedBundle, urls: Iterable[str], budget_s: float) -> Sample:
-    """Return the bundle's answer for every valid URL."""
+    """Return the bundle's answer for every valid URL; a stored one is shown, and computed all the same."""
     return {url: await _sample(bundle, url, budget_s, "") for url in urls if _is_valid(url, bundle)}
 
 
@@ -29,8 +31,10 @@ async def take_unknown(bundle: LoadedBundle, title: str, budget_s: float) -> Sam
 async def _sample(bundle: LoadedBundle, url: str, budget_s: float, title: str) -> Sampled:
     trace = Trace()
     query = Query(*bundle.addresses.locate(url), title=title)
-    chosen = await bundle.cascade.run(query, DEFAULT_K, Deadline.after(budget_s), trace)
-    pages = [Shown(page.url, page.score, page.quality) for page in recommendations(chosen)]
+    chosen = recommendations(await bundle.cascade.run(query, DEFAULT_K, Deadline.after(budget_s), trace))
+    if (stored := await _STORED.get(bundle, query)) is not None:  # it is what readers would see
+        chosen, _ = select(bundle, query, DEFAULT_K, stored, Trace())
+    pages = [Shown(page.url, page.score, page.quality) for page in chosen]
     return Sampled(shown=pages, degraded=trace.degraded)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.answers.answer import Recommendation
+from service.answers.answer import RecalledBy, Recommendation, ServedBy
 from service.answers.request import MAX_BATCH
 from service.answers.resolve import FieldError
 from service.api.fields import EXAMPLE_URL
@@ -52,12 +52,32 @@ class StageRecord(BaseModel):
     left_out: int = 0
 
 
+class StoredCandidate(BaseModel):
+    """A page of the stored list, with its score as of now."""
+
+    url: str
+    score: float | None
+    stage2: float | None
+    click: float | None
+    quality: float | None
+    recalled_by: list[RecalledBy]
+
+
+class StoredAnswer(BaseModel):
+    """The list that the bundle stores for the page, best first, and what was dropped when it was made."""
+
+    candidates: list[StoredCandidate]
+    dropped: dict[str, int]
+    cut: bool
+
+
 class Explanation(BaseModel):
-    """What happened to one request."""
+    """What happened to one request, which runs the cascade in full; `stored` is what would be served without it."""
 
     ms: dict[str, float]
     dropped: list[Dropped]
     stages: list[StageRecord]
+    stored: StoredAnswer | None = None
 
 
 class AnswerBody(BaseModel):
@@ -67,6 +87,7 @@ class AnswerBody(BaseModel):
     recommendations: list[Recommendation]
     degraded: Annotated[list[str], Field(description="what was missing; empty for a complete answer")]
     bundle: str
+    served_by: Annotated[ServedBy, Field(description="made before it was asked for, computed now, or kept from before")]
     request_id: str
     took_ms: float
     explain: Explanation | None = None

@@ -30,7 +30,7 @@ class RecommendRequest(_message.Message):
     def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
-    __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain")
+    __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain", "served_by")
     URL1_FIELD_NUMBER: _ClassVar[int]
     RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class RecommendResponse(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TOOK_MS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    SERVED_BY_FIELD_NUMBER: _ClassVar[int]
     url1: str
     recommendations: _containers.RepeatedCompositeFieldContainer[Recommendation]
     degraded: _containers.RepeatedScalarFieldContainer[str]
@@ -45,7 +46,8 @@ class RecommendResponse(_message.Message):
     request_id: str
     took_ms: float
     explain: str
-    def __init__(self, url1: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., bundle: _Optional[str] = ..., request_id: _Optional[str] = ..., took_ms: _Optional[float] = ..., explain: _Optional[str] = ...) -> None: ...
+    served_by: str
+    def __init__(self, url1: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., bundle: _Optional[str] = ..., request_id: _Optional[str] = ..., took_ms: _Optional[float] = ..., explain: _Optional[str] = ..., served_by: _Optional[str] = ...) -> None: ...
 
 class Recommendation(_message.Message):
     __slots__ = ("url", "title", "snippet", "score", "click", "quality", "recalled_by")

@@ -349,3 +349,16 @@ async def test_an_unknown_page_with_few_candidates_is_filled_up_with_popular_pag
     assert np.all(np.diff(chosen["score"]) < 0)
     pages, trace = await answer(unknown, k=2)
     assert (pages, trace.degraded) == ([4, 6], ["unknown_page"])
+
+
+def test_a_list_ranked_earlier_is_filtered_and_ordered_as_of_now(native: ThreadPoolExecutor) -> None:
+    last = Stage((), ByPage("blend"), 30, 1.0, on_loop=True)
+    now = Cascade(
+        trigger=Lookup(), recall=[], fallback=RecallStep(Path("popular"), 9, 1.0), merge=merge, hydrate=Facts(),
+        filters=[Even()], stages=[Stage((), ByPage("stage2"), 30, 1.0), last], select=best, native=native,
+    )  # fmt: skip
+    trace = Trace(explain=True)
+    listed = now.relisted(QUERY, Candidates(np.array([4, 8, 3, 6], np.uint64)), trace)
+    assert listed.pages.tolist() == [8, 6, 4]
+    assert listed["score"].tolist() == listed["blend"].tolist() == [8, 6, 4]
+    assert trace.dropped == {3: "even"}

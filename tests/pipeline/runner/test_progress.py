@@ -1,8 +1,9 @@
 from collections.abc import Iterator
 
 from pytest import CaptureFixture
+from rich.progress import Progress
 
-from pipeline.runner.progress import Lines, progress
+from pipeline.runner.progress import Lines, RateColumn, progress
 
 
 def shown(total: int, calls: list[tuple[float, int]]) -> list[str]:
@@ -36,3 +37,14 @@ def test_short_work_prints_nothing(capsys: CaptureFixture[str]) -> None:
         for done in (1, 2, 3):
             advance(done)
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_shows_the_rate_once_it_is_known() -> None:
+    now = [0.0]
+    bar = Progress(get_time=lambda: now[0])
+    bar.add_task("training", total=100)
+    (task,) = bar.tasks
+    assert RateColumn().render(task).plain == ""
+    for now[0], done in ((1.0, 10), (2.0, 20), (3.0, 30)):
+        bar.update(task.id, completed=done)
+    assert RateColumn().render(task).plain == "10.0/s"

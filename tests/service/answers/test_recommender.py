@@ -59,8 +59,8 @@ async def test_the_url_is_made_canonical(make) -> None:
 async def test_every_spelling_of_a_pages_address_shares_its_answer(make, spelling: str) -> None:
     small = make()
     first = await small.recommender.recommend(Request(URL1))
-    assert await small.recommender.recommend(Request(spelling)) is first
-    assert small.recommender.cached_answer(Request(spelling)) is first
+    again = await small.recommender.recommend(Request(spelling)), small.recommender.cached_answer(Request(spelling))
+    assert all(answer is not None and answer.body is first.body for answer in again)
     assert (first.read().url1, first.degraded, small.coclick.calls) == (URL1, (), 1)
 
 
@@ -78,7 +78,7 @@ async def test_the_memory_of_cached_urls_is_in_the_metrics(make) -> None:
 async def test_spellings_of_a_language_share_an_answer_and_the_error_names_an_invalid_tag(make) -> None:
     small = make()
     first = await small.recommender.recommend(Request(URL1, language="nb-NO"))
-    assert await small.recommender.recommend(Request(URL1, language="no")) is first
+    assert (await small.recommender.recommend(Request(URL1, language="no"))).body is first.body
     with pytest.raises(ClientError) as caught:
         await small.recommender.recommend(Request(URL1, language="norsk bokmål"))
     assert [error.field for error in caught.value.errors] == ["language"]
@@ -210,7 +210,7 @@ async def test_concurrent_requests_for_a_cold_page_share_one_computation(make) -
     await asyncio.sleep(0)
     small.coclick.gate.set()
     answers = await asyncio.gather(*asked)
-    assert (small.coclick.calls, len({id(answer) for answer in answers})) == (1, 1)
+    assert (small.coclick.calls, len({id(answer.body) for answer in answers})) == (1, 1)
 
 
 async def test_a_failed_path_degrades_the_answer_which_is_not_cached(make) -> None:

@@ -86,8 +86,9 @@ async def test_get_and_post_give_the_same_answer(client) -> None:
     posted = await client.post("/recommend", json={"url1": URL1, "k": 3})
     assert got.status_code == posted.status_code == 200
     first, second = got.json(), posted.json()
-    assert first.keys() == {"url1", "recommendations", "degraded", "bundle", "request_id", "took_ms"}
-    own = ("request_id", "took_ms")
+    assert first.keys() == {"url1", "recommendations", "degraded", "bundle", "served_by", "request_id", "took_ms"}
+    assert (first["served_by"], second["served_by"]) == ("computed", "cache")
+    own = ("served_by", "request_id", "took_ms")
     assert {k: v for k, v in first.items() if k not in own} == {k: v for k, v in second.items() if k not in own}
 
 
@@ -222,7 +223,7 @@ async def test_explain_can_be_turned_off_or_require_a_key(make, served, tmp_path
 
 async def test_explain_is_added_on_request(client) -> None:
     answer = (await client.get("/recommend", params={"url1": URL1, "explain": "true"})).json()
-    assert answer["explain"].keys() == {"ms", "dropped", "stages"}
+    assert answer["explain"].keys() == {"ms", "dropped", "stages", "stored"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""Where the files of a bundle come from: the directories of the steps that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
+from pipeline.log.split import ALL
+from pipeline.recall_steps import bundle_files
+from store.addresses import FILE as ADDRESSES
+from store.sites import FILE as SITES
+
+#: Path in the bundle -> path under the work directory; the recall paths declare theirs.
+_FILES = {
+    ADDRESSES: "pages/addresses.lmdb",
+    SITES: "pages/sites.txt",
+    "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
+    "tokenizer.json": "text/tokenizer.json",
+    "stage1/model.txt": "stage1/model.txt",
+    "stage1/model_start.txt": "stage1/model_start.txt",
+    f"cross_encoder/{WEIGHTS}": f"student/{WEIGHTS}",
+    "stage2/model.txt": "stage2/model.txt",
+    "stage2/model_start.txt": "stage2/model_start.txt",
+    "blend.json": "blend/blend.json",
+}
+
+
+def lay_out(of: Callable[[str], Path], target: Path, place: Callable[[Path, Path], object]) -> None:
+    """Put every file of a bundle into a directory; `of` returns a step's directory, `place` copies or links a file."""
+    files = {**_FILES, **{name: str(source) for name, source in bundle_files().items()}}
+    for name, source in files.items():
+        step, _, file = source.partition("/")
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        place(of(step) / file, target / name)
+    # One model or two, and what two of them have read.
+    for part in (*(of("student") / EXPORTED).iterdir(), *of("page_states").glob("*.npy")):
+        place(part, target / "cross_encoder" / part.name)

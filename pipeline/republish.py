@@ -1,0 +1,42 @@
+"""Publishes a bundle that differs from another in one table; all other files are shared with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from store.bundle import Bundle, Opens, bundle_name_after, publish
+
+
+def republish(
+    bundles: Path, bundle: Bundle, table: str, write: Callable[[Path], int], opens: Opens | None = None
+) -> str:
+    """Publish a bundle with another `table`; return its name.
+
+    `write` writes the table's file and returns its rows. The file is copied to the work directory, for the next build,
+    if there is one. `opens` must open the bundle before it becomes current.
+    """
+    building, file = bundles / ".refreshing", f"tables/{table}.lmdb"
+    shutil.rmtree(building, ignore_errors=True)
+    for name in {*bundle.manifest.files, file}:
+        (building / name).parent.mkdir(parents=True, exist_ok=True)
+        if name != file:
+            os.link(bundle.file(name), building / name)
+    rows = write(building / file)
+    manifest = bundle.manifest.model_copy(deep=True)
+    manifest.created = max(datetime.now(UTC).replace(microsecond=0), manifest.created + timedelta(seconds=1))
+    manifest.name = bundle_name_after(bundle.name, manifest.created)
+    manifest.rows[table] = rows
+    published, work = publish(building, bundles, manifest, opens), bundles / "work" / table
+    if work.is_dir():
+        _copy(published / file, work / f"{table}.lmdb")
+    return manifest.name
+
+
+def _copy(source: Path, target: Path) -> None:
+    beside = target.with_suffix(".refreshing")
+    shutil.copyfile(source, beside)
+    beside.replace(target)
