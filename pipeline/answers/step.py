@@ -16,6 +16,7 @@ from pipeline.answers.cascade import open_unhurried
 from pipeline.answers.rows_so_far import RowsSoFar
 from pipeline.layout import lay_out
 from pipeline.log.split import ALL
+from pipeline.pages.encoder import text_settings
 from pipeline.recall_steps import PATHS
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
@@ -53,7 +54,7 @@ async def _fill(work: Work, directory: Path, rows: RowsSoFar, pages: list[int], 
         return
     most_bytes, done = work.config.answers.most_mb * 1e6, len(pages) - len(waiting)
     with (
-        open_unhurried(directory, work.config.text.tokens_per_page, Choices()) as (cascade, at_once),
+        open_unhurried(directory, text_settings(work).tokens_per_page, Choices()) as (cascade, at_once),
         progress("answers", len(pages)) as advance,
     ):
         await warm_up(cascade, waiting[0])
@@ -94,7 +95,7 @@ STEP = Step(
     answers,
     after=("text", "pages", *PATHS, "student", "page_states", "stage1", "stage2", "blend"),
     when=_wanted,
-    config=("answers", "text.tokens_per_page"),
+    config=("answers",),
     seeded=False,
     resumes=True,
 )
