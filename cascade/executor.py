@@ -155,8 +155,8 @@ class Cascade:
         query = replace(query, trigger=trigger)
         found = await self._filtered(query, candidates, deadline, trace)
         if not self._enough(found) and (deeper := self._deeper(deadline, trace)):
-            more = await self._recall(deeper, query, deadline, trace)
-            found = await self._filtered(query, more, deadline, trace)
+            more = await self._filtered(query, await self._recall(deeper, query, deadline, trace), deadline, trace)
+            found = more if len(more) > len(found) else found  # its pages may have been unreadable
         return query, found
 
     def _enough(self, candidates: Candidates) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import Annotated
 
 import ibis
 import ibis.expr.types as ir
 from ibis import _
+from pydantic import Field
 
 #: Name of a window -> its length in days; `all` is the whole log.
 WINDOWS: dict[str, int | None] = {"1": 1, "7": 7, "28": 28, "all": None}
@@ -24,8 +26,10 @@ class Reach:
     steps: int = 8  # pages further apart are not near each other
     decay: float = 0.6  # a pair d steps apart has weight decay ** (d - 1)
     together: int = 64  # pages further apart are not a co-visit: a visit of 200 pages would have 20,000
-    swing_sessions: int = 8  # of a pair that Swing compares, the latest; its cost grows with the square
-    swing_smoothing: float = 1.0  # α of Swing, added to the overlap of two sessions
+    swing_sessions: Annotated[int, Field(ge=2)] = (
+        8  # of a pair that Swing compares, the latest; its cost grows with the square
+    )
+    swing_smoothing: Annotated[float, Field(ge=0)] = 1.0  # α of Swing, added to the overlap of two sessions
 
 
 def before(table: ir.Table, end: datetime) -> ir.Table:

@@ -53,7 +53,8 @@ def count(work: Work) -> dict[str, object]:
                 if name in SNAPSHOTS:
                     _write_evidence(engine, out)
                 advance(number)
-    figures: dict[str, object] = {"withheld_pages": len(hidden)}
+    hides = any(name not in WHOLE for name in ends)  # a window of one day has only the whole past
+    figures: dict[str, object] = {"withheld_pages": len(hidden) if hides else 0}
     for name in SNAPSHOTS:
         evidence = work.directory / name / "evidence.parquet"
         figures[f"{name}_pairs"] = pq.ParquetFile(evidence).metadata.num_rows

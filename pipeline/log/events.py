@@ -120,8 +120,9 @@ def _drawn_impressions(work: Work, until: datetime) -> pa.Table:
     generator = np.random.default_rng(work.config.seed)
     if decay is None:
         rows = visits(sessions, None)
-        chosen = [generator.choice(each.pages) for each in wanted_on(sessions, rows, None)]
-        pairs = np.stack([sessions.page[rows], np.array(chosen, np.uint64)], axis=1)
+        pairs = np.stack(
+            [sessions.page[rows], sessions.page[_another(sessions.session[rows], rows, generator)]], axis=1
+        )
     else:
         step = steps(sessions.session, sessions.page, sessions.place)
         pairs = np.stack([sessions.page[:-1][step], sessions.page[1:][step]], axis=1)
@@ -136,3 +137,11 @@ def _drawn_impressions(work: Work, until: datetime) -> pa.Table:
             "clicked": clicked.ravel(),
         }
     )
+
+
+def _another(session: NDArray[np.uint64], rows: NDArray[np.intp], generator: np.random.Generator) -> NDArray[np.intp]:
+    """Return another row of each row's session, drawn at random; `rows` has two or more of each, side by side."""
+    _, start, number, length = np.unique(session, return_index=True, return_inverse=True, return_counts=True)
+    start, length = start[number], length[number]
+    further = 1 + (generator.random(len(rows)) * (length - 1)).astype(np.intp)
+    return rows[start + (np.arange(len(rows)) - start + further) % length]

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from corpus.log.runs import runs
 from corpus.log.session_targets import Wanted, wanted
 from pipeline.runner.work import Work
 
@@ -45,16 +44,25 @@ def visits(sessions: Sessions, decay: float | None) -> NDArray[np.intp]:
 
     Without `decay` each page of a session is one row, its first.
     """
-    chosen = []
-    for start, end in runs(sessions.session):
-        page = sessions.page[start:end]
-        if decay is None:
-            pages, first = np.unique(page, return_index=True)
-            chosen.append(start + first if len(pages) > 1 else first[:0])
-        else:
-            differs = np.flatnonzero(page != page[-1])  # up to the last page that another one follows
-            chosen.append(np.arange(start, start + (differs[-1] + 1 if len(differs) else 0)))
-    return np.concatenate([np.empty(0, np.intp), *chosen])
+    session, page = sessions.session, sessions.page
+    if not len(session):
+        return np.empty(0, np.intp)
+    if decay is None:
+        rows = np.lexsort((page, session))  # stable: of a page's rows the first comes first
+        first = rows[_changes(session[rows]) | _changes(page[rows])]
+        _, number, pages = np.unique(session[first], return_inverse=True, return_counts=True)
+        return first[pages[number] > 1]
+    starts = np.flatnonzero(_changes(session))
+    length = np.diff(np.append(starts, len(session)))
+    differs = page != np.repeat(page[starts + length - 1], length)  # from the session's last page
+    row = np.arange(len(session))
+    last = np.maximum.reduceat(np.where(differs, row, -1), starts)  # that another page follows
+    return row[row <= np.repeat(last, length)]
+
+
+def _changes(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return whether each value differs from the one before; the first does."""
+    return np.append(True, values[1:] != values[:-1])
 
 
 def wanted_on(sessions: Sessions, rows: NDArray[np.intp], decay: float | None) -> Iterator[Wanted]:

@@ -6,11 +6,14 @@ and similar pages are worth on their own (DropoutNet; Volkovs et al., 2017).
 
 from __future__ import annotations
 
+import ibis
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.threads import used
+from corpus.log.engine import connect
 from pipeline.log.split import split_of
 from pipeline.runner.work import Work
 
@@ -32,13 +35,16 @@ def _missed_share(work: Work, pages: NDArray[np.uint64]) -> float:
     labels_from = split_of(work).get("labels_from")
     if labels_from is None or not len(pages):
         return 0.0
-    clicks = pq.read_table(work.of("read") / "clicks.parquet", columns=["page", "time"])
-    clicked, times = np.unique(clicks["page"].to_numpy(), return_counts=True)
-    shown = pc.unique(pq.read_table(work.of("read") / "impressions.parquet", columns=["page2"])["page2"]).to_numpy()
-    unseen = int((~np.isin(pages, clicked) & ~np.isin(pages, shown)).sum())
-    before = pc.unique(clicks.filter(pc.less(clicks["time"], labels_from))["page"]).to_numpy()
-    late = (len(clicked) - len(before)) / max(len(clicked), 1)
-    return max(0.0, (unseen - _missed_by_chance(times)) / len(pages) - late)
+    engine = connect(threads=used(), memory=work.config.engine.memory)
+    clicks, impressions = (
+        engine.read_parquet(str(work.of("read") / f"{name}.parquet")) for name in ("clicks", "impressions")
+    )
+    known = (clicks.time < ibis.literal(labels_from, type=clicks.time.type())).any()
+    clicked = clicks.group_by("page").aggregate(times=clicks.count(), known=known).to_pyarrow()
+    shown = impressions.select("page2").distinct().to_pyarrow()["page2"].to_numpy()
+    unseen = int((~np.isin(pages, clicked["page"].to_numpy()) & ~np.isin(pages, shown)).sum())
+    late = int(pc.sum(pc.invert(clicked["known"]), min_count=0).as_py()) / max(len(clicked), 1)
+    return max(0.0, (unseen - _missed_by_chance(clicked["times"].to_numpy())) / len(pages) - late)
 
 
 def _missed_by_chance(times: NDArray[np.int64]) -> float:

@@ -30,8 +30,8 @@ class ListRecorder:
         """Add the candidates of the query's page at its time."""
         self._lists[query.page, _key(query.at)] = candidates.pages, features
 
-    def save(self, directory: Path, days: list[list[Event]]) -> None:
-        """Write the recorded lists, with the gains of each day's events."""
+    def save(self, directory: Path, days: list[list[Event]], learnt: bool = False) -> None:
+        """Write the recorded lists, with the gains of each day's events; 0 where rankers have `learnt` from them."""
         features = [np.empty((0, len(STAGE2)), np.float32)]
         gains, pages, sizes = [np.empty(0, np.float32)], [], []
         for events in days:
@@ -39,7 +39,7 @@ class ListRecorder:
                 listed, rows = self._lists.get((page, _key(hours(of_page[0]))), (None, None))
                 if listed is not None and rows is not None:
                     features.append(rows)
-                    gains.append(_gains(listed, of_page))
+                    gains.append(_gains(listed, [] if learnt else of_page))
                     pages.append(page)
                     sizes.append(len(listed))
         np.savez(
@@ -59,7 +59,7 @@ def read_lists(directory: Path) -> tuple[Matrix, HeldOutLists]:
 
 def _gains(listed: NDArray[np.uint64], events: list[Event]) -> NDArray[np.float32]:
     """Return how much readers chose each page of a list; chosen pages that it lacks do not count. Judged pairs: 0."""
-    if not len(listed) or events[0].time is None:
+    if not len(listed) or not events or events[0].time is None:
         return np.zeros(len(listed), np.float32)
     shown = np.concatenate([event.shown for event in events])
     gain = np.concatenate([event.gain for event in events])

@@ -27,6 +27,7 @@ from ranking.features import STAGE1, STAGE2, STAGE2_START, matrix
 from ranking.lightgbm.score import LightGbmScorer
 
 _STAGE1_KEPT = 30
+_MOST_EVENTS = 500_000  # of all pages, before pages are sampled: below 1 GB
 _KEPT_PAIRS = 1 << 20  # two scores per pair, the same for every day
 
 Narrow = Callable[[Query, Candidates], Awaitable[Candidates]]
@@ -39,7 +40,7 @@ def stage2(work: Work) -> dict[str, object]:
     candidates.
     """
     sources = for_stage2(work)
-    choices = label_events(work, None, sources)
+    choices = label_events(work, _MOST_EVENTS, sources)
     events = choices or _without_choices(work)
     pages = _sampled_pages(work, events)
     chosen, held_out = set(pages), set(pages[: _held_out(work, len(pages)) if choices else len(pages)])
@@ -58,7 +59,8 @@ def stage2(work: Work) -> dict[str, object]:
             "stage 2 examples",
         )
     days = [part for _, part in by_day(work, events)]
-    recorders[bool(recorders[True]) and not recorders[False]].save(work.directory, days)
+    learnt = bool(recorders[True]) and not recorders[False]  # μ and σ need scores of some pages
+    recorders[learnt].save(work.directory, days, learnt)
     held = writers[False].groups()
     figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
     return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2, peer=peer_of(work))

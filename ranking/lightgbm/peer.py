@@ -17,7 +17,7 @@ PEER, UNORDERED = PEERS = ("next_share", "together_share")
 _CUT = 5  # NDCG@5
 _FEWEST = 50  # groups; fewer say nothing
 _Z = 1.96  # of a 95 % interval
-_TIE = 1e-9  # a recall rank's weight beside a share, whose steps are at least 1e-7
+_TIE = 1e-12  # a recall rank's weight: all 65,535 ranks together are below a share's steps, of 1e-7 and more
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,4 +18,6 @@ class CoclickConfig:
     lent: int = 200  # pages of the same sessions whose rates a page lends to those with similar text, besides next ones
     fair_share: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the stored pages: the best of each order, evenly
     fitted_pages: int = 1_000  # whose held-out sessions weigh the orders
-    mixture_prior: float = 200.0  # held-out targets that speak for equal weights of the orders, besides those seen
+    mixture_prior: Annotated[float, Field(gt=0)] = (
+        200.0  # held-out targets that speak for equal weights of the orders, besides those seen
+    )

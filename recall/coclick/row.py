@@ -32,7 +32,7 @@ NEIGHBOUR = np.dtype(
         ("after_back", "<f2"),  # sessions with A anywhere after B, less for long ones
         ("cosine", "<f2"),  # of A and B over sessions
         ("lift", "<f2"),  # sessions with both, over what chance expects
-        ("swing", "<f2"),  # TRAWL, equation 1: sessions with both that have little else in common
+        ("swing", "<f4"),  # TRAWL, equation 1: sessions with both that have little else in common
         ("borrowed_next", "<f2"),  # rate of B after A and after pages with text similar to A's
         ("borrowed_back", "<f2"),
         ("borrowed_after", "<f2"),  # as borrowed_next, with B anywhere after

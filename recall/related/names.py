@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
@@ -68,15 +69,19 @@ def links(body: str, url: str, rows: Mapping[int, int], rules: UrlRules) -> Iter
             yield linked
 
 
-def distinctness(found: Sequence[Mapping[int, int]]) -> csr_matrix:
+def distinctness(found: Iterable[Mapping[int, int]]) -> csr_matrix:
     """Return how distinctly page i names page j, (pages, pages) float32: log(1 + idf · (1 + log count)).
 
-    A page that is named everywhere says little where it is named.
+    A page that is named everywhere says little where it is named. `found` is read once, page after page.
     """
-    count = len(found)
-    page = np.repeat(np.arange(count), [len(named) for named in found])
-    named = np.fromiter((row for part in found for row in part), np.int64, len(page))
-    times = np.fromiter((number for part in found for number in part.values()), np.float64, len(page))
+    rows, numbers, lengths = array("i"), array("i"), array("i")
+    for part in found:
+        rows.extend(part)
+        numbers.extend(part.values())
+        lengths.append(len(part))
+    count = len(lengths)
+    page = np.repeat(np.arange(count, dtype=np.int32), np.frombuffer(lengths, np.int32) if count else 0)
+    named, times = (np.frombuffer(each, np.int32) if each else np.empty(0, np.int32) for each in (rows, numbers))
     kept = page != named
     page, named, times = page[kept], named[kept], times[kept]
     idf = np.log((count + 1) / np.maximum(np.bincount(named, minlength=count), 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ _BLOCK_CELLS = 1 << 23  # pages of a block times all pages: bounds the memory of
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signals:
     """What is known of every page, in the order of the pages table; vectors are unit or zero."""
 
@@ -57,13 +58,22 @@ class Signals:
 
     def _sparse(self, start: int, end: int) -> dict[str, csr_matrix]:
         own = slice(start, end)
-        return {
-            "terms": (self.terms[own] @ self.terms.T).tocsr(),
-            "title": (self.titles[own] @ self.weights.T).tocsr(),
-            "titled": (self.weights[own] @ self.titles.T).tocsr(),
+        terms, weights, titles, mentions = self._other_way
+        values = {
+            "terms": self.terms[own] @ terms,
+            "title": self.titles[own] @ weights,
+            "titled": self.weights[own] @ titles,
             "mentions": self.mentions[own],
-            "mentioned": self.mentions[:, own].T.tocsr(),
+            "mentioned": mentions[own],
         }
+        for matrix in values.values():
+            matrix.sort_indices()  # for `_best` and `_at`
+        return values
+
+    @cached_property
+    def _other_way(self) -> tuple[csr_matrix, ...]:
+        """The transposed matrices by row: made for each block, they would take longer than its products."""
+        return tuple(matrix.T.tocsr() for matrix in (self.terms, self.weights, self.titles, self.mentions))
 
     def _nearest(self, index: AnnIndex, start: int, end: int, deep: int) -> Pairs:
         rows = np.searchsorted(index.pages, self.pages[start:end])
@@ -78,15 +88,36 @@ class Signals:
 
 
 def _best(matrix: csr_matrix, deep: int) -> Pairs:
-    """Return row and column of the `deep` largest values of each row."""
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, row))
-    kept = order[np.arange(len(order)) - matrix.indptr[row] < deep + 1]  # the page itself may be among them
-    return row[kept], matrix.indices[kept].astype(np.int64)
+    """Return row and column of the largest values of each row: `deep`, and one more that may be the page itself.
+
+    Of equal values the first columns count; the columns of a row are in order.
+    """
+    kept = [
+        start + _largest(matrix.data[start:stop], deep + 1)
+        for start, stop in zip(matrix.indptr[:-1].tolist(), matrix.indptr[1:].tolist(), strict=True)
+    ]
+    row = np.repeat(np.arange(len(kept)), [len(part) for part in kept])
+    return row, matrix.indices[np.concatenate([np.empty(0, np.intp), *kept])].astype(np.int64)
+
+
+def _largest(values: NDArray[np.float32], most: int) -> NDArray[np.intp]:
+    """Return the places of the `most` largest values, in no order; of equal ones the first."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    least = np.partition(values, len(values) - most)[len(values) - most]
+    above = np.flatnonzero(values > least)
+    return np.concatenate([above, np.flatnonzero(values == least)[: most - len(above)]])
 
 
 def _at(matrix: csr_matrix, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
-    return np.asarray(matrix[row, column], np.float32).ravel() if len(row) else np.empty(0, np.float32)
+    """Return single values; the columns of a row are in order. SciPy would read whole rows for each."""
+    if matrix.nnz == 0:
+        return np.zeros(len(row), np.float32)
+    width = matrix.shape[1]
+    stored = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * width + matrix.indices
+    key = row * width + column
+    place = np.minimum(np.searchsorted(stored, key), len(stored) - 1)
+    return np.where(stored[place] == key, matrix.data[place], np.float32(0)).astype(np.float32)
 
 
 def _cosines(

@@ -59,7 +59,7 @@ def _signals(work: Work, table: pa.Table, config: RelatedConfig) -> tuple[Signal
     for text, _ in _texts(work, config.words):
         vocabulary.add(text)
     weights, idf = weighted(vocabulary, config.terms, config.common)
-    namer, mentions = _mentions(work, table, vocabulary, config)
+    names = _names(table, vocabulary, config)
     opening = _unit(np.load(work.of("text") / "embeddings.npy").astype(np.float32))
     cosine = _unit(_longer(work, table, config.tokens, opening))
     signals = Signals(
@@ -68,30 +68,29 @@ def _signals(work: Work, table: pa.Table, config: RelatedConfig) -> tuple[Signal
         terms=unit_rows(weights),
         weights=weights,
         titles=title_queries(titles, vocabulary, idf),
-        mentions=distinctness(mentions),
+        mentions=distinctness(_mentions(work, table, names, config)),
         indexes=(ann.build(pages, cosine), ann.build(pages, opening)),
         pages=pages,
     )
-    return signals, namer
+    return signals, len(names)
 
 
-def _mentions(
-    work: Work, table: pa.Table, vocabulary: Vocabulary, config: RelatedConfig
-) -> tuple[int, list[Counter[int]]]:
-    """Return how many names there are, and how often each page names or links others."""
-    urls, rules = table["url"].to_pylist(), work.config.url_rules
+def _names(table: pa.Table, vocabulary: Vocabulary, config: RelatedConfig) -> dict[str, int]:
+    """Return name -> row of the page that it names."""
     having = np.bincount(vocabulary.counts().indices, minlength=len(vocabulary.number))
     count = dict(zip(vocabulary.number, having.tolist(), strict=True))
-    own = (names_of(title, url) for title, url in zip(table["title"].to_pylist(), urls, strict=True))
-    names = unambiguous(own, count, config.common)
+    titled = zip(table["title"].to_pylist(), table["url"].to_pylist(), strict=True)
+    return unambiguous((names_of(title, url) for title, url in titled), count, config.common)
+
+
+def _mentions(work: Work, table: pa.Table, names: dict[str, int], config: RelatedConfig) -> Iterator[Counter[int]]:
+    """Yield how often each page names or links others."""
+    urls, rules, namer = table["url"].to_pylist(), work.config.url_rules, Namer(names)
     row_of = {page: row for row, page in enumerate(table["page"].to_pylist())}
-    namer = Namer(names)
-    found = []
     with progress("finding names", len(urls)) as advance:
         for row, (text, body) in enumerate(_texts(work, config.words)):
-            found.append(namer.find(text) + Counter(links(body, urls[row], row_of, rules)))
+            yield namer.find(text) + Counter(links(body, urls[row], row_of, rules))
             advance(row + 1)
-    return len(names), found
 
 
 def _texts(work: Work, most: int) -> Iterator[tuple[list[str], str]]:

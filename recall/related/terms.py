@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix, diags, vstack
 
 _K1, _B = 1.2, 0.75  # BM25's usual constants
+_AT_ONCE = 10_000  # pages whose words are weighed at a time
 
 
 class Vocabulary:
@@ -50,14 +51,22 @@ def weighted(vocabulary: Vocabulary, terms: int, common: int) -> tuple[csr_matri
     having = np.bincount(counts.indices, minlength=counts.shape[1])
     idf = np.log1p((pages - having + 0.5) / (having + 0.5)).astype(np.float32)
     idf[having > common] = 0
-    page = np.repeat(np.arange(pages), np.diff(counts.indptr))
-    norm = _K1 * (1 - _B + _B * length / max(float(length.mean()), 1.0)) if pages else length
+    norm = (_K1 * (1 - _B + _B * length / max(float(length.mean()), 1.0)) if pages else length).astype(np.float32)
+    parts = [csr_matrix((0, counts.shape[1]), dtype=np.float32)]
+    for first in range(0, pages, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        parts.append(_heaviest(counts[part], norm[part], idf, terms))
+    return vstack(parts, format="csr"), idf
+
+
+def _heaviest(counts: csr_matrix, norm: NDArray[np.float32], idf: NDArray[np.float32], terms: int) -> csr_matrix:
+    """Return the weights of each page's `terms` heaviest words."""
+    page = np.repeat(np.arange(len(norm)), np.diff(counts.indptr))
     values = counts.data * (_K1 + 1) / (counts.data + norm[page]) * idf[counts.indices]
     order = np.lexsort((-values, page))
     place = np.arange(len(order)) - counts.indptr[page]  # pages are already in order, so only places within one change
     kept = order[(place < terms) & (values[order] > 0)]
-    made = csr_matrix((values[kept], (page[kept], counts.indices[kept])), shape=counts.shape, dtype=np.float32)
-    return made, idf
+    return csr_matrix((values[kept], (page[kept], counts.indices[kept])), shape=counts.shape, dtype=np.float32)
 
 
 def unit_rows(matrix: csr_matrix) -> csr_matrix:

@@ -149,6 +149,19 @@ async def test_where_filters_eat_the_candidates_recall_goes_deeper(cascade: Casc
     assert (path.limits, trace.degraded) == ([10, 80], [])
 
 
+async def test_what_was_found_stays_where_the_pages_of_deeper_recall_cannot_be_read(cascade: Cascade) -> None:
+    class Once(Facts):
+        async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+            known = await super().hydrate(query, candidates)
+            self.error = RuntimeError("gone")
+            return known
+
+    path = Path("b", [*range(2, 100, 2)])
+    deep = replace(cascade, recall=[RecallStep(path, 10, SOON)], stages=[], hydrate=Once())
+    pages, _ = await answer(deep, k=5)
+    assert (pages, path.limits) == ([2, 4, 6, 8, 10], [10, 80])
+
+
 async def test_recall_does_not_go_deeper_where_a_path_has_no_more(cascade: Cascade) -> None:
     path = Path("b", [1, 3, 6])
     await answer(replace(cascade, recall=[RecallStep(path, 10, SOON)]))

@@ -56,6 +56,13 @@ def test_without_transitions_the_peer_is_the_order_of_recall() -> None:
     assert np.argsort(-peer_scores(features, STAGE1)).tolist() == [2, 1, 0]
 
 
+def test_the_smallest_difference_of_shares_outweighs_any_rank() -> None:
+    features = np.full((2, len(STAGE1)), np.nan, np.float32)
+    features[:, STAGE1.index(PEER)] = [0, 1e-6]
+    features[:, STAGE1.index(RECALL_RANKS[0])] = [0, np.nan]  # the second is in the log only
+    assert np.argsort(-peer_scores(features, STAGE1)).tolist() == [1, 0]
+
+
 def test_ties_are_not_broken_in_favour_of_chosen_rows() -> None:
     groups = held_out(400, 0.0)
     constant = compare(groups, np.zeros(len(groups.gain)), STAGE1, 0)

@@ -231,6 +231,12 @@ def test_counts_too_big_for_a_row_are_clipped() -> None:
     assert read(row)["next_all"].tolist() == [65_535]
 
 
+def test_the_swing_of_a_pair_of_many_sessions_is_stored_whole() -> None:
+    found = {name: [3e6 if name == "swing" else 0.0] for name in FIELDS}
+    ((_, row),) = pack_rows(iter([pa.RecordBatch.from_pydict({"page1": [A], "page2": [B]} | found)]))
+    assert read(row)["swing"].tolist() == [3e6]
+
+
 def test_an_empty_batch_is_skipped() -> None:
     empty = pa.RecordBatch.from_pydict({name: pa.array([], pa.float64()) for name in ("page1", "page2", *FIELDS)})
     assert [*pack_rows(iter([empty]))] == []

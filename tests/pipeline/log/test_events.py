@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.reading import read
+from corpus.log.runs import all_pairs
 from corpus.urls.url import page_id
 from pipeline.config import BuildConfig
 from pipeline.cross_encoder.examples import triplets
@@ -26,6 +27,7 @@ from pipeline.log.events import (
     past_impressions,
 )  # fmt: skip
 from pipeline.log.read import STEP as READ
+from pipeline.log.sessions import sessions_of
 from pipeline.log.split import split_of
 from pipeline.runner.runner import Runner
 from pipeline.runner.work import InputTables, Work
@@ -125,6 +127,10 @@ def test_where_order_means_little_impressions_are_drawn_from_whole_sessions(tmp_
     table = past_impressions(work)
     assert len(table) == 8 * 3 * 5  # every page of every session before the labels
     assert not (table["page1"].to_numpy() == table["page2"].to_numpy())[::5].any()
+    chosen = table.filter(table["clicked"])
+    sessions = sessions_of(work, None, split_of(work)["labels_from"])
+    together = set(zip(*(pages.tolist() for pages in all_pairs(sessions.session, sessions.page)), strict=True))
+    assert set(zip(chosen["page1"].to_pylist(), chosen["page2"].to_pylist(), strict=True)) <= together
 
 
 def test_without_impressions_negatives_are_sampled(tmp_path: Path) -> None:

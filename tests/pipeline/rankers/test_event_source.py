@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cascade.types import Candidates, Query
 from pipeline.config import BuildConfig
 from pipeline.log.events import IMPRESSIONS, LABELS, STEPS, label_events
 from pipeline.rankers import event_source
@@ -20,6 +21,8 @@ from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
 from pipeline.rankers.stage2 import stage2
 from pipeline.runner.work import Work
+from ranking.event import Event
+from ranking.examples import hours
 from ranking.features import STAGE1, STAGE2, STAGE2_START
 from ranking.lightgbm.score import LightGbmScorer
 
@@ -126,6 +129,15 @@ def test_held_out_lists_know_what_readers_chose(tiny, tmp_path: Path) -> None:
             chosen[event.page] += float(event.gain.sum())
     found = np.bincount(np.repeat(np.arange(len(lists.size)), lists.size), lists.gain, len(lists.size))
     assert 0 < found.sum() <= sum(chosen.values())  # some chosen pages are not among the candidates
+
+
+def test_lists_that_rankers_learnt_from_do_not_tell_what_readers_chose(tmp_path: Path) -> None:
+    pages, recorder = np.array([2, 3], np.uint64), ListRecorder()
+    event = Event(1, pages, np.ones(2, np.float32), None, np.datetime64("2026-01-01"))
+    recorder.add(Query("https://a.example/", 1, at=hours(event)), Candidates(pages), np.zeros((2, len(STAGE2))))
+    for learnt, gain in ((False, 2), (True, 0)):
+        recorder.save(tmp_path, [[event]], learnt)
+        assert read_lists(tmp_path)[1].gain.sum() == gain
 
 
 def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> None:
