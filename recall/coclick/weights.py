@@ -22,13 +22,15 @@ def sampled(targets: pa.Table, most: int, seed: int) -> pa.Table:
 
 
 def fitted(sources: Sources, targets: pa.Table, config: CoclickConfig) -> dict[str, float]:
-    """Return the weight of each order, with sum 1; equal weights without targets.
+    """Return the weight of each order, with sum 1; equal weights without targets that an order foretells.
 
     Another component of the mixture is the popularity of pages (how often they were entered): it explains targets that
     no order foretells, so that these do not decide.
     """
     shares, gain = _shares(sources, targets, config)
     weights = fit(shares, gain, config.mixture_prior)[: len(ORDERS)]
+    if not weights.any():  # popularity explains everything
+        weights = np.ones(len(ORDERS))
     return dict(zip(ORDERS, (weights / weights.sum()).tolist(), strict=True))
 
 
@@ -45,7 +47,7 @@ def _shares(
     found = found.drop("page1_right", "page2_right")
     found = found.left_join(popular, "page2").drop("page2_right").order_by("page1", "page2").to_pyarrow()
     columns = [found[name].fill_null(0.0).to_numpy() for name in (*names, "popular")]
-    return np.stack(columns, axis=1).reshape(len(found), -1), found["gain"].to_numpy()
+    return np.stack(columns, axis=1), found["gain"].to_numpy()
 
 
 def _share_of(table: ir.Table, column: str) -> ir.NumericColumn:

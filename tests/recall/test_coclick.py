@@ -22,6 +22,7 @@ from recall.coclick.config import CoclickConfig
 from recall.coclick.lookup import CoclickRecall
 from recall.coclick.orders import ORDERS
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
+from recall.coclick.weights import fitted
 from store.tables import LmdbTable, write_table
 
 END = datetime(2025, 3, 1, tzinfo=UTC)
@@ -251,3 +252,23 @@ def test_rows_of_some_pages_equal_those_among_all_pages(log: Log) -> None:
     assert found == [row for row in every if row["page1"] == A]
     assert any(row["borrowed_next"] for row in found)
     assert {row["page1"] for row in every} == {A, B, C, D}
+
+
+ALONE = pa.table(
+    {"page": pa.array([A, D], pa.uint64()), "neighbour": pa.array([A, D], pa.uint64()), "weight": [1.0, 1.0]}
+)
+
+
+def _held_out(*pairs: tuple[int, int]) -> pa.Table:
+    page1, page2 = (pa.array([pair[side] for pair in pairs], pa.uint64()) for side in (0, 1))
+    return pa.table({"page1": page1, "page2": page2, "gain": pa.array([1.0] * len(pairs), pa.float64())})
+
+
+def test_without_held_out_sessions_the_orders_weigh_alike(log: Log) -> None:
+    config = CoclickConfig()
+    assert fitted(log.sources(ibis.memtable(ALONE), config), _held_out(), config) == pytest.approx(EVEN)
+
+
+def test_targets_that_no_order_foretells_leave_the_orders_alike(log: Log) -> None:
+    config = CoclickConfig(mixture_prior=0.0)
+    assert fitted(log.sources(ibis.memtable(ALONE), config), _held_out((D, B)), config) == pytest.approx(EVEN)
