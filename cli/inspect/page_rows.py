@@ -75,10 +75,11 @@ def _coclick(row: bytes) -> tuple[list[str], list[list[Any]]]:
 
 
 def _related(row: bytes) -> tuple[list[str], list[list[Any]]]:
-    from recall.related.row import FIELDS, read
+    from recall.related.row import read
 
-    names = ["page", *(field.removeprefix("related_") for field in FIELDS)]
-    return names, [list(line) for line in read(row)[["page", *FIELDS]][:_ROWS].tolist()]
+    fields = ["page", *(f"related_{name}" for name in ("score", "cosine", "terms", "mentions"))]
+    names = [field.removeprefix("related_") for field in fields]
+    return names, [list(line) for line in read(row)[fields][:_ROWS].tolist()]
 
 
 def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
