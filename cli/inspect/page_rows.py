@@ -32,10 +32,11 @@ def show_page(bundle: Bundle, url: str, console: Console) -> None:
     console.print(f"\n[bold]{address}[/bold]  PageId {key[0]:016x}")
     for name, table in tables.items():
         row = table.read(key)[0]
-        console.print(_row(name, row, tables) if row else f"{name}: no row")
+        console.print(row_table(name, row, tables) if row else f"{name}: no row")
 
 
-def _row(name: str, row: bytes, tables: dict[str, Any]) -> Table:
+def row_table(name: str, row: bytes, tables: dict[str, Any]) -> Table:
+    """Return a page's row of one table, as it is shown."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -73,6 +74,14 @@ def _coclick(row: bytes) -> tuple[list[str], list[list[Any]]]:
     return names, [list(line) for line in read(row)[fields][:_ROWS].tolist()]
 
 
+def _related(row: bytes) -> tuple[list[str], list[list[Any]]]:
+    from recall.related.row import read
+
+    fields = ["page", *(f"related_{name}" for name in ("score", "cosine", "terms", "mentions"))]
+    names = [field.removeprefix("related_") for field in fields]
+    return names, [list(line) for line in read(row)[fields][:_ROWS].tolist()]
+
+
 def _qprime(row: bytes) -> tuple[list[str], list[list[Any]]]:
     from recall.qprime.row import read
 
@@ -100,7 +109,9 @@ def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:
     return ["bytes"], [[row[:64].hex(" ")]]
 
 
-_READERS = {"pages": _pages, "coclick": _coclick, "qprime": _qprime, "answers": _answers}
+_READERS = {
+    "pages": _pages, "coclick": _coclick, "qprime": _qprime, "related": _related, "answers": _answers,
+}  # fmt: skip
 
 
 def _title(page: int, tables: dict[str, Any]) -> str:

@@ -22,13 +22,15 @@ def sampled(targets: pa.Table, most: int, seed: int) -> pa.Table:
 
 
 def fitted(sources: Sources, targets: pa.Table, config: CoclickConfig) -> dict[str, float]:
-    """Return the weight of each order, with sum 1; equal weights without targets.
+    """Return the weight of each order, with sum 1; equal weights without targets that an order foretells.
 
     Another component of the mixture is the popularity of pages (how often they were entered): it explains targets that
     no order foretells, so that these do not decide.
     """
     shares, gain = _shares(sources, targets, config)
     weights = fit(shares, gain, config.mixture_prior)[: len(ORDERS)]
+    if not weights.any():  # popularity explains everything
+        weights = np.ones(len(ORDERS))
     return dict(zip(ORDERS, (weights / weights.sum()).tolist(), strict=True))
 
 

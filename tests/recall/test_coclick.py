@@ -260,9 +260,21 @@ def test_rows_of_some_pages_equal_those_among_all_pages(log: Log) -> None:
     assert {row["page1"] for row in every} == {A, B, C, D}
 
 
-def test_without_held_out_targets_every_order_has_the_same_weight(log: Log) -> None:
-    like = pa.table({"page": [A], "neighbour": [A], "weight": [1.0]})
-    like = like.cast(pa.schema([("page", pa.uint64()), ("neighbour", pa.uint64()), ("weight", pa.float64())]))
-    nothing = pa.schema([("page1", pa.uint64()), ("page2", pa.uint64()), ("gain", pa.float64())]).empty_table()
+ALONE = pa.table(
+    {"page": pa.array([A, D], pa.uint64()), "neighbour": pa.array([A, D], pa.uint64()), "weight": [1.0, 1.0]}
+)
+
+
+def _held_out(*pairs: tuple[int, int]) -> pa.Table:
+    page1, page2 = (pa.array([pair[side] for pair in pairs], pa.uint64()) for side in (0, 1))
+    return pa.table({"page1": page1, "page2": page2, "gain": pa.array([1.0] * len(pairs), pa.float64())})
+
+
+def test_without_held_out_sessions_the_orders_weigh_alike(log: Log) -> None:
     config = CoclickConfig()
-    assert fitted(log.sources(ibis.memtable(like), config), nothing, config) == pytest.approx(EVEN)
+    assert fitted(log.sources(ibis.memtable(ALONE), config), _held_out(), config) == pytest.approx(EVEN)
+
+
+def test_targets_that_no_order_foretells_leave_the_orders_alike(log: Log) -> None:
+    config = CoclickConfig(mixture_prior=0.0)
+    assert fitted(log.sources(ibis.memtable(ALONE), config), _held_out((D, B)), config) == pytest.approx(EVEN)
