@@ -14,7 +14,7 @@ from pipeline.config import BuildConfig
 from pipeline.log.events import STEPS
 from pipeline.rankers import event_source
 from pipeline.rankers.text_order import above_the_text, by_text
-from pipeline.rankers.text_weight import weight_note, weight_of_quality
+from pipeline.rankers.text_weight import orders_by_text, weight_note, weight_of_quality
 from pipeline.rankers.training import fit_ranker
 from pipeline.runner.work import Work
 from ranking.features import STAGE1, STAGE2
@@ -102,11 +102,13 @@ def test_quality_weighs_no_more_than_references_allow(tmp_path: Path, good: bool
 
 
 @pytest.mark.parametrize(("source", "noted"), [("input", event_source.NOTHING), ("rubric", STEPS)])
-def test_with_people_s_labels_or_a_log_the_weight_is_the_configured_one(
+def test_with_people_s_labels_or_a_log_references_do_not_choose_the_weight(
     tmp_path: Path, source: str, noted: str
 ) -> None:
-    work = work_of(tmp_path, source, learnt=0, noted=noted)
-    assert weight_of_quality(work, *candidates(good=False)) == (0.32, {})
+    for name in ("neither", "either"):
+        (tmp_path / name).mkdir()
+    assert orders_by_text(work_of(tmp_path / "neither", "rubric", learnt=0))
+    assert not orders_by_text(work_of(tmp_path / "either", source, learnt=0, noted=noted))
 
 
 def test_without_candidates_the_weight_is_the_configured_one(tmp_path: Path) -> None:
