@@ -44,7 +44,7 @@ TOPICS = {
 }
 CONFIG = BuildConfig.model_validate(
     {
-        "text": {"base": "minilm"},
+        "text": {"base": "minilm", "tokens_per_page": 22},
         "examples": {"groups": 600, "stage2_pages": 30, "negatives": 10},
         "labels": {"judged": 150},
         "cf": {"dimension": 16, "iterations": 5},
