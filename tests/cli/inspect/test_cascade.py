@@ -47,7 +47,7 @@ def test_mermaid_draws_the_path_from_the_request_to_the_answer(tiny: Tiny) -> No
         "select --> answer",
     ):  # fmt: skip
         assert re.search(rf"^    {arrow}\W", drawing, re.MULTILINE), arrow
-    assert "recall_coclick & recall_cf & recall_two_tower & recall_qprime --> merge" in drawing
+    assert "recall_coclick & recall_cf & recall_two_tower & recall_qprime & recall_related --> merge" in drawing
 
 
 @pytest.mark.parametrize(
