@@ -131,12 +131,12 @@ class InputConfig(BaseModel):
     reach: Reach = Reach()
     text: TextConfig = TextConfig()
 
-    @field_validator("quality_weight")
+    @field_validator("quality_weight", mode="before")
     @classmethod
-    def _share_or_auto(cls, value: float | str) -> float | str:
-        if value == AUTO or (not isinstance(value, str) and 0 <= value <= 1):
+    def _share_or_auto(cls, value: object) -> object:
+        if value == AUTO or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1):
             return value
-        raise PydanticCustomError("quality_weight", 'must be a number from 0 to 1, or "auto"')
+        raise PydanticCustomError("quality_weight", "must be a number from 0 to 1, or auto")
 
     @field_validator("fragment_hosts")
     @classmethod

@@ -169,7 +169,7 @@ EDITS = {
     "text_model/tokens.py": ({"text", "two_tower", "student", "stage1"}, {"read", "counts", "cf"}),
     "text_model/training.py": ({"two_tower", "teachers", "student"}, {"read", "text", "counts", "pages", "labels"}),
     "ranking/cross_encoder/train.py": ({"student"}, _ALL - {"student"}),
-    "ranking/lightgbm/train.py": ({"stage1", "stage2"}, _ALL - {"stage1", "stage2"}),
+    "ranking/lightgbm/train.py": ({"stage1", "stage2"}, _ALL - {"stage1", "stage2", "blend"}),
     "ranking/assembly.py": ({"answers"}, _ALL - {"answers"}),
     "prompting/prompts/judge_c.txt": ({"labels"}, {"read", "student", "stage1"}),
     "pipeline/config.py": (set(), _ALL),  # what it says is in the key as values
