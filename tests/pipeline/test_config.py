@@ -36,8 +36,8 @@ def test_setting_one_key_of_a_step_keeps_the_other_defaults() -> None:
     ("override", "message"),
     [
         ("coclik.prior=1", r"unknown setting coclik\.prior: did you mean coclick\.prior\?"),
-        ("quality_weight=1.5", r"setting quality_weight: .*a number from 0 to 1, or .auto."),
-        ("quality_weight=often", r"setting quality_weight: .*a number from 0 to 1, or .auto."),
+        ("quality_weight=1.5", r"setting quality_weight: .*a number from 0 to 1, or auto"),
+        ("quality_weight=often", r"setting quality_weight: .*a number from 0 to 1, or auto"),
         ("cf.iterations=many", r"setting cf\.iterations: .*integer"),
         ("reach.swing_sessions=1", r"setting reach\.swing_sessions: .*greater than or equal to 2"),
         ("coclick.mixture_prior=0", r"setting coclick\.mixture_prior: .*greater than 0"),
