@@ -20,8 +20,8 @@ from benchmarks.see_also_sources.baselines import Lists, bm25, encoder_cosine
 from benchmarks.see_also_sources.man import man_pages
 from benchmarks.see_also_sources.measure import halves, measure, truth_by_page
 from benchmarks.see_also_sources.site import Site
+from cli.many_pages import without_time_limits
 from cli.options import settings_of
-from cli.recommend import without_time_limits
 from configs.reading import from_override, leaves, read
 from pipeline.build import build
 from pipeline.config import PROFILES, BuildConfig
