@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from recall.coclick.config import CoclickConfig
-from recall.coclick.row import COUNTS, FIELDS, RATES, is_row
+from recall.coclick.row import COUNTS, FIELDS, NEIGHBOUR, RATES, is_row
 from recall.path_spec import OpenPath, PathSpec, Resources
 
 
 def _open(given: Resources) -> OpenPath:
-    from recall.coclick.lookup import CoclickRecall
+    from recall.neighbours import NeighbourRecall
 
-    return OpenPath(CoclickRecall(given.tables["coclick"]))
+    return OpenPath(NeighbourRecall("coclick", given.tables["coclick"], NEIGHBOUR))
 
 
 PATH = PathSpec(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from recall.path_spec import OpenPath, PathSpec, Resources
 from recall.related.config import RelatedConfig
-from recall.related.row import FIELDS, is_row
+from recall.related.row import FIELDS, NEIGHBOUR, is_row
 
 
 def _open(given: Resources) -> OpenPath:
-    from recall.related.lookup import RelatedRecall
+    from recall.neighbours import NeighbourRecall
 
-    return OpenPath(RelatedRecall(given.tables["related"]))
+    return OpenPath(NeighbourRecall("related", given.tables["related"], NEIGHBOUR))
 
 
 PATH = PathSpec(

@@ -19,10 +19,10 @@ from corpus.log.engine import connect, write
 from corpus.log.pair_counts import Counted, pair_evidence
 from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates
 from recall.coclick.config import CoclickConfig
-from recall.coclick.lookup import CoclickRecall
 from recall.coclick.orders import ORDERS
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
 from recall.coclick.weights import fitted
+from recall.neighbours import NeighbourRecall
 from store.tables import LmdbTable, write_table
 
 END = datetime(2025, 3, 1, tzinfo=UTC)
@@ -183,7 +183,8 @@ def test_page_counts_are_sums_over_pairs(log: Log) -> None:
 
 
 async def test_a_row_has_the_counts_of_its_pairs(log: Log) -> None:
-    found = await CoclickRecall(log.table([], CoclickConfig())).recall(Query("https://a.example/", page=A), 10)
+    path = NeighbourRecall("coclick", log.table([], CoclickConfig()), NEIGHBOUR)
+    found = await path.recall(Query("https://a.example/", page=A), 10)
     assert found.pages.tolist()[0] == B
     row = found.pages.tolist().index(B)
     assert (found["next_all"][row], found["back_all"][row], found["shown_all"][row], found["chosen_all"][row]) == (

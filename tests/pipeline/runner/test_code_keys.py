@@ -158,7 +158,7 @@ EDITS = {
     "corpus/column_types.py": ({"read"}, {"text", "counts", "student", "stage1"}),
     "recall/merge.py": ({"stage1", "stage2"}, {"read", "text", "labels", "student"}),
     "recall/__init__.py": ({"coclick", "stage1", "stage2"}, {"read"}),
-    "recall/coclick/lookup.py": ({"stage1", "stage2"}, {"read", "coclick", "student"}),
+    "recall/neighbours.py": ({"stage1", "stage2"}, {"read", "coclick", "student"}),
     "recall/coclick/build.py": ({"coclick"}, {"read", "counts", "cf", "labels", "student"}),
     "recall/coclick/row.py": ({"coclick", "stage1"}, {"read", "text"}),
     "recall/coclick/path.py": ({"stage1", "stage2"}, {"read", "coclick", "cf", "two_tower", "qprime", "student"}),
