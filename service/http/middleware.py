@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL
 from service.api.request_id import HEADER, request_id
 from service.http import problems
+from service.http.caching import NO_STORE
 from service.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -18,11 +20,14 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "onward.request_id"
 STARTED = "onward.started"
 _HEADER = HEADER.encode()
-_NO_STORE = (b"cache-control", b"no-store")
+_CLOSE = (b"connection", b"close")
 
 
 def _sent_id(scope: Scope) -> str | None:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), None)
+    for name, value in scope["headers"]:
+        if name == _HEADER:
+            return str(value, "latin-1")
+    return None
 
 
 class RequestMiddleware:
@@ -39,8 +44,8 @@ class RequestMiddleware:
         draining: Callable[[], bool],
         protocol: str = "http",
     ) -> None:
-        self._app, self._metrics, self._routes, self._protocol = app, metrics, frozenset(routes), protocol
-        self._draining = draining
+        self._app, self._routes, self._protocol, self._draining = app, frozenset(routes), protocol, draining
+        self._requests, self._latency = cache(metrics.requests.labels), cache(metrics.latency.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,10 +60,11 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if not any(name == b"cache-control" for name, _ in message["headers"]):
-                    message["headers"].append(_NO_STORE)  # problems, POST, health: valid once, for one caller
-                closing = [(b"connection", b"close")] if self._draining() else []  # or balancers reuse it
-                message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
+                headers = message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
+                if not any([name == b"cache-control" for name, _ in headers]):
+                    headers.append(NO_STORE)  # problems, POST, health
+                if self._draining():
+                    headers.append(_CLOSE)  # or balancers reuse it
             elif head:
                 message = {**message, "body": b""}
             await send(message)
@@ -74,5 +80,5 @@ class RequestMiddleware:
 
     def _count(self, scope: Scope, status: int) -> None:
         route = scope["path"] if scope["path"] in self._routes else "other"  # callers choose paths
-        self._metrics.requests.labels(self._protocol, route, str(status)).inc()
-        self._metrics.latency.labels(self._protocol, route).observe(time.perf_counter() - scope[STARTED])
+        self._requests(self._protocol, route, status).inc()
+        self._latency(self._protocol, route).observe(time.perf_counter() - scope[STARTED])
