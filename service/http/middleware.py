@@ -60,9 +60,10 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message["headers"] = [*message["headers"], (_HEADER, identity.encode())]
+                headers = message["headers"]
                 if not any([name == b"cache-control" for name, _ in headers]):
                     headers.append(NO_STORE)  # problems, POST, health
+                headers.append((_HEADER, identity.encode()))
                 if self._draining():
                     headers.append(_CLOSE)  # or balancers reuse it
             elif head:

@@ -181,6 +181,7 @@ def _http_config(gateway: Gateway, app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on who asks
         timeout_keep_alive=gateway.settings.server.idle_s,
         timeout_graceful_shutdown=gateway.settings.server.grace_s,
     )
