@@ -67,15 +67,17 @@ class Recommender:
         self._effects.after_answer(query, answer, request)
         return answer
 
-    def cached_answer(self, asked: Asked) -> Answer | None:
-        """Return the answer to what is asked of the live bundle, where it is cached and fresh, or stored in a file.
-
-        None where `recommend` has to be awaited. Raises Overloaded where `recommend` would.
-        """
+    def kept_answer(self, asked: Asked) -> Answer | None:
+        """Return the answer to what is asked of the live bundle, where it is cached and fresh, or stored in a file."""
         answer = self._cache.cached(self.live.bundle, asked)
         if answer is not None:
             self._effects.after_answer(asked.query, answer, asked.request)
-        elif not self._cache.in_flight(asked.key, budget_ms := self._budget_ms(asked.request)):
+        return answer
+
+    def cached_answer(self, asked: Asked) -> Answer | None:
+        """Return the kept answer; None where `recommend` has to be awaited. Raises Overloaded where that would."""
+        answer = self.kept_answer(asked)
+        if answer is None and not self._cache.in_flight(asked.key, budget_ms := self._budget_ms(asked.request)):
             self._limit.check(_computing_s(budget_ms))
         return answer
 

@@ -30,6 +30,7 @@ from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
 from service.http.middleware import REQUEST_ID, STARTED, RequestMiddleware
+from service.http.recent_queries import RecentQueries
 from service.http.schema import PROBLEM, AnswerBody, BatchAnswer, BatchRequest
 
 _JSON = "application/json"
@@ -48,8 +49,8 @@ _GET_REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(gateway: Gateway) -> ASGIApp:
-    """Return the HTTP application of one gateway."""
+def make_app(gateway: Gateway, queries: RecentQueries | None = None) -> ASGIApp:
+    """Return the HTTP application of one gateway; `queries` may be shared with the connections."""
     app = FastAPI(
         title="Onward",
         summary="Web pages worth reading next",
@@ -63,10 +64,12 @@ def make_app(gateway: Gateway) -> ASGIApp:
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
-    return _guarded(app, gateway, caching, routes)
+    return _guarded(app, gateway, caching, queries or RecentQueries(gateway.live), routes)
 
 
-def _guarded(app: ASGIApp, gateway: Gateway, caching: HttpCaching, routes: list[str]) -> ASGIApp:
+def _guarded(
+    app: ASGIApp, gateway: Gateway, caching: HttpCaching, queries: RecentQueries, routes: list[str]
+) -> ASGIApp:
     """Return the application behind everything that needs no route; the last layer here is the first of a request.
 
     The layers are around FastAPI, not its middleware: its own layers would come first, also for cached answers.
@@ -74,7 +77,7 @@ def _guarded(app: ASGIApp, gateway: Gateway, caching: HttpCaching, routes: list[
     limits, metrics = gateway.settings.server, gateway.metrics
     app = CancelOnDisconnect(app)
     app = BodyLimit(app, limits.max_body_kb * 1024, limits.receipt_s, metrics)
-    app = FastPath(app, gateway.recommender, caching)
+    app = FastPath(app, gateway.recommender, caching, queries)
     app = AuthorizeMiddleware(app, gateway.authorizer)
     app = HeaderLimit(app, limits, metrics)
     return RequestMiddleware(app, metrics, routes, draining=lambda: gateway.draining)

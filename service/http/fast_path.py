@@ -23,9 +23,8 @@ _JSON = (b"content-type", b"application/json")
 class FastPath:
     """Serves fresh cached answers and refuses as admission would; the routes do everything else, errors too."""
 
-    def __init__(self, app: ASGIApp, recommender: Recommender, caching: HttpCaching) -> None:
-        self._app, self._recommender, self._caching = app, recommender, caching
-        self._queries = RecentQueries(recommender.live)
+    def __init__(self, app: ASGIApp, recommender: Recommender, caching: HttpCaching, queries: RecentQueries) -> None:
+        self._app, self._recommender, self._caching, self._queries = app, recommender, caching, queries
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/recommend" and scope["method"] == "GET":
@@ -40,7 +39,7 @@ class FastPath:
 
     def _cached(self, scope: Scope) -> Answer | None:
         """Return the answer where it is at hand; None where only the route can answer. Raises Overloaded."""
-        if any([name == b"if-none-match" for name, _ in scope["headers"]]):
+        if any(name == b"if-none-match" for name, _ in scope["headers"]):
             return None
         asked = self._queries.read(scope["query_string"])
         return None if asked is None else self._recommender.cached_answer(asked)

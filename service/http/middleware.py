@@ -23,11 +23,25 @@ _HEADER = HEADER.encode()
 _CLOSE = (b"connection", b"close")
 
 
-def _sent_id(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
+def sent_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the request ID among a request's headers."""
+    for name, value in headers:
         if name == _HEADER:
             return str(value, "latin-1")
     return None
+
+
+class RequestCounts:
+    """Counts requests, and the time that they take, by route and status."""
+
+    def __init__(self, metrics: Metrics, protocol: str = "http") -> None:
+        self._protocol = protocol
+        self._requests, self._latency = cache(metrics.requests.labels), cache(metrics.latency.labels)
+
+    def add(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests(self._protocol, route, status).inc()
+        self._latency(self._protocol, route).observe(seconds)
 
 
 class RequestMiddleware:
@@ -44,8 +58,8 @@ class RequestMiddleware:
         draining: Callable[[], bool],
         protocol: str = "http",
     ) -> None:
-        self._app, self._routes, self._protocol, self._draining = app, frozenset(routes), protocol, draining
-        self._requests, self._latency = cache(metrics.requests.labels), cache(metrics.latency.labels)
+        self._app, self._routes, self._draining = app, frozenset(routes), draining
+        self._counts = RequestCounts(metrics, protocol)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,7 +67,7 @@ class RequestMiddleware:
         if head := scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # a copy: the server still needs its own
         scope[STARTED] = time.perf_counter()
-        identity = scope[REQUEST_ID] = request_id(_sent_id(scope))
+        identity = scope[REQUEST_ID] = request_id(sent_id(scope["headers"]))
         status = 0
 
         async def sending(message: Message) -> None:
@@ -61,7 +75,7 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message["headers"]
-                if not any([name == b"cache-control" for name, _ in headers]):
+                if not any(name == b"cache-control" for name, _ in headers):
                     headers.append(NO_STORE)  # problems, POST, health
                 headers.append((_HEADER, identity.encode()))
                 if self._draining():
@@ -81,5 +95,4 @@ class RequestMiddleware:
 
     def _count(self, scope: Scope, status: int) -> None:
         route = scope["path"] if scope["path"] in self._routes else "other"  # callers choose paths
-        self._requests(self._protocol, route, status).inc()
-        self._latency(self._protocol, route).observe(time.perf_counter() - scope[STARTED])
+        self._counts.add(route, status, time.perf_counter() - scope[STARTED])

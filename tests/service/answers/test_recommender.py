@@ -9,9 +9,9 @@ import pytest
 from cascade.trace import Trace
 from cascade.types import Candidates
 from service.answers.answer import Answer
+from service.answers.asked import asked
 from service.answers.batch import recommend_each
 from service.answers.explain import explain
-from service.answers.asked import asked
 from service.answers.request import Request
 from service.answers.resolve import ClientError
 from store.page_row import COUNTS

@@ -10,9 +10,9 @@ import pytest
 from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.answer import Answer
+from service.answers.asked import asked
 from service.answers.batch import recommend_each
 from service.answers.ranked_list import RankedList
-from service.answers.asked import asked
 from service.answers.request import Request
 from service.http.app import make_app
 from service.pb import recommender_pb2 as pb

@@ -198,7 +198,9 @@ async def test_places_that_a_filter_empties_are_filled_by_the_cascade(stored: Ti
         gone = shown(await ask(gateway, url, k=30))[:27]
     async with opened(stored.bundles, f"block.urls={orjson.dumps(gone).decode()}") as gateway:
         answer = await ask(gateway, url)
-        assert gateway.recommender.cached_answer(asked(Request(url), gateway.live.bundle)) is None  # the stored list alone is kept
+        assert (
+            gateway.recommender.cached_answer(asked(Request(url), gateway.live.bundle)) is None
+        )  # the stored list alone is kept
         again = await ask(gateway, url)
     assert len(answer.recommendations) == 5
     assert not {*gone} & {*shown(answer)}
