@@ -17,6 +17,8 @@ async def warm_up(bundle: LoadedBundle, budget_s: float) -> Sample:
     The first ones, and the answer for a page that is not in the tables, run cold. Their times are forgotten: an answer
     leaves out what is expected to take too long, and a cold run takes many times what later ones do.
     """
+    if not bundle.warmup:
+        return {}
     cold, warm = bundle.warmup[:_AT_ONCE], bundle.warmup[_AT_ONCE:]
     parts = await asyncio.gather(*(take(bundle, [url], budget_s) for url in cold))
     await take_unknown(bundle, "how to find what to read next", budget_s)

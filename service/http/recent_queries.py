@@ -21,8 +21,8 @@ _OBJECTS = 1_000  # bytes of an entry's Python objects, without the text
 class RecentQueries:
     """Reads query strings of GET /recommend, and keeps what the newest ones ask of the live bundle."""
 
-    def __init__(self, live: Live, kept_bytes: int = _KEPT_BYTES) -> None:
-        self._live, self._kept_bytes = live, kept_bytes
+    def __init__(self, live: Live, most_bytes: int = _KEPT_BYTES) -> None:
+        self._live, self._most = live, most_bytes
         self._bundle, self._kept = live.bundle.name, self._empty()
 
     def read(self, query: bytes) -> Asked | None:
@@ -35,7 +35,7 @@ class RecentQueries:
             return self._read(query)
 
     @property
-    def bytes(self) -> int:
+    def kept_bytes(self) -> int:
         """An upper bound on the memory of what is kept."""
         return int(self._kept.currsize)
 
@@ -50,7 +50,7 @@ class RecentQueries:
         return found
 
     def _empty(self) -> FIFOCache[bytes, Asked]:
-        return FIFOCache(self._kept_bytes, _entry_bytes)
+        return FIFOCache(self._most, _entry_bytes)
 
 
 def _request(query: bytes) -> Request | None:
