@@ -97,13 +97,13 @@ async def pipelined(http: str, request: bytes, count: int, connections: int, dep
     return measured
 
 
-async def body_size(http: str, request: bytes) -> int:
-    """Return the body size of the second answer to a request, which is the cached one, in bytes."""
-    reader, writer = await connect(http)
-    await exchange(reader, writer, request)
-    _, body = await exchange(reader, writer, request)
-    writer.close()
-    return len(body)
+async def second_response(http: str, request: bytes) -> bytes:
+    """Return the second response to a request, which is the cached one: head and body as they arrive."""
+    streams = await connect(http)
+    await exchange(*streams, request)
+    head, body = await _response(*streams, request)
+    streams[1].close()
+    return head + body
 
 
 async def open_loop(http: str, requests: list[bytes], rate: float) -> Measured:
@@ -138,7 +138,12 @@ async def _connection(http: str, waiting: Iterator[bytes], measured: Measured) -
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
     """Send one request; return status and body. Raises EOFError or OSError if the connection is closed."""
+    head, body = await _response(reader, writer, request)
+    return int(head[9:12]), body
+
+
+async def _response(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[bytes, bytes]:
     writer.write(request)
     head = await reader.readuntil(_HEAD_END)
     at = head.lower().index(b"content-length:") + 15
-    return int(head[9:12]), await reader.readexactly(int(head[at : head.index(b"\r", at)]))
+    return head, await reader.readexactly(int(head[at : head.index(b"\r", at)]))

@@ -132,6 +132,12 @@ class Cascade:
         score = last.scorer.score(query, rows)
         return rows.with_columns({last.name: score, "score": score}).take(np.argsort(-score, kind="stable"))
 
+    def forget_times(self) -> None:
+        """Drop what the stages have learnt about how long they take."""
+        for stage in self.stages:
+            stage.row.forget()
+            stage.rest.forget()
+
     def dated(self, query: Query) -> Query:
         """Return the query with the time of asking, unless it has one."""
         return replace(query, at=self.clock() / 3600) if math.isnan(query.at) else query

@@ -12,6 +12,10 @@ class LatencyEstimate:
     """The time to allow for a piece of work: smoothed mean plus two smoothed deviations."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all samples."""
         self._mean: float | None = None
         self._deviation = 0.0
 

@@ -9,8 +9,8 @@ from service.admission.authorize import Authorizer
 from service.answers.recommender import Recommender
 from service.answers.request import Request
 from service.answers.resolve import ClientError
-from service.bundles.sample_answers import take
 from service.bundles.swap import RefusedBundle, Swapper
+from service.bundles.warm_up import warm_up
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.settings import Settings
@@ -65,8 +65,7 @@ class Gateway:
 
     async def warm_up(self) -> None:
         """Answer the bundle's warm-up URLs, so that the first readers do not wait longer, then become ready."""
-        if self.live.bundle.answers is not None:  # stored answers warm up no model
-            await take(self.live.bundle, self.live.bundle.warmup, self.settings.max_budget_ms / 1e3)
+        await warm_up(self.live.bundle, self.settings.max_budget_ms / 1e3)
         for url in self.live.bundle.warmup:
             try:
                 answer = await self.recommender.recommend(Request(url, budget_ms=self.settings.max_budget_ms))

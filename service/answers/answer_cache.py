@@ -12,6 +12,7 @@ from typing import Any
 from cascade.types import Query
 from service.admission.refusal import Overloaded
 from service.answers.answer import CACHE, STORED, Answer, ServedBy
+from service.answers.asked import Asked
 from service.answers.cache import Cache
 from service.answers.lookup import Lookup, has_more, key_of, selected
 from service.answers.ranked_list import RankedList
@@ -55,9 +56,9 @@ class AnswerCache:
         """Bytes that the cache holds now."""
         return self._known.bytes + self._unknown.bytes
 
-    def cached(self, bundle: LoadedBundle, query: Query, k: int) -> Answer | None:
+    def cached(self, bundle: LoadedBundle, asked: Asked) -> Answer | None:
         """Return the answer where its list is cached and fresh, or stored in a file of the bundle."""
-        key = key_of(bundle, query)
+        query, k, key = asked.query, asked.request.k, asked.key
         for cache in (self._known, self._unknown):
             if (ranked := cache.fresh(key)) is not None:
                 return self._whole(Lookup(bundle, query, k, cache, key), ranked, CACHE)
@@ -67,9 +68,8 @@ class AnswerCache:
         self._known.put(key, stored)
         return self._whole(Lookup(bundle, query, k, self._known, key), stored, STORED)
 
-    def in_flight(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> bool:
-        """Return whether `get` would start no computation."""
-        key = key_of(bundle, query)
+    def in_flight(self, key: tuple[str, ...], budget_ms: float) -> bool:
+        """Return whether `get` would start no computation for this key."""
         return any(cache.in_flight(key, budget_ms / 1e3) for cache in (self._known, self._unknown))
 
     async def get(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank) -> Answer:

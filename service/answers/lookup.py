@@ -31,12 +31,11 @@ def selected(lookup: Lookup, ranked: RankedList) -> Answer:
 
 def has_more(lookup: Lookup, ranked: RankedList, answer: Answer) -> bool:
     """Return whether a cut list lost places, to exclusions or live filters, that lower-ranked pages could fill."""
-    if not ranked.cut:
+    if not ranked.cut or answer.shown >= lookup.k:
         return False
-    excludes = not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist())
-    if not (excludes or ranked.served_by == STORED) or answer.shown >= lookup.k:
-        return False
-    return excludes or _filtered(lookup, ranked)
+    if not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist()):
+        return True
+    return ranked.served_by == STORED and _filtered(lookup, ranked)
 
 
 def _filtered(lookup: Lookup, stored: RankedList) -> bool:

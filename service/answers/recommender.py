@@ -16,10 +16,11 @@ from cascade.types import Query
 from service.admission.overload import ConcurrencyLimit, Permit
 from service.answers.answer import Answer
 from service.answers.answer_cache import AnswerCache
+from service.answers.asked import Asked
 from service.answers.explain import explain
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
-from service.answers.resolve import ClientError, query_of
+from service.answers.resolve import query_of
 from service.answers.selection import select
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
@@ -66,21 +67,18 @@ class Recommender:
         self._effects.after_answer(query, answer, request)
         return answer
 
-    def cached_answer(self, request: Request) -> Answer | None:
-        """Return the answer where it is cached and fresh, or stored in a file.
-
-        None where `recommend` has to be awaited, or the URL is bad. Raises Overloaded where `recommend` would.
-        """
-        bundle = self.live.bundle
-        try:
-            query = query_of(request, bundle.addresses)
-        except ClientError:
-            return None
-        answer = self._cache.cached(bundle, query, request.k)
+    def kept_answer(self, asked: Asked) -> Answer | None:
+        """Return the answer to what is asked of the live bundle, where it is cached and fresh, or stored in a file."""
+        answer = self._cache.cached(self.live.bundle, asked)
         if answer is not None:
-            self._effects.after_answer(query, answer, request)
-        elif not self._cache.in_flight(bundle, query, self._budget_ms(request)):
-            self._limit.check(_computing_s(self._budget_ms(request)))
+            self._effects.after_answer(asked.query, answer, asked.request)
+        return answer
+
+    def cached_answer(self, asked: Asked) -> Answer | None:
+        """Return the kept answer; None where `recommend` has to be awaited. Raises Overloaded where that would."""
+        answer = self.kept_answer(asked)
+        if answer is None and not self._cache.in_flight(asked.key, budget_ms := self._budget_ms(asked.request)):
+            self._limit.check(_computing_s(budget_ms))
         return answer
 
     def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:

@@ -15,6 +15,7 @@ from service.bundles.check_messages import Order, Refused, Sample
 from service.bundles.check_process import Trials
 from service.bundles.load import load_checked
 from service.bundles.release_memory import release_memory
+from service.bundles.warm_up import warm_up
 from service.bundles.watch import names, watch
 from service.live_bundle import LoadedBundle
 from service.settings import Settings
@@ -155,7 +156,7 @@ class Swapper:
 
     async def _warm_up(self, bundle: LoadedBundle) -> None:
         """Answer the warm-up URLs in this process too: it fills caches and shows that the served tables work."""
-        answers = await sample_answers.take(bundle, bundle.warmup, self._settings.max_budget_ms / 1e3)
+        answers = await warm_up(bundle, self._settings.max_budget_ms / 1e3)
         for url, answer in answers.items():
             if missing := answer.broken():  # timeouts come from the load
                 message = f"the answer for the warm-up page {url} is degraded: {', '.join(missing)}"

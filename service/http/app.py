@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Query, Response
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from service.admission.refusal import Refusal
 from service.answers.answer import Answer
@@ -17,7 +19,7 @@ from service.answers.batch import recommend_each
 from service.answers.request import Request
 from service.answers.resolve import ClientError, FieldError
 from service.api.fields import RecommendQuery, RecommendRequest, field_errors, not_read_in_url, read_request
-from service.api.problems import invalid, of_error
+from service.api.problems import INTERNAL, invalid, of_error
 from service.gateway import Gateway
 from service.http import problems
 from service.http.authorize import CALLER, AuthorizeMiddleware
@@ -28,6 +30,7 @@ from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
 from service.http.middleware import REQUEST_ID, STARTED, RequestMiddleware
+from service.http.recent_queries import RecentQueries
 from service.http.schema import PROBLEM, AnswerBody, BatchAnswer, BatchRequest
 
 _JSON = "application/json"
@@ -46,8 +49,8 @@ _GET_REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(gateway: Gateway) -> FastAPI:
-    """Return the HTTP application of one gateway."""
+def make_app(gateway: Gateway, queries: RecentQueries | None = None) -> ASGIApp:
+    """Return the HTTP application of one gateway; `queries` may be shared with the connections."""
     app = FastAPI(
         title="Onward",
         summary="Web pages worth reading next",
@@ -61,14 +64,23 @@ def make_app(gateway: Gateway) -> FastAPI:
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
-    limits = gateway.settings.server
-    app.add_middleware(CancelOnDisconnect)
-    app.add_middleware(BodyLimit, limit=limits.max_body_kb * 1024, receipt_s=limits.receipt_s, metrics=gateway.metrics)
-    app.add_middleware(FastPath, recommender=gateway.recommender, caching=caching)
-    app.add_middleware(AuthorizeMiddleware, authorizer=gateway.authorizer)
-    app.add_middleware(HeaderLimit, limits=limits, metrics=gateway.metrics)
-    app.add_middleware(RequestMiddleware, metrics=gateway.metrics, routes=routes, draining=lambda: gateway.draining)
-    return app
+    return _guarded(app, gateway, caching, queries or RecentQueries(gateway.live), routes)
+
+
+def _guarded(
+    app: ASGIApp, gateway: Gateway, caching: HttpCaching, queries: RecentQueries, routes: list[str]
+) -> ASGIApp:
+    """Return the application behind everything that needs no route; the last layer here is the first of a request.
+
+    The layers are around FastAPI, not its middleware: its own layers would come first, also for cached answers.
+    """
+    limits, metrics = gateway.settings.server, gateway.metrics
+    app = CancelOnDisconnect(app)
+    app = BodyLimit(app, limits.max_body_kb * 1024, limits.receipt_s, metrics)
+    app = FastPath(app, gateway.recommender, caching, queries)
+    app = AuthorizeMiddleware(app, gateway.authorizer)
+    app = HeaderLimit(app, limits, metrics)
+    return RequestMiddleware(app, metrics, routes, draining=lambda: gateway.draining)
 
 
 def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None:
@@ -79,7 +91,7 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
         """At most k pages worth reading after `url1`, best first."""
         _authorize_explain(request, query.explain)
         answer = await recommender.recommend(query.request())
-        headers = caching.headers(answer)
+        headers = Headers(raw=caching.headers(answer))
         if matches(request.headers.get("if-none-match"), answer):
             return Response(status_code=304, headers=headers)
         return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)
@@ -154,6 +166,10 @@ async def _on_http_error(request: HttpRequest, error: Exception) -> Response:
     return problems.response(problems.of_status(error.status_code), request.scope[REQUEST_ID], headers)
 
 
+async def _on_bug(request: HttpRequest, error: Exception) -> Response:
+    return problems.response(INTERNAL, request.scope[REQUEST_ID])  # `RequestMiddleware` logs it
+
+
 def _methods(request: HttpRequest) -> str:
     """Return the methods of all routes of the path: each route knows only its own."""
     routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == request.url.path]
@@ -167,4 +183,5 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ClientError: _on_no_answer,
     Refusal: _on_no_answer,
     HTTPException: _on_http_error,
+    Exception: _on_bug,
 }

@@ -21,7 +21,8 @@ class AuthorizeMiddleware:
         self._app, self._authorizer = app, authorizer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        scope[CALLER] = None
+        if self._authorizer.needs_key and scope["type"] == "http" and scope["path"] not in _OPEN:
             headers = Headers(scope=scope)
             try:
                 scope[CALLER] = self._authorizer.caller(headers.get("authorization"), headers.get("x-api-key"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from service.answers.answer import Answer
 from service.settings import Settings
 
+#: The header of a response that is valid once, for one caller.
+NO_STORE = (b"cache-control", b"no-store")
+
 
 class HttpCaching:
     """The caching headers of an answer to GET.
@@ -16,13 +19,14 @@ class HttpCaching:
     def __init__(self, settings: Settings, keys: bool) -> None:
         cache = settings.cache
         scope = "private" if keys else "public"  # a shared cache would also answer callers without a key
-        self._cacheable = f"{scope}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
+        kept = f"{scope}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
+        self._cacheable = (b"cache-control", kept.encode())
 
-    def headers(self, answer: Answer) -> dict[str, str]:
-        """Return the headers; degraded and explained answers must not be stored."""
+    def headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+        """Return the headers as ASGI has them; degraded and explained answers must not be stored."""
         if not answer.cacheable:
-            return {"Cache-Control": "no-store"}
-        return {"Cache-Control": self._cacheable, "ETag": f'W/"{answer.tag}"'}
+            return [NO_STORE]
+        return [self._cacheable, (b"etag", b'W/"%b"' % answer.tag.encode())]
 
 
 def matches(if_none_match: str | None, answer: Answer) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -63,16 +63,22 @@ class LimitedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()  # raises for targets that are not paths, such as that of CONNECT
-        self._part = _BODY
-        self._stop_timer()
+        self._head_arrived()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._part = _BETWEEN
+        self._message_arrived()
 
     def send_400_response(self, msg: str) -> None:
         """Respond to what is not HTTP; uvicorn calls it."""
         self._refuse(problems.NOT_HTTP)
+
+    def _head_arrived(self) -> None:
+        self._part = _BODY
+        self._stop_timer()
+
+    def _message_arrived(self) -> None:
+        self._part = _BETWEEN
 
     def _responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -115,17 +121,23 @@ class HeaderLimit:
     def _problem(self, scope: Scope) -> Problem | None:
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._url_kb * 1024:
             return problems.url_too_long(self._url_kb)
-        if sum([len(name) + len(value) + 4 for name, value in scope["headers"]]) > self._head_kb * 1024:
+        if size(scope["headers"]) > self._head_kb * 1024:
             return problems.head_too_large(self._head_kb)
         return None
 
 
-def limited(limits: ServerSettings, metrics: Metrics) -> type[LimitedHttp]:
-    """Return the protocol class with these limits; uvicorn creates the instances."""
+def size(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Return the bytes of headers as they were sent."""
+    return sum([len(name) + len(value) + 4 for name, value in headers])
+
+
+def limited(
+    limits: ServerSettings, metrics: Metrics, kind: type[LimitedHttp] = LimitedHttp, **attributes: Any
+) -> type[LimitedHttp]:
+    """Return a protocol class with these limits, and attributes of its kind; uvicorn creates the instances."""
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # invalid requests are not worth a line
 
     def refused(kind: str) -> None:
         metrics.refused.labels(kind).inc()
 
-    settings: dict[str, Any] = {"limits": limits, "refused": staticmethod(refused)}
-    return type("Http", (LimitedHttp,), settings)
+    return type("Http", (kind,), {"limits": limits, "refused": staticmethod(refused), **attributes})

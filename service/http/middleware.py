@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL
 from service.api.request_id import HEADER, request_id
 from service.http import problems
+from service.http.caching import NO_STORE
 from service.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -18,11 +20,28 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "onward.request_id"
 STARTED = "onward.started"
 _HEADER = HEADER.encode()
-_NO_STORE = (b"cache-control", b"no-store")
+_CLOSE = (b"connection", b"close")
 
 
-def _sent_id(scope: Scope) -> str | None:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), None)
+def sent_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the request ID among a request's headers."""
+    for name, value in headers:
+        if name == _HEADER:
+            return str(value, "latin-1")
+    return None
+
+
+class RequestCounts:
+    """Counts requests, and the time that they take, by route and status."""
+
+    def __init__(self, metrics: Metrics, protocol: str = "http") -> None:
+        self._protocol = protocol
+        self._requests, self._latency = cache(metrics.requests.labels), cache(metrics.latency.labels)
+
+    def add(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests(self._protocol, route, status).inc()
+        self._latency(self._protocol, route).observe(seconds)
 
 
 class RequestMiddleware:
@@ -39,8 +58,8 @@ class RequestMiddleware:
         draining: Callable[[], bool],
         protocol: str = "http",
     ) -> None:
-        self._app, self._metrics, self._routes, self._protocol = app, metrics, frozenset(routes), protocol
-        self._draining = draining
+        self._app, self._routes, self._draining = app, frozenset(routes), draining
+        self._counts = RequestCounts(metrics, protocol)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,17 +67,19 @@ class RequestMiddleware:
         if head := scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # a copy: the server still needs its own
         scope[STARTED] = time.perf_counter()
-        identity = scope[REQUEST_ID] = request_id(_sent_id(scope))
+        identity = scope[REQUEST_ID] = request_id(sent_id(scope["headers"]))
         status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if not any(name == b"cache-control" for name, _ in message["headers"]):
-                    message["headers"].append(_NO_STORE)  # problems, POST, health: valid once, for one caller
-                closing = [(b"connection", b"close")] if self._draining() else []  # or balancers reuse it
-                message["headers"] = [*message["headers"], (_HEADER, identity.encode()), *closing]
+                headers = message["headers"]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(NO_STORE)  # problems, POST, health
+                headers.append((_HEADER, identity.encode()))
+                if self._draining():
+                    headers.append(_CLOSE)  # or balancers reuse it
             elif head:
                 message = {**message, "body": b""}
             await send(message)
@@ -74,5 +95,4 @@ class RequestMiddleware:
 
     def _count(self, scope: Scope, status: int) -> None:
         route = scope["path"] if scope["path"] in self._routes else "other"  # callers choose paths
-        self._metrics.requests.labels(self._protocol, route, str(status)).inc()
-        self._metrics.latency.labels(self._protocol, route).observe(time.perf_counter() - scope[STARTED])
+        self._counts.add(route, status, time.perf_counter() - scope[STARTED])

@@ -19,7 +19,9 @@ from service.gateway import Gateway
 from service.grpc.servicer import NAME, Service
 from service.http.admin import make_admin_app
 from service.http.app import make_app
-from service.http.limits import limited
+from service.http.direct import DirectAnswers, DirectHttp
+from service.http.limits import LimitedHttp, limited
+from service.http.recent_queries import RecentQueries
 from service.process.shutdown import Stop
 from service.settings import ServerSettings
 
@@ -57,11 +59,12 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
         if admin_listening is not None:
             admin_listening.close()
         raise
-    http_server = _HttpServer(_http_config(gateway, make_app(gateway)))
+    queries = RecentQueries(gateway.live)
+    http_server = _HttpServer(_http_config(gateway, make_app(gateway, queries), _public(gateway, queries)))
     gateway.metrics.connections.set_function(lambda: len(http_server.server_state.connections))
     gateway.metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
     serving = asyncio.create_task(http_server.serve(sockets=[listening]))
-    admin_server = _HttpServer(_http_config(gateway, make_admin_app(gateway)))
+    admin_server = _HttpServer(_http_config(gateway, make_admin_app(gateway), _limited(gateway)))
     administering = asyncio.create_task(admin_server.serve(sockets=[admin_listening]))
     await health_status.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     await grpc_server.start()
@@ -171,16 +174,28 @@ def _admin(address: Address) -> Address:
     return Address(address.admin_host, address.admin_port, 0)
 
 
-def _http_config(gateway: Gateway, app: ASGIApp) -> uvicorn.Config:
+def _limited(gateway: Gateway, kind: type[LimitedHttp] = LimitedHttp, **attributes: Any) -> type[LimitedHttp]:
+    return limited(gateway.settings.server, gateway.metrics, kind, **attributes)
+
+
+def _public(gateway: Gateway, queries: RecentQueries) -> type[LimitedHttp]:
+    """Return the class of the public port's connections; where keys are needed, the application checks them first."""
+    if gateway.authorizer.needs_key:
+        return _limited(gateway)
+    return _limited(gateway, DirectHttp, answers=DirectAnswers(gateway, queries))
+
+
+def _http_config(gateway: Gateway, app: ASGIApp, http: type[LimitedHttp]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         backlog=_BACKLOG,
-        http=limited(gateway.settings.server, gateway.metrics),
+        http=http,
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on who asks
         timeout_keep_alive=gateway.settings.server.idle_s,
         timeout_graceful_shutdown=gateway.settings.server.grace_s,
     )

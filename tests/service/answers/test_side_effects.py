@@ -10,6 +10,7 @@ import pytest
 from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.answer import Answer
+from service.answers.asked import asked
 from service.answers.batch import recommend_each
 from service.answers.ranked_list import RankedList
 from service.answers.request import Request
@@ -63,13 +64,14 @@ async def test_a_cached_answer_runs_answer_effects_and_no_computation_effects(ma
     recommender = make(effects=[recorder]).recommender
     for _ in range(2):
         await recommender.recommend(Request(URL1))
-    assert recommender.cached_answer(Request(URL1)) is not None
+    assert recommender.cached_answer(asked(Request(URL1), recommender.live.bundle)) is not None
     assert (len(recorder.computations), len(recorder.answers)) == (1, 3)
 
 
 async def test_an_answer_that_is_not_cached_runs_no_effects_on_the_fast_path(make) -> None:
     recorder = Recorder()
-    assert make(effects=[recorder]).recommender.cached_answer(Request(URL1)) is None
+    recommender = make(effects=[recorder]).recommender
+    assert recommender.cached_answer(asked(Request(URL1), recommender.live.bundle)) is None
     assert recorder.answers == []
 
 

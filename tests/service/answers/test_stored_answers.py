@@ -20,6 +20,7 @@ from cli import push
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.stored_answers import FILE, PATHS
 from service.answers.answer import Answer
+from service.answers.asked import asked
 from service.answers.request import Request
 from service.bootstrap import load
 from service.bundles.sample_answers import take
@@ -133,8 +134,9 @@ async def test_what_served_an_answer_is_counted(stored: Tiny) -> None:
 
 async def test_the_fast_path_serves_stored_answers(stored: Tiny) -> None:
     async with opened(stored.bundles) as gateway:
-        answer = gateway.recommender.cached_answer(Request(urls(stored)[0]))
-        assert gateway.recommender.cached_answer(Request(urls(stored, stored=False)[0])) is None
+        answer = gateway.recommender.cached_answer(asked(Request(urls(stored)[0]), gateway.live.bundle))
+        not_stored = asked(Request(urls(stored, stored=False)[0]), gateway.live.bundle)
+        assert gateway.recommender.cached_answer(not_stored) is None
     assert answer is not None
     assert answer.served_by == "stored"
 
@@ -196,7 +198,9 @@ async def test_places_that_a_filter_empties_are_filled_by_the_cascade(stored: Ti
         gone = shown(await ask(gateway, url, k=30))[:27]
     async with opened(stored.bundles, f"block.urls={orjson.dumps(gone).decode()}") as gateway:
         answer = await ask(gateway, url)
-        assert gateway.recommender.cached_answer(Request(url)) is None  # the stored list alone is kept
+        assert (
+            gateway.recommender.cached_answer(asked(Request(url), gateway.live.bundle)) is None
+        )  # the stored list alone is kept
         again = await ask(gateway, url)
     assert len(answer.recommendations) == 5
     assert not {*gone} & {*shown(answer)}

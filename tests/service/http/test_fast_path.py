@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from service.answers.answer import Answer
+from service.answers.asked import Asked
 from service.answers.request import Request
 from service.http.app import make_app
 from tests.service.conftest import URLS
@@ -31,8 +32,8 @@ async def test_requests_that_only_the_route_can_answer_are_left_to_it(client, qu
 async def test_a_query_is_read_as_the_route_reads_it(client, query: str) -> None:
     asked = []
 
-    def cached_answer(request: Request) -> None:
-        asked.append(request)
+    def cached_answer(read: Asked) -> None:
+        asked.append(read.request)
 
     async def recommend(request: Request) -> Answer:
         asked.append(request)
