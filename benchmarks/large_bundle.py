@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from store.sites import FILE as SITES
+from store.sites import write_sites
 
 from corpus.urls.url import address_key, canonical, host_id, page_id, page_ids
 from ranking import stored_answers
@@ -32,8 +34,6 @@ from store import answer_row, page_row
 from store.addresses import FILE as ADDRESSES
 from store.addresses import write_addresses
 from store.bundle import MANIFEST, Bundle, bundle_name, open_bundle, publish
-from store.sites import FILE as SITES
-from store.sites import write_sites
 from store.tables import LmdbTable, write_table
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer

@@ -13,6 +13,8 @@ from service.bundles.sample_answers import take
 from service.bundles.swap import RefusedBundle, Swapper
 from service.live_bundle import Live
 from service.metrics import Metrics
+from service.rules.rule import Rule
+from service.rules.watch import Follow, RulesWatch
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class Gateway:
         release: Callable[[], Awaitable[None]] = _release_nothing,
         authorizer: Authorizer | None = None,
         swaps: Swapper | None = None,
+        rules: RulesWatch | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
@@ -39,6 +42,7 @@ class Gateway:
         self.ready = False
         self.draining = False
         self.swaps = swaps
+        self.rules = rules
         self._release = release
         self.metrics.set_bundle(self.bundle)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
@@ -75,9 +79,14 @@ class Gateway:
                 continue
             if answer.degraded:
                 log.warning("warm-up: the answer for %s is degraded: %s", url, ", ".join(answer.degraded))
+        if self.rules is not None:
+            self.rules.start(Follow(lambda: self.live.bundle.addresses.rules, self._rules_changed))
         self.ready = True
         if self.swaps is not None:
             self.swaps.start()
+
+    def _rules_changed(self, blocks: tuple[Rule, ...]) -> None:
+        self.recommender.follow_rules()
 
     def drain(self) -> None:
         """Report not ready; requests are still answered."""
@@ -88,6 +97,8 @@ class Gateway:
         self.drain()
         if self.swaps is not None:
             await self.swaps.close()
+        if self.rules is not None:
+            await self.rules.close()
         self.recommender.close()
         self.live.close()
         await self.authorizer.close()

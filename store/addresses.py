@@ -36,7 +36,7 @@ class Addresses:
     def __init__(self, addresses: LmdbTable, pages: LmdbTable, rules: UrlRules) -> None:
         self._addresses = addresses  # address key -> PageId, of addresses with one page
         self._pages = pages
-        self._rules = rules
+        self.rules = rules
         self._kept: LRUCache[str, Located] = LRUCache(_KEPT_BYTES, _entry_bytes)
 
     def locate(self, url: str) -> Located:
@@ -58,7 +58,7 @@ class Addresses:
         return int(self._kept.currsize)
 
     def _find(self, url: str) -> Located:
-        url = canonical(url, self._rules)
+        url = canonical(url, self.rules)
         exact, sole = page_id(url), self._addresses.get(address_key(url))
         page = exact if sole is None else int.from_bytes(sole, "little")
         if page == exact:

@@ -111,6 +111,11 @@ class AnswerCache:
         for cache in (self._known, self._unknown):
             cache.forget(lambda key: bool(key[0] != name))
 
+    def forget_thinned(self, lifted: Callable[[RankedList], bool]) -> None:
+        """Drop the lists that lack pages which rules no longer block; those being computed are not cached either."""
+        for cache in (self._known, self._unknown):
+            cache.forget_values(lifted)
+
     def close(self) -> None:
         """Cancel the computations in flight."""
         for cache in (self._known, self._unknown):
@@ -120,16 +125,16 @@ class AnswerCache:
         if lookup.query.exclude or lookup.query.quality_weight is not None:
             return selected(lookup, ranked).from_(source)
         answer = ranked.answers.get(lookup.k)
-        if answer is None:
+        if answer is None or not lookup.bundle.stands(answer.terms):
             answer = selected(lookup, ranked)
             ranked.answers[lookup.k] = answer.from_(CACHE)  # for those who ask after this one
             lookup.cache.weigh(lookup.key)
         return answer if answer.served_by == source else answer.from_(source)
 
     def _whole(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer | None:
-        """Return the answer; None where filters have emptied places of a stored list that the cascade can fill."""
+        """Return the answer; None where rules or filters have emptied places of the list that the cascade can fill."""
         answer = self._answer(lookup, ranked, source)
-        return None if ranked.served_by == STORED and has_more(lookup, ranked, answer) else answer
+        return None if has_more(lookup, ranked, answer) else answer
 
     async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
         """Return an answer from a list ranked without the excluded pages, where that has more. It is never cached."""

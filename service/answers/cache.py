@@ -146,6 +146,14 @@ class Cache(Generic[V]):
             for flight in flights:
                 flight.wanted = flight.wanted and not unwanted(flight.key)
 
+    def forget_values(self, unwanted: Callable[[V], bool]) -> None:
+        """Drop unwanted values; all values being computed reach their callers and are not cached."""
+        for key in [key for key, entry in self._entries.items() if unwanted(entry.value)]:
+            self._drop(key)
+        for flights in self._flights.values():
+            for flight in flights:
+                flight.wanted = False
+
     def close(self) -> None:
         """Cancel the computations in flight and drop all values."""
         for flights in self._flights.values():

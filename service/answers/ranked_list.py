@@ -40,6 +40,7 @@ class RankedList:
     cut: bool = False  # whether stages left out rows that exclusions could bring back
     reusable: bool = True  # False when it was ranked for one request only: without its exclusions, or explained
     served_by: ServedBy = COMPUTED  # where it comes from
+    thinned: tuple[int, ...] = ()  # fingerprints of the rules that had blocked pages before they were ranked
     dropped: Mapping[str, int] = field(default_factory=dict)  # of a stored list: reason -> candidates
     answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
 
@@ -91,20 +92,23 @@ class _Stored(BaseModel):
     url1: str
     bundle: str
     cut: bool
+    thinned: tuple[int, ...]
     columns: dict[str, list[int | float | None]]
 
 
 def to_json(ranked: RankedList) -> bytes:
     """Return a complete list as JSON, for `from_json`."""
     columns = {name: _plain(ranked.rows[name]) for name in ranked.rows.dtype.names or ()}
-    return orjson.dumps({"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "columns": columns})
+    about = {"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "thinned": ranked.thinned}
+    return orjson.dumps({**about, "columns": columns})
 
 
 def from_json(body: bytes) -> RankedList | None:
     """Return the list that `to_json` wrote; None where the bytes are not such a list."""
     try:
         stored = _Stored.model_validate_json(body, strict=True)
-        return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut, served_by=CACHE)
+        rows = _read_rows(stored.columns)
+        return RankedList(stored.url1, stored.bundle, rows, cut=stored.cut, served_by=CACHE, thinned=stored.thinned)
     except (ValidationError, ValueError, OverflowError):  # wrong lengths, numbers or columns
         return None
 

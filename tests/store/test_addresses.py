@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from store.sites import sites_below, write_sites
 
 from corpus.urls.url import InvalidURL, address_key, page_id, page_ids, rules_of
 from store.addresses import Addresses, Located, write_addresses
 from store.page_row import FACTS, PageText, pack
-from store.sites import sites_below, write_sites
 from store.tables import LmdbTable, write_table
 
 A, B = "https://www.a.example/p?id=1", "https://b.example/q/"

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from service.answers.blocklist import Blocked, blocked
+from store.sites import write_sites
 
 from configs.reading import SettingsError
 from corpus.urls.url import address_key, host_id, page_id, page_ids
 from corpus.urls.url_rules import RULES
-from service.answers.blocklist import Blocked, blocked
 from service.settings import read_settings
 from store.addresses import Addresses, write_addresses
 from store.page_row import FACTS, PageText, pack
-from store.sites import write_sites
 from store.tables import LmdbTable, write_table
 
 PAGES = [
