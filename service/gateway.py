@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from service.admission.authorize import Authorizer
 from service.answers.recommender import Recommender
@@ -14,7 +16,9 @@ from service.bundles.swap import RefusedBundle, Swapper
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.rules.rule import Rule
+from service.rules.surrogate_keys import EVERY, key_of, pages_meant
 from service.rules.watch import Follow, RulesWatch
+from service.rules.webhook import Webhook
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,8 @@ class Gateway:
         self.draining = False
         self.swaps = swaps
         self.rules = rules
+        self._webhook = Webhook(settings.purge, self.metrics)
+        self._purging: asyncio.Task[dict[str, Any]] | None = None
         self._release = release
         self.metrics.set_bundle(self.bundle)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
@@ -85,8 +91,19 @@ class Gateway:
         if self.swaps is not None:
             self.swaps.start()
 
+    async def purge(self, rules: tuple[Rule, ...]) -> dict[str, Any]:
+        """Drop the cached lists with pages that rules mean; return their number, and tell caches outside the keys."""
+        with self.live.leased() as bundle:
+            pages = await asyncio.to_thread(pages_meant, rules, bundle.addresses)
+        lists = await self.recommender.forget_pages(None if pages is None else frozenset(pages))
+        keys = [EVERY] if pages is None else [key_of(page) for page in pages]
+        return {"lists": lists, "keys": keys, "webhook": self._webhook.send(keys)}
+
     def _rules_changed(self, blocks: tuple[Rule, ...]) -> None:
+        """Follow a change of rules; caches outside drop what new rules block."""
         self.recommender.follow_rules()
+        if blocks and self.settings.purge.webhook:
+            self._purging = asyncio.create_task(self.purge(blocks))
 
     def drain(self) -> None:
         """Report not ready; requests are still answered."""
@@ -99,6 +116,9 @@ class Gateway:
             await self.swaps.close()
         if self.rules is not None:
             await self.rules.close()
+        if self._purging is not None:
+            await asyncio.gather(self._purging, return_exceptions=True)
+        await self._webhook.close()
         self.recommender.close()
         self.live.close()
         await self.authorizer.close()

@@ -72,7 +72,7 @@ class Metrics:
         self.rules = Gauge("onward_rules", "Rules, whether their time has come or not", registry=registry)
         self.rules_problem = Gauge(
             "onward_rules_problem",
-            "1 while the rules of a source are refused or unreachable",
+            "1 while a source's rules are refused or unreachable",
             ["source"],
             registry=registry,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,14 @@ class Addresses:
             return Located(url, page)
         row = self._pages.get(page)
         return Located(url, exact) if row is None else Located(read_text(row).url, page)
+
+    def pages_named(self, url: str) -> set[int]:
+        """Return the PageIds by which a URL is known: of its page, and its own. Raises InvalidURL."""
+        return {self._find(url).page, page_id(canonical(url, self.rules))}
+
+    def rows(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (PageId, row) of every page of the bundle."""
+        return self._pages.items()
 
     def __len__(self) -> int:
         return len(self._addresses)

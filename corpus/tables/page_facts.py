@@ -30,7 +30,7 @@ PAGES = pa.schema(
 
 
 def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return rows with the columns of PAGES; `batch` has page, url, title, snippet, language, body, published, valid_until."""
+    """Return rows with the columns of PAGES; `batch` has those of the input table, with `page`."""
     urls = batch["url"].to_pylist()
     titles = [clean(unescaped(title)) for title in batch["title"].to_pylist()]
     snippets = [clean(unescaped(snippet)) for snippet in batch["snippet"].to_pylist()]

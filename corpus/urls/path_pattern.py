@@ -65,7 +65,7 @@ class PagePattern(NamedTuple):
 
 
 def page_pattern(entry: str) -> PagePattern:
-    """Return what a host (`example.org`, `*.example.org`) or a pattern (`example.org/tag/*`) means. Raises InvalidURL."""
+    """Return what a host (`*.example.org`) or a pattern (`example.org/tag/*`) means. Raises InvalidURL."""
     if "/" in _SCHEME.sub("", entry.strip()):
         return PagePattern(None, path_pattern(entry))
     return PagePattern(host_pattern(entry), None)

@@ -47,6 +47,7 @@ class AnswerCache:
         self._unknown = Cache[RankedList](
             unknown_bytes, limits.unknown_ttl_s, 0.0, count, keeps=lambda ranked: ranked.stable
         )
+        self._caches = (self._known, self._unknown)
         self._stored = StoredLists(metrics.stored_corrupt.inc)
         metrics.cache_bytes.set_function(lambda: self.bytes)
 
@@ -58,7 +59,7 @@ class AnswerCache:
     def cached(self, bundle: LoadedBundle, query: Query, k: int) -> Answer | None:
         """Return the answer where its list is cached and fresh, or stored in a file of the bundle."""
         key = key_of(bundle, query)
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             if (ranked := cache.fresh(key)) is not None:
                 return self._whole(Lookup(bundle, query, k, cache, key), ranked, CACHE)
         stored = None if len(key) > _PLAIN else self._stored.here(bundle, query)
@@ -70,7 +71,7 @@ class AnswerCache:
     def in_flight(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> bool:
         """Return whether `get` would start no computation."""
         key = key_of(bundle, query)
-        return any(cache.in_flight(key, budget_ms / 1e3) for cache in (self._known, self._unknown))
+        return any(cache.in_flight(key, budget_ms / 1e3) for cache in self._caches)
 
     async def get(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank) -> Answer:
         """Return the answer; `rank` computes its list where no cached one serves. Raises Overloaded."""
@@ -108,17 +109,23 @@ class AnswerCache:
 
     def forget_other_bundles(self, name: str) -> None:
         """Drop the lists of bundles that are no longer live."""
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             cache.forget(lambda key: bool(key[0] != name))
 
     def forget_thinned(self, lifted: Callable[[RankedList], bool]) -> None:
         """Drop the lists that lack pages which rules no longer block; those being computed are not cached either."""
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             cache.forget_values(lifted)
+
+    async def forget_pages(self, pages: frozenset[int] | None) -> int:
+        """Drop the lists with any of these pages, or all; return their number."""
+        return sum(
+            [await cache.forget_where(lambda ranked: pages is None or ranked.has(pages)) for cache in self._caches]
+        )
 
     def close(self) -> None:
         """Cancel the computations in flight."""
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             cache.close()
 
     def _answer(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer:

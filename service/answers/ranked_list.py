@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from cascade.executor import LANGUAGE, POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
+from corpus.urls.url import page_id
 from service.answers.answer import CACHE, COMPUTED, Answer, ServedBy
 from store.page_row import read_facts
 from store.tables import LocalTable
@@ -58,6 +59,10 @@ class RankedList:
     def stable(self) -> bool:
         """Whether ranking the page again now would give the same list."""
         return self.reusable and all(reason in _STABLE or reason.startswith(LANGUAGE) for reason in self.degraded)
+
+    def has(self, pages: frozenset[int]) -> bool:
+        """Return whether any of these pages is in the list, or is the one that it was ranked for."""
+        return page_id(self.url1) in pages or not pages.isdisjoint(self.rows["page"].tolist())
 
     def candidates(self, pages: LocalTable) -> Candidates:
         """Return the rows as candidates, with what selection and the answer need of their pages."""

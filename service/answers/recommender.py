@@ -155,6 +155,10 @@ class Recommender:
         current, now = bundle.steering.rules.current, bundle.cascade.clock()
         self._cache.forget_thinned(lambda ranked: current.lifted(ranked.thinned, now))
 
+    async def forget_pages(self, pages: frozenset[int] | None) -> int:
+        """Drop the cached lists that any of these pages asked for or is in, or all; return their number."""
+        return await self._cache.forget_pages(pages)
+
     def close(self) -> None:
         """Cancel the computations in flight."""
         self._cache.close()

@@ -97,7 +97,7 @@ class Steering:
         return Steered(left, tuple(hits), current.version, current.next_change(3600 * query.at))
 
     def pins(self, query: Query, k: int) -> list[tuple[int, Rule]]:
-        """Return (PageId, rule) of the pages that may have a place up to k, by position; of a page's rules the first."""
+        """Return (PageId, rule) of the pages that may have a place up to k, by position; each page once."""
         self._follow()
         now, found = 3600 * query.at, {}
         for page, rule in self._pins:

@@ -43,7 +43,7 @@ class RulesWatch:
         metrics.rules.set_function(lambda: len(self.rules.current.rules))
 
     def load(self, url_rules: UrlRules) -> None:
-        """Read all sources once, before serving: a file must be valid now, Redis may answer later. Raises SettingsError."""
+        """Read all sources once: a file must be valid now, Redis may answer later. Raises SettingsError."""
         for source in self._sources:
             self._take(source.poll(), url_rules)
             self._take(source.poll(), url_rules)  # a file is taken at the second poll

@@ -1,4 +1,4 @@
-"""The operator's rules in Redis: one hash with a document, the pages taken down, and a revision that every write raises."""
+"""The operator's rules in Redis: one hash with a document, pages taken down, and a revision that writes raise."""
 
 from __future__ import annotations
 
