@@ -19,8 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from store.sites import FILE as SITES
-from store.sites import write_sites
 
 from corpus.urls.url import address_key, canonical, host_id, page_id, page_ids
 from ranking import stored_answers
@@ -142,7 +140,6 @@ def _popular(building: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _addresses(building: Path, urls: list[str]) -> int:
-    write_sites(building / SITES, urls)
     keys = np.array([address_key(url) for url in urls], np.uint64)
     return write_addresses(building / ADDRESSES, keys, page_ids(urls))
 

@@ -35,7 +35,7 @@ class PurgeRequest(BaseModel):
 
 
 class PurgeBody(BaseModel):
-    """How many lists this process has dropped, the keys by which caches outside can, and whether the webhook is told."""
+    """How many lists this process dropped, the keys for caches outside, and whether the webhook gets them."""
 
     lists: int
     keys: list[str]

@@ -65,9 +65,7 @@ class Webhook:
             self._count("sent").inc()
             return
         self._count("failed").inc()
-        log.warning(
-            "purge.webhook failed %d times, its keys are not dropped outside: %s", self._settings.tries, problem
-        )
+        log.warning("purge.webhook failed %d times, its keys were not sent: %s", self._settings.tries, problem)
 
     def _call(self, body: bytes) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": "onward"}
