@@ -18,6 +18,7 @@ from cli.push import push
 from cli.qprime import qprime
 from cli.recommend import recommend
 from cli.refresh import app as refresh
+from cli.replay import replay
 from cli.rollback import rollback
 from cli.rules import app as rules
 from cli.score import score
@@ -68,6 +69,7 @@ app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
 app.command()(judge)
+app.command()(replay)
 app.add_typer(refresh, name="refresh")
 app.add_typer(qprime, name="qprime")
 app.command()(score)

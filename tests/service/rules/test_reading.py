@@ -91,4 +91,4 @@ def test_any_text_gives_rules_or_an_error_of_rules(text: str) -> None:
         try:
             parse(each, "rules.toml")
         except RulesError as error:
-            assert str(error).startswith("rules.toml")  # noqa: PT017
+            assert str(error).startswith("rules.toml")
