@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-from configs.text_file import read_text
 from corpus.column_types import value
 from corpus.files.input_files import parts_of
 from corpus.files.sources import open_table
@@ -32,7 +31,7 @@ def read_asked(path: Path) -> Counter[str]:
 
 def _listed(path: Path) -> Counter[str]:
     try:
-        lines = (line.strip() for line in read_text(path, errors="replace").splitlines())
+        lines = (line.strip() for line in path.read_text("utf-8-sig", errors="replace").splitlines())
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
     return Counter(line for line in lines if line and not line.startswith("#"))

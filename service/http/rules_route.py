@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Self
+from typing import Any
 
 import orjson
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.answers.resolve import ClientError, FieldError
@@ -26,12 +26,6 @@ class PurgeRequest(BaseModel):
 
     url: str = Field(default="", max_length=4096)
     rule: str = Field(default="", max_length=100, description="name of a rule, as GET /admin/rules shows it")
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if bool(self.url) == bool(self.rule):
-            raise ValueError("give exactly one of url and rule")
-        return self
 
 
 class PurgeBody(BaseModel):
@@ -57,6 +51,8 @@ def add_rules(app: FastAPI, gateway: Gateway) -> None:
     @app.post("/admin/purge", response_model=PurgeBody, tags=["operations"])
     async def purge(body: PurgeRequest) -> Response:
         """Drop the lists with a page from this process, and return the keys for caches outside."""
+        if bool(body.url) == bool(body.rule):
+            raise ClientError([FieldError("url", "url and rule are both sent or both missing", "send one of them")])
         meant = _by_url(body.url) if body.url else _by_name(gateway, body.rule)
         return Response(orjson.dumps(await gateway.purge(meant)), media_type=_JSON)
 

@@ -99,7 +99,7 @@ class Steering:
     def pins(self, query: Query, k: int) -> list[tuple[int, Rule]]:
         """Return (PageId, rule) of the pages that may have a place up to k, by position; each page once."""
         self._follow()
-        now, found = 3600 * query.at, {}
+        now, found = 3600 * query.at, dict[int, Rule]()
         for page, rule in self._pins:
             if (rule.position or 1) <= k and page not in (query.page, *query.exclude) and rule.holds(query.url, now):
                 found.setdefault(page, rule)
@@ -135,8 +135,8 @@ class Steering:
     def _compared(self, current: RuleSet, candidates: Candidates, row: int) -> tuple[int, ...]:
         assert self._pages is not None  # noqa: S101 -- a bundle with rules has pages
         assert self._addresses is not None  # noqa: S101
-        columns = (int(candidates[name][row]) for name in ("address", "language"))
-        facts = Facts(int(candidates.pages[row]), *columns, read_text(candidates["row"][row]).url)
+        address, language = int(candidates["address"][row]), int(candidates["language"][row])
+        facts = Facts(int(candidates.pages[row]), address, language, read_text(candidates["row"][row]).url)
         return current.targets(self._addresses.rules).of(facts, self._pages.__contains__)
 
 

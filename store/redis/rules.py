@@ -63,4 +63,4 @@ class StoredRules:
         """Write first and raise the revision after: a reader that sees the new revision sees the fields."""
         client = self._client()
         client.hset(KEY, mapping=cast("Any", fields))
-        return cast("int", client.hincrby(KEY, cast("str", _REVISION), 1))
+        return client.hincrby(KEY, cast("str", _REVISION), 1)

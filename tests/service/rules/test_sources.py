@@ -102,7 +102,7 @@ def test_rules_pushed_to_redis_and_takedowns_are_found(
 ) -> None:
     (tmp_path / "rules.toml").write_text(GOOD)
     source = RulesInRedis(stored)
-    assert source.poll() == {"redis": ()}
+    assert source.poll() == {}
     assert "1 rules are in Redis" in run("rules", "push", str(tmp_path / "rules.toml"), "--redis", server.url)
     run("takedown", "HTTP://Site1.example/page/1", "--redis", server.url, "--author", "kim", "--note", "court order")
     found = source.poll()
