@@ -45,9 +45,12 @@ def replay(
     from replay.asking import ask_bundle, ask_gateway
     from replay.compare import compare
     from replay.report import html
+    from store.bundle import open_bundle
 
     if against is None and shadow is None:
         raise typer.BadParameter("name what to compare with: --against BUNDLE or --shadow URL")
+    if against is not None:
+        open_bundle(bundles, against)  # a wrong name costs no time
     settings = settings_of(config, ["cache.max_mb=0", "unknown.most=0", *(overrides or ())])
     asked = _drawn(read_asked(events), most)
     urls = list(asked)

@@ -70,7 +70,9 @@ def compare(left: Side, right: Side, asked: Counter[str], most_changes: int = 50
     order = sorted(range(len(both)), key=lambda place: (alike[place], -weights[place]))
     differing = [place for place in order if lists[place][0] != lists[place][1]]
     changes = [
-        Change(both[place], int(weights[place]), left.replies[both[place]], right.replies[both[place]], alike[place])
+        Change(
+            both[place], int(weights[place]), left.replies[both[place]], right.replies[both[place]], float(alike[place])
+        )
         for place in differing[:most_changes]
     ]
     same = weights.sum() - weights[differing].sum()

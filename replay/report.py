@@ -62,7 +62,7 @@ def figures(side: Summary) -> dict[str, str]:
         "degraded": f"{side.degraded:.1%}",
         "empty": f"{side.empty:.1%}",
         "errors": f"{side.errors:.1%}",
-        **{f"degraded: {reason}": f"{share:.1%}" for reason, share in side.reasons.items()},
+        **{f"  {reason}": f"{share:.1%}" for reason, share in side.reasons.items()},
     }
 
 
