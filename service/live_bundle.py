@@ -33,6 +33,10 @@ class LoadedBundle:
         version, until = terms
         return version == self.steering.rules.current.version and (until == math.inf or self.cascade.clock() < until)
 
+    def lacks_pages(self, thinned: tuple[int, ...]) -> bool:
+        """Return whether a list that these rules have thinned would have more pages now: one is no longer in force."""
+        return bool(thinned) and self.steering.rules.current.lifted(thinned, self.cascade.clock())
+
 
 class Lease:
     """The right to use a bundle until `release`, which may be called repeatedly."""

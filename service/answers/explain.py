@@ -16,7 +16,6 @@ from cascade.trace import Trace
 from cascade.types import Candidates, Column
 from recall.paths import PATHS
 from service.answers.answer import finite
-from service.live_bundle import LoadedBundle
 from service.rules.steering import Hit
 from store import page_row
 from store.tables import Table
@@ -30,19 +29,17 @@ _COUNTS = page_row.COUNTS.union(*(path.counts for path in PATHS))
 _RATES = frozenset[str]().union(*(path.rates for path in PATHS))
 
 
-async def explain(trace: Trace, bundle: LoadedBundle, hits: Sequence[Hit]) -> dict[str, Any]:
-    """Return milliseconds per stage, what was dropped and why, the rules' hits, and every stage's candidates.
+async def explain(trace: Trace, pages: Table, acted: Sequence[Hit] = ()) -> dict[str, Any]:
+    """Return milliseconds per stage, what was dropped and why, what rules `acted` on, and every stage's candidates.
 
     URLs are read from the `pages` table; they are null for pages that it does not hold. Counts below 5 are null, and so
     are rates that may rest on such counts. Of a stage with more than 300 candidates the best are shown.
     """
     stages = {name: candidates.take(slice(0, _MAX_SHOWN)) for name, candidates in trace.stages.items()}
     dropped = dict(islice(trace.dropped.items(), _MAX_SHOWN))
-    blocks = bundle.steering.rules.current.blocks
-    blocked = [Hit(blocks[rule], page) for rule, pages in trace.thinned.items() if rule in blocks for page in pages]
-    acted = list(dict.fromkeys((*blocked, *hits)))[:_MAX_SHOWN]
+    acted = acted[:_MAX_SHOWN]
     named = {page for stage in stages.values() for page in stage.pages.tolist()} | dropped.keys()
-    urls = await _urls(named | {hit.page for hit in acted}, bundle.pages)
+    urls = await _urls(named | {hit.page for hit in acted}, pages)
     return {
         "ms": {name: finite(ms) for name, ms in trace.ms.items()},
         "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in dropped.items()],

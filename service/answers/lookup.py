@@ -12,6 +12,7 @@ from service.answers.cache import Cache
 from service.answers.ranked_list import RankedList
 from service.answers.selection import Selected, select
 from service.live_bundle import LoadedBundle
+from service.rules.steering import Hit
 
 
 class Lookup(NamedTuple):
@@ -38,6 +39,13 @@ def answer_of(
     answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain)
     rules = tuple(dict.fromkeys((rule.action, rule.label) for rule in acted))
     return replace(answer, terms=chosen.terms, rules=rules, pages=chosen.ids)
+
+
+def acted(bundle: LoadedBundle, trace: Trace, chosen: Selected) -> list[Hit]:
+    """Return every rule and page that it acted on, before ranking and at the last step, for `explain`."""
+    blocks = bundle.steering.rules.current.blocks
+    blocked = [Hit(blocks[rule], page) for rule, pages in trace.thinned.items() if rule in blocks for page in pages]
+    return list(dict.fromkeys((*blocked, *chosen.hits)))
 
 
 def has_more(lookup: Lookup, ranked: RankedList, answer: Answer) -> bool:

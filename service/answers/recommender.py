@@ -17,7 +17,7 @@ from service.admission.overload import ConcurrencyLimit, Permit
 from service.answers.answer import Answer
 from service.answers.answer_cache import AnswerCache
 from service.answers.explain import explain
-from service.answers.lookup import answer_of
+from service.answers.lookup import acted, answer_of
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.resolve import ClientError, query_of
@@ -105,7 +105,8 @@ class Recommender:
     ) -> RankedList:
         """Return the list that another replica has computed, or compute it."""
         deadline = Deadline.after(_computing_s(budget_ms))
-        if self._shared is not None and (ranked := await self._shared.get(bundle, query)) is not None:
+        ranked = None if self._shared is None else await self._shared.get(bundle.name, query)
+        if ranked is not None and not bundle.lacks_pages(ranked.thinned):
             self._limit.finish(permit, learn=False)  # a read says nothing about computation time
             return ranked
         return await self._compute(bundle, query, deadline, permit, Trace())
@@ -139,7 +140,7 @@ class Recommender:
         try:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
             chosen = select(bundle, query, k, ranked, trace)
-            record = await explain(trace, bundle, chosen.hits)
+            record = await explain(trace, bundle.pages, acted(bundle, trace, chosen))
             record["stored"] = await self._cache.stored(bundle, query)
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
@@ -152,8 +153,7 @@ class Recommender:
     def follow_rules(self) -> None:
         """Drop the cached lists that lack pages which rules no longer block; called when rules have changed."""
         bundle = self.live.bundle
-        current, now = bundle.steering.rules.current, bundle.cascade.clock()
-        self._cache.forget_thinned(lambda ranked: current.lifted(ranked.thinned, now))
+        self._cache.forget_thinned(lambda ranked: bundle.lacks_pages(ranked.thinned))
 
     async def forget_pages(self, pages: frozenset[int] | None) -> int:
         """Drop the cached lists that any of these pages asked for or is in, or all; return their number."""

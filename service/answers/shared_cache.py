@@ -11,7 +11,6 @@ from blake3 import blake3
 from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.ranked_list import RankedList, from_json, to_json
-from service.live_bundle import LoadedBundle
 from service.settings import Settings
 from store.redis.rows import RedisRows
 from store.tables import key_prefix
@@ -34,18 +33,13 @@ class SharedCache:
         self._settings = orjson.dumps(settings.model_dump(), default=sorted, option=orjson.OPT_SORT_KEYS)  # sorts sets
         self._writing: set[asyncio.Task[None]] = set()
 
-    async def get(self, bundle: LoadedBundle, query: Query) -> RankedList | None:
-        """Return the bundle's ranked list for the query where a replica has written one.
-
-        A list that lacks pages which rules do not block here and now is not served.
-        """
+    async def get(self, bundle: str, query: Query) -> RankedList | None:
+        """Return the bundle's ranked list for the query where a replica has written one."""
         if not self.enabled(query):
             return None
-        (row,) = await self._rows.read([self._key(bundle.name, query)])
+        (row,) = await self._rows.read([self._key(bundle, query)])
         ranked = from_json(row) if isinstance(row, bytes) else None
-        if ranked is None or (ranked.bundle, ranked.url1) != (bundle.name, query.url):
-            return None
-        if bundle.steering.rules.current.lifted(ranked.thinned, bundle.cascade.clock()):
+        if ranked is None or (ranked.bundle, ranked.url1) != (bundle, query.url):
             return None
         self._count("shared")
         return ranked
