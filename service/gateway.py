@@ -48,7 +48,7 @@ class Gateway:
         self.swaps = swaps
         self.rules = rules
         self._webhook = Webhook(settings.purge, self.metrics)
-        self._purging: asyncio.Task[dict[str, Any]] | None = None
+        self._purging: set[asyncio.Task[None]] = set()
         self._release = release
         self.metrics.set_bundle(self.bundle)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
@@ -103,7 +103,15 @@ class Gateway:
         """Follow a change of rules; caches outside drop what new rules block."""
         self.recommender.follow_rules()
         if blocks and self.settings.purge.webhook:
-            self._purging = asyncio.create_task(self.purge(blocks))
+            task = asyncio.create_task(self._purge_outside(blocks))
+            self._purging.add(task)
+            task.add_done_callback(self._purging.discard)
+
+    async def _purge_outside(self, blocks: tuple[Rule, ...]) -> None:
+        try:
+            await self.purge(blocks)
+        except Exception:
+            log.exception("caches outside were not told of %d new blocks: call POST /admin/purge", len(blocks))
 
     def drain(self) -> None:
         """Report not ready; requests are still answered."""
@@ -116,8 +124,7 @@ class Gateway:
             await self.swaps.close()
         if self.rules is not None:
             await self.rules.close()
-        if self._purging is not None:
-            await asyncio.gather(self._purging, return_exceptions=True)
+        await asyncio.gather(*self._purging)
         await self._webhook.close()
         self.recommender.close()
         self.live.close()

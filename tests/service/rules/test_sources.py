@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,8 +20,9 @@ from corpus.urls.url_rules import RULES
 from service.metrics import Metrics
 from service.rules.live_rules import LiveRules
 from service.rules.reading import RulesError
+from service.rules.rule import Rule
 from service.rules.sources import RulesFile, RulesInRedis
-from service.rules.watch import RulesWatch
+from service.rules.watch import Follow, RulesWatch
 from store.redis.rules import KEY, StoredRules
 
 URL1, SECOND = "https://site0.example/page/0", "https://site1.example/page/1"
@@ -156,6 +158,19 @@ def test_a_takedown_in_the_file_adds_a_rule_and_keeps_the_rest(tmp_path: Path) -
     run("takedown", SECOND, "--rules", str(file), "--author", "kim")
     assert file.read_text().startswith("# ours\n[[rule]]")
     assert [rule.url or rule.host for rule in RulesFile(file).read()] == ["spam.example", SECOND]
+
+
+async def test_a_block_whose_time_begins_is_told_to_caches_outside() -> None:
+    told: asyncio.Queue[tuple[Rule, ...]] = asyncio.Queue()
+    start = datetime.now(UTC) + timedelta(seconds=0.1)
+    block = Rule(action="block", url=SECOND, start=start, end=start + timedelta(days=1))
+    watch = RulesWatch(LiveRules([block]), [], 0.01, Metrics())
+    watch.start(Follow(lambda: RULES, told.put_nowait))
+    async with asyncio.timeout(30):
+        assert await told.get() == (block,)
+    assert datetime.now(UTC) >= start
+    assert told.empty()
+    await watch.close()
 
 
 async def test_a_takedown_reaches_two_gateways_and_their_cached_answers_within_a_second(
