@@ -76,14 +76,14 @@ def _sides(left: Summary, right: Summary) -> str:
 
 
 def _times(sides: Sequence[Side]) -> list[str]:
-    shares = np.arange(1, 100)
+    shares = [*range(5, 100, 5), 99]
     curves = []
     for side in sides:
         ms = [reply.ms for reply in side.replies.values() if not reply.error]
         if ms:
             values = np.percentile(ms, shares)
             labels = [f"{share} % within {value:.1f} ms" for share, value in zip(shares, values, strict=True)]
-            curves.append(Curve(side.name, values.tolist(), shares.tolist(), labels))
+            curves.append(Curve(side.name, values.tolist(), shares, labels))
     return ["<h2>Time to answer</h2>", plot(curves, "milliseconds", "% of pages answered")] if curves else []
 
 
