@@ -138,9 +138,10 @@ async def _fill(
 
 def _neutral(settings: Settings) -> Settings:
     """Return the settings without those that apply when an answer is asked for."""
-    from service.settings import BlockSettings, FreshnessSettings
+    from service.settings import BlockSettings, FreshnessSettings, RulesSettings
 
-    return settings.model_copy(update={"block": BlockSettings(), "freshness": FreshnessSettings()})
+    neutral = {"block": BlockSettings(), "freshness": FreshnessSettings(), "rules": RulesSettings()}
+    return settings.model_copy(update=neutral)
 
 
 def _head(bundle: Bundle, settings: Settings) -> Head:
