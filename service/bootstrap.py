@@ -73,11 +73,18 @@ class Shared:
             await self.redis.close()
 
 
-def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
+def load(
+    bundles: Path,
+    settings: Settings,
+    *,
+    redis_url: str | None = None,
+    bundle: str | None = None,
+    live_rules: bool = True,
+) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
-    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError, RedisUrlError and
-    SettingsError.
+    With `redis_url` the tables are read from Redis, where `onward push` put them. `live_rules`: whether the rules of
+    the file and of Redis apply. Raises BundleError, RedisUrlError and SettingsError.
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
@@ -94,7 +101,8 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
         await shared.close()
 
     authorizer = _authorizer(settings, redis_url, recommender.metrics)
-    rules = _rules(settings, redis_url, shared)
+    sources = _rule_sources(settings, redis_url) if live_rules else []
+    rules = RulesWatch(shared.rules, sources, settings.rules.watch_s, shared.metrics)
     rules.load(opened.url_rules)
     return Gateway(recommender, settings, release, authorizer, swaps, rules)
 
@@ -260,12 +268,12 @@ def _unknown_pages(
     return UnknownPageQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
 
 
-def _rules(settings: Settings, redis_url: str | None, shared: Shared) -> RulesWatch:
-    """Return the watch over the file of rules and the rules in Redis. Raises RedisUrlError."""
+def _rule_sources(settings: Settings, redis_url: str | None) -> list[Source]:
+    """Return the file of rules and the rules in Redis, where there are such. Raises RedisUrlError."""
     sources: list[Source] = [RulesFile(Path(settings.rules.file))] if settings.rules.file else []
     if redis_url is not None:
         sources.append(RulesInRedis(stored_rules(redis_url, settings.redis)))
-    return RulesWatch(shared.rules, sources, settings.rules.watch_s, shared.metrics)
+    return sources
 
 
 def _shared_cache(settings: Settings, shared: Shared) -> SharedCache | None:
