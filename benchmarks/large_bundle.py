@@ -32,8 +32,6 @@ from store import answer_row, page_row
 from store.addresses import FILE as ADDRESSES
 from store.addresses import write_addresses
 from store.bundle import MANIFEST, Bundle, bundle_name, open_bundle, publish
-from store.sites import FILE as SITES
-from store.sites import write_sites
 from store.tables import LmdbTable, write_table
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
@@ -142,7 +140,6 @@ def _popular(building: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _addresses(building: Path, urls: list[str]) -> int:
-    write_sites(building / SITES, urls)
     keys = np.array([address_key(url) for url in urls], np.uint64)
     return write_addresses(building / ADDRESSES, keys, page_ids(urls))
 

@@ -47,6 +47,10 @@ NOT_RECALLED = np.uint16(65_535)
 RANK = "rank_"
 
 
+#: Column of what the operator's rules add to a page's score, in the score's standard deviations.
+SHIFT = "shift"
+
+
 class Merge(Protocol):
     """Merges the candidates of all recall paths into one list without duplicates."""
 
@@ -107,16 +111,19 @@ class Cascade:
         trace.cut = len(ranked) < len(candidates)
         return ranked
 
-    def choose(self, query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
-        """Return at most `k` rows of a ranked list, after applying the query's exclusions and λ."""
+    def choose(self, query: Query, ranked: Candidates, k: int, trace: Trace, placed: int = 0) -> Candidates:
+        """Return at most `k` rows of a ranked list, after applying the query's exclusions and λ, and SHIFT.
+
+        Rules have `placed` so many other pages in the answer already; the rows fill what they leave of `k`.
+        """
         with trace.timed("select"):
             allowed = without(ranked, query.exclude)
-            chosen = self.select(query, self._weighed(self.dated(query), allowed), k, trace)
-        if len(chosen) == 0:
+            chosen = self.select(query, _shifted(self._weighed(self.dated(query), allowed)), k - placed, trace)
+        if len(chosen) + placed == 0:
             trace.degrade("empty")
         if np.any(chosen.columns.get(f"{RANK}{self.fallback.path.name}", NOT_RECALLED) != NOT_RECALLED):
             trace.degrade(POPULAR)
-        if len(chosen) < k and not trace.degraded:  # else another flag says what is missing
+        if len(chosen) + placed < k and not trace.degraded:  # else another flag says what is missing
             trace.degrade(SHORT)
         return chosen
 
@@ -267,6 +274,14 @@ def without(ranked: Candidates, pages: frozenset[int]) -> Candidates:
     if not pages:
         return ranked
     return ranked.take(~np.isin(ranked.pages, np.fromiter(pages, np.uint64, len(pages))))
+
+
+def _shifted(ranked: Candidates) -> Candidates:
+    """Return the list in the order of its scores with SHIFT; unchanged without that column."""
+    if SHIFT not in ranked.columns:
+        return ranked
+    score = ranked["score"] + ranked[SHIFT]
+    return ranked.with_columns({"score": score}).take(np.argsort(-score, kind="stable"))
 
 
 def _with_ranks(candidates: Candidates, ranks: Iterable[str]) -> Candidates:

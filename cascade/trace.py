@@ -27,6 +27,9 @@ class Trace:
     recalled: dict[str, Candidates] = field(default_factory=dict)
     stages: dict[str, Candidates] = field(default_factory=dict)
     cut: bool = False  # whether stages dropped rows that could have appeared further down
+    thinned: dict[int, list[int]] = field(
+        default_factory=dict
+    )  # fingerprint of a rule -> pages; those of `explain` only
     spare_s: float = 0.0  # seconds of anytime work, which expands to fill the time available
     on_spare: Callable[[], None] = lambda: None  # called when anytime work begins
 
@@ -50,6 +53,12 @@ class Trace:
             for page in pages.tolist():
                 self.dropped.setdefault(page, reason)
 
+    def thin(self, rule: int, page: int) -> None:
+        """Record that a rule, by its fingerprint, has dropped a page; the page itself only for `explain`."""
+        pages = self.thinned.setdefault(rule, [])
+        if self.explain:
+            pages.append(page)
+
     def stage(self, name: str, candidates: Candidates) -> None:
         """Record the candidates after a stage."""
         if self.explain:
@@ -70,3 +79,9 @@ def degrade(reason: str) -> None:
     """Flag the current request's trace, in code too deep to be passed it; does nothing outside a request."""
     if (trace := _current.get(None)) is not None:
         trace.degrade(reason)
+
+
+def thin(rule: int, page: int) -> None:
+    """Record in the current request's trace that a rule has dropped a page; does nothing outside a request."""
+    if (trace := _current.get(None)) is not None:
+        trace.thin(rule, page)

@@ -18,10 +18,13 @@ from cli.push import push
 from cli.qprime import qprime
 from cli.recommend import recommend
 from cli.refresh import app as refresh
+from cli.replay import replay
 from cli.rollback import rollback
+from cli.rules import app as rules
 from cli.score import score
 from cli.serve import serve
 from cli.simulate import simulate
+from cli.takedown import takedown
 from cli.tradeoff import tradeoff
 from configs.threads import wait_passively
 from service.process import errors
@@ -58,12 +61,15 @@ app.command()(push)
 app.command()(inspect)
 app.command()(bundles)
 app.command()(rollback)
+app.add_typer(rules, name="rules")
+app.command()(takedown)
 # Offline.
 app.command()(ablate)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
 app.command()(judge)
+app.command()(replay)
 app.add_typer(refresh, name="refresh")
 app.add_typer(qprime, name="qprime")
 app.command()(score)

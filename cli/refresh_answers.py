@@ -56,7 +56,8 @@ async def refresh(bundles: Path, bundle: Bundle, settings: Settings, redis: tupl
     from service.bundles.check_before_publish import opens
 
     limits = BuildConfig.model_validate(bundle.manifest.config).answers
-    gateway = load(bundles, _neutral(settings), redis_url=redis[0] if redis else None, bundle=bundle.name)
+    redis_url = redis[0] if redis else None
+    gateway = load(bundles, _neutral(settings), redis_url=redis_url, bundle=bundle.name, live_rules=False)
     done = Refreshed(bundle.name)
     try:
         with _opened(bundle) as (pages, own), tempfile.TemporaryDirectory(dir=bundles) as directory:

@@ -76,6 +76,7 @@ PAGES = Table(
         Column("snippet", Kind.TEXT, blank=True),
         Column("language", Kind.TEXT, required=False),
         Column("published", Kind.TIME, required=False),
+        Column("valid_until", Kind.TIME, required=False),
         Column("body", Kind.TEXT, required=False),
     ),
     required=True,

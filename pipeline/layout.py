@@ -9,12 +9,12 @@ from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.log.split import ALL
 from pipeline.recall_steps import bundle_files
 from store.addresses import FILE as ADDRESSES
-from store.sites import FILE as SITES
+from store.valid_until import FILE as VALID_UNTIL
 
 #: Path in the bundle -> path under the work directory; the recall paths declare theirs.
 _FILES = {
     ADDRESSES: "pages/addresses.lmdb",
-    SITES: "pages/sites.txt",
+    VALID_UNTIL: "pages/valid_until.npy",
     "tables/pages.lmdb": f"pages/{ALL}/pages.lmdb",
     "tokenizer.json": "text/tokenizer.json",
     "stage1/model.txt": "stage1/model.txt",

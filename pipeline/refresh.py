@@ -193,7 +193,8 @@ def _write_due(
 def _described(unknown: Mapping[int, UnknownPage]) -> pa.Table:
     """Return unknown pages with the columns of the page table."""
     words = {name: [getattr(page, name) for page in unknown.values()] for name in UnknownPage._fields}
-    columns = {"page": list(unknown), **words, "body": [""] * len(unknown), "published": [None] * len(unknown)}
+    times = {name: [None] * len(unknown) for name in ("published", "valid_until")}
+    columns = {"page": list(unknown), **words, "body": [""] * len(unknown), **times}
     schema = pa.schema([PAGES.field(name) for name in columns])
     batch = pa.RecordBatch.from_pydict(columns, schema=schema)
     return pa.Table.from_batches([describe(batch)], PAGES)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Filter, Query
-from ranking.freshness import TooOld
 from store.page_row import near_duplicate
 
 
@@ -70,20 +67,6 @@ class Adult:
         return keep
 
 
-class Blocklist:
-    """Drops pages and whole hosts that the operator blocked, by PageId and host id."""
-
-    name = "blocklist"
-
-    def __init__(self, pages: Iterable[int] = (), hosts: Iterable[int] = ()) -> None:
-        self._pages = np.array(sorted(pages), np.uint64)
-        self._hosts = np.array(sorted(hosts), np.uint64)
-
-    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
-        blocked = np.isin(candidates.pages, self._pages) | np.isin(candidates["host"], self._hosts)
-        return ~blocked
-
-
 class Excluded:
     """Drops pages that the caller has already shown."""
 
@@ -95,19 +78,12 @@ class Excluded:
         return ~np.isin(candidates.pages, np.fromiter(query.exclude, np.uint64, len(query.exclude)))
 
 
-def standard(
-    blocked_pages: Iterable[int] = (),
-    blocked_hosts: Iterable[int] = (),
-    adult: bool = True,
-    oldest_days: float = 0.0,
-) -> tuple[Filter, ...]:
+def standard(*of_site: Filter, adult: bool = True) -> tuple[Filter, ...]:
     """Return the filters of the served cascade; the first that drops a page is named.
 
-    `adult` drops adult pages; `oldest_days`, unless 0, older ones.
+    `of_site`: what the site adds, such as its rules and the ends of its pages. `adult` drops adult pages.
     """
-    blocked = Blocklist(blocked_pages, blocked_hosts)
-    optional: list[Filter] = [*([Adult()] if adult else []), *([TooOld(oldest_days)] if oldest_days else [])]
-    return SamePage(), Excluded(), blocked, Spam(), *optional, Language(), Duplicate()
+    return SamePage(), Excluded(), *of_site, Spam(), *([Adult()] if adult else []), Language(), Duplicate()
 
 
 def _all(candidates: Candidates) -> NDArray[np.bool_]:

@@ -19,18 +19,6 @@ def age_days(candidates: Candidates, at: float) -> NDArray[np.float32]:
     return np.where(published > 0, (np.float32(at) - published) / np.float32(24), np.float32(np.nan))
 
 
-class TooOld:
-    """Drops pages older than a number of days; pages without a time of publication stay."""
-
-    name = "too_old"
-
-    def __init__(self, oldest_days: float) -> None:
-        self._oldest_days = oldest_days
-
-    def keep(self, query: Query, candidates: Candidates) -> NDArray[np.bool_]:
-        return np.asarray(~(age_days(candidates, query.at) > self._oldest_days))
-
-
 @dataclass(frozen=True, slots=True)
 class Freshened:
     """The scores of the last stage, less up to 1 for age: half of it at the half-life.

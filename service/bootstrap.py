@@ -15,6 +15,7 @@ from cascade.executor import Cascade
 from configs.reading import SettingsError
 from ranking import stored_answers
 from ranking.assembly import Choices, Part, Threads, open_cascade
+from ranking.expiry import Expired
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from ranking.languages import SiteLanguages
@@ -24,17 +25,20 @@ from recall.paths import ALL_PATHS, TABLES, Recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
-from service.answers.blocklist import blocked
 from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.answers.unknown_pages import UnknownPageQueue
-from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
+from service.bundles.redis_tables import open_rows, open_tables, stored_rules, unknown_pages
 from service.bundles.swap import Swapper
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
+from service.rules.live_rules import LiveRules, of_settings
+from service.rules.sources import RulesFile, RulesInRedis, Source
+from service.rules.steering import BlockFilter, Steering
+from service.rules.watch import RulesWatch
 from service.settings import Settings, StageSettings
 from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
@@ -42,6 +46,7 @@ from store.redis.rows import RedisRows
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable
 from store.unknown_pages import FILE, SqliteUnknownPages
+from store.valid_until import open_valid_until
 from text_model.tokens import PageTokenizer
 
 log = logging.getLogger(__name__)
@@ -58,6 +63,7 @@ class Shared:
     cross_encoder: Bulkhead
     redis: RedisRows | None
     metrics: Metrics
+    rules: LiveRules
 
     async def close(self) -> None:
         """Stop the threads and close the connections; threads that hang are abandoned."""
@@ -67,11 +73,18 @@ class Shared:
             await self.redis.close()
 
 
-def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
+def load(
+    bundles: Path,
+    settings: Settings,
+    *,
+    redis_url: str | None = None,
+    bundle: str | None = None,
+    live_rules: bool = True,
+) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
-    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError, RedisUrlError and
-    SettingsError.
+    With `redis_url` the tables are read from Redis, where `onward push` put them. `live_rules`: whether the rules of
+    the file and of Redis apply. Raises BundleError, RedisUrlError and SettingsError.
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
@@ -88,7 +101,10 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
         await shared.close()
 
     authorizer = _authorizer(settings, redis_url, recommender.metrics)
-    return Gateway(recommender, settings, release, authorizer, swaps)
+    sources = _rule_sources(settings, redis_url) if live_rules else []
+    rules = RulesWatch(shared.rules, sources, settings.rules.watch_s, shared.metrics)
+    rules.load(opened.url_rules)
+    return Gateway(recommender, settings, release, authorizer, swaps, rules)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -100,6 +116,7 @@ def share(settings: Settings, redis_url: str | None) -> Shared:
         cross_encoder=Bulkhead("cross_encoder", threads.cross_encoder, 1 + int(settings.budget_ms / _CALL_MS)),
         redis=open_rows(redis_url, settings.redis, metrics) if redis_url else None,
         metrics=metrics,
+        rules=LiveRules(of_settings(settings.block)),
     )
 
 
@@ -115,27 +132,26 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
 
     try:
         served = _serves_stored(opened, tables, settings)
-        cascade = _cascade(opened, tables, addresses, settings, shared)
+        expired = Expired(open_valid_until(opened), settings.freshness.oldest_days)
+        steering = Steering(shared.rules, tables["pages"], addresses, expired)
+        cascade = _cascade(opened, tables, addresses, steering, settings, shared)
     except BaseException:
         close()
         raise
     warmup, answers = tuple(opened.manifest.warmup), tables[stored_answers.TABLE] if served else None
-    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, answers)
+    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, answers, steering)
 
 
 def _cascade(
     opened: Bundle,
     tables: Mapping[str, LmdbTable | RedisTable],
     addresses: Addresses,
+    steering: Steering,
     settings: Settings,
     shared: Shared,
 ) -> Cascade:
     tokenizer = PageTokenizer(opened.file("tokenizer.json"), opened.manifest.config["text"]["tokens_per_page"])
-    filters = standard(
-        *blocked(settings.block, opened, addresses),
-        adult=settings.filters.adult,
-        oldest_days=settings.freshness.oldest_days,
-    )
+    filters = standard(BlockFilter(steering), steering.expired, adult=settings.filters.adult)
     threads = Threads(
         shared.recall, shared.ranking, shared.cross_encoder, settings.threads.onnx, settings.threads.stage1
     )
@@ -250,6 +266,14 @@ def _unknown_pages(
     if redis_url is None:
         return UnknownPageQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most), dropped)
     return UnknownPageQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
+
+
+def _rule_sources(settings: Settings, redis_url: str | None) -> list[Source]:
+    """Return the file of rules and the rules in Redis, where there are such. Raises RedisUrlError."""
+    sources: list[Source] = [RulesFile(Path(settings.rules.file))] if settings.rules.file else []
+    if redis_url is not None:
+        sources.append(RulesInRedis(stored_rules(redis_url, settings.redis)))
+    return sources
 
 
 def _shared_cache(settings: Settings, shared: Shared) -> SharedCache | None:

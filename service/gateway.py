@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from service.admission.authorize import Authorizer
 from service.answers.recommender import Recommender
@@ -13,6 +15,10 @@ from service.bundles.swap import RefusedBundle, Swapper
 from service.bundles.warm_up import warm_up
 from service.live_bundle import Live
 from service.metrics import Metrics
+from service.rules.rule import Rule
+from service.rules.surrogate_keys import EVERY, key_of, pages_meant
+from service.rules.watch import Follow, RulesWatch
+from service.rules.webhook import Webhook
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +38,7 @@ class Gateway:
         release: Callable[[], Awaitable[None]] = _release_nothing,
         authorizer: Authorizer | None = None,
         swaps: Swapper | None = None,
+        rules: RulesWatch | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
@@ -39,6 +46,9 @@ class Gateway:
         self.ready = False
         self.draining = False
         self.swaps = swaps
+        self.rules = rules
+        self._webhook = Webhook(settings.purge, self.metrics)
+        self._purging: set[asyncio.Task[None]] = set()
         self._release = release
         self.metrics.set_bundle(self.bundle)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
@@ -74,9 +84,33 @@ class Gateway:
                 continue
             if answer.degraded:
                 log.warning("warm-up: the answer for %s is degraded: %s", url, ", ".join(answer.degraded))
+        if self.rules is not None:
+            self.rules.start(Follow(lambda: self.live.bundle.addresses.rules, self._rules_changed))
         self.ready = True
         if self.swaps is not None:
             self.swaps.start()
+
+    async def purge(self, rules: tuple[Rule, ...]) -> dict[str, Any]:
+        """Drop the cached lists with pages that rules mean; return their number, and tell caches outside the keys."""
+        with self.live.leased() as bundle:
+            pages = await asyncio.to_thread(pages_meant, rules, bundle.addresses)
+        lists = await self.recommender.forget_pages(None if pages is None else frozenset(pages))
+        keys = [EVERY] if pages is None else [key_of(page) for page in pages]
+        return {"lists": lists, "keys": keys, "webhook": self._webhook.send(keys)}
+
+    def _rules_changed(self, blocks: tuple[Rule, ...]) -> None:
+        """Follow a change of rules; caches outside drop what new rules block."""
+        self.recommender.follow_rules()
+        if blocks and self.settings.purge.webhook:
+            task = asyncio.create_task(self._purge_outside(blocks))
+            self._purging.add(task)
+            task.add_done_callback(self._purging.discard)
+
+    async def _purge_outside(self, blocks: tuple[Rule, ...]) -> None:
+        try:
+            await self.purge(blocks)
+        except Exception:
+            log.exception("caches outside were not told of %d new blocks: call POST /admin/purge", len(blocks))
 
     def drain(self) -> None:
         """Report not ready; requests are still answered."""
@@ -87,6 +121,10 @@ class Gateway:
         self.drain()
         if self.swaps is not None:
             await self.swaps.close()
+        if self.rules is not None:
+            await self.rules.close()
+        await asyncio.gather(*self._purging)
+        await self._webhook.close()
         self.recommender.close()
         self.live.close()
         await self.authorizer.close()

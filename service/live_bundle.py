@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cascade.executor import Cascade
+from service.rules.steering import Steering
 from store.addresses import Addresses
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable, LocalTable
@@ -24,6 +26,16 @@ class LoadedBundle:
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
     answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
+    steering: Steering = field(default_factory=Steering)  # the operator's rules, and the ends of pages
+
+    def stands(self, terms: tuple[int, float]) -> bool:
+        """Return whether an answer may still be shown: its version of the rules is in force, and its time not over."""
+        version, until = terms
+        return version == self.steering.rules.current.version and (until == math.inf or self.cascade.clock() < until)
+
+    def lacks_pages(self, thinned: tuple[int, ...]) -> bool:
+        """Return whether a list that these rules have thinned would have more pages now: one is no longer in force."""
+        return bool(thinned) and self.steering.rules.current.lifted(thinned, self.cascade.clock())
 
 
 class Lease:

@@ -69,6 +69,22 @@ class Metrics:
         self.side_effect_failed = Counter(
             "onward_side_effect_failed", "Failures of side effects, by name", ["name"], registry=registry
         )
+        self.rules = Gauge("onward_rules", "Rules, whether their time has come or not", registry=registry)
+        self.rules_problem = Gauge(
+            "onward_rules_problem",
+            "1 while a source's rules are refused or unreachable",
+            ["source"],
+            registry=registry,
+        )
+        self.rules_refused = Counter(
+            "onward_rules_refused", "Changes of rules that were refused, by source", ["source"], registry=registry
+        )
+        self.rule_hits = Counter(
+            "onward_rule_hits", "Answers whose list a rule acted on", ["action", "rule"], registry=registry
+        )
+        self.purges = Counter(
+            "onward_purges", "Calls to the outside cache's webhook, by result", ["result"], registry=registry
+        )
         self.swaps = Counter("onward_swaps", "Bundles that became live by a swap", registry=registry)
         self.refused_bundles = Counter(
             "onward_bundle_refused", "Bundles refused, by reason", ["reason"], registry=registry

@@ -162,6 +162,24 @@ class BlockSettings(Section):
         return entries
 
 
+class RulesSettings(Section):
+    """Rules of the operator that may change while the gateway runs; with `--redis` also those in Redis."""
+
+    file: str = Field(default="", description="TOML with a [[rule]] each; read again when it changes")
+    watch_s: float = Field(default=0.25, gt=0, le=60, description="between two polls of the file and of Redis")
+
+
+class PurgeSettings(Section):
+    """Caches outside the gateway, such as a CDN: how they can drop the answers that show a page."""
+
+    keys: bool = Field(default=False, description="send Surrogate-Key and Cache-Tag with cacheable answers")
+    webhook: str = Field(
+        default="", pattern="^(https?://.+)?$", description="called with the keys to drop; empty: none"
+    )
+    timeout_ms: float = Field(default=2000.0, gt=0, description="for one call of the webhook")
+    tries: int = Field(default=5, ge=1, le=20, description="of one call, ever further apart")
+
+
 class KeySettings(Section):
     """API keys and their rate limit; without a file no key is required."""
 
@@ -231,6 +249,8 @@ class Settings(Section):
     filters: FilterSettings = FilterSettings()
     freshness: FreshnessSettings = FreshnessSettings()
     block: BlockSettings = BlockSettings()
+    rules: RulesSettings = RulesSettings()
+    purge: PurgeSettings = PurgeSettings()
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()
     overload: OverloadSettings = OverloadSettings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Addresses:
     def __init__(self, addresses: LmdbTable, pages: LmdbTable, rules: UrlRules) -> None:
         self._addresses = addresses  # address key -> PageId, of addresses with one page
         self._pages = pages
-        self._rules = rules
+        self.rules = rules
         self._kept: LRUCache[str, Located] = LRUCache(_KEPT_BYTES, _entry_bytes)
 
     def locate(self, url: str) -> Located:
@@ -58,13 +59,21 @@ class Addresses:
         return int(self._kept.currsize)
 
     def _find(self, url: str) -> Located:
-        url = canonical(url, self._rules)
+        url = canonical(url, self.rules)
         exact, sole = page_id(url), self._addresses.get(address_key(url))
         page = exact if sole is None else int.from_bytes(sole, "little")
         if page == exact:
             return Located(url, page)
         row = self._pages.get(page)
         return Located(url, exact) if row is None else Located(read_text(row).url, page)
+
+    def pages_named(self, url: str) -> set[int]:
+        """Return the PageIds by which a URL is known: of its page, and its own. Raises InvalidURL."""
+        return {self._find(url).page, page_id(canonical(url, self.rules))}
+
+    def rows(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (PageId, row) of every page of the bundle."""
+        return self._pages.items()
 
     def __len__(self) -> int:
         return len(self._addresses)

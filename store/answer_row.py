@@ -24,7 +24,7 @@ NOT_FOUND = 65_535
 
 #: Why candidates are not in a row. The order is the format: append new reasons at the end.
 REASONS = (
-    "unknown page", "same_page", "excluded", "blocklist", "spam", "adult", "too_old", "language", "duplicate", "copy",
+    "unknown page", "same_page", "excluded", "blocklist", "spam", "adult", "expired", "language", "duplicate", "copy",
     "below", "other",
 )  # fmt: skip
 

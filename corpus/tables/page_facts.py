@@ -19,6 +19,7 @@ PAGES = pa.schema(
         ("language", pa.string()),  # corpus.text.language_tags.language_of, '' if unknown
         ("body", pa.string()),
         ("published", pa.timestamp("us", "UTC")),  # may be null
+        ("valid_until", pa.timestamp("us", "UTC")),  # may be null
         ("host", pa.uint64()),  # corpus.urls.url.host_id
         ("address", pa.uint64()),  # corpus.urls.url.address_key
         ("fingerprint", pa.uint64()),  # of title and snippet, 0 if they are short
@@ -29,7 +30,7 @@ PAGES = pa.schema(
 
 
 def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return rows with the columns of PAGES; `batch` has page, url, title, snippet, language, body, published."""
+    """Return rows with the columns of PAGES; `batch` has those of the input table, with `page`."""
     urls = batch["url"].to_pylist()
     titles = [clean(unescaped(title)) for title in batch["title"].to_pylist()]
     snippets = [clean(unescaped(snippet)) for snippet in batch["snippet"].to_pylist()]
@@ -42,6 +43,7 @@ def describe(batch: pa.RecordBatch) -> pa.RecordBatch:
         "language": _languages(batch["language"].to_pylist(), texts),
         "body": [clean(unescaped(body)) for body in batch["body"].to_pylist()],
         "published": batch["published"],
+        "valid_until": batch["valid_until"],
         "host": [host_id(url) for url in urls],
         "address": [address_key(url) for url in urls],
         "fingerprint": fingerprints(texts),

@@ -32,7 +32,7 @@ REJECTED = "rejected.jsonl"
 
 _PAGES = """
     SELECT url_page AS page, url_url AS url, title, coalesce(snippet, '') AS snippet,
-        coalesce(language, '') AS language, coalesce(body, '') AS body, published
+        coalesce(language, '') AS language, coalesce(body, '') AS body, published, valid_until
     FROM kept_pages ORDER BY page"""
 
 #: Table -> SQL for its output rows.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from corpus.urls.host_pattern import HostPattern, host_pattern
@@ -48,13 +47,28 @@ def path_pattern(entry: str) -> PathPattern:
     host = None if name == "*" else host_pattern(name)
     parts = tuple(_rest(canonical(f"https://example.org/{rest}")).lower().split("*"))
     if len(parts) > 1 and not "".join(parts).removeprefix("/"):  # also if all else was a fragment, or tracking
-        raise InvalidURL(f"{entry!r} matches every page of a host: put hosts into block.hosts")
+        raise InvalidURL(f"{entry!r} matches every page of a host: name the host instead")
     return PathPattern(host, parts)
 
 
-def matching(patterns: Sequence[PathPattern], pages: Iterable[tuple[int, str]]) -> list[int]:
-    """Return the PageIds of those (PageId, canonical URL) that match any pattern."""
-    return [page for page, url in pages if any(pattern.matches(url) for pattern in patterns)]
+class PagePattern(NamedTuple):
+    """All pages of a host, or those that match a pattern."""
+
+    host: HostPattern | None
+    path: PathPattern | None
+
+    def matches(self, canonical_url: str) -> bool:
+        """Return whether this is one of the pages."""
+        if self.path is not None:
+            return self.path.matches(canonical_url)
+        return self.host is None or self.host.covers(site(canonical_url))
+
+
+def page_pattern(entry: str) -> PagePattern:
+    """Return what a host (`*.example.org`) or a pattern (`example.org/tag/*`) means. Raises InvalidURL."""
+    if "/" in _SCHEME.sub("", entry.strip()):
+        return PagePattern(None, path_pattern(entry))
+    return PagePattern(host_pattern(entry), None)
 
 
 def _rest(canonical_url: str) -> str:

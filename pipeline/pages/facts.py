@@ -18,8 +18,8 @@ from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from store.addresses import write_addresses
 from store.page_row import FACTS, PageText, language_code, pack
-from store.sites import write_sites
 from store.tables import write_table
+from store.valid_until import write_valid_until
 
 
 def pages(work: Work) -> dict[str, object]:
@@ -41,9 +41,10 @@ def pages(work: Work) -> dict[str, object]:
         write_table(out / "pages.lmdb", rows)
         np.save(out / "facts.npy", facts)
     written = write_addresses(work.directory / "addresses.lmdb", facts["address"], facts["page"])
-    write_sites(work.directory / "sites.txt", table["url"].to_pylist())
+    ending = write_valid_until(work.directory / "valid_until.npy", facts["page"], seconds(table["valid_until"]))
     languages = Counter(filter(None, table["language"].to_pylist()))
-    return {"pages": len(table), "addresses": written, "languages": dict(languages.most_common())}
+    ends = {"valid_until": ending} if ending else {}
+    return {"pages": len(table), "addresses": written, **ends, "languages": dict(languages.most_common())}
 
 
 STEP = Step("pages", pages, after=("read", "counts", "text"), seeded=False)
@@ -66,3 +67,8 @@ def hours(times: pa.ChunkedArray) -> np.ndarray:
     """Return hours since 1970 of UTC times, 0 where unknown; what lies outside of 1970 to 2106 is unknown too."""
     since = pc.divide(pc.cast(times, pa.int64()), 3_600_000_000).fill_null(0).to_numpy()
     return np.where((since > 0) & (since < 24 * 365 * 136), since, 0).astype(np.uint32)
+
+
+def seconds(times: pa.ChunkedArray) -> np.ndarray:
+    """Return seconds since 1970 of UTC times, NaN where unknown."""
+    return np.asarray(pc.cast(pc.cast(times, pa.int64()), pa.float64()).fill_null(np.nan).to_numpy() / 1e6)

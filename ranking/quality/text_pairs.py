@@ -79,7 +79,7 @@ def pages_of(pairs: Sequence[TextPair]) -> tuple[pa.Table, NDArray[np.intp], NDA
         "snippet": snippets,
         "language": blank,
         "body": blank,
-        "published": pa.nulls(len(rows), pa.timestamp("us", "UTC")),
+        **{name: pa.nulls(len(rows), pa.timestamp("us", "UTC")) for name in ("published", "valid_until")},
     }
     return pa.Table.from_batches([describe(pa.RecordBatch.from_pydict(columns))]), left, right
 

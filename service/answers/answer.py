@@ -41,6 +41,17 @@ class Recommendation:
     recalled_by: tuple[RecalledBy, ...]
 
 
+class Terms(NamedTuple):
+    """How long an answer may be shown: under one version of the rules, and until a time (seconds since 1970)."""
+
+    rules: int = 0
+    until: float = math.inf
+
+
+#: The terms of an answer that no rule and no end of a page limits.
+ALWAYS = Terms()
+
+
 class Contents(NamedTuple):
     """What an answer contains."""
 
@@ -64,6 +75,9 @@ class Answer:
     explained: bool
     shown: int  # recommendations
     served_by: ServedBy = COMPUTED
+    terms: Terms = ALWAYS
+    rules: tuple[tuple[str, str], ...] = ()  # action and label of the rules that acted on the list
+    pages: tuple[int, ...] = ()  # PageIds of the reader's page and of the pages shown
 
     @classmethod
     def of(

@@ -48,6 +48,7 @@ class AnswerCache:
         self._unknown = Cache[RankedList](
             unknown_bytes, limits.unknown_ttl_s, 0.0, count, keeps=lambda ranked: ranked.stable
         )
+        self._caches = (self._known, self._unknown)
         self._stored = StoredLists(metrics.stored_corrupt.inc)
         metrics.cache_bytes.set_function(lambda: self.bytes)
 
@@ -59,7 +60,7 @@ class AnswerCache:
     def cached(self, bundle: LoadedBundle, asked: Asked) -> Answer | None:
         """Return the answer where its list is cached and fresh, or stored in a file of the bundle."""
         query, k, key = asked.query, asked.request.k, asked.key
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             if (ranked := cache.fresh(key)) is not None:
                 return self._whole(Lookup(bundle, query, k, cache, key), ranked, CACHE)
         stored = None if len(key) > _PLAIN else self._stored.here(bundle, query)
@@ -70,7 +71,7 @@ class AnswerCache:
 
     def in_flight(self, key: tuple[str, ...], budget_ms: float) -> bool:
         """Return whether `get` would start no computation for this key."""
-        return any(cache.in_flight(key, budget_ms / 1e3) for cache in (self._known, self._unknown))
+        return any(cache.in_flight(key, budget_ms / 1e3) for cache in self._caches)
 
     async def get(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank) -> Answer:
         """Return the answer; `rank` computes its list where no cached one serves. Raises Overloaded."""
@@ -108,28 +109,39 @@ class AnswerCache:
 
     def forget_other_bundles(self, name: str) -> None:
         """Drop the lists of bundles that are no longer live."""
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             cache.forget(lambda key: bool(key[0] != name))
+
+    def forget_thinned(self, lifted: Callable[[RankedList], bool]) -> None:
+        """Drop the lists that lack pages which rules no longer block; those being computed are not cached either."""
+        for cache in self._caches:
+            cache.forget_values(lifted)
+
+    async def forget_pages(self, pages: frozenset[int] | None) -> int:
+        """Drop the lists with any of these pages, or all; return their number."""
+        return sum(
+            [await cache.forget_where(lambda ranked: pages is None or ranked.has(pages)) for cache in self._caches]
+        )
 
     def close(self) -> None:
         """Cancel the computations in flight."""
-        for cache in (self._known, self._unknown):
+        for cache in self._caches:
             cache.close()
 
     def _answer(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer:
         if lookup.query.exclude or lookup.query.quality_weight is not None:
             return selected(lookup, ranked).from_(source)
         answer = ranked.answers.get(lookup.k)
-        if answer is None:
+        if answer is None or not lookup.bundle.stands(answer.terms):
             answer = selected(lookup, ranked)
             ranked.answers[lookup.k] = answer.from_(CACHE)  # for those who ask after this one
             lookup.cache.weigh(lookup.key)
         return answer if answer.served_by == source else answer.from_(source)
 
     def _whole(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer | None:
-        """Return the answer; None where filters have emptied places of a stored list that the cascade can fill."""
+        """Return the answer; None where rules or filters have emptied places of the list that the cascade can fill."""
         answer = self._answer(lookup, ranked, source)
-        return None if ranked.served_by == STORED and has_more(lookup, ranked, answer) else answer
+        return None if has_more(lookup, ranked, answer) else answer
 
     async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
         """Return an answer from a list ranked without the excluded pages, where that has more. It is never cached."""

@@ -18,6 +18,7 @@ from service.admission.refusal import Refusal
 log = logging.getLogger(__name__)
 
 _ENTRY = 300  # bytes of an entry beside its key and its value
+_AT_ONCE = 1_000  # entries looked at before other tasks run
 _SLACK = 0.05  # of a caller's budget: a computation that ends that much later is still joined
 _MIN_BUDGET = 0.8  # of a caller's budget: a computation with less may leave out what the caller has time for
 
@@ -145,6 +146,28 @@ class Cache(Generic[V]):
         for flights in self._flights.values():
             for flight in flights:
                 flight.wanted = flight.wanted and not unwanted(flight.key)
+
+    def forget_values(self, unwanted: Callable[[V], bool]) -> None:
+        """Drop unwanted values; all values being computed reach their callers and are not cached."""
+        for key in [key for key, entry in self._entries.items() if unwanted(entry.value)]:
+            self._drop(key)
+        for flights in self._flights.values():
+            for flight in flights:
+                flight.wanted = False
+
+    async def forget_where(self, unwanted: Callable[[V], bool]) -> int:
+        """Like `forget_values`, a thousand at a time, for a condition that takes long; return how many were dropped."""
+        for flights in self._flights.values():
+            for flight in flights:
+                flight.wanted = False
+        dropped, keys = 0, list(self._entries)
+        for place, key in enumerate(keys):
+            if place % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if (entry := self._entries.get(key)) is not None and unwanted(entry.value):
+                self._drop(key)
+                dropped += 1
+        return dropped
 
     def close(self) -> None:
         """Cancel the computations in flight and drop all values."""

@@ -11,6 +11,8 @@ from service.answers.ranked_list import RankedList
 from service.answers.request import Request
 from service.metrics import Metrics
 
+_MOST_RULES = 100  # with a label of their own, each for up to four actions
+
 
 class ComputationCounts:
     """Counts the time of each stage, and the candidates of each recall path."""
@@ -31,13 +33,14 @@ class ComputationCounts:
 
 
 class AnswerCounts:
-    """Counts an answer by its source, its pages by the paths that found them, and the reasons why it is degraded."""
+    """Counts an answer by its source, the paths of its pages, the reasons why it is degraded, and the rules."""
 
     name = "answer_counts"
 
     def __init__(self, metrics: Metrics) -> None:
         self._served = cache(metrics.served.labels)
         self._shown, self._degraded = cache(metrics.shown.labels), cache(metrics.degraded.labels)
+        self._rules, self._named = metrics.rule_hits.labels, set[str]()
 
     def enabled(self, query: Query) -> bool:
         return True
@@ -48,3 +51,11 @@ class AnswerCounts:
             self._shown(path).inc(pages)
         for reason in answer.degraded:
             self._degraded(reason).inc()
+        for action, rule in answer.rules:
+            self._rules(action, self._bounded(rule)).inc()
+
+    def _bounded(self, rule: str) -> str:
+        """Return the label of a rule: its own for the first hundred rules that act, `other` for the rest."""
+        if len(self._named) < _MOST_RULES:
+            self._named.add(rule)
+        return rule if rule in self._named else "other"

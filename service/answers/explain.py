@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ from cascade.trace import Trace
 from cascade.types import Candidates, Column
 from recall.paths import PATHS
 from service.answers.answer import finite
+from service.rules.steering import Hit
 from store import page_row
 from store.tables import Table
 
@@ -28,18 +29,24 @@ _COUNTS = page_row.COUNTS.union(*(path.counts for path in PATHS))
 _RATES = frozenset[str]().union(*(path.rates for path in PATHS))
 
 
-async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
-    """Return milliseconds per stage, what was dropped and why, and every stage's candidates with their columns.
+async def explain(trace: Trace, pages: Table, acted: Sequence[Hit] = ()) -> dict[str, Any]:
+    """Return milliseconds per stage, what was dropped and why, what rules `acted` on, and every stage's candidates.
 
     URLs are read from the `pages` table; they are null for pages that it does not hold. Counts below 5 are null, and so
     are rates that may rest on such counts. Of a stage with more than 300 candidates the best are shown.
     """
     stages = {name: candidates.take(slice(0, _MAX_SHOWN)) for name, candidates in trace.stages.items()}
     dropped = dict(islice(trace.dropped.items(), _MAX_SHOWN))
-    urls = await _urls({page for stage in stages.values() for page in stage.pages.tolist()} | dropped.keys(), pages)
+    acted = acted[:_MAX_SHOWN]
+    named = {page for stage in stages.values() for page in stage.pages.tolist()} | dropped.keys()
+    urls = await _urls(named | {hit.page for hit in acted}, pages)
     return {
         "ms": {name: finite(ms) for name, ms in trace.ms.items()},
         "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in dropped.items()],
+        "rules": [
+            {"rule": rule.label, "action": rule.action, "url": urls.get(page), "note": rule.note}
+            for rule, page in acted
+        ],
         "stages": [
             {
                 "stage": name,

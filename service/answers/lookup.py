@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.answer import STORED, Answer
 from service.answers.cache import Cache
 from service.answers.ranked_list import RankedList
-from service.answers.selection import select
+from service.answers.selection import Selected, select
 from service.live_bundle import LoadedBundle
+from service.rules.steering import Hit
 
 
 class Lookup(NamedTuple):
@@ -25,23 +27,41 @@ class Lookup(NamedTuple):
 
 def selected(lookup: Lookup, ranked: RankedList) -> Answer:
     """Return the answer to the query from a ranked list."""
-    pages, degraded = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
-    return Answer.of(ranked.url1, pages, degraded, ranked.bundle)
+    return answer_of(lookup.bundle, ranked, select(lookup.bundle, lookup.query, lookup.k, ranked, Trace()))
+
+
+def answer_of(
+    bundle: LoadedBundle, ranked: RankedList, chosen: Selected, explain: dict[str, Any] | None = None
+) -> Answer:
+    """Return what was selected from a ranked list as an answer."""
+    blocks = bundle.steering.rules.current.blocks
+    acted = [*(hit.rule for hit in chosen.hits), *(blocks[rule] for rule in ranked.thinned if rule in blocks)]
+    answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain)
+    rules = tuple(dict.fromkeys((rule.action, rule.label) for rule in acted))
+    return replace(answer, terms=chosen.terms, rules=rules, pages=chosen.ids)
+
+
+def acted(bundle: LoadedBundle, trace: Trace, chosen: Selected) -> list[Hit]:
+    """Return every rule and page that it acted on, before ranking and at the last step, for `explain`."""
+    blocks = bundle.steering.rules.current.blocks
+    blocked = [Hit(blocks[rule], page) for rule, pages in trace.thinned.items() if rule in blocks for page in pages]
+    return list(dict.fromkeys((*blocked, *chosen.hits)))
 
 
 def has_more(lookup: Lookup, ranked: RankedList, answer: Answer) -> bool:
-    """Return whether a cut list lost places, to exclusions or live filters, that lower-ranked pages could fill."""
+    """Return whether a cut list lost places, to exclusions, rules or filters, that lower-ranked pages could fill."""
     if not ranked.cut or answer.shown >= lookup.k:
         return False
-    if not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist()):
-        return True
-    return ranked.served_by == STORED and _filtered(lookup, ranked)
+    excludes = not lookup.query.exclude.isdisjoint(ranked.rows["page"].tolist())
+    return excludes or _filtered(lookup, ranked)
 
 
-def _filtered(lookup: Lookup, stored: RankedList) -> bool:
-    """Return whether a filter drops a page of a stored list by now."""
-    rows = stored.candidates(lookup.bundle.pages)
-    return len(lookup.bundle.cascade.relisted(lookup.query, rows, Trace())) < len(stored.rows)
+def _filtered(lookup: Lookup, ranked: RankedList) -> bool:
+    """Return whether a page of the list may not be shown by now: a filter drops it from a stored list, or a rule."""
+    bundle, rows = lookup.bundle, ranked.candidates(lookup.bundle.pages)
+    if ranked.served_by == STORED:
+        return len(bundle.cascade.relisted(lookup.query, rows, Trace())) < len(ranked.rows)
+    return not bundle.steering.kept(bundle.cascade.dated(lookup.query), rows).all()
 
 
 def key_of(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from cascade.executor import LANGUAGE, POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
+from corpus.urls.url import page_id
 from service.answers.answer import CACHE, COMPUTED, Answer, ServedBy
 from store.page_row import read_facts
 from store.tables import LocalTable
@@ -40,6 +41,7 @@ class RankedList:
     cut: bool = False  # whether stages left out rows that exclusions could bring back
     reusable: bool = True  # False when it was ranked for one request only: without its exclusions, or explained
     served_by: ServedBy = COMPUTED  # where it comes from
+    thinned: tuple[int, ...] = ()  # fingerprints of the rules that had blocked pages before they were ranked
     dropped: Mapping[str, int] = field(default_factory=dict)  # of a stored list: reason -> candidates
     answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
 
@@ -57,6 +59,10 @@ class RankedList:
     def stable(self) -> bool:
         """Whether ranking the page again now would give the same list."""
         return self.reusable and all(reason in _STABLE or reason.startswith(LANGUAGE) for reason in self.degraded)
+
+    def has(self, pages: frozenset[int]) -> bool:
+        """Return whether any of these pages is in the list, or is the one that it was ranked for."""
+        return page_id(self.url1) in pages or not pages.isdisjoint(self.rows["page"].tolist())
 
     def candidates(self, pages: LocalTable) -> Candidates:
         """Return the rows as candidates, with what selection and the answer need of their pages."""
@@ -91,20 +97,23 @@ class _Stored(BaseModel):
     url1: str
     bundle: str
     cut: bool
+    thinned: tuple[int, ...]
     columns: dict[str, list[int | float | None]]
 
 
 def to_json(ranked: RankedList) -> bytes:
     """Return a complete list as JSON, for `from_json`."""
     columns = {name: _plain(ranked.rows[name]) for name in ranked.rows.dtype.names or ()}
-    return orjson.dumps({"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "columns": columns})
+    about = {"url1": ranked.url1, "bundle": ranked.bundle, "cut": ranked.cut, "thinned": ranked.thinned}
+    return orjson.dumps({**about, "columns": columns})
 
 
 def from_json(body: bytes) -> RankedList | None:
     """Return the list that `to_json` wrote; None where the bytes are not such a list."""
     try:
         stored = _Stored.model_validate_json(body, strict=True)
-        return RankedList(stored.url1, stored.bundle, _read_rows(stored.columns), cut=stored.cut, served_by=CACHE)
+        rows = _read_rows(stored.columns)
+        return RankedList(stored.url1, stored.bundle, rows, cut=stored.cut, served_by=CACHE, thinned=stored.thinned)
     except (ValidationError, ValueError, OverflowError):  # wrong lengths, numbers or columns
         return None
 

@@ -18,6 +18,7 @@ from service.answers.answer import Answer
 from service.answers.answer_cache import AnswerCache
 from service.answers.asked import Asked
 from service.answers.explain import explain
+from service.answers.lookup import acted, answer_of
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.resolve import query_of
@@ -102,7 +103,8 @@ class Recommender:
     ) -> RankedList:
         """Return the list that another replica has computed, or compute it."""
         deadline = Deadline.after(_computing_s(budget_ms))
-        if self._shared is not None and (ranked := await self._shared.get(bundle.name, query)) is not None:
+        ranked = None if self._shared is None else await self._shared.get(bundle.name, query)
+        if ranked is not None and not bundle.lacks_pages(ranked.thinned):
             self._limit.finish(permit, learn=False)  # a read says nothing about computation time
             return ranked
         return await self._compute(bundle, query, deadline, permit, Trace())
@@ -117,7 +119,15 @@ class Recommender:
             candidates = await bundle.cascade.ranked(query, deadline, trace)
         permit.spare_s = trace.spare_s
         reusable = not query.exclude and not trace.explain
-        ranked = RankedList(query.url, bundle.name, compact(candidates), tuple(trace.degraded), trace.cut, reusable)
+        ranked = RankedList(
+            query.url,
+            bundle.name,
+            compact(candidates),
+            tuple(trace.degraded),
+            trace.cut,
+            reusable,
+            thinned=tuple(trace.thinned),
+        )
         self._effects.after_computation(query, ranked, trace)
         return ranked
 
@@ -127,16 +137,25 @@ class Recommender:
         trace = Trace(explain=True)
         try:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
-            pages, degraded = select(bundle, query, k, ranked, trace)
-            record = await explain(trace, bundle.pages)
+            chosen = select(bundle, query, k, ranked, trace)
+            record = await explain(trace, bundle.pages, acted(bundle, trace, chosen))
             record["stored"] = await self._cache.stored(bundle, query)
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
-        return Answer.of(query.url, pages, degraded, bundle.name, record)
+        return answer_of(bundle, ranked, chosen, record)
 
     def forget_other_bundles(self) -> None:
         """Drop the cached answers of bundles that are no longer live."""
         self._cache.forget_other_bundles(self.live.bundle.name)
+
+    def follow_rules(self) -> None:
+        """Drop the cached lists that lack pages which rules no longer block; called when rules have changed."""
+        bundle = self.live.bundle
+        self._cache.forget_thinned(lambda ranked: bundle.lacks_pages(ranked.thinned))
+
+    async def forget_pages(self, pages: frozenset[int] | None) -> int:
+        """Drop the cached lists that any of these pages asked for or is in, or all; return their number."""
+        return await self._cache.forget_pages(pages)
 
     def close(self) -> None:
         """Cancel the computations in flight."""

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from service.answers.answer import STORED, RecalledBy, Recommendation, finite
+from service.answers.answer import STORED, RecalledBy, Recommendation, Terms, finite
+from service.answers.pinned import pinned
 from service.answers.ranked_list import RankedList
 from service.live_bundle import LoadedBundle
+from service.rules.steering import Hit
 from store import page_row
 
 
-def select(
-    bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace
-) -> tuple[tuple[Recommendation, ...], tuple[str, ...]]:
-    """Return at most `k` pages of the list, best first, and the reasons why the answer is degraded."""
-    candidates = ranked.candidates(bundle.pages)
+class Selected(NamedTuple):
+    """What is selected from a ranked list: pages, best first, why they are degraded, and how long they stand."""
+
+    pages: tuple[Recommendation, ...]
+    degraded: tuple[str, ...]
+    ids: tuple[int, ...]  # PageIds, of the reader's page first
+    hits: tuple[Hit, ...]  # rules that acted on the list
+    terms: Terms
+
+
+def select(bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace) -> Selected:
+    """Return at most `k` pages of the list under the rules in force, which have the last word."""
+    query, steering = bundle.cascade.dated(query), bundle.steering
+    steered, pins = steering.steer(query, ranked.candidates(bundle.pages), trace), pinned(bundle, query, k)
+    rows = pins.without_copies(steered.ranked)
     if ranked.served_by == STORED:
-        candidates = bundle.cascade.relisted(query, candidates, trace)
-    selected = bundle.cascade.choose(query, candidates, k, trace)
-    return recommendations(selected), tuple(dict.fromkeys((*ranked.degraded, *trace.degraded)))
+        rows = bundle.cascade.relisted(query, rows, trace)
+    chosen = bundle.cascade.choose(query, rows, k, trace, placed=len(pins))
+    ends = min((float(end) for shown in (chosen, pins.pages) for end in steering.expired.at(shown)), default=math.inf)
+    return Selected(
+        pins.among(recommendations(chosen)),
+        tuple(dict.fromkeys((*ranked.degraded, *trace.degraded))),
+        (query.page, *pins.pages.pages.tolist(), *chosen.pages.tolist()),
+        (*steered.hits, *pins.hits),
+        Terms(steered.version, min(steered.until, ends)),
+    )
 
 
 def recommendations(selected: Candidates) -> tuple[Recommendation, ...]:

@@ -15,7 +15,7 @@ from service.settings import Settings
 from store.redis.rows import RedisRows
 from store.tables import key_prefix
 
-_TABLE = "lists:2"  # the number changes with the format of a list
+_TABLE = "lists:3"  # the number changes with the format of a list
 _MAX_WRITES = 64  # in flight; further lists are not written, so that they do not pile up while Redis is slow
 
 

@@ -18,6 +18,7 @@ from store.redis.circuit_breaker import Breaker, BreakerLimits, State
 from store.redis.client import SocketLimits, connect, connect_blocking
 from store.redis.guarded_call import Guard, Outcome
 from store.redis.rows import ClusterRows, RedisRows, ServerRows
+from store.redis.rules import StoredRules
 from store.redis.table_with_fallback import FallbackReason, RedisTable, reject_truncated
 from store.redis.url import parse
 from store.tables import IsRow, LmdbTable
@@ -71,6 +72,12 @@ def unknown_pages(url: str, settings: RedisSettings, most: int) -> RedisUnknownP
     """Return the store of unknown pages, which connects at its first use, in a thread. Raises RedisUrlError."""
     address, limits = parse(url), socket_limits(settings)
     return RedisUnknownPages(lambda: connect_blocking(address, limits), most)
+
+
+def stored_rules(url: str, settings: RedisSettings) -> StoredRules:
+    """Return the operator's rules in Redis; it connects at its first use, in a thread. Raises RedisUrlError."""
+    address, limits = parse(url), socket_limits(settings)
+    return StoredRules(lambda: connect_blocking(address, limits))
 
 
 def socket_limits(settings: RedisSettings) -> SocketLimits:

@@ -33,7 +33,7 @@ async def _sample(bundle: LoadedBundle, url: str, budget_s: float, title: str) -
     query = Query(*bundle.addresses.locate(url), title=title)
     chosen = recommendations(await bundle.cascade.run(query, DEFAULT_K, Deadline.after(budget_s), trace))
     if (stored := await _STORED.get(bundle, query)) is not None:  # it is what readers would see
-        chosen, _ = select(bundle, query, DEFAULT_K, stored, Trace())
+        chosen = select(bundle, query, DEFAULT_K, stored, Trace()).pages
     pages = [Shown(page.url, page.score, page.quality) for page in chosen]
     return Sampled(shown=pages, degraded=trace.degraded)
 

@@ -8,6 +8,7 @@ from service.gateway import Gateway
 from service.http.app import HANDLERS
 from service.http.health import add_health
 from service.http.middleware import RequestMiddleware
+from service.http.rules_route import add_rules
 from service.http.swap_route import add_swap
 from service.metrics import CONTENT_TYPE
 
@@ -30,6 +31,7 @@ def make_admin_app(gateway: Gateway) -> FastAPI:
         return Response(gateway.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     add_swap(app, gateway)
+    add_rules(app, gateway)
     routes = app.openapi()["paths"]
     app.add_middleware(
         RequestMiddleware, metrics=gateway.metrics, routes=routes, draining=lambda: False, protocol="admin"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from service.answers.answer import Answer
+from service.rules.surrogate_keys import keys_of
 from service.settings import Settings
 
 #: The header of a response that is valid once, for one caller.
@@ -19,14 +23,29 @@ class HttpCaching:
     def __init__(self, settings: Settings, keys: bool) -> None:
         cache = settings.cache
         scope = "private" if keys else "public"  # a shared cache would also answer callers without a key
-        kept = f"{scope}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
-        self._cacheable = (b"cache-control", kept.encode())
+        self._scope, self._fresh_s, self._stale_s = scope, cache.public_s, cache.public_stale_s
+        self._cacheable = self._for(math.inf)
+        self._keys = settings.purge.keys
 
     def headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
-        """Return the headers as ASGI has them; degraded and explained answers must not be stored."""
+        """Return the headers as ASGI has them; degraded and explained answers must not be stored, and none beyond its
+        time.
+        """
         if not answer.cacheable:
             return [NO_STORE]
-        return [self._cacheable, (b"etag", b'W/"%b"' % answer.tag.encode())]
+        until = answer.terms.until
+        control = self._cacheable if until == math.inf else self._for(max(0.0, until - time.time()))
+        headers = [(b"cache-control", control), (b"etag", b'W/"%b"' % answer.tag.encode())]
+        if self._keys:
+            keys = keys_of(answer.pages)
+            headers += [(b"surrogate-key", " ".join(keys).encode()), (b"cache-tag", ",".join(keys).encode())]
+        return headers
+
+    def _for(self, left_s: float) -> bytes:
+        """Return how long an answer may be kept that stands for so many seconds."""
+        fresh = int(min(self._fresh_s, left_s))
+        stale = int(min(self._stale_s, left_s - fresh))
+        return f"{self._scope}, max-age={fresh}, stale-while-revalidate={stale}".encode()
 
 
 def matches(if_none_match: str | None, answer: Answer) -> bool:

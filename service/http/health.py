@@ -34,4 +34,6 @@ def add_health(app: FastAPI, gateway: Gateway) -> None:
         state: dict[str, Any] = {"status": "ready", "bundle": gateway.bundle}
         if (refused := gateway.refused) is not None:  # still ready: the live bundle serves
             state["refused"] = {"bundle": refused.bundle, "reason": refused.reason}
+        if gateway.rules is not None and gateway.rules.problems:  # still ready: the last rules are in force
+            state["rules"] = {"refused": sorted(gateway.rules.problems)}
         return Response(orjson.dumps(state), media_type=_JSON)

@@ -11,6 +11,7 @@ from service.answers.request import MAX_BATCH
 from service.answers.resolve import FieldError
 from service.api.fields import EXAMPLE_URL
 from service.http.problems import MEDIA_TYPE
+from service.rules.rule import Action
 
 
 class BatchRequest(BaseModel):
@@ -34,6 +35,15 @@ class Dropped(BaseModel):
 
     url: str | None
     reason: str
+
+
+class RuleHit(BaseModel):
+    """A rule, and a page that it blocked, pinned, boosted or buried."""
+
+    rule: str
+    action: Action
+    url: str | None
+    note: str
 
 
 class StageCandidate(BaseModel):
@@ -76,6 +86,7 @@ class Explanation(BaseModel):
 
     ms: dict[str, float]
     dropped: list[Dropped]
+    rules: list[RuleHit] = []
     stages: list[StageRecord]
     stored: StoredAnswer | None = None
 

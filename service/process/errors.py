@@ -18,11 +18,12 @@ def one_line(error: Exception) -> str | None:
     from corpus.schema import InputError
     from corpus.urls.url import InvalidURL
     from service.process.server import ServeError
+    from service.rules.reading import RulesError
     from store.bundle import BundleError
     from store.disk_space import DiskFullError
     from store.redis.url import RedisUrlError
 
-    fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError
+    fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | RulesError | ServeError
     if isinstance(error, fixable | sqlite3.Error):
         return f"onward: {error}"
     if isinstance(error, RedisError | RedisClusterException):

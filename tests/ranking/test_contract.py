@@ -16,12 +16,14 @@ from contracts.filter import FilterContract
 from contracts.hydrator import AnytimeHydratorContract, HydratorContract
 from contracts.scorer import ScorerContract
 from corpus.urls.url import page_id
+from ranking.expiry import Expired
 from ranking.filters import standard
+from service.rules.steering import BlockFilter
 
 SCORERS = ["stage1", "stage2", "blend"]
 HYDRATORS = ["page_facts", "cf_cosine", "two_tower_cosine"]
 ANYTIME = ["cross_encoder"]
-FILTERS = [page_filter.name for page_filter in standard()]
+FILTERS = [page_filter.name for page_filter in standard(BlockFilter(), Expired())]
 #: Columns that are NaN where a page has no vector, or where a stage ran out of time.
 OPTIONAL = {"stage1": ("cf_cosine", "two_tower_cosine"), "stage2": ("cf_cosine", "two_tower_cosine", "click")}
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cascade.types import Candidates, Filter, Query, Trigger
-from ranking.filters import Adult, Blocklist, Duplicate, Excluded, Language, SamePage, Spam, standard
+from ranking.expiry import Expired
+from ranking.filters import Adult, Duplicate, Excluded, Language, SamePage, Spam, standard
 from store.page_row import FACTS, language_code
 
 EN, FR = language_code("en"), language_code("fr")
@@ -71,19 +72,13 @@ def test_adult_pages_are_dropped_unless_the_filter_is_off() -> None:
     assert "adult" not in {rule.name for rule in standard(adult=False)}
 
 
-def test_blocked_pages_and_hosts_are_dropped() -> None:
-    rows = candidates(page=[1, 2, 3], host=[8, 9, 8])
-    assert kept(Blocklist(pages=[3], hosts=[9]), query(), rows) == [True, False, False]
-    assert kept(Blocklist(), query(), rows) == [True, True, True]
-
-
 def test_pages_already_shown_are_dropped() -> None:
     rows = candidates(page=[2, 2**64 - 1, 4])
     assert kept(Excluded(), query(exclude=frozenset({2**64 - 1, 77})), rows) == [True, False, True]
     assert kept(Excluded(), query(), rows) == [True, True, True]
 
 
-@pytest.mark.parametrize("rule", standard(blocked_pages=[5], blocked_hosts=[6]), ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", standard(Expired(oldest_days=5)), ids=lambda rule: rule.name)
 def test_every_filter_accepts_an_empty_list(rule: Filter) -> None:
     rows = candidates(page=[])
     assert kept(rule, query(address=3, language=EN, fingerprint=PRINT), rows) == []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cascade.types import Candidates, Query
-from ranking.freshness import Freshened, TooOld, age_days
+from ranking.freshness import Freshened, age_days
 
 DAY = 24
 NOW = 20_000 * DAY
@@ -27,11 +27,6 @@ def test_a_page_has_an_age_at_the_time_of_asking() -> None:
 @pytest.mark.parametrize(("published", "at"), [(0, NOW), (NOW, np.nan)])
 def test_without_a_time_of_publication_or_of_asking_there_is_no_age(published: int, at: float) -> None:
     assert np.isnan(age_days(pages(published), at)).all()
-
-
-def test_old_pages_are_dropped_and_undated_ones_stay() -> None:
-    query = Query("https://a.example/", 1, at=NOW)
-    assert TooOld(30).keep(query, pages(NOW - 31 * DAY, NOW - 29 * DAY, 0)).tolist() == [False, True, True]
 
 
 def test_a_page_loses_half_a_unit_at_its_half_life_and_never_more_than_one() -> None:

@@ -21,7 +21,7 @@ def head(**changed: str) -> Head:
         ("cross_encoder/page_states.npy", False),
         ("cross_encoder/student.safetensors", False),
         ("tables/qprime.lmdb", False),
-        ("identity/sites.txt", False),
+        ("identity/valid_until.npy", False),
     ],
 )
 def test_what_decides_the_ranking_is_a_model(file: str, model: bool) -> None:

@@ -18,6 +18,7 @@ from cascade.stages import Stage
 from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
 from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
+from ranking.expiry import Expired
 from recall.merge import merge
 from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.recommender import Recommender
@@ -28,6 +29,10 @@ from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.process.server import Address, serve
 from service.process.shutdown import Stop
+from service.rules.live_rules import LiveRules
+from service.rules.sources import RulesFile
+from service.rules.steering import Steering
+from service.rules.watch import RulesWatch
 from service.settings import read_settings
 from store import page_row
 from store.addresses import Addresses, write_addresses
@@ -41,7 +46,8 @@ UNKNOWN = "https://elsewhere.example/new"
 def write_pages(path: Path) -> None:
     def row(url: str, number: int) -> bytes:
         facts = np.zeros(1, page_row.FACTS)[0]
-        facts["page"], facts["clicks_all"] = page_id(url), 100 - number
+        facts["page"], facts["clicks_all"], facts["address"] = page_id(url), 100 - number, address_key(url)
+        facts["language"] = page_row.language_code("de" if number % 4 == 3 else "en")
         text = (url, f"Page {number}", f"About “{number}”", "en")
         return page_row.pack(facts, np.empty(0, np.uint32), text)
 
@@ -159,6 +165,8 @@ def small_gateway(
     shared: SharedCache | None = None,
     keep_top: int = 30,
     effects: Collection[object] = (),
+    rules: LiveRules | None = None,
+    expired: Expired | None = None,
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -189,14 +197,18 @@ def small_gateway(
         pages.close()
         addresses.close()
 
-    bundle = LoadedBundle(BUNDLE, cascade, pages, addresses, close, warmup)
+    steering = Steering(rules, pages, addresses, expired)
+    bundle = LoadedBundle(BUNDLE, cascade, pages, addresses, close, warmup, steering=steering)
     metrics = Metrics()
+    sources = [RulesFile(Path(settings.rules.file))] if settings.rules.file else []
+    watch = RulesWatch(steering.rules, sources, settings.rules.watch_s, metrics)
     side_effects = SideEffects(
         [ComputationCounts(metrics), *([shared] if shared else []), *effects],
         [AnswerCounts(metrics), *effects],
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
-    gateway = Gateway(Recommender(Live(bundle), settings, metrics, side_effects, shared), settings, release)
+    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared)
+    gateway = Gateway(recommender, settings, release, rules=watch)
     return Small(gateway, coclick, qprime, popular, released)
 
 

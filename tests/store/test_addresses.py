@@ -11,7 +11,6 @@ import pytest
 from corpus.urls.url import InvalidURL, address_key, page_id, page_ids, rules_of
 from store.addresses import Addresses, Located, write_addresses
 from store.page_row import FACTS, PageText, pack
-from store.sites import sites_below, write_sites
 from store.tables import LmdbTable, write_table
 
 A, B = "https://www.a.example/p?id=1", "https://b.example/q/"
@@ -87,13 +86,3 @@ def test_an_invalid_url_is_an_error(addresses) -> None:
     for read in (known.locate, known.page):
         with pytest.raises(InvalidURL):
             read("a.example/p")
-
-
-def test_sites_below_a_host_are_the_host_and_its_subdomains(tmp_path: Path) -> None:
-    hosts = "spam.example www.a.spam.example b.spam.example:8080 notspam.example spam.example.org example"
-    write_sites(tmp_path / "sites.txt", [f"https://{name}/x" for name in hosts.split()])
-    assert sites_below(tmp_path / "sites.txt", "spam.example") == [
-        "a.spam.example",
-        "b.spam.example:8080",
-        "spam.example",
-    ]

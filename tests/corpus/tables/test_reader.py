@@ -123,6 +123,22 @@ def test_pages_have_facts_derived_from_url_and_text(data: Path, out: Path) -> No
     assert pages[url]["published"] is None
 
 
+def test_pages_may_have_an_end(data: Path, out: Path) -> None:
+    rows = [
+        {**PAGES[0], "valid_until": "2099-01-01T12:00:00Z"},
+        {**PAGES[1], "valid_until": ""},
+        {**PAGES[2], "valid_until": "x"},
+    ]
+    write(data / "pages.csv", rows)
+    (data / "pages.parquet").unlink(missing_ok=True)
+    read(data, out)
+    ends = {row["url"]: row["valid_until"] for row in table(out, "pages")}
+    assert ends == {A: datetime(2099, 1, 1, 12, tzinfo=UTC), B: None}
+    assert [(row["reason"], row["field"]) for row in rejected(out) if row["table"] == "pages"] == [
+        ("bad time", "valid_until")
+    ]
+
+
 def test_fragments_are_pages_only_on_the_given_hosts(data: Path, out: Path) -> None:
     rows = [{**PAGES[0], "url": f"https://{name}.example/x#part"} for name in ("one", "two")]
     write(data / "pages.parquet", rows)

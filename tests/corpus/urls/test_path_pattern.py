@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from corpus.urls.path_pattern import matching, path_pattern
+from corpus.urls.path_pattern import page_pattern, path_pattern
 from corpus.urls.url import InvalidURL
 
 # What the canonical form strips: fragments, tracking parameters, dots.
@@ -55,13 +55,21 @@ def test_an_unusable_pattern_is_named(entry: str) -> None:
     assert repr(entry) in str(caught.value) or "'a b'" in str(caught.value)
 
 
-def test_pages_that_match_any_pattern_are_found() -> None:
-    patterns = [path_pattern("*/tag/*"), path_pattern("a.example/x")]
-    pages = [(1, "https://a.example/x"), (2, "https://a.example/xy"), (3, "https://b.example/tag/z")]
-    assert matching(patterns, pages) == [1, 3]
-
-
 def test_many_stars_take_no_longer_than_one() -> None:
     pattern, start = path_pattern("a.example/" + "*a" * 12 + "*b"), time.perf_counter()
     assert not pattern.matches("https://a.example/" + "a" * 2_000)
     assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "url", "means"),
+    [
+        ("news.example", "https://www.news.example/any/page", True),
+        ("*.news.example", "https://uk.news.example/", True),
+        ("news.example", "https://uk.news.example/", False),
+        ("news.example/tag/*", "https://news.example/tag/rents", True),
+        ("news.example/", "https://news.example/tag/rents", False),
+    ],
+)
+def test_without_a_slash_a_host_is_meant_and_with_one_a_pattern(entry: str, url: str, means: bool) -> None:
+    assert page_pattern(entry).matches(url) == means

