@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cascade.executor import Cascade
+from ranking import stored_answers
 from store.addresses import Addresses
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable, LocalTable
@@ -24,6 +25,7 @@ class LoadedBundle:
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
     answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
+    answers_by: str = stored_answers.STUDENT  # who scored them
 
 
 class Lease:
