@@ -27,4 +27,5 @@ def click_scale(work: Work) -> Scale:
 
 
 def _logits(work: Work, teacher: str) -> NDArray[np.float32]:
-    return np.load(work.of("teachers") / f"{teacher}.npy", mmap_mode="r")
+    logits: NDArray[np.float32] = np.load(work.of("teachers") / f"{teacher}.npy", mmap_mode="r")
+    return logits
