@@ -20,6 +20,7 @@ from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.parity import HEADS
 from ranking.teachers.logits import WEIGHTS, by_torch
 from ranking.teachers.model import Teacher
+from ranking.teachers.pairs import expected_class
 from ranking.teachers.predict_pool import PairLogits
 from store.bundle import BundleError
 from text_model.base import load_encoder
@@ -68,14 +69,6 @@ def _logits(work: Work, path: Path, outputs: int) -> PairLogits:
         return by_torch(teacher, tokens.pair_tensors)
     model = OnnxModel(path)
     return lambda page1, page2: model.run(tokens.pairs(page1, page2))[0]
-
-
-def expected_class(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean class under the softmax of (rows, classes) logits; a single logit is returned unchanged."""
-    if logits.shape[1] == 1:
-        return logits[:, 0]
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds @ np.arange(logits.shape[1]) / odds.sum(axis=1), np.float32)
 
 
 def _over(work: Work, score: RowScorer) -> PageScorer:

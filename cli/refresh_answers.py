@@ -42,7 +42,7 @@ class Refreshed:
 
 
 async def refresh(bundles: Path, bundle: Bundle, settings: Settings, redis: tuple[str, Redis] | None) -> Refreshed:
-    """Run the bundle's cascade over its most clicked pages, within the limits of its build.
+    """Run the bundle's cascade over its most clicked pages, within the limits of its build and with its model.
 
     Without `redis` (URL and client) a new bundle is published if an answer has changed; with it rows are replaced in
     Redis, and read from there. Raises BundleError, and SettingsError where a gateway would not use the rows.
@@ -65,7 +65,8 @@ async def refresh(bundles: Path, bundle: Bundle, settings: Settings, redis: tupl
             if redis and not old.comparable:
                 raise SettingsError(_OTHER_LIMITS)
             with RowsSoFar(Path(directory)) as rows:
-                await _fill(gateway.live.bundle.cascade, _by_clicks(pages), limits, old, rows, done)
+                with _scoring(bundle, pages, gateway.live.bundle.cascade) as cascade:
+                    await _fill(cascade, _by_clicks(pages), limits, old, rows, done)
                 if done.made and redis:
                     old.replace(rows.items())
                 elif done.made:
@@ -135,6 +136,22 @@ async def _fill(
             done.kept += made.kept
             if rows.bytes >= limits.most_mb * 1e6 or time.monotonic() >= until:
                 break
+
+
+@contextmanager
+def _scoring(bundle: Bundle, pages: LmdbTable, cascade: Cascade) -> Iterator[Cascade]:
+    """Give the cascade with the teachers in the student's place, if the bundle has teachers."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from configs.threads import FREE, threads
+    from ranking.stored_answers import TEACHERS
+    from ranking.teachers.pairs import TeacherHeads, scored_by
+
+    if not (directory := bundle.path / TEACHERS).is_dir():
+        yield cascade
+        return
+    with ThreadPoolExecutor(threads(FREE), TEACHERS) as native:
+        yield scored_by(TeacherHeads(directory, pages, native, threads=1), cascade)
 
 
 def _neutral(settings: Settings) -> Settings:

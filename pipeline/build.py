@@ -14,14 +14,13 @@ from corpus.files.input_files import find
 from pipeline.config import BuildConfig
 from pipeline.graph import steps
 from pipeline.labels import judge as quality
-from pipeline.layout import lay_out
+from pipeline.layout import lay_out, lay_out_answers
 from pipeline.manifest import manifest
 from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
 from pipeline.runner.step import Step
 from pipeline.runner.threads import use_threads
 from pipeline.runner.work import InputTables
-from ranking.stored_answers import FILE as ANSWERS_FILE
 from ranking.stored_answers import TABLE as ANSWERS
 from store.bundle import (
     Bundle,
@@ -129,7 +128,7 @@ def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     shutil.rmtree(building, ignore_errors=True)
     lay_out(lambda step: runner.root / step, building, shutil.copyfile)
     if ANSWERS in runner.figures:
-        shutil.copyfile(runner.root / ANSWERS / f"{ANSWERS}.lmdb", building / ANSWERS_FILE)
+        lay_out_answers(runner.root / ANSWERS, building)
     created = datetime.now(UTC).replace(microsecond=0)
     name = bundle_name(created, runner.identity())
     publish(building, bundles, manifest(runner, building, name, created), opens)

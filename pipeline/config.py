@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
 from corpus.log.counts import Reach
@@ -104,6 +104,7 @@ class PageStatesConfig:
 class AnswersConfig:
     """How many answers the build makes before they are asked for, the most clicked pages first. 0 makes none."""
 
+    model: Literal["student", "teacher"] = "student"  # whose scores they have; the student is the model that serves
     most_pages: Annotated[int, Field(ge=0)] = 1_000_000
     most_minutes: Annotated[float, Field(ge=0)] = 60.0  # of one run: a killed run begins anew
     most_mb: Annotated[float, Field(ge=0)] = 1_000.0  # about 600 bytes per page
@@ -179,6 +180,11 @@ else:  # each recall path's tunables under its name
     PathConfigs = create_model("PathConfigs", __base__=InputConfig, **sections)
 
 
+_NO_TEACHERS = (
+    "model is teacher, and this build trains no teachers: set cross_encoder.distil = true, or answers.model = student"
+)
+
+
 class BuildConfig(PathConfigs):
     """The build's tunables by step."""
 
@@ -192,6 +198,14 @@ class BuildConfig(PathConfigs):
     page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
     answers: AnswersConfig = AnswersConfig()
+
+    @field_validator("answers")
+    @classmethod
+    def _has_teachers(cls, answers: AnswersConfig, earlier: ValidationInfo) -> AnswersConfig:
+        student = earlier.data.get("cross_encoder", CrossEncoderConfig())
+        if answers.any and answers.model == "teacher" and not student.distil:
+            raise PydanticCustomError("no_teachers", _NO_TEACHERS)
+        return answers
 
     @property
     def held_out_share(self) -> float:

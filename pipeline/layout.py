@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.log.split import ALL
 from pipeline.recall_steps import bundle_files
+from ranking.stored_answers import FILE as ANSWERS_FILE
+from ranking.stored_answers import TEACHERS
 from store.addresses import FILE as ADDRESSES
 from store.valid_until import FILE as VALID_UNTIL
 
@@ -36,3 +39,10 @@ def lay_out(of: Callable[[str], Path], target: Path, place: Callable[[Path, Path
     # One model or two, and what two of them have read.
     for part in (*(of("student") / EXPORTED).iterdir(), *of("page_states").glob("*.npy")):
         place(part, target / "cross_encoder" / part.name)
+
+
+def lay_out_answers(step: Path, target: Path) -> None:
+    """Copy what the step `answers` made: the table, and the teachers where they scored it."""
+    shutil.copyfile(step / Path(ANSWERS_FILE).name, target / ANSWERS_FILE)
+    if (step / TEACHERS).is_dir():
+        shutil.copytree(step / TEACHERS, target / TEACHERS)

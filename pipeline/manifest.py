@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascade.types import Candidates, Query, Trigger
+from pipeline.answers import step as answers
 from pipeline.log import order
 from pipeline.pages.encoder import chosen_settings
 from pipeline.rankers import blend, event_source
@@ -63,6 +64,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         seconds=runner.seconds,
         notes=[
             *event_source.notes(figures),
+            *answers.notes(figures),
             *blend.notes(figures["blend"], runner.config.chooses_quality_weight),
             *order.notes(figures),
             *weight_note(figures["blend"]),

@@ -26,7 +26,11 @@ PATHS = tuple(path.name for path in RECALL_PATHS)
 #: The key of the table's head; no page has it.
 HEAD = 0
 
-_MODELS = ("stage1/", "stage2/", "cross_encoder/")  # folders of a bundle that hold the models
+#: Who scored a table's pairs: the cross-encoder that serves, or its larger teachers, which a bundle then holds.
+STUDENT, TEACHER = "student", "teacher"
+TEACHERS = "teachers"  # their folder
+
+_MODELS = ("stage1/", "stage2/", "cross_encoder/", f"{TEACHERS}/")  # folders of a bundle that hold the models
 _OTHERS = ("blend.json", "tokenizer.json")
 _NOT_MODELS = ("page_states", "student")  # what a model has read, and weights that are not served
 
@@ -46,10 +50,17 @@ class Head(BaseModel):
         """Return the head for a bundle's files, each with its hash."""
         return cls(models={name: files[name] for name in sorted(filter(is_model, files))}, limits=dict(limits))
 
+    @property
+    def model(self) -> str:
+        """Who scored the pairs: STUDENT or TEACHER."""
+        return TEACHER if any(name.startswith(f"{TEACHERS}/") for name in self.models) else STUDENT
+
     def problem(self, bundle: Head) -> str | None:
         """Return why these lists are not of the bundle with this head; its limits may differ."""
         if (self.paths, self.features) != (bundle.paths, bundle.features):
             return "its features or recall paths are others than this version's"
+        if self.model != bundle.model:
+            return f"the {self.model} scored its lists, and the bundle's are the {bundle.model}'s"
         for name in sorted({*self.models, *bundle.models}):
             if self.models.get(name) != bundle.models.get(name):
                 return f"it was made with another {name} than the bundle's"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -131,15 +131,16 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
             table.close()
 
     try:
-        served = _serves_stored(opened, tables, settings)
+        head = _head_of_stored(opened, tables, settings)
         expired = Expired(open_valid_until(opened), settings.freshness.oldest_days)
         steering = Steering(shared.rules, tables["pages"], addresses, expired)
         cascade = _cascade(opened, tables, addresses, steering, settings, shared)
     except BaseException:
         close()
         raise
-    warmup, answers = tuple(opened.manifest.warmup), tables[stored_answers.TABLE] if served else None
-    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, answers, steering)
+    warmup = tuple(opened.manifest.warmup)
+    loaded = LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, steering=steering)
+    return loaded if head is None else replace(loaded, answers=tables[stored_answers.TABLE], answers_by=head.model)
 
 
 def _cascade(
@@ -205,23 +206,23 @@ def _check_sizes(
         _agree(bundle, "search", {name: index.setting for name, index in recall.indexes.items()}, manifest.search)
 
 
-def _serves_stored(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings) -> bool:
-    """Return whether stored answers are those that this gateway would compute. Raises BundleError for another bundle's.
+def _head_of_stored(bundle: Bundle, tables: Mapping[str, LmdbTable | RedisTable], settings: Settings) -> Head | None:
+    """Return the head of the stored answers, None where none are served. Raises BundleError for another bundle's.
 
     With other limits than those that they were made with, every answer is computed.
     """
     if stored_answers.TABLE not in tables:
-        return False
+        return None
     table, ours = tables[stored_answers.TABLE], Head.of(bundle.manifest.files, choices(settings).limits())
     head = stored_answers.read_head(table.read(np.array([stored_answers.HEAD], np.uint64))[0])
     problem = "its head cannot be read" if head is None else head.problem(ours)
     if head is None or problem:
         raise BundleError(f"bundle {bundle.name}: {stored_answers.FILE}: {problem}: build the bundle again")
     if not settings.cache.stored:
-        return False
+        return None
     if changed := sorted(name for name, most in ours.limits.items() if head.limits.get(name) != most):
         log.warning("bundle %s: stored answers are not used: %s", bundle.name, _other_limits(head, ours, changed))
-    return not changed
+    return None if changed else head
 
 
 def _other_limits(head: Head, ours: Head, changed: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cascade.executor import Cascade
+from ranking import stored_answers
 from service.rules.steering import Steering
 from store.addresses import Addresses
 from store.redis.table_with_fallback import RedisTable
@@ -26,6 +27,7 @@ class LoadedBundle:
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
     answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
+    answers_by: str = stored_answers.STUDENT  # who scored them
     steering: Steering = field(default_factory=Steering)  # the operator's rules, and the ends of pages
 
     def stands(self, terms: tuple[int, float]) -> bool:

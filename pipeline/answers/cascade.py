@@ -11,6 +11,8 @@ from cascade.executor import Cascade
 from configs.threads import used
 from ranking.assembly import Choices, Threads, open_cascade
 from ranking.filters import standard
+from ranking.stored_answers import TEACHERS
+from ranking.teachers.pairs import TeacherHeads, scored_by
 from recall.paths import ALL_PATHS, TABLES
 from store.tables import LmdbTable
 from text_model.tokens import PageTokenizer
@@ -22,6 +24,7 @@ _ABREAST = 4  # pages in flight per thread: while some wait for the model, other
 def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> Iterator[tuple[Cascade, int]]:
     """Open the cascade of the bundle in a directory; give it with the number of pages to run at a time.
 
+    Where the bundle has teachers, they score pairs in place of the student.
     Pages are scored side by side, each by one thread: two threads that share one page's pairs wait for each other, and
     the pairs of several pages in one run would share the scale of the model's 8-bit numbers, and score differently.
     """
@@ -35,6 +38,8 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
         tokenizer = PageTokenizer(directory / "tokenizer.json", tokens_per_page)
         filters = standard(adult=choices.adult)
         cascade, _ = open_cascade(directory.joinpath, directory, tables, tokenizer, filters, choices, threads)
+        if (teachers := directory / TEACHERS).is_dir():
+            cascade = scored_by(TeacherHeads(teachers, tables["pages"], encoder, threads=1), cascade)
         yield cascade, _ABREAST * count
 
 

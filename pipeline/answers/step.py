@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.answers.cascade import open_unhurried
 from pipeline.answers.rows_so_far import RowsSoFar
+from pipeline.answers.teachers import keep
+from pipeline.cross_encoder.teacher_pages import teacher_settings
 from pipeline.layout import lay_out
 from pipeline.log.split import ALL
 from pipeline.pages.encoder import text_settings
@@ -24,6 +26,7 @@ from pipeline.runner.work import Work
 from ranking import stored_answers
 from ranking.assembly import Choices
 from ranking.make_answers import make, warm_up
+from ranking.stored_answers import TEACHER, TEACHERS
 from store.bundle import file_hash
 
 if TYPE_CHECKING:
@@ -45,7 +48,8 @@ def answers(work: Work) -> dict[str, object]:
         figures = {"pages": rows.pages, "bytes_per_page": round(rows.bytes / max(1, rows.pages))}
         written = rows.finish(work.directory / f"{stored_answers.TABLE}.lmdb")
     rate = round(made / seconds, 1) if made else 0.0
-    return {"rows": written, "of_pages": len(facts), **figures, "pages_per_second": rate}
+    scored = {"model": config.model, **({"base": teacher_settings(work).base} if config.model == TEACHER else {})}
+    return {**scored, "rows": written, "of_pages": len(facts), **figures, "pages_per_second": rate}
 
 
 async def _fill(work: Work, directory: Path, rows: RowsSoFar, pages: list[int], until: float) -> None:
@@ -74,16 +78,31 @@ def head_of(directory: Path, choices: Choices) -> stored_answers.Head:
     return stored_answers.Head.of(hashes, choices.limits())
 
 
+def notes(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the manifest's note on who scored the answers, if that is not the model that serves."""
+    made = figures.get(stored_answers.TABLE, {})
+    if made.get("model") == TEACHER:
+        yield f"the teachers ({made['base']}) scored the stored answers; computed ones are the student's, and differ"
+
+
 @contextmanager
 def _laid_out(work: Work) -> Iterator[Path]:
     """Give the finished steps as a bundle: a directory of links."""
     directory = work.directory / "bundle"
     shutil.rmtree(directory, ignore_errors=True)
     lay_out(work.of, directory, lambda source, target: target.symlink_to(source.resolve()))
+    if work.config.answers.model == TEACHER:
+        _link(keep(work, work.directory / TEACHERS), directory / TEACHERS)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _link(files: Path, target: Path) -> None:
+    target.mkdir()
+    for file in files.iterdir():
+        (target / file.name).symlink_to(file.resolve())
 
 
 def _wanted(config: BuildConfig) -> bool:
@@ -94,6 +113,7 @@ STEP = Step(
     stored_answers.TABLE,
     answers,
     after=("text", "pages", *PATHS, "student", "page_states", "stage1", "stage2", "blend"),
+    also_after=lambda config: ("teachers",) if config.answers.model == TEACHER else (),
     when=_wanted,
     config=("answers",),
     seeded=False,

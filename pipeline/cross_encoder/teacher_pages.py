@@ -50,6 +50,11 @@ def teacher_tokens(work: Work) -> PageTokens:
     return _read(work, work.of("teachers"))
 
 
+def tokenizer_of_teachers(work: Work) -> Path:
+    """Return the file of the tokenizer by which the finished step `teachers` read pages."""
+    return work.of("text" if _as_student(work) else "teachers") / "tokenizer.json"
+
+
 def _read(work: Work, directory: Path) -> PageTokens:
     config = teacher_settings(work)
     tokens = page_tokens(work) if _as_student(work) else PageTokens(directory, config.tokens_per_page)

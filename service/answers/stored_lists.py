@@ -60,7 +60,7 @@ class StoredLists:
             }
             for place, row in enumerate(now["row"])
         ]
-        return {"candidates": listed, "dropped": dict(ranked.dropped), "cut": ranked.cut}
+        return {"model": bundle.answers_by, "candidates": listed, "dropped": dict(ranked.dropped), "cut": ranked.cut}
 
     def _list(self, bundle: LoadedBundle, query: Query, row: bytes | None) -> RankedList | None:
         if row is None:

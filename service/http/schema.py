@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -74,8 +74,12 @@ class StoredCandidate(BaseModel):
 
 
 class StoredAnswer(BaseModel):
-    """The list that the bundle stores for the page, best first, and what was dropped when it was made."""
+    """The list that the bundle stores for the page, best first, and what was dropped when it was made.
 
+    `model` scored it: the student, which serves, or its teacher.
+    """
+
+    model: Literal["student", "teacher"]
     candidates: list[StoredCandidate]
     dropped: dict[str, int]
     cut: bool

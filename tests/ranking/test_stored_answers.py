@@ -20,6 +20,7 @@ def head(**changed: str) -> Head:
         ("cross_encoder/pairs.onnx", True),
         ("cross_encoder/page_states.npy", False),
         ("cross_encoder/student.safetensors", False),
+        ("teachers/click.onnx", True),
         ("tables/qprime.lmdb", False),
         ("identity/valid_until.npy", False),
     ],
@@ -43,6 +44,14 @@ def test_another_model_is_named() -> None:
 def test_a_missing_model_is_named() -> None:
     fewer = Head.of({name: value for name, value in FILES.items() if name != "blend.json"}, {})
     assert "blend.json" in (fewer.problem(head()) or "")
+
+
+def test_who_scored_the_lists_is_part_of_what_they_are() -> None:
+    teacher = head(teachers__click="c")
+    assert (head().model, teacher.model) == ("student", "teacher")
+    assert "the student scored its lists" in (head().problem(teacher) or "")
+    assert "the teacher scored its lists" in (teacher.problem(head()) or "")
+    assert "teachers/click.txt" in (teacher.problem(head(teachers__click="other")) or "")
 
 
 def test_other_features_are_a_problem() -> None:
