@@ -1,0 +1,203 @@
+"""Makes the tables that the build reads from the parts of all imports: clicks, and pages with the best text of each."""
+
+# ruff: noqa: S608 - the SQL is made of constants and quoted paths
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.files.sql_quoting import quoted
+from corpus.imports.parts import SCHEMAS
+from corpus.urls.url import host, url_words
+
+_PAGES_AT_ONCE = 8192
+_HOPS = 5  # of redirects and canonical links that are followed
+_HEARTBEAT_S, _LONGEST_HEARTBEAT_S = 10, 120  # of Snowplow's page pings, where the log has too few to tell
+
+#: Columns of the pages table.
+PAGES = pa.schema([SCHEMAS["pages"].field(n) for n in ("url", "title", "snippet", "language", "published", "body")])
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the tables hold."""
+
+    pages: int
+    without_title: int  # their address's words stand in
+    without_text: int  # neither snippet nor body
+    only_in_log: int  # pages that no sitemap and no crawl lists
+    clicks: int
+    repeated: int  # views that the exports had twice
+    folded: int  # addresses that a canonical link or redirect led to another one
+
+
+def make_tables(parts: Path, out: Path, only_listed: bool = False) -> Made:
+    """Write `pages.parquet` and `clicks.parquet` into `out` from `<parts>/<tool>/<part>.parquet`.
+
+    `only_listed`: pages that only a log names are left out, if a sitemap or crawl lists any.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix=".importing-", dir=out) as working,
+        closing(_connect(Path(working))) as connection,
+    ):
+        for name in SCHEMAS:
+            files = quoted(str(parts / "*" / f"{name}.parquet"))
+            connection.execute(
+                f"CREATE VIEW {name} AS FROM read_parquet({files}, filename = true, file_row_number = true)"
+            )
+        folded = _follow_aliases(connection)
+        clicks, repeated = _make_clicks(connection)
+        _choose_pages(connection, only_listed)
+        made = Path(working) / "pages.parquet"
+        pages, untitled, textless = _write_pages(connection, made)
+        [(only_in_log,)] = connection.execute("SELECT count(*) FROM unlisted").fetchall()
+        if clicks:
+            target = Path(working) / "clicks.parquet"
+            _copy(connection, "SELECT session, url, time, dwell_s FROM clicks ORDER BY time, session, url", target)
+            target.replace(out / "clicks.parquet")
+        else:
+            (out / "clicks.parquet").unlink(missing_ok=True)
+        made.replace(out / "pages.parquet")
+    return Made(pages, untitled, textless, 0 if only_listed else only_in_log, clicks, repeated, folded)
+
+
+def _connect(working: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(working / "import.duckdb"), config={"memory_limit": "1GB", "temp_directory": str(working), "threads": 2}
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _follow_aliases(connection: duckdb.DuckDBPyConnection) -> int:
+    """Create `moved` (url, target, address): where each alias leads in the end; return their number.
+
+    Translations are not copies, whatever a canonical link says; what leads in a circle stays where it is.
+    """
+    connection.execute(
+        f"""CREATE TABLE moved AS
+        WITH RECURSIVE hop AS (
+            SELECT a.url, min({{'target': a.target, 'address': a.address}}) AS way FROM aliases AS a
+            ANTI JOIN translations AS t ON a.url = t.url AND a.target = t.other GROUP BY a.url),
+        path AS (
+            SELECT url, way, 1 AS hops FROM hop
+            UNION ALL
+            SELECT path.url, hop.way, hops + 1 FROM path JOIN hop ON path.way.target = hop.url WHERE hops <= {_HOPS}),
+        ends AS (SELECT url, arg_max(way, hops) AS way, max(hops) AS hops FROM path GROUP BY url)
+        SELECT url, way.target AS target, way.address AS address FROM ends WHERE hops <= {_HOPS}"""
+    )
+    [(folded,)] = connection.execute("SELECT count(*) FROM moved").fetchall()
+    return int(folded)
+
+
+def _make_clicks(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Create `clicks`: the distinct views, with the time that engagements add up to; return rows and repeats."""
+    connection.execute(
+        "CREATE TABLE viewed AS SELECT session, url, time, any_value(dwell_s) AS dwell_s, count(*) AS copies"
+        " FROM views GROUP BY session, url, time"
+    )
+    connection.execute(
+        f"""CREATE TABLE engaged AS
+        SELECT v.session, v.url, v.time, sum(coalesce(e.seconds, {_heartbeat(connection)}))::FLOAT AS dwell_s
+        FROM engagements AS e
+        ASOF JOIN viewed AS v ON e.session = v.session AND e.url = v.url AND e.time >= v.time
+        GROUP BY v.session, v.url, v.time"""
+    )
+    connection.execute(
+        """CREATE TABLE clicks AS
+        SELECT v.session, coalesce(moved.target, v.url) AS url, v.time, coalesce(v.dwell_s, e.dwell_s) AS dwell_s
+        FROM viewed AS v LEFT JOIN engaged AS e ON v.session = e.session AND v.url = e.url AND v.time = e.time
+        LEFT JOIN moved ON v.url = moved.url"""
+    )
+    [(rows, repeated)] = connection.execute("SELECT count(*), coalesce(sum(copies - 1), 0) FROM viewed").fetchall()
+    return int(rows), int(repeated)
+
+
+def _heartbeat(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the seconds between two page pings: the most frequent whole number of them in the log."""
+    pauses = (
+        "SELECT round(epoch(time - lag(time) OVER (PARTITION BY session, url ORDER BY time))) AS pause"
+        " FROM engagements WHERE seconds IS NULL"
+    )
+    usual = f"SELECT mode(pause) FROM ({pauses}) WHERE pause BETWEEN 1 AND {_LONGEST_HEARTBEAT_S}"
+    [(seconds,)] = connection.execute(usual).fetchall()
+    return _HEARTBEAT_S if seconds is None else int(seconds)
+
+
+def _choose_pages(connection: duckdb.DuckDBPyConnection, only_listed: bool) -> None:
+    """Create `chosen`, one row of `pages` for each page that the site lists, and `unlisted`, those that only logs name.
+
+    A listed row with a title is preferred. At an address that has one, rows without a title are other spellings of it.
+    """
+    connection.execute(
+        """CREATE TABLE listed AS
+        SELECT filename, file_row_number, coalesce(m.target, p.url) AS url, coalesce(m.address, p.address) AS address,
+            title <> '' AS titled, m.url IS NOT NULL AS moved, language, published
+        FROM pages AS p LEFT JOIN moved AS m ON p.url = m.url WHERE p.listed"""
+    )
+    connection.execute(
+        """CREATE TABLE chosen AS
+        WITH best AS (
+            SELECT * EXCLUDE (language, published),
+                max(language) OVER one AS language, max(published) OVER one AS published,
+                row_number() OVER (one ORDER BY NOT titled, moved, filename, file_row_number) AS place
+            FROM listed WINDOW one AS (PARTITION BY url)),
+        single AS (SELECT *, bool_or(titled) OVER (PARTITION BY address) AS known FROM best WHERE place = 1)
+        SELECT * FROM single WHERE titled OR NOT known"""
+    )
+    connection.execute(
+        """CREATE TABLE named AS
+        WITH seen AS (
+            SELECT url, address, title FROM views
+            UNION ALL SELECT url, address, title FROM pages WHERE NOT listed)
+        SELECT coalesce(m.target, s.url) AS url, any_value(coalesce(m.address, s.address)) AS address, title,
+            {'times': count(*), 'title': title} AS weight
+        FROM seen AS s LEFT JOIN moved AS m ON s.url = m.url GROUP BY 1, title"""
+    )
+    left_out = "AND NOT EXISTS (FROM chosen)" if only_listed else ""
+    connection.execute(
+        f"""CREATE TABLE unlisted AS
+        SELECT url, coalesce(arg_max(title, weight) FILTER (title <> ''), '') AS title FROM named
+        WHERE address NOT IN (SELECT address FROM chosen) {left_out} GROUP BY url"""
+    )
+
+
+_PAGES = """
+    SELECT c.url, coalesce(nullif(p.title, ''), t.title, '') AS title, p.snippet,
+        coalesce(nullif(p.language, ''), c.language) AS language, coalesce(p.published, c.published) AS published,
+        p.body
+    FROM chosen AS c JOIN pages AS p ON c.filename = p.filename AND c.file_row_number = p.file_row_number
+    LEFT JOIN (SELECT address, arg_max(title, weight) AS title FROM named WHERE title <> '' GROUP BY address) AS t
+        ON c.address = t.address
+    UNION ALL SELECT url, title, '', '', NULL, '' FROM unlisted"""
+
+
+def _write_pages(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, int, int]:
+    """Write the pages; return their number, how many have no title, and how many neither snippet nor body."""
+    pages = untitled = textless = 0
+    with pq.ParquetWriter(path, PAGES, compression="zstd") as writer:
+        for batch in connection.sql(_PAGES).to_arrow_reader(_PAGES_AT_ONCE):
+            rows = batch.to_pydict()
+            pages += len(rows["url"])
+            untitled += rows["title"].count("")
+            textless += sum(not (snippet or body) for snippet, body in zip(rows["snippet"], rows["body"], strict=True))
+            rows["title"] = [title or _named(url) for url, title in zip(rows["url"], rows["title"], strict=True)]
+            writer.write_table(pa.Table.from_pydict(rows, schema=PAGES))
+    return pages, untitled, textless
+
+
+def _named(url: str) -> str:
+    """Return the words of an address, for a page without a title; the host of a home page."""
+    return url_words(url) or host(url)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:
+    connection.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
