@@ -32,7 +32,7 @@ def from_seconds(value: object) -> int | None:
 def from_microseconds(value: object) -> int | None:
     """Return a whole number of microseconds, as number or text; None if it is no time."""
     try:
-        return in_range(int(value))  # type: ignore[call-overload, no-any-return]
+        return in_range(int(value))  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         return None
 

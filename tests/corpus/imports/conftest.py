@@ -43,13 +43,14 @@ class Imported:
 
 
 Import = Callable[..., Imported]
+_USUAL = Options()
 
 
 @pytest.fixture
 def imported(tmp_path: Path) -> Import:
     """Import files of a tool into one directory."""
 
-    def run(tool: str, *files: Path, options: Options = Options()) -> Imported:
+    def run(tool: str, *files: Path, options: Options = _USUAL) -> Imported:
         out = tmp_path / "out"
         return Imported(import_files(tool, files, out, options), out)
 

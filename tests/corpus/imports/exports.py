@@ -76,9 +76,8 @@ def write_ga4_json(path: Path, events: Sequence[dict[str, Any]]) -> Path:
     return path
 
 
-_VALUE = pa.struct(
-    [("string_value", pa.string()), ("int_value", pa.int64()), ("float_value", pa.float64()), ("double_value", pa.float64())]
-)  # fmt: skip
+_KINDS = {"string": pa.string(), "int": pa.int64(), "float": pa.float64(), "double": pa.float64()}
+_VALUE = pa.struct([(f"{name}_value", kind) for name, kind in _KINDS.items()])
 
 
 def write_ga4_parquet(path: Path, events: Sequence[dict[str, Any]]) -> Path:
@@ -156,7 +155,8 @@ def snowplow_event(seen: Seen, event: str = "page_view", later: int = 0, **field
         "app_id": "brot", "platform": "web", "collector_tstamp": clock, "derived_tstamp": clock, "event": event,
         "event_name": event, "event_id": f"{seen.reader}-{seen.at}-{event}-{later}", "user_ipaddress": "192.0.2.0",
         "domain_userid": f"7b1c-{seen.reader}", "domain_sessionidx": str(seen.session),
-        "domain_sessionid": f"9d2f-{seen.reader}-{seen.session}", "page_url": SITE + seen.path, "page_title": seen.title,
+        "domain_sessionid": f"9d2f-{seen.reader}-{seen.session}", "page_url": SITE + seen.path,
+        "page_title": seen.title,
         "useragent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     } | fields  # fmt: skip
     return "\t".join(row[name] for name in COLUMNS)
@@ -167,8 +167,7 @@ def snowplow_lines(log: Iterable[Seen] = LOG, heartbeat: int = 5) -> list[str]:
     for seen in log:
         lines.append(snowplow_event(seen))
         lines += [
-            snowplow_event(seen, "page_ping", later)
-            for later in range(heartbeat, (seen.dwell or 0) + 1, heartbeat)
+            snowplow_event(seen, "page_ping", later) for later in range(heartbeat, (seen.dwell or 0) + 1, heartbeat)
         ]
     return lines
 
@@ -184,7 +183,9 @@ PLAUSIBLE_PAGES = (
 def write_plausible_zip(path: Path) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("imported_pages_20260501_20260502.csv", PLAUSIBLE_PAGES)
-        archive.writestr("imported_browsers_20260501_20260502.csv", '"date","browser","visitors"\n"2026-05-01","Firefox",3\n')
+        archive.writestr(
+            "imported_browsers_20260501_20260502.csv", '"date","browser","visitors"\n"2026-05-01","Firefox",3\n'
+        )
     return path
 
 
@@ -193,7 +194,17 @@ def plausible_events(log: Iterable[Seen] = LOG) -> str:
     lines = ['"timestamp","name","site_id","user_id","session_id","hostname","pathname","referrer","engagement_time"']
     for seen in log:
         clock = f"2026-05-01 09:{seen.at // 60:02}:{seen.at % 60:02}"
-        row = [clock, "pageview", 1, 77, f"{seen.reader}{seen.session}", "www.brot.example", seen.path.partition("?")[0], "", 0]
+        row = [
+            clock,
+            "pageview",
+            1,
+            77,
+            f"{seen.reader}{seen.session}",
+            "www.brot.example",
+            seen.path.partition("?")[0],
+            "",
+            0,
+        ]
         lines.append(",".join(json.dumps(value) for value in row))
         if seen.dwell:
             row[1], row[-1] = "engagement", seen.dwell * 1000
@@ -205,7 +216,8 @@ def html_page(title: str, text: str, head: str = "", language: str = "de") -> st
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{title} | Brot</title>'
         f'<meta name="description" content="{title}: {text[:40]}">{head}</head>'
-        f"<body><nav><a href='/'>Start</a></nav><article><h1>{title}</h1><p>{text}</p><p>{text}</p></article></body></html>"
+        f"<body><nav><a href='/'>Start</a></nav><article><h1>{title}</h1><p>{text}</p><p>{text}</p></article>"
+        "</body></html>"
     )
 
 
@@ -228,7 +240,7 @@ def warc_response(
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     record = WarcRecord()
-    record.init_headers(0, WarcRecordType.response)
+    record.init_headers(WarcRecordType.response)
     record.headers["WARC-Target-URI"] = url
     record.headers["Content-Type"] = "application/http; msgtype=response"
     record.set_bytes_content("\r\n".join([*lines, "", ""]).encode() + body)
