@@ -133,7 +133,7 @@ def _remarks(found: Overview) -> Iterator[str]:
     if found.sessions and found.single > (1 - _MUCH) * found.sessions:
         yield "most sessions have one page: is a session one visit, and is its ID the same on all pages?"
     if sum(found.hubs.values()) > _MUCH:
-        yield "much of the log goes through hubs, which are reached from everywhere: block.paths keeps them out of answers"
+        yield "much of the log goes through hubs, reached from everywhere: block.paths keeps them out of answers"
 
 
 def _share(part: int, whole: int) -> str:

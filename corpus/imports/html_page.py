@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
@@ -13,6 +14,9 @@ from w3lib.encoding import html_to_unicode
 from corpus.imports.instants import from_text
 from corpus.imports.records import Alias, LeftOut, Page, Record
 from corpus.text.page_text import clean
+
+for _name in ("trafilatura", "htmldate", "courlan"):  # they log what the report counts
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 LARGEST = 4 << 20  # bytes of HTML that are read
 _BODY, _SNIPPET = 200_000, 300  # characters

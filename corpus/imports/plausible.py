@@ -5,8 +5,11 @@ Totals have no sessions, so they only tell which pages there are. Pages are path
 
 from __future__ import annotations
 
+import errno
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,6 +23,9 @@ _TOTALS = ("date", "hostname", "page")  # of imported_pages_*.csv
 _EVENTS = ("timestamp", "name", "hostname", "pathname", "session_id")
 _NAME = "imported_"  # starts the name of every table of an export
 _MS = 1_000.0
+_BAD_MEMBER = (  # what zipfile raises: damaged, encrypted, in an unknown compression, at an impossible place
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
+)  # fmt: skip
 
 
 class Plausible:
@@ -69,7 +75,9 @@ def _members(file: ExportFile) -> Numbered:
         try:
             with zipfile.ZipFile(file.path) as archive, archive.open(name) as source, unpacked.open("wb") as target:
                 shutil.copyfileobj(source, target)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        except _BAD_MEMBER as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise InputError(f"{file.path} could not be read: {name}: {error}: export the file again") from error
         yield from Plausible().read(open_export(unpacked, file.working))
         unpacked.unlink()

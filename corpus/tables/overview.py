@@ -20,8 +20,8 @@ from corpus.tables.report import Report
 from corpus.tables.sessions import SESSIONS, Sessions
 from corpus.urls.url_rules import RULES, UrlRules
 
-# A page with a larger share of the clicks, and so many times the mean, is a hub: reached from everywhere, its clicks say
-# little about what fits a page.
+# A page with a larger share of the clicks, and so many times the mean, is a hub: reached from everywhere, its clicks
+# say little about what fits a page.
 _HUB, _TIMES_MEAN = 0.05, 5
 _HUBS = 5
 

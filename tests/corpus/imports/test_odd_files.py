@@ -21,6 +21,8 @@ from tests.corpus.imports import exports
 from tests.corpus.imports.conftest import Import
 from tests.corpus.imports.exports import LOG, SITE
 
+PAGE = exports.html_page("Sauerteig", "Mehl und Wasser reichen. " * 9).encode()
+
 
 def ga4(path: Path, lines: bytes) -> Path:
     path.write_bytes(lines)
@@ -39,7 +41,7 @@ def write_all(directory: Path) -> dict[str, Path]:
         "plausible": exports.write_plausible_zip(directory / "plausible"),
         "snowplow": ga4(directory / "snowplow", "\n".join(exports.snowplow_lines()).encode()),
         "sitemap": ga4(directory / "sitemap", exports.sitemap([exports.entry("/a")]).encode()),
-        "warc": exports.write_warc(directory / "warc", [exports.warc_response(f"{SITE}/a", b"<title>A</title>")]),
+        "warc": exports.write_warc(directory / "warc", [exports.warc_response(f"{SITE}/a", PAGE)]),
     }
 
 
