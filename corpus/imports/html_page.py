@@ -18,7 +18,9 @@ from corpus.text.page_text import clean
 for _name in ("trafilatura", "htmldate", "courlan"):  # they log what the report counts
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-LARGEST = 4 << 20  # bytes of HTML that are read
+LARGEST = 2 << 20  # bytes of HTML that are read
+_MOST_ELEMENTS = 50_000  # a larger page has a title, but no text
+_MOST_ATTRIBUTES = 5_000  # of a tag; the parser's time grows with their square
 _BODY, _SNIPPET = 200_000, 300  # characters
 _WHITE = " \t\r\n\f"
 
@@ -30,7 +32,7 @@ def records_of_page(url: str, data: bytes, content_type: str | None = None) -> I
     """
     tree = _parsed(data[:LARGEST], content_type)
     if tree is None:
-        yield LeftOut("no HTML", value=url)
+        yield LeftOut("no readable HTML", value=url)
         return
     if _is_hidden(tree):
         yield LeftOut("noindex: the site does not want it found", "robots", url)
@@ -58,8 +60,12 @@ def records_of_page(url: str, data: bytes, content_type: str | None = None) -> I
 
 def _parsed(data: bytes, content_type: str | None) -> html.HtmlElement | None:
     _, text = html_to_unicode(content_type, data, default_encoding="utf-8", auto_detect_fun=_not_utf8)
-    try:
-        return trafilatura.load_html(text.replace("\0", ""))
+    if any(len(tag.partition(">")[0].split()) > _MOST_ATTRIBUTES for tag in text.split("<")):
+        return None
+    try:  # as bytes: text with an XML declaration of another encoding would be refused
+        data = text.replace("\0", "").encode("utf-8", "replace")
+        tree = html.document_fromstring(data, html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True))
+        return tree if isinstance(tree, html.HtmlElement) else None
     except (etree.LxmlError, ValueError):
         return None
 
@@ -75,7 +81,9 @@ def _not_utf8(data: bytes) -> str | None:
 
 def _extracted(tree: html.HtmlElement, url: str) -> dict[str, Any]:
     try:
-        found = trafilatura.bare_extraction(tree, url=url, fast=True, with_metadata=True, include_comments=False)
+        found = trafilatura.bare_extraction(
+            tree, url=url, fast=True, with_metadata=True, include_comments=False, max_tree_size=_MOST_ELEMENTS
+        )
     except Exception:  # of any kind, on hostile pages; the page still has a title
         found = None
     names = ("title", "description", "date", "text")
