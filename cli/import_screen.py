@@ -59,6 +59,8 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"{tables.folded:,} addresses lead to another one (canonical links, redirects): their views count there"
     if 0 < tables.only_in_log < tables.pages:
         yield f"{tables.only_in_log:,} pages are in no sitemap and no crawl: --only-listed leaves them out"
+    if tables.not_listed:
+        yield f"{tables.not_listed:,} pages are in no sitemap and no crawl: left out"
     if tables.without_title:
         yield f"{tables.without_title:,} of {tables.pages:,} pages have no title: words of the address stand in"
     if tables.without_text:

@@ -80,14 +80,14 @@ def _not_utf8(data: bytes) -> str | None:
 
 
 def _extracted(tree: html.HtmlElement, url: str) -> dict[str, Any]:
-    try:
-        found = trafilatura.bare_extraction(
-            tree, url=url, fast=True, with_metadata=True, include_comments=False, max_tree_size=_MOST_ELEMENTS
-        )
-    except Exception:  # of any kind, on hostile pages; the page still has a title
-        found = None
-    names = ("title", "description", "date", "text")
-    return {name: getattr(found, name, None) for name in names}
+    """Return title, description, date and text; None for what is not found, and for all of a very large page."""
+    found = None
+    if sum(1 for _ in tree.iter()) <= _MOST_ELEMENTS:
+        try:
+            found = trafilatura.bare_extraction(tree, url=url, fast=True, with_metadata=True, include_comments=False)
+        except Exception:  # of any kind, on hostile pages; the page still has a title
+            found = None
+    return {name: getattr(found, name, None) for name in ("title", "description", "date", "text")}
 
 
 def _is_hidden(tree: html.HtmlElement) -> bool:

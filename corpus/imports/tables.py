@@ -33,6 +33,7 @@ class Made:
     without_title: int  # their address's words stand in
     without_text: int  # neither snippet nor body
     only_in_log: int  # pages that no sitemap and no crawl lists
+    not_listed: int  # such pages that are left out, as asked
     clicks: int
     repeated: int  # views that the exports had twice
     folded: int  # addresses that a canonical link or redirect led to another one
@@ -54,10 +55,9 @@ def make_tables(parts: Path, out: Path, only_listed: bool = False) -> Made:
             )
         folded = _follow_aliases(connection)
         clicks, repeated = _make_clicks(connection)
-        _choose_pages(connection, only_listed)
+        only_in_log, not_listed = _choose_pages(connection, only_listed)
         made = Path(working) / "pages.parquet"
         pages, untitled, textless = _write_pages(connection, made)
-        [(only_in_log,)] = connection.execute("SELECT count(*) FROM unlisted").fetchall()
         if clicks:
             target = Path(working) / "clicks.parquet"
             _copy(connection, "SELECT session, url, time, dwell_s FROM clicks ORDER BY time, session, url", target)
@@ -65,7 +65,7 @@ def make_tables(parts: Path, out: Path, only_listed: bool = False) -> Made:
         else:
             (out / "clicks.parquet").unlink(missing_ok=True)
         made.replace(out / "pages.parquet")
-    return Made(pages, untitled, textless, 0 if only_listed else only_in_log, clicks, repeated, folded)
+    return Made(pages, untitled, textless, only_in_log, not_listed, clicks, repeated, folded)
 
 
 def _connect(working: Path) -> duckdb.DuckDBPyConnection:
@@ -132,9 +132,10 @@ def _heartbeat(connection: duckdb.DuckDBPyConnection) -> int:
     return _HEARTBEAT_S if seconds is None else int(seconds)
 
 
-def _choose_pages(connection: duckdb.DuckDBPyConnection, only_listed: bool) -> None:
+def _choose_pages(connection: duckdb.DuckDBPyConnection, only_listed: bool) -> tuple[int, int]:
     """Create `chosen`, one row of `pages` for each page that the site lists, and `unlisted`, those that only logs name.
 
+    Return how many only logs name: those that are kept, and those that are left out because of `only_listed`.
     A listed row with a title is preferred. At an address that has one, rows without a title are other spellings of it.
     """
     connection.execute(
@@ -162,12 +163,18 @@ def _choose_pages(connection: duckdb.DuckDBPyConnection, only_listed: bool) -> N
             {'times': count(*), 'title': title} AS weight
         FROM seen AS s LEFT JOIN moved AS m ON s.url = m.url GROUP BY 1, title"""
     )
-    left_out = "AND NOT EXISTS (FROM chosen)" if only_listed else ""
     connection.execute(
-        f"""CREATE TABLE unlisted AS
+        """CREATE TABLE unlisted AS
         SELECT url, coalesce(arg_max(title, weight) FILTER (title <> ''), '') AS title FROM named
-        WHERE address NOT IN (SELECT address FROM chosen) {left_out} GROUP BY url"""
+        WHERE address NOT IN (SELECT address FROM chosen) GROUP BY url"""
     )
+    [(listed, unlisted)] = connection.execute(
+        "SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM unlisted)"
+    ).fetchall()
+    if not (only_listed and listed):
+        return int(unlisted), 0
+    connection.execute("DELETE FROM unlisted")
+    return 0, int(unlisted)
 
 
 _PAGES = """
