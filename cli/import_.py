@@ -49,8 +49,12 @@ def import_(
     from rich.console import Console
 
     from cli.import_screen import show
-    from corpus.imports.run import import_files
+    from corpus.schema import InputError
 
+    try:
+        from corpus.imports.run import import_files
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed: pip install 'onward[build,import]'") from error
     if pages is not None and tool is not Tool.SITEMAP:
         raise typer.BadParameter(
             "only a sitemap takes it; import a crawl with `onward import warc`", param_hint="--pages"

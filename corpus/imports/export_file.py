@@ -45,18 +45,19 @@ def open_export(path: Path, working: Path) -> ExportFile:
         return ExportFile(path, packing, file.read(_HEAD), working)
 
 
-def expand(files: Iterable[str | Path]) -> list[Path]:
-    """Return the files that paths, directories and patterns such as `events_*` mean, each once, sorted.
+def expand(files: Iterable[str | Path]) -> dict[Path, bool]:
+    """Return the files that paths, directories and patterns such as `events_*` mean, and whether each was named.
 
+    A file that was not named but found in a directory may be anything.
     Hidden files and those that start with `_` are markers of other programs. Raises InputError if one means no file.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, bool] = {}
     for name in files:
         matched = sorted(_matched(Path(name)))
         if not matched:
             raise InputError(f"{name} is not a file, a directory with files, or a pattern that matches any: name one")
-        found.update(dict.fromkeys(matched))
-    return list(found)
+        found.update(dict.fromkeys(matched, not Path(name).is_dir()))
+    return found
 
 
 def _matched(path: Path) -> Iterator[Path]:

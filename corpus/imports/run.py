@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,17 @@ def import_files(tool: str, files: Sequence[str | Path], out: Path, options: Opt
 
 
 def _read(
-    importer: Importer, paths: Sequence[Path], keeper: Keeper, ledger: Ledger, working: Path, html: Path | None
+    importer: Importer, paths: Mapping[Path, bool], keeper: Keeper, ledger: Ledger, working: Path, html: Path | None
 ) -> None:
     pages = HtmlDirectory(html) if html else None
-    for path in paths:
+    for path, named in paths.items():
         file = open_export(path, working)
         if not importer.recognises(file):
-            _refuse(importer, file)
+            why = _refusal(importer, file)
+            if named or len(paths) == 1:
+                raise InputError(why)
+            ledger.unread.append(why)
+            continue
         ledger.files += 1
         try:
             for number, record in importer.read(file):
@@ -100,8 +104,8 @@ def _read(
             ledger.unread.append(str(error))
 
 
-def _refuse(importer: Importer, file: ExportFile) -> None:
-    """Raise InputError that names the tool whose export the file looks like."""
+def _refusal(importer: Importer, file: ExportFile) -> str:
+    """Return why a file is not read: the message names the tool whose export it looks like."""
     others = [other for other in IMPORTERS.values() if other is not importer and other.recognises(file)]
     if others:
         like = f"it looks like {others[0].title}: use `onward import {others[0].name}`"
@@ -109,7 +113,7 @@ def _refuse(importer: Importer, file: ExportFile) -> None:
         like = "it is empty: export it again"
     else:
         like = f"it starts with {file.start.strip()[:60]!r}: is it the right file?"
-    raise InputError(f"{file.path} is not {importer.title}; {like}")
+    return f"{file.path} is not {importer.title}; {like}"
 
 
 def _check_out(out: Path) -> None:

@@ -74,8 +74,9 @@ def overview(
     with tempfile.TemporaryDirectory(prefix="onward-inspect-") as name:
         directory = Path(name)
         report = read(data, directory, None, rules, sessions, threads=threads, memory=memory)
-        config = {"threads": threads, "memory_limit": memory, "temp_directory": name}
-        with closing(duckdb.connect(config=config)) as connection:
+        with closing(
+            duckdb.connect(config={"threads": threads, "memory_limit": memory, "temp_directory": name})
+        ) as connection:
             for table in ("pages", "clicks", "impressions"):
                 file = quoted(str(directory / f"{table}.parquet"))
                 connection.execute(f"CREATE VIEW {table} AS FROM read_parquet({file})")

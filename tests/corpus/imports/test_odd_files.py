@@ -65,6 +65,16 @@ def test_no_export_at_all(imported: Import, tmp_path: Path, tool: str, content: 
         imported(tool, ga4(tmp_path / "file", content))
 
 
+def test_other_files_in_a_directory_are_passed_over_and_named(imported: Import, tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "README.txt").write_text("Exported on Monday")
+    (tmp_path / "export" / "_SUCCESS").write_text("")
+    ga4(tmp_path / "export" / "events.json", events())
+    found = imported("ga4", tmp_path / "export")
+    assert found.report.ledger.files == 1
+    assert [line.partition(" is not")[0].rpartition("/")[2] for line in found.report.ledger.unread] == ["README.txt"]
+
+
 def test_truncated_gzip_keeps_what_came_before_and_says_so(imported: Import, tmp_path: Path) -> None:
     whole = gzip.compress(b"".join(events(1) + b" " * random.Random(n).randrange(9) + b"\n" for n in range(40_000)), 1)
     found = imported("ga4", ga4(tmp_path / "e.json.gz", whole[: len(whole) // 2]))
