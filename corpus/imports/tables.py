@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.files.sql_quoting import quoted
+from corpus.imports.clicks import make_clicks
 from corpus.imports.parts import SCHEMAS
 from corpus.urls.url import host, url_words
 
 _PAGES_AT_ONCE = 8192
 _HOPS = 5  # of redirects and canonical links that are followed
-_HEARTBEAT_S, _LONGEST_HEARTBEAT_S = 10, 120  # of Snowplow's page pings, where the log has too few to tell
 
 #: Columns of the pages table.
 PAGES = pa.schema([SCHEMAS["pages"].field(n) for n in ("url", "title", "snippet", "language", "published", "body")])
@@ -54,7 +54,7 @@ def make_tables(parts: Path, out: Path, only_listed: bool = False) -> Made:
                 f"CREATE VIEW {name} AS FROM read_parquet({files}, filename = true, file_row_number = true)"
             )
         folded = _follow_aliases(connection)
-        clicks, repeated = _make_clicks(connection)
+        clicks, repeated = make_clicks(connection)
         only_in_log, not_listed = _choose_pages(connection, only_listed)
         made = Path(working) / "pages.parquet"
         pages, untitled, textless = _write_pages(connection, made)
@@ -96,40 +96,6 @@ def _follow_aliases(connection: duckdb.DuckDBPyConnection) -> int:
     )
     [(folded,)] = connection.execute("SELECT count(*) FROM moved").fetchall()
     return int(folded)
-
-
-def _make_clicks(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """Create `clicks`: the distinct views, with the time that engagements add up to; return rows and repeats."""
-    connection.execute(
-        "CREATE TABLE viewed AS SELECT session, url, time, any_value(dwell_s) AS dwell_s, count(*) AS copies"
-        " FROM views GROUP BY session, url, time"
-    )
-    connection.execute(
-        f"""CREATE TABLE engaged AS
-        SELECT v.session, v.url, v.time, sum(coalesce(e.seconds, {_heartbeat(connection)}))::FLOAT AS dwell_s
-        FROM engagements AS e
-        ASOF JOIN viewed AS v ON e.session = v.session AND e.url = v.url AND e.time >= v.time
-        GROUP BY v.session, v.url, v.time"""
-    )
-    connection.execute(
-        """CREATE TABLE clicks AS
-        SELECT v.session, coalesce(moved.target, v.url) AS url, v.time, coalesce(v.dwell_s, e.dwell_s) AS dwell_s
-        FROM viewed AS v LEFT JOIN engaged AS e ON v.session = e.session AND v.url = e.url AND v.time = e.time
-        LEFT JOIN moved ON v.url = moved.url"""
-    )
-    [(rows, repeated)] = connection.execute("SELECT count(*), coalesce(sum(copies - 1), 0) FROM viewed").fetchall()
-    return int(rows), int(repeated)
-
-
-def _heartbeat(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the seconds between two page pings: the most frequent whole number of them in the log."""
-    pauses = (
-        "SELECT round(epoch(time - lag(time) OVER (PARTITION BY session, url ORDER BY time))) AS pause"
-        " FROM engagements WHERE seconds IS NULL"
-    )
-    usual = f"SELECT mode(pause) FROM ({pauses}) WHERE pause BETWEEN 1 AND {_LONGEST_HEARTBEAT_S}"
-    [(seconds,)] = connection.execute(usual).fetchall()
-    return _HEARTBEAT_S if seconds is None else int(seconds)
 
 
 def _choose_pages(connection: duckdb.DuckDBPyConnection, only_listed: bool) -> tuple[int, int]:
