@@ -12,6 +12,7 @@ from cli.build import build
 from cli.bundles import bundles
 from cli.corpus import corpus
 from cli.evaluate import evaluate
+from cli.import_ import import_
 from cli.inspect.command import inspect
 from cli.judge import judge
 from cli.push import push
@@ -68,6 +69,7 @@ app.command()(ablate)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
+app.command("import")(import_)
 app.command()(judge)
 app.command()(replay)
 app.add_typer(refresh, name="refresh")

@@ -1,4 +1,7 @@
-"""`onward inspect`: what a bundle holds, what its tables know of one page, how it was built and how it serves."""
+"""`onward inspect`: what a bundle holds, what its tables know of one page, how it was built and how it serves.
+
+Before there is a bundle: what a site's tables hold.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ def inspect(
     bundles: Annotated[
         Path | None, typer.Option("--bundles", help="Directory of published bundles; --steps works without.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Show what input tables hold, before they are built.")
+    ] = None,
     url: Annotated[str | None, typer.Option("--url", help="Show this page's rows in every table.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write figures and loss curves as HTML.")] = None,
     steps: Annotated[
@@ -26,18 +32,30 @@ def inspect(
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print --steps or --cascade as a Mermaid drawing.")
     ] = False,
-    profile: Annotated[Profile, typer.Option(help="Profile for --steps when --bundles is not given.")] = Profile.QUICK,
+    profile: Annotated[
+        Profile, typer.Option(help="Profile for --data, and for --steps when --bundles is not given.")
+    ] = Profile.QUICK,
     bundle: BundleName = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Settings of the build for --steps, of serving for --cascade.")
+        Path | None,
+        typer.Option("--config", help="Settings of the build for --data and --steps, of serving for --cascade."),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Show the manifest; with --url one page's rows, with --steps the build graph, with --cascade the request path."""
+    """Show the manifest; with --url one page's rows, with --steps the build graph, with --cascade the request path.
+
+    With --data show what a site's tables hold before they are built.
+    """
     if (steps and cascade) or (mermaid and not (steps or cascade)):
         raise typer.BadParameter("give one of --steps and --cascade")
-    opened = _opened(bundles, bundle, needed=not steps)
-    if steps:
+    if data is not None and (steps or cascade or url or report):
+        raise typer.BadParameter("give --data without --steps, --cascade, --url and --report")
+    opened = _opened(bundles, bundle, needed=not steps and data is None)
+    if data is not None:
+        from cli.inspect.data import show_data
+
+        show_data(data, profile, config, overrides, opened)
+    elif steps:
         from cli.inspect.steps import show_steps
 
         show_steps(opened, profile, config, overrides, mermaid)

@@ -83,14 +83,20 @@ def json_rows(path: Path, packing: Packing, newline: bytes) -> Iterator[str | Br
     """Yield the non-empty lines of a file as text, or Broken if they are not valid text."""
     with opened(path, packing) as file:
         for number, line in enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1):
-            text = _text(number, _LONE_SURROGATE.sub(rb"\\ufffd", line))
+            text = numbered_text(number, without_lone_surrogates(line))
             if isinstance(text, Broken):
                 yield text
             elif text.strip():
                 yield Broken(number, text, "contains a control character") if "\x01" in text else text
 
 
-def _text(number: int, line: bytes) -> str | Broken:
+def without_lone_surrogates(line: bytes) -> bytes:
+    """Return a line of JSON with U+FFFD for each lone surrogate escape."""
+    return _LONE_SURROGATE.sub(rb"\\ufffd", line)
+
+
+def numbered_text(number: int, line: bytes) -> str | Broken:
+    """Return a line as text without its end; Broken if it is too long or not UTF-8."""
     line = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).removesuffix(b"\r")
     if len(line) > LONGEST_ROW:
         return Broken(number, line[:1000].decode(errors="replace"), f"is longer than {LONGEST_ROW >> 20} MB")
@@ -124,7 +130,7 @@ class CsvRows:
         with opened(path, packing) as file:
             numbered = enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1)
             while (first := self._next(numbered)) is not None:
-                text = _text(first[0], first[1])
+                text = numbered_text(first[0], first[1])
                 if first[0] > self._after and (isinstance(text, Broken) or text):
                     yield text if isinstance(text, Broken) else self._row(first[0], text, numbered)
 
@@ -146,7 +152,7 @@ class CsvRows:
             if (line := self._next(numbered)) is None:
                 break
             taken.append(line)
-            text = _text(line[0], line[1])
+            text = numbered_text(line[0], line[1])
             if isinstance(text, Broken):
                 break
             texts.append(text)

@@ -1,0 +1,56 @@
+"""WARC: pages, canonical links and redirects from the responses of a crawl (gzip, zstd, chunked, any charset)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urljoin
+
+from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
+
+from corpus.imports.export_file import ExportFile
+from corpus.imports.html_page import LARGEST, records_of_page
+from corpus.imports.records import Alias, LeftOut, Numbered, Record
+from corpus.schema import InputError
+
+_HTML = ("text/html", "application/xhtml+xml")
+_REDIRECTS = frozenset({301, 308})  # permanent ones: 302 and 307 say that the address stays
+_OK = 200
+
+
+class Warc:
+    """Reads the HTML pages of a crawl."""
+
+    name, title, unit = "warc", "a WARC file", "response"
+
+    def recognises(self, file: ExportFile) -> bool:
+        return file.head.startswith(b"WARC/")
+
+    def read(self, file: ExportFile) -> Numbered:
+        number = 0
+        try:
+            with file.path.open("rb") as stream:
+                found = ArchiveIterator(stream, record_types=WarcRecordType.response, auto_decode="all")
+                for number, response in enumerate(found, 1):
+                    for record in _records(response):
+                        yield number, record
+        except (OSError, ValueError) as error:
+            raise InputError(f"{file.path} breaks after response {number}: {error}: fetch the file again") from error
+
+
+def _records(response: WarcRecord) -> Iterator[Record]:
+    url = (response.headers.get("WARC-Target-URI") or "").strip("<> ")
+    http = response.http_headers
+    if http is None:
+        yield LeftOut("not HTTP", "WARC-Target-URI", url)
+        return
+    status, kind = http.status_code, (http.get("Content-Type") or "").lower()
+    if status in _REDIRECTS and (target := http.get("Location")):
+        yield Alias(url, urljoin(url, target))
+    elif status != _OK:
+        yield LeftOut(f"status {status}", "status", url)
+    elif not kind.startswith(_HTML):
+        yield LeftOut("not HTML", "Content-Type", kind)
+    elif "noindex" in (http.get("X-Robots-Tag") or "").lower():
+        yield LeftOut("noindex: the site does not want it found", "X-Robots-Tag", url)
+    else:
+        yield from records_of_page(url, response.reader.read(LARGEST), http.get("Content-Type"))
