@@ -61,7 +61,7 @@ def size(directory: Path) -> int:
 def recover(directory: Path) -> None:
     """Seal the segments of processes that have died."""
     for path in directory.glob(f"*{_OPEN}"):
-        with suppress(FileNotFoundError, BlockingIOError), locked(path, wait=False) as file:
+        with suppress(FileNotFoundError, BlockingIOError), locked(path, wait=False, create=False) as file:
             whole = path.read_bytes().rfind(b"\n") + 1  # an unfinished last line was never acknowledged
             os.ftruncate(file, whole)
             os.fdatasync(file)
@@ -69,9 +69,9 @@ def recover(directory: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[int]:
+def locked(path: Path, wait: bool = True, create: bool = True) -> Iterator[int]:
     """Lock a file against other processes, and yield its descriptor. Raises BlockingIOError where it would wait."""
-    file = os.open(path, os.O_RDWR | (os.O_CREAT if wait else 0), 0o640)
+    file = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o640)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield file

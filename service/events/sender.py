@@ -38,13 +38,16 @@ class Sender:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+            await self._finish()
+        await self._sink.close()
+
+    async def _finish(self) -> None:
         try:
             await self._spool.close()
             async with asyncio.timeout(_AT_CLOSE_S):
                 await self.send()
         except (TimeoutError, OSError) as error:
             log.warning("events wait in %s for the next start: %s", self._spool.directory, type(error).__name__)
-        await self._sink.close()
 
     async def send(self) -> bool:
         """Send all sealed segments, unless another process does; return whether the sink took what it was given."""
@@ -52,7 +55,7 @@ class Sender:
         with ExitStack() as lock:
             try:
                 await asyncio.to_thread(lock.enter_context, segments.locked(directory / _LOCK, wait=False))
-            except (BlockingIOError, FileNotFoundError):
+            except BlockingIOError:
                 return True
             await asyncio.to_thread(segments.recover, directory)
             while some := (await asyncio.to_thread(segments.sealed, directory))[:_AT_ONCE]:
