@@ -21,20 +21,23 @@ from corpus.events.schema import SCHEMA
 _PARSE = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
 
 
-def write(out: Path, segments: Sequence[Path]) -> int:
-    """Write the events of the segments as one file, which appears whole or not at all; return their number."""
-    table = pa.concat_tables([SCHEMA.empty_table(), *(read_lines(path.read_bytes()) for path in segments)])
+def write_segments(out: Path, segments: Sequence[Path]) -> None:
+    """Write the events of the segments as one file."""
+    write(out, pa.concat_tables([SCHEMA.empty_table(), *(read_lines(path.read_bytes()) for path in segments)]))
+
+
+def write(out: Path, events: pa.Table) -> None:
+    """Write events as a Parquet file that appears whole or not at all, and stays if the machine loses power."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(events, temporary, compression="zstd")
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_directory(out.parent)
-    return table.num_rows
 
 
 def read_lines(lines: bytes) -> pa.Table:
@@ -70,6 +73,6 @@ def _sync_directory(directory: Path) -> None:
 if __name__ == "__main__":
     os.nice(10)  # answers come first
     try:
-        write(Path(sys.argv[1]), [Path(each) for each in sys.argv[2:]])
+        write_segments(Path(sys.argv[1]), [Path(each) for each in sys.argv[2:]])
     except OSError as problem:
         sys.exit(f"{problem.filename}: {problem.strerror}")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from configs.reading import SettingsError
 from service.answer_ids.answer_ids import AnswerIds
+from service.events import segments
 from service.events.credit import Credits
 from service.events.recent_ids import RecentIds
 from service.events.recorder import Recorder
 from service.events.rejected import RejectedEvents
-from service.events.sender import Sender
+from service.events.sender import Sender, send_sealed
 from service.events.shared_ids import RedisIds
 from service.events.sink import Sink
 from service.events.sinks.kafka import KafkaSink
@@ -43,6 +44,18 @@ def open_recorder(
     shared = None if redis is None else RedisIds(redis)
     known = RecentIds(settings.ids)
     return Recorder(Credits(ids, live), spool, sender, rejected, metrics, settings.most_events, known, shared)
+
+
+async def send_now(settings: FeedbackSettings, bundles: Path, redis_url: str | None) -> int:
+    """Send what waits in the spool; return the bytes that a running gateway still writes. Raises SinkDown."""
+    directory = spool_of(settings, bundles)
+    sink = open_sink(settings, bundles, redis_url)
+    try:
+        if directory.is_dir():
+            await send_sealed(directory, sink, wait=True)
+    finally:
+        await sink.close()
+    return segments.size(directory)
 
 
 def spool_of(settings: FeedbackSettings, bundles: Path) -> Path:

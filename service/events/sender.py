@@ -51,21 +51,10 @@ class Sender:
 
     async def send(self) -> bool:
         """Send all sealed segments, unless another process does; return whether the sink took what it was given."""
-        directory = self._spool.directory
-        with ExitStack() as lock:
-            try:
-                await asyncio.to_thread(lock.enter_context, segments.locked(directory / _LOCK, wait=False))
-            except BlockingIOError:
-                return True
-            await asyncio.to_thread(segments.recover, directory)
-            while some := (await asyncio.to_thread(segments.sealed, directory))[:_AT_ONCE]:
-                if not await self._sent(some):
-                    return False
-        return True
-
-    async def _sent(self, some: list[Path]) -> bool:
         try:
-            await self._sink.take(some)
+            await send_sealed(self._spool.directory, self._sink, wait=False)
+        except BlockingIOError:
+            return True
         except SinkDown as error:
             self._failed()
             if self._wait_s == _EVERY_S:  # once per outage
@@ -73,7 +62,6 @@ class Sender:
             return False
         if self._wait_s > _EVERY_S:
             log.warning("sink %s takes events again", self._sink.name)
-        await asyncio.to_thread(_delete, some)
         return True
 
     async def _run(self) -> None:
@@ -86,6 +74,16 @@ class Sender:
                 log.warning("events cannot be sent from %s: %r", self._spool.directory, error)
                 sent = False
             self._wait_s = _EVERY_S if sent else min(2 * self._wait_s, _SLOWEST_S)
+
+
+async def send_sealed(directory: Path, sink: Sink, wait: bool) -> None:
+    """Send all sealed segments, as the only process. Raises SinkDown, and BlockingIOError if another one is sending."""
+    with ExitStack() as lock:
+        await asyncio.to_thread(lock.enter_context, segments.locked(directory / _LOCK, wait))
+        await asyncio.to_thread(segments.recover, directory)
+        while some := (await asyncio.to_thread(segments.sealed, directory))[:_AT_ONCE]:
+            await sink.take(some)
+            await asyncio.to_thread(_delete, some)
 
 
 def _delete(some: list[Path]) -> None:

@@ -28,14 +28,10 @@ class KafkaSink:
     name = "kafka"
 
     def __init__(self, settings: KafkaSinkSettings) -> None:
-        if not settings.servers:
-            raise SettingsError('feedback.kafka.servers: it is empty: name the brokers, such as "kafka-1:9092"')
-        if find_spec("confluent_kafka") is None:
-            raise SettingsError("feedback.sink: kafka needs confluent-kafka: pip install 'onward[feedback]'")
         self._kafka: Any = import_module("confluent_kafka")
         self._topic = settings.topic
         options = {
-            **_options(settings.options_file),
+            **options_of(settings),
             "bootstrap.servers": settings.servers,
             "enable.idempotence": True,
             "acks": "all",
@@ -85,10 +81,17 @@ class KafkaSink:
                 raise SinkDown(error.args[0].str()) from None
 
 
-def _options(file: str) -> dict[str, str]:
+def options_of(settings: KafkaSinkSettings) -> dict[str, str]:
+    """Check the settings, and return the options of their file. Raises SettingsError."""
+    if not settings.servers:
+        raise SettingsError('feedback.kafka.servers: it is empty: name the brokers, such as "kafka-1:9092"')
+    if find_spec("confluent_kafka") is None:
+        raise SettingsError("feedback.sink: kafka needs confluent-kafka: pip install 'onward[feedback]'")
+    return _read(settings.options_file) if settings.options_file else {}
+
+
+def _read(file: str) -> dict[str, str]:
     """Return the options of a file of `key=value` lines. Raises SettingsError."""
-    if not file:
-        return {}
     try:
         lines = read_text(Path(file)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
