@@ -17,7 +17,14 @@ small = sys.modules["small"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(small)
 
 
-def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
+def load(
+    bundles: Path,
+    settings: Settings,
+    *,
+    redis_url: str | None = None,
+    bundle: str | None = None,
+    secret: bytes | None = None,
+) -> Gateway:
     """Build the small gateway from the pages table in `bundles`."""
     if os.environ.get("SMALL_LOADS"):
         sys.stderr.write("loading\n")
