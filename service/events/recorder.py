@@ -62,7 +62,7 @@ class Recorder:
         self._credits, self._spool, self._sender, self._rejected = credits_, spool, sender, rejected
         self._metrics, self._most, self._ids, self._shared = metrics, most, ids, shared
         self._recording: set[asyncio.Task[list[Result]]] = set()
-        metrics.spool_bytes.set_function(lambda: spool.bytes)
+        metrics.spool_bytes.set_function(lambda: spool.size)
 
     def start(self) -> None:
         """Send recorded events to the sink in the background. Raises OSError where the spool cannot be written."""

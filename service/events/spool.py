@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,13 +37,13 @@ class Spool:
         self._writing: asyncio.Task[None] | None = None
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes that wait for the sink."""
         return self._elsewhere + (self._segment.bytes if self._segment else 0) + sum(map(len, self._pending))
 
     def append(self, lines: bytes) -> asyncio.Future[None]:
         """Return what ends once the lines are on disk; it may raise NotKept. Raises NotKept where the spool is full."""
-        if self.bytes + len(lines) > self._max_bytes:
+        if self.size + len(lines) > self._max_bytes:
             raise NotKept("The spool of events is full (`feedback.spool_mb`), since the sink takes none")
         self._pending.append(lines)
         if self._written is None:
@@ -98,5 +99,5 @@ class Spool:
         if segment is not None:
             segment.seal()
 
-    async def _in_thread(self, work, *arguments):  # type: ignore[no-untyped-def]
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)

@@ -176,14 +176,14 @@ async def test_a_body_that_is_no_batch_names_the_field(client, body, status, fie
 
 
 async def test_a_batch_beyond_the_limit_is_413_and_none_is_recorded(feedback, served, rows) -> None:
-    async with served(feedback("feedback.most_events=2").gateway) as server:
-        async with httpx.AsyncClient(base_url=server.http) as client:
-            answer = await answer_of(client)
-            sent = [event("impression", answer["answer_id"]) for _ in range(3)]
-            refused = await client.post("/events", json={"events": sent})
-            assert refused.status_code == 413
-            assert "at most 2" in refused.json()["detail"]
-            assert rows() == []
+    gateway = feedback("feedback.most_events=2").gateway
+    async with served(gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        answer = await answer_of(client)
+        sent = [event("impression", answer["answer_id"]) for _ in range(3)]
+        refused = await client.post("/events", json={"events": sent})
+        assert refused.status_code == 413
+        assert "at most 2" in refused.json()["detail"]
+        assert rows() == []
 
 
 async def test_a_full_disk_acknowledges_nothing_and_the_retry_is_accepted(client, rows, monkeypatch) -> None:
@@ -205,10 +205,10 @@ async def test_a_full_disk_acknowledges_nothing_and_the_retry_is_accepted(client
 
 
 async def test_a_full_spool_refuses_events(feedback, served) -> None:
-    async with served(feedback("feedback.spool_mb=0.0001").gateway) as server:
-        async with httpx.AsyncClient(base_url=server.http) as client:
-            answer = await answer_of(client)
-            refused = await client.post("/events", json={"events": [event("impression", answer["answer_id"])]})
+    gateway = feedback("feedback.spool_mb=0.0001").gateway
+    async with served(gateway) as server, httpx.AsyncClient(base_url=server.http) as client:
+        answer = await answer_of(client)
+        refused = await client.post("/events", json={"events": [event("impression", answer["answer_id"])]})
     assert refused.status_code == 503
     assert "feedback.spool_mb" in refused.json()["detail"]
 
