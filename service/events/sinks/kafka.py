@@ -74,7 +74,8 @@ class KafkaSink:
             return
         while True:
             try:
-                return self._producer.produce(self._topic, line, key, on_delivery=delivered)
+                self._producer.produce(self._topic, line, key, on_delivery=delivered)
+                return
             except BufferError:  # its queue is full
                 self._producer.poll(0.1)
             except self._kafka.KafkaException as error:
