@@ -38,7 +38,16 @@ def beside_events(bundles: Path, urls: list[str], batch: int) -> dict[str, Any]:
             f"feedback.spool={directory}/spool",
             f"feedback.directory={directory}/events",
         )
-        with served(onward(bundles, *feedback, "feedback.rotate_s=10", "budget_ms=5000", "unknown.most=0")) as ours:
+        with served(
+            onward(
+                bundles,
+                *feedback,
+                "feedback.rotate_s=10",
+                "budget_ms=5000",
+                "unknown.most=0",
+                "server.max_connections=8192",
+            )
+        ) as ours:
             requests = [http_load.recommend(ours.http, url) for url in urls[:_PAGES]]
             answer_ids = asyncio.run(_answer_ids(ours.http, requests))
             rounds = [(_answers(ours, requests), *_beside(ours, requests, answer_ids, batch)) for _ in range(_ROUNDS)]
