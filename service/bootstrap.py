@@ -102,9 +102,10 @@ def load(
         await shared.close()
 
     authorizer = _authorizer(settings, redis_url, recommender.metrics)
-    recorder = ids and open_recorder(
-        settings.feedback, bundles, ids, recommender.live, shared.metrics, redis_url, shared.redis
-    )
+    recorder = None
+    if ids is not None:
+        live, redis = recommender.live, shared.redis
+        recorder = open_recorder(settings.feedback, bundles, ids, live, shared.metrics, redis_url, redis)
     return Gateway(recommender, settings, release, authorizer, swaps, recorder)
 
 
