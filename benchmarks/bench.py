@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import events
 import http_load
 import infinity_server
 import numpy as np
@@ -247,6 +248,12 @@ def late(small: Path, _: Path) -> Figures:
     }  # fmt: skip
 
 
+def beside_events(small: Path, _: Path) -> Figures:
+    """The p99 of 500 cached answers per second beside 2,000 events per second, as a multiple of that without them."""
+    urls = urls_by_popularity(open_bundle(small))
+    return events.beside_events(small, urls, batch=10)
+
+
 def zipf_rps(_: Path, large: Path) -> Figures:
     """The highest rate of Zipf(1.0) traffic over 100,000 pages, all stored, with p99 within 25 ms and none degraded."""
     return _zipf(large, _STORED_RATES, _STORED_P99_MS, 0.0, ())
@@ -299,7 +306,7 @@ BENCHES: dict[str, Callable[[Path, Path], Figures]] = {
     "cached_vs_asgi": cached_vs_asgi, "overhead": overhead, "vs_naive": vs_naive,
     "vs_infinity": vs_infinity, "late": late, "answers_speedup": answers_speedup, "stored_ms": stored_ms,
     "stored_vs_computed": stored_vs_computed, "zipf_rps": zipf_rps, "zipf_rps_computed": zipf_rps_computed,
-    "rss_mb": weight,
+    "rss_mb": weight, "beside_events": beside_events,
 }  # fmt: skip
 
 

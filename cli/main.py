@@ -12,6 +12,7 @@ from cli.build import build
 from cli.bundles import bundles
 from cli.corpus import corpus
 from cli.evaluate import evaluate
+from cli.events import events
 from cli.import_ import import_
 from cli.inspect.command import inspect
 from cli.judge import judge
@@ -64,6 +65,7 @@ app.command()(bundles)
 app.command()(rollback)
 app.add_typer(rules, name="rules")
 app.command()(takedown)
+app.add_typer(events, name="events")
 # Offline.
 app.command()(ablate)
 app.add_typer(corpus, name="corpus")

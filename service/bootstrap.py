@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,13 +26,17 @@ from recall.paths import ALL_PATHS, TABLES, Recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
+from service.answer_ids.answer_ids import AnswerIds
+from service.answer_ids.keys import OneKey, key_file
 from service.answers.counting import AnswerCounts, ComputationCounts
+from service.answers.names import Names
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, stored_rules, unknown_pages
 from service.bundles.swap import Swapper
+from service.events.opening import open_recorder
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
@@ -80,11 +85,13 @@ def load(
     redis_url: str | None = None,
     bundle: str | None = None,
     live_rules: bool = True,
+    secret: bytes | None = None,
 ) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
     With `redis_url` the tables are read from Redis, where `onward push` put them. `live_rules`: whether the rules of
-    the file and of Redis apply. Raises BundleError, RedisUrlError and SettingsError.
+    the file and of Redis apply. Without `feedback.key_file`, `secret` (None: a random one) signs answer IDs. Raises
+    BundleError, RedisUrlError and SettingsError.
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
@@ -92,7 +99,9 @@ def load(
     lists = _shared_cache(settings, shared)
     effects = _side_effects(shared.metrics, unknown, lists)
     loading = partial(load_bundle, settings=settings, shared=shared)
-    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists)
+    ids = _answer_ids(settings, secret)
+    names = None if ids is None else Names(ids)
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists, names)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
@@ -101,10 +110,14 @@ def load(
         await shared.close()
 
     authorizer = _authorizer(settings, redis_url, recommender.metrics)
+    recorder = None
+    if ids is not None:
+        live, redis = recommender.live, shared.redis
+        recorder = open_recorder(settings.feedback, bundles, ids, live, shared.metrics, redis_url, redis)
     sources = _rule_sources(settings, redis_url) if live_rules else []
     rules = RulesWatch(shared.rules, sources, settings.rules.watch_s, shared.metrics)
     rules.load(opened.url_rules)
-    return Gateway(recommender, settings, release, authorizer, swaps, rules)
+    return Gateway(recommender, settings, release, authorizer, swaps, rules, recorder)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -253,6 +266,19 @@ def _side_effects(metrics: Metrics, unknown: UnknownPageQueue | None, lists: Sha
         after_answer=[AnswerCounts(metrics)],
         failed=lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
+
+
+def _answer_ids(settings: Settings, secret: bytes | None) -> AnswerIds | None:
+    """Return what signs answer IDs; None where feedback is off. Raises SettingsError."""
+    feedback, cache = settings.feedback, settings.cache
+    if not feedback.enabled:
+        return None
+    kept_s = cache.ttl_s + cache.stale_s + cache.public_s + cache.public_stale_s
+    if feedback.max_age_s <= kept_s:
+        fix = f"raise it above {kept_s:g}, or lower the times of [cache]"
+        raise SettingsError(f"feedback.max_age_s: answers are kept for longer than {feedback.max_age_s:g} s: {fix}")
+    keys = key_file(Path(feedback.key_file)) if feedback.key_file else OneKey(secret or secrets.token_bytes(32))
+    return AnswerIds(keys, feedback.max_age_s)
 
 
 def _unknown_pages(

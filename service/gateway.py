@@ -13,6 +13,7 @@ from service.answers.request import Request
 from service.answers.resolve import ClientError
 from service.bundles.swap import RefusedBundle, Swapper
 from service.bundles.warm_up import warm_up
+from service.events.recorder import Recorder
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.rules.rule import Rule
@@ -39,6 +40,7 @@ class Gateway:
         authorizer: Authorizer | None = None,
         swaps: Swapper | None = None,
         rules: RulesWatch | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
@@ -47,6 +49,7 @@ class Gateway:
         self.draining = False
         self.swaps = swaps
         self.rules = rules
+        self.recorder = recorder
         self._webhook = Webhook(settings.purge, self.metrics)
         self._purging: set[asyncio.Task[None]] = set()
         self._release = release
@@ -86,6 +89,8 @@ class Gateway:
                 log.warning("warm-up: the answer for %s is degraded: %s", url, ", ".join(answer.degraded))
         if self.rules is not None:
             self.rules.start(Follow(lambda: self.live.bundle.addresses.rules, self._rules_changed))
+        if self.recorder is not None:
+            self.recorder.start()
         self.ready = True
         if self.swaps is not None:
             self.swaps.start()
@@ -125,6 +130,8 @@ class Gateway:
             await self.rules.close()
         await asyncio.gather(*self._purging)
         await self._webhook.close()
+        if self.recorder is not None:
+            await self.recorder.close()
         self.recommender.close()
         self.live.close()
         await self.authorizer.close()

@@ -85,6 +85,14 @@ class Metrics:
         self.purges = Counter(
             "onward_purges", "Calls to the outside cache's webhook, by result", ["result"], registry=registry
         )
+        self.events = Counter(
+            "onward_events",
+            "Events by result, or by the reason of their rejection",
+            ["result"],
+            registry=registry,
+        )
+        self.spool_bytes = Gauge("onward_events_spool_bytes", "Events that the sink has not taken", registry=registry)
+        self.sink_failed = Counter("onward_events_sink_failed", "Times that the sink took no events", registry=registry)
         self.swaps = Counter("onward_swaps", "Bundles that became live by a swap", registry=registry)
         self.refused_bundles = Counter(
             "onward_bundle_refused", "Bundles refused, by reason", ["reason"], registry=registry

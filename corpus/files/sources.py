@@ -15,10 +15,11 @@ import duckdb
 from corpus.column_types import BAD, blank, number_of, value
 from corpus.files.formats import Kind as FileKind
 from corpus.files.loading import as_table, csv_rows, load
-from corpus.files.scan import NO_TYPE, Field, Part, Source, open_part, scan
+from corpus.files.scan import NO_TYPE, PART, Field, Part, Source, open_part, scan
 from corpus.schema import TYPES, Column, InputError, Kind, Table
 from corpus.times import UNITS, in_unit
 
+_DATED = ("DATE", "TIMESTAMP")  # how the names of types begin whose values are times already
 _SAMPLE = 1000  # rows checked before any work starts
 _FEWEST = 10  # a column is invalid if at least this many sampled values are all unreadable
 _OTHER_UNIT = 0.05  # of a column's numbers; if a larger share is in a second unit, the unit is ambiguous
@@ -167,14 +168,23 @@ def _units(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterable[tu
     Raises InputError if two units are mixed.
     """
     for column in source.table.of(Kind.TIME):
-        if source.found.get(column.name, "DATE").startswith(("DATE", "TIMESTAMP")):
+        if source.found.get(column.name, "DATE").startswith(_DATED):
             continue
         yield column.name, _unit(connection, source, column)
 
 
+def _undated(source: Source, column: Column) -> str:
+    """Return SQL that leaves out parts whose times are times already: they say nothing about numbers."""
+    fields = [part.spelling.get(column.name) for part in source.parts]
+    dated = [str(place) for place, field in enumerate(fields) if field and field.type.startswith(_DATED)]
+    return f" WHERE abs(ordinal) // {PART} NOT IN ({', '.join(dated)})" if dated else ""
+
+
 def _unit(connection: duckdb.DuckDBPyConnection, source: Source, column: Column) -> str:
     counts = ", ".join(f"count(*) FILTER ({in_unit('number', unit)})" for unit in UNITS)
-    values = f"SELECT {number_of(column)} AS number, {blank(column)} AS empty FROM {source.view}"
+    values = (
+        f"SELECT {number_of(column)} AS number, {blank(column)} AS empty FROM {source.view}{_undated(source, column)}"
+    )
     [(filled, *row)] = connection.execute(f"SELECT count(*) FILTER (NOT empty), {counts} FROM ({values})").fetchall()
     (most, unit), (second, other) = sorted(zip(row, UNITS, strict=True), key=lambda pair: -pair[0])[:2]
     if most + second <= filled / 2:  # mostly text: a few numbers may mean anything

@@ -9,6 +9,7 @@ from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.answer import STORED, Answer
 from service.answers.cache import Cache
+from service.answers.names import Names
 from service.answers.ranked_list import RankedList
 from service.answers.selection import Selected, select
 from service.live_bundle import LoadedBundle
@@ -23,20 +24,27 @@ class Lookup(NamedTuple):
     k: int
     cache: Cache[RankedList]
     key: tuple[str, ...]
+    names: Names | None = None
 
 
 def selected(lookup: Lookup, ranked: RankedList) -> Answer:
     """Return the answer to the query from a ranked list."""
-    return answer_of(lookup.bundle, ranked, select(lookup.bundle, lookup.query, lookup.k, ranked, Trace()))
+    chosen = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
+    return answer_of(lookup.bundle, ranked, chosen, lookup.names)
 
 
 def answer_of(
-    bundle: LoadedBundle, ranked: RankedList, chosen: Selected, explain: dict[str, Any] | None = None
+    bundle: LoadedBundle,
+    ranked: RankedList,
+    chosen: Selected,
+    names: Names | None = None,
+    explain: dict[str, Any] | None = None,
 ) -> Answer:
     """Return what was selected from a ranked list as an answer."""
     blocks = bundle.steering.rules.current.blocks
     acted = [*(hit.rule for hit in chosen.hits), *(blocks[rule] for rule in ranked.thinned if rule in blocks)]
-    answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain)
+    name = None if names is None else names.name(bundle, ranked.url1, chosen.pages)
+    answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain, name)
     rules = tuple(dict.fromkeys((rule.action, rule.label) for rule in acted))
     return replace(answer, terms=chosen.terms, rules=rules, pages=chosen.ids)
 

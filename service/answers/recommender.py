@@ -19,6 +19,7 @@ from service.answers.answer_cache import AnswerCache
 from service.answers.asked import Asked
 from service.answers.explain import explain
 from service.answers.lookup import acted, answer_of
+from service.answers.names import Names
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.resolve import query_of
@@ -42,13 +43,15 @@ class Recommender:
         metrics: Metrics | None = None,
         effects: SideEffects | None = None,
         shared: SharedCache | None = None,
+        names: Names | None = None,
     ) -> None:
         self.live = live
         self.metrics = metrics or Metrics()
         self._settings = settings
         self._effects = effects or SideEffects()
         self._shared = shared
-        self._cache = AnswerCache(settings, self.metrics)
+        self._names = names
+        self._cache = AnswerCache(settings, self.metrics, names)
         self._limit = ConcurrencyLimit(settings.overload, _computing_s(settings.budget_ms), self.metrics)
 
     @property
@@ -142,7 +145,7 @@ class Recommender:
             record["stored"] = await self._cache.stored(bundle, query)
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
-        return answer_of(bundle, ranked, chosen, record)
+        return answer_of(bundle, ranked, chosen, self._names, record)
 
     def forget_other_bundles(self) -> None:
         """Drop the cached answers of bundles that are no longer live."""

@@ -26,6 +26,7 @@ from service.http.authorize import CALLER, AuthorizeMiddleware
 from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import CancelOnDisconnect
+from service.http.events import EVENTS, add_events
 from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
@@ -63,6 +64,8 @@ def make_app(gateway: Gateway, queries: RecentQueries | None = None) -> ASGIApp:
     caching = HttpCaching(gateway.settings, keys=gateway.authorizer.needs_key)
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
+    if gateway.recorder is not None:
+        add_events(app, gateway.recorder)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     return _guarded(app, gateway, caching, queries or RecentQueries(gateway.live), routes)
 
@@ -78,7 +81,7 @@ def _guarded(
     app = CancelOnDisconnect(app)
     app = BodyLimit(app, limits.max_body_kb * 1024, limits.receipt_s, metrics)
     app = FastPath(app, gateway.recommender, caching, queries)
-    app = AuthorizeMiddleware(app, gateway.authorizer)
+    app = AuthorizeMiddleware(app, gateway.authorizer, [EVENTS] if gateway.settings.feedback.public else ())
     app = HeaderLimit(app, limits, metrics)
     return RequestMiddleware(app, metrics, routes, draining=lambda: gateway.draining)
 

@@ -20,10 +20,14 @@ from cascade.types import Candidates, Query, Trigger
 from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
 from ranking.expiry import Expired
 from recall.merge import merge
+from service.answer_ids.answer_ids import AnswerIds
+from service.answer_ids.keys import OneKey
 from service.answers.counting import AnswerCounts, ComputationCounts
+from service.answers.names import Names
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
+from service.events.opening import open_recorder
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
@@ -167,6 +171,7 @@ def small_gateway(
     effects: Collection[object] = (),
     rules: LiveRules | None = None,
     expired: Expired | None = None,
+    redis_url: str | None = None,
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -207,8 +212,11 @@ def small_gateway(
         [AnswerCounts(metrics), *effects],
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
-    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared)
-    gateway = Gateway(recommender, settings, release, rules=watch)
+    ids = AnswerIds(OneKey(b"secret"), settings.feedback.max_age_s) if settings.feedback.enabled else None
+    names = ids and Names(ids)
+    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared, names)
+    recorder = ids and open_recorder(settings.feedback, directory, ids, recommender.live, metrics, redis_url, None)
+    gateway = Gateway(recommender, settings, release, rules=watch, recorder=recorder)
     return Small(gateway, coclick, qprime, popular, released)
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+from configs.reading import leaves
 from service.gateway import Gateway
 from service.settings import Settings
 
@@ -17,12 +18,22 @@ small = sys.modules["small"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(small)
 
 
-def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
+def load(
+    bundles: Path,
+    settings: Settings,
+    *,
+    redis_url: str | None = None,
+    bundle: str | None = None,
+    secret: bytes | None = None,
+) -> Gateway:
     """Build the small gateway from the pages table in `bundles`."""
     if os.environ.get("SMALL_LOADS"):
         sys.stderr.write("loading\n")
         time.sleep(3600)
-    gateway = small.small_gateway(bundles, warmup=tuple(small.URLS[:4])).gateway
+    feedback = [f"feedback.{key}={value}" for key, value in leaves(settings.feedback.model_dump()) if value != ""]
+    feedback = feedback if settings.feedback.enabled else []
+    warmup = tuple(small.URLS[:4])
+    gateway = small.small_gateway(bundles, *feedback, warmup=warmup, redis_url=redis_url).gateway
     gateway.settings = settings
     if os.environ.get("SMALL_HANGS"):
         small.ByRank.score = lambda *_: time.sleep(3600)  # native code that no time limit ends
