@@ -9,9 +9,10 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from ranking.cross_encoder.page_model import PageModel
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import Marks, single_inputs
+from text_model.tokens import Marks
 
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
 _BATCH = 64
@@ -33,7 +34,7 @@ class PageStates:
         return len(self._keys)
 
     def get_many(self, tokens: Sequence[bytes]) -> list[NDArray[np.float16] | None]:
-        """Return each page's states (tokens with specials, width) by the bytes of its ids; None if not stored."""
+        """Return each page's states (rows, width) by the bytes of its ids; None if not stored."""
         keys = np.array([xxhash.xxh3_64_intdigest(page) for page in tokens], np.uint64)
         if not len(self):
             return [None] * len(keys)
@@ -55,11 +56,10 @@ def write(
 
     Half precision changes no score by more than 0.001 (`pairs.py`). A killed run is resumed.
     """
-    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], marks))
-    width, one = probe.shape[2], probe.shape[1] == 1  # an encoder without attention has one state per page
-    chosen = _that_fit(pages, most_bytes // (2 * width), one)
+    reader = PageModel(model, marks)
+    chosen = _that_fit(pages, most_bytes // (2 * reader.width), reader)
     keys = np.array(sorted(chosen), np.uint64)
-    lengths = [1 if one else len(chosen[key]) + 2 for key in keys.tolist()]
+    lengths = [reader.rows(chosen[key]) for key in keys.tolist()]
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
     by_length = np.argsort(lengths, kind="stable")
     chunks = [by_length[first : first + _CHUNK] for first in range(0, len(keys), _CHUNK)]
@@ -67,24 +67,25 @@ def write(
     def read(states: NDArray[np.float16], chunk: NDArray[np.intp]) -> None:
         for first in range(0, len(chunk), _BATCH):
             rows = chunk[first : first + _BATCH].tolist()
-            (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], marks))
-            for row, page in zip(rows, made, strict=True):
-                states[starts[row] : starts[row + 1]] = page[: lengths[row]]
+            for row, page in zip(rows, reader.run([chosen[int(keys[row])] for row in rows]), strict=True):
+                states[starts[row] : starts[row + 1]] = page
 
-    fill(directory / STATES, (int(starts[-1]), width), np.float16, chunks, read, progress)
+    fill(directory / STATES, (int(starts[-1]), reader.width), np.float16, chunks, read, progress)
     for name, array in ((STARTS, starts), (KEYS, keys)):
         np.save(directory / name, array)
     return len(keys)
 
 
-def _that_fit(pages: Sequence[NDArray[np.uint32]], most_states: int, one: bool) -> dict[int, NDArray[np.uint32]]:
+def _that_fit(
+    pages: Sequence[NDArray[np.uint32]], most_states: int, reader: PageModel
+) -> dict[int, NDArray[np.uint32]]:
     """Return the first pages whose states fit, by key; pages with the same tokens share one entry."""
     chosen: dict[int, NDArray[np.uint32]] = {}
     left = most_states
     for page in pages:
         key = xxhash.xxh3_64_intdigest(page.tobytes())
         if key not in chosen:
-            left -= 1 if one else len(page) + 2
+            left -= reader.rows(page)
             if left < 0:
                 break
             chosen[key] = page
