@@ -29,6 +29,11 @@ class PageModel:
         self._one = probe.shape[1] == 1
         self._own = 0 if self._one else int(probe.shape[1]) - LENGTHS[0]
 
+    @property
+    def has_own_rows(self) -> bool:
+        """Whether a page's first state is its own row."""
+        return self._own > 0
+
     def rows(self, page: Tokens) -> int:
         """Return how many states a page has."""
         return 1 if self._one else self._own + len(page) + _SPECIAL
