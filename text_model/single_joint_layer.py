@@ -8,6 +8,7 @@ the numbers of `PairEncoder.upper`.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, cast
 
 import torch
@@ -41,9 +42,9 @@ def _rows(layer: Any, heads: int, queries: Tensor, pages: list[Pages]) -> Tensor
     asked = (asked @ part.key.weight.view(heads, size, width)).permute(1, 2, 0)
     logits = [(states @ asked + _bias(mask)).expand(rows, -1, -1) for states, mask in pages]
     shares = torch.softmax(torch.cat(logits, dim=1), dim=1).transpose(1, 2)
-    lengths = [states.shape[1] for states, _ in pages]
-    mixed = sum(share @ states for share, (states, _) in zip(shares.split(lengths, dim=2), pages, strict=True))
-    assert isinstance(mixed, Tensor)  # noqa: S101 - there is a page
+    ends = accumulate(states.shape[1] for states, _ in pages)
+    parts = [shares[:, :, end - states.shape[1] : end] @ states for end, (states, _) in zip(ends, pages, strict=True)]
+    mixed = parts[0] if len(parts) == 1 else parts[0] + parts[1]
     values = mixed.transpose(0, 1) @ part.value.weight.view(heads, size, width).transpose(1, 2)
     context = values.transpose(0, 1).reshape(rows, width) + part.value.bias
     attended = layer.attention.output(context, queries.expand(rows, -1))
