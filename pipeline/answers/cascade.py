@@ -23,7 +23,7 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
     """Open the cascade of the bundle in a directory; give it with the number of pages to run at a time.
 
     Pages are scored side by side, each by one thread: two threads that share one page's pairs wait for each other, and
-    the pairs of several pages in one run would share the scale of the model's 8-bit numbers, and score differently.
+    pairs of several pages in one run would share the scale of the 8-bit numbers of a model with two joint layers.
     """
     count = used()
     with ExitStack() as stack:
