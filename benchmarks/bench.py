@@ -192,7 +192,7 @@ def answers_speedup(small: Path, _: Path) -> Figures:
     """
     urls = urls_by_popularity(open_bundle(small))
     order = np.random.default_rng(6).permutation(len(urls)).tolist()
-    size = min(100, len(urls) // _ROUNDS)
+    size = min(600, len(urls) // _ROUNDS)
     parts = [[urls[n] for n in order[size * number : size * (number + 1)]] for number in range(_ROUNDS)]
     with ExitStack() as stack:
         ours = stack.enter_context(served(onward(small, *_PATIENT)))

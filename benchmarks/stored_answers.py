@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from configs import threads
-from pipeline.answers.cascade import open_unhurried
-from ranking.assembly import Choices
-from ranking.make_answers import make, warm_up
+from pipeline.answers.makers import open_makers
 from service.answers.answer import Answer
 from service.answers.request import Request
 from service.bootstrap import load
@@ -20,26 +17,23 @@ from store.addresses import open_addresses
 from store.bundle import open_bundle
 
 _CORES = 2
+_WARM = 128  # pages that start the processes and warm them
 _NEAR = 0.02  # a standard deviation is 1
 
 
 def pages_per_second(bundles: Path, urls: Sequence[str]) -> float:
-    """Make the answers of some pages as the build does."""
+    """Make the answers of some pages as the build does, without the start of its processes."""
     bundle = open_bundle(bundles)
     addresses = open_addresses(bundle)
     pages = [addresses.page(url) for url in urls]
     addresses.close()
     threads.use(_CORES)
-
-    async def run() -> float:
-        with open_unhurried(bundle.path, bundle.manifest.config["text"]["tokens_per_page"], Choices()) as opened:
-            cascade, at_once = opened
-            await warm_up(cascade, pages[0])
-            begun = time.perf_counter()
-            made = [one async for one in make(cascade, pages, at_once)]
-            return sum(one.row is not None for one in made) / (time.perf_counter() - begun)
-
-    return asyncio.run(run())
+    tokens = bundle.manifest.config["text"]["tokens_per_page"]
+    with open_makers(bundle.path, tokens, len(pages)) as make:
+        list(make(pages[:_WARM]))
+        begun = time.perf_counter()
+        made = list(make(pages[_WARM:]))
+        return sum(one.row is not None for one in made) / (time.perf_counter() - begun)
 
 
 async def compare(bundles: Path, urls: Sequence[str], settings: Sequence[str]) -> dict[str, Any]:

@@ -62,6 +62,10 @@ class Candidates:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Candidates:
         """Return the given rows, by index (in that order), by mask, or as a slice, which copies nothing."""
+        if isinstance(rows, np.ndarray) and rows.dtype == np.bool_:  # as indices once, not once per column
+            rows = np.flatnonzero(rows)
+            if len(rows) == len(self):
+                return self
         return Candidates._of(self.pages[rows], {name: column[rows] for name, column in self.columns.items()})
 
     def with_columns(self, columns: Mapping[str, Column]) -> Candidates:

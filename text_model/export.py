@@ -48,8 +48,8 @@ def export_of(
 def quantize(source: Path, target: Path) -> None:
     """Write the model with int8 weights, one scale per column; activations are quantized dynamically.
 
-    Products of two activations stay float32: quantizing them costs accuracy and time. So do the heads (Gemm), which
-    are small and whose inputs differ too much in magnitude to share a scale.
+    Products of two activations stay float32: quantizing them costs accuracy and time. The heads (Gemm) are
+    quantized as products too.
     """
     logging.disable(logging.WARNING)  # it recommends a preprocessing step that changes nothing here
     try:

@@ -13,6 +13,8 @@ from transformers import PreTrainedModel
 class EncoderLayers:
     """A BERT encoder's embeddings and layers; each other family overrides what it does differently."""
 
+    absolute = True  # positions are part of the embeddings
+
     def __init__(self, base: PreTrainedModel) -> None:
         self.base = base
         self.heads = int(base.config.num_attention_heads)
@@ -71,6 +73,8 @@ class RobertaLayers(EncoderLayers):
 
 class MpnetLayers(RobertaLayers):
     """MPNet's: RoBERTa's positions, no token types, and a bias by the distance of two tokens."""
+
+    absolute = False
 
     def embed(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor) -> Tensor:
         """Return the embeddings; `token_type_ids` is not read."""

@@ -15,6 +15,7 @@ from configs.reading import SettingsError
 from text_model.base import Encoder, hidden_states, is_bert_like
 from text_model.joined_encoder import JoinedEncoder
 from text_model.layers import EncoderLayers, layers_of
+from text_model.single_joint_layer import first_rows, own_rows
 from text_model.vector_pairs import VectorPairs
 
 
@@ -41,6 +42,11 @@ class PairEncoder(nn.Module):
     def width(self) -> int:
         """The width of a state."""
         return int(self.base.config.hidden_size)
+
+    @property
+    def single(self) -> bool:
+        """Whether one layer reads both pages, without relative positions: see `single_joint_layer`."""
+        return self.page_layers == self.base.config.num_hidden_layers - 1 and self._family().absolute
 
     @property
     def words(self) -> int:
@@ -71,8 +77,14 @@ class PairEncoder(nn.Module):
         return self._through(0, layers, states, token_type_ids, attention_mask)
 
     def page_states(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the states of pages that are read alone, (rows, length, width)."""
-        return self.lower(self.page_layers, input_ids, token_type_ids, attention_mask)
+        """Return the states of pages that are read alone, (rows, length, width).
+
+        With a `single` joint layer, the page's own row of that layer comes before them, (rows, 1 + length, width).
+        """
+        states = self.lower(self.page_layers, input_ids, token_type_ids, attention_mask)
+        if not self.single:
+            return states
+        return torch.cat([own_rows(*self._last(), (states, attention_mask))[:, None], states], dim=1)
 
     def upper(self, layers: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what `forward` returns, from the states above the lowest `layers`."""
@@ -86,6 +98,19 @@ class PairEncoder(nn.Module):
             bias = bias + torch.cat([own[:, :, :1], _means(own, pages[:, None])], dim=2)
         return family.rows(family.all[-1], states, queries, bias)
 
+    def joint(self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor) -> Tensor:
+        """Return what `forward` returns, from both pages' `page_states` and their masks; all pairs may share page 1."""
+        rows = states2.shape[0]
+        if self.single:
+            last, heads = self._last()
+            page1, page2 = (states1[:, 1:], mask1[:, 1:]), (states2[:, 1:], mask2[:, 1:])
+            first = first_rows(last, heads, page1, page2)
+            return torch.stack([first, states1[:, 0].expand(rows, -1), states2[:, 0]], dim=1)
+        first_mask = mask1.expand(rows, -1)
+        states = torch.cat([states1.expand(rows, -1, -1), states2], dim=1)
+        second = torch.cat([torch.zeros_like(first_mask), mask2], dim=1)
+        return self.upper(self.page_layers, states, second, torch.cat([first_mask, mask2], dim=1))
+
     def freeze(self, layers: int) -> None:
         """Freeze the embeddings and the lowest `layers`; 0 freezes nothing. Raises SettingsError if not BERT-like."""
         if layers and not self.layered:
@@ -98,6 +123,10 @@ class PairEncoder(nn.Module):
         family = layers_of(self.base)
         assert family is not None, self.base.config.model_type  # noqa: S101 - asked only if layered
         return family
+
+    def _last(self) -> tuple[nn.Module, int]:
+        family = self._family()
+        return family.all[-1], family.heads
 
     def _through(self, first: int, end: int, states: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         family = self._family()

@@ -20,6 +20,7 @@ class VectorPairs(nn.Module):
         super().__init__()
         self.base = base.requires_grad_(False)
         self.layered = False
+        self.single = False
         self.page_layers = 1
 
     @property
@@ -40,6 +41,11 @@ class VectorPairs(nn.Module):
         vectors = torch.stack([attention_mask.to(states.dtype) - second, second], dim=1) @ states
         first = vectors[:, :1] * self.width**0.5  # of the size of a transformer's state
         return torch.cat([first, vectors], dim=1)
+
+    def joint(self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor) -> Tensor:
+        """Return what `upper` returns, from both pages' states; all pairs may share page 1."""
+        page1, page2 = states1[:, 0].expand(states2.shape[0], -1), states2[:, 0]
+        return torch.stack([page1 * self.width**0.5, page1, page2], dim=1)
 
     def freeze(self, layers: int) -> None:
         """Do nothing: the base is frozen."""

@@ -26,7 +26,7 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
 
     Where the bundle has teachers, they score pairs in place of the student.
     Pages are scored side by side, each by one thread: two threads that share one page's pairs wait for each other, and
-    the pairs of several pages in one run would share the scale of the model's 8-bit numbers, and score differently.
+    pairs of several pages in one run would share the scale of the 8-bit numbers of a model with two joint layers.
     """
     count = used()
     with ExitStack() as stack:

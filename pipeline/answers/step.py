@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.answers.cascade import open_unhurried
+from pipeline.answers.makers import open_makers
 from pipeline.answers.rows_so_far import RowsSoFar
 from pipeline.answers.teachers import keep
 from pipeline.cross_encoder.teacher_pages import teacher_settings
@@ -25,7 +24,6 @@ from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking import stored_answers
 from ranking.assembly import Choices
-from ranking.make_answers import make, warm_up
 from ranking.stored_answers import TEACHER, TEACHERS
 from store.bundle import file_hash
 
@@ -42,7 +40,7 @@ def answers(work: Work) -> dict[str, object]:
     with _laid_out(work) as directory, RowsSoFar(work.directory) as rows:
         head = head_of(directory, Choices())
         until = begun + 60 * config.most_minutes
-        asyncio.run(_fill(work, directory, rows, pages, until))
+        _fill(work, directory, rows, pages, until)
         seconds, made = time.monotonic() - begun, rows.made
         rows.put(stored_answers.HEAD, head.model_dump_json().encode())
         figures = {"pages": rows.pages, "bytes_per_page": round(rows.bytes / max(1, rows.pages))}
@@ -52,17 +50,16 @@ def answers(work: Work) -> dict[str, object]:
     return {**scored, "rows": written, "of_pages": len(facts), **figures, "pages_per_second": rate}
 
 
-async def _fill(work: Work, directory: Path, rows: RowsSoFar, pages: list[int], until: float) -> None:
+def _fill(work: Work, directory: Path, rows: RowsSoFar, pages: list[int], until: float) -> None:
     waiting = [page for page in pages if page not in rows]
     if not waiting:
         return
     most_bytes, done = work.config.answers.most_mb * 1e6, len(pages) - len(waiting)
     with (
-        open_unhurried(directory, text_settings(work).tokens_per_page, Choices()) as (cascade, at_once),
+        open_makers(directory, text_settings(work).tokens_per_page, len(waiting)) as make,
         progress("answers", len(pages)) as advance,
     ):
-        await warm_up(cascade, waiting[0])
-        async for made in make(cascade, waiting, at_once):
+        for made in make(waiting):
             if made.row is not None:
                 rows.put(made.page, made.row)
             done += 1

@@ -27,7 +27,8 @@ from ranking.cross_encoder import parity
 from ranking.cross_encoder.examples import Labels, PairInputs
 from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.model import CrossEncoder, LowerLayers, Scores
-from ranking.cross_encoder.pairs import Tokens, open_pair_model
+from ranking.cross_encoder.page_model import Tokens
+from ranking.cross_encoder.pairs import open_pair_model
 from ranking.cross_encoder.train import distil, enough, fine_tune
 from ranking.cross_encoder.weights import load_weights, save_weights
 from store.bundle import BundleError, open_bundle

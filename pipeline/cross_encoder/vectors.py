@@ -12,7 +12,8 @@ from torch import Tensor
 from pipeline.runner.work import Work
 from ranking.cross_encoder.examples import PairInputs
 from ranking.cross_encoder.model import CrossEncoder, JointScores, PageLayers
-from ranking.cross_encoder.pairs import Scores, Tokens
+from ranking.cross_encoder.page_model import Tokens
+from ranking.cross_encoder.pairs import Scores
 from text_model.tokens import Marks, single_inputs
 
 

@@ -39,6 +39,10 @@ class CrossEncoder(nn.Module):
         """Return the same from the states above the lowest `layers`."""
         return self._heads(self.encoder.upper(layers, states, token_type_ids, attention_mask))
 
+    def of_pages(self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same from both pages' states; all pairs may share page 1."""
+        return self._heads(self.encoder.joint(states1, mask1, states2, mask2))
+
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return the trainable parameters: the encoder's at `rate`, the heads' at `head_rate`."""
         body = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
@@ -120,12 +124,7 @@ class JointScores(nn.Module):
 
     def forward(self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor) -> tuple[Tensor, Tensor]:
         """Return click (rows,) and quality in 0 to 4 (rows,); states are (rows, length, width)."""
-        rows = states2.shape[0]
-        states = torch.cat([states1.expand(rows, -1, -1), states2], dim=1)
-        first = mask1.expand(rows, -1)
-        mask = torch.cat([first, mask2], dim=1)
-        second = torch.cat([torch.zeros_like(first), mask2], dim=1)
-        click, quality = self.model.above(self.model.encoder.page_layers, states, second, mask)
+        click, quality = self.model.of_pages(states1, mask1, states2, mask2)
         return click, expected_quality(quality)
 
 

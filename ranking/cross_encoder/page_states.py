@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from ranking.cross_encoder.page_model import PageModel, States, Tokens
+from ranking.cross_encoder.state_codes import HalfPrecision, StateCodes
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import Marks, single_inputs
+from text_model.tokens import Marks
 
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
+COLUMNS = "page_states.columns.npy"  # how the states are packed; without it they are in half precision
 _BATCH = 64
 _CHUNK = 16 * _BATCH  # pages per checkpoint
+_FITTED = 512  # pages
 
 
 class PageStates:
@@ -23,29 +28,36 @@ class PageStates:
 
     def __init__(self, directory: Path) -> None:
         """Open what `write` wrote; hashes must have been checked. Raises ValueError for arrays of different builds."""
-        self._states: NDArray[np.float16] = np.load(directory / STATES, mmap_mode="r")
+        self._states = np.load(directory / STATES, mmap_mode="r")
         self._starts: NDArray[np.int64] = np.load(directory / STARTS)
         self._keys: NDArray[np.uint64] = np.load(directory / KEYS)
         if len(self._starts) != len(self._keys) + 1 or self._starts[-1] != len(self._states):
             raise ValueError(f"{STATES}, {STARTS} and {KEYS} are not from the same build")
+        packed = (directory / COLUMNS).is_file()
+        self._form = StateCodes.load(directory / COLUMNS) if packed else HalfPrecision(self._states.shape[1])
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def get_many(self, tokens: Sequence[bytes]) -> list[NDArray[np.float16] | None]:
-        """Return each page's states (tokens with specials, width) by the bytes of its ids; None if not stored."""
+    def get_many(self, tokens: Sequence[bytes]) -> list[States | None]:
+        """Return each page's states (rows, width) by the bytes of its ids; None if not stored."""
         keys = np.array([xxhash.xxh3_64_intdigest(page) for page in tokens], np.uint64)
         if not len(self):
             return [None] * len(keys)
         places = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
+        known = np.flatnonzero(self._keys[places] == keys).tolist()
         bounds = zip(self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
-        known = (self._keys[places] == keys).tolist()
-        return [self._states[start:end] if known[row] else None for row, (start, end) in enumerate(bounds)]
+        stored = [self._states[start:end] for start, end in bounds]
+        found: list[States | None] = [None] * len(keys)
+        if known:
+            for row, states in zip(known, self._form.unpack([stored[row] for row in known]), strict=True):
+                found[row] = states
+        return found
 
 
 def write(
     directory: Path,
-    pages: Sequence[NDArray[np.uint32]],
+    pages: Sequence[Tokens],
     model: OnnxModel,
     marks: Marks,
     most_bytes: int,
@@ -53,39 +65,46 @@ def write(
 ) -> int:
     """Write the states of as many `pages`, in this order, as fit into `most_bytes`; return how many.
 
-    Half precision changes no score by more than 0.001 (`pairs.py`). A killed run is resumed.
+    Those of a model with own rows are packed (`state_codes.py`). A killed run is resumed.
     """
-    (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], marks))
-    width, one = probe.shape[2], probe.shape[1] == 1  # an encoder without attention has one state per page
-    chosen = _that_fit(pages, most_bytes // (2 * width), one)
+    reader = PageModel(model, marks)
+    form = _fitted(reader, pages[:_FITTED]) if reader.has_own_rows and len(pages) else HalfPrecision(reader.width)
+    row_bytes = form.width * np.dtype(form.dtype).itemsize
+    chosen = _that_fit(pages, most_bytes // row_bytes, lambda page: form.rows(reader.rows(page)))
     keys = np.array(sorted(chosen), np.uint64)
-    lengths = [1 if one else len(chosen[key]) + 2 for key in keys.tolist()]
+    lengths = [form.rows(reader.rows(chosen[key])) for key in keys.tolist()]
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
     by_length = np.argsort(lengths, kind="stable")
     chunks = [by_length[first : first + _CHUNK] for first in range(0, len(keys), _CHUNK)]
 
-    def read(states: NDArray[np.float16], chunk: NDArray[np.intp]) -> None:
+    def read(states: NDArray[Any], chunk: NDArray[np.intp]) -> None:
         for first in range(0, len(chunk), _BATCH):
             rows = chunk[first : first + _BATCH].tolist()
-            (made,) = model.run(single_inputs([chosen[int(keys[row])] for row in rows], marks))
-            for row, page in zip(rows, made, strict=True):
-                states[starts[row] : starts[row + 1]] = page[: lengths[row]]
+            for row, page in zip(rows, reader.run([chosen[int(keys[row])] for row in rows]), strict=True):
+                states[starts[row] : starts[row + 1]] = form.pack(page)
 
-    fill(directory / STATES, (int(starts[-1]), width), np.float16, chunks, read, progress)
+    fill(directory / STATES, (int(starts[-1]), form.width), form.dtype, chunks, read, progress)
+    if isinstance(form, StateCodes):
+        form.save(directory / COLUMNS)
     for name, array in ((STARTS, starts), (KEYS, keys)):
         np.save(directory / name, array)
     return len(keys)
 
 
-def _that_fit(pages: Sequence[NDArray[np.uint32]], most_states: int, one: bool) -> dict[int, NDArray[np.uint32]]:
+def _that_fit(pages: Sequence[Tokens], most_rows: int, rows: Callable[[Tokens], int]) -> dict[int, Tokens]:
     """Return the first pages whose states fit, by key; pages with the same tokens share one entry."""
-    chosen: dict[int, NDArray[np.uint32]] = {}
-    left = most_states
+    chosen: dict[int, Tokens] = {}
+    left = most_rows
     for page in pages:
         key = xxhash.xxh3_64_intdigest(page.tobytes())
         if key not in chosen:
-            left -= 1 if one else len(page) + 2
+            left -= rows(page)
             if left < 0:
                 break
             chosen[key] = page
     return chosen
+
+
+def _fitted(reader: PageModel, pages: Sequence[Tokens]) -> StateCodes:
+    parts = [pages[first : first + _BATCH] for first in range(0, len(pages), _BATCH)]
+    return StateCodes.fitted([states for part in parts for states in reader.run(part)])

@@ -16,15 +16,14 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from ranking.cross_encoder.page_model import PageModel, States, Tokens
 from ranking.cross_encoder.page_states import STATES, PageStates
 from text_model.session import OnnxModel
-from text_model.tokens import Marks, padded_length, pair_inputs, single_inputs
+from text_model.tokens import Marks, pair_inputs
 
 WHOLE = "model.onnx"  # all layers, if none reads a page separately
 PAGES, PAIRS = "pages.onnx", "pairs.onnx"  # the lower layers, and the joint ones with the heads
 
-Tokens = NDArray[np.uint32]
-States = NDArray[np.floating[Any]]  # (tokens with specials, width)
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -54,14 +53,13 @@ class SplitPairModel:
 
     def __init__(
         self,
-        pages: OnnxModel,
+        pages: PageModel,
         pairs: OnnxModel,
-        marks: Marks,
         kept_bytes: int,
         kept_as: type[np.floating[Any]],
         stored: PageStates | None,
     ) -> None:
-        self._pages, self._pairs, self._marks = pages, pairs, marks
+        self._pages, self._pairs = pages, pairs
         self._kept_as = kept_as
         self._stored = stored
         self._kept: LRUCache[bytes, States] = LRUCache(kept_bytes, getsizeof=lambda states: states.nbytes)
@@ -72,8 +70,8 @@ class SplitPairModel:
         keys = [page.tobytes() for page in (*first, *second)]
         states = self._states(dict(zip(keys, (*first, *second), strict=True)))
         left, right = keys[: len(first)], keys[len(first) :]
-        states1, mask1 = _padded([states[key] for key in left])
-        states2, mask2 = _padded([states[key] for key in right])
+        states1, mask1 = self._pages.padded([states[key] for key in left])
+        states2, mask2 = self._pages.padded([states[key] for key in right])
         click, quality = self._pairs.run({"states1": states1, "mask1": mask1, "states2": states2, "mask2": mask2})
         return click, quality
 
@@ -84,9 +82,8 @@ class SplitPairModel:
             found |= {key: states for key in pages.keys() - found if (states := self._kept.get(key)) is not None}
         missing = [key for key in pages if key not in found]
         if missing:
-            (made,) = self._pages.run(single_inputs([pages[key] for key in missing], self._marks))
-            for key, row in zip(missing, made, strict=True):
-                found[key] = row[: len(pages[key]) + 2].astype(self._kept_as)
+            for key, made in zip(missing, self._pages.run([pages[key] for key in missing]), strict=True):
+                found[key] = made.astype(self._kept_as)
             with self._lock:
                 self._kept.update({key: found[key] for key in missing if found[key].nbytes <= self._kept.maxsize})
         return found
@@ -108,14 +105,4 @@ def open_pair_model(
         return WholePairModel(OnnxModel(directory / WHOLE, threads), marks)
     pages, pairs = (OnnxModel(directory / name, threads) for name in (PAGES, PAIRS))
     stored = PageStates(directory) if kept_bytes and (directory / STATES).is_file() else None
-    return SplitPairModel(pages, pairs, marks, kept_bytes, kept_as, stored)
-
-
-def _padded(states: Sequence[States]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return states (rows, length, width) and masks (rows, length), padded with 0."""
-    lengths = [len(row) for row in states]
-    length = padded_length(max(lengths))
-    result = np.zeros((len(states), length, states[0].shape[1]), np.float32)
-    for row, page in enumerate(states):
-        result[row, : len(page)] = page
-    return result, (np.arange(length) < np.array(lengths)[:, None]).astype(np.int64)
+    return SplitPairModel(PageModel(pages, marks), pairs, kept_bytes, kept_as, stored)

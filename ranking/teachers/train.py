@@ -29,7 +29,7 @@ class TeachersConfig:
     """Tunables of both teachers."""
 
     base: str = AUTO  # the text's, or minilm for multilingual; a path or a hub name; the larger the better
-    joint_layers: PositiveInt = 2  # as the student's
+    joint_layers: PositiveInt = 2  # at the top, reading both pages
     tokens_per_page: TokensPerPage = 0  # 0: as the student's
     quality_loss: QualityLoss = "sce"  # or ce: the nearest class only
     click_steps: int = 1_500  # at most

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import BertConfig, BertModel
 
 from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.model import CrossEncoder
-from ranking.cross_encoder.page_states import KEYS, STARTS, PageStates, write
+from ranking.cross_encoder.page_states import KEYS, STARTS, STATES, PageStates, write
 from ranking.cross_encoder.pairs import PAGES, open_pair_model
 from text_model.pair_encoder import PairEncoder
 from text_model.session import OnnxModel
@@ -19,15 +20,20 @@ MARKS, WIDTH = Marks(1, 2, 1), 16
 TOKENS = [np.array(ids, np.uint32) for ids in ([10, 11, 12], [20, 21], [30], [40, 41, 42, 43], [50] * 12)]
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_files(path: Path, layers: int, joint_layers: int) -> Path:
+    torch.manual_seed(0)
     shape = BertConfig(
-        vocab_size=2000, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        vocab_size=2000, hidden_size=WIDTH, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=32,
         attn_implementation="eager",
     )  # fmt: skip
-    path = tmp_path_factory.mktemp("exported")
-    export_pair_model(CrossEncoder(PairEncoder(BertModel(shape).eval(), 1)).eval(), path, int8=False)
+    encoder = PairEncoder(BertModel(shape).eval(), joint_layers)
+    export_pair_model(CrossEncoder(encoder).eval(), path, int8=False)
     return path
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return model_files(tmp_path_factory.mktemp("exported"), layers=3, joint_layers=2)
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def test_a_page_stored_in_the_build_is_not_computed_again(directory: Path) -> No
     before = open_pair_model(directory, MARKS).run(TOKENS[:1], TOKENS[1:])
     written(directory, TOKENS)
     model = open_pair_model(directory, MARKS)
-    model._pages = None  # computing a page would now fail
+    model._pages._model = None  # computing a page would now fail
     for stored, read in zip(model.run(TOKENS[:1], TOKENS[1:]), before, strict=True):
         assert stored == pytest.approx(read, abs=2e-3)
 
@@ -94,3 +100,20 @@ def test_arrays_of_two_builds_are_rejected(directory: Path) -> None:
     np.save(directory / KEYS, np.load(directory / KEYS)[:-1])
     with pytest.raises(ValueError, match=STARTS):
         PageStates(directory)
+
+
+def test_states_with_an_own_row_are_packed_into_a_quarter_of_the_bytes(tmp_path: Path) -> None:
+    directory = model_files(tmp_path, layers=2, joint_layers=1)
+    pages = [np.arange(10 * row, 10 * row + row % 7 + 1, dtype=np.uint32) for row in range(1, 150)]
+    assert written(directory, pages) == len(pages)
+    plain = open_pair_model(directory, MARKS, kept_as=np.float32, kept_bytes=0)
+    exact = [plain._states({page.tobytes(): page})[page.tobytes()] for page in pages]
+    found = asked(directory, pages)
+    assert [one.shape for one in found if one is not None] == [(3 + len(page), WIDTH) for page in pages]
+    for part, most in ((slice(0, 1), 0.02), (slice(1, None), 0.15)):  # of a deviation
+        ours, theirs = (np.concatenate([one[part] for one in side]) for side in (found, exact))
+        assert (ours - theirs).std() < most * theirs.std(axis=0).mean()
+    assert np.load(directory / STATES).nbytes == sum(WIDTH // 2 * (2 + len(page) + 2) for page in pages)
+    packed = open_pair_model(directory, MARKS).run(pages[:1], pages[1:])
+    for ours, theirs in zip(packed, plain.run(pages[:1], pages[1:]), strict=True):
+        assert np.corrcoef(ours, theirs)[0, 1] > 0.98

@@ -116,3 +116,26 @@ def test_layers_of_an_encoder_that_is_not_bert_like_cannot_be_frozen() -> None:
 def test_an_encoder_without_joint_layers_is_refused() -> None:
     with pytest.raises(SettingsError, match="joint_layers is 0: give 1 or more"):
         PairEncoder(load_encoder(PACKAGED), 0)
+
+
+@pytest.mark.parametrize("joint", [1, 2])
+@pytest.mark.parametrize("shared", [True, False])
+def test_states_of_two_pages_give_what_the_pair_gives(batch: dict[str, Tensor], joint: int, shared: bool) -> None:
+    made = PairEncoder(load_encoder(PACKAGED), joint)
+    ids, (first, second) = batch["input_ids"], (LENGTHS[0])
+    page1, mask1 = ids[:1, :first], torch.ones(1, first, dtype=torch.long)
+    page2 = torch.stack([ids[0, first : first + second], ids[1, :second]])
+    mask2 = (torch.arange(second)[None] < torch.tensor([[second], [4]])).long()
+    pair = torch.cat([page1.expand(2, -1), page2], dim=1)
+    kinds = torch.cat([torch.zeros(2, first, dtype=torch.long), mask2], dim=1)
+    with torch.inference_mode():
+        whole = made(pair, kinds, torch.cat([mask1.expand(2, -1), mask2], dim=1))
+        sides = [
+            (made.page_states(one, torch.zeros_like(one), mask), mask) for one, mask in ((page1, mask1), (page2, mask2))
+        ]
+        own = int(made.single)
+        states, masks_ = zip(*((s, torch.cat([m[:, :own], m], dim=1)) for s, m in sides), strict=True)
+        rows = 1 if shared else 2
+        found = made.joint(states[0].expand(rows, -1, -1), masks_[0].expand(rows, -1), states[1], masks_[1])
+    assert made.single == (joint == 1)
+    assert (whole - found).abs().max() < 1e-4

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.answers import step
+from configs import threads
+from pipeline.answers import makers, step
+from pipeline.answers.makers import Maker
 from pipeline.answers.rows_so_far import RowsSoFar
 from pipeline.answers.step import answers
 from pipeline.config import AnswersConfig
@@ -68,17 +73,30 @@ def test_a_killed_run_goes_on_where_it_stopped(tiny: Tiny, tmp_path: Path, monke
         answers(work(tiny, resumed, most_pages=8))
     monkeypatch.undo()
     made: list[int] = []
-    make = step.make
+    open_makers = step.open_makers
 
-    def counted(cascade: object, pages: list[int], at_once: int) -> object:
-        made.extend(pages)
-        return make(cascade, pages, at_once)  # type: ignore[arg-type]
+    @contextmanager
+    def counting(*arguments: Any) -> Iterator[Maker]:
+        with open_makers(*arguments) as make:
+            yield lambda pages: make([made.append(page) or page for page in pages])
 
-    monkeypatch.setattr(step, "make", counted)
+    monkeypatch.setattr(step, "open_makers", counting)
     answers(work(tiny, resumed, most_pages=8))
     assert len(made) == 3
     assert rows(resumed) == rows(whole)
     assert sorted(path.name for path in resumed.iterdir()) == ["answers.lmdb"]
+
+
+def test_several_processes_make_the_same_rows(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_used", 2)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    answers(work(tiny, one, most_pages=12))
+    monkeypatch.setattr(makers, "_FEW", 0)
+    monkeypatch.setattr(makers, "_CHUNK", 4)
+    answers(work(tiny, two, most_pages=12))
+    assert rows(one) == rows(two)
 
 
 def _clicks(tiny: Tiny) -> dict[int, int]:
