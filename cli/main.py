@@ -12,6 +12,7 @@ from cli.build import build
 from cli.bundles import bundles
 from cli.corpus import corpus
 from cli.evaluate import evaluate
+from cli.experiment import app as experiment
 from cli.inspect.command import inspect
 from cli.judge import judge
 from cli.push import push
@@ -63,6 +64,7 @@ app.command()(ablate)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
+app.add_typer(experiment, name="experiment")
 app.command()(judge)
 app.add_typer(refresh, name="refresh")
 app.add_typer(qprime, name="qprime")
