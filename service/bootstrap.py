@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,8 +25,11 @@ from recall.paths import ALL_PATHS, TABLES, Recall
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
+from service.answer_ids.answer_ids import AnswerIds
+from service.answer_ids.keys import OneKey, key_file
 from service.answers.blocklist import blocked
 from service.answers.counting import AnswerCounts, ComputationCounts
+from service.answers.names import Names
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
@@ -67,11 +71,18 @@ class Shared:
             await self.redis.close()
 
 
-def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bundle: str | None = None) -> Gateway:
+def load(
+    bundles: Path,
+    settings: Settings,
+    *,
+    redis_url: str | None = None,
+    bundle: str | None = None,
+    secret: bytes | None = None,
+) -> Gateway:
     """Open the current bundle (or the named one) and return a gateway that is not warmed up yet.
 
-    With `redis_url` the tables are read from Redis, where `onward push` put them. Raises BundleError, RedisUrlError and
-    SettingsError.
+    With `redis_url` the tables are read from Redis, where `onward push` put them. Without `feedback.key_file`, `secret`
+    (None: a random one) signs answer IDs. Raises BundleError, RedisUrlError and SettingsError.
     """
     opened = open_bundle(bundles, bundle)
     shared = share(settings, redis_url)
@@ -79,7 +90,9 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     lists = _shared_cache(settings, shared)
     effects = _side_effects(shared.metrics, unknown, lists)
     loading = partial(load_bundle, settings=settings, shared=shared)
-    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists)
+    ids = _answer_ids(settings, secret)
+    names = None if ids is None else Names(ids)
+    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists, names)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
@@ -236,6 +249,19 @@ def _side_effects(metrics: Metrics, unknown: UnknownPageQueue | None, lists: Sha
         after_answer=[AnswerCounts(metrics)],
         failed=lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
+
+
+def _answer_ids(settings: Settings, secret: bytes | None) -> AnswerIds | None:
+    """Return what signs answer IDs; None where feedback is off. Raises SettingsError."""
+    feedback, cache = settings.feedback, settings.cache
+    if not feedback.enabled:
+        return None
+    kept_s = cache.ttl_s + cache.stale_s + cache.public_s + cache.public_stale_s
+    if feedback.max_age_s <= kept_s:
+        fix = f"raise it above {kept_s:g}, or lower the times of [cache]"
+        raise SettingsError(f"feedback.max_age_s: answers are kept for longer than {feedback.max_age_s:g} s: {fix}")
+    keys = key_file(Path(feedback.key_file)) if feedback.key_file else OneKey(secret or secrets.token_bytes(32))
+    return AnswerIds(keys, feedback.max_age_s)
 
 
 def _unknown_pages(

@@ -184,6 +184,40 @@ class OverloadSettings(Section):
     waiting: int = Field(default=256, ge=0)
 
 
+class RedisSinkSettings(Section):
+    """The Redis stream of events, on the server of `--redis`."""
+
+    stream: str = Field(default="onward:events", min_length=1)
+    most: int = Field(default=1_000_000, ge=1, description="events in the stream; older ones are trimmed")
+
+
+class KafkaSinkSettings(Section):
+    """The Kafka topic of events."""
+
+    servers: str = Field(default="", description="host:port, comma-separated")
+    topic: str = Field(default="onward.events", min_length=1)
+    options_file: str = Field(default="", description="lines of `key=value` for librdkafka, such as its credentials")
+
+
+class FeedbackSettings(Section):
+    """Events of readers: whether answers carry an ID for them, and where events go."""
+
+    enabled: bool = Field(default=False, description="answers carry an answer_id, and events are recorded")
+    key_file: str = Field(default="", description="keys that sign answer IDs; reloaded; without it one key per start")
+    max_age_s: float = Field(default=86_400.0, gt=0, description="of an answer whose events are accepted")
+    public: bool = Field(default=False, description="events need no API key where answers do")
+    most_events: int = Field(default=500, ge=1, le=10_000, description="in one request")
+    ids: int = Field(default=200_000, ge=0, description="event IDs remembered, to find events sent twice")
+    sink: Literal["parquet", "redis", "kafka"] = "parquet"
+    directory: str = Field(default="", description="of Parquet files; <bundles>/feedback/events without it")
+    rotate_s: float = Field(default=300.0, gt=0, description="between two Parquet files")
+    spool: str = Field(default="", description="of events that no sink has yet; <bundles>/feedback/spool without it")
+    spool_mb: float = Field(default=1024.0, gt=0, description="beyond, events are refused, and the client keeps them")
+    rejected_mb: float = Field(default=16.0, ge=0, description="of rejected events kept; older ones are dropped")
+    redis: RedisSinkSettings = RedisSinkSettings()
+    kafka: KafkaSinkSettings = KafkaSinkSettings()
+
+
 class ServerSettings(Section):
     """Limits on requests and connections, logging, and shutdown."""
 
@@ -234,6 +268,7 @@ class Settings(Section):
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()
     overload: OverloadSettings = OverloadSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     server: ServerSettings = ServerSettings()
 
 

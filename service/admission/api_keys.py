@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from configs.reading import SettingsError
 from configs.text_file import read_text
+from configs.watched_file import WatchedFile
 from service.admission.refusal import Unauthorized
 
-log = logging.getLogger(__name__)
-
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")
-_CHECK_S = 1.0  # between two checks of the file
 
 
 class ApiKeys:
@@ -27,43 +25,21 @@ class ApiKeys:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, setting: str = "keys.file") -> None:
-        self._path, self._clock, self._setting = path, clock, setting
-        self._stamp, self._checked = _stamp(path), clock()
-        self._names = _read(path, setting)
+        self._names = WatchedFile(path, partial(_read, setting=setting), "the previous API keys stay valid", clock)
 
     def name(self, key: str | None) -> str:
         """Return the name of a key. Raises Unauthorized."""
-        self._reload_if_changed()
-        found = None if key is None else self._names.get(_digest(key))
+        names = self._names.value()
+        found = None if key is None else names.get(_digest(key))
         if found is None:
             raise Unauthorized
         return found
-
-    def _reload_if_changed(self) -> None:
-        if self._clock() - self._checked < _CHECK_S:
-            return
-        self._checked = self._clock()
-        if (stamp := _stamp(self._path)) == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._names = _read(self._path, self._setting)
-        except SettingsError as error:
-            log.warning("the previous API keys stay valid: %s", error)
 
 
 def sent_key(authorization: str | None, x_api_key: str | None) -> str | None:
     """Return the key that a request sent in `Authorization: Bearer` or `X-API-Key`."""
     scheme, _, key = (authorization or "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else x_api_key
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _digest(key: str) -> bytes:

@@ -48,6 +48,14 @@ class Contents(NamedTuple):
     recommendations: tuple[Recommendation, ...]
     bundle: str
     explain: dict[str, Any] | None
+    answer_id: str | None
+
+
+class Name(NamedTuple):
+    """An answer's signed ID, which is not part of its tag, and the period in which it was given, which is."""
+
+    answer_id: str
+    period: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ class Answer:
         degraded: tuple[str, ...],
         bundle: str,
         explain: dict[str, Any] | None = None,
+        name: Name | None = None,
     ) -> Answer:
         """Return the answer with these contents."""
         contents: dict[str, Any] = {
@@ -83,10 +92,14 @@ class Answer:
         }
         contents |= {} if explain is None else {"explain": explain}
         body = bytes(memoryview(orjson.dumps(contents)))  # a copy: orjson's own buffer is up to twice as large
+        tag = xxhash.xxh3_128_hexdigest(body)
+        if name is not None:
+            body = b'%b,"answer_id":"%b"}' % (body[:-1], name.answer_id.encode())
+            tag = f"{tag}-{name.period}"
         paths = Counter(found.path for page in recommendations for found in page.recalled_by)
         return cls(
             body,
-            xxhash.xxh3_128_hexdigest(body),
+            tag,
             degraded,
             tuple(paths.items()),
             explain is not None,
@@ -97,7 +110,8 @@ class Answer:
         """Return the contents of the answer."""
         contents = orjson.loads(self.body)
         pages = tuple(map(_recommendation, contents["recommendations"]))
-        return Contents(contents["url1"], pages, contents["bundle"], contents.get("explain"))
+        explained, answer_id = contents.get("explain"), contents.get("answer_id")
+        return Contents(contents["url1"], pages, contents["bundle"], explained, answer_id)
 
     @property
     def recommendations(self) -> tuple[Recommendation, ...]:

@@ -14,6 +14,7 @@ from service.admission.refusal import Overloaded
 from service.answers.answer import CACHE, STORED, Answer, ServedBy
 from service.answers.cache import Cache
 from service.answers.lookup import Lookup, has_more, key_of, selected
+from service.answers.names import Names
 from service.answers.ranked_list import RankedList
 from service.answers.stored_lists import StoredLists
 from service.live_bundle import LoadedBundle
@@ -35,12 +36,12 @@ class AnswerCache:
     ignored. `k`, `exclude` and `quality_weight` only select from a list and are not part of its key.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, names: Names | None = None) -> None:
         lookups = functools.cache(metrics.cache.labels)
         limits, count = settings.cache, lambda result: lookups(result).inc()
         max_bytes = int(limits.max_mb * 1e6)
         unknown_bytes = int(max_bytes * _UNKNOWN_SHARE)
-        self._budget_ms = settings.budget_ms
+        self._budget_ms, self._names = settings.budget_ms, names
         self._known = Cache[RankedList](
             max_bytes - unknown_bytes, limits.ttl_s, limits.stale_s, count, keeps=lambda ranked: ranked.complete
         )
@@ -60,12 +61,12 @@ class AnswerCache:
         key = key_of(bundle, query)
         for cache in (self._known, self._unknown):
             if (ranked := cache.fresh(key)) is not None:
-                return self._whole(Lookup(bundle, query, k, cache, key), ranked, CACHE)
+                return self._whole(Lookup(bundle, query, k, cache, key, self._names), ranked, CACHE)
         stored = None if len(key) > _PLAIN else self._stored.here(bundle, query)
         if stored is None:
             return None
         self._known.put(key, stored)
-        return self._whole(Lookup(bundle, query, k, self._known, key), stored, STORED)
+        return self._whole(Lookup(bundle, query, k, self._known, key, self._names), stored, STORED)
 
     def in_flight(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> bool:
         """Return whether `get` would start no computation."""
@@ -79,7 +80,8 @@ class AnswerCache:
         shared = replace(query, exclude=frozenset(), quality_weight=None)
         if known:
             shared = replace(shared, title="", snippet="", language="")
-        lookup = Lookup(bundle, query, k, self._known if known else self._unknown, key_of(bundle, shared))
+        cache = self._known if known else self._unknown
+        lookup = Lookup(bundle, query, k, cache, key_of(bundle, shared), self._names)
         ranked, source = await self._list(lookup, shared, budget_ms, rank)
         answer = self._answer(lookup, ranked, source)
         left_ms = budget_ms - 1e3 * (time.monotonic() - started)

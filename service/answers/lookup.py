@@ -8,6 +8,7 @@ from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.answer import STORED, Answer
 from service.answers.cache import Cache
+from service.answers.names import Names
 from service.answers.ranked_list import RankedList
 from service.answers.selection import select
 from service.live_bundle import LoadedBundle
@@ -21,12 +22,14 @@ class Lookup(NamedTuple):
     k: int
     cache: Cache[RankedList]
     key: tuple[str, ...]
+    names: Names | None = None
 
 
 def selected(lookup: Lookup, ranked: RankedList) -> Answer:
     """Return the answer to the query from a ranked list."""
     pages, degraded = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
-    return Answer.of(ranked.url1, pages, degraded, ranked.bundle)
+    name = None if lookup.names is None else lookup.names.name(lookup.bundle, ranked.url1, pages)
+    return Answer.of(ranked.url1, pages, degraded, ranked.bundle, name=name)
 
 
 def has_more(lookup: Lookup, ranked: RankedList, answer: Answer) -> bool:

@@ -17,6 +17,7 @@ from service.admission.overload import ConcurrencyLimit, Permit
 from service.answers.answer import Answer
 from service.answers.answer_cache import AnswerCache
 from service.answers.explain import explain
+from service.answers.names import Names
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.resolve import ClientError, query_of
@@ -40,13 +41,15 @@ class Recommender:
         metrics: Metrics | None = None,
         effects: SideEffects | None = None,
         shared: SharedCache | None = None,
+        names: Names | None = None,
     ) -> None:
         self.live = live
         self.metrics = metrics or Metrics()
         self._settings = settings
         self._effects = effects or SideEffects()
         self._shared = shared
-        self._cache = AnswerCache(settings, self.metrics)
+        self._names = names
+        self._cache = AnswerCache(settings, self.metrics, names)
         self._limit = ConcurrencyLimit(settings.overload, _computing_s(settings.budget_ms), self.metrics)
 
     @property
@@ -134,7 +137,8 @@ class Recommender:
             record["stored"] = await self._cache.stored(bundle, query)
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
-        return Answer.of(query.url, pages, degraded, bundle.name, record)
+        name = None if self._names is None else self._names.name(bundle, query.url, pages)
+        return Answer.of(query.url, pages, degraded, bundle.name, record, name)
 
     def forget_other_bundles(self) -> None:
         """Drop the cached answers of bundles that are no longer live."""

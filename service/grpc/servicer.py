@@ -218,6 +218,7 @@ def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
         degraded=answer.degraded,
         bundle=contents.bundle,
         served_by=answer.served_by,
+        answer_id=contents.answer_id,
         request_id=call.request_id,
         took_ms=round(call.seconds() * 1e3, 3),
         explain=None if contents.explain is None else orjson.dumps(contents.explain).decode(),

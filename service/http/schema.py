@@ -87,6 +87,7 @@ class AnswerBody(BaseModel):
     recommendations: list[Recommendation]
     degraded: Annotated[list[str], Field(description="what was missing; empty for a complete answer")]
     bundle: str
+    answer_id: Annotated[str, Field(description="signed; events name the answer by it; with `feedback.enabled`")] = ""
     served_by: Annotated[ServedBy, Field(description="made before it was asked for, computed now, or kept from before")]
     request_id: str
     took_ms: float

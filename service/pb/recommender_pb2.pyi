@@ -30,7 +30,7 @@ class RecommendRequest(_message.Message):
     def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
-    __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain", "served_by")
+    __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain", "served_by", "answer_id")
     URL1_FIELD_NUMBER: _ClassVar[int]
     RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class RecommendResponse(_message.Message):
     TOOK_MS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     SERVED_BY_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_ID_FIELD_NUMBER: _ClassVar[int]
     url1: str
     recommendations: _containers.RepeatedCompositeFieldContainer[Recommendation]
     degraded: _containers.RepeatedScalarFieldContainer[str]
@@ -47,7 +48,8 @@ class RecommendResponse(_message.Message):
     took_ms: float
     explain: str
     served_by: str
-    def __init__(self, url1: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., bundle: _Optional[str] = ..., request_id: _Optional[str] = ..., took_ms: _Optional[float] = ..., explain: _Optional[str] = ..., served_by: _Optional[str] = ...) -> None: ...
+    answer_id: str
+    def __init__(self, url1: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., bundle: _Optional[str] = ..., request_id: _Optional[str] = ..., took_ms: _Optional[float] = ..., explain: _Optional[str] = ..., served_by: _Optional[str] = ..., answer_id: _Optional[str] = ...) -> None: ...
 
 class Recommendation(_message.Message):
     __slots__ = ("url", "title", "snippet", "score", "click", "quality", "recalled_by")
@@ -116,3 +118,71 @@ class FieldError(_message.Message):
     problem: str
     fix: str
     def __init__(self, field: _Optional[str] = ..., problem: _Optional[str] = ..., fix: _Optional[str] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("event_id", "action_name", "query_id", "answer_id", "timestamp", "ordinal", "object_id", "dwell_s", "client_id")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_NAME_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    DWELL_S_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    action_name: str
+    query_id: str
+    answer_id: str
+    timestamp: str
+    ordinal: int
+    object_id: str
+    dwell_s: float
+    client_id: str
+    def __init__(self, event_id: _Optional[str] = ..., action_name: _Optional[str] = ..., query_id: _Optional[str] = ..., answer_id: _Optional[str] = ..., timestamp: _Optional[str] = ..., ordinal: _Optional[int] = ..., object_id: _Optional[str] = ..., dwell_s: _Optional[float] = ..., client_id: _Optional[str] = ...) -> None: ...
+
+class RecordRequest(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+
+class RecordResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[EventResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[EventResult, _Mapping]]] = ...) -> None: ...
+
+class EventResult(_message.Message):
+    __slots__ = ("event_id", "status", "reason", "error")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    status: str
+    reason: str
+    error: FieldError
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., error: _Optional[_Union[FieldError, _Mapping]] = ...) -> None: ...
+
+class AnswerId(_message.Message):
+    __slots__ = ("bundle", "minted", "page1", "url1", "pages", "experiment", "arm", "teams", "propensities")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    MINTED_FIELD_NUMBER: _ClassVar[int]
+    PAGE1_FIELD_NUMBER: _ClassVar[int]
+    URL1_FIELD_NUMBER: _ClassVar[int]
+    PAGES_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    ARM_FIELD_NUMBER: _ClassVar[int]
+    TEAMS_FIELD_NUMBER: _ClassVar[int]
+    PROPENSITIES_FIELD_NUMBER: _ClassVar[int]
+    bundle: str
+    minted: int
+    page1: int
+    url1: str
+    pages: _containers.RepeatedScalarFieldContainer[int]
+    experiment: str
+    arm: str
+    teams: _containers.RepeatedScalarFieldContainer[int]
+    propensities: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, bundle: _Optional[str] = ..., minted: _Optional[int] = ..., page1: _Optional[int] = ..., url1: _Optional[str] = ..., pages: _Optional[_Iterable[int]] = ..., experiment: _Optional[str] = ..., arm: _Optional[str] = ..., teams: _Optional[_Iterable[int]] = ..., propensities: _Optional[_Iterable[float]] = ...) -> None: ...

@@ -44,6 +44,11 @@ class RecommenderStub:
                 request_serializer=service_dot_pb_dot_recommender__pb2.RecommendBatchRequest.SerializeToString,
                 response_deserializer=service_dot_pb_dot_recommender__pb2.RecommendBatchResponse.FromString,
                 _registered_method=True)
+        self.Record = channel.unary_unary(
+                '/onward.v1.Recommender/Record',
+                request_serializer=service_dot_pb_dot_recommender__pb2.RecordRequest.SerializeToString,
+                response_deserializer=service_dot_pb_dot_recommender__pb2.RecordResponse.FromString,
+                _registered_method=True)
 
 
 class RecommenderServicer:
@@ -64,6 +69,14 @@ class RecommenderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Record(self, request, context):
+        """Records what readers saw and did: at most 500 events, each accepted, a duplicate, or rejected with a reason.
+        OK means that the accepted events are on disk. UNAVAILABLE and RESOURCE_EXHAUSTED: send the same events again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecommenderServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +89,11 @@ def add_RecommenderServicer_to_server(servicer, server):
                     servicer.RecommendBatch,
                     request_deserializer=service_dot_pb_dot_recommender__pb2.RecommendBatchRequest.FromString,
                     response_serializer=service_dot_pb_dot_recommender__pb2.RecommendBatchResponse.SerializeToString,
+            ),
+            'Record': grpc.unary_unary_rpc_method_handler(
+                    servicer.Record,
+                    request_deserializer=service_dot_pb_dot_recommender__pb2.RecordRequest.FromString,
+                    response_serializer=service_dot_pb_dot_recommender__pb2.RecordResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -132,6 +150,33 @@ class Recommender:
             '/onward.v1.Recommender/RecommendBatch',
             service_dot_pb_dot_recommender__pb2.RecommendBatchRequest.SerializeToString,
             service_dot_pb_dot_recommender__pb2.RecommendBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Record(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/onward.v1.Recommender/Record',
+            service_dot_pb_dot_recommender__pb2.RecordRequest.SerializeToString,
+            service_dot_pb_dot_recommender__pb2.RecordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -38,6 +40,7 @@ class Job:
     redis_url: str | None = field(repr=False)  # it may contain a password
     settings: Settings
     address: Address
+    secret: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)  # all workers sign with it
 
 
 def run(job: Job, announces: bool = True, ready: Callable[[], None] = lambda: None) -> None:
@@ -55,7 +58,9 @@ def run(job: Job, announces: bool = True, ready: Callable[[], None] = lambda: No
 async def _serve(job: Job, announces: bool, ready: Callable[[], None]) -> None:
     from service.bootstrap import load
 
-    gateway = load(job.bundles, job.settings, redis_url=job.redis_url, bundle=job.bundle)
+    gateway = load(job.bundles, job.settings, redis_url=job.redis_url, bundle=job.bundle, secret=job.secret)
+    if announces and job.settings.feedback.enabled and not job.settings.feedback.key_file:
+        log.warning("feedback.key_file is not set: answer IDs are forged to other replicas, and after a restart")
     stop = Stop()
     stop.on_signals()
 
