@@ -72,6 +72,7 @@ class Answer:
     explained: bool
     shown: int  # recommendations
     served_by: ServedBy = COMPUTED
+    arm: str = ""  # experiment and arm
 
     @classmethod
     def of(
@@ -82,6 +83,7 @@ class Answer:
         bundle: str,
         explain: dict[str, Any] | None = None,
         name: Name | None = None,
+        arm: str = "",
     ) -> Answer:
         """Return the answer with these contents."""
         contents: dict[str, Any] = {
@@ -104,6 +106,7 @@ class Answer:
             tuple(paths.items()),
             explain is not None,
             len(recommendations),
+            arm=arm,
         )
 
     def read(self) -> Contents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -41,7 +41,7 @@ class RankedList:
     reusable: bool = True  # False when it was ranked for one request only: without its exclusions, or explained
     served_by: ServedBy = COMPUTED  # where it comes from
     dropped: Mapping[str, int] = field(default_factory=dict)  # of a stored list: reason -> candidates
-    answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
+    answers: dict[Hashable, Answer] = field(default_factory=dict)  # by k and arm, without exclusions and λ of requests
 
     @property
     def size(self) -> int:

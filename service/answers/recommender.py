@@ -24,6 +24,9 @@ from service.answers.resolve import ClientError, query_of
 from service.answers.selection import select
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
+from service.answers.trials import Part, Trials
+from service.experiments.file import Experiments
+from service.experiments.limits import limited
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
@@ -42,6 +45,7 @@ class Recommender:
         effects: SideEffects | None = None,
         shared: SharedCache | None = None,
         names: Names | None = None,
+        experiments: Experiments | None = None,
     ) -> None:
         self.live = live
         self.metrics = metrics or Metrics()
@@ -50,6 +54,7 @@ class Recommender:
         self._shared = shared
         self._names = names
         self._cache = AnswerCache(settings, self.metrics, names)
+        self._trials = Trials(self._cache, names, experiments)
         self._limit = ConcurrencyLimit(settings.overload, _computing_s(settings.budget_ms), self.metrics)
 
     @property
@@ -61,11 +66,11 @@ class Recommender:
         """Return the pages worth reading after `request.url1`: whole or degraded. Raises ClientError and Refusal."""
         with self.live.leased() as bundle:
             query = query_of(request, bundle.addresses)
-            budget_ms = self._budget_ms(request)
+            plan = self._trials.plan(request, query, self._budget_ms(request))
             if request.explain:
-                answer = await self._explain(bundle, query, request.k, budget_ms)
+                answer = await self._explain(bundle, plan.parts[0], request.k)
             else:
-                answer = await self._cache.get(bundle, query, request.k, budget_ms, self._start)
+                answer = await self._trials.get(bundle, plan, request.k, self._start)
         self._effects.after_answer(query, answer, request)
         return answer
 
@@ -79,11 +84,12 @@ class Recommender:
             query = query_of(request, bundle.addresses)
         except ClientError:
             return None
-        answer = self._cache.cached(bundle, query, request.k)
+        plan = self._trials.plan(request, query, self._budget_ms(request))
+        answer = self._trials.cached(bundle, plan, request.k)
         if answer is not None:
             self._effects.after_answer(query, answer, request)
-        elif not self._cache.in_flight(bundle, query, self._budget_ms(request)):
-            self._limit.check(_computing_s(self._budget_ms(request)))
+        elif not self._trials.in_flight(bundle, plan):
+            self._limit.check(_computing_s(plan.parts[0].budget_ms))
         return answer
 
     def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
@@ -119,15 +125,19 @@ class Recommender:
         trace.on_spare = partial(self._limit.free_slot, permit)
         await self._limit.wait_for_slot(permit)
         with tracing(trace):
-            candidates = await bundle.cascade.ranked(query, deadline, trace)
+            candidates = await limited(bundle.cascade, query.variant).ranked(query, deadline, trace)
         permit.spare_s = trace.spare_s
         reusable = not query.exclude and not trace.explain
         ranked = RankedList(query.url, bundle.name, compact(candidates), tuple(trace.degraded), trace.cut, reusable)
         self._effects.after_computation(query, ranked, trace)
         return ranked
 
-    async def _explain(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
-        """Compute an answer anew, with a record of every stage and the stored list beside it; it is never cached."""
+    async def _explain(self, bundle: LoadedBundle, part: Part, k: int) -> Answer:
+        """Compute an answer anew, with a record of every stage and the stored list beside it; it is never cached.
+
+        Of an experiment it shows one arm's list, as ranked: the unit's arm, or the first of two that share a list.
+        """
+        query, budget_ms, shown = part.query, part.budget_ms, part.shown
         permit = self._limit.admit(_computing_s(budget_ms))
         trace = Trace(explain=True)
         try:
@@ -135,10 +145,11 @@ class Recommender:
             pages, degraded = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages)
             record["stored"] = await self._cache.stored(bundle, query)
+            record["arm"] = shown.label or None
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
-        name = None if self._names is None else self._names.name(bundle, query.url, pages)
-        return Answer.of(query.url, pages, degraded, bundle.name, record, name)
+        name = None if self._names is None else self._names.name(bundle, query.url, pages, shown)
+        return Answer.of(query.url, pages, degraded, bundle.name, record, name, shown.label)
 
     def forget_other_bundles(self) -> None:
         """Drop the cached answers of bundles that are no longer live."""

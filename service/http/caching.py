@@ -16,13 +16,14 @@ class HttpCaching:
     def __init__(self, settings: Settings, keys: bool) -> None:
         cache = settings.cache
         scope = "private" if keys else "public"  # a shared cache would also answer callers without a key
-        self._cacheable = f"{scope}, max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
+        ages = f"max-age={cache.public_s:g}, stale-while-revalidate={cache.public_stale_s:g}"
+        self._cacheable, self._private = f"{scope}, {ages}", f"private, {ages}"
 
-    def headers(self, answer: Answer) -> dict[str, str]:
-        """Return the headers; degraded and explained answers must not be stored."""
+    def headers(self, answer: Answer, unit: str = "") -> dict[str, str]:
+        """Return the headers; degraded and explained answers must not be stored, and a unit's not by shared caches."""
         if not answer.cacheable:
             return {"Cache-Control": "no-store"}
-        return {"Cache-Control": self._cacheable, "ETag": f'W/"{answer.tag}"'}
+        return {"Cache-Control": self._private if unit else self._cacheable, "ETag": f'W/"{answer.tag}"'}
 
 
 def matches(if_none_match: str | None, answer: Answer) -> bool:

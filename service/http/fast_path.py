@@ -37,13 +37,13 @@ class FastPath:
             except Overloaded as refusal:
                 response = problems.error_response(refusal, scope[REQUEST_ID])
                 return await response(scope, receive, send)
-            if answer is not None:
-                return await self._answer(scope, answer, send)
+            if request is not None and answer is not None:
+                return await self._answer(scope, answer, request.unit, send)
         await self._app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, answer: Answer, send: Send) -> None:
+    async def _answer(self, scope: Scope, answer: Answer, unit: str, send: Send) -> None:
         body = answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
-        caching = self._caching.headers(answer).items()
+        caching = self._caching.headers(answer, unit).items()
         headers = [(name.lower().encode(), value.encode()) for name, value in caching]
         headers += [_JSON, (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -78,6 +78,7 @@ class Explanation(BaseModel):
     dropped: list[Dropped]
     stages: list[StageRecord]
     stored: StoredAnswer | None = None
+    arm: Annotated[str | None, Field(description="experiment/arm that ranked it")] = None
 
 
 class AnswerBody(BaseModel):
