@@ -61,10 +61,17 @@ class _File(_Section):
 class Experiments:
     """The experiment of a file, as it is now."""
 
-    def __init__(self, path: Path, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        watch_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Raise SettingsError where the file cannot be used; later, the previous arms stay instead."""
         self._clock = clock
-        self._file = WatchedFile(path, partial(read_experiment, settings=settings), "the previous arms stay")
+        read = partial(read_experiment, settings=settings)
+        self._file = WatchedFile(path, read, "the previous arms stay", watch_clock)
 
     @property
     def current(self) -> Experiment:

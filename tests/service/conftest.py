@@ -19,16 +19,20 @@ from cascade.trace import Trace
 from cascade.types import Candidates, Query, Trigger
 from corpus.urls.url import address_key, canonical, page_id, page_ids, rules_of
 from recall.merge import merge
+from service.answer_ids.answer_ids import AnswerIds
+from service.answer_ids.keys import OneKey
 from service.answers.counting import AnswerCounts, ComputationCounts
+from service.answers.names import Names
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
+from service.experiments.file import Experiments
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.process.server import Address, serve
 from service.process.shutdown import Stop
-from service.settings import read_settings
+from service.settings import Settings, read_settings
 from store import page_row
 from store.addresses import Addresses, write_addresses
 from store.tables import LmdbTable, write_table
@@ -159,6 +163,7 @@ def small_gateway(
     shared: SharedCache | None = None,
     keep_top: int = 30,
     effects: Collection[object] = (),
+    arms: str = "",
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -196,8 +201,18 @@ def small_gateway(
         [AnswerCounts(metrics), *effects],
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
-    gateway = Gateway(Recommender(Live(bundle), settings, metrics, side_effects, shared), settings, release)
+    names, experiments = _experiment(directory, settings, arms)
+    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared, names, experiments)
+    gateway = Gateway(recommender, settings, release)
     return Small(gateway, coclick, qprime, popular, released)
+
+
+def _experiment(directory: Path, settings: Settings, arms: str) -> tuple[Names | None, Experiments | None]:
+    if not arms:
+        return None, None
+    path = directory / "arms.toml"
+    path.write_text(arms)
+    return Names(AnswerIds(OneKey(b"secret"), 3600)), Experiments(path, settings)
 
 
 @pytest.fixture
