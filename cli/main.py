@@ -12,6 +12,7 @@ from cli.build import build
 from cli.bundles import bundles
 from cli.corpus import corpus
 from cli.evaluate import evaluate
+from cli.events import events
 from cli.experiment import app as experiment
 from cli.inspect.command import inspect
 from cli.judge import judge
@@ -59,6 +60,7 @@ app.command()(push)
 app.command()(inspect)
 app.command()(bundles)
 app.command()(rollback)
+app.add_typer(events, name="events")
 # Offline.
 app.command()(ablate)
 app.add_typer(corpus, name="corpus")

@@ -45,6 +45,7 @@ FUTURE = "time in the future"
 _RANGES = {
     "quality": ("quality NOT BETWEEN 0 AND 4", "quality out of 0 to 4"),
     "dwell_s": ("dwell_s < 0", "bad number"),
+    "propensity": ("propensity <= 0 OR propensity > 1", "propensity out of 0 to 1"),
 }
 
 

@@ -100,6 +100,7 @@ IMPRESSIONS = Table(
         Column("clicked", Kind.BOOLEAN),
         Column("dwell_s", Kind.REAL, required=False),
         Column("random", Kind.BOOLEAN, required=False),
+        Column("propensity", Kind.REAL, required=False),
     ),
 )
 LABELS = Table(

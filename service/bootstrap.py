@@ -36,6 +36,7 @@ from service.answers.side_effects import SideEffects
 from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
 from service.bundles.swap import Swapper
+from service.events.opening import open_recorder
 from service.experiments.file import Experiments
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
@@ -104,7 +105,10 @@ def load(
         await shared.close()
 
     authorizer = _authorizer(settings, redis_url, recommender.metrics)
-    return Gateway(recommender, settings, release, authorizer, swaps)
+    recorder = ids and open_recorder(
+        settings.feedback, bundles, ids, recommender.live, shared.metrics, redis_url, shared.redis
+    )
+    return Gateway(recommender, settings, release, authorizer, swaps, recorder)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:

@@ -11,6 +11,7 @@ from service.answers.request import Request
 from service.answers.resolve import ClientError
 from service.bundles.sample_answers import take
 from service.bundles.swap import RefusedBundle, Swapper
+from service.events.recorder import Recorder
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.settings import Settings
@@ -32,6 +33,7 @@ class Gateway:
         release: Callable[[], Awaitable[None]] = _release_nothing,
         authorizer: Authorizer | None = None,
         swaps: Swapper | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
@@ -39,6 +41,7 @@ class Gateway:
         self.ready = False
         self.draining = False
         self.swaps = swaps
+        self.recorder = recorder
         self._release = release
         self.metrics.set_bundle(self.bundle)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)
@@ -75,6 +78,8 @@ class Gateway:
                 continue
             if answer.degraded:
                 log.warning("warm-up: the answer for %s is degraded: %s", url, ", ".join(answer.degraded))
+        if self.recorder is not None:
+            self.recorder.start()
         self.ready = True
         if self.swaps is not None:
             self.swaps.start()
@@ -88,6 +93,8 @@ class Gateway:
         self.drain()
         if self.swaps is not None:
             await self.swaps.close()
+        if self.recorder is not None:
+            await self.recorder.close()
         self.recommender.close()
         self.live.close()
         await self.authorizer.close()

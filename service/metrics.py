@@ -72,6 +72,14 @@ class Metrics:
         self.side_effect_failed = Counter(
             "onward_side_effect_failed", "Failures of side effects, by name", ["name"], registry=registry
         )
+        self.events = Counter(
+            "onward_events",
+            "Events by result, or by the reason of their rejection",
+            ["result"],
+            registry=registry,
+        )
+        self.spool_bytes = Gauge("onward_events_spool_bytes", "Events that the sink has not taken", registry=registry)
+        self.sink_failed = Counter("onward_events_sink_failed", "Times that the sink took no events", registry=registry)
         self.swaps = Counter("onward_swaps", "Bundles that became live by a swap", registry=registry)
         self.refused_bundles = Counter(
             "onward_bundle_refused", "Bundles refused, by reason", ["reason"], registry=registry

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from corpus.files.formats import ENDINGS, Kind, format_of, split
+from corpus.files.formats import ENDINGS, Kind, format_of, part_format, split
 from corpus.schema import TABLES, InputError
 
 #: The files of one table, in order: a single file or its parts.
 Parts = tuple[Path, ...]
+
+#: The directory of events.
+EVENTS = "events"
 
 _NAMES = {name: table.name for table in TABLES for name in (table.name, table.name.removesuffix("s"))}
 # Numbers, dates and hours: `clicks-00001-of-00010`, `clicks_2026-05-01`, `clicks_20260501T090000Z`.
@@ -26,7 +29,8 @@ class InputFiles:
     """The contents of a directory: the files of each table, and a message for each ignored entry."""
 
     tables: Mapping[str, Parts]
-    ignored: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+    events: Parts = ()  # Parquet files of events, from which rows of clicks and impressions are made
 
 
 def find(data: Path) -> dict[str, Parts]:
@@ -39,14 +43,18 @@ def find_inputs(data: Path) -> InputFiles:
 
     A table is a file `clicks.csv` (case-insensitive, also `click.csv`), parts such as `clicks-000.csv` and
     `clicks_2026-05-01.csv`, or a directory `clicks/` or `clicks.csv/` of parts with any names. Hidden files and those
-    that start with `_` are markers of other programs. Raises InputError.
+    that start with `_` are markers of other programs. `events/` holds the Parquet files of events. Raises InputError.
     """
     if not data.is_dir():
         raise InputError(f"{data} is not a directory: give the directory with pages, clicks and impressions")
     candidates: dict[str, list[Path]] = defaultdict(list)
     ignored = []
+    events: Parts = ()
     for entry in sorted(data.iterdir()):
         if _is_marker(entry):
+            continue
+        if entry.name == EVENTS and entry.is_dir():
+            events = _events_in(entry)
             continue
         table = _table_of(entry)
         if table is None or (entry.is_dir() and not parts_in(entry)):
@@ -58,7 +66,7 @@ def find_inputs(data: Path) -> InputFiles:
     if "pages" not in tables:
         hint = f" ({'; '.join(ignored[:3])})" if ignored else ""
         raise InputError(f"{data} has no pages table: add pages.parquet, .csv or .jsonl (.gz, .zst or .bz2){hint}")
-    return InputFiles(tables, _shortened(ignored))
+    return InputFiles(tables, _shortened(ignored), events)
 
 
 def parts_of(path: Path) -> Parts:
@@ -80,6 +88,15 @@ def parts_in(directory: Path) -> Parts:
     In a directory such as `clicks.csv/` they need no extension. Raises InputError if their formats differ.
     """
     return _of_one_kind(directory, [path for path in _files_in(directory) if _is_part(path, directory)])
+
+
+def _events_in(directory: Path) -> Parts:
+    """Return the files of events. Raises InputError if one is not Parquet."""
+    files = parts_in(directory)
+    for file in files:
+        if part_format(file).kind is not Kind.PARQUET:
+            raise InputError(f"{file} is not a Parquet file of events: `onward events` writes them; move it away")
+    return files
 
 
 def _files_in(directory: Path) -> list[Path]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from corpus.events.schema import SCHEMA
 from corpus.simulated_web.pages import Index, Web
 from corpus.simulated_web.quality import attraction, examination
 from corpus.simulated_web.readers import Readers
@@ -20,7 +21,6 @@ from corpus.simulated_web.text import urls
 
 BEGIN = 1_782_864_000_000_000  # 2026-07-01, in microseconds
 DAY = 86_400_000_000
-_TIME = pa.timestamp("us", "UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +125,29 @@ def events(
         "time": seen.time,
         "impression_id": np.array([f"{experiment}-{time}-{i}" for i, time in enumerate(seen.time.tolist())], object),
         "unit": unit_names(seen.unit),
-        "experiment": np.full(len(lists), experiment, object),
-        "arm": np.array(arm, object) if experiment else np.full(len(lists), None, object),
+        "arm": np.array(arm, object),
         "url1": of.url[of.pages[seen.page]],
     }
     clicks = {name: column[row] for name, column in shown.items()}
     clicks["time"] = clicks["time"] + 5_000_000  # five seconds later
     columns = {name: np.concatenate([column, clicks[name]]) for name, column in shown.items()}
-    return pa.table(
-        {
-            "event_id": [f"{experiment}-{i}" for i in range(len(lists) + len(row))],
-            "kind": ["impression"] * len(lists) + ["click"] * len(row),
-            **columns,
-            "time": pa.array(columns["time"], _TIME),
-            "experiment": pa.array(columns["experiment"], pa.string()),
-            "arm": pa.array(columns["arm"], pa.string()),
-            "urls": pa.array(_addresses(of, lists) + [None] * len(row), pa.list_(pa.string())),
-            "position": pa.array([None] * len(lists) + (place + 1).tolist(), pa.int8()),
-        }
-    )
+    count = len(lists) + len(row)
+    shown_urls = _addresses(of, lists)
+    values = {
+        **columns,
+        "event_id": [f"{experiment}-{i}" for i in range(count)],
+        "kind": ["impression"] * len(lists) + ["click"] * len(row),
+        "answer_id": columns["impression_id"],
+        "bundle": ["simulated"] * count,
+        "received": columns["time"],
+        "experiment": [experiment or ""] * count,
+        "arm": columns["arm"] if experiment else [""] * count,
+        "urls": shown_urls + [shown_urls[i] for i in row],
+        "position": [None] * len(lists) + (place + 1).tolist(),
+        "url2": [None] * len(lists) + [shown_urls[i][j] for i, j in zip(row, place, strict=True)],
+    }
+    fields = {field.name: pa.array(values.get(field.name, [None] * count), field.type) for field in SCHEMA}
+    return pa.table(fields, schema=SCHEMA)
 
 
 def _addresses(of: Site, lists: Index) -> list[list[str]]:

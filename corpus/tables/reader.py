@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from corpus.events.tables import write_tables
 from corpus.files.input_files import InputFiles, Parts, find_inputs, named_tables
 from corpus.files.scan import Source
 from corpus.files.sources import Opened, inspect, loaded, reading
@@ -19,6 +20,7 @@ from corpus.schema import TABLES, InputError
 from corpus.tables.clock_outliers import reject_strays
 from corpus.tables.identity import merge_spellings, number_urls, resolve_urls
 from corpus.tables.page_facts import PAGES, describe
+from corpus.tables.recorded_twice import reject_recorded_twice
 from corpus.tables.report import Report
 from corpus.tables.row_outcomes import collisions, table_reports, write_rejected
 from corpus.tables.sessions import SESSIONS, Sessions, only_dates, split_visits
@@ -43,7 +45,7 @@ _WRITTEN = {
         FROM kept_clicks JOIN visits AS v USING (ordinal) ORDER BY 1, time, ordinal""",
     "impressions": """
         SELECT xor(impression, url1_page) AS impression, time, url1_page AS page1, url2_page AS page2, position,
-            clicked, dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random
+            clicked, dwell_s::FLOAT AS dwell_s, coalesce(random, false) AS random, propensity::FLOAT AS propensity
         FROM kept_impressions ORDER BY time, 1, position, ordinal""",
     "labels": """
         SELECT url1_page AS page1, url2_page AS page2, quality::FLOAT AS quality, coalesce(source, '') AS source
@@ -63,12 +65,13 @@ def read(
 ) -> Report:
     """Read pages, clicks, impressions and labels into Parquet files in `out`; return a report on the rows.
 
-    `data` is a directory, or a file per table. Rows whose time is not before `until` (UTC if naive) are skipped.
-    URLs are canonicalized by `rules`; a URL that no page has means the only page at its address. A missing table is
-    written without rows. Every rejected row goes to `rejected.jsonl`. `threads` and `memory` are DuckDB's limits.
+    `data` is a directory, where `events/` becomes further clicks and impressions, or a file per table. Rows whose time
+    is not before `until` (UTC if naive) are skipped. URLs are canonicalized by `rules`; a URL that no page has means
+    the only page at its address. A missing table is written without rows. Every rejected row goes to `rejected.jsonl`.
+    `threads` and `memory` are DuckDB's limits.
     Raises InputError, before any work, if a file or a column is missing or invalid; and if no page is left.
     """
-    found = find_inputs(data) if isinstance(data, Path) else InputFiles(dict(named_tables(data)), ())
+    found = find_inputs(data) if isinstance(data, Path) else InputFiles(dict(named_tables(data)))
     out.mkdir(parents=True, exist_ok=True)
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -76,10 +79,11 @@ def read(
         tempfile.TemporaryDirectory(prefix=".reading-", dir=out) as working,
         closing(_connect(Path(working), threads, memory)) as connection,
     ):
-        opened = _opened(connection, found.tables, Path(working))
+        tables = _with_events(connection, found, Path(working))
+        opened = _opened(connection, tables, Path(working))
         sources = {name: table.source for name, table in opened.items()}
         number_urls(connection, sources.values(), rules)
-        _stage(connection, sources, until, sessions)
+        _stage(connection, sources, until, sessions, events=bool(found.events))
         notes = {name: table.notes for name, table in opened.items()}
         if "impressions" in sources:
             notes["impressions"] += tuple(collisions(connection, sources["impressions"]))
@@ -93,7 +97,11 @@ def read(
 
 
 def _stage(
-    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], until: datetime | None, sessions: Sessions
+    connection: duckdb.DuckDBPyConnection,
+    sources: Mapping[str, Source],
+    until: datetime | None,
+    sessions: Sessions,
+    events: bool,
 ) -> None:
     """Create `kept_<table>` for every table, and `visits`."""
     for table in TABLES:
@@ -107,6 +115,8 @@ def _stage(
             merge_spellings(connection)
             resolve_urls(connection)
     reject_strays(connection, [name for name in ("clicks", "impressions") if name in sources])
+    if events:
+        reject_recorded_twice(connection, sources["clicks"])
     for table in TABLES[1:]:
         if table.name in sources:
             reject_duplicates(connection, table)
@@ -133,6 +143,14 @@ def _opened(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Parts], w
         table.name: inspect(connection, table, files[table.name], working) for table in TABLES if table.name in files
     }
     return {name: loaded(connection, source, working) for name, source in sources.items()}
+
+
+def _with_events(connection: duckdb.DuckDBPyConnection, found: InputFiles, working: Path) -> Mapping[str, Parts]:
+    """Return the files of the tables, and as their last parts what events say."""
+    if not found.events:
+        return found.tables
+    written = write_tables(connection, found.events, working)
+    return {**found.tables, **{name: (*found.tables.get(name, ()), path) for name, path in written.items()}}
 
 
 def _check_pages(report: Report, path: Path) -> None:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from corpus.tables.identity import RESPELT
+from corpus.tables.recorded_twice import IN_LOG
 from corpus.tables.sessions import TOO_LONG
 
 #: Reject reasons that lose no useful data.
-HARMLESS = ("duplicate", RESPELT, TOO_LONG)
+HARMLESS = ("duplicate", IN_LOG, RESPELT, TOO_LONG)
 
 
 @dataclass(frozen=True, slots=True)

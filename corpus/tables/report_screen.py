@@ -13,6 +13,7 @@ from corpus.column_types import FUTURE
 from corpus.schema import InputError
 from corpus.tables.clock_outliers import REASON as STRAY
 from corpus.tables.identity import RESPELT
+from corpus.tables.recorded_twice import IN_LOG
 from corpus.tables.report import Report, TableReport
 from corpus.tables.sessions import TOO_LONG
 
@@ -30,6 +31,7 @@ _HINTS = {
     "missing required value": "empty text, NULL, NaN, None and the like count as missing",
     "duplicate": "only the first row per page, or per page in an impression, is kept",
     RESPELT: "only the first row per address is kept if all have the same title and snippet",
+    IN_LOG: "steps of events that the clicks table has too",
     TOO_LONG: "probably robots; sessions.longest sets how many pages of a visit count",
 }
 

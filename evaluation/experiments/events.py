@@ -11,45 +11,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import pyarrow.parquet as pq
 
-from corpus.files.sql_quoting import quoted
+from corpus.events.read import VIEW, view_events
+from corpus.files.input_files import parts_of
 from corpus.schema import InputError
 from evaluation.metrics.clicks import SATISFIED_S
 
-#: Columns without which nothing can be said about an experiment -> their types.
-_REQUIRED = {
-    "event_id": "VARCHAR",
-    "kind": "VARCHAR",
-    "time": "TIMESTAMPTZ",
-    "impression_id": "VARCHAR",
-    "experiment": "VARCHAR",
-    "arm": "VARCHAR",
-    "url1": "VARCHAR",
-}
-#: Columns that a log without such events may lack; NULL then.
-_OPTIONAL = {
-    "unit": "VARCHAR",
-    "urls": "VARCHAR[]",
-    "position": "TINYINT",
-    "dwell_s": "DOUBLE",
-    "propensities": "DOUBLE[]",
-    "teams": "TINYINT[]",
-}
-
 _DAY = 86_400_000_000  # microseconds
 
-#: One row per event; the first counts where an event was sent twice.
 _EVENTS = f"""
     CREATE TABLE event AS
-    SELECT * EXCLUDE (time), epoch_us(time) AS time, epoch_us(time) // {_DAY} AS day
-    FROM (SELECT {{columns}} FROM {{files}})
-    QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY time) = 1"""
+    SELECT * EXCLUDE (time, experiment, arm), nullif(experiment, '') AS experiment, nullif(arm, '') AS arm,
+        epoch_us(time) AS time, epoch_us(time) // {_DAY} AS day
+    FROM {VIEW}"""
 
 #: One row per impression of the experiment. A page that was clicked twice in it counts once.
 _IMPRESSIONS = """
     CREATE TABLE impression AS
     WITH shown AS (
-        SELECT * FROM event WHERE kind = 'impression' AND experiment = $experiment
+        SELECT * FROM event WHERE kind = 'impression' AND ($experiment IS NULL OR experiment = $experiment)
         QUALIFY row_number() OVER (PARTITION BY impression_id ORDER BY time) = 1
     ), clicked AS (
         SELECT impression_id, list(DISTINCT position) AS clicked FROM event
@@ -65,7 +46,7 @@ _IMPRESSIONS = """
     FROM shown LEFT JOIN clicked USING (impression_id) LEFT JOIN stayed USING (impression_id)"""
 
 _UNSEEN = """
-    SELECT count(*) FROM event WHERE kind = 'click' AND experiment = $experiment
+    SELECT count(*) FROM event WHERE kind = 'click' AND ($experiment IS NULL OR experiment = $experiment)
         AND impression_id NOT IN (SELECT impression_id FROM impression)"""
 
 
@@ -82,9 +63,9 @@ class Counts:
 
 @contextmanager
 def open_experiment(
-    path: Path, experiment: str, satisfied_s: float = SATISFIED_S, *, threads: int = 2, memory: str = "2GB"
+    path: Path, experiment: str | None, satisfied_s: float = SATISFIED_S, *, threads: int = 2, memory: str = "2GB"
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Counts]]:
-    """Yield a database with the tables `event` and `impression` of one experiment, and what was read.
+    """Yield a database with the tables `event` and `impression` of one experiment (None: of all), and what was read.
 
     `path` is a Parquet file or a directory of them. Raises InputError without files, columns or such an experiment.
     """
@@ -92,36 +73,16 @@ def open_experiment(
         TemporaryDirectory(prefix="onward-events-") as spilled,
         duckdb.connect(config={"threads": threads, "memory_limit": memory, "temp_directory": spilled}) as connection,
     ):
-        _load(connection, path)
+        files = parts_of(path)
+        view_events(connection, files)
+        connection.execute(_EVENTS)
         connection.execute(_IMPRESSIONS, {"experiment": experiment, "satisfied_s": satisfied_s})
-        yield connection, _counted(connection, path, experiment)
+        rows = sum(pq.read_metadata(file).num_rows for file in files)
+        yield connection, _counted(connection, path, experiment, rows)
 
 
-def files_of(path: Path) -> list[Path]:
-    """Return the Parquet files of a log of events. Raises InputError if there are none."""
-    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path] * path.is_file()
-    if not found:
-        raise InputError(f"{path}: no events there: give --events a Parquet file, or a directory with Parquet files")
-    return found
-
-
-def _load(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    files = ", ".join(quoted(str(file)) for file in files_of(path))
-    scan = f"read_parquet([{files}], union_by_name = true)"
-    try:
-        found = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()}
-    except duckdb.Error as error:
-        raise InputError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-    if missing := sorted(_REQUIRED.keys() - found):
-        raise InputError(f"{path}: the events lack {', '.join(missing)}: give files that `POST /events` wrote")
-    columns = [f"{name}::{kind} AS {name}" for name, kind in _REQUIRED.items()]
-    columns += [f"{name if name in found else 'NULL'}::{kind} AS {name}" for name, kind in _OPTIONAL.items()]
-    connection.execute(f"CREATE TABLE source AS SELECT count(*) AS rows FROM {scan}")
-    connection.execute(_EVENTS.format(columns=", ".join(columns), files=scan))
-
-
-def _counted(connection: duckdb.DuckDBPyConnection, path: Path, experiment: str) -> Counts:
-    def number(query: str, **values: str) -> int:
+def _counted(connection: duckdb.DuckDBPyConnection, path: Path, experiment: str | None, rows: int) -> Counts:
+    def number(query: str, **values: str | None) -> int:
         return int(connection.execute(query, values or None).fetchall()[0][0] or 0)
 
     impressions = number("SELECT count(*) FROM impression")
@@ -129,6 +90,6 @@ def _counted(connection: duckdb.DuckDBPyConnection, path: Path, experiment: str)
         names = connection.execute("SELECT DISTINCT experiment FROM event WHERE experiment IS NOT NULL ORDER BY 1")
         known = ", ".join(row[0] for row in names.fetchall()) or "none"
         raise InputError(f"{path}: no impression of the experiment {experiment!r}: give one of these: {known}")
-    rows, kept = number("SELECT rows FROM source"), number("SELECT count(*) FROM event")
+    kept = number("SELECT count(*) FROM event")
     clicks = number("SELECT sum(len(clicked)) FROM impression")
     return Counts(rows, rows - kept, impressions, clicks, number(_UNSEEN, experiment=experiment))

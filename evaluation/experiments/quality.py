@@ -40,10 +40,13 @@ def _judged(batch: pa.RecordBatch, truth: Truth) -> pa.Table:
     )
 
 
-def _of_list(url1: str, urls: list[str], truth: Truth) -> NDArray[np.float64]:
-    """Return the quality of each position; 0 for empty ones."""
+def _of_list(url1: str | None, urls: list[str | None], truth: Truth) -> NDArray[np.float64]:
+    """Return the quality of each position; 0 for empty ones, NaN for pages that the log could not name."""
     quality = np.zeros(TOP)
-    quality[: len(urls)] = truth.quality(int(page_ids([url1])[0]), page_ids(urls))
+    quality[: len(urls)] = np.nan
+    known = [place for place, url in enumerate(urls) if url is not None]
+    if url1 is not None and known:
+        quality[known] = truth.quality(int(page_ids([url1])[0]), page_ids([urls[place] for place in known]))
     return quality
 
 
@@ -52,7 +55,7 @@ def truth_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Truth:
 
     def write(out: Path) -> None:
         pages = "SELECT url1 AS url FROM impression UNION SELECT unnest(urls) FROM impression"
-        rows = f"SELECT url, '-' AS title, '' AS snippet FROM ({pages})"
+        rows = f"SELECT url, '-' AS title, '' AS snippet FROM ({pages}) WHERE url IS NOT NULL"
         connection.execute(f"COPY ({rows}) TO {quoted(str(out))}")
 
     return truth_of_pages(path, write)

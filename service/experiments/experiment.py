@@ -89,4 +89,6 @@ class Experiment:
 
 def _hashed(*parts: str | int) -> int:
     """Return 64 bits of a hash; the parts are told apart by their lengths."""
-    return xxh3_64_intdigest("".join(f"{len(text)}:{text}" for text in map(str, parts)).encode("utf-8", "surrogatepass"))
+    return xxh3_64_intdigest(
+        "".join(f"{len(text)}:{text}" for text in map(str, parts)).encode("utf-8", "surrogatepass")
+    )

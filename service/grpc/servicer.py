@@ -21,8 +21,10 @@ from service.answers.batch import recommend_each
 from service.answers.request import MAX_BATCH, Request
 from service.answers.resolve import ClientError, FieldError
 from service.api import problems
+from service.api.events import of_message
 from service.api.fields import read_request
 from service.api.request_id import HEADER, request_id
+from service.events.recorder import Result
 from service.gateway import Gateway
 from service.pb import recommender_pb2 as pb
 
@@ -32,7 +34,9 @@ NAME: str = pb.DESCRIPTOR.services_by_name["Recommender"].full_name
 _STATUS = {
     401: grpc.StatusCode.UNAUTHENTICATED,
     403: grpc.StatusCode.PERMISSION_DENIED,
+    413: grpc.StatusCode.INVALID_ARGUMENT,
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,  # clients would retry UNAVAILABLE at once
+    503: grpc.StatusCode.UNAVAILABLE,
 }
 _RESERVED = 0.1  # of the time until the caller's deadline, for sending the answer
 _UNREADABLE = ClientError([FieldError("request", "it is not a valid message", "send text fields in UTF-8")])
@@ -108,6 +112,8 @@ class Service:
             "Recommend": self._method("Recommend", self.recommend, pb.RecommendRequest),
             "RecommendBatch": self._method("RecommendBatch", self.recommend_batch, pb.RecommendBatchRequest),
         }
+        if self._gateway.recorder is not None:
+            methods["Record"] = self._method("Record", self.record, pb.RecordRequest)
         return grpc.method_handlers_generic_handler(NAME, methods)
 
     async def recommend(self, call: Call, message: pb.RecommendRequest) -> pb.RecommendResponse:
@@ -134,6 +140,13 @@ class Service:
         concurrency = self._gateway.settings.server.batch_concurrency
         results = await recommend_each(self._gateway.recommender, requests, concurrency, call.until)
         return pb.RecommendBatchResponse(results=[_result(result, call) for result in results])
+
+    async def record(self, call: Call, message: pb.RecordRequest) -> pb.RecordResponse:
+        """Record events. Raises TooManyEvents and NotKept."""
+        recorder = self._gateway.recorder
+        assert recorder is not None  # noqa: S101 -- without one there is no such method
+        results = await recorder.record([of_message(event) for event in message.events])
+        return pb.RecordResponse(results=[_event_result(result) for result in results])
 
     def _method(self, name: str, method: Method, request_type: type[Message]) -> Any:
         async def handle(request: Message | None, context: Any) -> Message:
@@ -232,6 +245,14 @@ def _size(request: Any) -> int:
 def _pushback(refusal: Refusal) -> list[tuple[str, str]]:
     """Return the metadata that tells gRPC clients when to retry."""
     return [] if refusal.retry_s is None else [("grpc-retry-pushback-ms", str(refusal.retry_s * 1000))]
+
+
+def _event_result(result: Result) -> pb.EventResult:
+    sent = pb.EventResult(event_id=result.event_id, status=result.status)
+    if (why := result.why) is not None:
+        field = why.field.rpartition(".")[2]  # the message has no nested fields
+        sent.reason, sent.error.field, sent.error.problem, sent.error.fix = why.reason, field, why.problem, why.fix
+    return sent
 
 
 def _result(result: Answer | ClientError | Refusal, call: Call) -> pb.RecommendBatchResult:

@@ -24,6 +24,7 @@ from service.http.authorize import CALLER, AuthorizeMiddleware
 from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import CancelOnDisconnect
+from service.http.events import EVENTS, add_events
 from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
@@ -60,12 +61,15 @@ def make_app(gateway: Gateway) -> FastAPI:
     caching = HttpCaching(gateway.settings, keys=gateway.authorizer.needs_key)
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
+    if gateway.recorder is not None:
+        add_events(app, gateway.recorder)
     routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
     limits = gateway.settings.server
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(BodyLimit, limit=limits.max_body_kb * 1024, receipt_s=limits.receipt_s, metrics=gateway.metrics)
     app.add_middleware(FastPath, recommender=gateway.recommender, caching=caching)
-    app.add_middleware(AuthorizeMiddleware, authorizer=gateway.authorizer)
+    public = [EVENTS] if gateway.settings.feedback.public else []
+    app.add_middleware(AuthorizeMiddleware, authorizer=gateway.authorizer, public=public)
     app.add_middleware(HeaderLimit, limits=limits, metrics=gateway.metrics)
     app.add_middleware(RequestMiddleware, metrics=gateway.metrics, routes=routes, draining=lambda: gateway.draining)
     return app

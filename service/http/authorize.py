@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,13 +17,16 @@ _OPEN = frozenset({"/healthz", "/readyz"})
 
 
 class AuthorizeMiddleware:
-    """Refuses a request without a valid key or beyond the key's rate limit; health checks need no key."""
+    """Refuses a request without a valid key or beyond the key's rate limit; health checks need no key.
 
-    def __init__(self, app: ASGIApp, authorizer: Authorizer) -> None:
-        self._app, self._authorizer = app, authorizer
+    `public` are further paths that need none.
+    """
+
+    def __init__(self, app: ASGIApp, authorizer: Authorizer, public: Iterable[str] = ()) -> None:
+        self._app, self._authorizer, self._open = app, authorizer, _OPEN.union(public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        if scope["type"] == "http" and scope["path"] not in self._open:
             headers = Headers(scope=scope)
             try:
                 scope[CALLER] = self._authorizer.caller(headers.get("authorization"), headers.get("x-api-key"))

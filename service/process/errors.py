@@ -17,6 +17,7 @@ def one_line(error: Exception) -> str | None:
 
     from corpus.schema import InputError
     from corpus.urls.url import InvalidURL
+    from service.events.sink import SinkDown
     from service.process.server import ServeError
     from store.bundle import BundleError
     from store.disk_space import DiskFullError
@@ -25,6 +26,8 @@ def one_line(error: Exception) -> str | None:
     fixable = BundleError | DiskFullError | InputError | InvalidURL | RedisUrlError | ServeError
     if isinstance(error, fixable | sqlite3.Error):
         return f"onward: {error}"
+    if isinstance(error, SinkDown):
+        return f"onward: the sink takes no events: {error}"
     if isinstance(error, RedisError | RedisClusterException):
         return f"onward: Redis: {error}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import hiredis
@@ -43,6 +43,10 @@ class RedisRows(Protocol):
         """Store a row for `keep_s`; silently lost if the server does not accept it."""
         ...
 
+    async def write_many(self, rows: Mapping[bytes, bytes], keep_s: float) -> None:
+        """Store rows for `keep_s`; silently lost if the server does not accept them."""
+        ...
+
     async def close(self) -> None:
         """Close the connections."""
         ...
@@ -62,6 +66,13 @@ class ServerRows:
     async def write(self, key: bytes, row: bytes, keep_s: float) -> None:
         """Store a row for `keep_s`; silently lost if the server does not accept it."""
         await self._guard.call(lambda: self._client.set(key, row, px=_milliseconds(keep_s)))
+
+    async def write_many(self, rows: Mapping[bytes, bytes], keep_s: float) -> None:
+        """Store rows for `keep_s`; silently lost if the server does not accept them."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key, row in rows.items():
+            pipeline.set(key, row, px=_milliseconds(keep_s))
+        await self._guard.call(pipeline.execute)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -104,6 +115,10 @@ class ClusterRows:
         for node, _ in self._by_node([key]):
             px = _milliseconds(keep_s)
             await self._guard_of(node).call(lambda: node.execute_command("SET", key, row, "PX", px))  # noqa: B023
+
+    async def write_many(self, rows: Mapping[bytes, bytes], keep_s: float) -> None:
+        """Store rows for `keep_s`; silently lost if their servers do not accept them."""
+        await asyncio.gather(*(self.write(key, row, keep_s) for key, row in rows.items()))
 
     async def close(self) -> None:
         """Close the connections."""

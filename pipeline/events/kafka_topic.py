@@ -1,0 +1,71 @@
+"""Events of a Kafka topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from corpus.schema import InputError
+
+_TIMEOUT_S = 30.0
+_MOST = 200_000  # events per file
+_GROUP = "onward-pull"  # Kafka wants a name; offsets are kept beside the files
+
+
+class KafkaError(InputError):
+    """Kafka did not answer; the message says why."""
+
+
+class KafkaPartition:
+    """Reads one partition of a topic; a cursor is an offset. Raises KafkaError."""
+
+    def __init__(self, consumer: Any, topic: str, partition: int) -> None:
+        self._kafka: Any = import_module("confluent_kafka")
+        self._consumer, self._topic, self._partition = consumer, topic, partition
+        self.name = f"kafka-{partition}"
+
+    def read(self, cursor: str) -> tuple[Sequence[bytes], str]:
+        """Return lines that follow the cursor, none at the end, and the cursor behind them."""
+        place = self._kafka.TopicPartition(self._topic, self._partition)
+        try:
+            oldest, end = self._consumer.get_watermark_offsets(place, _TIMEOUT_S)
+            offset = max(oldest, int(cursor)) if cursor else oldest
+            place.offset = offset
+            self._consumer.assign([place])
+            lines: list[bytes] = []
+            while offset < end and len(lines) < _MOST:
+                for message in self._messages():
+                    lines.append(message.value() or b"")
+                    offset = message.offset() + 1
+            return lines, str(offset)
+        except self._kafka.KafkaException as error:
+            raise KafkaError(f"topic {self._topic}, partition {self._partition}: {error.args[0].str()}") from None
+
+    def _messages(self) -> list[Any]:
+        messages: list[Any] = self._consumer.consume(1000, timeout=_TIMEOUT_S)
+        if not messages:
+            raise KafkaError(f"topic {self._topic}: no messages within {_TIMEOUT_S:g} s")
+        for message in messages:
+            if message.error() is not None:
+                raise KafkaError(f"topic {self._topic}: {message.error().str()}")
+        return messages
+
+
+@contextmanager
+def partitions(servers: str, topic: str, options: Mapping[str, str]) -> Iterator[list[KafkaPartition]]:
+    """Yield the partitions of a topic. Raises KafkaError."""
+    kafka: Any = import_module("confluent_kafka")
+    mine = {"bootstrap.servers": servers, "group.id": _GROUP, "enable.auto.commit": False}
+    try:
+        consumer = kafka.Consumer({**options, **mine})
+        try:
+            found = consumer.list_topics(topic, _TIMEOUT_S).topics[topic]
+            if found.error is not None:
+                raise KafkaError(f"topic {topic}: {found.error.str()}")
+            yield [KafkaPartition(consumer, topic, number) for number in sorted(found.partitions)]
+        finally:
+            consumer.close()
+    except kafka.KafkaException as error:
+        raise KafkaError(f"{servers}: {error.args[0].str()}") from None

@@ -1,0 +1,47 @@
+"""Pulls events from a stream into Parquet files, which the build reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from corpus.events.write import read_lines, write
+
+
+class Stream(Protocol):
+    """A stream of events as JSON lines; a cursor is a place in it, and empty at its start."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, cursor: str) -> tuple[Sequence[bytes], str]:
+        """Return lines that follow the cursor, none at the end, and the cursor behind them."""
+        ...
+
+
+def pull(stream: Stream, out: Path) -> int:
+    """Write what follows the last pull; return the number of events. A pull that is killed continues where it was.
+
+    A file is named after its first place in the stream, so that it replaces itself, and the cursor moves after it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    noted = out / f".{stream.name}.cursor"
+    cursor = noted.read_text() if noted.is_file() else ""
+    pulled = 0
+    while True:
+        lines, following = stream.read(cursor)
+        if not lines:
+            return pulled
+        events = read_lines(b"\n".join(lines))
+        write(out / f"{stream.name}-{cursor or 'start'}.parquet", events)
+        cursor = following
+        _note(noted, cursor)
+        pulled += events.num_rows
+
+
+def _note(noted: Path, cursor: str) -> None:
+    temporary = noted.with_name(f"{noted.name}.{os.getpid()}")
+    temporary.write_text(cursor)
+    temporary.replace(noted)

@@ -1,0 +1,109 @@
+"""Credits events: an answer ID says which list, positions, arm and bundle an event belongs to.
+
+A row of the events table is made here; `corpus/events/schema.py` has its columns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from cachetools import LRUCache
+
+from corpus.urls.url import InvalidURL
+from service.answer_ids.answer_ids import AnswerId, AnswerIds, BadAnswerId
+from service.events.event import Event, Rejection
+from service.live_bundle import Live, LoadedBundle
+from store.page_row import read_text
+
+_KEPT = 4096  # answers whose part of a row is kept, since many events are about the same answer
+_EARLY_S = 300.0  # before the answer was made: clocks of replicas and readers differ
+_LATE_S = 60.0  # after the event arrived
+
+Columns = dict[str, Any]
+
+
+class Credits:
+    """Makes rows of the events table; for one event loop."""
+
+    def __init__(self, ids: AnswerIds, live: Live, clock: Callable[[], float] = time.time) -> None:
+        self._ids, self._live, self._clock = ids, live, clock
+        self._answers: LRUCache[tuple[str, str], Columns] = LRUCache(_KEPT)
+
+    def row(self, event: Event) -> bytes:
+        """Return an event's row as a line of JSON. Raises Rejection: `forged`, `stale`, `unknown_position`, …"""
+        about = event.event_attributes
+        try:
+            said = self._ids.read(about.answer_id)
+        except BadAnswerId as error:
+            raise Rejection(error.reason, "event_attributes.answer_id", error.problem, error.fix) from None
+        position = None if event.action_name == "impression" else _position(event, said)
+        if position is not None and about.object is not None:
+            self._check_page(str(about.object.object_id), said.pages[position - 1], position)
+        answer, now = self._answer(about.answer_id, said), self._clock()
+        plausible = said.minted - _EARLY_S <= event.time <= now + _LATE_S
+        columns = {
+            "event_id": event.event_id,
+            "kind": event.action_name,
+            "time": _iso(event.time if plausible else now),
+            "received": _iso(now),
+            "impression_id": event.query_id,
+            "unit": event.client_id or None,
+            **answer,
+            "position": position,
+            "url2": None if position is None else answer["urls"][position - 1],
+            "dwell_s": about.dwell_s if event.action_name == "dwell" else None,
+        }
+        return orjson.dumps(columns, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _answer(self, answer_id: str, said: AnswerId) -> Columns:
+        """Return the columns that all events about an answer share."""
+        bundle = self._live.bundle
+        key = (answer_id, bundle.name)
+        if (columns := self._answers.get(key)) is None:
+            url1, *urls = _urls(bundle, (said.page1, *said.pages))
+            columns = self._answers[key] = {
+                "answer_id": answer_id,
+                "experiment": said.experiment,
+                "arm": said.arm,
+                "bundle": said.bundle,
+                "url1": said.url1 or url1,
+                "urls": urls,
+                "propensities": said.propensities or None,
+                "teams": said.teams or None,
+            }
+        return columns
+
+    def _check_page(self, object_id: str, page: int, position: int) -> None:
+        """Check that the object is the page at the position. Raises Rejection: `other_page`."""
+        try:
+            same = self._live.bundle.addresses.page(object_id) == page
+        except InvalidURL:
+            same = False
+        if not same:
+            problem = f"it is not the page at position {position}"
+            fix = "send the URL of the page at that position (1 is the first), or leave it out"
+            raise Rejection("other_page", "event_attributes.object.object_id", problem, fix)
+
+
+def _position(event: Event, said: AnswerId) -> int:
+    ordinal = event.ordinal or 0
+    if not 1 <= ordinal <= len(said.pages):
+        problem = f"the list has {len(said.pages)} pages"
+        fix = "send the page's place in the list; 1 is the first"
+        raise Rejection("unknown_position", "event_attributes.position.ordinal", problem, fix)
+    return ordinal
+
+
+def _urls(bundle: LoadedBundle, pages: tuple[int, ...]) -> list[str | None]:
+    """Return the pages' URLs; None for pages that are not in the live bundle."""
+    rows = bundle.pages.read(np.array(pages, np.uint64))
+    return [None if row is None else read_text(row).url for row in rows]
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
