@@ -51,9 +51,9 @@ _ROWS = {
 def write_tables(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], directory: Path) -> dict[str, Path]:
     """Write `clicks` and `impressions` as Parquet files into a directory; return them by table. Raises InputError.
 
-    An impression is every page of a list that was seen. It is `random` if all its propensities are equal, and no
-    more than pages at random would have: of an exploring arm, lists in its usual order have equal ones too. A click is two steps, of its page1 and its page2, in the session of its unit; where
-    no unit was sent, in one of its impression.
+    An impression is every page of a list that was seen. It is `random` if all its propensities are equal and no higher
+    than chance makes them: of an arm that explores, lists in their usual order have equal ones too. A click is two
+    steps, of its page1 and its page2, in the session of its unit; where no unit was sent, in one of its impression.
     """
     view_events(connection, files)
     connection.execute(_LISTS)

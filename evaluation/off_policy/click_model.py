@@ -1,4 +1,4 @@
-"""A click model of the log, for doubly robust estimates: how attractive each pair is, times the rate of the position."""
+"""A click model of the log, for doubly robust estimates: the rate of each position, times the lift of each pair."""
 
 from __future__ import annotations
 
