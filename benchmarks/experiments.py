@@ -38,13 +38,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    jobs = [(seed, given.readers) for seed in range(given.experiments)]
+    found: list[dict[str, float]] = []
     with ProcessPoolExecutor(given.workers) as pool:
-        jobs = [(seed, given.readers) for seed in range(given.experiments)]
-        found = list(pool.map(_run, jobs))
-    figures = {"experiments": given.experiments, "readers": given.readers, **summary(found)}
-    print(json.dumps(figures, indent=2))
-    if given.out:
-        given.out.write_text(json.dumps(figures, indent=2))
+        for of_one in pool.map(_run, jobs):
+            found.append(of_one)
+            if given.out:  # what is there so far, if it is stopped
+                given.out.write_text(json.dumps(summary(found, given.readers), indent=2))
+    print(json.dumps(summary(found, given.readers), indent=2))
 
 
 def _run(job: tuple[int, int]) -> dict[str, float]:
@@ -106,9 +107,10 @@ def _width(report: Report) -> float:
     return report.differences[0].absolute.high - report.differences[0].absolute.low
 
 
-def summary(found: list[dict[str, float]]) -> dict[str, float]:
+def summary(found: list[dict[str, float]], readers: int) -> dict[str, float]:
     """Return the mean of every figure over the experiments."""
-    return {name: round(float(np.mean([of[name] for of in found])), 4) for name in found[0]}
+    means = {name: round(float(np.mean([of[name] for of in found])), 4) for name in found[0]}
+    return {"experiments": len(found), "readers": readers, **means}
 
 
 if __name__ == "__main__":
