@@ -58,17 +58,18 @@ def _of_pair(pair: str, rows: dict[str, np.ndarray], alpha: float) -> Credit:
     first, _, second = pair.partition(AND)
     page, day = np.unique(rows["page"], return_inverse=True)[1], rows["day"].astype(np.int64)
     credit = np.stack([rows["first"], rows["second"]]).astype(np.float64)
-    share, looks = Interval(float("nan"), float("nan"), float("nan")), []
+    share = Interval(float("nan"), float("nan"), float("nan"))
+    looks: list[Look] = []
     for until in np.unique(day):
         share, variance = _share(page, credit, day <= until, alpha)
-        looks.append(look(int(until), share.mean - _EVEN, variance, _SPREAD, alpha))
-    known = [found for found in looks if found.p_value == found.p_value]
-    return Credit(first, second, int(rows["impressions"].sum()), int(credit.sum()), share, running(known), alpha)
+        if variance > 0:
+            looks.append(look(int(until), share.mean - _EVEN, variance, _SPREAD, alpha))
+    return Credit(first, second, int(rows["impressions"].sum()), int(credit.sum()), share, running(looks), alpha)
 
 
 def _share(page: np.ndarray, credit: np.ndarray, so_far: np.ndarray, alpha: float) -> tuple[Interval, float]:
     """Return the second arm's share with its interval, and the variance of the estimate; NaN, 0 without clicks."""
-    first, second = (np.bincount(page[so_far], of[so_far]) for of in credit)
+    first, second = (np.bincount(page[so_far], of[so_far]).astype(np.float64) for of in credit)
     clicked = first + second > 0
     if clicked.sum() < 2:
         return Interval(float("nan"), float("nan"), float("nan")), 0.0

@@ -81,7 +81,8 @@ class Panel:
 
     def total(self, columns: Sequence[str]) -> dict[str, Aggregates]:
         """Return the aggregates of each arm over all days."""
-        total = {name: np.bincount(self.unit, of, len(self.arm)) for name, of in self.sums.items() if name in columns}
+        wanted = [name for name in self.sums if name in columns]
+        total = {name: np.bincount(self.unit, self.sums[name], len(self.arm)).astype(np.float64) for name in wanted}
         return self._by_arm(columns, {**self.before, **total}, np.ones(len(self.arm), bool))
 
     def _by_arm(
