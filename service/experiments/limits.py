@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from cascade.executor import Cascade
+from cascade.executor import Cascade, RecallStep
 
 
 def limited(cascade: Cascade, variant: Iterable[tuple[str, float]]) -> Cascade:
@@ -13,5 +13,9 @@ def limited(cascade: Cascade, variant: Iterable[tuple[str, float]]) -> Cascade:
     limits = {name: int(value) for name, value in variant}
     if not limits:
         return cascade
-    steps = [replace(step, limit=limits.get(f"recall.{step.path.name}.limit", step.limit)) for step in cascade.recall]
-    return replace(cascade, recall=[step for step in steps if step.limit])
+
+    def step(of: RecallStep) -> RecallStep:
+        return replace(of, limit=limits.get(f"recall.{of.path.name}.limit", of.limit))
+
+    steps = [found for of in cascade.recall if (found := step(of)).limit]
+    return replace(cascade, recall=steps, fallback=step(cascade.fallback))

@@ -212,7 +212,7 @@ def _experiment(directory: Path, settings: Settings, arms: str) -> tuple[Names |
         return None, None
     path = directory / "arms.toml"
     path.write_text(arms)
-    return Names(AnswerIds(OneKey(b"secret"), 3600)), Experiments(path, settings)
+    return Names(AnswerIds(OneKey(b"secret"), 3600)), Experiments(path, settings, clock=lambda: 0.0)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from service.pb.recommender_pb2_grpc import RecommenderStub
 from tests.service.conftest import BUNDLE, URLS
 
 URL1 = URLS[0]
+PATIENT = ("budget_ms=60000", "max_budget_ms=60000")  # a busy machine must not cost an answer its parts
 ARMS = """
 name = "paths"
 without_unit = {}
@@ -37,7 +38,7 @@ async def ask(make):
     clients = []
 
     def over(arms: str):
-        small = make(arms=arms)
+        small = make(*PATIENT, arms=arms)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(make_app(small.gateway)), base_url="http://onward")
         clients.append(client)
         client.small = small
@@ -151,7 +152,7 @@ async def test_a_unit_that_is_no_text_is_refused_by_name(ask) -> None:
 
 
 async def test_grpc_takes_a_unit(make, served) -> None:
-    gateway = make(arms=ARMS.format("[]", "")).gateway
+    gateway = make(*PATIENT, arms=ARMS.format("[]", "")).gateway
     async with served(gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
         ask = RecommenderStub(channel).Recommend
         answers = [await ask(pb.RecommendRequest(url1=URL1, unit=str(unit))) for unit in range(12)]
