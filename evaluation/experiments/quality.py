@@ -44,9 +44,9 @@ def _of_list(url1: str | None, urls: list[str | None], truth: Truth) -> NDArray[
     """Return the quality of each position; 0 for empty ones, NaN for pages that the log could not name."""
     quality = np.zeros(TOP)
     quality[: len(urls)] = np.nan
-    known = [place for place, url in enumerate(urls) if url is not None]
+    known = {place: url for place, url in enumerate(urls) if url is not None}
     if url1 is not None and known:
-        quality[known] = truth.quality(int(page_ids([url1])[0]), page_ids([urls[place] for place in known]))
+        quality[list(known)] = truth.quality(int(page_ids([url1])[0]), page_ids(list(known.values())))
     return quality
 
 

@@ -39,7 +39,8 @@ def _predicted(
     asked = _pairs(page1, pages)
     place = np.minimum(np.searchsorted(keys, asked), max(len(keys) - 1, 0))
     known = keys[place] == asked if len(keys) else np.zeros(asked.shape, bool)
-    return np.minimum(rate * np.where(known, lift[place] if len(keys) else 1.0, 1.0), 1.0)
+    chance: Floats = np.minimum(rate * np.where(known, lift[place] if len(keys) else 1.0, 1.0), 1.0)
+    return chance
 
 
 def _pairs(page1: NDArray[np.uint64], pages: NDArray[np.uint64]) -> NDArray[np.uint64]:

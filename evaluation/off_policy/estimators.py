@@ -52,8 +52,8 @@ def estimate(log: ExplorationLog, target: NDArray[np.uint64]) -> Estimates:
 
 def _mean(values: Floats, cluster: NDArray[np.int64]) -> Interval:
     """Return the mean over impressions, and its interval over clusters."""
-    sums = {"value": np.bincount(cluster, values), "impressions": np.bincount(cluster).astype(np.float64)}
-    return ratio(aggregates(sums), "value", "impressions")
+    sums = [np.bincount(cluster, of).astype(np.float64) for of in (values, np.ones(len(values)))]
+    return ratio(aggregates(dict(zip(("value", "impressions"), sums, strict=True))), "value", "impressions")
 
 
 def _self_normalized(weight: Floats, clicked: Floats, cluster: NDArray[np.int64]) -> Interval:
