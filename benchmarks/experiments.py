@@ -34,11 +34,12 @@ def main() -> None:
     """Run the experiments and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first experiment")
     parser.add_argument("--readers", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    jobs = [(seed, given.readers) for seed in range(given.experiments)]
+    jobs = [(seed, given.readers) for seed in range(given.first, given.first + given.experiments)]
     found: list[dict[str, float]] = []
     with ProcessPoolExecutor(given.workers) as pool:
         for of_one in pool.map(_run, jobs):

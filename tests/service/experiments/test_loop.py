@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import numpy as np
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import app
 from configs.reading import SettingsError
 from evaluation.experiments.report import Options, Report, report_on
 from evaluation.off_policy.estimators import estimate
@@ -106,11 +110,19 @@ async def test_without_units_interleaving_finds_it(tiny, tmp_path: Path) -> None
 
 async def test_an_exploring_arm_tells_what_another_order_would_get(tiny, tmp_path: Path) -> None:
     arms = ARMS.format('["walks"]', "explore = { share = 1.0, top = 5 }")
-    log = read_log(await read(tiny, tmp_path, arms, lambda number: ""), "paths")
+    events = await read(tiny, tmp_path, arms, lambda number: "")
+    log = read_log(events, "paths")
     assert log.propensity == pytest.approx(0.2)
     found = estimate(log, np.sort(log.shown, axis=1))  # readers here do not mind the order: any gets as many clicks
     for of in (found.ips, found.snips, found.dr):
         assert of.low < found.logged.mean < of.high
+    command = ["evaluate", "--bundles", str(tmp_path / "bundles"), "--off-policy", str(events)]
+    ran = await asyncio.to_thread(CliRunner().invoke, app, [*command, "--json", str(tmp_path / "found.json")])
+    assert ran.exit_code == 0, ran.output
+    assert "DR" in ran.output
+    figures = orjson.loads((tmp_path / "found.json").read_bytes())
+    assert figures["impressions"] == READERS
+    assert 0 < figures["matched"] < 1
 
 
 def test_arms_need_events(tiny, tmp_path: Path) -> None:
