@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,8 +53,7 @@ def main() -> None:
 def _run(job: tuple[int, int]) -> dict[str, float]:
     """Return 0 or 1 for every promise of one experiment with an effect, and of one without."""
     seed, readers = job
-    of = site()
-    lists = {name: of.ranked(noise, SHOWN, number) for number, (name, noise) in enumerate(NOISE.items())}
+    of, lists = site()
     true = [b - a for a, b in zip(*(simulated.rates(of, lists[name], HABITS) for name in NOISE), strict=True)]
     effect = run(of, lists, readers, seed, before=True)
     plain = run(of, lists, readers, seed, before=False)
@@ -71,9 +71,11 @@ def _run(job: tuple[int, int]) -> dict[str, float]:
     }
 
 
-def site() -> Site:
-    """Return the pages that readers visit."""
-    return simulated.site(grow(2_000, 0), 300, 0)
+@cache
+def site() -> tuple[Site, dict[str, np.ndarray]]:
+    """Return the pages that readers visit, and the lists of each arm."""
+    of = simulated.site(grow(2_000, 0), 300, 0)
+    return of, {name: of.ranked(noise, SHOWN, number) for number, (name, noise) in enumerate(NOISE.items())}
 
 
 def run(of: Site, lists: dict[str, np.ndarray], readers: int, seed: int, before: bool) -> Report:
