@@ -25,7 +25,7 @@ _FIX = {
     "exclude": "send a list of at most 500 URLs",
     "quality_weight": "send a number from 0 to 1, or leave it out",
     "budget_ms": "send a number of milliseconds above 0, or leave it out",
-    "unit": "send text of at most 128 characters, or leave it out",
+    "unit": "send text of at most 100 characters, or leave it out",
     "requests": f"send a list of 1 to {MAX_BATCH} requests",
 }
 _OTHER_FIX = "send a JSON object as documented at /docs"
@@ -43,7 +43,7 @@ class RecommendQuery(BaseModel):
     k: Annotated[int, Field(ge=1, le=MAX_K, description="the most pages to recommend")] = DEFAULT_K
     explain: Annotated[bool, Field(description="add what happened at every stage; such answers are not cached")] = False
     unit: Annotated[
-        str, Field(max_length=128, description="who or what an experiment assigns to an arm; it is not stored")
+        str, Field(max_length=100, description="who or what an experiment assigns to an arm; it is not stored")
     ] = ""
 
     def request(self) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -23,18 +24,20 @@ from service.settings import read_settings
 from tests.conftest import PATIENT
 
 READERS = 160
+TIME = datetime.now(UTC).isoformat()
 ARMS = """
-name = "paths"
+name = "weights"
 without_unit = {}
 
 [[arms]]
-name = "popular"
+name = "quality"
 share = 0.5
-recall = {{ coclick = 0, cf = 0, two_tower = 0, qprime = 0, related = 0 }}
+quality_weight = 1
 
 [[arms]]
-name = "walks"
+name = "clicks"
 share = 0.5
+quality_weight = 0
 {}
 """
 
@@ -67,7 +70,7 @@ async def read(tiny, directory: Path, arms: str, unit: Callable[[int], str]) -> 
             asked = {"url1": url1, **({"unit": who} if who else {})}
             answer = (await client.get("/recommend", params=asked)).raise_for_status().json()
             about = {"answer_id": answer["answer_id"]}
-            plain = {"query_id": f"impression-{number}", **({"client_id": who} if who else {})}
+            plain = {"query_id": f"impression-{number}", "timestamp": TIME, **({"client_id": who} if who else {})}
             events = [
                 {"event_id": f"shown-{number:08}", "action_name": "impression", "event_attributes": about, **plain}
             ]
@@ -87,7 +90,7 @@ async def read(tiny, directory: Path, arms: str, unit: Callable[[int], str]) -> 
 
 
 def reported(events: Path) -> Report:
-    return report_on(events, "paths", Options(control="popular"))
+    return report_on(events, "weights", Options(control="quality"))
 
 
 async def test_the_better_arm_is_found(tiny, tmp_path: Path) -> None:
@@ -100,18 +103,18 @@ async def test_the_better_arm_is_found(tiny, tmp_path: Path) -> None:
 
 
 async def test_without_units_interleaving_finds_it(tiny, tmp_path: Path) -> None:
-    found = reported(await read(tiny, tmp_path, ARMS.format('["popular", "walks"]', ""), lambda number: ""))
+    found = reported(await read(tiny, tmp_path, ARMS.format('["quality", "clicks"]', ""), lambda number: ""))
     [credit] = found.credits
-    assert (credit.first, credit.second, credit.impressions) == ("popular", "walks", READERS)
+    assert (credit.first, credit.second, credit.impressions) == ("quality", "clicks", READERS)
     assert credit.share.low > 0.5
     assert credit.found
     assert found.arms == []
 
 
 async def test_an_exploring_arm_tells_what_another_order_would_get(tiny, tmp_path: Path) -> None:
-    arms = ARMS.format('["walks"]', "explore = { share = 1.0, top = 5 }")
+    arms = ARMS.format('["clicks"]', "explore = { share = 1.0, top = 5 }")
     events = await read(tiny, tmp_path, arms, lambda number: "")
-    log = read_log(events, "paths")
+    log = read_log(events, "weights")
     assert log.propensity == pytest.approx(0.2)
     found = estimate(log, np.sort(log.shown, axis=1))  # readers here do not mind the order: any gets as many clicks
     for of in (found.ips, found.snips, found.dr):

@@ -146,7 +146,7 @@ async def test_excluded_pages_are_in_no_arm(ask) -> None:
 
 async def test_a_unit_that_is_no_text_is_refused_by_name(ask) -> None:
     client = ask(INTERLEAVED)
-    assert (await get(client, unit="x" * 129)).json()["errors"][0]["field"] == "unit"
+    assert (await get(client, unit="x" * 101)).json()["errors"][0]["field"] == "unit"
     response = await client.post("/recommend", content=b'{"url1": "%s", "unit": "\\ud800"}' % URL1.encode())
     assert response.status_code in (200, 400, 422)
 
