@@ -1,6 +1,7 @@
 """Whether an experiment's statistics keep their promises, on simulated experiments with a known effect.
 
-    python -m benchmarks.experiments --experiments 200 --out experiments.json
+    python -m benchmarks.experiments --experiments 200 --readers 1500 --out experiments.json
+    python -m benchmarks.experiments --experiments 1400 --readers 1500 --intervals
 
 Readers of a simulated web come back for 14 days, after 14 days that serve as a pre-period. Measured are: how often the
 95 % intervals cover the true difference, with and without CUPED; how often A/A experiments raise a false alarm if one
@@ -24,6 +25,8 @@ import pyarrow.parquet as pq
 from corpus.simulated_web import experiment as simulated
 from corpus.simulated_web.experiment import BEGIN, DAY, Habits, Site
 from corpus.simulated_web.pages import grow
+from evaluation.experiments.metrics import CLICKS_PER_ANSWER
+from evaluation.experiments.panel import aggregates
 from evaluation.experiments.report import Options, Report, report_on
 
 HABITS = Habits()
@@ -39,7 +42,11 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--intervals", action="store_true", help="only the coverage of plain intervals: no files, fast")
     given = parser.parse_args()
+    if given.intervals:
+        covered = [_covers(seed, given.readers) for seed in range(given.first, given.first + given.experiments)]
+        return print(json.dumps({"experiments": len(covered), "covered": round(float(np.mean(covered)), 4)}))
     jobs = [(seed, given.readers) for seed in range(given.first, given.first + given.experiments)]
     found: list[dict[str, float]] = []
     with ProcessPoolExecutor(given.workers) as pool:
@@ -94,6 +101,21 @@ def run(of: Site, lists: dict[str, np.ndarray], readers: int, seed: int, before:
         path = Path(name) / "events.parquet"
         pq.write_table(table, path)
         return report_on(path, "ranking", Options(control="control"))
+
+
+def _covers(seed: int, readers: int) -> bool:
+    """Return whether the interval of clicks per answer covers the true difference, from sums alone."""
+    of, lists = site()
+    control, better = (simulated.rates(of, lists[name], HABITS)[0] for name in NOISE)
+    rng = np.random.default_rng([11, seed])
+    readiness, arm = simulated.readers(readers, HABITS, rng), rng.integers(2, size=readers)
+    seen = simulated.visits(of, readiness, HABITS, rng)
+    chance = np.stack([of.chances(lists[name]) for name in NOISE])[arm[seen.unit], seen.page]
+    clicks = (rng.random(chance.shape) < np.minimum(seen.readiness[:, None] * chance, 1.0)).sum(axis=1)
+    sums = {"impressions": np.bincount(seen.unit, minlength=readers), "clicks": np.bincount(seen.unit, clicks, readers)}
+    arms = [aggregates({name: of_all[arm == i].astype(np.float64) for name, of_all in sums.items()}) for i in (0, 1)]
+    found = CLICKS_PER_ANSWER.test(0.95).analyze_aggregates(*arms)
+    return bool(found.effect_size_ci_lower <= better - control <= found.effect_size_ci_upper)
 
 
 def _covered(report: Report, true: list[float]) -> Iterator[tuple[str, bool]]:
