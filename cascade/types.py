@@ -33,6 +33,7 @@ class Query:
     language: str = ""
     exclude: frozenset[int] = frozenset()  # PageIds that the caller has already shown
     quality_weight: float | None = None  # λ of this request; None means the bundle's
+    variant: tuple[tuple[str, float], ...] = ()  # settings that are not the gateway's, for an arm of an experiment
     at: float = math.nan  # when it is asked, in hours since 1970: for the age of pages; set by the executor
     trigger: Trigger | None = None  # facts about `page`; set by the executor before ranking
 

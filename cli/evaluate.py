@@ -9,7 +9,7 @@ import typer
 
 from cli.held_out_options import (
     SATISFIED_S,
-    Clicks,
+    ClicksOrNone,
     Impressions,
     MostPages,
     SatisfiedS,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     bundles: Bundles,
-    clicks: Clicks,
+    clicks: ClicksOrNone = None,
     impressions: Impressions = None,
     since: Since = None,
     until: Until = None,
@@ -41,6 +41,11 @@ def evaluate(
     paths: Annotated[
         bool, typer.Option("--paths", help="Show what each recall path adds; takes five times as long.")
     ] = False,
+    off_policy: Annotated[
+        Path | None,
+        typer.Option("--off-policy", help="Events of an arm that explores: estimate the clicks from them instead."),
+    ] = None,
+    experiment: Annotated[str | None, typer.Option(help="With --off-policy: only events of this experiment.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     bundle: BundleName = None,
     config: Config = None,
@@ -63,6 +68,13 @@ def evaluate(
 
     settings = settings_of(config, [*without_time_limits(), *(overrides or ())])
     opened = open_bundle(bundles, bundle)
+    if off_policy is not None:
+        from cli.off_policy import off_policy as estimate
+
+        estimate(bundles, opened, settings, off_policy, experiment, out)
+        return
+    if clicks is None:
+        raise typer.BadParameter("give --clicks, a clicks table with held-out sessions, or --off-policy, events")
     held_out, known = open_log(
         opened, clicks, impressions, utc(since), utc(until), most_pages, truth, targets=held_out_targets(targets)
     )

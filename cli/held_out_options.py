@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 Clicks = Annotated[Path, typer.Option("--clicks", help="A clicks table with held-out sessions.")]
+ClicksOrNone = Annotated[Path | None, typer.Option("--clicks", help="A clicks table with held-out sessions.")]
 Impressions = Annotated[Path | None, typer.Option("--impressions", help="Held-out impressions.")]
 Since = Annotated[
     datetime | None, typer.Option(help="Leave out sessions that began earlier; by default the end of the bundle's log.")

@@ -13,6 +13,7 @@ from cli.bundles import bundles
 from cli.corpus import corpus
 from cli.evaluate import evaluate
 from cli.events import events
+from cli.experiment import app as experiment
 from cli.import_ import import_
 from cli.inspect.command import inspect
 from cli.judge import judge
@@ -71,6 +72,7 @@ app.command()(ablate)
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)
+app.add_typer(experiment, name="experiment")
 app.command("import")(import_)
 app.command()(judge)
 app.command()(replay)

@@ -83,5 +83,5 @@ class SideEffectContract:
 def _state(value: Any) -> Any:
     """Return what can be compared of a query, a list, a trace, an answer or a request."""
     if isinstance(value, RankedList):
-        return value.url1, value.rows.tobytes(), value.degraded, sorted(value.answers)
+        return value.url1, value.rows.tobytes(), value.degraded, list(value.answers)
     return value

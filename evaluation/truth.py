@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -18,7 +19,7 @@ from corpus.simulated_web.pages import Web
 from corpus.simulated_web.quality import click_chance, pair_quality
 from corpus.tables.reader import read
 from corpus.urls.url import page_ids
-from corpus.urls.url_rules import UrlRules
+from corpus.urls.url_rules import RULES, UrlRules
 from evaluation.held_out import write_pages
 from store.tables import LmdbTable
 
@@ -126,14 +127,18 @@ def open_truth(path: Path, pages: LmdbTable, rules: UrlRules) -> Truth:
 
     Pairs of pages that the bundle does not have are left out. Raises InputError when no pair is left.
     """
+    return truth_of_pages(path, partial(write_pages, pages), rules)
+
+
+def truth_of_pages(path: Path, write: Callable[[Path], None], rules: UrlRules = RULES) -> Truth:
+    """Open a truth as `open_truth` does; `write` writes the pages as an input table, where that is needed."""
     if path.is_file() and path.name.endswith(".parquet") and simulated.is_web(path):
         return SimulatedTruth(*simulated.read(path))
     with TemporaryDirectory(prefix="onward-truth-") as name:
         directory = Path(name)
-        write_pages(pages, directory / "bundle.parquet")
-        files = {"pages": directory / "bundle.parquet", "labels": path}
-        read(files, directory, None, rules)
+        write(directory / "listed.parquet")
+        read({"pages": directory / "listed.parquet", "labels": path}, directory, None, rules)
         table = pq.read_table(directory / "labels.parquet")
     if len(table) == 0:
-        raise InputError(f"{path} has no pair of this bundle's pages: give url1, url2 and quality of its own pages")
+        raise InputError(f"{path} has no pair of these pages: give url1, url2 and quality of pages of this site")
     return JudgedPairs(*(table[column].to_numpy() for column in ("page1", "page2", "quality")))

@@ -37,6 +37,7 @@ from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, stored_rules, unknown_pages
 from service.bundles.swap import Swapper
 from service.events.opening import open_recorder
+from service.experiments.file import Experiments
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
@@ -101,7 +102,9 @@ def load(
     loading = partial(load_bundle, settings=settings, shared=shared)
     ids = _answer_ids(settings, secret)
     names = None if ids is None else Names(ids)
-    recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists, names)
+    experiments = _experiments(settings)
+    live = Live(loading(opened))
+    recommender = Recommender(live, settings, shared.metrics, effects, lists, names, experiments)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
 
     async def release() -> None:
@@ -279,6 +282,15 @@ def _answer_ids(settings: Settings, secret: bytes | None) -> AnswerIds | None:
         raise SettingsError(f"feedback.max_age_s: answers are kept for longer than {feedback.max_age_s:g} s: {fix}")
     keys = key_file(Path(feedback.key_file)) if feedback.key_file else OneKey(secret or secrets.token_bytes(32))
     return AnswerIds(keys, feedback.max_age_s)
+
+
+def _experiments(settings: Settings) -> Experiments | None:
+    """Return the experiment of the file; None without one. Raises SettingsError."""
+    if not settings.experiments.file:
+        return None
+    if not settings.feedback.enabled:
+        raise SettingsError("experiments.file: arms are compared by readers' events: set feedback.enabled=true")
+    return Experiments(Path(settings.experiments.file), settings)
 
 
 def _unknown_pages(

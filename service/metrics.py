@@ -42,6 +42,9 @@ class Metrics:
         self.served = Counter(
             "onward_answers", "Answers by source: stored, computed, cache", ["served_by"], registry=registry
         )
+        self.arms = Counter(
+            "onward_arm_answers", "Answers by arm of the experiment", ["experiment", "arm"], registry=registry
+        )
         self.stored_corrupt = Counter(
             "onward_stored_corrupt", "Stored answers that were corrupt, and computed", registry=registry
         )

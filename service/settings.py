@@ -236,6 +236,12 @@ class FeedbackSettings(Section):
     kafka: KafkaSinkSettings = KafkaSinkSettings()
 
 
+class ExperimentSettings(Section):
+    """Experiments: arms that answer in different ways, compared by their events."""
+
+    file: str = Field(default="", description="arms in TOML; reloaded when it changes; without it no experiment")
+
+
 class ServerSettings(Section):
     """Limits on requests and connections, logging, and shutdown."""
 
@@ -289,6 +295,7 @@ class Settings(Section):
     explain: ExplainSettings = ExplainSettings()
     overload: OverloadSettings = OverloadSettings()
     feedback: FeedbackSettings = FeedbackSettings()
+    experiments: ExperimentSettings = ExperimentSettings()
     server: ServerSettings = ServerSettings()
 
 

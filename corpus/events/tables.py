@@ -28,7 +28,9 @@ _CHOSEN = f"""
 _ROWS = {
     "impressions": """
         SELECT impression_id AS impression, time, url1, shown AS url2, position, clicked_at IS NOT NULL AS clicked,
-            dwell_s, coalesce(list_max(propensities) = list_min(propensities), false) AS random,
+            dwell_s, coalesce(
+                list_max(propensities) = list_min(propensities) AND list_max(propensities) * len(urls) < 1.001, false
+            ) AS random,
             propensities[position] AS propensity
         FROM (SELECT *, unnest(urls) AS shown, generate_subscripts(urls, 1)::SMALLINT AS position FROM lists)
         LEFT JOIN chosen USING (impression_id, answer_id, position)
@@ -49,9 +51,9 @@ _ROWS = {
 def write_tables(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], directory: Path) -> dict[str, Path]:
     """Write `clicks` and `impressions` as Parquet files into a directory; return them by table. Raises InputError.
 
-    An impression is every page of a list that was seen. It is `random` if all its propensities are equal: each page had
-    the same chance at each place. A click is two steps, of its page1 and its page2, in the session of its unit; where
-    no unit was sent, in one of its impression.
+    An impression is every page of a list that was seen. It is `random` if all its propensities are equal and no higher
+    than chance makes them: of an arm that explores, lists in their usual order have equal ones too. A click is two
+    steps, of its page1 and its page2, in the session of its unit; where no unit was sent, in one of its impression.
     """
     view_events(connection, files)
     connection.execute(_LISTS)

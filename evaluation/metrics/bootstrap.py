@@ -18,7 +18,7 @@ _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and its percentile bootstrap interval; NaN if nothing was counted."""
+    """A mean and its interval, here by percentile bootstrap; NaN if nothing was counted."""
 
     mean: float
     low: float

@@ -86,6 +86,7 @@ class Answer:
     terms: Terms = ALWAYS
     rules: tuple[tuple[str, str], ...] = ()  # action and label of the rules that acted on the list
     pages: tuple[int, ...] = ()  # PageIds of the reader's page and of the pages shown
+    arm: str = ""  # experiment and arm
 
     @classmethod
     def of(
@@ -96,6 +97,7 @@ class Answer:
         bundle: str,
         explain: dict[str, Any] | None = None,
         name: Name | None = None,
+        arm: str = "",
     ) -> Answer:
         """Return the answer with these contents."""
         contents: dict[str, Any] = {
@@ -118,6 +120,7 @@ class Answer:
             tuple(paths.items()),
             explain is not None,
             len(recommendations),
+            arm=arm,
         )
 
     def read(self) -> Contents:

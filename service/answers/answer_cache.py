@@ -12,10 +12,9 @@ from typing import Any
 from cascade.types import Query
 from service.admission.refusal import Overloaded
 from service.answers.answer import CACHE, STORED, Answer, ServedBy
-from service.answers.asked import Asked
 from service.answers.cache import Cache
 from service.answers.lookup import Lookup, has_more, key_of, selected
-from service.answers.names import Names
+from service.answers.names import PLAINLY, Names, Shown
 from service.answers.ranked_list import RankedList
 from service.answers.stored_lists import StoredLists
 from service.live_bundle import LoadedBundle
@@ -58,23 +57,26 @@ class AnswerCache:
         """Bytes that the cache holds now."""
         return self._known.bytes + self._unknown.bytes
 
-    def cached(self, bundle: LoadedBundle, asked: Asked) -> Answer | None:
-        """Return the answer where its list is cached and fresh, or stored in a file of the bundle."""
-        query, k, key = asked.query, asked.request.k, asked.key
+    def cached(
+        self, bundle: LoadedBundle, query: Query, k: int, key: tuple[str, ...], shown: Shown = PLAINLY
+    ) -> Answer | None:
+        """Return the answer where the list of this key is cached and fresh, or stored in a file of the bundle."""
         for cache in self._caches:
             if (ranked := cache.fresh(key)) is not None:
-                return self._whole(Lookup(bundle, query, k, cache, key, self._names), ranked, CACHE)
+                return self._whole(Lookup(bundle, query, k, cache, key, self._names, shown), ranked, CACHE)
         stored = None if len(key) > _PLAIN else self._stored.here(bundle, query)
         if stored is None:
             return None
         self._known.put(key, stored)
-        return self._whole(Lookup(bundle, query, k, self._known, key, self._names), stored, STORED)
+        return self._whole(Lookup(bundle, query, k, self._known, key, self._names, shown), stored, STORED)
 
     def in_flight(self, key: tuple[str, ...], budget_ms: float) -> bool:
         """Return whether `get` would start no computation for this key."""
         return any(cache.in_flight(key, budget_ms / 1e3) for cache in self._caches)
 
-    async def get(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank) -> Answer:
+    async def get(
+        self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank, shown: Shown = PLAINLY
+    ) -> Answer:
         """Return the answer; `rank` computes its list where no cached one serves. Raises Overloaded."""
         started = time.monotonic()
         known = query.page in bundle.pages
@@ -82,7 +84,7 @@ class AnswerCache:
         if known:
             shared = replace(shared, title="", snippet="", language="")
         cache = self._known if known else self._unknown
-        lookup = Lookup(bundle, query, k, cache, key_of(bundle, shared), self._names)
+        lookup = Lookup(bundle, query, k, cache, key_of(bundle.name, shared), self._names, shown)
         ranked, source = await self._list(lookup, shared, budget_ms, rank)
         answer = self._answer(lookup, ranked, source)
         left_ms = budget_ms - 1e3 * (time.monotonic() - started)
@@ -100,7 +102,11 @@ class AnswerCache:
         cache, key = lookup.cache, lookup.key
         if (fresh := cache.fresh(key)) is not None:
             return fresh, CACHE
-        if cache is self._known and (stored := await self._stored.get(lookup.bundle, shared)) is not None:
+        if (
+            cache is self._known
+            and not shared.variant
+            and (stored := await self._stored.get(lookup.bundle, shared)) is not None
+        ):
             cache.put(key, stored)
             return stored, STORED
         held = cache.holds(key)
@@ -131,12 +137,12 @@ class AnswerCache:
             cache.close()
 
     def _answer(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer:
-        if lookup.query.exclude or lookup.query.quality_weight is not None:
+        if (kept_under := lookup.kept_under) is None:
             return selected(lookup, ranked).from_(source)
-        answer = ranked.answers.get(lookup.k)
+        answer = ranked.answers.get(kept_under)
         if answer is None or not lookup.bundle.stands(answer.terms):
             answer = selected(lookup, ranked)
-            ranked.answers[lookup.k] = answer.from_(CACHE)  # for those who ask after this one
+            ranked.answers[kept_under] = answer.from_(CACHE)  # for those who ask after this one
             lookup.cache.weigh(lookup.key)
         return answer if answer.served_by == source else answer.from_(source)
 

@@ -23,4 +23,4 @@ class Asked(NamedTuple):
 def asked(request: Request, bundle: LoadedBundle) -> Asked:
     """Resolve a request in a bundle. Raises ClientError."""
     query = query_of(request, bundle.addresses)
-    return Asked(bundle.name, request, query, key_of(bundle, query))
+    return Asked(bundle.name, request, query, key_of(bundle.name, query))

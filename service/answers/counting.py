@@ -38,7 +38,7 @@ class AnswerCounts:
     name = "answer_counts"
 
     def __init__(self, metrics: Metrics) -> None:
-        self._served = cache(metrics.served.labels)
+        self._served, self._arm = cache(metrics.served.labels), cache(metrics.arms.labels)
         self._shown, self._degraded = cache(metrics.shown.labels), cache(metrics.degraded.labels)
         self._rules, self._named = metrics.rule_hits.labels, set[str]()
 
@@ -47,6 +47,8 @@ class AnswerCounts:
 
     def after_answer(self, query: Query, answer: Answer, request: Request) -> None:
         self._served(answer.served_by).inc()
+        if answer.arm:
+            self._arm(*answer.arm.split("/")).inc()
         for path, pages in answer.paths:
             self._shown(path).inc(pages)
         for reason in answer.degraded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from cascade.trace import Trace
 from cascade.types import Query
 from service.answers.answer import STORED, Answer
 from service.answers.cache import Cache
-from service.answers.names import Names
+from service.answers.names import PLAINLY, Names, Shown
 from service.answers.ranked_list import RankedList
 from service.answers.selection import Selected, select
 from service.live_bundle import LoadedBundle
@@ -25,12 +26,21 @@ class Lookup(NamedTuple):
     cache: Cache[RankedList]
     key: tuple[str, ...]
     names: Names | None = None
+    shown: Shown = PLAINLY
+
+    @property
+    def kept_under(self) -> Hashable | None:
+        """The key under which the list keeps the answer; None where it is for this request alone."""
+        query = self.query
+        if query.exclude or (query.quality_weight is not None and not self.shown.arm):
+            return None
+        return (self.k, self.shown.experiment, self.shown.arm, query.quality_weight) if self.shown.arm else self.k
 
 
 def selected(lookup: Lookup, ranked: RankedList) -> Answer:
     """Return the answer to the query from a ranked list."""
     chosen = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
-    return answer_of(lookup.bundle, ranked, chosen, lookup.names)
+    return answer_of(lookup.bundle, ranked, chosen, lookup.names, lookup.shown)
 
 
 def answer_of(
@@ -38,13 +48,14 @@ def answer_of(
     ranked: RankedList,
     chosen: Selected,
     names: Names | None = None,
+    shown: Shown = PLAINLY,
     explain: dict[str, Any] | None = None,
 ) -> Answer:
     """Return what was selected from a ranked list as an answer."""
     blocks = bundle.steering.rules.current.blocks
     acted = [*(hit.rule for hit in chosen.hits), *(blocks[rule] for rule in ranked.thinned if rule in blocks)]
-    name = None if names is None else names.name(bundle, ranked.url1, chosen.pages)
-    answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain, name)
+    name = None if names is None else names.name(bundle, ranked.url1, chosen.pages, shown)
+    answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain, name, shown.label)
     rules = tuple(dict.fromkeys((rule.action, rule.label) for rule in acted))
     return replace(answer, terms=chosen.terms, rules=rules, pages=chosen.ids)
 
@@ -72,7 +83,8 @@ def _filtered(lookup: Lookup, ranked: RankedList) -> bool:
     return not bundle.steering.kept(bundle.cascade.dated(lookup.query), rows).all()
 
 
-def key_of(bundle: LoadedBundle, query: Query) -> tuple[str, ...]:
-    """Return the key of the query's list: of the page alone where no text was sent."""
+def key_of(bundle: str, query: Query) -> tuple[str, ...]:
+    """Return the key of the query's list: of the page alone where no text was sent, and no arm has its own lists."""
     text = (query.title, query.snippet, query.language)
-    return (bundle.name, query.url, *text) if any(text) else (bundle.name, query.url)
+    variant = (repr(query.variant),) if query.variant else ()
+    return (bundle, query.url, *(text if any(text) else ()), *variant)

@@ -21,8 +21,13 @@ class Shown(NamedTuple):
     teams: tuple[int, ...] = ()
     propensities: tuple[float, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """Experiment and arm, for metrics and tags; empty without an arm."""
+        return f"{self.experiment}/{self.arm}" if self.arm else ""
 
-_PLAINLY = Shown()
+
+PLAINLY = Shown()
 
 
 class Names:
@@ -32,10 +37,10 @@ class Names:
         self._ids = ids
         self._period_s = _TAG_SHARE * ids.max_age_s
 
-    def name(self, bundle: LoadedBundle, url1: str, pages: Sequence[Recommendation], shown: Shown = _PLAINLY) -> Name:
+    def name(self, bundle: LoadedBundle, url1: str, pages: Sequence[Recommendation], shown: Shown = PLAINLY) -> Name:
         """Return the name of an answer for the canonical `url1`."""
         minted, page1 = self._ids.now(), page_id(url1)
         elsewhere = "" if page1 in bundle.pages else url1
         ids = tuple([page_id(page.url) for page in pages])
         said = AnswerId(bundle.name, minted, page1, elsewhere, ids, *shown)
-        return Name(self._ids.mint(said), f"{minted // self._period_s:.0f}")
+        return Name(self._ids.mint(said), f"{minted // self._period_s:.0f}{shown.label}")

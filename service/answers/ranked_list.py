@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -43,7 +43,7 @@ class RankedList:
     served_by: ServedBy = COMPUTED  # where it comes from
     thinned: tuple[int, ...] = ()  # fingerprints of the rules that had blocked pages before they were ranked
     dropped: Mapping[str, int] = field(default_factory=dict)  # of a stored list: reason -> candidates
-    answers: dict[int, Answer] = field(default_factory=dict)  # by k, without exclusions and with the bundle's λ
+    answers: dict[Hashable, Answer] = field(default_factory=dict)  # by k and arm, without exclusions and λ of requests
 
     @property
     def size(self) -> int:

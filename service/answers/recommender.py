@@ -16,16 +16,18 @@ from cascade.types import Query
 from service.admission.overload import ConcurrencyLimit, Permit
 from service.answers.answer import Answer
 from service.answers.answer_cache import AnswerCache
-from service.answers.asked import Asked
+from service.answers.asked import Asked, asked
 from service.answers.explain import explain
 from service.answers.lookup import acted, answer_of
 from service.answers.names import Names
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
-from service.answers.resolve import query_of
 from service.answers.selection import select
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
+from service.answers.trials import Part, Plan, Trials
+from service.experiments.file import Experiments
+from service.experiments.limits import limited
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
@@ -44,6 +46,7 @@ class Recommender:
         effects: SideEffects | None = None,
         shared: SharedCache | None = None,
         names: Names | None = None,
+        experiments: Experiments | None = None,
     ) -> None:
         self.live = live
         self.metrics = metrics or Metrics()
@@ -52,6 +55,7 @@ class Recommender:
         self._shared = shared
         self._names = names
         self._cache = AnswerCache(settings, self.metrics, names)
+        self._trials = Trials(self._cache, names, experiments)
         self._limit = ConcurrencyLimit(settings.overload, _computing_s(settings.budget_ms), self.metrics)
 
     @property
@@ -62,27 +66,34 @@ class Recommender:
     async def recommend(self, request: Request) -> Answer:
         """Return the pages worth reading after `request.url1`: whole or degraded. Raises ClientError and Refusal."""
         with self.live.leased() as bundle:
-            query = query_of(request, bundle.addresses)
-            budget_ms = self._budget_ms(request)
+            resolved = asked(request, bundle)
+            plan = self._plan(resolved)
             if request.explain:
-                answer = await self._explain(bundle, query, request.k, budget_ms)
+                answer = await self._explain(bundle, plan.parts[0], request.k)
             else:
-                answer = await self._cache.get(bundle, query, request.k, budget_ms, self._start)
-        self._effects.after_answer(query, answer, request)
+                answer = await self._trials.get(bundle, plan, request.k, self._start)
+        self._effects.after_answer(resolved.query, answer, request)
         return answer
 
     def kept_answer(self, asked: Asked) -> Answer | None:
         """Return the answer to what is asked of the live bundle, where it is cached and fresh, or stored in a file."""
-        answer = self._cache.cached(self.live.bundle, asked)
-        if answer is not None:
-            self._effects.after_answer(asked.query, answer, asked.request)
-        return answer
+        return self._kept(asked, self._plan(asked))
 
     def cached_answer(self, asked: Asked) -> Answer | None:
         """Return the kept answer; None where `recommend` has to be awaited. Raises Overloaded where that would."""
-        answer = self.kept_answer(asked)
-        if answer is None and not self._cache.in_flight(asked.key, budget_ms := self._budget_ms(asked.request)):
-            self._limit.check(_computing_s(budget_ms))
+        plan = self._plan(asked)
+        answer = self._kept(asked, plan)
+        if answer is None and not self._trials.in_flight(plan):
+            self._limit.check(_computing_s(plan.parts[0].budget_ms))
+        return answer
+
+    def _plan(self, asked: Asked) -> Plan:
+        return self._trials.plan(asked, self._budget_ms(asked.request))
+
+    def _kept(self, asked: Asked, plan: Plan) -> Answer | None:
+        answer = self._trials.cached(self.live.bundle, plan, asked.request.k)
+        if answer is not None:
+            self._effects.after_answer(asked.query, answer, asked.request)
         return answer
 
     def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
@@ -119,7 +130,7 @@ class Recommender:
         trace.on_spare = partial(self._limit.free_slot, permit)
         await self._limit.wait_for_slot(permit)
         with tracing(trace):
-            candidates = await bundle.cascade.ranked(query, deadline, trace)
+            candidates = await limited(bundle.cascade, query.variant).ranked(query, deadline, trace)
         permit.spare_s = trace.spare_s
         reusable = not query.exclude and not trace.explain
         ranked = RankedList(
@@ -134,8 +145,12 @@ class Recommender:
         self._effects.after_computation(query, ranked, trace)
         return ranked
 
-    async def _explain(self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float) -> Answer:
-        """Compute an answer anew, with a record of every stage and the stored list beside it; it is never cached."""
+    async def _explain(self, bundle: LoadedBundle, part: Part, k: int) -> Answer:
+        """Compute an answer anew, with a record of every stage and the stored list beside it; it is never cached.
+
+        Of an experiment it shows one arm's list, as ranked: the unit's arm, or the first of two that share a list.
+        """
+        query, budget_ms, shown = part.query, part.budget_ms, part.shown
         permit = self._limit.admit(_computing_s(budget_ms))
         trace = Trace(explain=True)
         try:
@@ -143,9 +158,10 @@ class Recommender:
             chosen = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages, acted(bundle, trace, chosen))
             record["stored"] = await self._cache.stored(bundle, query)
+            record["arm"] = shown.label or None
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
-        return answer_of(bundle, ranked, chosen, self._names, record)
+        return answer_of(bundle, ranked, chosen, self._names, shown, record)
 
     def forget_other_bundles(self) -> None:
         """Drop the cached answers of bundles that are no longer live."""

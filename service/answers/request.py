@@ -22,3 +22,4 @@ class Request:
     exclude: tuple[str, ...] = ()
     quality_weight: float | None = None
     budget_ms: float | None = None
+    unit: str = ""  # by which an experiment assigns arms; never stored

@@ -60,6 +60,6 @@ class SharedCache:
         await asyncio.gather(*self._writing)
 
     def _key(self, bundle: str, query: Query) -> bytes:
-        asked = ascii([query.url, query.title, query.snippet, query.language]).encode()
+        asked = ascii([query.url, query.title, query.snippet, query.language, query.variant]).encode()
         # A cryptographic hash: callers choose the text, and must not be able to make two keys collide.
         return key_prefix(bundle, _TABLE) + blake3(self._settings + asked).digest(16)

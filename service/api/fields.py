@@ -25,6 +25,7 @@ _FIX = {
     "exclude": "send a list of at most 500 URLs",
     "quality_weight": "send a number from 0 to 1, or leave it out",
     "budget_ms": "send a number of milliseconds above 0, or leave it out",
+    "unit": "send text of at most 100 characters, or leave it out",
     "requests": f"send a list of 1 to {MAX_BATCH} requests",
 }
 _OTHER_FIX = "send a JSON object as documented at /docs"
@@ -41,10 +42,13 @@ class RecommendQuery(BaseModel):
     url1: Annotated[str, Field(description="the page that the reader is on: http or https", examples=[EXAMPLE_URL])]
     k: Annotated[int, Field(ge=1, le=MAX_K, description="the most pages to recommend")] = DEFAULT_K
     explain: Annotated[bool, Field(description="add what happened at every stage; such answers are not cached")] = False
+    unit: Annotated[
+        str, Field(max_length=100, description="who or what an experiment assigns to an arm; it is not stored")
+    ] = ""
 
     def request(self) -> Request:
         """Return the request as the recommender takes it."""
-        return Request(self.url1, self.k, self.explain)
+        return Request(self.url1, self.k, self.explain, unit=self.unit)
 
 
 class RecommendRequest(RecommendQuery):

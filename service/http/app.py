@@ -94,7 +94,7 @@ def _add_recommend(app: FastAPI, gateway: Gateway, caching: HttpCaching) -> None
         """At most k pages worth reading after `url1`, best first."""
         _authorize_explain(request, query.explain)
         answer = await recommender.recommend(query.request())
-        headers = Headers(raw=caching.headers(answer))
+        headers = Headers(raw=caching.headers(answer, query.unit))
         if matches(request.headers.get("if-none-match"), answer):
             return Response(status_code=304, headers=headers)
         return Response(_answer_json(request, answer), headers=headers, media_type=_JSON)

@@ -24,28 +24,32 @@ class HttpCaching:
         cache = settings.cache
         scope = "private" if keys else "public"  # a shared cache would also answer callers without a key
         self._scope, self._fresh_s, self._stale_s = scope, cache.public_s, cache.public_stale_s
-        self._cacheable = self._for(math.inf)
+        self._cacheable, self._private = self._for(scope, math.inf), self._for("private", math.inf)
         self._keys = settings.purge.keys
 
-    def headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
-        """Return the headers as ASGI has them; degraded and explained answers must not be stored, and none beyond its
-        time.
+    def headers(self, answer: Answer, unit: str = "") -> list[tuple[bytes, bytes]]:
+        """Return the headers as ASGI has them.
+
+        Degraded and explained answers must not be stored, none beyond its time, and a unit's not by shared caches.
         """
         if not answer.cacheable:
             return [NO_STORE]
         until = answer.terms.until
-        control = self._cacheable if until == math.inf else self._for(max(0.0, until - time.time()))
+        if until == math.inf:
+            control = self._private if unit else self._cacheable
+        else:
+            control = self._for("private" if unit else self._scope, max(0.0, until - time.time()))
         headers = [(b"cache-control", control), (b"etag", b'W/"%b"' % answer.tag.encode())]
         if self._keys:
             keys = keys_of(answer.pages)
             headers += [(b"surrogate-key", " ".join(keys).encode()), (b"cache-tag", ",".join(keys).encode())]
         return headers
 
-    def _for(self, left_s: float) -> bytes:
+    def _for(self, scope: str, left_s: float) -> bytes:
         """Return how long an answer may be kept that stands for so many seconds."""
         fresh = int(min(self._fresh_s, left_s))
         stale = int(min(self._stale_s, left_s - fresh))
-        return f"{self._scope}, max-age={fresh}, stale-while-revalidate={stale}".encode()
+        return f"{scope}, max-age={fresh}, stale-while-revalidate={stale}".encode()
 
 
 def matches(if_none_match: str | None, answer: Answer) -> bool:

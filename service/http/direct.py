@@ -43,12 +43,13 @@ class DirectAnswers:
         if not _READ_THERE.isdisjoint([name for name, _ in headers]) or size(headers) > _LONGEST:
             return None
         asked = self._queries.read(url[len(_PATH) :])
-        answer = None if asked is None else self._recommender.kept_answer(asked)
-        if answer is None:
+        if asked is None or (answer := self._recommender.kept_answer(asked)) is None:
             return None
         identity = request_id(sent_id(headers))
         body = answer.json(identity, (time.perf_counter() - started) * 1e3)
-        head = b"".join([b"%b: %b\r\n" % pair for pair in (*server, *self._caching.headers(answer))])
+        head = b"".join(
+            [b"%b: %b\r\n" % pair for pair in (*server, *self._caching.headers(answer, asked.request.unit))]
+        )
         response = _RESPONSE % (head, len(body), identity.encode(), body)
         self._counts.add(_ROUTE, 200, time.perf_counter() - started)
         return response

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.admission.refusal import Overloaded
 from service.answers.answer import Answer
+from service.answers.asked import Asked
 from service.answers.recommender import Recommender
 from service.http import problems
 from service.http.caching import HttpCaching
@@ -28,24 +29,24 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/recommend" and scope["method"] == "GET":
+            asked = self._asked(scope)
             try:
-                answer = self._cached(scope)
+                answer = None if asked is None else self._recommender.cached_answer(asked)
             except Overloaded as refusal:
                 response = problems.error_response(refusal, scope[REQUEST_ID])
                 return await response(scope, receive, send)
-            if answer is not None:
-                return await self._send(scope, answer, send)
+            if asked is not None and answer is not None:
+                return await self._send(scope, answer, asked.request.unit, send)
         await self._app(scope, receive, send)
 
-    def _cached(self, scope: Scope) -> Answer | None:
-        """Return the answer where it is at hand; None where only the route can answer. Raises Overloaded."""
+    def _asked(self, scope: Scope) -> Asked | None:
+        """Return what a request asks; None where only the route can answer."""
         if any(name == b"if-none-match" for name, _ in scope["headers"]):
             return None
-        asked = self._queries.read(scope["query_string"])
-        return None if asked is None else self._recommender.cached_answer(asked)
+        return self._queries.read(scope["query_string"])
 
-    async def _send(self, scope: Scope, answer: Answer, send: Send) -> None:
+    async def _send(self, scope: Scope, answer: Answer, unit: str, send: Send) -> None:
         body = answer.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3)
-        headers = [*self._caching.headers(answer), _JSON, (b"content-length", b"%d" % len(body))]
+        headers = [*self._caching.headers(answer, unit), _JSON, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -93,6 +93,7 @@ class Explanation(BaseModel):
     rules: list[RuleHit] = []
     stages: list[StageRecord]
     stored: StoredAnswer | None = None
+    arm: Annotated[str | None, Field(description="experiment/arm that ranked it")] = None
 
 
 class AnswerBody(BaseModel):

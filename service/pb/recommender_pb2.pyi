@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecommendRequest(_message.Message):
-    __slots__ = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms")
+    __slots__ = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms", "unit")
     URL1_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class RecommendRequest(_message.Message):
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     QUALITY_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
     url1: str
     k: int
     explain: bool
@@ -27,7 +28,8 @@ class RecommendRequest(_message.Message):
     exclude: _containers.RepeatedScalarFieldContainer[str]
     quality_weight: float
     budget_ms: float
-    def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ...) -> None: ...
+    unit: str
+    def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
     __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain", "served_by", "answer_id")

@@ -55,7 +55,7 @@ def test_pairs_are_read_by_their_urls(table: LmdbTable, tmp_path: Path) -> None:
 def test_a_truth_for_other_pages_is_a_clear_error(table: LmdbTable, tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text("url1,url2,quality\nhttps://other.example/,https://other.example/b,4\n")
-    with pytest.raises(InputError, match="has no pair of this bundle's pages"):
+    with pytest.raises(InputError, match="has no pair of these pages"):
         open_truth(path, table, RULES)
 
 

@@ -28,6 +28,7 @@ from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.events.opening import open_recorder
+from service.experiments.file import Experiments
 from service.gateway import Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
@@ -37,7 +38,7 @@ from service.rules.live_rules import LiveRules
 from service.rules.sources import RulesFile
 from service.rules.steering import Steering
 from service.rules.watch import RulesWatch
-from service.settings import read_settings
+from service.settings import Settings, read_settings
 from store import page_row
 from store.addresses import Addresses, write_addresses
 from store.tables import LmdbTable, write_table
@@ -172,6 +173,7 @@ def small_gateway(
     rules: LiveRules | None = None,
     expired: Expired | None = None,
     redis_url: str | None = None,
+    arms: str = "",
 ) -> Small:
     pages = LmdbTable(directory / "pages.lmdb")
     coclick, qprime = Listed("coclick", URLS[:8]), Listed("qprime", URLS[11:4:-1])
@@ -212,12 +214,20 @@ def small_gateway(
         [AnswerCounts(metrics), *effects],
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
-    ids = AnswerIds(OneKey(b"secret"), settings.feedback.max_age_s) if settings.feedback.enabled else None
-    names = ids and Names(ids)
-    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared, names)
-    recorder = ids and open_recorder(settings.feedback, directory, ids, recommender.live, metrics, redis_url, None)
+    ids = AnswerIds(OneKey(b"secret"), settings.feedback.max_age_s) if arms or settings.feedback.enabled else None
+    names, experiments = ids and Names(ids), _experiments(directory, settings, arms) if arms else None
+    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared, names, experiments)
+    recorder = None
+    if ids is not None and settings.feedback.enabled:
+        recorder = open_recorder(settings.feedback, directory, ids, recommender.live, metrics, redis_url, None)
     gateway = Gateway(recommender, settings, release, rules=watch, recorder=recorder)
     return Small(gateway, coclick, qprime, popular, released)
+
+
+def _experiments(directory: Path, settings: Settings, arms: str) -> Experiments:
+    path = directory / "arms.toml"
+    path.write_text(arms)
+    return Experiments(path, settings, clock=lambda: 0.0)
 
 
 @pytest.fixture

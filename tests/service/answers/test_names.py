@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from service.answers.asked import asked
 from service.answers.request import Request
 
 URL1 = "https://site0.example/page/0"
@@ -11,7 +12,7 @@ async def test_an_answer_that_is_kept_keeps_its_id(make) -> None:
     recommender._names._ids._clock = lambda: 4e9
     again = await recommender.recommend(Request(URL1))
     assert again.body == first.body
-    assert recommender.cached_answer(Request(URL1)).body == first.body
+    assert recommender.cached_answer(asked(Request(URL1), recommender.live.bundle)).body == first.body
 
 
 async def test_the_tag_changes_with_the_period_not_with_the_id(make) -> None:

@@ -12,6 +12,7 @@ import pytest
 from corpus.urls.url import page_id
 from ranking.expiry import Expired
 from service.answers.answer import Answer
+from service.answers.asked import asked
 from service.answers.request import Request
 from service.rules.live_rules import LiveRules
 from service.rules.rule import Rule
@@ -75,7 +76,7 @@ async def test_a_blocked_page_leaves_answers_that_are_cached(site: Site) -> None
 async def test_the_fast_path_obeys_too(site: Site) -> None:
     first, *_ = await site.shown()
     site.put(block(first))
-    answer = site.recommender.cached_answer(Request(URL1))
+    answer = site.recommender.cached_answer(asked(Request(URL1), site.recommender.live.bundle))
     assert answer is not None
     assert first not in answer.body.decode()
 
@@ -188,7 +189,7 @@ async def test_an_expired_page_leaves_kept_answers_at_its_end(make) -> None:
     assert answer.terms.until == 1_000_000.0
     site.at(1_000_000.0)
     assert SECOND not in await site.shown()
-    cached = site.recommender.cached_answer(Request(URL1))
+    cached = site.recommender.cached_answer(asked(Request(URL1), site.recommender.live.bundle))
     assert cached is not None
     assert SECOND not in [page.url for page in cached.recommendations]
     await site.small.gateway.close()

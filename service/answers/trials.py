@@ -1,0 +1,126 @@
+"""Answers under an experiment: one arm's, two arms' in one list, or one that explores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from cascade.executor import FULL_LIST, SHORT
+from cascade.types import Query
+from corpus.urls.url import page_id
+from service.answers.answer import COMPUTED, Answer, Recommendation, Terms
+from service.answers.answer_cache import AnswerCache, Rank
+from service.answers.asked import Asked
+from service.answers.lookup import key_of
+from service.answers.names import PLAINLY, Names, Shown
+from service.experiments.experiment import Arm, Trial
+from service.experiments.exploring import explored
+from service.experiments.file import Experiments
+from service.experiments.team_draft import team_draft
+from service.live_bundle import LoadedBundle
+
+_EMPTY = "empty"  # the flag of an answer without pages
+
+
+class Part(NamedTuple):
+    """What is asked of the cache: one list, of one arm or of none."""
+
+    query: Query
+    key: tuple[str, ...]
+    k: int
+    budget_ms: float
+    shown: Shown = PLAINLY
+
+
+class Plan(NamedTuple):
+    """How a request is answered: the parts, and the trial that makes one answer of them."""
+
+    parts: tuple[Part, ...]
+    trial: Trial | None = None
+
+
+class Trials:
+    """Plans requests, gets the parts from the cache, and puts them together."""
+
+    def __init__(self, cache: AnswerCache, names: Names | None = None, experiments: Experiments | None = None) -> None:
+        self._cache, self._names, self._experiments = cache, names, experiments
+
+    def plan(self, asked: Asked, budget_ms: float) -> Plan:
+        """Return how a request is answered. One with its own λ is not part of an experiment."""
+        trial, request = None, asked.request
+        if self._experiments is not None and request.quality_weight is None:
+            trial = self._experiments.current.trial(request.unit, asked.query.page, self._experiments.now())
+        if trial is None:
+            return Plan((Part(asked.query, asked.key, request.k, budget_ms),))
+        return Plan(tuple(_part(trial, arm, asked, budget_ms) for arm in trial.arms), trial)
+
+    async def get(self, bundle: LoadedBundle, plan: Plan, k: int, rank: Rank) -> Answer:
+        """Return the answer; `rank` computes the lists that no cache has. Raises Overloaded."""
+        if len(plan.parts) == 1:
+            [part] = plan.parts
+            found = [await self._cache.get(bundle, part.query, part.k, part.budget_ms, rank, part.shown)]
+        else:
+            waits = (self._cache.get(bundle, of.query, of.k, of.budget_ms, rank, of.shown) for of in plan.parts)
+            found = await asyncio.gather(*waits)
+        return self._together(bundle, plan, k, found)
+
+    def cached(self, bundle: LoadedBundle, plan: Plan, k: int) -> Answer | None:
+        """Return the answer where all its lists are cached and fresh, or stored in a file of the bundle."""
+        found = [
+            answer
+            for part in plan.parts
+            if (answer := self._cache.cached(bundle, part.query, part.k, part.key, part.shown)) is not None
+        ]
+        return self._together(bundle, plan, k, found) if len(found) == len(plan.parts) else None
+
+    def in_flight(self, plan: Plan) -> bool:
+        """Return whether `get` would start no computation."""
+        return all(self._cache.in_flight(part.key, part.budget_ms) for part in plan.parts)
+
+    def _together(self, bundle: LoadedBundle, plan: Plan, k: int, answers: Sequence[Answer]) -> Answer:
+        """Return the one answer of a plan."""
+        trial = plan.trial
+        if trial is None or (len(answers) == 1 and trial.arms[0].explores is None):
+            return answers[0]
+        lists = [answer.recommendations for answer in answers]
+        pages, shown = _interleaved(trial, lists, k) if len(lists) > 1 else _explored(trial, lists[0], k)
+        url1 = plan.parts[0].query.url
+        name = None if self._names is None else self._names.name(bundle, url1, pages, shown)
+        flags = tuple(_flags(answers, len(pages), k))
+        answer = Answer.of(url1, tuple(pages), flags, bundle.name, name=name, arm=shown.label)
+        sources = [found.served_by for found in answers]
+        return replace(
+            answer,
+            served_by=COMPUTED if COMPUTED in sources else sources[0],
+            terms=Terms(min(found.terms.version for found in answers), min(found.terms.until for found in answers)),
+            rules=tuple(dict.fromkeys(rule for found in answers for rule in found.rules)),
+            pages=(page_id(url1), *(page_id(page.url) for page in pages)),
+        )
+
+
+def _part(trial: Trial, arm: Arm, asked: Asked, budget_ms: float) -> Part:
+    query = replace(asked.query, quality_weight=arm.quality_weight, variant=arm.variant)
+    key = key_of(asked.bundle, query) if query.variant else asked.key
+    k = asked.request.k if arm.explores is None else min(FULL_LIST, max(asked.request.k, arm.explores.top))
+    return Part(query, key, k, min(budget_ms, arm.budget_ms or budget_ms), Shown(trial.experiment, arm.name))
+
+
+def _interleaved(trial: Trial, lists: Sequence[Sequence[Recommendation]], k: int) -> tuple[list[Recommendation], Shown]:
+    pages, teams = team_draft(lists, k, trial.draw(), lambda page: page.url)
+    return pages, Shown(trial.experiment, trial.label, teams=tuple(teams))
+
+
+def _explored(trial: Trial, ranked: Sequence[Recommendation], k: int) -> tuple[list[Recommendation], Shown]:
+    explores = trial.arms[0].explores
+    assert explores is not None  # noqa: S101 - the caller checked
+    pages, propensities = explored(ranked[: max(k, explores.top)], k, explores.share, trial.draw())
+    return pages, Shown(trial.experiment, trial.label, propensities=tuple(propensities))
+
+
+def _flags(answers: Sequence[Answer], shown: int, k: int) -> Iterator[str]:
+    """Yield what is missing of an answer that was put together: its parts may lack pages that it does not."""
+    for flag in dict.fromkeys(flag for answer in answers for flag in answer.degraded):
+        if not (flag == SHORT and shown >= k) and not (flag == _EMPTY and shown):
+            yield flag
