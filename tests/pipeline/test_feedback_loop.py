@@ -14,6 +14,7 @@ from reader_events import event
 from pipeline.build import build
 from service.answers.request import Request
 from service.bootstrap import load
+from service.events.opening import send_now
 from service.gateway import Gateway
 from service.settings import read_settings
 from tests.conftest import CONFIG, DAYS, PATIENT, START, Tiny
@@ -58,9 +59,11 @@ def test_the_page_that_readers_click_rises(tiny: Tiny, tmp_path: Path) -> None:
     feedback = ("feedback.enabled=true", f"feedback.directory={data}/events", f"feedback.spool={tmp_path}/spool")
 
     async def serve() -> None:
-        gateway = load(tiny.bundles, read_settings(None, [*PATIENT, *feedback], {}))
+        settings = read_settings(None, [*PATIENT, *feedback], {})
+        gateway = load(tiny.bundles, settings)
         await read_and_click(gateway, url1, 8)
         await gateway.close()
+        assert await send_now(settings.feedback, tiny.bundles, None) == 0
 
     asyncio.run(serve())
     assert build(data, bundles, CONFIG) is not None
