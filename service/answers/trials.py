@@ -94,7 +94,7 @@ class Trials:
         return replace(
             answer,
             served_by=COMPUTED if COMPUTED in sources else sources[0],
-            terms=Terms(min(found.terms.version for found in answers), min(found.terms.until for found in answers)),
+            terms=Terms(min(found.terms.rules for found in answers), min(found.terms.until for found in answers)),
             rules=tuple(dict.fromkeys(rule for found in answers for rule in found.rules)),
             pages=(page_id(url1), *(page_id(page.url) for page in pages)),
         )
