@@ -27,7 +27,7 @@ install: $(INSTALLED) ## Make .venv with the pinned dependencies
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev,multilingual]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev,import,multilingual]" -c constraints.txt
 	@touch $@
 
 demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=, ADMIN_PORT=)
