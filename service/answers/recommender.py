@@ -145,7 +145,7 @@ class Recommender:
             pages, degraded = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages)
             record["stored"] = await self._cache.stored(bundle, query)
-            record["arm"] = shown.label or None
+            record |= {"arm": shown.label} if shown.arm else {}
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
         name = None if self._names is None else self._names.name(bundle, query.url, pages, shown)
