@@ -158,7 +158,7 @@ class Recommender:
             chosen = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages, acted(bundle, trace, chosen))
             record["stored"] = await self._cache.stored(bundle, query)
-            record["arm"] = shown.label or None
+            record |= {"arm": shown.label} if shown.arm else {}
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
         return answer_of(bundle, ranked, chosen, self._names, shown, record)
