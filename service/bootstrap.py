@@ -26,18 +26,20 @@ from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
 from service.answers.blocklist import blocked
 from service.answers.counting import AnswerCounts, ComputationCounts
+from service.answers.page_counts import PageCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.redis_tables import open_rows, open_tables, unknown_pages
 from service.bundles.swap import Swapper
-from service.gateway import Gateway
+from service.gateway import Explored, Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings, StageSettings
 from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
+from store.label_file import LabelFile, LabelFileError
 from store.redis.rows import RedisRows
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable
@@ -77,7 +79,8 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
     shared = share(settings, redis_url)
     unknown = _unknown_pages(bundles, settings, redis_url, shared.metrics)
     lists = _shared_cache(settings, shared)
-    effects = _side_effects(shared.metrics, unknown, lists)
+    explored = Explored(unknown=unknown, labels=_labels(settings))
+    effects = _side_effects(shared.metrics, unknown, lists, explored.asked if settings.explorer.enabled else None)
     loading = partial(load_bundle, settings=settings, shared=shared)
     recommender = Recommender(Live(loading(opened)), settings, shared.metrics, effects, lists)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
@@ -88,7 +91,7 @@ def load(bundles: Path, settings: Settings, *, redis_url: str | None = None, bun
         await shared.close()
 
     authorizer = _authorizer(settings, redis_url, recommender.metrics)
-    return Gateway(recommender, settings, release, authorizer, swaps)
+    return Gateway(recommender, settings, release, authorizer, swaps, explored)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -120,7 +123,8 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         close()
         raise
     warmup, answers = tuple(opened.manifest.warmup), tables[stored_answers.TABLE] if served else None
-    return LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, answers)
+    pages = tables["pages"]
+    return LoadedBundle(opened.name, cascade, pages, addresses, close, warmup, answers, opened.manifest)
 
 
 def _cascade(
@@ -228,12 +232,14 @@ def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTab
     return open_tables(shared.redis, bundle.name, own, shared.metrics)
 
 
-def _side_effects(metrics: Metrics, unknown: UnknownPageQueue | None, lists: SharedCache | None) -> SideEffects:
+def _side_effects(
+    metrics: Metrics, unknown: UnknownPageQueue | None, lists: SharedCache | None, asked: PageCounts | None
+) -> SideEffects:
     """Return everything that runs after a computation or an answer."""
     optional = [effect for effect in (unknown, lists) if effect is not None]
     return SideEffects(
         after_computation=[ComputationCounts(metrics), *optional],
-        after_answer=[AnswerCounts(metrics)],
+        after_answer=[AnswerCounts(metrics), *([asked] if asked is not None else [])],
         failed=lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
 
@@ -250,6 +256,15 @@ def _unknown_pages(
     if redis_url is None:
         return UnknownPageQueue(SqliteUnknownPages(bundles / FILE, settings.unknown.most), dropped)
     return UnknownPageQueue(unknown_pages(redis_url, settings.redis, settings.unknown.most), dropped)
+
+
+def _labels(settings: Settings) -> LabelFile | None:
+    if not (settings.explorer.enabled and settings.explorer.labels):
+        return None
+    try:
+        return LabelFile(Path(settings.explorer.labels), "explorer")
+    except LabelFileError as error:
+        raise SettingsError(f"explorer.labels: {error}") from None
 
 
 def _shared_cache(settings: Settings, shared: Shared) -> SharedCache | None:

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from service.admission.authorize import Authorizer
+from service.answers.page_counts import PageCounts
 from service.answers.recommender import Recommender
 from service.answers.request import Request
 from service.answers.resolve import ClientError
+from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.sample_answers import take
 from service.bundles.swap import RefusedBundle, Swapper
 from service.live_bundle import Live
 from service.metrics import Metrics
 from service.settings import Settings
+from store.label_file import LabelFile
 
 log = logging.getLogger(__name__)
 
 
 async def _release_nothing() -> None:
     """Release nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What the explorer shows and takes beside answers."""
+
+    asked: PageCounts = field(default_factory=PageCounts)  # how often each page was asked for
+    unknown: UnknownPageQueue | None = None
+    labels: LabelFile | None = None  # where ratings go; None: nobody may rate
 
 
 class Gateway:
@@ -32,6 +45,7 @@ class Gateway:
         release: Callable[[], Awaitable[None]] = _release_nothing,
         authorizer: Authorizer | None = None,
         swaps: Swapper | None = None,
+        explored: Explored | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
@@ -39,6 +53,7 @@ class Gateway:
         self.ready = False
         self.draining = False
         self.swaps = swaps
+        self.explored = explored or Explored()
         self._release = release
         self.metrics.set_bundle(self.bundle)
         self.metrics.address_bytes.set_function(lambda: self.live.bundle.addresses.kept_bytes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cascade.executor import Cascade
 from store.addresses import Addresses
+from store.bundle import Manifest
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable, LocalTable
 
@@ -24,6 +25,7 @@ class LoadedBundle:
     close: Callable[[], None]
     warmup: tuple[str, ...] = ()
     answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
+    manifest: Manifest | None = None  # how the bundle was built; None in tests without one
 
 
 class Lease:

@@ -177,6 +177,13 @@ class ExplainSettings(Section):
     file: str = Field(default="", description="keys that may, as in `keys.file`; without it every caller may")
 
 
+class ExplorerSettings(Section):
+    """The explorer at `GET /`: answers and why they are so, the bundle, and the traffic. It follows `explain`."""
+
+    enabled: bool = True
+    labels: str = Field(default="", description="directory for ratings, a table `labels` of the build; empty: no ratings")
+
+
 class OverloadSettings(Section):
     """How many answers are computed in parallel, and how many may wait."""
 
@@ -233,6 +240,7 @@ class Settings(Section):
     block: BlockSettings = BlockSettings()
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()
+    explorer: ExplorerSettings = ExplorerSettings()
     overload: OverloadSettings = OverloadSettings()
     server: ServerSettings = ServerSettings()
 

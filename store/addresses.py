@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,14 @@ class Addresses:
             return Located(url, page)
         row = self._pages.get(page)
         return Located(url, exact) if row is None else Located(read_text(row).url, page)
+
+    def row(self, page: int) -> bytes | None:
+        """Return a page's row in the bundle's own table of pages, None if it has none."""
+        return self._pages.get(page)
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield every row of the table of pages, some hundred at a time."""
+        return self._pages.batches()
 
     def __len__(self) -> int:
         return len(self._addresses)

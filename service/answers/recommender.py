@@ -17,6 +17,7 @@ from service.admission.overload import ConcurrencyLimit, Permit
 from service.answers.answer import Answer
 from service.answers.answer_cache import AnswerCache
 from service.answers.explain import explain
+from service.answers.other_weights import other_weights
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.resolve import ClientError, query_of
@@ -131,6 +132,7 @@ class Recommender:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
             pages, degraded = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages)
+            record["weights"] = await other_weights(bundle, query, k, ranked)
             record["stored"] = await self._cache.stored(bundle, query)
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -24,6 +24,7 @@ from service.http.authorize import CALLER, AuthorizeMiddleware
 from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import CancelOnDisconnect
+from service.http.docs_page import add_docs
 from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
@@ -46,21 +47,26 @@ _GET_REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(gateway: Gateway) -> FastAPI:
-    """Return the HTTP application of one gateway."""
+def make_app(gateway: Gateway, *routers: APIRouter) -> FastAPI:
+    """Return the HTTP application of one gateway, with the routes of `routers` beside its own."""
     app = FastAPI(
         title="Onward",
         summary="Web pages worth reading next",
         version="1",
         redirect_slashes=False,
         strict_content_type=False,  # a body without a Content-Type is read as JSON
+        docs_url=None,
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
     caching = HttpCaching(gateway.settings, keys=gateway.authorizer.needs_key)
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
-    routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    add_docs(app)
+    for router in routers:
+        app.include_router(router)
+    shown = [route.path for router in routers for route in router.routes if isinstance(route, Route)]
+    routes = [*app.openapi()["paths"], *shown, "/docs", "/openapi.json"]
     limits = gateway.settings.server
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(BodyLimit, limit=limits.max_body_kb * 1024, receipt_s=limits.receipt_s, metrics=gateway.metrics)

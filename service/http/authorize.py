@@ -11,17 +11,18 @@ from service.http import problems
 from service.http.middleware import REQUEST_ID
 
 CALLER = "onward.caller"
-_OPEN = frozenset({"/healthz", "/readyz"})
+_OPEN = frozenset({"/healthz", "/readyz", "/"})  # "/" is the explorer's page, which asks for a key
+_OPEN_BELOW = "/explorer/static/"  # its scripts and styles
 
 
 class AuthorizeMiddleware:
-    """Refuses a request without a valid key or beyond the key's rate limit; health checks need no key."""
+    """Refuses a request without a valid key or beyond the key's rate limit; health checks and static files need no key."""
 
     def __init__(self, app: ASGIApp, authorizer: Authorizer) -> None:
         self._app, self._authorizer = app, authorizer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        if scope["type"] == "http" and not _is_open(scope["path"]):
             headers = Headers(scope=scope)
             try:
                 scope[CALLER] = self._authorizer.caller(headers.get("authorization"), headers.get("x-api-key"))
@@ -30,3 +31,7 @@ class AuthorizeMiddleware:
                 response = problems.error_response(refusal, scope[REQUEST_ID])
                 return await response(scope, receive, send)
         await self._app(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
