@@ -181,7 +181,7 @@ class ExplorerSettings(Section):
     """The explorer at `GET /`: answers and why they are so, the bundle, and the traffic. It follows `explain`."""
 
     enabled: bool = True
-    labels: str = Field(default="", description="directory for ratings, a table `labels` of the build; empty: no ratings")
+    labels: str = Field(default="", description="directory for ratings, a table `labels` of the build; '': no ratings")
 
 
 class OverloadSettings(Section):

@@ -42,7 +42,7 @@ async def explain(trace: Trace, pages: Table) -> dict[str, Any]:
         "ms": {name: finite(ms) for name, ms in trace.ms.items()},
         "recalled": {path: len(found) for path, found in trace.recalled.items()},
         "reasons": dict(Counter(trace.dropped.values())),
-        "runs": [{"stage": run.stage, "rows": run.rows, "computed": run.computed, "ms": finite(run.ms)} for run in trace.runs],
+        "runs": [{**run._asdict(), "ms": finite(run.ms)} for run in trace.runs],
         "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in dropped.items()],
         "stages": [
             {

@@ -14,8 +14,10 @@ _KEPT = 1_000  # pages that a tally keeps when it is full
 
 
 class Tally:
-    """Counts of the most frequent keys since the start. The rarest are forgotten when twice as many as `kept` are held,
-    so the count of a key that became frequent late is a lower bound."""
+    """Counts of the most frequent keys since the start.
+
+    The rarest are forgotten when twice as many as `kept` are held: the count of a key that came late is a lower bound.
+    """
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept

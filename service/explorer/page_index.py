@@ -23,7 +23,7 @@ _LINE, _FIELD = b"\n", b"\t"
 
 @dataclass(frozen=True, slots=True)
 class PageIndex:
-    """Lines `title TAB address`, folded, each after a line break; `starts[i]` is where the line of `pages[i]` begins."""
+    """Lines `title TAB address`, folded, each after a line break; the line of `pages[i]` begins at `starts[i]`."""
 
     text: bytes
     starts: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""The traffic of this process since its start, from its metrics: counts that only grow, which the page turns to rates."""
+"""The traffic of this process since its start: counts from its metrics, which the page turns into rates."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _OPEN_BELOW = "/explorer/static/"  # its scripts and styles
 
 
 class AuthorizeMiddleware:
-    """Refuses a request without a valid key or beyond the key's rate limit; health checks and static files need no key."""
+    """Refuses a request without a valid key or beyond its rate limit; health checks and static files need none."""
 
     def __init__(self, app: ASGIApp, authorizer: Authorizer) -> None:
         self._app, self._authorizer = app, authorizer
