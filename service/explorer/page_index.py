@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ _LONGEST = 400  # characters of a page
 _PART = 1 << 20  # bytes searched at once: the event loop waits no longer for the interpreter
 _PAUSE_S = 0.0005  # between two batches of the build: so that it can run at all
 _LINE, _FIELD = b"\n", b"\t"
+_SCHEME = re.compile(rb"^https?://")  # of a typed address; addresses are indexed without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class PageIndex:
         First come titles that begin with the text, then those with the longest word at the start of a word, then the
         others; in each group the most clicked pages.
         """
-        words = fold(typed).split()
+        words = [word for typed_word in fold(typed).split() if (word := _SCHEME.sub(b"", typed_word))]
         if not words:
             return [int(page) for page in self.pages[:most]]
         whole, longest = b" ".join(words), max(words, key=len)

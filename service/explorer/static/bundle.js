@@ -18,8 +18,8 @@ export async function bundleView(main, state, signal) {
     el("div", { class: "halves" }, tradeOff(bundle.blend), inputs(bundle.data)),
     section("Time of each step", bars(slowest(bundle.seconds), "Seconds per step of the build")),
     section("Loss curves", el("div", { class: "charts" }, ...bundle.losses.map(lossChart))),
-    section("Figures", ...Object.entries(bundle.figures).map(([step, values]) => folded(step, values))),
-    section("Configuration", ...Object.entries(bundle.config).map(([name, values]) => folded(name, values))),
+    section("Figures", folds(bundle.figures)),
+    section("Configuration", folds(bundle.config)),
   );
 }
 
@@ -67,6 +67,8 @@ function lossChart({ model, losses }) {
   const lines = Object.entries(losses).filter(([name]) => name !== "step").map(([name, y]) => ({ name, x: losses.step, y }));
   return chart(lines, { x: "step", y: "loss", caption: model });
 }
+
+const folds = (groups) => el("div", { class: "folds" }, ...Object.entries(groups).map(([name, values]) => folded(name, values)));
 
 /** Returns a step's figures, folded; nested ones are indented. */
 function folded(title, values) {

@@ -8,9 +8,14 @@ const FIRST = ["score", "quality", "click", "stage1", "stage2", "blend"]; // the
 
 /** Returns a panel with all candidates that a stage left, best first. */
 export function candidatesPanel(stage, record) {
-  const { candidates, left_out: leftOut } = record;
+  const { left_out: leftOut } = record;
+  const candidates = record.stage === "merge" ? byBestRank(record.candidates) : record.candidates;
   const names = [...new Set(candidates.flatMap((candidate) => Object.keys(candidate.columns)))];
-  const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : name.startsWith("rank_") ? FIRST.length : FIRST.length + 1);
+  const filled = new Set(names.filter((name) => candidates.some((candidate) => candidate.columns[name] != null)));
+  const rank = (name) => {
+    if (!filled.has(name)) return FIRST.length + 2;
+    return FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length + (name.startsWith("rank_") ? 0 : 1);
+  };
   names.sort((one, other) => rank(one) - rank(other));
   const columns = names.map((name) => ({ name, of: (row) => row.columns[name] }));
   const because = candidates.some((candidate) => candidate.because) ? [{ name: "because", of: (row) => row.because }] : [];
@@ -24,6 +29,12 @@ export function candidatesPanel(stage, record) {
 export function droppedPanel(explain) {
   const reason = { name: "reason", of: (row) => reasonName(row.reason) };
   return panel(`Dropped: ${plural(explain.dropped.length, "candidate")}`, "", [address, reason], explain.dropped);
+}
+
+/** Returns merged candidates as recall would order them: by their best rank in any path. */
+function byBestRank(candidates) {
+  const best = ({ columns }) => Math.min(...Object.entries(columns).map(([name, value]) => (name.startsWith("rank_") && value) || Infinity));
+  return candidates.map((candidate) => [best(candidate), candidate]).sort(([one], [other]) => one - other).map(([, candidate]) => candidate);
 }
 
 const address = { name: "page", of: (row) => row.url?.replace(/^https?:\/\//, "") ?? "(unknown)" };

@@ -25,8 +25,8 @@ function card(page, place, { state, because, ratings, was }) {
     addressLine(page.url),
     page.snippet && el("p", { class: "snippet" }, page.snippet),
     query && el("p", { class: "because" }, "because: ", el("q", {}, query)),
-    el("p", { class: "found" }, ...page.recalled_by.map(recalled), ...scores(page)),
-    ratings && state.url1 && rating(state.url1, page),
+    page.recalled_by.length > 0 && el("p", { class: "found" }, ...page.recalled_by.map(recalled)),
+    el("div", { class: "foot" }, el("p", { class: "figures" }, ...scores(page)), ratings && state.url1 && rating(state.url1, page)),
   );
 }
 
@@ -36,7 +36,7 @@ function recalled({ path, rank }) {
 
 function scores({ score: total, click, quality }) {
   const shown = [["score", total], ["click", click], ["quality", quality]].filter(([, value]) => value != null);
-  return shown.map(([name, value]) => el("span", { class: "figure" }, `${name} ${score(value)}`));
+  return shown.map(([name, value]) => el("span", {}, `${name} ${score(value)}`));
 }
 
 /** Says how a page moved compared with the answer that is served. */

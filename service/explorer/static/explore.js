@@ -34,7 +34,7 @@ export async function exploreView(main, state, signal) {
 async function start(main, ask, signal) {
   document.title = "Onward";
   const popular = await get("/explorer/suggest", {}, signal);
-  const hint = "Pick a page that a reader is on. Onward shows what it would recommend next, and why.";
+  const hint = "Pick a page that a reader is on, to see what Onward recommends and why.";
   const listed = popular.map((page) => ({ ...page, recalled_by: [] }));
   const shown = cards(listed, { state: { trail: [] }, because: new Map() });
   fill(main, el("div", { class: "hero" }, el("h1", {}, "What is worth reading next?"), el("p", {}, hint)), ask, el("h2", {}, "Most read"), shown);

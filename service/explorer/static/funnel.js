@@ -18,6 +18,7 @@ export function stagesOf(explain, shown) {
     { name: "recall", label: "Recall", count: merge, ms: time(explain, "recall", "merge"), drops: [], record: merged },
     { name: "filter", label: "Page facts and filters", count: kept, ms: time(explain, "hydrate", "filter"), drops: filtered },
     ...ranked.flatMap((record) => ranking(explain, record)),
+    ...fallback(explain),
     { name: "select", label: "Select", count: shown, ms: time(explain, "select"), drops: dropsOf(explain, (reason) => SELECT.includes(reason)) },
   ];
 }
@@ -29,7 +30,7 @@ export function pathsOf(explain) {
 }
 
 /** Returns what the cross-encoder did: its pairs, how many of them it computed, in how many runs and how long. */
-export function encoderOf(explain) {
+function encoderOf(explain) {
   const runs = explain.runs;
   const total = (field) => runs.reduce((before, run) => before + run[field], 0);
   return { stage: runs[0]?.stage, runs: runs.length, pairs: total("rows"), computed: total("computed"), ms: total("ms") };
@@ -43,6 +44,12 @@ function ranking(explain, record) {
   if (record.stage !== "stage2" || !encoder.runs) return [own];
   own.ms = Math.max(0, own.ms - encoder.ms); // the runs are part of stage 2's time
   return [{ name: encoder.stage, label: "Cross-encoder", count: null, ms: encoder.ms, drops: [], encoder }, own];
+}
+
+/** Returns the popular pages, which are asked for where the paths found too little. */
+function fallback(explain) {
+  const took = explain.ms["recall:popular"];
+  return took === undefined ? [] : [{ name: "fallback", label: "Fallback: popular pages", count: null, ms: took, drops: [] }];
 }
 
 function dropsOf(explain, test) {

@@ -43,27 +43,36 @@ export function bars(rows, caption) {
   return el("ul", { class: "paths", "aria-label": caption }, ...drawn);
 }
 
+/** Maps values to places; both ends are round numbers, `step` apart from the next tick. */
 function axis(values, start, end) {
   const finite = values.filter(Number.isFinite);
-  const low = Math.min(...finite, Infinity);
-  const high = Math.max(...finite, -Infinity);
-  if (!finite.length) return { low: 0, high: 1, at: () => start };
-  const span = high - low || Math.abs(high) || 1;
-  return { low, high: low + span, at: (value) => Math.round((start + ((value - low) / span) * (end - start)) * 10) / 10 };
+  const [least, most] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
+  const step = roundStep((most - least || Math.abs(most) || 1) / TICKS);
+  const [low, high] = [Math.floor(least / step) * step, Math.ceil(most / step) * step];
+  const span = high - low || step;
+  const at = (value) => Math.round((start + ((value - low) / span) * (end - start)) * 10) / 10;
+  return { at, ticks: Array.from({ length: Math.round(span / step) + 1 }, (_, tick) => low + tick * step) };
+}
+
+/** Returns the next 1, 2 or 5 times a power of ten. */
+function roundStep(rough) {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].find((times) => times * power >= rough * 0.999) * power;
 }
 
 function grid(across, up, x, y) {
-  const lines = [];
-  for (let tick = 0; tick <= TICKS; tick++) {
-    const [valueX, valueY] = [across, up].map((one) => one.low + ((one.high - one.low) * tick) / TICKS);
-    const [placeX, placeY] = [across.at(valueX), up.at(valueY)];
-    lines.push(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: placeY, y2: placeY, class: "grid" }));
-    lines.push(svg("text", { x: LEFT - 8, y: placeY + 4, "text-anchor": "end" }, short(valueY)));
-    lines.push(svg("text", { x: placeX, y: HEIGHT - BOTTOM + 18, "text-anchor": "middle" }, short(valueX)));
-  }
-  lines.push(svg("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "axis" }, x));
-  lines.push(svg("text", { x: -(TOP + HEIGHT - BOTTOM) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle", class: "axis" }, y));
-  return lines;
+  const rows = up.ticks.flatMap((value) => [
+    svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up.at(value), y2: up.at(value), class: "grid" }),
+    svg("text", { x: LEFT - 8, y: up.at(value) + 4, "text-anchor": "end" }, short(value)),
+  ]);
+  const below = across.ticks.map((value) => svg("text", { x: across.at(value), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle" }, short(value)));
+  const middle = { x: (LEFT + WIDTH - RIGHT) / 2, y: (TOP + HEIGHT - BOTTOM) / 2 };
+  return [
+    ...rows,
+    ...below,
+    svg("text", { x: middle.x, y: HEIGHT - 6, "text-anchor": "middle", class: "axis" }, x),
+    svg("text", { x: -middle.y, y: 12, transform: "rotate(-90)", "text-anchor": "middle", class: "axis" }, y),
+  ];
 }
 
 function series(line, number, across, up) {

@@ -2,7 +2,7 @@
 
 import { candidatesPanel, droppedPanel } from "./candidates.js";
 import { el, fill, svg } from "./dom.js";
-import { encoderOf, pathsOf, stagesOf } from "./funnel.js";
+import { pathsOf, stagesOf } from "./funnel.js";
 import { count, ms, pathName, plural, reasonName } from "./words.js";
 
 /** Returns the panel. `details` is where candidates are shown on demand. */
@@ -20,9 +20,9 @@ export function whyPanel(answer, about, details) {
     "section",
     { class: "why", "aria-labelledby": "why" },
     el("h2", { id: "why" }, "Why these pages"),
-    el("p", { class: "quiet" }, `${ms(answer.took_ms)}, computed for this view; readers have ${ms(about.budget_ms)}.`, storedNote(answer)),
+    el("p", { class: "quiet" }, `The cascade ran for this view in ${ms(timeOf(stages))}; an answer may take ${ms(about.budget_ms)}.`, storedNote(answer)),
     degradedNote(answer.degraded),
-    timeline(stages, answer),
+    timeline(stages),
     el("ol", { class: "funnel" }, ...rows),
   );
 }
@@ -88,16 +88,16 @@ function drops(found, show) {
   return el("p", { class: "drops" }, `Dropped ${text} `, show && el("button", { class: "plain", onclick: show }, "Which"));
 }
 
+const timeOf = (stages) => stages.reduce((total, stage) => total + stage.ms, 0);
+
 /** Shows where the time went: a bar of the whole, with the cross-encoder's part marked. */
-function timeline(stages, answer) {
-  const known = stages.reduce((total, stage) => total + stage.ms, 0);
-  const parts = [...stages, { name: "rest", label: "The rest", ms: Math.max(0, answer.took_ms - known) }];
-  const segments = parts.filter((part) => part.ms > 0).map((part) => {
-    const segment = el("span", { class: `segment ${part.encoder ? "encoder" : ""}`, title: `${part.label}: ${ms(part.ms)}` });
-    segment.style.flexGrow = part.ms;
+function timeline(stages) {
+  const segments = stages.filter((stage) => stage.ms > 0).map((stage) => {
+    const segment = el("span", { class: `segment ${stage.encoder ? "encoder" : ""}`, title: `${stage.label}: ${ms(stage.ms)}` });
+    segment.style.flexGrow = stage.ms;
     return segment;
   });
-  const encoder = encoderOf(answer.explain);
-  const share = encoder.runs ? `${Math.round((100 * encoder.ms) / answer.took_ms)} % of the time inside the cross-encoder` : "The cross-encoder did not run";
+  const encoder = stages.find((stage) => stage.encoder);
+  const share = encoder ? `${Math.round((100 * encoder.ms) / timeOf(stages))} % of the time inside the cross-encoder` : "The cross-encoder did not run";
   return el("figure", { class: "timeline" }, el("div", { "aria-hidden": "true" }, ...segments), el("figcaption", {}, share));
 }
