@@ -23,7 +23,7 @@ from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
-from service.gateway import Gateway
+from service.gateway import Explored, Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.process.server import Address, serve
@@ -191,12 +191,14 @@ def small_gateway(
 
     bundle = LoadedBundle(BUNDLE, cascade, pages, addresses, close, warmup)
     metrics = Metrics()
+    explored = Explored()
     side_effects = SideEffects(
         [ComputationCounts(metrics), *([shared] if shared else []), *effects],
-        [AnswerCounts(metrics), *effects],
+        [AnswerCounts(metrics), explored.asked, *effects],
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
-    gateway = Gateway(Recommender(Live(bundle), settings, metrics, side_effects, shared), settings, release)
+    recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared)
+    gateway = Gateway(recommender, settings, release, explored=explored)
     return Small(gateway, coclick, qprime, popular, released)
 
 

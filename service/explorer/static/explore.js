@@ -1,6 +1,6 @@
 // The explorer: a page, what to read after it, and why.
 
-import { besideWeight, go, href, note, back } from "./address.js";
+import { besideWeight, go, href, note } from "./address.js";
 import { Problem, get, post } from "./api.js";
 import { cards } from "./cards.js";
 import { el, fill } from "./dom.js";
@@ -87,21 +87,24 @@ function besideColumn(found, now, kept) {
   });
 }
 
-/** Returns one ranking of the answer, with its slider. */
-function column({ answer, about }, now, name, weight, changed) {
+/** Returns one ranking of the answer, with its slider where λ changes anything. */
+function column({ answer, about, page }, now, name, weight, changed) {
   const { explain, recommendations: served } = answer;
+  const weighs = explain && new Set(explain.weights.answers.map(String)).size > 1;
   const was = new Map(served.map((page, place) => [page.url, place]));
   const list = el("div", { class: "list" });
   const draw = (next) => {
     const pages = next == null ? served : reranked(explain.weights, next);
-    const options = { state: now, because: becauseOf(explain), ratings: about.ratings, was: next == null ? null : was };
+    const options = { state: now, because: becauseOf(explain), ratings: about.ratings && page.known, was: next == null ? null : was };
     fill(list, pages.length ? cards(pages, options) : nothing(answer));
     document.getElementById("said").textContent = next == null ? "" : `Order for λ ${next.toFixed(2)}`;
   };
   draw(weight);
   const first = name === "weight";
-  const control = explain && served.length > 0 && slider(name, weight, about.quality_weight, (next) => (draw(next), changed(next)));
-  const heading = el("h2", {}, first ? "Read next" : "Beside it", explain && served.length > 0 && compareLink(now, about, first));
+  const control = weighs
+    ? slider(name, weight, about.quality_weight, (next) => (draw(next), changed(next)))
+    : explain && served.length > 0 && el("p", { class: "quiet" }, "Every weight of quality gives this answer.");
+  const heading = el("h2", {}, first ? "Read next" : "Beside it", weighs && compareLink(now, about, first));
   return el("section", { class: "answer" }, heading, control, list);
 }
 

@@ -33,7 +33,7 @@ export function keyForm(again) {
     "section",
     { class: "notice" },
     el("h1", {}, "This gateway needs a key"),
-    el("p", {}, "Its answers are for callers with an API key. The key stays in this tab and goes to this gateway alone."),
+    el("p", {}, "Its answers, or the reasons for them, are for callers with an API key. The key stays in this tab."),
     el("form", { class: "line", onsubmit: keep }, el("label", { for: "key" }, "API key"), input, el("button", {}, "Use it")),
   );
 }

@@ -52,7 +52,7 @@ function stageRow(stage, from, to, answer, details) {
       stage.name === "recall" && paths(answer.explain),
       stage.encoder && encoderText(stage.encoder),
       drops(stage.drops, stage.name === "filter" && show(() => droppedPanel(answer.explain))),
-      record && el("button", { class: "plain", onclick: show(() => candidatesPanel(stage.label, record)) }, "Columns"),
+      record?.candidates.length > 0 && el("button", { class: "plain", onclick: show(() => candidatesPanel(stage.label, record)) }, "Columns"),
     ),
   );
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,9 @@ from playwright.async_api import Browser, Page, async_playwright
 from service.bootstrap import load
 from service.explorer import routes  # noqa: F401 -- an error there must not look like one of the browser
 from service.gateway import Gateway
-from service.settings import Settings, read_settings
+from service.process.server import Address, serve
+from service.process.shutdown import Stop
+from service.settings import read_settings
 from tests.conftest import PATIENT, Tiny
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -75,11 +78,26 @@ def visit(browser: Browser) -> Callable[..., object]:
     return visiting
 
 
-@pytest.fixture
-def tiny_gateway(tiny: Tiny, tmp_path: Path) -> Gateway:
-    """The gateway over the tiny bundle; `served` closes it."""
-    return load(tiny.bundles, rating_settings(tmp_path))
+@asynccontextmanager
+async def running(gateway: Gateway, port: int = 0) -> AsyncIterator[str]:
+    """Serve a gateway; yields its address. On leaving it is closed as a process that ends closes it."""
+    stop, ready = Stop(), asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(gateway, Address("127.0.0.1", port, 0), stop, ready.set_result))
+    yield f"http://127.0.0.1:{(await ready).port}"
+    stop(skip_drain=True)
+    await task
 
 
-def rating_settings(directory: Path) -> Settings:
-    return read_settings(None, [*PATIENT, f"explorer.labels={directory / 'labels'}"], {})
+class Site:
+    """A gateway over a bundle that was built, and where its ratings go."""
+
+    def __init__(self, address: str, labels: Path) -> None:
+        self.address, self.labels = address, labels
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    labels = tmp_path_factory.mktemp("explorer") / "labels"
+    settings = read_settings(None, [*PATIENT, f"explorer.labels={labels}"], {})
+    async with running(load(tiny.bundles, settings)) as address:
+        yield Site(address, labels)

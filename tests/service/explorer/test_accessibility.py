@@ -47,8 +47,8 @@ VIEWS: dict[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def seen(visit, tiny_gateway, served):
-    async with served(tiny_gateway) as server, visit(server.http) as visit:
+async def seen(visit, site):
+    async with visit(site.address) as visit:
         yield visit
 
 

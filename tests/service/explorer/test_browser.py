@@ -13,8 +13,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def seen(visit, tiny_gateway, served):
-    async with served(tiny_gateway) as server, visit(server.http) as visit:
+async def seen(visit, site):
+    async with visit(site.address) as visit:
         yield visit
 
 
@@ -72,14 +72,14 @@ async def test_the_slider_shows_the_gateways_own_answer_without_asking_it(seen, 
     await seen.open(path_of(tiny, 75))
     slider = page.get_by_label("Weight of quality")
     await slider.wait_for()
-    asked = len(seen.asked)
+    asked = seen.asked_for("/recommend")
     for value in (0, 40, 100):
         await slider.fill(str(value))
         request = {"url1": tiny.urls[75], "quality_weight": value / 100}
         async with httpx.AsyncClient() as client:
             own = (await client.post(f"{seen.gateway}/recommend", json=request)).json()["recommendations"]
         assert await titles(page) == [shown["title"] for shown in own]
-    assert len(seen.asked) == asked
+    assert seen.asked_for("/recommend") == asked
     assert parse_qs(urlsplit(page.url).query)["weight"] == ["1.00"]
 
 
@@ -132,12 +132,12 @@ async def test_every_candidates_columns_are_shown_on_demand(seen, tiny) -> None:
     assert await page.locator(".panel").count() == 0
 
 
-async def test_a_rating_is_kept_as_a_label(seen, tiny, tmp_path) -> None:
+async def test_a_rating_is_kept_as_a_label(seen, site, tiny) -> None:
     page = seen.page
     await seen.open(path_of(tiny))
     await page.get_by_label("Good: 3").first.press("Space")
     await page.locator(".rate [role=status]", has_text="Kept").wait_for()
-    (file,) = (tmp_path / "labels").iterdir()
+    (file,) = site.labels.iterdir()
     row = orjson.loads(file.read_bytes())
     assert (row["url1"], row["quality"]) == (tiny.urls[0], 3)
     assert row["url2"] in tiny.urls

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import AsyncExitStack
 from urllib.parse import quote
 
 import pytest
 
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
-from service.process.server import Address, serve
-from service.process.shutdown import Stop
+from tests.service.explorer.conftest import running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,37 +69,19 @@ async def test_without_the_right_to_explain_every_view_says_so(make, served, vis
 
 
 async def test_a_gateway_that_restarts_under_the_page_is_waited_for(make, visit) -> None:
-    first, port = await started(make(), 0)
-    async with visit(f"http://127.0.0.1:{port}") as seen:
-        await seen.open(PAGE)
-        await seen.page.locator(".card").first.wait_for()
-        await first.stopped()
+    async with AsyncExitStack() as stack:
+        async with running(make().gateway) as address:
+            seen = await stack.enter_async_context(visit(address))
+            await seen.open(PAGE)
+            await seen.page.locator(".card").first.wait_for()
         await seen.page.locator(".card h3 a").first.click()
         await seen.page.get_by_text("The gateway does not answer").wait_for()
-        again, _ = await started(make(), port)
+        await stack.enter_async_context(running(make().gateway, int(address.rpartition(":")[2])))
         await seen.page.locator(".trail").wait_for()
         await seen.page.locator(".columns .card").first.wait_for()
-        await again.stopped()
 
 
 async def test_the_page_of_the_api_obeys_its_policy(make, served, visit) -> None:
     async with served(make().gateway) as server, visit(server.http) as seen:
         await seen.page.goto(f"{server.http}/docs")
         await seen.page.get_by_text("/recommend/batch").first.wait_for()
-
-
-class Running:
-    """A gateway on a port of the test's choice."""
-
-    def __init__(self, stop: Stop, task: asyncio.Task[None]) -> None:
-        self._stop, self._task = stop, task
-
-    async def stopped(self) -> None:
-        self._stop(skip_drain=True)
-        await self._task
-
-
-async def started(small, port: int) -> tuple[Running, int]:
-    stop, ready = Stop(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(small.gateway, Address("127.0.0.1", port, 0), stop, ready.set_result))
-    return Running(stop, task), (await ready).port
