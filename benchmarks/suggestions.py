@@ -1,6 +1,6 @@
 """How long suggestions take: building the index of 100,000 pages while an event loop runs, and finding pages in it.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/suggestions.py
+PYTHONPATH=. .venv/bin/python benchmarks/suggestions.py
 """
 
 from __future__ import annotations
