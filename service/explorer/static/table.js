@@ -15,7 +15,7 @@ export function longTable(caption, columns, rows) {
   table.heads = columns.map((column) => heading(table, column));
   table.view = el(
     "div",
-    { class: "long", tabindex: 0, role: "region", "aria-label": caption, onscroll: () => draw(table) },
+    { class: "long", tabindex: 0, role: "region", "aria-label": `Rows of ${caption}`, onscroll: () => draw(table) },
     el("table", { "aria-rowcount": rows.length + 1 }, el("caption", { class: "unseen" }, caption), el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...table.heads)), table.body),
   );
   new ResizeObserver(() => draw(table, true)).observe(table.view);

@@ -69,7 +69,7 @@ def visit(browser: Browser) -> Callable[..., object]:
     @asynccontextmanager
     async def visiting(gateway: str, size: tuple[int, int] = DESKTOP) -> AsyncIterator[Visit]:
         page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
-        page.set_default_timeout(20_000)  # a busy machine
+        page.set_default_timeout(60_000)  # a busy machine
         visit = Visit(page, gateway)
         yield visit
         visit.check()

@@ -35,8 +35,8 @@ async def _typed(page: Page) -> None:
 
 #: Picture -> path, width and height, colours, what to do first.
 PICTURES = {
-    "answer": ("/?url1={page}", (1280, 1000), "light", _answer),
-    "compared": ("/?url1={page}&beside=weight:1.00", (1280, 1000), "dark", _answer),
+    "answer": ("/?url1={page}", (1120, 760), "light", _answer),
+    "compared": ("/?url1={page}&beside=weight:1.00", (1120, 720), "dark", _answer),
     "start": ("/", (1280, 720), "light", _typed),
     "bundle": ("/?view=bundle", (1280, 1000), "light", None),
     "traffic": ("/?view=traffic", (1280, 1000), "dark", None),
