@@ -134,7 +134,7 @@ class RedisUnknownPages:
 
     def count(self) -> int:
         """Return how many pages are queued."""
-        return cast("int", self._connected().hlen(_REDIS_KEY))
+        return self._connected().hlen(_REDIS_KEY)
 
     def remove(self, pages: Iterable[int]) -> None:
         """Remove pages from the queue."""

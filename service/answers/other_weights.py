@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
-from service.answers.answer import finite
+from service.answers.answer import Recommendation, finite
 from service.answers.ranked_list import RankedList
 from service.answers.selection import recommendations
 from service.live_bundle import LoadedBundle
@@ -28,11 +30,12 @@ async def other_weights(bundle: LoadedBundle, query: Query, k: int, ranked: Rank
 
 def _answers(bundle: LoadedBundle, query: Query, k: int, candidates: Candidates) -> dict[str, Any]:
     places: dict[int, int] = {}
-    answers, scores, pages = [], [], []
+    answers, scores = [], []
+    pages: list[Recommendation] = []
     for step in range(_STEPS + 1):
         weighed = replace(query, quality_weight=step / _STEPS)
         chosen = bundle.cascade.choose(weighed, candidates, k, Trace())
-        new = chosen.take([page not in places for page in chosen.pages.tolist()]) if len(chosen) else chosen
+        new = chosen.take(np.array([page not in places for page in chosen.pages.tolist()], np.bool_))
         for page in new.pages.tolist():
             places[page] = len(places)
         pages += recommendations(new)

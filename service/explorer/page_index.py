@@ -105,14 +105,14 @@ def fold(text: str) -> bytes:
 def _folded_line(row: bytes) -> bytes:
     text = read_text(row)
     address = text.url.partition("://")[2]
-    title, address = (b" ".join(fold(part[:_LONGEST]).split()) for part in (text.title, address))
-    return title + _FIELD + address
+    return _FIELD.join(b" ".join(fold(part[:_LONGEST]).split()) for part in (text.title, address))
 
 
 def _most_clicked(
     lines: list[bytes], pages: list[NDArray[np.uint64]], clicks: list[NDArray[np.uint32]]
 ) -> tuple[list[bytes], list[NDArray[np.uint64]], list[NDArray[np.uint32]]]:
     """Return the lines, pages and clicks of the most clicked pages, most clicked first."""
-    every, counts = (np.concatenate(parts) if parts else np.empty(0, np.uint64) for parts in (pages, clicks))
+    every = np.concatenate([np.empty(0, np.uint64), *pages])
+    counts = np.concatenate([np.empty(0, np.uint32), *clicks])
     kept = np.argsort(-counts.astype(np.int64), kind="stable")[:MOST_PAGES]
     return [lines[place] for place in kept], [every[kept]], [counts[kept]]

@@ -146,13 +146,14 @@ def _add_labels(router: APIRouter, gateway: Gateway) -> None:
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             other = Problem(403, "other-site", "Forbidden", "Another site cannot rate: open the explorer itself.")
             return problems.response(other, request.scope[REQUEST_ID])
-        label = Label(*(_known(gateway, name, getattr(rating, name)) for name in ("url1", "url2")), rating.quality)
+        url1, url2 = (_known(gateway, name, getattr(rating, name)) for name in ("url1", "url2"))
+        label = Label(url1, url2, rating.quality)
         try:
             await asyncio.to_thread(labels.add, label)
         except LabelFileError as error:
             problem = Problem(503, "label-not-stored", "The rating was not stored", str(error))
             return problems.response(problem, request.scope[REQUEST_ID])
-        return _json({**label._asdict()})
+        return _json(label._asdict())
 
 
 def _known(gateway: Gateway, field: str, url: str) -> str:

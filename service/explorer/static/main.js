@@ -10,10 +10,12 @@ import { trafficView } from "./traffic.js";
 const VIEWS = { explore: exploreView, bundle: bundleView, traffic: trafficView };
 const main = document.getElementById("main");
 let leave = new AbortController();
+let shown = null; // the address of the view, without its fragment
 
 async function show() {
   leave.abort(); // ends the requests and timers of the view before
   leave = new AbortController();
+  shown = location.search;
   const state = read();
   const view = VIEWS[state.view] ? state.view : "explore";
   for (const link of document.querySelectorAll("nav [data-view]")) {
@@ -39,5 +41,5 @@ function follow(event) {
 
 document.addEventListener("click", follow);
 addEventListener("onward:address", show);
-addEventListener("popstate", show);
+addEventListener("popstate", () => location.search !== shown && show()); // the skip link changes the fragment alone
 show();

@@ -6,6 +6,8 @@ import pytest
 
 from service.answers.request import Request
 from service.bootstrap import load
+from service.settings import read_settings
+from tests.conftest import PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +16,8 @@ def urls(tiny) -> list[str]:
 
 
 @pytest.fixture
-async def gateway(tiny, patient):
-    opened = load(tiny.bundles, patient)
+async def gateway(tiny):
+    opened = load(tiny.bundles, read_settings(None, [*PATIENT, "cache.stored=false"], {}))
     yield opened
     await opened.close()
 

@@ -98,6 +98,6 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     labels = tmp_path_factory.mktemp("explorer") / "labels"
-    settings = read_settings(None, [*PATIENT, f"explorer.labels={labels}"], {})
+    settings = read_settings(None, [*PATIENT, "cache.stored=false", f"explorer.labels={labels}"], {})
     async with running(load(tiny.bundles, settings)) as address:
         yield Site(address, labels)

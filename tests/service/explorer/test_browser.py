@@ -61,6 +61,7 @@ async def test_a_card_walks_on_and_the_way_is_in_the_address(seen, tiny) -> None
     await page.locator(".trail a", has_text=first).wait_for()
     assert await page.locator("h1").inner_text() == second
     await page.reload()
+    await page.locator(".trail a").wait_for()
     assert await page.locator(".trail a").all_inner_texts() == [first]
     await page.go_back()
     await page.locator(".trail").wait_for(state="detached")
@@ -106,6 +107,7 @@ async def test_a_second_column_compares_another_weight(seen, tiny) -> None:
 async def test_the_cascade_is_drawn_with_its_stages_and_the_cross_encoders_time(seen, tiny) -> None:
     await seen.open(path_of(tiny))
     why = seen.page.locator(".why")
+    await why.wait_for()
     names = await why.locator(".stage h3").all_inner_texts()
     assert [name.split("\n")[0] for name in names] == [
         "Recall", "Page facts and filters", "Stage 1", "Cross-encoder", "Stage 2", "Blend", "Select",
