@@ -76,6 +76,6 @@ async def test_a_picture_is_small_and_shows_the_view(pictured, bundles, browser,
     assert 5_000 < file.stat().st_size < MOST_BYTES
 
 
-def test_the_documents_have_their_pictures() -> None:
+async def test_the_documents_have_their_pictures() -> None:
     assert sorted(path.stem for path in IMAGES.glob("*.png")) == sorted(PICTURES)
     assert all(path.stat().st_size < MOST_BYTES for path in IMAGES.iterdir())
