@@ -48,6 +48,7 @@ check: $(INSTALLED) ## Lint, formatting, types and the arrows between packages
 	$(BIN)/lint-imports
 
 test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no network
+	@command -v chromium chromium-browser google-chrome > /dev/null || echo "No Chromium is installed: the tests of the explorer in a browser are skipped (apt-get install chromium)"
 	$(BIN)/pytest -n 2 --dist loadfile  # two files at a time: fault tests mostly wait
 
 test-spark: $(INSTALLED) ## The steps that run on Spark, on Spark itself; needs Java 17

@@ -18,7 +18,7 @@ from cascade.attempt import attempt
 from cascade.deadline import Deadline
 from cascade.latency_estimate import LatencyEstimate
 from cascade.score_scale import below
-from cascade.trace import Trace
+from cascade.trace import Run, Trace
 from cascade.types import AnytimeHydrator, Candidates, Hydrator, Query, Scorer
 
 _CHUNK = 10  # minimum rows per call of an anytime hydrator: fewer take hardly less time
@@ -140,6 +140,7 @@ class Ranking:
                 part = await attempt(hydrator.name, call, until.within(math.inf), self.trace)
             took = time.monotonic() - begun
             self.trace.spare_s += took
+            self.trace.runs.append(Run(hydrator.name, end - start, waiting, took * 1e3))
             if waiting and part is not None:
                 stage.row.observe(took / waiting)
             if part is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,15 @@ from numpy.typing import NDArray
 from cascade.types import Candidates
 
 _current: ContextVar[Trace] = ContextVar("trace")
+
+
+class Run(NamedTuple):
+    """One run of an anytime hydrator: over how many rows, and how many of them it had to compute."""
+
+    stage: str
+    rows: int
+    computed: int
+    ms: float
 
 
 @dataclass(slots=True)
@@ -26,6 +36,7 @@ class Trace:
     dropped: dict[int, str] = field(default_factory=dict)  # PageId -> the filter that dropped it
     recalled: dict[str, Candidates] = field(default_factory=dict)
     stages: dict[str, Candidates] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)  # of anytime hydrators, in order
     cut: bool = False  # whether stages dropped rows that could have appeared further down
     thinned: dict[int, list[int]] = field(
         default_factory=dict

@@ -71,6 +71,11 @@ class UnknownPagesContract:
         assert pages.add(dict.fromkeys(range(MOST + 2), FOX)) == 2
         assert pages.add({9: FOX}) == 1
 
+    def test_counts_what_waits(self, pages: UnknownPages) -> None:
+        assert pages.count() == 0
+        pages.add({1: FOX, 2: OWL})
+        assert pages.count() == 2
+
     def test_removed_pages_make_room(self, pages: UnknownPages) -> None:
         pages.add(dict.fromkeys(range(MOST), FOX))
         pages.remove([0, 1])

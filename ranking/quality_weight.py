@@ -35,6 +35,15 @@ class HeldOutLists:
 
 
 @dataclass(frozen=True, slots=True)
+class TradeOff:
+    """What every λ costs and gains on the held-out lists."""
+
+    quality_weight: list[float]
+    ndcg: list[float]  # NDCG@5 of the clicks
+    quality: list[float]  # mean quality of five pages
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The chosen λ, and what it costs and gains on the held-out lists."""
 
@@ -46,10 +55,11 @@ class Choice:
     ndcg_peer: float  # of the simplest order of the same candidates
     quality: float  # mean quality of five pages at λ = 0
     quality_chosen: float
+    trade_off: TradeOff
 
     def figures(self) -> dict[str, float]:
-        """Return the values, rounded."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        """Return the values without the curve, rounded."""
+        return {name: round(value, 4) for name, value in asdict(self).items() if name != "trade_off"}
 
 
 def choose(
@@ -74,8 +84,8 @@ def choose(
     simplest = _ndcg(lists, _order(lists, peer))
     least = max(ndcg[0] * (1 - rule.most_clicks_lost), min(simplest, ndcg[0]))
     within = int(np.argmax(np.append(ndcg < least, True)))  # λ up to the first that costs too much
-    earned = np.array([_top_quality(lists, order, quality) for order in orders[:within]])
-    best = int(np.argmax(earned))
+    earned = np.array([_top_quality(lists, order, quality) for order in orders])
+    best = int(np.argmax(earned[:within]))
     return Choice(
         quality_weight=float(_WEIGHTS[best]),
         pages=len(clicked),
@@ -85,6 +95,7 @@ def choose(
         ndcg_peer=simplest,
         quality=float(earned[0]),
         quality_chosen=float(earned[best]),
+        trade_off=TradeOff(_WEIGHTS.tolist(), np.round(ndcg, 4).tolist(), np.round(earned, 4).tolist()),
     )
 
 

@@ -30,6 +30,7 @@ from service.answer_ids.answer_ids import AnswerIds
 from service.answer_ids.keys import OneKey, key_file
 from service.answers.counting import AnswerCounts, ComputationCounts
 from service.answers.names import Names
+from service.answers.page_counts import PageCounts
 from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
@@ -38,7 +39,7 @@ from service.bundles.redis_tables import open_rows, open_tables, stored_rules, u
 from service.bundles.swap import Swapper
 from service.events.opening import open_recorder
 from service.experiments.file import Experiments
-from service.gateway import Gateway
+from service.gateway import Explored, Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.rules.live_rules import LiveRules, of_settings
@@ -48,6 +49,7 @@ from service.rules.watch import RulesWatch
 from service.settings import Settings, StageSettings
 from store.addresses import Addresses, open_addresses
 from store.bundle import Bundle, BundleError, open_bundle
+from store.label_file import LabelFile, LabelFileError
 from store.redis.rows import RedisRows
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable
@@ -98,7 +100,8 @@ def load(
     shared = share(settings, redis_url)
     unknown = _unknown_pages(bundles, settings, redis_url, shared.metrics)
     lists = _shared_cache(settings, shared)
-    effects = _side_effects(shared.metrics, unknown, lists)
+    explored = Explored(unknown=unknown, labels=_labels(settings))
+    effects = _side_effects(shared.metrics, unknown, lists, explored.asked if settings.explorer.enabled else None)
     loading = partial(load_bundle, settings=settings, shared=shared)
     ids = _answer_ids(settings, secret)
     names = None if ids is None else Names(ids)
@@ -120,7 +123,7 @@ def load(
     sources = _rule_sources(settings, redis_url) if live_rules else []
     rules = RulesWatch(shared.rules, sources, settings.rules.watch_s, shared.metrics)
     rules.load(opened.url_rules)
-    return Gateway(recommender, settings, release, authorizer, swaps, rules, recorder)
+    return Gateway(recommender, settings, release, authorizer, swaps, rules, recorder, explored)
 
 
 def share(settings: Settings, redis_url: str | None) -> Shared:
@@ -155,7 +158,16 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         close()
         raise
     warmup = tuple(opened.manifest.warmup)
-    loaded = LoadedBundle(opened.name, cascade, tables["pages"], addresses, close, warmup, steering=steering)
+    loaded = LoadedBundle(
+        opened.name,
+        cascade,
+        tables["pages"],
+        addresses,
+        close,
+        warmup,
+        steering=steering,
+        manifest=opened.manifest,
+    )
     return loaded if head is None else replace(loaded, answers=tables[stored_answers.TABLE], answers_by=head.model)
 
 
@@ -261,12 +273,14 @@ def _tables(bundle: Bundle, shared: Shared) -> Mapping[str, LmdbTable | RedisTab
     return open_tables(shared.redis, bundle.name, own, shared.metrics)
 
 
-def _side_effects(metrics: Metrics, unknown: UnknownPageQueue | None, lists: SharedCache | None) -> SideEffects:
+def _side_effects(
+    metrics: Metrics, unknown: UnknownPageQueue | None, lists: SharedCache | None, asked: PageCounts | None
+) -> SideEffects:
     """Return everything that runs after a computation or an answer."""
     optional = [effect for effect in (unknown, lists) if effect is not None]
     return SideEffects(
         after_computation=[ComputationCounts(metrics), *optional],
-        after_answer=[AnswerCounts(metrics)],
+        after_answer=[AnswerCounts(metrics), *([asked] if asked is not None else [])],
         failed=lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
 
@@ -313,6 +327,15 @@ def _rule_sources(settings: Settings, redis_url: str | None) -> list[Source]:
     if redis_url is not None:
         sources.append(RulesInRedis(stored_rules(redis_url, settings.redis)))
     return sources
+
+
+def _labels(settings: Settings) -> LabelFile | None:
+    if not (settings.explorer.enabled and settings.explorer.labels):
+        return None
+    try:
+        return LabelFile(Path(settings.explorer.labels), "explorer")
+    except LabelFileError as error:
+        raise SettingsError(f"explorer.labels: {error}") from None
 
 
 def _shared_cache(settings: Settings, shared: Shared) -> SharedCache | None:

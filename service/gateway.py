@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from service.admission.authorize import Authorizer
+from service.answers.page_counts import PageCounts
 from service.answers.recommender import Recommender
 from service.answers.request import Request
 from service.answers.resolve import ClientError
+from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.swap import RefusedBundle, Swapper
 from service.bundles.warm_up import warm_up
 from service.events.recorder import Recorder
@@ -21,12 +24,22 @@ from service.rules.surrogate_keys import EVERY, key_of, pages_meant
 from service.rules.watch import Follow, RulesWatch
 from service.rules.webhook import Webhook
 from service.settings import Settings
+from store.label_file import LabelFile
 
 log = logging.getLogger(__name__)
 
 
 async def _release_nothing() -> None:
     """Release nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What the explorer shows and takes beside answers."""
+
+    asked: PageCounts = field(default_factory=PageCounts)  # how often each page was asked for
+    unknown: UnknownPageQueue | None = None
+    labels: LabelFile | None = None  # where ratings go; None: nobody may rate
 
 
 class Gateway:
@@ -41,6 +54,7 @@ class Gateway:
         swaps: Swapper | None = None,
         rules: RulesWatch | None = None,
         recorder: Recorder | None = None,
+        explored: Explored | None = None,
     ) -> None:
         self.recommender = recommender
         self.settings = settings
@@ -50,6 +64,7 @@ class Gateway:
         self.swaps = swaps
         self.rules = rules
         self.recorder = recorder
+        self.explored = explored or Explored()
         self._webhook = Webhook(settings.purge, self.metrics)
         self._purging: set[asyncio.Task[None]] = set()
         self._release = release

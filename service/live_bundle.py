@@ -12,6 +12,7 @@ from cascade.executor import Cascade
 from ranking import stored_answers
 from service.rules.steering import Steering
 from store.addresses import Addresses
+from store.bundle import Manifest
 from store.redis.table_with_fallback import RedisTable
 from store.tables import LmdbTable, LocalTable
 
@@ -29,6 +30,7 @@ class LoadedBundle:
     answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
     answers_by: str = stored_answers.STUDENT  # who scored them
     steering: Steering = field(default_factory=Steering)  # the operator's rules, and the ends of pages
+    manifest: Manifest | None = None  # how the bundle was built; None in tests without one
 
     def stands(self, terms: tuple[int, float]) -> bool:
         """Return whether an answer may still be shown: its version of the rules is in force, and its time not over."""

@@ -195,6 +195,13 @@ class ExplainSettings(Section):
     file: str = Field(default="", description="keys that may, as in `keys.file`; without it every caller may")
 
 
+class ExplorerSettings(Section):
+    """The explorer at `GET /`: answers and why they are so, the bundle, and the traffic. It follows `explain`."""
+
+    enabled: bool = True
+    labels: str = Field(default="", description="directory for ratings, a table `labels` of the build; '': no ratings")
+
+
 class OverloadSettings(Section):
     """How many answers are computed in parallel, and how many may wait."""
 
@@ -293,6 +300,7 @@ class Settings(Section):
     purge: PurgeSettings = PurgeSettings()
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()
+    explorer: ExplorerSettings = ExplorerSettings()
     overload: OverloadSettings = OverloadSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     experiments: ExperimentSettings = ExperimentSettings()

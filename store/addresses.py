@@ -75,6 +75,14 @@ class Addresses:
         """Yield (PageId, row) of every page of the bundle."""
         return self._pages.items()
 
+    def row(self, page: int) -> bytes | None:
+        """Return a page's row in the bundle's own table of pages, None if it has none."""
+        return self._pages.get(page)
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield every row of the table of pages, some hundred at a time."""
+        return self._pages.batches()
+
     def __len__(self) -> int:
         return len(self._addresses)
 

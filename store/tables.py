@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -86,6 +87,18 @@ class LmdbTable:
         with self._env.begin() as transaction:
             for key, row in transaction.cursor():
                 yield int.from_bytes(key, "big"), row
+
+    def batches(self, size: int = 200) -> Iterator[list[bytes]]:
+        """Yield every row, `size` at a time, in ascending order of key; between batches the table is not locked."""
+        after = b""
+        while True:
+            with self._env.begin() as transaction:
+                cursor = transaction.cursor()
+                if not cursor.set_range(after):
+                    return
+                found = list(islice(cursor, size))
+            yield [row for _, row in found]
+            after = found[-1][0] + b"\0"
 
     def __len__(self) -> int:
         return int(self._env.stat()["entries"])

@@ -42,6 +42,10 @@ class UnknownPages(Protocol):
         """Return all queued pages."""
         ...
 
+    def count(self) -> int:
+        """Return how many pages are queued."""
+        ...
+
     def remove(self, pages: Iterable[int]) -> None:
         """Remove pages from the queue."""
         ...
@@ -74,6 +78,13 @@ class SqliteUnknownPages:
             return {}
         with closing(self._open()) as file:
             return _read(file.execute("SELECT page, words FROM pages").fetchall())
+
+    def count(self) -> int:
+        """Return how many pages are queued; 0 if there is no file."""
+        if not self._path.is_file():
+            return 0
+        with closing(self._open()) as file:
+            return int(file.execute("SELECT count(*) FROM pages").fetchone()[0])
 
     def remove(self, pages: Iterable[int]) -> None:
         """Remove pages from the queue."""
@@ -120,6 +131,10 @@ class RedisUnknownPages:
         """Return all queued pages."""
         found = cast("dict[bytes, bytes]", self._connected().hgetall(_REDIS_KEY))
         return _read(list(found.items()))
+
+    def count(self) -> int:
+        """Return how many pages are queued."""
+        return self._connected().hlen(_REDIS_KEY)
 
     def remove(self, pages: Iterable[int]) -> None:
         """Remove pages from the queue."""

@@ -27,6 +27,7 @@ from store.bundle import Bundle
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the fault tests at full length and write their figures")
     parser.addoption("--update-drawings", action="store_true", help="write the drawings into README.md and docs/")
+    parser.addoption("--update-screenshots", metavar="BUNDLES", help="take docs/images of these bundles")
     parser.addoption("--spark", action="store_true", help="run the Spark tests on Spark itself, which needs Java")
 
 

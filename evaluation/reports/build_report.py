@@ -11,6 +11,7 @@ from evaluation.reports.plot import Curve, plot
 
 _STEP = "step"
 _LOSSES = ("curve", "curves")  # keys of loss curves among a step's figures
+_TRADE_OFF = "trade_off"  # key of what every λ costs and gains
 
 
 def html(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
@@ -22,12 +23,16 @@ def html(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
             curves = [Curve(name, losses[_STEP], values, _labels(values)) for name, values in losses.items()
                       if name != _STEP]  # fmt: skip
             lines += [f"<h3>{escape(model)}</h3>" if model else "", plot(curves, "step", "loss")]
+        if points := figures.get(_TRADE_OFF):
+            labels = [f"λ = {weight:g}" for weight in points["quality_weight"]]
+            curve = Curve("λ from 0 to 1", points["quality"], points["ndcg"], labels)
+            lines.append(plot([curve], "mean quality of five pages", "NDCG@5 of clicks"))
     return "\n".join([*lines, "</html>"])
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a step's figures without its loss curves."""
-    return {name: value for name, value in figures.items() if name not in _LOSSES}
+    """Return a step's figures without its curves."""
+    return {name: value for name, value in figures.items() if name not in (*_LOSSES, _TRADE_OFF)}
 
 
 def _losses(figures: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, list[float]]]]:

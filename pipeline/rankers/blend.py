@@ -39,7 +39,8 @@ def fit_blend(work: Work) -> dict[str, object]:
             peer = peer_scores(features, STAGE2, peer_of(work))
             chosen = choose(fitted, lists, stage2, quality, peer, work.config.quality_weight_rule)
             if chosen:
-                fitted, figures = replace(fitted, quality_weight=chosen.quality_weight), {"rule": chosen.figures()}
+                fitted = replace(fitted, quality_weight=chosen.quality_weight)
+                figures = {"rule": chosen.figures(), "trade_off": asdict(chosen.trade_off)}
     fitted.save(work.directory / "blend.json")
     return asdict(fitted) | figures
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -23,7 +24,7 @@ from store.tables import Table
 log = logging.getLogger(__name__)
 
 _BECAUSE = "qprime_query"  # the query by which the Q' path found a page
-_MAX_SHOWN = 300  # candidates per stage, and dropped ones
+_MAX_SHOWN = 2_000  # candidates per stage, and dropped ones
 _MIN_COUNT = 5  # smaller counts are hidden: a count of 1 is the behaviour of one reader
 _COUNTS = page_row.COUNTS.union(*(path.counts for path in PATHS))
 _RATES = frozenset[str]().union(*(path.rates for path in PATHS))
@@ -33,7 +34,7 @@ async def explain(trace: Trace, pages: Table, acted: Sequence[Hit] = ()) -> dict
     """Return milliseconds per stage, what was dropped and why, what rules `acted` on, and every stage's candidates.
 
     URLs are read from the `pages` table; they are null for pages that it does not hold. Counts below 5 are null, and so
-    are rates that may rest on such counts. Of a stage with more than 300 candidates the best are shown.
+    are rates that may rest on such counts. Of a stage with more than 2,000 candidates the best are shown.
     """
     stages = {name: candidates.take(slice(0, _MAX_SHOWN)) for name, candidates in trace.stages.items()}
     dropped = dict(islice(trace.dropped.items(), _MAX_SHOWN))
@@ -42,6 +43,9 @@ async def explain(trace: Trace, pages: Table, acted: Sequence[Hit] = ()) -> dict
     urls = await _urls(named | {hit.page for hit in acted}, pages)
     return {
         "ms": {name: finite(ms) for name, ms in trace.ms.items()},
+        "recalled": {path: len(found) for path, found in trace.recalled.items()},
+        "reasons": dict(Counter(trace.dropped.values())),
+        "runs": [{**run._asdict(), "ms": finite(run.ms)} for run in trace.runs],
         "dropped": [{"url": urls.get(page), "reason": reason} for page, reason in dropped.items()],
         "rules": [
             {"rule": rule.label, "action": rule.action, "url": urls.get(page), "note": rule.note}

@@ -20,6 +20,7 @@ from service.answers.asked import Asked, asked
 from service.answers.explain import explain
 from service.answers.lookup import acted, answer_of
 from service.answers.names import Names
+from service.answers.other_weights import other_weights
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.selection import select
@@ -157,6 +158,7 @@ class Recommender:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
             chosen = select(bundle, query, k, ranked, trace)
             record = await explain(trace, bundle.pages, acted(bundle, trace, chosen))
+            record["weights"] = await other_weights(bundle, query, k, ranked)
             record["stored"] = await self._cache.stored(bundle, query)
             record |= {"arm": shown.label} if shown.arm else {}
         finally:

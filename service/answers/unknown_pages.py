@@ -57,6 +57,10 @@ class UnknownPageQueue:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
 
+    async def count(self) -> int:
+        """Return how many pages are queued. Raises the errors of the store."""
+        return len(self._pending) + await asyncio.to_thread(self._store.count)
+
     async def close(self) -> None:
         """Write the pending pages."""
         if self._writing is not None:

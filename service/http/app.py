@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
@@ -26,6 +26,7 @@ from service.http.authorize import CALLER, AuthorizeMiddleware
 from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import CancelOnDisconnect
+from service.http.docs_page import add_docs
 from service.http.events import EVENTS, add_events
 from service.http.fast_path import FastPath
 from service.http.health import add_health
@@ -50,14 +51,18 @@ _GET_REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(gateway: Gateway, queries: RecentQueries | None = None) -> ASGIApp:
-    """Return the HTTP application of one gateway; `queries` may be shared with the connections."""
+def make_app(gateway: Gateway, *routers: APIRouter, queries: RecentQueries | None = None) -> ASGIApp:
+    """Return the HTTP application of one gateway, with the routes of `routers` beside its own.
+
+    `queries` may be shared with the connections.
+    """
     app = FastAPI(
         title="Onward",
         summary="Web pages worth reading next",
         version="1",
         redirect_slashes=False,
         strict_content_type=False,  # a body without a Content-Type is read as JSON
+        docs_url=None,
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
@@ -66,7 +71,11 @@ def make_app(gateway: Gateway, queries: RecentQueries | None = None) -> ASGIApp:
     add_health(app, gateway)
     if gateway.recorder is not None:
         add_events(app, gateway.recorder)
-    routes = [*app.openapi()["paths"], "/docs", "/openapi.json"]
+    add_docs(app)
+    for router in routers:
+        app.include_router(router)
+    shown = [route.path for router in routers for route in router.routes if isinstance(route, Route)]
+    routes = [*app.openapi()["paths"], *shown, "/docs", "/openapi.json"]
     return _guarded(app, gateway, caching, queries or RecentQueries(gateway.live), routes)
 
 

@@ -13,11 +13,12 @@ from service.http import problems
 from service.http.middleware import REQUEST_ID
 
 CALLER = "onward.caller"
-_OPEN = frozenset({"/healthz", "/readyz"})
+_OPEN = frozenset({"/healthz", "/readyz", "/"})  # "/" is the explorer's page, which asks for a key
+_OPEN_BELOW = "/explorer/static/"  # its scripts and styles
 
 
 class AuthorizeMiddleware:
-    """Refuses a request without a valid key or beyond the key's rate limit; health checks need no key.
+    """Refuses a request without a valid key or beyond its rate limit; health checks and static files need none.
 
     `public` are further paths that need none.
     """
@@ -27,7 +28,7 @@ class AuthorizeMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[CALLER] = None
-        if self._authorizer.needs_key and scope["type"] == "http" and scope["path"] not in self._open:
+        if self._authorizer.needs_key and scope["type"] == "http" and not self._is_open(scope["path"]):
             headers = Headers(scope=scope)
             try:
                 scope[CALLER] = self._authorizer.caller(headers.get("authorization"), headers.get("x-api-key"))
@@ -36,3 +37,6 @@ class AuthorizeMiddleware:
                 response = problems.error_response(refusal, scope[REQUEST_ID])
                 return await response(scope, receive, send)
         await self._app(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open or path.startswith(_OPEN_BELOW)

@@ -85,10 +85,31 @@ class StoredAnswer(BaseModel):
     cut: bool
 
 
+class StageRun(BaseModel):
+    """One run of the cross-encoder: over how many pages, and how many of them were not in its cache."""
+
+    stage: str
+    rows: int
+    computed: int
+    ms: float
+
+
+class OtherWeights(BaseModel):
+    """The answers for λ = 0, 0.01, … 1: places in `pages`, best first, and the scores of these pages."""
+
+    pages: list[Recommendation]
+    answers: list[list[int]]
+    scores: list[list[float | None]]
+
+
 class Explanation(BaseModel):
     """What happened to one request, which runs the cascade in full; `stored` is what would be served without it."""
 
     ms: dict[str, float]
+    recalled: Annotated[dict[str, int], Field(description="recall path -> pages found")]
+    reasons: Annotated[dict[str, int], Field(description="reason -> pages dropped")]
+    runs: list[StageRun]
+    weights: OtherWeights
     dropped: list[Dropped]
     rules: list[RuleHit] = []
     stages: list[StageRecord]

@@ -11,10 +11,12 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import uvicorn
+from fastapi import APIRouter
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from starlette.types import ASGIApp
 
+from service.explorer.routes import explorer_router
 from service.gateway import Gateway
 from service.grpc.servicer import NAME, Service
 from service.http.admin import make_admin_app
@@ -60,7 +62,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
             admin_listening.close()
         raise
     queries = RecentQueries(gateway.live)
-    http_server = _HttpServer(_http_config(gateway, make_app(gateway, queries), _public(gateway, queries)))
+    app = make_app(gateway, *_routers(gateway), queries=queries)
+    http_server = _HttpServer(_http_config(gateway, app, _public(gateway, queries)))
     gateway.metrics.connections.set_function(lambda: len(http_server.server_state.connections))
     gateway.metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
     serving = asyncio.create_task(http_server.serve(sockets=[listening]))
@@ -87,6 +90,10 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
         admin_server.should_exit = True  # last: operators may watch the shutdown
         await administering
         await gateway.close()
+
+
+def _routers(gateway: Gateway) -> list[APIRouter]:
+    return [explorer_router(gateway)] if gateway.settings.explorer.enabled else []
 
 
 async def _unless(stop: Stop, work: Coroutine[Any, Any, None]) -> None:

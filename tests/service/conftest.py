@@ -29,7 +29,7 @@ from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.events.opening import open_recorder
 from service.experiments.file import Experiments
-from service.gateway import Gateway
+from service.gateway import Explored, Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.process.server import Address, serve
@@ -209,9 +209,10 @@ def small_gateway(
     metrics = Metrics()
     sources = [RulesFile(Path(settings.rules.file))] if settings.rules.file else []
     watch = RulesWatch(steering.rules, sources, settings.rules.watch_s, metrics)
+    explored = Explored()
     side_effects = SideEffects(
         [ComputationCounts(metrics), *([shared] if shared else []), *effects],
-        [AnswerCounts(metrics), *effects],
+        [AnswerCounts(metrics), explored.asked, *effects],
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
     ids = AnswerIds(OneKey(b"secret"), settings.feedback.max_age_s) if arms or settings.feedback.enabled else None
@@ -220,7 +221,7 @@ def small_gateway(
     recorder = None
     if ids is not None and settings.feedback.enabled:
         recorder = open_recorder(settings.feedback, directory, ids, recommender.live, metrics, redis_url, None)
-    gateway = Gateway(recommender, settings, release, rules=watch, recorder=recorder)
+    gateway = Gateway(recommender, settings, release, rules=watch, recorder=recorder, explored=explored)
     return Small(gateway, coclick, qprime, popular, released)
 
 

@@ -37,6 +37,9 @@ class Memory:
     def waiting(self) -> dict[int, UnknownPage]:
         return dict(self.rows)
 
+    def count(self) -> int:
+        return len(self.rows)
+
     def remove(self, pages: Iterable[int]) -> None:
         for page in list(pages):
             self.rows.pop(page, None)
@@ -89,6 +92,13 @@ class KeepsMoreThanItsLimit(Memory):
 
     def room(self) -> int:
         return super().room() + 1
+
+
+class CountsItsLimit(Memory):
+    breaks = "test_counts_what_waits"
+
+    def count(self) -> int:
+        return MOST
 
 
 class KeepsTheLastPages(Memory):

@@ -22,6 +22,9 @@ class Broken:
     def waiting(self) -> dict[int, UnknownPage]:
         return {}
 
+    def count(self) -> int:
+        return 0
+
     def remove(self, pages: Iterable[int]) -> None: ...
 
 

@@ -223,7 +223,8 @@ async def test_explain_can_be_turned_off_or_require_a_key(make, served, tmp_path
 
 async def test_explain_is_added_on_request(client) -> None:
     answer = (await client.get("/recommend", params={"url1": URL1, "explain": "true"})).json()
-    assert answer["explain"].keys() == {"ms", "dropped", "rules", "stages", "stored"}
+    expected = {"ms", "recalled", "reasons", "runs", "dropped", "rules", "stages", "weights", "stored"}
+    assert answer["explain"].keys() == expected
 
 
 @pytest.mark.parametrize(

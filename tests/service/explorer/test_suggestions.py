@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.explorer.suggestions import Suggestions
+
+
+@pytest.fixture
+async def small(make):
+    made = make()
+    yield made
+    await made.gateway.close()
+
+
+async def test_pages_are_suggested_by_what_is_typed(small) -> None:
+    found = await Suggestions(small.gateway.live).find("page 11")
+    assert [page.title for page in found] == ["Page 11"]
+
+
+async def test_the_index_is_built_once_for_many_callers(small, monkeypatch) -> None:
+    built = []
+    batches = small.gateway.live.bundle.addresses.batches
+    monkeypatch.setattr(type(small.gateway.live.bundle.addresses), "batches", lambda self: built.append(1) or batches())
+    suggestions = Suggestions(small.gateway.live)
+    await asyncio.gather(*(suggestions.find("page") for _ in range(5)))
+    assert built == [1]
+
+
+async def test_a_caller_that_leaves_does_not_stop_the_build(small) -> None:
+    suggestions = Suggestions(small.gateway.live)
+    leaving = asyncio.create_task(suggestions.find("page"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert len(await suggestions.find("page")) == 8
