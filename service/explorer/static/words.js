@@ -17,7 +17,7 @@ const REASONS = {
   adult: "adult",
   language: "another language",
   duplicate: "the same text as the page",
-  too_old: "too old",
+  expired: "expired",
   copy: "a copy of a better one",
   near_duplicate: "too like a better one",
   min_quality: "below the least quality",
