@@ -59,7 +59,10 @@ def read_rejected(directory: Path) -> Iterator[dict[str, Any]]:
 
 
 def _line(event: Any, why: Rejection) -> bytes:
-    sent = orjson.dumps(event).decode()
+    try:
+        sent = orjson.dumps(event).decode()
+    except orjson.JSONEncodeError:  # nested more deeply than orjson writes, though it reads it
+        event = sent = "(nested too deeply)"
     kept = {
         "received": datetime.now(UTC).isoformat(timespec="seconds"),
         "reason": why.reason,

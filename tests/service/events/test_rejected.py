@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+
 from service.events.event import Rejection
 from service.events.rejected import RejectedEvents, read_rejected
 
@@ -28,6 +30,12 @@ async def test_a_large_event_is_cut(tmp_path: Path) -> None:
     await RejectedEvents(tmp_path, 1e6).keep([({"x": "y" * 100_000}, WHY)])
     (kept,) = read_rejected(tmp_path)
     assert len(kept["event"]) == 2_000
+
+
+async def test_an_event_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    deep = orjson.loads(b"[" * 500 + b"]" * 500)
+    await RejectedEvents(tmp_path, 1e6).keep([(deep, WHY), (7, WHY)])
+    assert [each["event"] for each in read_rejected(tmp_path)] == ["(nested too deeply)", 7]
 
 
 async def test_without_room_none_is_kept(tmp_path: Path) -> None:
