@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -51,16 +52,18 @@ class LiveRules:
     def __init__(self, fixed: Iterable[Rule] = ()) -> None:
         """`fixed` rules are never replaced."""
         self._of: dict[str, tuple[Rule, ...]] = {"settings": tuple(fixed)}
+        self._replacing = threading.Lock()
         self.current = RuleSet(0, self._of["settings"])
 
     def replace(self, source: str, rules: tuple[Rule, ...], url_rules: UrlRules = RULES) -> tuple[Rule, ...]:
         """Put a source's rules in force; return the blocks that were not in force before. It may run in a thread."""
-        if self._of.get(source, ()) == rules:
-            return ()
-        before = self.current
-        self._of[source] = rules
-        every = [rule for part in self._of.values() for rule in part]
-        self.current = RuleSet(before.version + 1, every, url_rules)
+        with self._replacing:  # each source has its own thread
+            if self._of.get(source, ()) == rules:
+                return ()
+            before = self.current
+            self._of[source] = rules
+            every = [rule for part in self._of.values() for rule in part]
+            self.current = RuleSet(before.version + 1, every, url_rules)
         return tuple(rule for rule in rules if rule.action == "block" and rule.fingerprint not in before.blocks)
 
 

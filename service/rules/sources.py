@@ -9,6 +9,7 @@ from typing import Protocol
 import orjson
 from pydantic import ValidationError
 from redis import RedisError
+from redis.exceptions import RedisClusterException
 
 from configs import plain_words
 from service.rules.reading import RulesError, parse, read_file
@@ -82,7 +83,7 @@ class RulesInRedis:
             if revision == self._revision and not self._failed:
                 return {}
             stored = self._stored.read()
-        except (RedisError, ValueError) as error:
+        except (RedisError, RedisClusterException, ValueError) as error:
             self._failed = True
             return {REDIS: RulesError(f"Redis does not answer ({type(error).__name__}): the last rules stay in force")}
         self._failed = False

@@ -80,6 +80,7 @@ class Steering:
 
     def steer(self, query: Query, ranked: Candidates, trace: Trace) -> Steered:
         """Return the list under the rules in force at the query's time; `ranked` has what selection reads."""
+        current = self._follow()  # first: a list never claims rules that came into force while it was selected
         keep, shift, hits = np.array(self.expired.keep(query, ranked)), np.zeros(len(ranked), np.float32), []
         trace.drop(ranked.pages[~keep], self.expired.name)
         for row, rule in self.in_force(query, ranked):
@@ -93,7 +94,6 @@ class Steering:
         left = ranked if keep.all() else ranked.take(keep)
         if shift.any():
             left = left.with_columns({SHIFT: shift[keep]})
-        current = self.rules.current
         return Steered(left, tuple(hits), current.version, current.next_change(3600 * query.at))
 
     def pins(self, query: Query, k: int) -> list[tuple[int, Rule]]:

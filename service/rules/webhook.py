@@ -7,6 +7,7 @@ import logging
 import urllib.request
 from collections import deque
 from collections.abc import Sequence
+from http.client import HTTPException
 
 import orjson
 
@@ -59,7 +60,7 @@ class Webhook:
                 await asyncio.sleep(min(_LONGEST_S, 2.0 ** (attempt - 1)))
             try:
                 await asyncio.to_thread(self._call, body)
-            except OSError as error:  # also of HTTP: urllib's errors are OSErrors
+            except (OSError, HTTPException, ValueError) as error:  # ValueError: of a URL that urllib does not read
                 problem = f"{type(error).__name__}: {error}"
                 continue
             self._count("sent").inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from service.answers.asked import asked
 from service.answers.request import Request
 from service.rules.live_rules import LiveRules
 from service.rules.rule import Rule
+from service.rules.steering import Steering
 from store.valid_until import ValidUntil
 
 URL1 = "https://site0.example/page/0"
@@ -88,6 +90,23 @@ async def test_a_blocked_page_leaves_an_answer_in_flight(site: Site) -> None:
     site.put(block(SECOND))
     site.small.coclick.gate.set()
     assert SECOND not in await asking
+    assert SECOND not in await site.shown()
+
+
+async def test_rules_that_change_while_an_answer_is_selected_are_obeyed_by_the_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put(rule("bury", host="site2.example", by=0.1))
+    in_force, found = Steering.in_force, []
+
+    def changing(self: Steering, *arguments: object) -> Iterator[tuple[int, Rule]]:
+        yield from in_force(self, *arguments)
+        if not found:  # as the thread that polls may at any time
+            found.append(site.rules.replace("takedowns", (block(SECOND),)))
+
+    monkeypatch.setattr(Steering, "in_force", changing)
+    await site.ask()
+    assert found
     assert SECOND not in await site.shown()
 
 

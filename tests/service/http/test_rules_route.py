@@ -170,6 +170,21 @@ async def test_a_failed_call_is_tried_again_and_keys_are_sent_in_parts(outside: 
     await webhook.close()
 
 
+async def test_a_call_whose_reply_is_not_http_has_failed_and_later_ones_are_made() -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"nonsense\r\n\r\n")
+        writer.close()
+
+    metrics, server = Metrics(), await asyncio.start_server(reply, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    webhook = Webhook(PurgeSettings(webhook=f"http://127.0.0.1:{port}/", tries=1), metrics)
+    webhook.send([f"p-{number}" for number in range(300)])
+    await until(lambda: metrics.purges.labels("failed")._value.get() == 2)
+    await webhook.close()
+    server.close()
+
+
 async def test_calls_that_wait_are_bounded() -> None:
     metrics = Metrics()
     webhook = Webhook(PurgeSettings(webhook="http://127.0.0.1:9/"), metrics)

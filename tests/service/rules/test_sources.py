@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
+from redis.exceptions import RedisClusterException
 from redis_servers import RedisServer, one_server
 from typer.testing import CliRunner
 
@@ -122,6 +124,15 @@ def test_a_takedown_works_although_the_document_in_redis_is_bad(stored: StoredRu
     found = RulesInRedis(stored).poll()
     assert isinstance(found["redis"], RulesError)
     assert found["takedowns"][0].url == SECOND
+
+
+def test_a_cluster_that_does_not_answer_is_a_problem_as_one_server_is() -> None:
+    def connect() -> Redis:
+        raise RedisClusterException("Redis Cluster cannot be connected")  # no RedisError
+
+    watch = RulesWatch(LiveRules(), [RulesInRedis(StoredRules(connect))], 1, Metrics())
+    watch.load(RULES)
+    assert "does not answer (RedisClusterException)" in watch.problems["redis"]
 
 
 def test_rules_that_redis_loses_stay_in_force(stored: StoredRules, server: RedisServer) -> None:
