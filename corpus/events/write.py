@@ -71,7 +71,6 @@ def _sync_directory(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(10)  # answers come first
     try:
         write_segments(Path(sys.argv[1]), [Path(each) for each in sys.argv[2:]])
     except OSError as problem:

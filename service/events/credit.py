@@ -34,7 +34,11 @@ class Credits:
         self._ids, self._live, self._clock = ids, live, clock
         self._answers: LRUCache[tuple[str, str], Columns] = LRUCache(_KEPT)
 
-    def row(self, event: Event) -> bytes:
+    def now(self) -> float:
+        """Return the time of receipt, in seconds since 1970."""
+        return self._clock()
+
+    def row(self, event: Event, received: float) -> bytes:
         """Return an event's row as a line of JSON. Raises Rejection: `forged`, `stale`, `unknown_position`, …"""
         about = event.event_attributes
         try:
@@ -44,13 +48,13 @@ class Credits:
         position = None if event.action_name == "impression" else _position(event, said)
         if position is not None and about.object is not None:
             self._check_page(str(about.object.object_id), said.pages[position - 1], position)
-        answer, now = self._answer(about.answer_id, said), self._clock()
-        plausible = said.minted - _EARLY_S <= event.time <= now + _LATE_S
+        answer, sent = self._answer(about.answer_id, said), event.time
+        plausible = said.minted - _EARLY_S <= sent <= received + _LATE_S
         columns = {
             "event_id": event.event_id,
             "kind": event.action_name,
-            "time": _iso(event.time if plausible else now),
-            "received": _iso(now),
+            "time": _iso(sent if plausible else received),
+            "received": _iso(received),
             "impression_id": event.query_id,
             "unit": event.client_id or None,
             **answer,
@@ -106,4 +110,5 @@ def _urls(bundle: LoadedBundle, pages: tuple[int, ...]) -> list[str | None]:
 
 
 def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    time = datetime.fromtimestamp(seconds, UTC)
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"  # with a zone it takes twice as long

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from service.events.credit import Credits
@@ -60,7 +62,7 @@ class Recorder:
         shared: SharedIds | None = None,
     ) -> None:
         self._credits, self._spool, self._sender, self._rejected = credits_, spool, sender, rejected
-        self._metrics, self._most, self._ids, self._shared = metrics, most, ids, shared
+        self._counted, self._most, self._ids, self._shared = cache(metrics.events.labels), most, ids, shared
         self._recording: set[asyncio.Task[list[Result]]] = set()
         metrics.spool_bytes.set_function(lambda: spool.size)
 
@@ -94,23 +96,24 @@ class Recorder:
 
     async def _record(self, events: Sequence[Any]) -> list[Result]:
         batch = _Batch([], {}, [])
+        received = self._credits.now()
         for number, event in enumerate(events, 1):
-            self._read(event, batch)
+            self._read(event, received, batch)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         known = await self._shared.known(list(batch.rows)) if self._shared and batch.rows else set()
         await self._write({each: row for each, row in batch.rows.items() if each not in known}, batch)
         if batch.rejected:
             await self._rejected.keep(batch.rejected)
-        for result in batch.results:
-            self._count(result)
+        for result, many in Counter(map(_counted_as, batch.results)).items():
+            self._counted(result).inc(many)
         return batch.results
 
-    def _read(self, event: Any, batch: _Batch) -> None:
+    def _read(self, event: Any, received: float, batch: _Batch) -> None:
         try:
             read = read_event(event)
             if read.event_id not in batch.rows and read.event_id not in self._ids:
-                batch.rows[read.event_id] = self._credits.row(read)
+                batch.rows[read.event_id] = self._credits.row(read, received)
                 batch.results.append(Result(read.event_id, ACCEPTED))
             else:
                 batch.results.append(Result(read.event_id, DUPLICATE))
@@ -146,8 +149,9 @@ class Recorder:
         written.add_done_callback(ended)
         return written
 
-    def _count(self, result: Result) -> None:
-        self._metrics.events.labels(result.status if result.why is None else result.why.reason).inc()
+
+def _counted_as(result: Result) -> str:
+    return result.status if result.why is None else result.why.reason
 
 
 def _id_of(event: Any) -> str:

@@ -16,13 +16,14 @@ from service.events.segments import Segment
 log = logging.getLogger(__name__)
 
 _SEGMENT = 16 << 20  # bytes after which a segment is sealed
+_GATHER_S = 0.02  # from one write to the next: each costs as much as ten events, whatever its size
 
 
 class Spool:
     """Appends lines to this process's segment; for one event loop.
 
-    Lines that arrive while the disk is busy are written and synced together, by one thread. `max_bytes` bounds the
-    segments of all processes; they are measured once per `rotate`.
+    Lines that arrive soon after a write, or while the disk is busy, are written and synced together, by one thread.
+    `max_bytes` bounds the segments of all processes; they are measured once per `rotate`.
     """
 
     def __init__(self, directory: Path, max_bytes: float, rotate_s: float) -> None:
@@ -31,6 +32,7 @@ class Spool:
         self._thread = ThreadPoolExecutor(1, "events")
         self._segment: Segment | None = None
         self._began = 0.0  # when the segment was opened
+        self._next = 0.0  # earliest time of the next write
         self._elsewhere = 0  # bytes of other segments
         self._pending: list[bytes] = []
         self._written: asyncio.Future[None] | None = None  # of the pending lines
@@ -65,6 +67,8 @@ class Spool:
 
     async def _write_pending(self) -> None:
         while self._pending and self._written is not None:
+            await asyncio.sleep(self._next - time.monotonic())
+            self._next = time.monotonic() + _GATHER_S
             lines, written = b"".join(self._pending), self._written
             self._pending, self._written = [], None
             try:

@@ -27,7 +27,7 @@ from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
 from service.http.disconnect import CancelOnDisconnect
 from service.http.docs_page import add_docs
-from service.http.events import EVENTS, add_events
+from service.http.events import EVENTS, EventsPath, add_events
 from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
@@ -88,6 +88,8 @@ def _guarded(
     """
     limits, metrics = gateway.settings.server, gateway.metrics
     app = CancelOnDisconnect(app)
+    if gateway.recorder is not None:
+        app = EventsPath(app, gateway.recorder)
     app = BodyLimit(app, limits.max_body_kb * 1024, limits.receipt_s, metrics)
     app = FastPath(app, gateway.recommender, caching, queries)
     app = AuthorizeMiddleware(app, gateway.authorizer, [EVENTS] if gateway.settings.feedback.public else ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http import problems
@@ -50,7 +49,7 @@ class BodyLimit:
         await problems.response(problems.too_large(self._limit), scope[REQUEST_ID])(scope, receive, send)
 
     def _declares_too_much(self, scope: Scope) -> bool:
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"").decode("latin-1")
         return declared.isdecimal() and int(declared[:20]) > self._limit
 
     async def _read(self, receive: Receive) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from configs.reading import SettingsError
 from service.events.sink import SinkDown
 
+_NICE = 10  # answers come first; higher values starve the writer on a busy machine
 _LAST = 300  # characters of a failed writer's output that are shown
 
 
@@ -45,6 +47,8 @@ class ParquetSink:
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
+        writer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
+        os.setpriority(os.PRIO_PROCESS, writer.pid, _NICE)  # from the start: loading pyarrow takes longest
+        return writer
     except OSError as error:
         raise SinkDown(f"the writer of Parquet files could not be started ({error.strerror})") from None
