@@ -37,7 +37,7 @@ def records_of_page(url: str, data: bytes, content_type: str | None = None) -> I
     if _is_hidden(tree):
         yield LeftOut("noindex: the site does not want it found", "robots", url)
         return
-    translations = {language: _joined(url, href) for language, href in _alternates(tree)}
+    translations = {language: joined(url, href) for language, href in _alternates(tree)}
     own = next((language for language, href in translations.items() if href == url), "")
     if (target := _canonical(tree, url)) and target != url:
         yield Alias(url, target)
@@ -97,7 +97,7 @@ def _is_hidden(tree: html.HtmlElement) -> bool:
 
 def _canonical(tree: html.HtmlElement, url: str) -> str:
     href = _first(tree, '//link[contains(concat(" ", normalize-space(@rel), " "), " canonical ")]/@href')
-    return _joined(url, href) if href else ""
+    return joined(url, href) if href else ""
 
 
 def _alternates(tree: html.HtmlElement) -> Iterator[tuple[str, str]]:
@@ -107,7 +107,8 @@ def _alternates(tree: html.HtmlElement) -> Iterator[tuple[str, str]]:
             yield language, href
 
 
-def _joined(url: str, href: str) -> str:
+def joined(url: str, href: str) -> str:
+    """Return where a link of a page leads; empty where it leads nowhere."""
     try:
         return urljoin(url, href.strip(_WHITE))
     except ValueError:  # such as a broken IPv6 address

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urljoin
 
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
 from corpus.imports.export_file import ExportFile
-from corpus.imports.html_page import LARGEST, records_of_page
+from corpus.imports.html_page import LARGEST, joined, records_of_page
 from corpus.imports.records import Alias, LeftOut, Numbered, Record
 from corpus.schema import InputError
 
@@ -45,7 +44,7 @@ def _records(response: WarcRecord) -> Iterator[Record]:
         return
     status, kind = http.status_code, (http.get("Content-Type") or "").lower()
     if status in _REDIRECTS and (target := http.get("Location")):
-        yield Alias(url, urljoin(url, target))
+        yield Alias(url, joined(url, target))
     elif status != _OK:
         yield LeftOut(f"status {status}", "status", url)
     elif not kind.startswith(_HTML):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -79,8 +81,17 @@ _make_here: _Chunk
 
 def _start(directory: Path, tokens_per_page: int) -> None:
     global _make_here
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threads.use(1)
     _make_here = _of_process.enter_context(_opened(directory, tokens_per_page))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that makes the table is killed: it would wait for pages forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 -- this process was spawned
+    parent.join()
+    os._exit(1)
 
 
 def _make(pages: Sequence[int]) -> list[Made]:

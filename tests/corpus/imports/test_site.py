@@ -78,6 +78,15 @@ def test_no_file_above_the_directory_is_read(imported: Import, tmp_path: Path) -
     assert "Geheim" not in [page["title"] for page in found.pages.values()]
 
 
+def test_a_redirect_to_no_address_costs_no_later_page(imported: Import, tmp_path: Path) -> None:
+    records = [
+        warc_response(f"{SITE}/a", b"", status="301 Moved Permanently", Location="http://[broken"),
+        warc_response(f"{SITE}/b", html_page("Teig", TEXT).encode()),
+    ]
+    found = imported("warc", write_warc(tmp_path / "c.warc", records))
+    assert list(found.pages) == [f"{SITE}/b"]
+
+
 def test_warc_of_many_kinds(imported: Import, tmp_path: Path) -> None:
     page = html_page("Sauerteig", TEXT)
     chunk, latin1 = page.encode(), "text/html; charset=ISO-8859-1"
