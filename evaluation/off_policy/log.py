@@ -16,8 +16,7 @@ from evaluation.metrics.ndcg import TOP
 #: Of lists without a page at a position: an ID that no page has.
 NO_PAGE = np.uint64(0)
 
-# The clicks of a unit are alike. Without a unit, chance is drawn per page and time slot, of any length, so that impressions
-# share a draw.
+# The clicks of a unit are alike. Without a unit, chance is drawn per page and time slot: impressions share a draw.
 _SHOWN = f"""
     SELECT url1, urls[:{TOP}] AS urls, propensities[:{TOP}] AS propensities, clicked,
         dense_rank() OVER (ORDER BY coalesce('u' || unit, 'p' || url1)) - 1 AS cluster
