@@ -29,7 +29,8 @@ _ROWS = {
     "impressions": """
         SELECT impression_id AS impression, time, url1, shown AS url2, position, clicked_at IS NOT NULL AS clicked,
             dwell_s, coalesce(
-                list_max(propensities) = list_min(propensities) AND list_max(propensities) * len(urls) < 1.001, false
+                list_max(propensities) = list_min(propensities)
+                AND list_max(propensities) * greatest(len(urls), 2) < 1.001, false
             ) AS random,
             propensities[position] AS propensity
         FROM (SELECT *, unnest(urls) AS shown, generate_subscripts(urls, 1)::SMALLINT AS position FROM lists)

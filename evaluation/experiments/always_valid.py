@@ -15,6 +15,10 @@ from evaluation.metrics.bootstrap import Interval
 #: Standard deviation of the mixture, as a share of the control's value: the test is most powerful for such effects.
 TYPICAL_EFFECT = 0.1
 
+#: Units per arm (of a shared list: pages) below which there is no look: an estimated variance is then so rough that its
+#: errors would be false alarms, which stay, since the smallest p-value counts.
+FEWEST = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

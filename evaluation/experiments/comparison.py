@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tea_tasting.aggr import Aggregates
 from tea_tasting.metrics.mean import MeanResult
 
-from evaluation.experiments.always_valid import TYPICAL_EFFECT, Look, look, running
+from evaluation.experiments.always_valid import FEWEST, TYPICAL_EFFECT, Look, look, running
 from evaluation.experiments.metrics import Metric
 from evaluation.experiments.panel import Panel
 from evaluation.metrics.bootstrap import Interval
@@ -51,7 +51,7 @@ def compare(units: Panel, metric: Metric, arm: str, alpha: float) -> Difference:
         if control not in by_arm or arm not in by_arm:
             continue
         result = _tested(metric, by_arm[control], by_arm[arm], alpha)
-        if result is not None:
+        if result is not None and min(by_arm[control].count(), by_arm[arm].count()) >= FEWEST:
             looks.append(_look(day, result, alpha))
     if result is None:
         nothing = Interval(math.nan, math.nan, math.nan)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from evaluation.experiments.always_valid import Look, look, running
+from evaluation.experiments.always_valid import FEWEST, Look, look, running
 from evaluation.experiments.metrics import ratio
 from evaluation.experiments.panel import aggregates
 from evaluation.metrics.bootstrap import Interval
@@ -61,17 +61,19 @@ def _of_pair(pair: str, rows: dict[str, np.ndarray], alpha: float) -> Credit:
     share = Interval(float("nan"), float("nan"), float("nan"))
     looks: list[Look] = []
     for until in np.unique(day):
-        share, variance = _share(page, credit, day <= until, alpha)
-        if variance > 0:
+        share, variance, pages = _share(page, credit, day <= until, alpha)
+        if variance > 0 and pages >= FEWEST:
             looks.append(look(int(until), share.mean - _EVEN, variance, _SPREAD, alpha))
     return Credit(first, second, int(rows["impressions"].sum()), int(credit.sum()), share, running(looks), alpha)
 
 
-def _share(page: np.ndarray, credit: np.ndarray, so_far: np.ndarray, alpha: float) -> tuple[Interval, float]:
-    """Return the second arm's share with its interval, and the variance of the estimate; NaN, 0 without clicks."""
+def _share(page: np.ndarray, credit: np.ndarray, so_far: np.ndarray, alpha: float) -> tuple[Interval, float, int]:
+    """Return the second arm's share with its interval, the variance of the estimate, and the pages with clicks."""
     first, second = (np.bincount(page[so_far], of[so_far]).astype(np.float64) for of in credit)
     clicked = first + second > 0
-    if clicked.sum() < 2:
-        return Interval(float("nan"), float("nan"), float("nan")), 0.0
+    pages = int(clicked.sum())
+    if pages < 2:
+        return Interval(float("nan"), float("nan"), float("nan")), 0.0, pages
     of_pages = aggregates({"second": second[clicked], "all": (first + second)[clicked]})
-    return ratio(of_pages, "second", "all", 1 - alpha), float(of_pages.ratio_var("second", "all")) / of_pages.count()
+    variance = float(of_pages.ratio_var("second", "all")) / pages
+    return ratio(of_pages, "second", "all", 1 - alpha), variance, pages

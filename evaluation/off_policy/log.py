@@ -16,12 +16,10 @@ from evaluation.metrics.ndcg import TOP
 #: Of lists without a page at a position: an ID that no page has.
 NO_PAGE = np.uint64(0)
 
-_SLOT = 3_600_000_000  # microseconds
-
-# Without a unit, chance is drawn per page and time slot (an hour by default): those impressions share a draw.
+# The clicks of a unit are alike. Without a unit, chance is drawn per page and time slot: impressions share a draw.
 _SHOWN = f"""
     SELECT url1, urls[:{TOP}] AS urls, propensities[:{TOP}] AS propensities, clicked,
-        dense_rank() OVER (ORDER BY if(unit IS NULL, url1, impression_id), time // {_SLOT}) - 1 AS cluster
+        dense_rank() OVER (ORDER BY coalesce('u' || unit, 'p' || url1)) - 1 AS cluster
     FROM impression WHERE propensities IS NOT NULL AND url1 IS NOT NULL AND len(urls) > 0"""  # noqa: S608 - a constant
 
 

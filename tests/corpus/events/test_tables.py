@@ -91,6 +91,11 @@ def test_an_explored_list_keeps_its_propensities(
     assert {each["random"] for each in rows} == {random}
 
 
+def test_a_list_of_one_page_in_its_usual_place_is_not_random(tmp_path: Path) -> None:
+    rows, _ = tables(site(tmp_path / "data", seen(0, "i", propensities=[0.82]) | {"urls": [URLS[1]]}))
+    assert [each["random"] for each in rows] == [False]
+
+
 def test_steps_that_the_sites_own_log_covers_count_once(tmp_path: Path) -> None:
     own = f"session,url,time\ns,{URLS[0]},{at(0)}\ns,{URLS[1]},{at(10)}\n"
     early = [seen(0, "i"), seen(1, "i", "click", 1, position=1)]
