@@ -20,7 +20,8 @@ from service.events.event import Event, Rejection
 from service.live_bundle import Live, LoadedBundle
 from store.page_row import read_text
 
-_KEPT = 4096  # answers whose part of a row is kept, since many events are about the same answer
+_KEPT_BYTES = 8_000_000  # of answers whose part of a row is kept, since many events are about the same answer
+_OBJECTS = 1500  # bytes of a kept answer's Python objects, without the text
 _EARLY_S = 300.0  # before the answer was made: clocks of replicas and readers differ
 _LATE_S = 60.0  # after the event arrived
 
@@ -32,7 +33,7 @@ class Credits:
 
     def __init__(self, ids: AnswerIds, live: Live, clock: Callable[[], float] = time.time) -> None:
         self._ids, self._live, self._clock = ids, live, clock
-        self._answers: LRUCache[tuple[str, str], Columns] = LRUCache(_KEPT)
+        self._answers: LRUCache[tuple[str, str], Columns] = LRUCache(_KEPT_BYTES, _bytes)
 
     def now(self) -> float:
         """Return the time of receipt, in seconds since 1970."""
@@ -101,6 +102,12 @@ def _position(event: Event, said: AnswerId) -> int:
         fix = "send the page's place in the list; 1 is the first"
         raise Rejection("unknown_position", "event_attributes.position.ordinal", problem, fix)
     return ordinal
+
+
+def _bytes(columns: Columns) -> int:
+    """Return an upper estimate of a kept answer's memory; its ID is also in the key."""
+    texts = (columns["url1"], *columns["urls"])
+    return _OBJECTS + 2 * len(columns["answer_id"]) + sum(80 + 4 * len(text or "") for text in texts)
 
 
 def _urls(bundle: LoadedBundle, pages: tuple[int, ...]) -> list[str | None]:
