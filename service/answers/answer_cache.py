@@ -90,7 +90,9 @@ class AnswerCache:
         left_ms = budget_ms - 1e3 * (time.monotonic() - started)
         if left_ms < _WORTHWHILE * budget_ms or not has_more(lookup, ranked, answer):
             return answer
-        return await self._ranked_below(lookup, answer, left_ms, rank)
+        more = await self._ranked_below(lookup, answer, left_ms, rank)
+        # While it was computed, rules may have changed that the first answer was selected under.
+        return more if bundle.stands(more.terms) else selected(lookup, ranked).from_(source)
 
     async def stored(self, bundle: LoadedBundle, query: Query) -> dict[str, Any] | None:
         """Return a page's stored list as plain JSON values, as it is now without exclusions; None where it has none."""

@@ -59,12 +59,17 @@ class Trials:
     async def get(self, bundle: LoadedBundle, plan: Plan, k: int, rank: Rank) -> Answer:
         """Return the answer; `rank` computes the lists that no cache has. Raises Overloaded."""
         if len(plan.parts) == 1:
-            [part] = plan.parts
-            found = [await self._cache.get(bundle, part.query, part.k, part.budget_ms, rank, part.shown)]
-        else:
-            waits = (self._cache.get(bundle, of.query, of.k, of.budget_ms, rank, of.shown) for of in plan.parts)
-            found = await asyncio.gather(*waits)
-        return self._together(bundle, plan, k, found)
+            return self._together(bundle, plan, k, [await self._get(bundle, plan.parts[0], rank)])
+        found = await asyncio.gather(*(self._get(bundle, part, rank) for part in plan.parts))
+        # While the slowest part was computed, rules may have changed that the others were selected under.
+        standing = [
+            answer if bundle.stands(answer.terms) else await self._get(bundle, part, rank)
+            for part, answer in zip(plan.parts, found, strict=True)
+        ]
+        return self._together(bundle, plan, k, standing)
+
+    async def _get(self, bundle: LoadedBundle, part: Part, rank: Rank) -> Answer:
+        return await self._cache.get(bundle, part.query, part.k, part.budget_ms, rank, part.shown)
 
     def cached(self, bundle: LoadedBundle, plan: Plan, k: int) -> Answer | None:
         """Return the answer where all its lists are cached and fresh, or stored in a file of the bundle."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 import httpx
 import pytest
 
 from service.answer_ids.answer_ids import AnswerId, AnswerIds
 from service.answer_ids.keys import OneKey
+from service.answers.request import Request
 from service.http.app import make_app
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
+from service.rules.live_rules import LiveRules
+from service.rules.rule import Rule
 from tests.service.conftest import BUNDLE, URLS
 
 URL1 = URLS[0]
@@ -159,3 +164,20 @@ async def test_grpc_takes_a_unit(make, served) -> None:
     arms = {AnswerIds(OneKey(b"secret"), 3600).read(answer.answer_id).arm for answer in answers}
     assert arms == {"clicks", "search"}
     assert {answer.bundle for answer in answers} == {BUNDLE}
+
+
+async def test_a_page_blocked_while_one_arm_is_computed_is_in_no_list_of_two_arms(make) -> None:
+    rules = LiveRules()
+    small = make(*PATIENT, arms=INTERLEAVED, rules=rules)
+    small.qprime.gate = asyncio.Event()
+    asked = asyncio.create_task(small.recommender.recommend(Request(URLS[0])))
+    kept = small.gateway.metrics.registry.get_sample_value
+    while not kept("onward_cache_bytes"):  # noqa: ASYNC110 -- until the list of one arm is there
+        await asyncio.sleep(0.001)
+    blocked = URLS[1:6]
+    rules.replace("takedowns", tuple(Rule(action="block", url=url) for url in blocked))
+    small.recommender.follow_rules()
+    small.qprime.gate.set()
+    shown = {page.url for page in (await asked).recommendations}
+    await small.gateway.close()
+    assert not shown & set(blocked)
