@@ -26,28 +26,29 @@ _EVENTS = f"""
         epoch_us(time) AS time, epoch_us(time) // {_DAY} AS day
     FROM {VIEW}"""
 
-#: One row per impression of the experiment. A page that was clicked twice in it counts once.
+#: One row per impression of the experiment. A page that was clicked twice in it counts once; a click counts for the
+#: answer that it names alone, since clients may reuse the ID of an impression.
 _IMPRESSIONS = """
     CREATE TABLE impression AS
     WITH shown AS (
         SELECT * FROM event WHERE kind = 'impression' AND ($experiment IS NULL OR experiment = $experiment)
         QUALIFY row_number() OVER (PARTITION BY impression_id ORDER BY time) = 1
     ), clicked AS (
-        SELECT impression_id, list(DISTINCT position) AS clicked FROM event
-        WHERE kind = 'click' AND position IS NOT NULL GROUP BY impression_id
+        SELECT impression_id, answer_id, list(DISTINCT position) AS clicked FROM event
+        WHERE kind = 'click' AND position IS NOT NULL GROUP BY impression_id, answer_id
     ), stayed AS (
-        SELECT impression_id, list(DISTINCT position) AS stayed FROM event
-        WHERE kind = 'dwell' AND dwell_s >= $satisfied_s AND position IS NOT NULL GROUP BY impression_id
+        SELECT impression_id, answer_id, list(DISTINCT position) AS stayed FROM event
+        WHERE kind = 'dwell' AND dwell_s >= $satisfied_s AND position IS NOT NULL GROUP BY impression_id, answer_id
     )
-    SELECT impression_id, day, time, unit, coalesce('u' || unit, 'i' || impression_id) AS cluster, arm, url1,
+    SELECT impression_id, answer_id, day, time, unit, coalesce('u' || unit, 'i' || impression_id) AS cluster, arm, url1,
         coalesce(urls, []) AS urls, teams, propensities,
         list_filter(coalesce(clicked, []), lambda p: p BETWEEN 1 AND len(coalesce(urls, []))) AS clicked,
-        coalesce(stayed, []) AS stayed
-    FROM shown LEFT JOIN clicked USING (impression_id) LEFT JOIN stayed USING (impression_id)"""
+        list_filter(coalesce(stayed, []), lambda p: list_contains(coalesce(clicked, []), p)) AS stayed
+    FROM shown LEFT JOIN clicked USING (impression_id, answer_id) LEFT JOIN stayed USING (impression_id, answer_id)"""
 
 _UNSEEN = """
     SELECT count(*) FROM event WHERE kind = 'click' AND ($experiment IS NULL OR experiment = $experiment)
-        AND impression_id NOT IN (SELECT impression_id FROM impression)"""
+        AND (impression_id, answer_id) NOT IN (SELECT impression_id, answer_id FROM impression)"""
 
 
 @dataclass(frozen=True, slots=True)

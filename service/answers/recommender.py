@@ -163,7 +163,7 @@ class Recommender:
             record |= {"arm": shown.label} if shown.arm else {}
         finally:
             self._limit.finish(permit, learn=False)  # recording every stage takes longer than an answer
-        return answer_of(bundle, ranked, chosen, self._names, shown, record)
+        return answer_of(bundle, ranked, chosen, self._names, explain=record)  # events about it are of no arm
 
     def forget_other_bundles(self) -> None:
         """Drop the cached answers of bundles that are no longer live."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cascade.executor import FULL_LIST, SHORT
 from cascade.types import Query
@@ -15,6 +15,7 @@ from service.answers.answer_cache import AnswerCache, Rank
 from service.answers.asked import Asked
 from service.answers.lookup import key_of
 from service.answers.names import PLAINLY, Names, Shown
+from service.answers.pinned import PIN
 from service.experiments.experiment import Arm, Trial
 from service.experiments.exploring import explored
 from service.experiments.file import Experiments
@@ -22,6 +23,9 @@ from service.experiments.team_draft import team_draft
 from service.live_bundle import LoadedBundle
 
 _EMPTY = "empty"  # the flag of an answer without pages
+_NOBODY = -1  # the team of a page that a rule pins
+
+T = TypeVar("T")
 
 
 class Part(NamedTuple):
@@ -60,7 +64,10 @@ class Trials:
         """Return the answer; `rank` computes the lists that no cache has. Raises Overloaded."""
         if len(plan.parts) == 1:
             return self._together(bundle, plan, k, [await self._get(bundle, plan.parts[0], rank)])
-        found = await asyncio.gather(*(self._get(bundle, part, rank) for part in plan.parts))
+        waits = (self._get(bundle, part, rank) for part in plan.parts)
+        found = [
+            _raised(part) for part in await asyncio.gather(*waits, return_exceptions=True)
+        ]  # none outlives a lease
         # While the slowest part was computed, rules may have changed that the others were selected under.
         standing = [
             answer if bundle.stands(answer.terms) else await self._get(bundle, part, rank)
@@ -112,16 +119,47 @@ def _part(trial: Trial, arm: Arm, asked: Asked, budget_ms: float) -> Part:
     return Part(query, key, k, min(budget_ms, arm.budget_ms or budget_ms), Shown(trial.experiment, arm.name))
 
 
+def _raised(answer: Answer | BaseException) -> Answer:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
 def _interleaved(trial: Trial, lists: Sequence[Sequence[Recommendation]], k: int) -> tuple[list[Recommendation], Shown]:
-    pages, teams = team_draft(lists, k, trial.draw(), lambda page: page.url)
-    return pages, Shown(trial.experiment, trial.label, teams=tuple(teams))
+    pins = _pins(lists[0], k)
+    pages, teams = team_draft(list(map(_unpinned, lists)), k - len(pins), trial.draw(), lambda page: page.url)
+    shown = Shown(trial.experiment, trial.label, teams=tuple(_among(pins, teams, [_NOBODY] * len(pins))))
+    return _among(pins, pages, list(pins.values())), shown
 
 
 def _explored(trial: Trial, ranked: Sequence[Recommendation], k: int) -> tuple[list[Recommendation], Shown]:
     explores = trial.arms[0].explores
     assert explores is not None  # noqa: S101 - the caller checked
-    pages, propensities = explored(ranked[: max(k, explores.top)], k, explores.share, trial.draw())
-    return pages, Shown(trial.experiment, trial.label, propensities=tuple(propensities))
+    pins, others = _pins(ranked, k), _unpinned(ranked)
+    places = k - len(pins)
+    pages, propensities = explored(others[: explores.top], places, explores.share, trial.draw())
+    below = others[explores.top : places] if places > explores.top else []
+    pages, propensities = [*pages, *below], [*propensities, *([1.0] * len(below))]
+    known = _among(pins, propensities, [1.0] * len(pins))
+    return _among(pins, pages, list(pins.values())), Shown(trial.experiment, trial.label, propensities=tuple(known))
+
+
+def _pins(pages: Sequence[Recommendation], k: int) -> dict[int, Recommendation]:
+    """Return the pages that rules pin to a place up to k: neither an arm nor chance moves them."""
+    pinned = {found.rank: page for page in pages for found in page.recalled_by if found.path == PIN and found.rank <= k}
+    return dict(sorted(pinned.items()))
+
+
+def _unpinned(pages: Sequence[Recommendation]) -> list[Recommendation]:
+    return [page for page in pages if all(found.path != PIN for found in page.recalled_by)]
+
+
+def _among(pins: Iterable[int], others: Sequence[T], pinned: Sequence[T]) -> list[T]:
+    """Return `others` with what belongs to the pinned pages in their places."""
+    placed = list(others)
+    for place, entry in zip(pins, pinned, strict=True):
+        placed.insert(place - 1, entry)
+    return placed
 
 
 def _flags(answers: Sequence[Answer], shown: int, k: int) -> Iterator[str]:

@@ -181,3 +181,33 @@ async def test_a_page_blocked_while_one_arm_is_computed_is_in_no_list_of_two_arm
     shown = {page.url for page in (await asked).recommendations}
     await small.gateway.close()
     assert not shown & set(blocked)
+
+
+@pytest.mark.parametrize(("arms", "field", "of_pin"), [(INTERLEAVED, "teams", -1), (EXPLORING, "propensities", 1.0)])
+async def test_a_pinned_page_keeps_its_place_and_is_of_no_arm_or_chance(make, arms, field, of_pin) -> None:
+    rules = LiveRules()
+    pinned = Rule(action="pin", url=URLS[11], position=3)
+    rules.replace("file", (pinned,))
+    small = make(*PATIENT, arms=arms, rules=rules)
+    answer = (await small.recommender.recommend(Request(URLS[0]))).read()
+    await small.gateway.close()
+    said = getattr(AnswerIds(OneKey(b"secret"), 3600).read(answer.answer_id), field)
+    assert answer.recommendations[2].url == URLS[11]
+    assert len(said) == len(answer.recommendations) == 5
+    assert said[2] == of_pin
+    assert of_pin not in (*said[:2], *said[3:])
+
+
+async def test_pages_below_those_explored_keep_their_places(make) -> None:
+    small = make(*PATIENT, arms=EXPLORING.replace("top = 5", "top = 2"))
+    answer = (await small.recommender.recommend(Request(URLS[0], k=4))).read()
+    await small.gateway.close()
+    assert [page.url for page in answer.recommendations[2:]] == SEARCH[2:4]
+    assert AnswerIds(OneKey(b"secret"), 3600).read(answer.answer_id).propensities[2:] == (1.0, 1.0)
+
+
+async def test_an_explained_answer_is_of_no_arm(make) -> None:
+    small = make(*PATIENT, arms=INTERLEAVED)
+    answer = (await small.recommender.recommend(Request(URLS[0], explain=True))).read()
+    await small.gateway.close()
+    assert AnswerIds(OneKey(b"secret"), 3600).read(answer.answer_id).arm == ""
