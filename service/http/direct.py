@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 Pairs = list[tuple[bytes, bytes]]
 
 _PATH, _ROUTE = b"/recommend?", "/recommend"
+_AT_ONCE = 32  # answers per read of a connection; pipelined requests beyond it must not hold up other connections
 _LONGEST = 1024  # bytes of the URL, and of the headers: every gateway takes as many
 _RESPONSE = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n%b"
 #: Headers that only the application reads.
@@ -63,10 +64,16 @@ class DirectHttp(LimitedHttp):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._answered = False  # whether the request that is arriving has its response
+        self._at_once = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._at_once = 0
+        super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        if self._is_plain() and (response := self._response()) is not None:
+        if self._at_once < _AT_ONCE and self._is_plain() and (response := self._response()) is not None:
             self._answered = True
+            self._at_once += 1
             self._head_arrived()
             self.transport.write(response)
             self.on_response_complete()

@@ -72,6 +72,15 @@ async def test_pipelined_requests_are_answered_in_order(make, served, taken) -> 
     assert taken[1:6] == [True] * 5
 
 
+async def test_a_burst_of_pipelined_requests_is_answered_directly_in_part_and_in_order(make, served, taken) -> None:
+    ids = [b"X-Request-Id: number%d\r\n\r\n" % number for number in range(100)]
+    async with served(make().gateway) as server:
+        await raw(server.http, ASK + b"\r\n")
+        answered = await raw(server.http, *(ASK + identity for identity in ids))
+    assert re.findall(rb"x-request-id: (\w+)", answered) == [b"number%d" % number for number in range(100)]
+    assert sum(taken) < 100
+
+
 async def test_direct_answers_are_counted(make, served) -> None:
     small = make()
     async with served(small.gateway) as server:
