@@ -272,11 +272,11 @@ async def test_explain_hides_counts_of_a_few_readers(make) -> None:
 
 
 async def test_explain_shows_the_best_of_many_candidates_and_how_many_more_there_were() -> None:
-    many = Candidates(np.arange(1000, dtype=np.uint64), {"next_all": np.arange(1000, dtype=np.float32)})
-    trace = Trace(explain=True, stages={"merge": many}, dropped=dict.fromkeys(range(1000), "spam"))
+    many = Candidates(np.arange(3000, dtype=np.uint64), {"next_all": np.arange(3000, dtype=np.float32)})
+    trace = Trace(explain=True, stages={"merge": many}, dropped=dict.fromkeys(range(3000), "spam"))
     record = await explain(trace, Nothing())
     (stage,) = record["stages"]
-    assert (len(stage["candidates"]), stage["left_out"], len(record["dropped"])) == (300, 700, 300)
+    assert (len(stage["candidates"]), stage["left_out"], len(record["dropped"])) == (2000, 1000, 2000)
     assert [entry["columns"]["next_all"] for entry in stage["candidates"][:7]] == [None] * 5 + [5, 6]
 
 
