@@ -163,7 +163,7 @@ def _neutral(settings: Settings) -> Settings:
 
 def _head(bundle: Bundle, settings: Settings) -> Head:
     from ranking.stored_answers import Head
-    from service.bootstrap import choices
+    from service.bundles.opening import choices
 
     return Head.of(bundle.manifest.files, choices(settings).limits())
 

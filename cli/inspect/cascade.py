@@ -39,7 +39,7 @@ def show_cascade(bundle: Bundle, settings: Settings, mermaid: bool) -> None:
 def parts_of(bundle: Bundle, settings: Settings) -> list[Part]:
     """Return the parts of the cascade, composed as the gateway composes it. Raises BundleError."""
     from cascade.description import describe
-    from service.bootstrap import load_bundle, share
+    from service.bundles.opening import load_bundle, share
 
     shared = share(settings, None)
     loaded = load_bundle(bundle, settings, shared)

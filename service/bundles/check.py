@@ -53,7 +53,7 @@ def _answers(opened: Bundle, order: Order) -> tuple[Sample, Sample]:
     """Load the bundle and answer its own warm-up URLs and the live bundle's."""
     import asyncio
 
-    from service.bootstrap import load_bundle, share
+    from service.bundles.opening import load_bundle, share
     from service.bundles.sample_answers import take, take_unknown
     from service.settings import Settings
 
