@@ -15,6 +15,7 @@ from blake3 import blake3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import plain_words
+from corpus.files.sync import sync
 from corpus.urls.url_rules import RULES, UrlRules
 
 FORMAT = 5
@@ -98,7 +99,7 @@ def publish(building: Path, bundles: Path, manifest: Manifest, opens: Opens | No
         building.rename(target)
     else:
         _rename_opened(building, target, opens)
-    _fsync(bundles)
+    sync(bundles)
     point_current(bundles, manifest.name)
     return target
 
@@ -113,7 +114,7 @@ def point_current(bundles: Path, name: str) -> None:
     if not (bundles / name / MANIFEST).is_file():
         raise BundleError(f"{bundles} has no bundle {name}")
     write_atomically(bundles / CURRENT, f"{name}\n".encode())
-    _fsync(bundles)
+    sync(bundles)
 
 
 def published(bundles: Path) -> list[str]:
@@ -227,7 +228,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def fsync_tree(directory: Path) -> None:
     """Flush a directory tree, including file names, to the disk."""
     for path in (*directory.rglob("*"), directory):
-        _fsync(path)
+        sync(path)
 
 
 def _rename_opened(building: Path, target: Path, opens: Opens) -> None:
@@ -245,11 +246,3 @@ def _rename_opened(building: Path, target: Path, opens: Opens) -> None:
 
 def _files(directory: Path) -> list[Path]:
     return sorted(p for p in directory.rglob("*") if p.is_file() or p.is_symlink())
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

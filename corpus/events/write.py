@@ -17,6 +17,7 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from corpus.events.schema import SCHEMA
+from corpus.files.sync import sync
 
 _PARSE = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
 
@@ -37,7 +38,7 @@ def write(out: Path, events: pa.Table) -> None:
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_directory(out.parent)
+    sync(out.parent)
 
 
 def read_lines(lines: bytes) -> pa.Table:
@@ -60,14 +61,6 @@ def _each(lines: Iterable[bytes]) -> Iterable[pa.Table]:
 
 def _parsed(lines: bytes) -> pa.Table:
     return pj.read_json(io.BytesIO(lines), parse_options=_PARSE).select(SCHEMA.names).cast(SCHEMA)
-
-
-def _sync_directory(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from corpus.files.sync import sync
+
 _NEW, _OPEN, _SEALED = ".new", ".open", ".jsonl"
 
 
@@ -82,9 +84,5 @@ def locked(path: Path, wait: bool = True, create: bool = True) -> Iterator[int]:
 def _renamed(path: Path, suffix: str) -> Path:
     """Rename a file for good, also if the machine loses power."""
     renamed = path.rename(path.with_suffix(suffix))
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent)
     return renamed
