@@ -187,7 +187,8 @@ class Cascade:
         if any(flag.startswith("pages:") for flag in trace.degraded):
             return []
         full = [step for step in self.recall if len(trace.recalled.get(step.path.name, ())) >= step.limit]
-        in_time = [step for step in full if step.timeout_s <= deadline.remaining() / 2 or math.isinf(step.timeout_s)]
+        half = deadline.remaining() / 2
+        in_time = [step for step in full if not half < step.timeout_s * deadline.stretch < math.inf]
         return [replace(step, limit=_DEEPER * step.limit) for step in in_time]
 
     async def _popular(self, query: Query, deadline: Deadline, trace: Trace) -> Candidates:

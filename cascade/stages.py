@@ -124,7 +124,8 @@ class Ranking:
         """Return the best rows that could be hydrated in time, with their new columns."""
         self.trace.on_spare()
         done: list[Candidates] = []
-        until = Deadline(min(self.deadline.at - stage.rest.expected(), time.monotonic() + stage.timeout_s))
+        latest = time.monotonic() + stage.timeout_s * self.deadline.stretch
+        until = Deadline(min(self.deadline.at - stage.rest.expected(), latest))
         before = np.concatenate([[0], np.cumsum(hydrator.waiting(self.query, candidates))])
         start = 0
         while start < len(candidates):

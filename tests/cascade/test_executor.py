@@ -122,7 +122,7 @@ def cascade(native: ThreadPoolExecutor) -> Cascade:
 
 async def answer(cascade: Cascade, k: int = 5, explain: bool = False) -> tuple[list[int], Trace]:
     trace = Trace(explain)
-    chosen = await cascade.run(QUERY, k, Deadline.never(), trace)
+    chosen = await cascade.run(QUERY, k, Deadline(math.inf), trace)
     return chosen.pages.tolist(), trace
 
 
@@ -179,7 +179,7 @@ async def test_copies_do_not_count_as_enough(cascade: Cascade) -> None:
 
 
 async def test_the_score_is_that_of_the_last_stage(cascade: Cascade) -> None:
-    chosen = await cascade.run(QUERY, 5, Deadline.never(), Trace())
+    chosen = await cascade.run(QUERY, 5, Deadline(math.inf), Trace())
     assert chosen["score"].tolist() == chosen["second"].tolist() == [-4.0, -6.0]
     assert chosen["first"].tolist() == [4.0, 6.0]
 
@@ -288,7 +288,7 @@ async def test_when_no_stage_ranks_the_stored_list_comes_first_in_its_order(casc
     recall = [cascade.recall[0], RecallStep(Path("qprime", [8, 6]), 10, SOON)]
     trace = Trace()
     chosen = await replace(cascade, stages=stages, recall=recall, stored="qprime").run(
-        QUERY, 5, Deadline.never(), trace
+        QUERY, 5, Deadline(math.inf), trace
     )
     assert chosen.pages.tolist() == [8, 6, 2, 4]
     assert (np.diff(chosen["score"]) < 0).all()
@@ -308,12 +308,12 @@ class Weighted:
 
 async def test_choosing_from_a_ranked_list_equals_a_full_run_for_every_weight_and_exclusion(cascade: Cascade) -> None:
     cascade = replace(cascade, stages=[Stage((), ByPage("first"), 9, 1.0), Stage((), Weighted(), 9, 1.0, on_loop=True)])
-    ranked = await cascade.ranked(QUERY, Deadline.never(), Trace())
+    ranked = await cascade.ranked(QUERY, Deadline(math.inf), Trace())
     for weight in (None, 0.0, 0.9):
         for exclude in (frozenset[int](), frozenset([4]), frozenset([2, 4, 6])):
             query = replace(QUERY, quality_weight=weight, exclude=exclude)
             chosen = cascade.choose(query, ranked, 2, Trace())
-            expected = await cascade.run(query, 2, Deadline.never(), Trace())
+            expected = await cascade.run(query, 2, Deadline(math.inf), Trace())
             assert chosen.pages.tolist() == expected.pages.tolist()
             assert chosen["score"].tolist() == expected["score"].tolist()
 
@@ -321,7 +321,7 @@ async def test_choosing_from_a_ranked_list_equals_a_full_run_for_every_weight_an
 @pytest.mark.parametrize(("keep", "cut"), [(2, True), (9, False)])
 async def test_the_trace_records_whether_stages_dropped_rows(cascade: Cascade, keep: int, cut: bool) -> None:
     trace = Trace()
-    await replace(cascade, stages=[Stage((), ByPage("first"), keep, 1.0)]).ranked(QUERY, Deadline.never(), trace)
+    await replace(cascade, stages=[Stage((), ByPage("first"), keep, 1.0)]).ranked(QUERY, Deadline(math.inf), trace)
     assert trace.cut is cut
 
 
@@ -347,7 +347,7 @@ async def test_without_explain_no_stage_is_recorded(cascade: Cascade) -> None:
 
 async def test_a_cancelled_request_does_not_count_as_a_failed_part(cascade: Cascade) -> None:
     patient = replace(cascade, recall=[RecallStep(Path("b", hangs=True), 10, math.inf)])
-    task = asyncio.create_task(patient.run(QUERY, 5, Deadline.never(), Trace()))
+    task = asyncio.create_task(patient.run(QUERY, 5, Deadline(math.inf), Trace()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -356,7 +356,7 @@ async def test_a_cancelled_request_does_not_count_as_a_failed_part(cascade: Casc
 
 async def test_an_unknown_page_with_few_candidates_is_filled_up_with_popular_pages(cascade: Cascade) -> None:
     unknown = replace(cascade, trigger=Lookup(known=False))
-    chosen = await unknown.run(QUERY, 5, Deadline.never(), trace := Trace())
+    chosen = await unknown.run(QUERY, 5, Deadline(math.inf), trace := Trace())
     assert chosen.pages.tolist() == [4, 6, 8, 10]
     assert trace.degraded == ["unknown_page", "fallback:popular"]
     assert np.all(np.diff(chosen["score"]) < 0)

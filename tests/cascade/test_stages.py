@@ -99,7 +99,7 @@ async def run(
     native: ThreadPoolExecutor, stages: list[Stage], count: int, deadline: Deadline | None = None
 ) -> tuple[Candidates, int, list[str]]:
     trace = Trace()
-    ranking = Ranking(native, QUERY, deadline or Deadline.never(), trace)
+    ranking = Ranking(native, QUERY, deadline or Deadline(math.inf), trace)
     ranked, number = await ranking.run(stages, candidates(count))
     ranking.ended()
     return ranked, number, trace.degraded
@@ -235,6 +235,6 @@ async def test_copies_leave_their_places_to_other_pages_and_are_named(native) ->
 
     trace = Trace(explain=True)
     stage = Stage((), ThreadRecorder(), 2, 5.0, distinct=odd_pages_are_copies)
-    ranked, _ = await Ranking(native, QUERY, Deadline.never(), trace).run([stage], candidates(9))
+    ranked, _ = await Ranking(native, QUERY, Deadline(math.inf), trace).run([stage], candidates(9))
     assert ranked.pages.tolist() == [0, 2]
     assert trace.dropped == {1: "copy"}

@@ -66,7 +66,7 @@ def test_what_is_no_head_is_not_read(row: bytes) -> None:
 
 
 def test_the_limits_of_the_default_settings_are_those_of_a_build() -> None:
-    from service.bootstrap import choices
+    from service.bundles.opening import choices
     from service.settings import Settings
 
     assert choices(Settings()).limits() == Choices().limits()
