@@ -27,14 +27,20 @@ IMPRESSIONS, CLICKED, CLICKS, SATISFIED, RECO, JUDGED = SUMS = (
 #: Sums of a unit before the experiment began.
 PRE_IMPRESSIONS, PRE_CLICKS = PRE = ("pre_impressions", "pre_clicks")
 
-_BY_DAY = """
+# Where some impressions have a unit, the others are of `without_unit`: nobody was randomized for them. Where none has
+# one, clients sent units with requests alone, and each impression counts by itself.
+_IN_ARMS = "impression WHERE teams IS NULL AND arm IS NOT NULL"
+_UNITLESS = f"unit IS NULL AND (SELECT count(unit) FROM {_IN_ARMS}) > 0"
+
+_BY_DAY = f"""
     CREATE TABLE panel AS
     SELECT cluster, any_value(unit) AS unit, arm, day, count(*) AS impressions,
         count(*) FILTER (len(clicked) > 0) AS clicked_impressions, sum(len(clicked)) AS clicks,
         sum(len(stayed)) AS satisfied_clicks, coalesce(sum(q.reco_dcg), 0) AS reco_dcg,
         count(q.reco_dcg) AS judged_impressions
-    FROM impression LEFT JOIN quality AS q ON q.url1 = impression.url1 AND q.urls = impression.urls[:5]
-    WHERE teams IS NULL AND arm IS NOT NULL GROUP BY cluster, arm, day"""
+    FROM (FROM {_IN_ARMS} AND NOT ({_UNITLESS})) AS impression
+    LEFT JOIN quality AS q ON q.url1 = impression.url1 AND q.urls = impression.urls[:5]
+    GROUP BY cluster, arm, day"""
 
 _CROSSED = "SELECT cluster FROM panel GROUP BY cluster HAVING count(DISTINCT arm) > 1"
 
@@ -60,6 +66,7 @@ class Panel:
     sums: dict[str, NDArray[np.float64]]  # one value per row
     before: dict[str, NDArray[np.float64]]  # one value per unit
     crossed: int  # units that were in several arms, left out
+    unitless: int = 0  # impressions for which nobody was randomized, left out
 
     def counts(self) -> dict[str, int]:
         """Return the number of units per arm."""
@@ -123,10 +130,11 @@ def read_panel(connection: duckdb.DuckDBPyConnection, control: str | None) -> Pa
         raise InputError(f"no impression of the arm {control!r}: give --control one of these: {', '.join(names)}")
     arms = tuple(sorted(names, key=lambda name: name != (control or names[0])))
     [(crossed,)] = connection.execute(f"SELECT count(*) FROM ({_CROSSED})").fetchall()
+    [(unitless,)] = connection.execute(f"SELECT count(*) FROM {_IN_ARMS} AND {_UNITLESS}").fetchall()
     columns = connection.execute(_ROWS).fetchnumpy()
     unit = columns["number"].astype(np.int64)
     of_unit = np.unique(unit, return_index=True)[1]
     arm = np.array([arms.index(name) for name in columns["arm"][of_unit]], np.int64)
     sums = {name: np.asarray(columns[name], np.float64) for name in SUMS}
     before = {name: np.asarray(columns[name], np.float64)[of_unit] for name in PRE}
-    return Panel(arms, columns["day"].astype(np.int64), unit, arm, sums, before, int(crossed))
+    return Panel(arms, columns["day"].astype(np.int64), unit, arm, sums, before, int(crossed), int(unitless))

@@ -56,6 +56,7 @@ class Report:
     differences: list[Difference]
     plans: dict[str, Plan]  # by arm, for the first metric
     credits: list[Credit]
+    unitless: int = 0  # impressions in one arm without a unit, left out
 
     @property
     def warnings(self) -> list[str]:
@@ -69,6 +70,11 @@ class Report:
             )
         if self.crossed:
             found.append(f"{self.crossed:,} units were in several arms, and are left out: do not change shares midway")
+        if self.unitless:
+            found.append(
+                f"{self.unitless:,} impressions of an arm without a unit are left out: nobody was randomized for them;"
+                " send the unit as client_id if there was one"
+            )
         if self.counts.unseen_clicks:
             found.append(
                 f"{self.counts.unseen_clicks:,} clicks without an impression are left out: send impressions too"
@@ -81,6 +87,7 @@ class Report:
             "experiment": self.experiment,
             **asdict(self.counts),
             "crossed_units": self.crossed,
+            "impressions_without_unit": self.unitless,
             "sample_ratio_p_value": self.mismatch,
             "warnings": self.warnings,
             "arms": [asdict(arm) for arm in self.arms],
@@ -103,7 +110,8 @@ def report_on(events: Path, experiment: str, options: Options) -> Report:
     differences = [compare(units, metric, arm, alpha) for arm in rivals for metric in metrics]
     plans = {arm: found for arm in rivals if (found := plan(units, metrics[0], arm, alpha, options.effect))}
     arms, mismatch = _arms(units, metrics), sample_ratio.p_value(units.counts(), options.shares)
-    return Report(experiment, counts, metrics, arms, units.crossed, mismatch, differences, plans, credit)
+    left_out = units.unitless
+    return Report(experiment, counts, metrics, arms, units.crossed, mismatch, differences, plans, credit, left_out)
 
 
 def date_of(day: int) -> str:

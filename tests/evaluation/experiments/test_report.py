@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -140,6 +141,27 @@ def test_units_in_several_arms_are_left_out_and_counted(site, lists, tmp_path: P
     assert units.count(units[0]) > 1
     changed = events.set_column(events.schema.get_field_index("arm"), "arm", pa.array(arms))
     assert report(tmp_path / "a", changed).crossed == 1
+
+
+def test_impressions_that_nobody_was_randomized_for_are_left_out_and_counted(site, lists, tmp_path: Path) -> None:
+    events = table(site, lists)
+    mine = events.filter(pc.equal(events["arm"], "better"))
+    ids = {name: pa.array([f"plain-{of}" for of in mine[name].to_pylist()]) for name in ("event_id", "impression_id")}
+    plain = mine.set_column(mine.schema.get_field_index("unit"), "unit", pa.nulls(len(mine), pa.string()))
+    for name, of in {**ids, "answer_id": ids["impression_id"]}.items():
+        plain = plain.set_column(plain.schema.get_field_index(name), name, of)
+    once, both = report(tmp_path / "a", events), report(tmp_path / "b", pa.concat_tables([events, plain]))
+    assert both.arms == once.arms
+    assert both.unitless == pc.sum(pc.equal(mine["kind"], "impression")).as_py()
+    assert [warning for warning in both.warnings if "without a unit are left out" in warning] == both.warnings
+
+
+def test_without_any_units_impressions_are_compared(site, lists, tmp_path: Path) -> None:
+    events = table(site, lists)
+    plain = events.set_column(events.schema.get_field_index("unit"), "unit", pa.nulls(len(events), pa.string()))
+    found = report(tmp_path / "a", plain)
+    assert sum(arm.impressions for arm in found.arms) == found.counts.impressions
+    assert found.unitless == 0
 
 
 def test_an_unknown_experiment_names_the_known_ones(site, lists, tmp_path: Path) -> None:
