@@ -14,6 +14,8 @@ from corpus.schema import InputError
 _HTML = ("text/html", "application/xhtml+xml")
 _REDIRECTS = frozenset({301, 308})  # permanent ones: 302 and 307 say that the address stays
 _OK = 200
+_HEADERS = ("WARC-Target-URI", "Content-Type")
+_LARGEST_RECORD = LARGEST + (1 << 20)  # bytes, as stored: headers, and the page compressed or in chunks
 
 
 class Warc:
@@ -28,16 +30,36 @@ class Warc:
         number = 0
         try:
             with file.path.open("rb") as stream:
-                found = ArchiveIterator(stream, record_types=WarcRecordType.response, auto_decode="all")
-                for number, response in enumerate(found, 1):
-                    for record in _records(response):
+                found = ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False)
+                for number, stored in enumerate(found, 1):
+                    for record in _records(_copy(stored)):
                         yield number, record
         except (OSError, ValueError) as error:
             raise InputError(f"{file.path} breaks after response {number}: {error}: fetch the file again") from error
 
 
+def _copy(stored: WarcRecord) -> WarcRecord:
+    """Return the start of a record by itself: an error in what it holds must not end the file's stream."""
+    record = WarcRecord()
+    record.init_headers(WarcRecordType.response)
+    for name in _HEADERS:
+        if value := stored.headers.get(name):
+            record.headers[name] = value
+    record.set_bytes_content(stored.reader.read(_LARGEST_RECORD))
+    record.is_http = stored.is_http
+    return record
+
+
 def _records(response: WarcRecord) -> Iterator[Record]:
     url = (response.headers.get("WARC-Target-URI") or "").strip("<> ")
+    try:
+        response.parse_http(auto_decode="all")
+        yield from list(_read(url, response))
+    except (OSError, ValueError) as error:
+        yield LeftOut("damaged: its encoding cannot be undone", "WARC-Target-URI", f"{url}: {error}")
+
+
+def _read(url: str, response: WarcRecord) -> Iterator[Record]:
     http = response.http_headers
     if http is None:
         yield LeftOut("not HTTP", "WARC-Target-URI", url)

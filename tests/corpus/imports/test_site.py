@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase
@@ -112,6 +113,46 @@ def test_warc_of_many_kinds(imported: Import, tmp_path: Path) -> None:
         "not HTML": 1,
         "noindex: the site does not want it found": 2,
     }
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"no gzip at all, whatever the header says", {"Content_Encoding": "gzip"}),
+        (gzip.compress(html_page("Sauerteig", TEXT * 50).encode())[:90], {"Content_Encoding": "gzip"}),
+        (gzip.compress(b"x" * 5000)[:20] + b"\xff" * 30, {"Content_Encoding": "gzip"}),
+        (b"no deflate", {"Content_Encoding": "deflate"}),
+        (b"no brotli \xff\xff\xff", {"Content_Encoding": "br"}),
+        (b"zz\r\nnot a length\r\n0\r\n\r\n", {"Transfer_Encoding": "chunked"}),
+        (b"-5\r\nhello\r\n", {"Transfer_Encoding": "chunked"}),
+        (b"ffffffffffffffffff\r\nhello\r\n", {"Transfer_Encoding": "chunked"}),
+        (b"x", {"X_Long": "y" * 100_000}),
+    ],
+)
+def test_a_damaged_response_costs_no_other_response(
+    imported: Import, tmp_path: Path, body: bytes, headers: dict[str, str], ending: str
+) -> None:
+    page = html_page("Sauerteig", TEXT).encode()
+    records = [
+        warc_response(f"{SITE}/before", page),
+        warc_response(f"{SITE}/damaged", body, **headers),
+        *(warc_response(f"{SITE}/after/{number}", page) for number in range(3)),
+    ]
+    found = imported("warc", write_warc(tmp_path / f"crawl.warc{ending}", records))
+    assert set(found.pages) == {f"{SITE}/{name}" for name in ("before", "after/0", "after/1", "after/2")}
+    assert found.report.ledger.unread == []
+    ((reason, count),) = found.left_out.items()
+    assert count == 1
+    assert found.report.ledger.examples[reason].startswith(f"crawl.warc{ending}, response 2")
+
+
+def test_a_large_compressed_response_is_read_to_the_limit(imported: Import, tmp_path: Path) -> None:
+    rest = random.Random(1).randbytes(3 << 20).hex().encode()
+    body = gzip.compress(html_page("Sauerteig", TEXT).encode() + rest, 1)
+    records = [warc_response(f"{SITE}/large", body, Content_Encoding="gzip"), warc_response(f"{SITE}/b", b"<title>B</title>")]
+    found = imported("warc", write_warc(tmp_path / "crawl.warc", records))
+    assert set(found.pages) == {f"{SITE}/large", f"{SITE}/b"}
 
 
 def test_canonical_links_and_redirects_fold_copies_onto_one_address(imported: Import, tmp_path: Path) -> None:
