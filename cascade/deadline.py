@@ -6,7 +6,6 @@ import math
 import time
 from dataclasses import dataclass
 
-
 #: The budget, in seconds, that the timeouts of parts are meant for.
 USUAL_S = 0.1
 

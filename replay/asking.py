@@ -22,6 +22,7 @@ from service.settings import Settings
 
 _TIMEOUT_S = 30.0
 _TRIES = 5  # of a request that a busy gateway refuses
+_UNNAMED_S = 1.0  # to wait before the next try where the gateway does not say how long
 
 
 class Reply(NamedTuple):
@@ -99,10 +100,21 @@ async def _over_http(http: httpx.AsyncClient, url: str, k: int) -> Reply:
             return _no_answer(started, type(error).__name__)
         if response.status_code != 429 or attempt == _TRIES:
             break
-        await asyncio.sleep(min(5.0, float(response.headers.get("Retry-After", 1))))
+        await asyncio.sleep(_pause_s(response.headers.get("Retry-After", "")))
     if response.status_code != 200:
         return _no_answer(started, f"status {response.status_code}")
-    return _reply(response.content, started)
+    try:
+        return _reply(response.content, started)
+    except (ValueError, KeyError, TypeError):  # a proxy's page, say
+        return _no_answer(started, "status 200, but not an answer of Onward")
+
+
+def _pause_s(retry_after: str) -> float:
+    """Return how long to wait, at most 5 seconds; a proxy may send a date, or nothing."""
+    try:
+        return max(0.0, min(5.0, float(retry_after)))
+    except ValueError:
+        return _UNNAMED_S
 
 
 async def _all(

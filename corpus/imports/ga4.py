@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from corpus.imports.export_file import PARQUET, ExportFile
 from corpus.imports.instants import from_microseconds
+from corpus.imports.numbers import as_whole
 from corpus.imports.records import NO_URL, Engagement, LeftOut, Numbered, Record, View
 from corpus.imports.text_records import json_objects
 from corpus.schema import InputError
@@ -102,6 +103,6 @@ def _value(value: object) -> Any:
         return None
     if (text := value.get("string_value")) is not None:
         return text
-    if (whole := value.get("int_value")) is not None:
-        return int(whole) if str(whole).lstrip("-").isdecimal() else None
+    if (found := value.get("int_value")) is not None:
+        return as_whole(found)
     return next((value[name] for name in ("double_value", "float_value") if value.get(name) is not None), None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from corpus.imports.numbers import as_number, as_whole
+
 _SECOND = 1_000_000
 _EARLIEST, _LATEST = 100_000_000 * _SECOND, 4_200_000_000 * _SECOND  # the years 1973 to 2103
 
@@ -21,20 +23,15 @@ def from_text(text: str) -> int | None:
 
 def from_seconds(value: object) -> int | None:
     """Return seconds since 1970, or ISO 8601 text, as microseconds; None if it is no time."""
-    try:
-        return in_range(round(float(value) * _SECOND))  # type: ignore[arg-type]
-    except OverflowError:
-        return None
-    except (TypeError, ValueError):
-        return from_text(value) if isinstance(value, str) else None
+    if (seconds := as_number(value)) is not None:
+        return in_range(round(seconds * _SECOND))
+    return from_text(value) if isinstance(value, str) else None
 
 
 def from_microseconds(value: object) -> int | None:
     """Return a whole number of microseconds, as number or text; None if it is no time."""
-    try:
-        return in_range(int(value))  # type: ignore[call-overload]
-    except (TypeError, ValueError, OverflowError):
-        return None
+    found = as_whole(value)
+    return None if found is None else in_range(found)
 
 
 def in_range(microseconds: int) -> int | None:

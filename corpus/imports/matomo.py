@@ -12,10 +12,11 @@ from typing import Any
 
 from corpus.imports.export_file import ExportFile
 from corpus.imports.instants import from_seconds
+from corpus.imports.numbers import as_number
 from corpus.imports.records import NO_URL, LeftOut, Numbered, Record, View
 from corpus.imports.text_records import csv_rows, json_objects
 
-_COLUMN = re.compile(r"actiondetails_(\d+)_(\w+)|(\w+) \(actiondetails (\d+)\)", re.IGNORECASE)
+_COLUMN = re.compile(r"actiondetails_(\d{1,9})_(\w+)|(\w+) \(actiondetails (\d{1,9})\)", re.IGNORECASE)
 _FIELDS = {name.lower(): name for name in ("type", "url", "pageTitle", "timestamp", "timeSpent")}
 _VISIT = "idvisit"
 
@@ -102,7 +103,5 @@ def _record(session: str | None, referrer: str, action: Action) -> Record:
 
 
 def _seconds(value: object) -> float | None:
-    try:
-        return max(0.0, float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None  # Matomo does not know it of a visit's last page
+    seconds = as_number(value)
+    return None if seconds is None else max(0.0, seconds)  # Matomo does not know it of a visit's last page

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from corpus.imports.export_file import ZIP, ExportFile, open_export
 from corpus.imports.instants import from_text
+from corpus.imports.numbers import as_number
 from corpus.imports.records import NO_URL, Engagement, LeftOut, Numbered, Page, Record, View
 from corpus.imports.text_records import csv_rows
 from corpus.schema import InputError
@@ -107,8 +108,8 @@ def _event(row: Mapping[str, str]) -> Record:
     if kind == "pageview":
         return View(url, time, session, referrer=row.get("referrer", ""))
     spent = row.get("engagement_time", "")
-    if spent.isdecimal() and int(spent) > 0:
-        return Engagement(url, time, session, int(spent) / _MS)
+    if (milliseconds := as_number(spent) or 0.0) > 0:
+        return Engagement(url, time, session, milliseconds / _MS)
     return LeftOut("engagement without time", "engagement_time", spent)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from cli.replay import _drawn
 from corpus.files.asked_urls import read_asked
 from corpus.schema import InputError
+from replay import asking
 from replay.asking import Reply, Side, ask_gateway
 from replay.compare import compare
 from replay.report import html
@@ -107,3 +109,25 @@ async def test_a_running_gateway_is_asked_over_http(make, served) -> None:
 def test_an_address_without_a_gateway_is_an_error_with_a_fix() -> None:
     with pytest.raises(InputError, match=r"is not a running gateway .*: give its HTTP address"):
         ask_gateway("http://127.0.0.1:9", [A], 5, 1, None, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "content", "error"),
+    [
+        (200, {}, b"<html>Maintenance</html>", "not an answer of Onward"),
+        (200, {}, b"[]", "not an answer of Onward"),
+        (200, {}, b'{"recommendations": [{}]}', "not an answer of Onward"),
+        (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"", "status 429"),
+        (429, {"Retry-After": "-1"}, b"", "status 429"),
+    ],
+)
+async def test_what_a_proxy_says_is_counted_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, status: int, headers: dict[str, str], content: bytes, error: str
+) -> None:
+    monkeypatch.setattr(asking, "_UNNAMED_S", 0.0)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers=headers, content=content)
+
+    async with httpx.AsyncClient(base_url="http://a.example", transport=httpx.MockTransport(respond)) as http:
+        assert error in (await asking._over_http(http, A, 5)).error

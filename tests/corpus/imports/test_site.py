@@ -150,7 +150,10 @@ def test_a_damaged_response_costs_no_other_response(
 def test_a_large_compressed_response_is_read_to_the_limit(imported: Import, tmp_path: Path) -> None:
     rest = random.Random(1).randbytes(3 << 20).hex().encode()
     body = gzip.compress(html_page("Sauerteig", TEXT).encode() + rest, 1)
-    records = [warc_response(f"{SITE}/large", body, Content_Encoding="gzip"), warc_response(f"{SITE}/b", b"<title>B</title>")]
+    records = [
+        warc_response(f"{SITE}/large", body, Content_Encoding="gzip"),
+        warc_response(f"{SITE}/b", b"<title>B</title>"),
+    ]
     found = imported("warc", write_warc(tmp_path / "crawl.warc", records))
     assert set(found.pages) == {f"{SITE}/large", f"{SITE}/b"}
 

@@ -1,0 +1,22 @@
+"""Numbers as tools write them: as numbers or as text, and sometimes as neither."""
+
+from __future__ import annotations
+
+import math
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, None for anything else."""
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: object) -> int | None:
+    """Return a whole number, None for anything else."""
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError, OverflowError):
+        return None
