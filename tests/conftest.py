@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 from cascade.executor import Cascade
 from pipeline.build import build
@@ -21,7 +22,7 @@ from pipeline.config import AnswersConfig, BuildConfig
 from pipeline.recall_steps import PATHS
 from service.bootstrap import load
 from service.settings import Settings, read_settings
-from store.bundle import Bundle
+from store.bundle import Bundle, open_bundle
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -169,20 +170,30 @@ def cascade(tiny: Tiny, patient: Settings) -> Iterator[Cascade]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    """A real bundle of the tiny corpus, built once a test run; tests must not write into it."""
-    root = tmp_path_factory.mktemp("tiny")
-    write_tiny(root / "data")
-    bundle = build(root / "data", root / "bundles", CONFIG)
-    assert bundle is not None
-    urls = tiny_pages()["url"].to_pylist()
-    yield Tiny(root / "data", root / "bundles", bundle, urls, {url: url.split("/")[3] for url in urls})
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def stored(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+def tiny(shared: Path) -> Tiny:
+    """A real bundle of the tiny corpus, built once a test run; tests must not write into it."""
+    data, bundles = shared / "tiny" / "data", shared / "tiny" / "bundles"
+    with FileLock(shared / "tiny.lock"):
+        if not data.exists():
+            data.parent.mkdir()
+            write_tiny(data)
+            build(data, bundles, CONFIG)
+    urls = tiny_pages()["url"].to_pylist()
+    return Tiny(data, bundles, open_bundle(bundles), urls, {url: url.split("/")[3] for url in urls})
+
+
+@pytest.fixture(scope="session")
+def stored(tiny: Tiny, shared: Path) -> Tiny:
     """The tiny bundle with stored answers, in a directory of its own; tests must not write into it."""
-    bundles = tiny.link(tmp_path_factory.mktemp("stored") / "bundles", work=True)
-    bundle = build(tiny.data, bundles, WITH_ANSWERS)
-    assert bundle is not None
-    return replace(tiny, bundles=bundles, bundle=bundle)
+    bundles = shared / "stored"
+    with FileLock(shared / "stored.lock"):
+        if not bundles.exists():
+            build(tiny.data, tiny.link(bundles, work=True), WITH_ANSWERS)
+    return replace(tiny, bundles=bundles, bundle=open_bundle(bundles))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any
 from corpus.schema import InputError
 
 _TIMEOUT_S = 30.0
+_GATHER_S = 0.2  # a client waits this long for a whole batch, even where the topic has no more
 _MOST = 200_000  # events per file
 _GROUP = "onward-pull"  # Kafka wants a name; offsets are kept beside the files
 
@@ -36,15 +38,18 @@ class KafkaPartition:
             self._consumer.assign([place])
             lines: list[bytes] = []
             while offset < end and len(lines) < _MOST:
-                for message in self._messages():
+                for message in self._messages(end - offset):
                     lines.append(message.value() or b"")
                     offset = message.offset() + 1
             return lines, str(offset)
         except self._kafka.KafkaException as error:
             raise KafkaError(f"topic {self._topic}, partition {self._partition}: {error.args[0].str()}") from None
 
-    def _messages(self) -> list[Any]:
-        messages: list[Any] = self._consumer.consume(1000, timeout=_TIMEOUT_S)
+    def _messages(self, most: int) -> list[Any]:
+        messages: list[Any] = []
+        latest = time.monotonic() + _TIMEOUT_S
+        while not messages and time.monotonic() < latest:
+            messages = self._consumer.consume(min(1000, most), timeout=_GATHER_S)
         if not messages:
             raise KafkaError(f"topic {self._topic}: no messages within {_TIMEOUT_S:g} s")
         for message in messages:
