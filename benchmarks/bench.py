@@ -33,7 +33,6 @@ from processes import Served, onward, served
 from tokenizers import Tokenizer
 
 from ranking.cross_encoder.pairs import open_pair_model
-from recall.paths import PATHS
 from service.answers.request import Request
 from service.bootstrap import load
 from service.settings import read_settings
@@ -48,8 +47,7 @@ _RATES = (20, 30, 40, 50, 60, 70, 80, 100, 150, 200)  # requests per second
 _STORED_RATES = (500, 1_000, 1_500, 2_000, 2_500, 3_000)
 _STORED_P99_MS = 25.0
 _UNCACHED = ("cache.max_mb=0", "cache.stored=false", "cache.pairs=0", "unknown.most=0")
-_PATIENT = (*_UNCACHED, "budget_ms=5000", "read_timeout_ms=5000", "stage1.timeout_ms=5000", "stage2.timeout_ms=5000",
-            *(f"recall.{path.name}.timeout_ms=5000" for path in PATHS))  # fmt: skip
+_PATIENT = (*_UNCACHED, "budget_ms=5000")
 
 Figures = dict[str, Any]
 

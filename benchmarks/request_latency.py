@@ -23,7 +23,6 @@ from store.bundle import open_bundle
 from store.tables import LmdbTable
 
 _WARM = 20
-_OVERRIDES = ("budget_ms=60000", "stage1.timeout_ms=60000", "stage2.timeout_ms=60000", "blend.timeout_ms=60000")
 
 
 def main() -> None:
@@ -38,7 +37,7 @@ def main() -> None:
 async def measure(bundles: Path, requests: int) -> dict[str, object]:
     """Request random pages, one at a time; return medians over all but the first few."""
     pages = _some_pages(bundles, requests + _WARM)
-    gateway = load(bundles, read_settings(None, _OVERRIDES, {}))
+    gateway = load(bundles, read_settings(None, (), {}))
     cascade = gateway.live.bundle.cascade
     total, parts, pairs = [], defaultdict(list), []
     for page in pages:
