@@ -238,7 +238,7 @@ PROFILES: dict[str, dict[str, object]] = {
         "answers": {"most_pages": 0},
         "cross_encoder": {
             "distil": False, "steps": 130, "labels": 32, "given_share": 0.6, "click_share": 0.0, "frozen_layers": 4,
-            "average_share": 0.6,
+            "average_share": 0.6, "joint_layers": 2,
         },
     },
 }  # fmt: skip

@@ -30,7 +30,7 @@ class CrossEncoderConfig:
 
     distil: bool = True  # from teachers; false fine-tunes on triplets and labels directly
     layers: int = 6  # kept of a deeper base, evenly spaced
-    joint_layers: PositiveInt = 2  # at the top, reading both pages; those below read each page separately
+    joint_layers: PositiveInt = 1  # at the top, reading both pages; those below read each page separately
     warm_start: str = ""  # an earlier student: "previous" (the current bundle's), or a path to its weights
     steps: int = 1_500  # at most
     visits: float = 16.0  # draws per page after which the student has seen enough
