@@ -1,4 +1,4 @@
-"""A gateway starts on a machine that is busy with other things: its first answers are whole where their budget allows."""
+"""A gateway starts on a machine that is busy with other things: first answers are whole if their budget allows."""
 
 from __future__ import annotations
 
