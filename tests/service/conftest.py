@@ -28,7 +28,7 @@ from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.events.opening import open_recorder
-from service.experiments.file import Experiments
+from service.experiments.live_experiment import Experiments
 from service.gateway import Explored, Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
