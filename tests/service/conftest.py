@@ -216,7 +216,7 @@ def small_gateway(
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
     ids = AnswerIds(OneKey(b"secret"), settings.feedback.max_age_s) if arms or settings.feedback.enabled else None
-    names, experiments = ids and Names(ids), _experiments(directory, settings, arms) if arms else None
+    names, experiments = ids and Names(ids), _experiments(directory, settings, metrics, arms) if arms else None
     recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared, names, experiments)
     recorder = None
     if ids is not None and settings.feedback.enabled:
@@ -225,10 +225,10 @@ def small_gateway(
     return Small(gateway, coclick, qprime, popular, released)
 
 
-def _experiments(directory: Path, settings: Settings, arms: str) -> Experiments:
+def _experiments(directory: Path, settings: Settings, metrics: Metrics, arms: str) -> Experiments:
     path = directory / "arms.toml"
     path.write_text(arms)
-    return Experiments(path, settings, clock=lambda: 0.0)
+    return Experiments(path, settings, metrics, clock=lambda: 0.0)
 
 
 @pytest.fixture
