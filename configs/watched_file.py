@@ -27,7 +27,7 @@ class WatchedFile(Generic[T]):
         self, path: Path, read: Callable[[Path], T], stays: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._path, self._read, self._stays, self._clock = path, read, stays, clock
-        self._stamp, self._checked = _stamp(path), clock()
+        self._stamp, self._checked = stamp(path), clock()
         self._value = read(path)
 
     def value(self) -> T:
@@ -38,16 +38,17 @@ class WatchedFile(Generic[T]):
         return self._value
 
     def _reload_if_changed(self) -> None:
-        if (stamp := _stamp(self._path)) == self._stamp:
+        if (now := stamp(self._path)) == self._stamp:
             return
-        self._stamp = stamp
+        self._stamp = now
         try:
             self._value = self._read(self._path)
         except SettingsError as error:
             log.warning("%s: %s", self._stays, error)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when the file does; None where there is none."""
     try:
         found = path.stat()
     except OSError:

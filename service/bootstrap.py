@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from configs.reading import SettingsError
+from corpus.urls.url_rules import UrlRules
 from service.admission.api_keys import ApiKeys
 from service.admission.authorize import Authorizer
 from service.admission.rate_limits import RateLimits
@@ -24,7 +25,7 @@ from service.bundles.opening import Shared, load_bundle, share
 from service.bundles.redis_tables import stored_rules, unknown_pages
 from service.bundles.swap import Swapper
 from service.events.opening import open_recorder
-from service.experiments.file import Experiments
+from service.experiments.live_experiment import Experiments
 from service.gateway import Explored, Gateway
 from service.live_bundle import Live
 from service.metrics import Metrics
@@ -62,7 +63,7 @@ def load(
     loading = partial(load_bundle, settings=settings, shared=shared)
     ids = _answer_ids(settings, secret)
     names = None if ids is None else Names(ids)
-    experiments = _experiments(settings)
+    experiments = _experiments(settings, shared.metrics, opened.url_rules)
     live = Live(loading(opened))
     recommender = Recommender(live, settings, shared.metrics, effects, lists, names, experiments)
     swaps = Swapper(bundles, recommender, settings, loading, follows=bundle is None)
@@ -108,13 +109,13 @@ def _answer_ids(settings: Settings, secret: bytes | None) -> AnswerIds | None:
     return AnswerIds(keys, feedback.max_age_s)
 
 
-def _experiments(settings: Settings) -> Experiments | None:
+def _experiments(settings: Settings, metrics: Metrics, url_rules: UrlRules) -> Experiments | None:
     """Return the experiment of the file; None without one. Raises SettingsError."""
     if not settings.experiments.file:
         return None
     if not settings.feedback.enabled:
         raise SettingsError("experiments.file: arms are compared by readers' events: set feedback.enabled=true")
-    return Experiments(Path(settings.experiments.file), settings)
+    return Experiments(Path(settings.experiments.file), settings, metrics, url_rules)
 
 
 def _unknown_pages(

@@ -55,8 +55,8 @@ async def try_rules(
 ) -> DryRun:
     """Answer every page under the rules in force and under `rules` in place of those of the file."""
     before = await _answers(gateway, urls, at_once, progress)
-    steering = gateway.live.bundle.steering
-    steering.rules.replace(FILE, rules, gateway.live.bundle.addresses.rules)
+    assert gateway.rules is not None  # noqa: S101 -- `load` opens it
+    gateway.rules.rules.replace(FILE, rules, gateway.live.bundle.addresses.rules)
     gateway.recommender.follow_rules()
     after = await _answers(gateway, urls, at_once, progress)
     run = DryRun(len(urls))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,6 +46,15 @@ class Metrics:
         )
         self.arms = Counter(
             "onward_arm_answers", "Answers by arm of the experiment", ["experiment", "arm"], registry=registry
+        )
+        self.arms_problem = Gauge(
+            "onward_arms_problem", "1 while the file of arms is refused, and the previous arms stay", registry=registry
+        )
+        self._arm_bundle = Gauge(
+            "onward_arm_bundle_info",
+            "Arms that answer from a bundle of their own",
+            ["experiment", "arm", "bundle"],
+            registry=registry,
         )
         self.stored_corrupt = Counter(
             "onward_stored_corrupt", "Stored answers that were corrupt, and computed", registry=registry
@@ -106,6 +117,13 @@ class Metrics:
         """Name the live bundle; the previous one is no longer listed."""
         self._bundle.clear()
         self._bundle.labels(bundle).set(1)
+
+    def set_arms(self, experiment: str, bundles: Mapping[str, str]) -> None:
+        """Name the bundles of the arms that have their own; those of the previous experiment are no longer listed."""
+        self._arm_bundle.clear()
+        for arm, bundle in bundles.items():
+            if bundle:
+                self._arm_bundle.labels(experiment, arm, bundle).set(1)
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +25,8 @@ _UNKNOWN_SHARE = 1 / 8  # of the bytes, for unknown pages: callers can invent as
 _PLAIN = 2  # parts of a key without text, which known pages have
 _WORTHWHILE = 0.2  # of the budget: with less left, another computation finds nothing
 
-#: Ranks a page within so many milliseconds, in a task. Raises Overloaded.
-Rank = Callable[[Query, float], asyncio.Task[RankedList]]
+#: Ranks a page of a bundle within so many milliseconds, in a task. Raises Overloaded.
+Rank = Callable[[LoadedBundle, Query, float], asyncio.Task[RankedList]]
 
 
 class AnswerCache:
@@ -102,6 +102,7 @@ class AnswerCache:
     async def _list(self, lookup: Lookup, shared: Query, budget_ms: float, rank: Rank) -> tuple[RankedList, ServedBy]:
         """Return the ranked list and its source: kept and fresh, stored in the bundle, or else computed."""
         cache, key = lookup.cache, lookup.key
+        plain = lookup.bundle.plain or lookup.bundle  # all arms share the list: their own rules act on it later
         if (fresh := cache.fresh(key)) is not None:
             return fresh, CACHE
         if (
@@ -113,14 +114,14 @@ class AnswerCache:
             return stored, STORED
         held = cache.holds(key)
         ranked = await cache.get(
-            key, lambda: rank(shared, budget_ms), budget_ms / 1e3, lambda: rank(shared, self._budget_ms)
+            key, lambda: rank(plain, shared, budget_ms), budget_ms / 1e3, lambda: rank(plain, shared, self._budget_ms)
         )
         return ranked, CACHE if held else ranked.served_by
 
-    def forget_other_bundles(self, name: str) -> None:
-        """Drop the lists of bundles that are no longer live."""
+    def forget_other_bundles(self, names: Collection[str]) -> None:
+        """Drop the lists of bundles other than these."""
         for cache in self._caches:
-            cache.forget(lambda key: bool(key[0] != name))
+            cache.forget(lambda key: key[0] not in names)
 
     def forget_thinned(self, lifted: Callable[[RankedList], bool]) -> None:
         """Drop the lists that lack pages which rules no longer block; those being computed are not cached either."""
@@ -154,11 +155,13 @@ class AnswerCache:
         return None if has_more(lookup, ranked, answer) else answer
 
     async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
-        """Return an answer from a list ranked without the excluded pages, where that has more. It is never cached."""
-        query = replace(lookup.query, quality_weight=None)
-        key = (*lookup.key, query.exclude)
+        """Return an answer from a list ranked without the excluded pages and those that rules block, if it has more."""
+        query, bundle = replace(lookup.query, quality_weight=None), lookup.bundle
+        if own := bundle.steering.rules.current.own_blocks:  # of an arm: other arms and replicas have other lists
+            query = replace(query, variant=(*query.variant, (f"rules.{own:016x}", 0.0)))
+        key = (*lookup.key, query.exclude, *((own,) if own else ()))
         try:
-            ranked = await lookup.cache.get(key, lambda: rank(query, left_ms), left_ms / 1e3)
+            ranked = await lookup.cache.get(key, lambda: rank(bundle, query, left_ms), left_ms / 1e3)
         except Overloaded:
             return so_far
         answer = selected(lookup, ranked)

@@ -54,7 +54,7 @@ def answer_of(
     """Return what was selected from a ranked list as an answer."""
     blocks = bundle.steering.rules.current.blocks
     acted = [*(hit.rule for hit in chosen.hits), *(blocks[rule] for rule in ranked.thinned if rule in blocks)]
-    name = None if names is None else names.name(bundle, ranked.url1, chosen.pages, shown)
+    name = None if names is None else names.name((bundle,), ranked.url1, chosen.pages, shown)
     answer = Answer.of(ranked.url1, chosen.pages, chosen.degraded, ranked.bundle, explain, name, shown.label)
     rules = tuple(dict.fromkeys((rule.action, rule.label) for rule in acted))
     return replace(answer, terms=chosen.terms, rules=rules, pages=chosen.ids)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from corpus.urls.url import page_id
 from service.answer_ids.answer_ids import AnswerId, AnswerIds
 from service.answers.answer import Name, Recommendation
+from service.experiments.experiment import AND
 from service.live_bundle import LoadedBundle
 
 _TAG_SHARE = 0.5  # of the age that IDs may reach: then a revalidated copy in an HTTP cache gets a new one
@@ -37,10 +38,12 @@ class Names:
         self._ids = ids
         self._period_s = _TAG_SHARE * ids.max_age_s
 
-    def name(self, bundle: LoadedBundle, url1: str, pages: Sequence[Recommendation], shown: Shown = PLAINLY) -> Name:
-        """Return the name of an answer for the canonical `url1`."""
+    def name(
+        self, bundles: Sequence[LoadedBundle], url1: str, pages: Sequence[Recommendation], shown: Shown = PLAINLY
+    ) -> Name:
+        """Return the name of an answer of these bundles, mostly one, for the canonical `url1`."""
         minted, page1 = self._ids.now(), page_id(url1)
-        elsewhere = "" if page1 in bundle.pages else url1
+        elsewhere = "" if any(page1 in bundle.pages for bundle in bundles) else url1
         ids = tuple([page_id(page.url) for page in pages])
-        said = AnswerId(bundle.name, minted, page1, elsewhere, ids, *shown)
+        said = AnswerId(AND.join(bundle.name for bundle in bundles), minted, page1, elsewhere, ids, *shown)
         return Name(self._ids.mint(said), f"{minted // self._period_s:.0f}{shown.label}")

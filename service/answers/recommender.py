@@ -8,6 +8,7 @@ another replica's list (`shared_cache`) -> cascade -> select and blend (`selecti
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
 
 from cascade.deadline import Deadline
@@ -23,12 +24,13 @@ from service.answers.names import Names
 from service.answers.other_weights import other_weights
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
+from service.answers.resolve import ClientError
 from service.answers.selection import select
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.answers.trials import Part, Plan, Trials
-from service.experiments.file import Experiments
 from service.experiments.limits import limited
+from service.experiments.live_experiment import Experiments
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
 from service.settings import Settings
@@ -55,6 +57,7 @@ class Recommender:
         self._effects = effects or SideEffects()
         self._shared = shared
         self._names = names
+        self.experiments = experiments
         self._cache = AnswerCache(settings, self.metrics, names)
         self._trials = Trials(self._cache, names, experiments)
         self._limit = ConcurrencyLimit(settings.overload, _computing_s(settings.budget_ms), self.metrics)
@@ -66,45 +69,53 @@ class Recommender:
 
     async def recommend(self, request: Request) -> Answer:
         """Return the pages worth reading after `request.url1`: whole or degraded. Raises ClientError and Refusal."""
-        with self.live.leased() as bundle:
+        with self.live.leased() as bundle, ExitStack() as leases:
             resolved = asked(request, bundle)
             plan = self._plan(resolved)
+            for part in plan.parts:
+                leases.enter_context(self.live.leased(part.bundle.name))
             if request.explain:
-                answer = await self._explain(bundle, plan.parts[0], request.k)
+                answer = await self._explain(plan.parts[0], request.k)
             else:
-                answer = await self._trials.get(bundle, plan, request.k, self._start)
+                answer = await self._trials.get(plan, request.k, self._start)
         self._effects.after_answer(resolved.query, answer, request)
         return answer
 
     def kept_answer(self, asked: Asked) -> Answer | None:
         """Return the answer to what is asked of the live bundle, where it is cached and fresh, or stored in a file."""
-        return self._kept(asked, self._plan(asked))
+        try:
+            return self._kept(asked, self._plan(asked))
+        except ClientError:  # `recommend` says it
+            return None
 
     def cached_answer(self, asked: Asked) -> Answer | None:
         """Return the kept answer; None where `recommend` has to be awaited. Raises Overloaded where that would."""
-        plan = self._plan(asked)
+        try:
+            plan = self._plan(asked)
+        except ClientError:
+            return None
         answer = self._kept(asked, plan)
         if answer is None and not self._trials.in_flight(plan):
             self._limit.check(_computing_s(plan.parts[0].budget_ms))
         return answer
 
     def _plan(self, asked: Asked) -> Plan:
-        return self._trials.plan(asked, self._budget_ms(asked.request))
+        return self._trials.plan(self.live.bundle, asked, self._budget_ms(asked.request))
 
     def _kept(self, asked: Asked, plan: Plan) -> Answer | None:
-        answer = self._trials.cached(self.live.bundle, plan, asked.request.k)
+        answer = self._trials.cached(plan, asked.request.k)
         if answer is not None:
             self._effects.after_answer(asked.query, answer, asked.request)
         return answer
 
-    def _start(self, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
+    def _start(self, bundle: LoadedBundle, query: Query, budget_ms: float) -> asyncio.Task[RankedList]:
         """Rank a page in its own task, with its own lease and permit: it may outlive the request that started it.
 
         Raises Overloaded.
         """
         permit = self._limit.admit(_computing_s(budget_ms))
-        lease = self.live.lease()
-        task = asyncio.create_task(self._shared_or_computed(lease.bundle, query, budget_ms, permit))
+        lease = self.live.lease(bundle.name)
+        task = asyncio.create_task(self._shared_or_computed(bundle, query, budget_ms, permit))
 
         def ended(task: asyncio.Task[RankedList]) -> None:  # a callback: the task may be cancelled before it runs
             self._limit.finish(permit, learn=not task.cancelled() and task.exception() is None)
@@ -146,12 +157,12 @@ class Recommender:
         self._effects.after_computation(query, ranked, trace)
         return ranked
 
-    async def _explain(self, bundle: LoadedBundle, part: Part, k: int) -> Answer:
+    async def _explain(self, part: Part, k: int) -> Answer:
         """Compute an answer anew, with a record of every stage and the stored list beside it; it is never cached.
 
         Of an experiment it shows one arm's list, as ranked: the unit's arm, or the first of two that share a list.
         """
-        query, budget_ms, shown = part.query, part.budget_ms, part.shown
+        bundle, query, budget_ms, shown = part.bundle, part.query, part.budget_ms, part.shown
         permit = self._limit.admit(_computing_s(budget_ms))
         trace = Trace(explain=True)
         try:
@@ -166,8 +177,9 @@ class Recommender:
         return answer_of(bundle, ranked, chosen, self._names, explain=record)  # events about it are of no arm
 
     def forget_other_bundles(self) -> None:
-        """Drop the cached answers of bundles that are no longer live."""
-        self._cache.forget_other_bundles(self.live.bundle.name)
+        """Drop the cached answers of bundles that are neither live nor an arm's."""
+        self._cache.forget_other_bundles(self.live.serving.keys())
+        self._trials.forget_views()
 
     def follow_rules(self) -> None:
         """Drop the cached lists that lack pages which rules no longer block; called when rules have changed."""

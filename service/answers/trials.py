@@ -13,12 +13,13 @@ from corpus.urls.url import page_id
 from service.answers.answer import COMPUTED, Answer, Recommendation, Terms
 from service.answers.answer_cache import AnswerCache, Rank
 from service.answers.asked import Asked
+from service.answers.asked import asked as resolved
 from service.answers.lookup import key_of
 from service.answers.names import PLAINLY, Names, Shown
 from service.answers.pinned import PIN
-from service.experiments.experiment import Arm, Trial
+from service.experiments.experiment import AND, Arm, Trial
 from service.experiments.exploring import explored
-from service.experiments.file import Experiments
+from service.experiments.live_experiment import Experiments
 from service.experiments.team_draft import team_draft
 from service.live_bundle import LoadedBundle
 
@@ -31,6 +32,7 @@ T = TypeVar("T")
 class Part(NamedTuple):
     """What is asked of the cache: one list, of one arm or of none."""
 
+    bundle: LoadedBundle  # under the arm's rules
     query: Query
     key: tuple[str, ...]
     k: int
@@ -51,57 +53,66 @@ class Trials:
     def __init__(self, cache: AnswerCache, names: Names | None = None, experiments: Experiments | None = None) -> None:
         self._cache, self._names, self._experiments = cache, names, experiments
 
-    def plan(self, asked: Asked, budget_ms: float) -> Plan:
-        """Return how a request is answered. One with its own λ is not part of an experiment."""
-        trial, request = None, asked.request
-        if self._experiments is not None and request.quality_weight is None:
-            trial = self._experiments.current.trial(request.unit, asked.query.page, self._experiments.now())
-        if trial is None:
-            return Plan((Part(asked.query, asked.key, request.k, budget_ms),))
-        return Plan(tuple(_part(trial, arm, asked, budget_ms) for arm in trial.arms), trial)
+    def plan(self, bundle: LoadedBundle, asked: Asked, budget_ms: float) -> Plan:
+        """Return how a request to the live bundle is answered. One with its own λ is not part of an experiment.
 
-    async def get(self, bundle: LoadedBundle, plan: Plan, k: int, rank: Rank) -> Answer:
+        Raises ClientError where the bundle of an arm cannot read its URL.
+        """
+        trial, request, experiments = None, asked.request, self._experiments
+        arms = None if experiments is None or request.quality_weight is not None else experiments.arms
+        if experiments is not None and arms is not None:
+            trial = arms.experiment.trial(request.unit, asked.query.page, experiments.now())
+        if arms is None or trial is None:
+            return Plan((Part(bundle, asked.query, asked.key, request.k, budget_ms),))
+        return Plan(tuple(_part(trial, arm, arms.bundle(arm, bundle), asked, budget_ms) for arm in trial.arms), trial)
+
+    def forget_views(self) -> None:
+        """Let go of bundles that are no longer live."""
+        if self._experiments is not None and self._experiments.arms is not None:
+            self._experiments.arms.forget_views()
+
+    async def get(self, plan: Plan, k: int, rank: Rank) -> Answer:
         """Return the answer; `rank` computes the lists that no cache has. Raises Overloaded."""
         if len(plan.parts) == 1:
-            return self._together(bundle, plan, k, [await self._get(bundle, plan.parts[0], rank)])
-        waits = (self._get(bundle, part, rank) for part in plan.parts)
+            return self._together(plan, k, [await self._get(plan.parts[0], rank)])
+        waits = (self._get(part, rank) for part in plan.parts)
         found = [
             _raised(part) for part in await asyncio.gather(*waits, return_exceptions=True)
         ]  # none outlives a lease
         # While the slowest part was computed, rules may have changed that the others were selected under.
         standing = [
-            answer if bundle.stands(answer.terms) else await self._get(bundle, part, rank)
+            answer if part.bundle.stands(answer.terms) else await self._get(part, rank)
             for part, answer in zip(plan.parts, found, strict=True)
         ]
-        return self._together(bundle, plan, k, standing)
+        return self._together(plan, k, standing)
 
-    async def _get(self, bundle: LoadedBundle, part: Part, rank: Rank) -> Answer:
-        return await self._cache.get(bundle, part.query, part.k, part.budget_ms, rank, part.shown)
+    async def _get(self, part: Part, rank: Rank) -> Answer:
+        return await self._cache.get(part.bundle, part.query, part.k, part.budget_ms, rank, part.shown)
 
-    def cached(self, bundle: LoadedBundle, plan: Plan, k: int) -> Answer | None:
+    def cached(self, plan: Plan, k: int) -> Answer | None:
         """Return the answer where all its lists are cached and fresh, or stored in a file of the bundle."""
         found = [
             answer
             for part in plan.parts
-            if (answer := self._cache.cached(bundle, part.query, part.k, part.key, part.shown)) is not None
+            if (answer := self._cache.cached(part.bundle, part.query, part.k, part.key, part.shown)) is not None
         ]
-        return self._together(bundle, plan, k, found) if len(found) == len(plan.parts) else None
+        return self._together(plan, k, found) if len(found) == len(plan.parts) else None
 
     def in_flight(self, plan: Plan) -> bool:
         """Return whether `get` would start no computation."""
         return all(self._cache.in_flight(part.key, part.budget_ms) for part in plan.parts)
 
-    def _together(self, bundle: LoadedBundle, plan: Plan, k: int, answers: Sequence[Answer]) -> Answer:
+    def _together(self, plan: Plan, k: int, answers: Sequence[Answer]) -> Answer:
         """Return the one answer of a plan."""
         trial = plan.trial
         if trial is None or (len(answers) == 1 and trial.arms[0].explores is None):
             return answers[0]
         lists = [answer.recommendations for answer in answers]
         pages, shown = _interleaved(trial, lists, k) if len(lists) > 1 else _explored(trial, lists[0], k)
-        url1 = plan.parts[0].query.url
-        name = None if self._names is None else self._names.name(bundle, url1, pages, shown)
+        url1, bundles = plan.parts[0].query.url, {part.bundle.name: part.bundle for part in plan.parts}
+        name = None if self._names is None else self._names.name(tuple(bundles.values()), url1, pages, shown)
         flags = tuple(_flags(answers, len(pages), k))
-        answer = Answer.of(url1, tuple(pages), flags, bundle.name, name=name, arm=shown.label)
+        answer = Answer.of(url1, tuple(pages), flags, AND.join(bundles), name=name, arm=shown.label)
         sources = [found.served_by for found in answers]
         return replace(
             answer,
@@ -112,11 +123,13 @@ class Trials:
         )
 
 
-def _part(trial: Trial, arm: Arm, asked: Asked, budget_ms: float) -> Part:
+def _part(trial: Trial, arm: Arm, bundle: LoadedBundle, asked: Asked, budget_ms: float) -> Part:
+    if bundle.name != asked.bundle:
+        asked = resolved(asked.request, bundle)
     query = replace(asked.query, quality_weight=arm.quality_weight, variant=arm.variant)
     key = key_of(asked.bundle, query) if query.variant else asked.key
     k = asked.request.k if arm.explores is None else min(FULL_LIST, max(asked.request.k, arm.explores.top))
-    return Part(query, key, k, min(budget_ms, arm.budget_ms or budget_ms), Shown(trial.experiment, arm.name))
+    return Part(bundle, query, key, k, min(budget_ms, arm.budget_ms or budget_ms), Shown(trial.experiment, arm.name))
 
 
 def _raised(answer: Answer | BaseException) -> Answer:
@@ -126,8 +139,11 @@ def _raised(answer: Answer | BaseException) -> Answer:
 
 
 def _interleaved(trial: Trial, lists: Sequence[Sequence[Recommendation]], k: int) -> tuple[list[Recommendation], Shown]:
-    pins = _pins(lists[0], k)
-    pages, teams = team_draft(list(map(_unpinned, lists)), k - len(pins), trial.draw(), lambda page: page.url)
+    first, second = (_pins(each, k) for each in lists)
+    pins = {place: page for place, page in first.items() if place in second and second[place].url == page.url}
+    pinned = {page.url for page in pins.values()}  # in both lists; what one arm alone pins is its choice
+    others = [[page for page in each if page.url not in pinned] for each in lists]
+    pages, teams = team_draft(others, k - len(pins), trial.draw(), lambda page: page.url)
     shown = Shown(trial.experiment, trial.label, teams=tuple(_among(pins, teams, [_NOBODY] * len(pins))))
     return _among(pins, pages, list(pins.values())), shown
 
@@ -145,8 +161,11 @@ def _explored(trial: Trial, ranked: Sequence[Recommendation], k: int) -> tuple[l
 
 
 def _pins(pages: Sequence[Recommendation], k: int) -> dict[int, Recommendation]:
-    """Return the pages that rules pin to a place up to k: neither an arm nor chance moves them."""
-    pinned = {found.rank: page for page in pages for found in page.recalled_by if found.path == PIN and found.rank <= k}
+    """Return the pages that rules pin to a place up to k; of two for one place, the first has it and one is next."""
+    pinned: dict[int, Recommendation] = {}
+    for page in pages:
+        for place in (found.rank for found in page.recalled_by if found.path == PIN and found.rank <= k):
+            pinned[next(free for free in range(place, place + len(pages)) if free not in pinned)] = page
     return dict(sorted(pinned.items()))
 
 

@@ -10,8 +10,8 @@ from service.live_bundle import Live
 
 
 async def release_memory(live: Live) -> None:
-    """Wait until no request uses the old bundle, then collect reference cycles and return free memory."""
-    await live.only_live_open()
+    """Wait until no request uses an old bundle, then collect reference cycles and return free memory."""
+    await live.no_older_open()
     gc.collect()
     await asyncio.to_thread(_trim)
 

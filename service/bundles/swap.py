@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.answers.recommender import Recommender
 from service.bundles import compare_answers, sample_answers
-from service.bundles.check_messages import Order, Refused, Sample
+from service.bundles.check_messages import Order, Refused, Sample, Verdict
 from service.bundles.check_process import Trials
 from service.bundles.load import load_checked
 from service.bundles.release_memory import release_memory
 from service.bundles.warm_up import warm_up
 from service.bundles.watch import names, watch
-from service.live_bundle import LoadedBundle
+from service.live_bundle import Lease, LoadedBundle
 from service.settings import Settings
 from store.bundle import CURRENT, Bundle, is_name
 
@@ -105,29 +105,56 @@ class Swapper:
             return
         if not await asyncio.to_thread(wanted):
             raise _Superseded
-        if not live.reuse(name):
+        held = live.serving.keys()  # an arm's bundle is open, and was never compared with the live one
+        if name in held or not live.reuse(name):
             await self._check_and_load(name, force, wanted)
-        self._recommender.forget_other_bundles()
+        self.forget_unused()
         self._recommender.metrics.swaps.inc()
         self._recommender.metrics.set_bundle(name)
         log.warning("bundle %s is live", name)
+
+    def forget_unused(self) -> None:
+        """Drop what caches hold of bundles that answer no more, and return their memory once no request uses them."""
+        self._recommender.forget_other_bundles()
         if self._releasing is None or self._releasing.done():
-            self._releasing = asyncio.create_task(release_memory(live))
+            self._releasing = asyncio.create_task(release_memory(self._recommender.live))
+
+    async def hold(self, name: str) -> Lease:
+        """Open a bundle beside the live one, checked and warmed up; its answers may differ. Raises Refused."""
+        async with self._lock:
+            live = self._recommender.live
+            if (open_one := live.named(name)) is not None:
+                return live.hold(open_one)
+            try:
+                verdict = await self._trials.run(self._order(name, ()))
+                return live.hold(await self._loaded(name, verdict))
+            except Refused as refused:
+                self._trials.forget(name)
+                self._recommender.metrics.refused_bundles.labels(refused.reason).inc()
+                raise
 
     async def _check_and_load(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
-        before = await self._live_sample()
-        swap = self._settings.swap
-        order = Order(
-            bundles=self._bundles,
-            name=name,
-            urls=list(before),
-            settings=self._settings.model_dump(mode="json"),
-            seconds=swap.check_s,
-            nice=swap.nice,
-        )
-        verdict = await self._trials.run(order)
+        live, before = self._recommender.live, await self._live_sample()
+        verdict = await self._trials.run(self._order(name, before))
         if not force:
             self._compare(before, {**verdict.own, **verdict.compared})
+        if live.named(name) is None:
+            bundle = await self._loaded(name, verdict, wanted)
+            live.swap(bundle)
+        elif await asyncio.to_thread(wanted):
+            live.reuse(name)
+        else:
+            raise _Superseded
+        self._sampled = name, verdict.own
+
+    def _order(self, name: str, urls: Iterable[str]) -> Order:
+        swap, settings = self._settings.swap, self._settings.model_dump(mode="json")
+        return Order(
+            bundles=self._bundles, name=name, urls=list(urls), settings=settings, seconds=swap.check_s, nice=swap.nice
+        )
+
+    async def _loaded(self, name: str, verdict: Verdict, wanted: Callable[[], bool] = lambda: True) -> LoadedBundle:
+        """Return a checked bundle, loaded and warm. Raises Refused and _Superseded."""
         bundle = await asyncio.to_thread(load_checked, self._bundles, name, verdict.manifest, self._load)
         try:
             await self._warm_up(bundle)
@@ -136,8 +163,7 @@ class Swapper:
         except BaseException:
             bundle.close()
             raise
-        self._recommender.live.swap(bundle)
-        self._sampled = name, verdict.own
+        return bundle
 
     async def _live_sample(self) -> Sample:
         """Return the live bundle's answers: those of its check, or for the first bundle its answers now."""

@@ -6,7 +6,7 @@ A row of the events table is made here; `corpus/events/schema.py` has its column
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from corpus.urls.url import InvalidURL
 from service.answer_ids.answer_ids import AnswerId, AnswerIds, BadAnswerId
 from service.events.event import Event, Rejection
+from service.experiments.experiment import AND
 from service.live_bundle import Live, LoadedBundle
 from store.page_row import read_text
 
@@ -33,7 +34,7 @@ class Credits:
 
     def __init__(self, ids: AnswerIds, live: Live, clock: Callable[[], float] = time.time) -> None:
         self._ids, self._live, self._clock = ids, live, clock
-        self._answers: LRUCache[tuple[str, str], Columns] = LRUCache(_KEPT_BYTES, _bytes)
+        self._answers: LRUCache[tuple[str, ...], Columns] = LRUCache(_KEPT_BYTES, _bytes)
 
     def now(self) -> float:
         """Return the time of receipt, in seconds since 1970."""
@@ -48,7 +49,7 @@ class Credits:
             raise Rejection(error.reason, "event_attributes.answer_id", error.problem, error.fix) from None
         position = None if event.action_name == "impression" else _position(event, said)
         if position is not None and about.object is not None:
-            self._check_page(str(about.object.object_id), said.pages[position - 1], position)
+            self._check_page(said, str(about.object.object_id), said.pages[position - 1], position)
         answer, sent = self._answer(about.answer_id, said), event.time
         plausible = said.minted - _EARLY_S <= sent <= received + _LATE_S
         columns = {
@@ -67,10 +68,10 @@ class Credits:
 
     def _answer(self, answer_id: str, said: AnswerId) -> Columns:
         """Return the columns that all events about an answer share."""
-        bundle = self._live.bundle
-        key = (answer_id, bundle.name)
+        bundles = self._bundles(said)
+        key = (answer_id, *(bundle.name for bundle in bundles))
         if (columns := self._answers.get(key)) is None:
-            url1, *urls = _urls(bundle, (said.page1, *said.pages))
+            url1, *urls = _urls(bundles, (said.page1, *said.pages))
             columns = self._answers[key] = {
                 "answer_id": answer_id,
                 "experiment": said.experiment,
@@ -83,13 +84,15 @@ class Credits:
             }
         return columns
 
-    def _check_page(self, object_id: str, page: int, position: int) -> None:
+    def _bundles(self, said: AnswerId) -> list[LoadedBundle]:
+        """Return the bundles that know the pages of an answer: the live one, and those of arms that made it."""
+        made_by = said.bundle.split(AND)
+        live, *held = self._live.serving.values()
+        return [live, *(bundle for bundle in held if bundle.name in made_by)]
+
+    def _check_page(self, said: AnswerId, object_id: str, page: int, position: int) -> None:
         """Check that the object is the page at the position. Raises Rejection: `other_page`."""
-        try:
-            same = self._live.bundle.addresses.page(object_id) == page
-        except InvalidURL:
-            same = False
-        if not same:
+        if not any(_is_page(bundle, object_id, page) for bundle in self._bundles(said)):
             problem = f"it is not the page at position {position}"
             fix = "send the URL of the page at that position (1 is the first), or leave it out"
             raise Rejection("other_page", "event_attributes.object.object_id", problem, fix)
@@ -110,10 +113,21 @@ def _bytes(columns: Columns) -> int:
     return _OBJECTS + 2 * len(columns["answer_id"]) + sum(80 + 4 * len(text or "") for text in texts)
 
 
-def _urls(bundle: LoadedBundle, pages: tuple[int, ...]) -> list[str | None]:
-    """Return the pages' URLs; None for pages that are not in the live bundle."""
-    rows = bundle.pages.read(np.array(pages, np.uint64))
-    return [None if row is None else read_text(row).url for row in rows]
+def _urls(bundles: Sequence[LoadedBundle], pages: tuple[int, ...]) -> list[str | None]:
+    """Return the pages' URLs; None for pages that are in none of the bundles."""
+    found: list[str | None] = [None] * len(pages)
+    for bundle in bundles:
+        if None in found:
+            rows = bundle.pages.read(np.array(pages, np.uint64))
+            found = [url or (None if row is None else read_text(row).url) for url, row in zip(found, rows, strict=True)]
+    return found
+
+
+def _is_page(bundle: LoadedBundle, url: str, page: int) -> bool:
+    try:
+        return bundle.addresses.page(url) == page
+    except InvalidURL:
+        return False
 
 
 def _iso(seconds: float) -> str:

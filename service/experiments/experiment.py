@@ -31,6 +31,8 @@ class Arm:
     budget_ms: float | None = None
     limits: tuple[tuple[str, int], ...] = ()  # recall path -> candidates
     explores: Exploration | None = None
+    rules: str = ""  # a file of its own rules, in addition to the gateway's
+    bundle: str = ""  # that it answers from
 
     @property
     def variant(self) -> tuple[tuple[str, float], ...]:

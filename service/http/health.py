@@ -34,6 +34,9 @@ def add_health(app: FastAPI, gateway: Gateway) -> None:
         state: dict[str, Any] = {"status": "ready", "bundle": gateway.bundle}
         if (refused := gateway.refused) is not None:  # still ready: the live bundle serves
             state["refused"] = {"bundle": refused.bundle, "reason": refused.reason}
-        if gateway.rules is not None and gateway.rules.problems:  # still ready: the last rules are in force
-            state["rules"] = {"refused": sorted(gateway.rules.problems)}
+        if problems_of_rules := gateway.rules_problems:  # still ready: the last rules are in force
+            state["rules"] = {"refused": sorted(problems_of_rules)}
+        experiments = gateway.recommender.experiments
+        if experiments is not None and experiments.problem:  # still ready: the previous arms answer
+            state["arms"] = {"refused": True}
         return Response(orjson.dumps(state), media_type=_JSON)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service.answers.resolve import ClientError, FieldError
 from service.gateway import Gateway
+from service.rules.live_rules import RuleSet
 from service.rules.reading import RulesError
 from service.rules.rule import Rule
 from service.rules.sources import takedown
@@ -41,11 +42,11 @@ def add_rules(app: FastAPI, gateway: Gateway) -> None:
 
     @app.get("/admin/rules", tags=["operations"])
     async def rules() -> Response:
-        """The rules of this process, whether each is in force now, and why others were refused."""
+        """The rules of this process and of arms, whether each is in force now, and why others were refused."""
         current, now = gateway.live.bundle.steering.rules.current, time.time()
-        listed = [_shown(rule, now) for rule in current.rules]
-        problems = {} if gateway.rules is None else gateway.rules.problems
-        state = {"version": current.version, "problems": problems, "rules": listed}
+        state = {"version": current.version, "problems": gateway.rules_problems, "rules": _listed(current, now)}
+        if arms := gateway.arms_rules:
+            state["arms"] = {arm: _listed(watch.rules.current, now) for arm, watch in arms.items()}
         return Response(orjson.dumps(state), media_type=_JSON)
 
     @app.post("/admin/purge", response_model=PurgeBody, tags=["operations"])
@@ -55,6 +56,10 @@ def add_rules(app: FastAPI, gateway: Gateway) -> None:
             raise ClientError([FieldError("url", "url and rule are both sent or both missing", "send one of them")])
         meant = _by_url(body.url) if body.url else _by_name(gateway, body.rule)
         return Response(orjson.dumps(await gateway.purge(meant)), media_type=_JSON)
+
+
+def _listed(rules: RuleSet, now: float) -> list[dict[str, Any]]:
+    return [_shown(rule, now) for rule in rules.rules]
 
 
 def _shown(rule: Rule, now: float) -> dict[str, Any]:
@@ -71,7 +76,8 @@ def _by_url(url: str) -> tuple[Rule, ...]:
 
 
 def _by_name(gateway: Gateway, name: str) -> tuple[Rule, ...]:
-    named = tuple(rule for rule in gateway.live.bundle.steering.rules.current.rules if rule.label == name)
+    sets = [gateway.live.bundle.steering.rules.current, *(watch.rules.current for watch in gateway.arms_rules.values())]
+    named = tuple(rule for current in sets for rule in current.rules if rule.label == name)
     if not named:
         raise ClientError([FieldError("rule", "no rule has this name", "send a name that GET /admin/rules shows")])
     return named

@@ -7,28 +7,38 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Protocol
 
 from corpus.urls.url_rules import RULES, UrlRules
 from service.rules.rule import Rule
-from service.rules.targets import Targets
+from service.rules.targets import AnyTargets, Targets
 from service.settings import BlockSettings
+
+_COMPILED = 4  # URL rules, of bundles that are open side by side
 
 
 class RuleSet:
     """A set of rules that never changes; `version` tells it from the others of the process."""
 
-    def __init__(self, version: int = 0, rules: Iterable[Rule] = (), url_rules: UrlRules = RULES) -> None:
+    own_blocks: int = 0  # a hash of what an arm blocks beside the gateway; 0 for nothing
+
+    def __init__(self, version: int = 0, rules: Iterable[Rule] = ()) -> None:
         self.version = version
         self.rules = tuple(rules)
         ends = {time for rule in self.rules for time in (rule.since, rule.until) if math.isfinite(time)}
         self._changes = sorted(ends)
-        self._compiled = url_rules, Targets(self.rules, url_rules)
+        self._compiled: dict[UrlRules, AnyTargets] = {}
 
-    def targets(self, url_rules: UrlRules) -> Targets:
-        """Return the rules' targets under a bundle's URL rules, which seldom differ from those of the last bundle."""
-        if self._compiled[0] is not url_rules and self._compiled[0] != url_rules:
-            self._compiled = url_rules, Targets(self.rules, url_rules)
-        return self._compiled[1]
+    def targets(self, url_rules: UrlRules) -> AnyTargets:
+        """Return the rules' targets under a bundle's URL rules, which seldom differ from those of other bundles."""
+        if (found := self._compiled.get(url_rules)) is None:
+            if len(self._compiled) == _COMPILED:
+                self._compiled = {}
+            found = self._compiled[url_rules] = self._compile(url_rules)
+        return found
+
+    def _compile(self, url_rules: UrlRules) -> AnyTargets:
+        return Targets(self.rules, url_rules)
 
     def next_change(self, now: float) -> float:
         """Return when the next rule begins or ends, in seconds since 1970; infinity for never."""
@@ -44,6 +54,13 @@ class RuleSet:
     def blocks(self) -> Mapping[int, Rule]:
         """The rules that block pages, by fingerprint."""
         return {rule.fingerprint: rule for rule in self.rules if rule.action == "block"}
+
+
+class RulesInForce(Protocol):
+    """Knows the rule set in force."""
+
+    @property
+    def current(self) -> RuleSet: ...
 
 
 class LiveRules:
@@ -63,7 +80,9 @@ class LiveRules:
             before = self.current
             self._of[source] = rules
             every = [rule for part in self._of.values() for rule in part]
-            self.current = RuleSet(before.version + 1, every, url_rules)
+            changed = RuleSet(before.version + 1, every)
+            changed.targets(url_rules)  # here: it takes long for an event loop
+            self.current = changed
         return tuple(rule for rule in rules if rule.action == "block" and rule.fingerprint not in before.blocks)
 
 

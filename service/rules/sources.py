@@ -37,12 +37,10 @@ class RulesFile:
     file of rules is one too.
     """
 
-    name = FILE
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._taken: tuple[int, ...] | None = None
-        self._seen: tuple[int, ...] | None = None
+    def __init__(self, path: Path, name: str = FILE) -> None:
+        self.name, self._path = name, path
+        self._taken: tuple[int, ...] | None = ()  # as no file is, not even a missing one
+        self._seen: tuple[int, ...] | None = ()
 
     def read(self) -> tuple[Rule, ...]:
         """Return the rules as they are. Raises RulesError."""
@@ -55,9 +53,9 @@ class RulesFile:
         if stamp == self._taken or stamp != before:
             return {}
         try:
-            return {FILE: self.read()}
+            return {self.name: self.read()}
         except RulesError as error:
-            return {FILE: error}
+            return {self.name: error}
 
     def _stamp(self) -> tuple[int, ...] | None:
         try:

@@ -15,7 +15,7 @@ from cascade.trace import Trace, thin
 from cascade.types import Candidates, Query
 from corpus.urls.url import InvalidURL
 from ranking.expiry import Expired
-from service.rules.live_rules import LiveRules, RuleSet
+from service.rules.live_rules import LiveRules, RuleSet, RulesInForce
 from service.rules.rule import Rule
 from service.rules.targets import Facts
 from store.addresses import Addresses
@@ -49,16 +49,21 @@ class Steering:
 
     def __init__(
         self,
-        rules: LiveRules | None = None,
+        rules: RulesInForce | None = None,
         pages: LocalTable | None = None,
         addresses: Addresses | None = None,
         expired: Expired | None = None,
     ) -> None:
-        self.rules, self.expired = rules or LiveRules(), expired or Expired()
+        self.rules: RulesInForce = rules or LiveRules()
+        self.expired = expired or Expired()
         self._pages, self._addresses = pages, addresses
         self._followed: RuleSet | None = None
         self._known: dict[int, tuple[int, ...]] = {}  # PageId -> places of the rules that mean the page
         self._pins: list[tuple[int, Rule]] = []  # by position
+
+    def under(self, rules: RulesInForce) -> Steering:
+        """Return the steering of the same bundle under other rules."""
+        return Steering(rules, self._pages, self._addresses, self.expired)
 
     def in_force(self, query: Query, candidates: Candidates) -> Iterator[tuple[int, Rule]]:
         """Yield (row, rule) for every rule that means a candidate and is in force for the query."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from corpus.urls.host_pattern import HostPattern, host_pattern
 from corpus.urls.path_pattern import PathPattern, path_pattern
@@ -20,6 +20,12 @@ class Facts(NamedTuple):
     address: int  # corpus.urls.url.address_key
     language: int  # store.page_row.language_code
     url: str
+
+
+class AnyTargets(Protocol):
+    """Finds the rules that mean a page, by their places in the rule set."""
+
+    def of(self, facts: Facts, is_page: Callable[[int], bool]) -> tuple[int, ...]: ...
 
 
 class Targets:

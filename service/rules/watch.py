@@ -40,7 +40,6 @@ class RulesWatch:
         self._follow: Follow | None = None
         self._next = rules.current.next_change(time.time())
         self._tasks: list[asyncio.Task[None]] = []
-        metrics.rules.set_function(lambda: len(self.rules.current.rules))
 
     def load(self, url_rules: UrlRules) -> None:
         """Read all sources once: a file must be valid now, Redis may answer later. Raises SettingsError."""
@@ -61,6 +60,8 @@ class RulesWatch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for part in self.problems:
+            self._metrics.rules_problem.labels(part).set(0)
 
     async def _watch(self, source: Source) -> None:
         assert self._follow is not None  # noqa: S101 -- `start` has set it

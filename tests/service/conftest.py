@@ -28,7 +28,7 @@ from service.answers.recommender import Recommender
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.events.opening import open_recorder
-from service.experiments.file import Experiments
+from service.experiments.live_experiment import Experiments
 from service.gateway import Explored, Gateway
 from service.live_bundle import Live, LoadedBundle
 from service.metrics import Metrics
@@ -216,7 +216,7 @@ def small_gateway(
         lambda name: metrics.side_effect_failed.labels(name).inc(),
     )
     ids = AnswerIds(OneKey(b"secret"), settings.feedback.max_age_s) if arms or settings.feedback.enabled else None
-    names, experiments = ids and Names(ids), _experiments(directory, settings, arms) if arms else None
+    names, experiments = ids and Names(ids), _experiments(directory, settings, metrics, arms) if arms else None
     recommender = Recommender(Live(bundle), settings, metrics, side_effects, shared, names, experiments)
     recorder = None
     if ids is not None and settings.feedback.enabled:
@@ -225,10 +225,10 @@ def small_gateway(
     return Small(gateway, coclick, qprime, popular, released)
 
 
-def _experiments(directory: Path, settings: Settings, arms: str) -> Experiments:
+def _experiments(directory: Path, settings: Settings, metrics: Metrics, arms: str) -> Experiments:
     path = directory / "arms.toml"
     path.write_text(arms)
-    return Experiments(path, settings, clock=lambda: 0.0)
+    return Experiments(path, settings, metrics, clock=lambda: 0.0)
 
 
 @pytest.fixture

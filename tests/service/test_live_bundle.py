@@ -80,7 +80,7 @@ async def test_only_the_live_bundle_is_open_once_no_request_uses_the_old_one() -
     live = Live(bundle("a", []))
     lease = live.lease()
     live.swap(bundle("b", []))
-    waiting = asyncio.create_task(live.only_live_open())
+    waiting = asyncio.create_task(live.no_older_open())
     await asyncio.sleep(0)
     assert not waiting.done()
     lease.release()

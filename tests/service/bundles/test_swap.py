@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import orjson
 import pytest
 
 from corpus.urls.url import page_ids
@@ -21,10 +18,9 @@ from service.gateway import Gateway
 from service.http.app import make_app
 from service.live_bundle import LoadedBundle
 from service.settings import Settings, read_settings
-from store.bundle import open_bundle, point_current, publish
+from store.bundle import open_bundle, point_current
 from tests.conftest import PATIENT
-
-OTHER = "20990101T000000Z-00000001"
+from tests.service.second_bundle import OTHER, add
 
 
 @pytest.fixture
@@ -35,22 +31,6 @@ def bundles(tiny, tmp_path: Path) -> Path:
 
 def settings(*overrides: str) -> Settings:
     return read_settings(None, [*PATIENT, "swap.watch_s=0", "stage1.keep_top=5", *overrides], {})
-
-
-def add(bundles: Path, shift: float = 0.0) -> None:
-    """Publish a copy of the current bundle, with scores shifted; the current one stays."""
-    current = open_bundle(bundles)
-    shutil.copytree(
-        current.path,
-        bundles / "building",
-        ignore=shutil.ignore_patterns("manifest.json", "blend.json"),
-        copy_function=os.link,
-    )
-    blend = orjson.loads(current.file("blend.json").read_bytes())
-    blend["stage2"]["mean"] -= shift * blend["stage2"]["deviation"]
-    (bundles / "building/blend.json").write_bytes(orjson.dumps(blend))
-    publish(bundles / "building", bundles, current.manifest.model_copy(update={"name": OTHER}))
-    point_current(bundles, current.name)
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from configs.reading import SettingsError
-from service.experiments.file import Experiments, read_experiment
+from service.experiments.file import read_experiment
+from service.experiments.live_experiment import Experiments
 from service.settings import Settings
 
 GOOD = """
@@ -78,22 +79,22 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read_experiment(tmp_path / "none.toml", Settings())
 
 
-def test_a_changed_file_is_taken_and_a_bad_one_keeps_the_old_arms(
+async def test_a_changed_file_is_taken_and_a_bad_one_keeps_the_old_arms(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path, now = tmp_path / "arms.toml", [0.0]
+    path = tmp_path / "arms.toml"
     path.write_text(GOOD)
-    experiments = Experiments(path, Settings(), watch_clock=lambda: now[0])
+    experiments = Experiments(path, Settings())
 
-    def change(text: str, at: float) -> None:
+    async def change(text: str, at: float) -> None:
         path.write_text(text)
         os.utime(path, (at, at))
-        now[0] = at
+        await experiments.poll()
 
-    change(GOOD.replace('"ranking"', '"second"'), 10.0)
+    await change(GOOD.replace('"ranking"', '"second"'), 10.0)
     assert experiments.current.name == "second"
     with caplog.at_level(logging.WARNING):
-        change(GOOD.replace("share = 0.5", "share = 0.1"), 20.0)
+        await change(GOOD.replace("share = 0.5", "share = 0.1"), 20.0)
         assert experiments.current.name == "second"
     assert "the previous arms stay" in caplog.text
     assert "the shares sum to 0.2: make them sum to 1" in caplog.text

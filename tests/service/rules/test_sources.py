@@ -90,6 +90,12 @@ def test_a_gateway_does_not_start_with_a_bad_file(tmp_path: Path) -> None:
         watch.load(RULES)
 
 
+def test_a_gateway_does_not_start_without_the_file_that_it_is_given(tmp_path: Path) -> None:
+    watch = RulesWatch(LiveRules(), [RulesFile(tmp_path / "rules.toml")], 1, Metrics())
+    with pytest.raises(SettingsError, match=r"^rules\.file: .*rules.toml cannot be read"):
+        watch.load(RULES)
+
+
 def test_a_file_replaced_by_a_rename_is_followed(tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text(GOOD)
