@@ -21,7 +21,7 @@ _PREFLIGHT: Pairs = [
 ]
 _EXPOSED = (b"access-control-expose-headers", b"retry-after, x-request-id")
 _OTHER_ORIGIN = Problem(
-    403, "other-origin", "Forbidden", "Pages of this origin may not ask: the gateway's setting cors.origins does not list it."
+    403, "other-origin", "Forbidden", "The gateway's setting cors.origins does not list this origin."
 )
 
 
