@@ -23,22 +23,29 @@ from tests.service.explorer.conftest import DESKTOP, browser  # noqa: F401 -- fi
 
 CANONICAL = URLS[0]
 RESERVED = "onward-next { display: block; block-size: 38.5rem }"
+_TIMERS = """
+  window.timers = new Map();
+  const [set, clear] = [setTimeout, clearTimeout];
+  window.setTimeout = (run, ms) => (ms == 1000 ? timers.set(timers.size + 1, run).size : set(run, ms));
+  window.clearTimeout = (timer) => (timers.delete(timer) ? undefined : clear(timer));
+"""
 BELOW = "<p id=below>What stands below.</p>"
 
 
 @dataclass
 class Host:
-    """The site: its pages by path, their headers, and what was asked for."""
+    """The site: its pages by path, their headers, and the paths that a browser prefetched."""
 
     address: str = ""
     pages: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)  # path, and what the browser says it is for
+    prefetched: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     style: str = RESERVED
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        self.asked.append((request.url.path, request.headers.get("sec-purpose", "")))
+        if "prefetch" in request.headers.get("sec-purpose", ""):
+            self.prefetched.put_nowait(request.url.path)
         await self._response(request.url.path)(scope, receive, send)
 
     def _response(self, path: str) -> Response:
@@ -86,6 +93,18 @@ class Visit:
     async def open(self, *element: str, path: str = "/", **more: str) -> None:
         self.host.pages[path] = self.html(*element, **more)
         await self.page.goto(self.host.address + path)
+
+    async def hold_timer(self) -> None:
+        """Keep the timer of a list that is being seen, for `pending` and `fire`; before the page is opened."""
+        await self.page.add_init_script(_TIMERS)
+
+    async def pending(self, timers: int) -> None:
+        """Wait until so many lists are being seen."""
+        await self.page.wait_for_function(f"timers.size == {timers}")
+
+    async def fire(self) -> None:
+        """Let the second pass."""
+        await self.page.evaluate("[...timers.values()].forEach((run) => run())")
 
     async def cards(self) -> list[str]:
         await self.page.locator("onward-next a").first.wait_for()
@@ -139,8 +158,10 @@ def visit(browser: Browser, feedback, served, host: Host) -> Callable[..., Any]:
             page.set_default_timeout(60_000)  # a busy machine
             await page.route("https://*.example/**", lambda route: route.fulfill(body="", content_type="text/html"))
             visit = Visit(page, host, server.http, small)
-            yield visit
+            try:
+                yield visit
+            finally:
+                await context_.close()
             assert visit.faults == []
-            await context_.close()
 
     return visiting

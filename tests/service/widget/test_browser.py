@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -12,6 +13,13 @@ from tests.service.conftest import URLS
 from tests.service.widget.conftest import CANONICAL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+#: Out of sight until the page is scrolled.
+FAR = '<div style="height: 3000px"></div><onward-next></onward-next><div style="height: 3000px"></div>'
+
+#: Cards of the server that lead to another page of the host.
+LOCAL = '<section data-answer=""><ol><li><a href="/next" data-place="1">Next</a></li></ol></section>'
 
 
 async def answer_of(gateway: str) -> dict:
@@ -90,35 +98,32 @@ async def test_two_readers_of_one_answer_make_two_impressions(visit, rows) -> No
 
 async def test_a_list_is_seen_when_half_of_it_was_visible_for_a_second(visit) -> None:
     async with visit() as seen:
-        await seen.page.clock.install()
-        await seen.open('<div style="height: 3000px"></div><onward-next></onward-next>')
+        await seen.hold_timer()
+        await seen.open(FAR)
         await seen.cards()
         await seen.settled()
-        await seen.page.clock.run_for(5000)
+        await seen.pending(0)
+        await seen.page.evaluate("scrollTo(0, 3000)")
+        await seen.pending(1)
         assert seen.asked_for("/events") == []
-        await seen.page.locator("onward-next").scroll_into_view_if_needed()
-        await seen.page.locator("#below").scroll_into_view_if_needed()
-        await seen.settled()
-        await seen.page.clock.run_for(900)
-        assert seen.asked_for("/events") == []
-        await seen.page.clock.run_for(100)
+        await seen.fire()
         (event,) = await seen.events()
         assert event["action_name"] == "impression"
+        await seen.page.evaluate("scrollTo(0, 0)")
+        await seen.page.evaluate("scrollTo(0, 3000)")
+        await seen.settled()
+        await seen.pending(1)  # the one that was fired: nobody sees a list anew
 
 
 async def test_who_passes_by_has_not_seen_it(visit) -> None:
     async with visit() as seen:
-        await seen.page.clock.install()
-        await seen.open(
-            '<div style="height: 3000px"></div><onward-next></onward-next><div style="height: 3000px"></div>'
-        )
+        await seen.hold_timer()
+        await seen.open(FAR)
         await seen.cards()
-        for place in (3000, 0):
-            await seen.page.evaluate("(top) => scrollTo(0, top)", place)
-            await seen.settled()
-            await seen.page.clock.run_for(900)
-        await seen.page.clock.run_for(5000)
-        await seen.settled()
+        await seen.page.evaluate("scrollTo(0, 3000)")
+        await seen.pending(1)
+        await seen.page.evaluate("scrollTo(0, 0)")
+        await seen.pending(0)
         assert seen.asked_for("/events") == []
 
 
@@ -165,27 +170,31 @@ async def test_nothing_is_stored_in_the_browser_unless_the_page_asks(visit, rows
 
 async def test_without_feedback_there_are_cards_and_no_events(visit) -> None:
     async with visit("feedback.enabled=false") as seen:
-        await seen.page.clock.install()
+        await seen.hold_timer()
         await seen.open()
         await seen.cards()
         await seen.settled()
-        await seen.page.clock.run_for(5000)
+        await seen.pending(0)
         await seen.page.locator("onward-next a").first.click()
         assert seen.asked_for("/events") == []
 
 
-@pytest.mark.parametrize("attribute", ["data-prefetch", ""])
-async def test_links_are_prefetched_on_hover_if_the_page_wants_it(visit, attribute) -> None:
+async def test_links_are_prefetched_on_hover_if_the_page_wants_it(visit) -> None:
     async with visit() as seen:
-        link = '<li part="card"><a part="title" href="/next" data-place="1">Next</a></li>'
-        await seen.open(
-            f'<onward-next {attribute}><section data-answer=""><ol part="list">{link}</ol></section></onward-next>'
-        )
+        seen.host.headers = {"Content-Security-Policy": f"default-src 'self' {seen.gateway} 'inline-speculation-rules'"}
+        await seen.open(f"<onward-next data-prefetch>{LOCAL}</onward-next>")
         await seen.settled()
-        async with seen.page.expect_event("request", lambda request: "/fetched" in request.url):
-            await seen.page.locator("onward-next a").hover()
-            await seen.page.evaluate("new Promise((done) => setTimeout(done, 500)).then(() => fetch('/fetched'))")
-        assert (("/next", "prefetch") in seen.host.asked) == bool(attribute)
+        assert seen.host.prefetched.empty()
+        await seen.page.locator("onward-next a").hover()
+        async with asyncio.timeout(60):
+            assert await seen.host.prefetched.get() == "/next"
+
+
+async def test_without_the_wish_there_are_no_speculation_rules(visit) -> None:
+    async with visit() as seen:
+        await seen.open(f"<onward-next>{LOCAL}</onward-next>")
+        await seen.settled()
+        assert await seen.page.locator("script[type=speculationrules]").count() == 0
 
 
 async def test_an_element_that_is_moved_asks_once(visit) -> None:
