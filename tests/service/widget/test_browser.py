@@ -181,7 +181,8 @@ async def test_without_feedback_there_are_cards_and_no_events(visit) -> None:
 
 async def test_links_are_prefetched_on_hover_if_the_page_wants_it(visit) -> None:
     async with visit() as seen:
-        seen.host.headers = {"Content-Security-Policy": f"default-src 'self' {seen.gateway} 'inline-speculation-rules'"}
+        scripts = f"script-src 'self' {seen.gateway} 'inline-speculation-rules'"
+        seen.host.headers = {"Content-Security-Policy": f"default-src 'self' {seen.gateway}; {scripts}"}
         await seen.open(f"<onward-next data-prefetch>{LOCAL}</onward-next>")
         await seen.settled()
         assert seen.host.prefetched.empty()
