@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from configs.reading import from_environment, from_override, from_toml, keys, read
 from corpus.urls.host_pattern import host_pattern
+from corpus.urls.origin import ANY, origin
 from corpus.urls.path_pattern import path_pattern
 from corpus.urls.url import InvalidURL, canonical
 from recall.paths import ALL_PATHS
@@ -202,6 +203,24 @@ class ExplorerSettings(Section):
     labels: str = Field(default="", description="directory for ratings, a table `labels` of the build; '': no ratings")
 
 
+class CorsSettings(Section):
+    """Sites whose pages may ask this gateway from a browser, such as those with the widget."""
+
+    origins: frozenset[str] = Field(default=frozenset(), description="`https://www.example.org` each; `*` alone: all")
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, entries: frozenset[str]) -> frozenset[str]:
+        try:
+            for entry in sorted(entries):
+                origin(entry)
+        except InvalidURL as error:
+            raise PydanticCustomError("no_origin", "{problem}", {"problem": str(error)}) from None
+        if ANY in entries and len(entries) > 1:
+            raise PydanticCustomError("all_and_some", "'*' allows every origin: leave out the others, or '*'")
+        return entries
+
+
 class OverloadSettings(Section):
     """How many answers are computed in parallel, and how many may wait."""
 
@@ -301,6 +320,7 @@ class Settings(Section):
     keys: KeySettings = KeySettings()
     explain: ExplainSettings = ExplainSettings()
     explorer: ExplorerSettings = ExplorerSettings()
+    cors: CorsSettings = CorsSettings()
     overload: OverloadSettings = OverloadSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     experiments: ExperimentSettings = ExperimentSettings()

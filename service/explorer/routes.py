@@ -22,7 +22,7 @@ from service.explorer.traffic import Traffic
 from service.gateway import Gateway
 from service.http import problems
 from service.http.middleware import REQUEST_ID
-from service.http.static_files import StaticFiles, page_headers
+from service.http.static_files import StaticFiles, page_headers, read_files
 from store.label_file import Label, LabelFileError
 from store.page_row import PageText, read_text
 
@@ -75,7 +75,7 @@ def explorer_router(gateway: Gateway) -> APIRouter:
 
 def _add_page(router: APIRouter) -> None:
     with as_file(files("service.explorer") / "static") as directory:
-        static = StaticFiles(sorted(directory.iterdir()))
+        static = StaticFiles(read_files(directory.iterdir()))
 
     @router.get("/")
     async def page(request: Request) -> Response:

@@ -25,6 +25,7 @@ from service.http import problems
 from service.http.authorize import CALLER, AuthorizeMiddleware
 from service.http.body_limit import BodyLimit
 from service.http.caching import HttpCaching, matches
+from service.http.cors import Cors, CorsMiddleware
 from service.http.disconnect import CancelOnDisconnect
 from service.http.docs_page import add_docs
 from service.http.events import EVENTS, EventsPath, add_events
@@ -94,6 +95,8 @@ def _guarded(
     app = FastPath(app, gateway.recommender, caching, queries)
     app = AuthorizeMiddleware(app, gateway.authorizer, [EVENTS] if gateway.settings.feedback.public else ())
     app = HeaderLimit(app, limits, metrics)
+    if gateway.settings.cors.origins:
+        app = CorsMiddleware(app, Cors(gateway.settings.cors.origins))
     return RequestMiddleware(app, metrics, routes, draining=lambda: gateway.draining)
 
 

@@ -13,7 +13,7 @@ from service.http import problems
 from service.http.middleware import REQUEST_ID
 
 CALLER = "onward.caller"
-_OPEN = frozenset({"/healthz", "/readyz", "/"})  # "/" is the explorer's page, which asks for a key
+_OPEN = frozenset({"/healthz", "/readyz", "/", "/widget.js", "/widget.css"})  # "/": the explorer asks for a key
 _OPEN_BELOW = "/explorer/static/"  # its scripts and styles
 
 

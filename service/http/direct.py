@@ -13,6 +13,7 @@ from typing import Any
 from service.api.request_id import request_id
 from service.gateway import Gateway
 from service.http.caching import HttpCaching
+from service.http.cors import Cors
 from service.http.limits import LimitedHttp, size
 from service.http.middleware import RequestCounts, sent_id
 from service.http.recent_queries import RecentQueries
@@ -35,6 +36,7 @@ class DirectAnswers:
     def __init__(self, gateway: Gateway, queries: RecentQueries) -> None:
         self._gateway, self._recommender, self._queries = gateway, gateway.recommender, queries
         self._caching, self._counts = HttpCaching(gateway.settings, keys=False), RequestCounts(gateway.metrics)
+        self._cors = Cors(gateway.settings.cors.origins)
 
     def response(self, url: bytes, headers: Pairs, server: Pairs) -> bytes | None:
         """Return the response to a GET, with the server's own headers; None where the application has to answer."""
@@ -48,9 +50,8 @@ class DirectAnswers:
             return None
         identity = request_id(sent_id(headers))
         body = answer.json(identity, (time.perf_counter() - started) * 1e3)
-        head = b"".join(
-            [b"%b: %b\r\n" % pair for pair in (*server, *self._caching.headers(answer, asked.request.unit))]
-        )
+        own = (*self._caching.headers(answer, asked.request.unit), *self._cors.headers(headers))
+        head = b"".join([b"%b: %b\r\n" % pair for pair in (*server, *own)])
         response = _RESPONSE % (head, len(body), identity.encode(), body)
         self._counts.add(_ROUTE, 200, time.perf_counter() - started)
         return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -46,24 +47,45 @@ class _File:
 
 
 class StaticFiles:
-    """A few small files, read once. A browser asks each time whether its copy is current: an upgrade shows at once."""
+    """A few small files in memory, also compressed. A browser asks each time whether its copy is current: an upgrade
+    shows at once.
+    """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._files = {path.name: _read(path) for path in paths}
+    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+        self._plain = {name: _file(name, body) for name, body in bodies.items()}
+        self._compressed = {name: _file(name, body, compressed=True) for name, body in bodies.items()}
 
     def response(self, request: Request, name: str, headers: Mapping[str, str] | None = None) -> Response:
         """Return the file of that name, or that the browser's copy is current. Raises HTTPException 404."""
-        file = self._files.get(name)
+        kept = self._compressed if _takes_gzip(request.headers.get("accept-encoding", "")) else self._plain
+        file = kept.get(name)
         if file is None:
             raise HTTPException(404)
         sent = {**file.headers, **(headers or {})}
-        if request.headers.get("if-none-match") == sent["ETag"]:
+        if sent["ETag"] in _tags(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=sent)
         return Response(file.body, headers=sent)
 
 
-def _read(path: Path) -> _File:
-    body = path.read_bytes()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    kind = {"Content-Type": _TYPES[path.suffix], "X-Content-Type-Options": "nosniff"}
-    return _File(body, {**kind, "ETag": tag, "Cache-Control": "no-cache"})
+def read_files(paths: Iterable[Path]) -> dict[str, bytes]:
+    """Return the files by their names."""
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def _file(name: str, body: bytes, compressed: bool = False) -> _File:
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    headers = {"Content-Type": _TYPES[Path(name).suffix], "X-Content-Type-Options": "nosniff"}
+    headers |= {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if not compressed:
+        return _File(body, {**headers, "ETag": f'"{tag}"'})
+    return _File(gzip.compress(body, mtime=0), {**headers, "ETag": f'"{tag}-gzip"', "Content-Encoding": "gzip"})
+
+
+def _takes_gzip(accepted: str) -> bool:
+    codings = ["".join(each.split()).lower().split(";q=") for each in accepted.split(",")]
+    return any(name == "gzip" and not (quality and not quality[0].strip("0.")) for name, *quality in codings)
+
+
+def _tags(sent: str) -> set[str]:
+    """Return the tags of If-None-Match; a proxy that compresses makes them weak."""
+    return {tag.strip().removeprefix("W/") for tag in sent.split(",")}

@@ -26,6 +26,7 @@ from service.http.limits import LimitedHttp, limited
 from service.http.recent_queries import RecentQueries
 from service.process.shutdown import Stop
 from service.settings import ServerSettings
+from service.widget.routes import widget_router
 
 _BACKLOG = 2048
 _PING_MS = 30_000
@@ -93,7 +94,8 @@ async def serve(gateway: Gateway, address: Address, stop: Stop, announce: Callab
 
 
 def _routers(gateway: Gateway) -> list[APIRouter]:
-    return [explorer_router(gateway)] if gateway.settings.explorer.enabled else []
+    explorer = [explorer_router(gateway)] if gateway.settings.explorer.enabled else []
+    return [widget_router(gateway), *explorer]
 
 
 async def _unless(stop: Stop, work: Coroutine[Any, Any, None]) -> None:
