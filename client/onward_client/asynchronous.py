@@ -95,8 +95,13 @@ class AsyncOnward:
 
 def _split(options: Any) -> tuple[CallOptions, dict[str, Any]]:
     """Return how the call is made, and the fields of the request."""
-    call = CallOptions(**{name: options[name] for name in CallOptions.__annotations__ if name in options})
-    return call, {name: value for name, value in options.items() if name not in call}
+    fields = dict(options)
+    call = CallOptions()
+    if "timeout" in fields:
+        call["timeout"] = fields.pop("timeout")
+    if "request_id" in fields:
+        call["request_id"] = fields.pop("request_id")
+    return call, fields
 
 
 def _positive(name: str, seconds: float) -> float:

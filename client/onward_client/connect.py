@@ -16,6 +16,8 @@ _OF_URL = ("api_key", "ca_file")
 
 def connect(url: str | None, options: Options) -> Connect:
     """Return what connects. Raises ValueError for options that do not fit together."""
+    if unknown := next((name for name in options if name not in Options.__annotations__), None):
+        raise ValueError(f"{unknown}: it is not an option: give one of {', '.join(Options.__annotations__)}")
     bundles = options.get("bundles")
     if (url is None) == (bundles is None):
         raise ValueError("url, bundles: give one of them: a gateway's URL, or a directory of bundles")
@@ -24,12 +26,20 @@ def connect(url: str | None, options: Options) -> Connect:
         raise ValueError(f"{wrong}: it has no use with {'a URL' if url is not None else 'bundles'}: leave it out")
     if url is None:
         return _in_process(Path(str(bundles)), options)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _no_gateway() from None
     if parts.scheme in ("http", "https") and parts.hostname:
         return _http(url, options)
-    if parts.scheme in ("grpc", "grpcs") and parts.hostname and parts.port and not parts.path.strip("/"):
+    if parts.scheme in ("grpc", "grpcs") and parts.hostname and port and not parts.path.strip("/"):
         return _grpc(parts.netloc, parts.scheme == "grpcs", options)
-    raise ValueError("url: it names no gateway: give http://host:port, https://…, grpc://host:port or grpcs://…")
+    raise _no_gateway()
+
+
+def _no_gateway() -> ValueError:
+    return ValueError("url: it names no gateway: give http://host:port, https://…, grpc://host:port or grpcs://…")
 
 
 def _http(url: str, options: Options) -> Connect:

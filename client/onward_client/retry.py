@@ -59,7 +59,7 @@ async def hedged(attempt: Callable[[], Awaitable[T]], after_s: float) -> T:
 
     Raises the error of the attempt that fails last.
     """
-    running = [asyncio.ensure_future(attempt())]
+    running: list[asyncio.Future[T]] = [asyncio.ensure_future(attempt())]
     try:
         done, _ = await asyncio.wait(running, timeout=after_s)
         if not done:

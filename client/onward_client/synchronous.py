@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 from onward_client.asynchronous import AsyncOnward
@@ -23,7 +24,7 @@ class Onward:
     """`AsyncOnward` for threads: any number of them may share one. A forked process makes connections of its own."""
 
     def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
-        self._make = lambda: AsyncOnward(url, **options)
+        self._make = partial(AsyncOnward, url, **options)
         self._starting = threading.Lock()
         self._client = self._make()
         self._loop: asyncio.AbstractEventLoop | None = None
