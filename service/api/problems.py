@@ -39,3 +39,8 @@ def of_error(error: ClientError | Refusal) -> Problem:
     if isinstance(error, Refusal):
         return Problem(error.status, error.kind, error.title, error.detail)
     return invalid(error.errors)
+
+
+def type_of(problem: Problem) -> str:
+    """Return the URN that names the problem."""
+    return f"urn:onward:problem:{problem.kind}"

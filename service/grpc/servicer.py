@@ -38,6 +38,8 @@ _STATUS = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,  # clients would retry UNAVAILABLE at once
     503: grpc.StatusCode.UNAVAILABLE,
 }
+_PROBLEM = "onward-problem-bin"  # the key of a failed call's problem in its trailing metadata
+_MOST_ERRORS = 5  # in one status
 _RESERVED = 0.1  # of the time until the caller's deadline, for sending the answer
 _UNREADABLE = ClientError([FieldError("request", "it is not a valid message", "send text fields in UTF-8")])
 
@@ -164,9 +166,11 @@ class Service:
                 return response
             except ClientError as error:
                 status, detail = grpc.StatusCode.INVALID_ARGUMENT, _detail(error)
+                context.set_trailing_metadata(((HEADER, call.request_id), _in_metadata(error)))
             except Refusal as refusal:
                 status, detail = _STATUS[refusal.status], refusal.detail
-                context.set_trailing_metadata(((HEADER, call.request_id), *_pushback(refusal)))
+                trailing = (HEADER, call.request_id), _in_metadata(refusal), *_pushback(refusal)
+                context.set_trailing_metadata(trailing)
             except Exception:
                 log.exception("request %s failed", call.request_id)
                 status, detail = grpc.StatusCode.INTERNAL, problems.INTERNAL.detail
@@ -209,7 +213,7 @@ def _plain(message: pb.RecommendRequest) -> dict[str, Any]:
 
 
 def _detail(error: ClientError) -> str:
-    return "; ".join(f"{each.field}: {each.problem}: {each.fix}" for each in error.errors[:5])
+    return "; ".join(f"{each.field}: {each.problem}: {each.fix}" for each in error.errors[:_MOST_ERRORS])
 
 
 def _response(answer: Answer, call: Call) -> pb.RecommendResponse:
@@ -258,8 +262,20 @@ def _event_result(result: Result) -> pb.EventResult:
 def _result(result: Answer | ClientError | Refusal, call: Call) -> pb.RecommendBatchResult:
     if isinstance(result, Answer):
         return pb.RecommendBatchResult(answer=_response(result, call))
-    problem = problems.of_error(result)
-    errors = [pb.FieldError(field=each.field, problem=each.problem, fix=each.fix) for each in problem.errors]
-    return pb.RecommendBatchResult(
-        problem=pb.Problem(title=problem.title, status=problem.status, detail=problem.detail, errors=errors)
+    return pb.RecommendBatchResult(problem=_problem(result))
+
+
+def _problem(error: ClientError | Refusal, most: int | None = None) -> pb.Problem:
+    problem = problems.of_error(error)
+    return pb.Problem(
+        type=problems.type_of(problem),
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        errors=[pb.FieldError(field=each.field, problem=each.problem, fix=each.fix) for each in problem.errors[:most]],
     )
+
+
+def _in_metadata(error: ClientError | Refusal) -> tuple[str, bytes]:
+    """Return the problem for the trailing metadata, which clients take only some kilobytes of."""
+    return _PROBLEM, _problem(error, most=_MOST_ERRORS).SerializeToString()

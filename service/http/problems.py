@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from service.admission.refusal import Refusal
 from service.answers.resolve import ClientError
-from service.api.problems import Problem, of_error
+from service.api.problems import Problem, of_error, type_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -35,7 +35,7 @@ def json(problem: Problem, request_id: str) -> bytes:
     """Return the problem as a JSON object."""
     return orjson.dumps(
         {
-            "type": f"urn:onward:problem:{problem.kind}",
+            "type": type_of(problem),
             "title": problem.title,
             "status": problem.status,
             "detail": problem.detail,

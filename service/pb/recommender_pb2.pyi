@@ -100,16 +100,18 @@ class RecommendBatchResult(_message.Message):
     def __init__(self, answer: _Optional[_Union[RecommendResponse, _Mapping]] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ...) -> None: ...
 
 class Problem(_message.Message):
-    __slots__ = ("title", "status", "detail", "errors")
+    __slots__ = ("title", "status", "detail", "errors", "type")
     TITLE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
     title: str
     status: int
     detail: str
     errors: _containers.RepeatedCompositeFieldContainer[FieldError]
-    def __init__(self, title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[FieldError, _Mapping]]] = ...) -> None: ...
+    type: str
+    def __init__(self, title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[FieldError, _Mapping]]] = ..., type: _Optional[str] = ...) -> None: ...
 
 class FieldError(_message.Message):
     __slots__ = ("field", "problem", "fix")

@@ -24,6 +24,7 @@ from service.grpc.generate_stubs import generate
 from service.pb import recommender_pb2 as pb
 from service.pb.recommender_pb2_grpc import RecommenderStub
 
+ROOT = Path(__file__).resolve().parents[3]
 URL1 = "https://site0.example/page/0"
 
 
@@ -244,15 +245,40 @@ async def test_calls_are_counted_by_method_and_status(make, served) -> None:
     assert 'onward_requests_total{protocol="grpc",route="Recommend",status="INVALID_ARGUMENT"} 1.0' in text
 
 
-def test_the_committed_stubs_are_those_of_the_proto_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["service/pb", "client/onward_client/pb"])
+def test_the_committed_stubs_are_those_of_the_proto_file(tmp_path: Path, package: str) -> None:
     generate(tmp_path)
+    made, committed = (descriptor(root / package / "recommender_pb2.py") for root in (tmp_path, ROOT))
+    assert made == committed
+    assert [message.name for message in made.message_type] == [message.name for message in pb_file().message_type]
+
+
+def descriptor(path: Path) -> FileDescriptorProto:
     code = (
         "import sys, runpy; names = runpy.run_path(sys.argv[1]);"
         "sys.stdout.buffer.write(names['DESCRIPTOR'].serialized_pb)"
     )
-    path = tmp_path / "service/pb/recommender_pb2.py"
     made = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=True).stdout
-    assert FileDescriptorProto.FromString(made) == FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
+    return FileDescriptorProto.FromString(made)
+
+
+def pb_file() -> FileDescriptorProto:
+    return FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
+
+
+async def test_a_failed_call_has_its_problem_in_its_metadata(stub) -> None:
+    error = await refused(stub.Recommend(pb.RecommendRequest(url1=URL1, k=31)))
+    problem = pb.Problem.FromString(dict(error.trailing_metadata())["onward-problem-bin"])
+    assert (problem.type, problem.status) == ("urn:onward:problem:invalid-request", 422)
+    assert [each.field for each in problem.errors] == ["k"]
+
+
+async def test_the_problem_in_the_metadata_is_small(stub) -> None:
+    """Clients take 8 kB of metadata: of many wrong fields the first are named."""
+    error = await refused(stub.Recommend(pb.RecommendRequest(url1=URL1, exclude=["x" * 1000] * 400)))
+    problem = dict(error.trailing_metadata())["onward-problem-bin"]
+    assert len(problem) < 4000
+    assert len(pb.Problem.FromString(problem).errors) == 5
 
 
 async def test_shutdown_waits_until_open_connections_reach_their_maximum_age(make, served) -> None:
