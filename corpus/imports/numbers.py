@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def number(value: object) -> float | None:
+def as_number(value: object) -> float | None:
     """Return a finite number, None for anything else."""
     try:
         found = float(value)  # type: ignore[arg-type]
@@ -14,7 +14,7 @@ def number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def whole(value: object) -> int | None:
+def as_whole(value: object) -> int | None:
     """Return a whole number, None for anything else."""
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]
