@@ -18,7 +18,7 @@ from tests.conftest import CONFIG, PATIENT, Tiny
 from tests.service.explorer.conftest import running
 
 
-async def test_a_rated_pair_is_a_given_label_of_the_next_build(tiny: Tiny, tmp_path: Path) -> None:
+async def test_a_rated_pair_is_an_input_label_of_the_next_build(tiny: Tiny, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(tiny.data, data)
     pair = {"url1": tiny.urls[3], "url2": tiny.urls[70]}
@@ -31,4 +31,4 @@ async def test_a_rated_pair_is_a_given_label_of_the_next_build(tiny: Tiny, tmp_p
     labels = pq.read_table(bundles / "work" / "labels" / "labels.parquet")
     page1, page2 = (pa.scalar(page_id(pair[name]), pa.uint64()) for name in ("url1", "url2"))
     (row,) = labels.filter((pc.field("page1") == page1) & (pc.field("page2") == page2)).to_pylist()
-    assert (row["quality"], row["source"]) == (4, "given")
+    assert (row["quality"], row["source"]) == (4, "input")
