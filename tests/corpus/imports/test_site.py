@@ -129,6 +129,17 @@ def test_warc_of_many_kinds(imported: Import, tmp_path: Path) -> None:
         (b"ffffffffffffffffff\r\nhello\r\n", {"Transfer_Encoding": "chunked"}),
         (b"x", {"X_Long": "y" * 100_000}),
     ],
+    ids=[
+        "no gzip",
+        "cut gzip",
+        "broken gzip",
+        "no deflate",
+        "no brotli",
+        "no chunks",
+        "negative",
+        "huge",
+        "long header",
+    ],
 )
 def test_a_damaged_response_costs_no_other_response(
     imported: Import, tmp_path: Path, body: bytes, headers: dict[str, str], ending: str
