@@ -170,17 +170,17 @@ def cascade(tiny: Tiny, patient: Settings) -> Iterator[Cascade]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of all processes of a test run."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def tiny(shared: Path) -> Tiny:
+def tiny(run_directory: Path) -> Tiny:
     """A real bundle of the tiny corpus, built once a test run; tests must not write into it."""
-    data, bundles = shared / "tiny" / "data", shared / "tiny" / "bundles"
-    with FileLock(shared / "tiny.lock"):
+    data, bundles = run_directory / "tiny" / "data", run_directory / "tiny" / "bundles"
+    with FileLock(run_directory / "tiny.lock"):
         if not data.exists():
             data.parent.mkdir()
             write_tiny(data)
@@ -190,10 +190,10 @@ def tiny(shared: Path) -> Tiny:
 
 
 @pytest.fixture(scope="session")
-def stored(tiny: Tiny, shared: Path) -> Tiny:
+def stored(tiny: Tiny, run_directory: Path) -> Tiny:
     """The tiny bundle with stored answers, in a directory of its own; tests must not write into it."""
-    bundles = shared / "stored"
-    with FileLock(shared / "stored.lock"):
+    bundles = run_directory / "stored"
+    with FileLock(run_directory / "stored.lock"):
         if not bundles.exists():
             build(tiny.data, tiny.link(bundles, work=True), WITH_ANSWERS)
     return replace(tiny, bundles=bundles, bundle=open_bundle(bundles))
