@@ -20,6 +20,7 @@ def generate(root: Path) -> None:
 def _compile(out: Path, package: str, *more_outputs: str) -> None:
     from grpc_tools import protoc  # type: ignore[import-untyped]  # a development tool: serving does not need it
 
+    out.mkdir(parents=True, exist_ok=True)
     arguments = [
         "protoc",
         f"-I{package}={ROOT / 'proto/onward/v1'}",  # makes the generated imports use the package

