@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         "url2": pa.string(),  # the page at the position
         "dwell_s": pa.float32(),
         "propensities": pa.list_(pa.float32()),  # per position; null if the order was not explored
+        "shuffled": pa.bool_(),  # of an explored list: whether its order was drawn at random; else null
         "teams": pa.list_(pa.int8()),  # per position; null if the list was not interleaved
     }
 )

@@ -16,6 +16,7 @@ from corpus.files.sql_quoting import quoted
 _LISTS = f"""
     CREATE TEMP TABLE lists AS SELECT impression_id, answer_id, any_value(unit) AS unit, any_value(url1) AS url1,
         any_value(urls) AS urls, any_value(propensities) AS propensities,
+        any_value(shuffled) AS shuffled,
         coalesce(min(time) FILTER (kind = 'impression'), min(time)) AS time
     FROM {VIEW} GROUP BY ALL"""
 
@@ -28,10 +29,7 @@ _CHOSEN = f"""
 _ROWS = {
     "impressions": """
         SELECT impression_id AS impression, time, url1, shown AS url2, position, clicked_at IS NOT NULL AS clicked,
-            dwell_s, coalesce(
-                list_max(propensities) = list_min(propensities)
-                AND list_max(propensities) * greatest(len(urls), 2) < 1.001, false
-            ) AS random,
+            dwell_s, coalesce(shuffled AND list_max(propensities) < 1, false) AS random,
             propensities[position] AS propensity
         FROM (SELECT *, unnest(urls) AS shown, generate_subscripts(urls, 1)::SMALLINT AS position FROM lists)
         LEFT JOIN chosen USING (impression_id, answer_id, position)
@@ -52,9 +50,8 @@ _ROWS = {
 def write_tables(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], directory: Path) -> dict[str, Path]:
     """Write `clicks` and `impressions` as Parquet files into a directory; return them by table. Raises InputError.
 
-    An impression is every page of a list that was seen. It is `random` if all its propensities are equal and no higher
-    than chance makes them: of an arm that explores, lists in their usual order have equal ones too. A click is two
-    steps, of its page1 and its page2, in the session of its unit; where no unit was sent, in one of its impression.
+    An impression is every page of a list that was seen. It is `random` if the whole list was shuffled: no rule had a
+    place of it, nor was it longer than what the arm explores. A click is two steps, of its page1 and its page2, in the session of its unit; where no unit was sent, in one of its impression.
     """
     view_events(connection, files)
     connection.execute(_LISTS)

@@ -44,6 +44,7 @@ class AnswerId(NamedTuple):
     arm: str = ""
     teams: tuple[int, ...] = ()  # of an interleaved list: the team of each place
     propensities: tuple[float, ...] = ()  # of an explored list: the probability of each page at its place
+    shuffled: bool = False  # of an explored list: whether its order was drawn at random
 
 
 class AnswerIds:
@@ -93,7 +94,16 @@ def _verified(answer_id: str, keys: tuple[bytes, ...]) -> AnswerId:
     except DecodeError:  # signed by a gateway of another version
         raise forged from None
     lists = {name: tuple(getattr(said, name)) for name in ("pages", "teams", "propensities")}
-    return AnswerId(said.bundle, said.minted, said.page1, said.url1, experiment=said.experiment, arm=said.arm, **lists)
+    return AnswerId(
+        said.bundle,
+        said.minted,
+        said.page1,
+        said.url1,
+        experiment=said.experiment,
+        arm=said.arm,
+        shuffled=said.shuffled,
+        **lists,
+    )
 
 
 def _text(signed: bytes) -> str:

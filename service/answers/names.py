@@ -21,6 +21,7 @@ class Shown(NamedTuple):
     arm: str = ""
     teams: tuple[int, ...] = ()
     propensities: tuple[float, ...] = ()
+    shuffled: bool = False
 
     @property
     def label(self) -> str:

@@ -153,11 +153,12 @@ def _explored(trial: Trial, ranked: Sequence[Recommendation], k: int) -> tuple[l
     assert explores is not None  # noqa: S101 - the caller checked
     pins, others = _pins(ranked, k), _unpinned(ranked)
     places = k - len(pins)
-    pages, propensities = explored(others[: explores.top], places, explores.share, trial.draw())
+    pages, propensities, shuffled = explored(others[: explores.top], places, explores.share, trial.draw())
     below = others[explores.top : places] if places > explores.top else []
     pages, propensities = [*pages, *below], [*propensities, *([1.0] * len(below))]
-    known = _among(pins, propensities, [1.0] * len(pins))
-    return _among(pins, pages, list(pins.values())), Shown(trial.experiment, trial.label, propensities=tuple(known))
+    known = tuple(_among(pins, propensities, [1.0] * len(pins)))
+    shown = Shown(trial.experiment, trial.label, propensities=known, shuffled=shuffled)
+    return _among(pins, pages, list(pins.values())), shown
 
 
 def _pins(pages: Sequence[Recommendation], k: int) -> dict[int, Recommendation]:

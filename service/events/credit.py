@@ -80,6 +80,7 @@ class Credits:
                 "url1": said.url1 or url1,
                 "urls": urls,
                 "propensities": said.propensities or None,
+                "shuffled": said.shuffled if said.propensities else None,
                 "teams": said.teams or None,
             }
         return columns

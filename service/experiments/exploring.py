@@ -9,15 +9,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def explored(ranked: Sequence[T], k: int, share: float, draw: Random) -> tuple[list[T], list[float]]:
-    """Return the first `k` of `ranked`, or in a `share` of draws of a shuffle of it; and the propensity of each place.
+def explored(ranked: Sequence[T], k: int, share: float, draw: Random) -> tuple[list[T], list[float], bool]:
+    """Return the first `k` of `ranked`, or in a `share` of draws of a shuffle of it; the propensity of each place; and
+    whether it is a shuffle.
 
     That is the probability of this entry at this place, over all draws: `share` / n, and 1 - `share` more where the
     ranking itself has it there.
     """
     order = list(range(len(ranked)))
-    if draw.random() < share:
+    if shuffled := draw.random() < share:
         draw.shuffle(order)
     shown = order[:k]
     by_chance = share / len(order) if order else 0.0
-    return [ranked[i] for i in shown], [by_chance + (1 - share) * (i == place) for place, i in enumerate(shown)]
+    propensities = [by_chance + (1 - share) * (i == place) for place, i in enumerate(shown)]
+    return [ranked[i] for i in shown], propensities, shuffled

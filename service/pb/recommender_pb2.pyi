@@ -170,7 +170,7 @@ class EventResult(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., error: _Optional[_Union[FieldError, _Mapping]] = ...) -> None: ...
 
 class AnswerId(_message.Message):
-    __slots__ = ("bundle", "minted", "page1", "url1", "pages", "experiment", "arm", "teams", "propensities")
+    __slots__ = ("bundle", "minted", "page1", "url1", "pages", "experiment", "arm", "teams", "propensities", "shuffled")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     MINTED_FIELD_NUMBER: _ClassVar[int]
     PAGE1_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +180,7 @@ class AnswerId(_message.Message):
     ARM_FIELD_NUMBER: _ClassVar[int]
     TEAMS_FIELD_NUMBER: _ClassVar[int]
     PROPENSITIES_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_FIELD_NUMBER: _ClassVar[int]
     bundle: str
     minted: int
     page1: int
@@ -189,4 +190,5 @@ class AnswerId(_message.Message):
     arm: str
     teams: _containers.RepeatedScalarFieldContainer[int]
     propensities: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, bundle: _Optional[str] = ..., minted: _Optional[int] = ..., page1: _Optional[int] = ..., url1: _Optional[str] = ..., pages: _Optional[_Iterable[int]] = ..., experiment: _Optional[str] = ..., arm: _Optional[str] = ..., teams: _Optional[_Iterable[int]] = ..., propensities: _Optional[_Iterable[float]] = ...) -> None: ...
+    shuffled: bool
+    def __init__(self, bundle: _Optional[str] = ..., minted: _Optional[int] = ..., page1: _Optional[int] = ..., url1: _Optional[str] = ..., pages: _Optional[_Iterable[int]] = ..., experiment: _Optional[str] = ..., arm: _Optional[str] = ..., teams: _Optional[_Iterable[int]] = ..., propensities: _Optional[_Iterable[float]] = ..., shuffled: _Optional[bool] = ...) -> None: ...

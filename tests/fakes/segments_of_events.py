@@ -23,6 +23,7 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
         "url1": "https://a.example/1",
         "urls": ["https://a.example/2", None],
         "propensities": None,
+        "shuffled": None,
         "teams": None,
         "position": None,
         "url2": None,

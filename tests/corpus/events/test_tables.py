@@ -82,17 +82,26 @@ def test_an_event_that_was_stored_twice_counts_once(tmp_path: Path) -> None:
     assert read_events(data / "events").num_rows == 2
 
 
-@pytest.mark.parametrize(("propensities", "random"), [([1 / 3] * 3, True), ([0.5, 0.3, 0.2], False), (None, False)])
+@pytest.mark.parametrize(
+    ("propensities", "shuffled", "random"),
+    [
+        ([1 / 3] * 3, True, True),
+        ([0.19] * 3, False, False),  # the usual order, of an arm that shuffles nine of ten lists
+        ([0.09, 0.19, 0.09], True, True),  # a shuffle with one page in its usual place
+        ([0.1, 0.1, 1.0], True, False),  # the last place is pinned
+        (None, None, False),
+    ],
+)
 def test_an_explored_list_keeps_its_propensities(
-    tmp_path: Path, propensities: list[float] | None, random: bool
+    tmp_path: Path, propensities: list[float] | None, shuffled: bool | None, random: bool
 ) -> None:
-    rows, _ = tables(site(tmp_path / "data", seen(0, "i", propensities=propensities)))
+    rows, _ = tables(site(tmp_path / "data", seen(0, "i", propensities=propensities, shuffled=shuffled)))
     assert [each["propensity"] for each in rows] == pytest.approx(propensities) if propensities else [None] * 3
     assert {each["random"] for each in rows} == {random}
 
 
 def test_a_list_of_one_page_in_its_usual_place_is_not_random(tmp_path: Path) -> None:
-    rows, _ = tables(site(tmp_path / "data", seen(0, "i", propensities=[0.82]) | {"urls": [URLS[1]]}))
+    rows, _ = tables(site(tmp_path / "data", seen(0, "i", propensities=[1.0], shuffled=True) | {"urls": [URLS[1]]}))
     assert [each["random"] for each in rows] == [False]
 
 

@@ -22,6 +22,7 @@ SAID = st.builds(
     arm=st.text(max_size=20),
     teams=st.lists(st.integers(-1, 1), max_size=30).map(tuple),
     propensities=st.lists(st.floats(0, 1, width=32), max_size=30).map(tuple),
+    shuffled=st.booleans(),
 )
 FIVE = AnswerId("20250101T000000Z-0123abcd", 1_000, 7, "", (1, 2, 3, 4, 5))
 

@@ -116,7 +116,7 @@ async def test_pages_draw_their_teams_independently(ask) -> None:
 
 
 async def test_an_exploring_arm_says_its_propensities(ask) -> None:
-    client, orders = ask(EXPLORING), set()
+    client, orders, shuffles = ask(EXPLORING), set(), 0
     for unit in map(str, range(60)):
         answer = (await get(client, unit=unit)).json()
         name = said(answer)
@@ -127,8 +127,11 @@ async def test_an_exploring_arm_says_its_propensities(ask) -> None:
         assert set(listed(answer)) == set(SEARCH)
         for page, place, chance in zip(listed(answer), SEARCH, name.propensities, strict=True):
             assert chance == pytest.approx(0.6 if page == place else 0.1)
+        assert name.shuffled or listed(answer) == SEARCH
+        shuffles += name.shuffled
     assert tuple(SEARCH) in orders
     assert len(orders) > 2
+    assert shuffles > 2
 
 
 async def test_a_request_with_its_own_weight_takes_no_part(ask) -> None:
