@@ -51,7 +51,8 @@ def write_tables(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], d
     """Write `clicks` and `impressions` as Parquet files into a directory; return them by table. Raises InputError.
 
     An impression is every page of a list that was seen. It is `random` if the whole list was shuffled: no rule had a
-    place of it, nor was it longer than what the arm explores. A click is two steps, of its page1 and its page2, in the session of its unit; where no unit was sent, in one of its impression.
+    place of it, nor was it longer than what the arm explores. A click is two steps, of its page1 and its page2, in the
+    session of its unit; where no unit was sent, in one of its impression.
     """
     view_events(connection, files)
     connection.execute(_LISTS)
