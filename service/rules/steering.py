@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -108,7 +108,10 @@ class Steering:
         for page, rule in self._pins:
             if (rule.position or 1) <= k and page not in (query.page, *query.exclude) and rule.holds(query.url, now):
                 found.setdefault(page, rule)
-        return list(found.items())[:k]
+        if len(found) > k:
+            shown = _in_places(found)[:k]
+            return [(page, rule) for page, rule in found.items() if page in shown]
+        return list(found.items())
 
     def _follow(self) -> RuleSet:
         """Return the rules in force; what was remembered of others is forgotten."""
@@ -143,6 +146,14 @@ class Steering:
         address, language = int(candidates["address"][row]), int(candidates["language"][row])
         facts = Facts(int(candidates.pages[row]), address, language, read_text(candidates["row"][row]).url)
         return current.targets(self._addresses.rules).of(facts, self._pages.__contains__)
+
+
+def _in_places(pins: Mapping[int, Rule]) -> list[int]:
+    """Return pinned pages as an answer of them alone shows them: of two for one place, the last one has it."""
+    pages: list[int] = []
+    for page, rule in pins.items():
+        pages.insert((rule.position or 1) - 1, page)
+    return pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,3 +176,11 @@ async def test_an_explanation_shows_what_an_arms_rules_did(opened) -> None:
         explained = (await site.ask(explain="true"))["explain"]
         assert explained["arm"] == "ruled/own"
         assert [(hit["action"], hit["url"]) for hit in explained["rules"]] == [("block", PAGE)]
+
+
+async def test_an_arms_pins_take_no_place_that_the_gateway_has_pinned_in_a_short_list(opened) -> None:
+    async with opened(PIN.format(LAST, 1)) as site:
+        site.rules.replace("file", (Rule(action="pin", url=URLS[9], position=1),))
+        _, own = await site.units()
+        answer = await site.ask(unit=own, k="1")
+        assert [page["url"] for page in answer["recommendations"]] == [URLS[9]]

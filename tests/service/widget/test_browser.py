@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from corpus.events.read import read_events
+from service.events.opening import send_now
 from tests.service.conftest import URLS
 from tests.service.widget.conftest import CANONICAL
 
@@ -70,6 +71,8 @@ async def test_what_was_seen_and_clicked_is_in_the_sink(visit, tmp_path) -> None
         await second.click()
         await seen.page.wait_for_url(target)
         await seen.events()
+        settings = seen.small.gateway.settings.feedback
+    await send_now(settings, tmp_path, None)  # what a busy gateway could not send at its end
     impression, click = sorted(
         read_events(tmp_path / "feedback/events").to_pylist(), key=lambda row: row["kind"] == "click"
     )
