@@ -39,11 +39,11 @@ def test_a_wrong_key_is_refused(guarded, tiny, protocol) -> None:
 def test_a_key_may_be_used_until_its_rate_limit(guarded, tiny, protocol) -> None:
     with Onward(url_of(guarded, protocol), api_key=KEY, timeout=5) as client:
         with pytest.raises(TooManyRequests) as caught:
-            for _ in range(3):
+            for _ in range(6):  # more than two minutes allow, if one begins meanwhile
                 client.recommend(tiny.urls[0])
         assert caught.value.kind == "rate-limited"
         assert caught.value.retry_after is not None  # a retry then would come after the deadline: it is not waited for
-        assert caught.value.retry_after > 5
+        assert caught.value.retry_after > 2
 
 
 def test_a_batch_beyond_the_rate_limit_is_not_retried(guarded, tiny, protocol) -> None:

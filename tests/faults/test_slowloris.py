@@ -18,15 +18,19 @@ async def dribble(host: str, port: int, head: bytes, drop: bytes) -> tuple[float
     started = time.monotonic()
     try:
         reader, writer = await asyncio.open_connection(host, port)
+    except ConnectionError:
+        return time.monotonic() - started, b""
+    try:
         answered = asyncio.create_task(reader.read())
         writer.write(head)
         while not answered.done():
             writer.write(drop)
             await asyncio.wait([answered], timeout=0.1)
-        writer.close()
         return time.monotonic() - started, answered.result()
     except ConnectionError:
         return time.monotonic() - started, b""
+    finally:
+        writer.close()
 
 
 async def test_slow_callers_are_cut_and_the_others_are_served(tiny, tmp_path, long, report) -> None:

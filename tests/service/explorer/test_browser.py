@@ -197,7 +197,7 @@ async def test_two_thousand_candidates_do_not_stall_the_page(seen, tiny) -> None
     frames_ms = await page.evaluate(_SCROLL)
     assert "2,000 candidates" in await page.locator(".panel h2").inner_text()
     assert await page.locator(".long tbody tr").count() < 100
-    assert sorted(frames_ms)[len(frames_ms) // 2] < 100  # idle: 17; a table of all rows: seconds
+    assert sorted(frames_ms)[len(frames_ms) // 2] < 700  # idle: 17, busy: 170; a table of all rows: seconds
 
 
 #: Scrolls through the table in sixty frames; returns the milliseconds of each.
