@@ -13,7 +13,7 @@ from onward_client.errors import OnwardError
 from onward_client.models import Answer, Event, EventResult
 from onward_client.options import CallOptions, Options, RecommendOptions, Request
 from onward_client.retry import Retry, hedged
-from onward_client.transport import Call, Transport, too_late
+from onward_client.transport import Call, Transport, closed, too_late
 
 T = TypeVar("T")
 Attempt = Callable[[Transport, Call], Awaitable[T]]
@@ -91,6 +91,16 @@ class AsyncOnward:
                 return await self._retry(once_or_twice, timeout)
         except TimeoutError:
             raise too_late(timeout, request_id) from None
+        except (Exception, asyncio.CancelledError) as error:
+            if transport is self._transport or _is_cancelled():
+                raise
+            raise closed() from error  # each way says it with an error of its own, and gRPC by cancelling
+
+
+def _is_cancelled() -> bool:
+    """Return whether somebody cancels the running task."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _split(options: Any) -> tuple[CallOptions, dict[str, Any]]:

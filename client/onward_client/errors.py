@@ -110,7 +110,15 @@ def error_of(status: int, problem: Mapping[str, Any], request_id: str, retry_aft
         status=status,
         kind=str(problem.get("type", "")).removeprefix(_URN),
         title=str(problem.get("title", "")),
-        errors=tuple(FieldError(each["field"], each["problem"], each["fix"]) for each in problem.get("errors", ())),
+        errors=_field_errors(problem.get("errors")),
         request_id=request_id,
         retry_after=retry_after,
     )
+
+
+def _field_errors(errors: object) -> tuple[FieldError, ...]:
+    """Return the errors of fields; none where they are not those of a gateway."""
+    try:
+        return tuple(FieldError(each["field"], each["problem"], each["fix"]) for each in errors)  # type: ignore[attr-defined]
+    except (KeyError, TypeError):
+        return ()

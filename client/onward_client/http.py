@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from onward_client.errors import GatewayFailed, OnwardError, Unavailable, error_of
+from onward_client.errors import FieldError, GatewayFailed, InvalidRequest, OnwardError, Unavailable, error_of
 from onward_client.models import Answer, Event, EventResult, answer_of, event_body, event_result_of
 from onward_client.transport import Call, with_budget
 
@@ -57,10 +57,17 @@ class Http:
     async def _send(self, method: str, path: str, call: Call, **content: Any) -> Any:
         """Return the JSON of the response."""
         try:
-            response = await self._client.request(method, path, headers={_REQUEST_ID: call.request_id}, **content)
+            request = self._client.build_request(method, path, headers={_REQUEST_ID: call.request_id}, **content)
+        except (TypeError, ValueError) as error:  # such as NaN, or text that is not Unicode
+            wrong = FieldError("request", f"it cannot be sent ({error})", "send fields and types of the API")
+            raise InvalidRequest(wrong.problem, status=422, kind="invalid-request", errors=(wrong,)) from None
+        try:
+            response = await self._client.send(request)
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"the gateway cannot be reached: {reason}", request_id=call.request_id) from error
+        except httpx.DecodingError as error:
+            raise GatewayFailed(f"what answered cannot be read: {error}", request_id=call.request_id) from error
         try:
             body = response.json()
         except ValueError:
@@ -103,5 +110,5 @@ def _retry_after(sent: str | None) -> float | None:
         return max(
             0.0, float(sent) if sent.strip().isdigit() else parsedate_to_datetime(sent).timestamp() - time.time()
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -47,3 +47,8 @@ def with_budget(request: Mapping[str, Any], call: Call, default_ms: float) -> di
 def too_late(timeout: float, request_id: str) -> DeadlineExceeded:
     """Return the error of a call that was not answered within `timeout` seconds."""
     return DeadlineExceeded(f"there is no answer within {timeout:g} s: allow more time", request_id=request_id)
+
+
+def closed() -> OnwardError:
+    """Return the error of a call that was waiting when its client was closed."""
+    return OnwardError("the client was closed before there was an answer: close it after the last call")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from corpus.imports.numbers import as_number, as_whole
@@ -23,7 +24,7 @@ def from_text(text: str) -> int | None:
 
 def from_seconds(value: object) -> int | None:
     """Return seconds since 1970, or ISO 8601 text, as microseconds; None if it is no time."""
-    if (seconds := as_number(value)) is not None:
+    if (seconds := as_number(value)) is not None and math.isfinite(seconds * _SECOND):
         return in_range(round(seconds * _SECOND))
     return from_text(value) if isinstance(value, str) else None
 

@@ -7,9 +7,10 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from corpus.imports.instants import from_seconds
 from corpus.imports.numbers import as_number, as_whole
 from tests.corpus.imports import exports
 from tests.corpus.imports.conftest import Import
@@ -36,3 +37,9 @@ def test_odd_numbers_of_ga4_and_matomo_cost_no_other_row(imported: Import, tmp_p
     visits[0]["actionDetails"][0]["timeSpent"] = odd
     (tmp_path / "matomo.json").write_text(json.dumps(visits))
     assert imported("matomo", tmp_path / "matomo.json").report.ledger.kept["views"] == len(exports.LOG)
+
+
+@given(ANYTHING)
+@example(1e305)
+def test_any_value_is_a_time_or_none(value: object) -> None:
+    assert (found := from_seconds(value)) is None or isinstance(found, int)
