@@ -49,7 +49,7 @@ check: $(INSTALLED) ## Lint, formatting, types and the arrows between packages
 
 test: $(INSTALLED) ## All tests: a real Redis, HTTP server and gRPC client; no network
 	@command -v chromium chromium-browser google-chrome > /dev/null || echo "No Chromium is installed: the tests of the explorer in a browser are skipped (apt-get install chromium)"
-	$(BIN)/pytest -n 3 --dist loadfile  # three files at a time: fault tests mostly wait
+	$(BIN)/pytest -n 2 --dist loadfile  # two files at a time: fault tests mostly wait
 
 test-spark: $(INSTALLED) ## The steps that run on Spark, on Spark itself; needs Java 17
 	env -u SPARK_REMOTE $(BIN)/pytest tests/pipeline/test_spark.py --spark
