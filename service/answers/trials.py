@@ -25,6 +25,7 @@ from service.live_bundle import LoadedBundle
 
 _EMPTY = "empty"  # the flag of an answer without pages
 _NOBODY = -1  # the team of a page that a rule pins
+_AGAIN = 10  # times that parts are asked for anew while rules keep changing
 
 T = TypeVar("T")
 
@@ -79,12 +80,14 @@ class Trials:
         found = [
             _raised(part) for part in await asyncio.gather(*waits, return_exceptions=True)
         ]  # none outlives a lease
-        # While the slowest part was computed, rules may have changed that the others were selected under.
-        standing = [
-            answer if part.bundle.stands(answer.terms) else await self._get(part, rank)
-            for part, answer in zip(plan.parts, found, strict=True)
-        ]
-        return self._together(plan, k, standing)
+        for _ in range(_AGAIN):  # while a part was waited for, rules may have changed that others were selected under
+            if all(part.bundle.stands(answer.terms) for part, answer in zip(plan.parts, found, strict=True)):
+                break
+            found = [
+                answer if part.bundle.stands(answer.terms) else await self._get(part, rank)
+                for part, answer in zip(plan.parts, found, strict=True)
+            ]
+        return self._together(plan, k, found)
 
     async def _get(self, part: Part, rank: Rank) -> Answer:
         return await self._cache.get(part.bundle, part.query, part.k, part.budget_ms, rank, part.shown)

@@ -122,16 +122,26 @@ class Swapper:
     async def hold(self, name: str) -> Lease:
         """Open a bundle beside the live one, checked and warmed up; its answers may differ. Raises Refused."""
         async with self._lock:
-            live = self._recommender.live
-            if (open_one := live.named(name)) is not None:
-                return live.hold(open_one)
             try:
-                verdict = await self._trials.run(self._order(name, ()))
-                return live.hold(await self._loaded(name, verdict))
+                return await self._held(name)
             except Refused as refused:
-                self._trials.forget(name)
-                self._recommender.metrics.refused_bundles.labels(refused.reason).inc()
+                self._count_refusal(name, refused)
                 raise
+            except Exception as error:
+                refused = Refused("failed", f"bundle {name}: {error!r}")
+                self._count_refusal(name, refused)
+                raise refused from error
+
+    async def _held(self, name: str) -> Lease:
+        live = self._recommender.live
+        if (open_one := live.named(name)) is not None:
+            return live.hold(open_one)
+        verdict = await self._trials.run(self._order(name, ()))
+        return live.hold(await self._loaded(name, verdict))
+
+    def _count_refusal(self, name: str, refused: Refused) -> None:
+        self._trials.forget(name)
+        self._recommender.metrics.refused_bundles.labels(refused.reason).inc()
 
     async def _check_and_load(self, name: str, force: bool, wanted: Callable[[], bool]) -> None:
         live, before = self._recommender.live, await self._live_sample()

@@ -224,3 +224,16 @@ async def test_a_request_in_flight_keeps_its_arms_bundle_open(tiny, bundles: Pat
         assert (await asked).read().bundle == OTHER
         await site.live.no_older_open()
         assert site.live.named(OTHER) is None
+
+
+async def test_a_bundle_that_cannot_even_be_checked_is_refused_and_told(tiny, bundles: Path) -> None:
+    """Such as where no process can be started for it."""
+    async with opened(bundles, NO_ARMS) as site:
+
+        async def no_process(order):
+            raise OSError("cannot fork")
+
+        site.gateway.swaps._trials.run = no_process
+        await site.arms(ARMS.format("[]", OTHER))
+        assert "cannot fork" in site.experiments.problem
+        assert site.experiments.current.name == "over"

@@ -184,3 +184,23 @@ async def test_an_arms_pins_take_no_place_that_the_gateway_has_pinned_in_a_short
         _, own = await site.units()
         answer = await site.ask(unit=own, k="1")
         assert [page["url"] for page in answer["recommendations"]] == [URLS[9]]
+
+
+async def test_a_takedown_while_a_part_of_a_list_is_asked_for_again_holds_for_the_other_parts(opened) -> None:
+    """Rules change while two arms' parts are got, and again between the parts that are then got once more."""
+    async with opened(BLOCK.format(FIRST), INTERLEAVED) as site:
+        trials = site.gateway.recommender._trials
+        get, taken_down = trials._get, {2: URLS[5], 3: PAGE}
+        calls = 0
+
+        async def interrupted(part, rank):
+            nonlocal calls
+            answer, calls = await get(part, rank), calls + 1
+            if calls in taken_down:
+                site.take_down(taken_down[calls])
+            return answer
+
+        trials._get = interrupted
+        answer = await site.ask(k="7")
+        assert calls > 3
+        assert PAGE not in [page["url"] for page in answer["recommendations"]]
