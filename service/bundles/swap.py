@@ -128,9 +128,9 @@ class Swapper:
                 self._count_refusal(name, refused)
                 raise
             except Exception as error:
-                refused = Refused("failed", f"bundle {name}: {error!r}")
-                self._count_refusal(name, refused)
-                raise refused from error
+                failed = Refused("failed", f"bundle {name}: {error!r}")
+                self._count_refusal(name, failed)
+                raise failed from error
 
     async def _held(self, name: str) -> Lease:
         live = self._recommender.live
