@@ -15,6 +15,7 @@ from service.answers.request import DEFAULT_K, MAX_K
 from service.answers.request import Request as Asked
 from service.gateway import Gateway
 from service.http.caching import HttpCaching, matches
+from service.http.schema import PROBLEM
 from service.http.static_files import StaticFiles
 from service.widget.fragment import MARKUP, fragment
 
@@ -32,6 +33,9 @@ _INERT = {"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Optio
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The cards", "content": {"text/html": {}}},
     304: {"description": "Not modified: `If-None-Match` holds the fragment's `ETag`"},
+    401: {**PROBLEM, "description": "The gateway requires an API key, and none that is valid was sent"},
+    422: {**PROBLEM, "description": "A field is missing or invalid; `errors` names each"},
+    429: {**PROBLEM, "description": "Too many requests; `Retry-After` says when to retry"},
 }
 
 
