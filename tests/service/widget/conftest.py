@@ -60,7 +60,7 @@ class Host:
 async def host() -> AsyncIterator[Host]:
     host = Host()
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(host, log_level="critical", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(host, log_level="critical", lifespan="off", timeout_graceful_shutdown=5))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     host.address = f"http://localhost:{listening.getsockname()[1]}"
     yield host
@@ -159,7 +159,8 @@ def visit(browser: Browser, feedback, served, host: Host) -> Callable[..., Any]:
             await page.route("https://*.example/**", lambda route: route.fulfill(body="", content_type="text/html"))
             visit = Visit(page, host, server.http, small)
             try:
-                yield visit
+                async with asyncio.timeout(120):  # a script in the page has no limit of its own
+                    yield visit
             finally:
                 await context_.close()
             assert visit.faults == []
