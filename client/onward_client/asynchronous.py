@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +18,7 @@ from onward_client.retry import Retry, hedged
 from onward_client.transport import Call, Transport, closed, too_late
 
 T = TypeVar("T")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Attempt = Callable[[Transport, Call], Awaitable[T]]
 
 
@@ -31,8 +34,7 @@ class AsyncOnward:
         self._retry = options.get("retry", Retry())
         hedge_after = options.get("hedge_after")
         self._hedge_after = None if hedge_after is None else _positive("hedge_after", hedge_after)
-        self._transport: Transport | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[Transport] | None = None
 
     async def recommend(self, url1: str, **options: Unpack[RecommendOptions]) -> Answer:
         """Return at most k pages worth reading after `url1`. Raises OnwardError."""
@@ -54,17 +56,13 @@ class AsyncOnward:
 
     async def open(self) -> Transport:
         """Connect, or open the bundle, unless that was done; the first call does it too."""
-        async with self._opening:
-            if self._transport is None:
-                self._transport = await self._connect()
-            return self._transport
+        return await asyncio.shield(self._opened())
 
     async def close(self) -> None:
         """Close the connections or the bundle; a later call opens them again."""
-        async with self._opening:
-            if self._transport is not None:
-                await self._transport.close()
-                self._transport = None
+        opening, self._opening = self._opening, None
+        if opening is not None and not _has_failed(opening):
+            await (await opening).close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -73,14 +71,23 @@ class AsyncOnward:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _opened(self) -> asyncio.Task[Transport]:
+        """Return the task that opens. Who waits for it no longer leaves it to the next call, and to `close`."""
+        if self._opening is None or _has_failed(self._opening):
+            self._opening = asyncio.create_task(self._connect())
+        return self._opening
+
     async def _call(self, attempt: Attempt[T], options: CallOptions, hedge: bool = False) -> T:
-        transport = await self.open()
         timeout = _positive("timeout", options.get("timeout", self._timeout))
-        request_id = options.get("request_id", "") or secrets.token_hex(16)
+        request_id = _request_id(options.get("request_id", ""))
         until = time.monotonic() + timeout
+        opening = self._opened()
+
+        def left_s() -> float:
+            return max(0.001, until - time.monotonic())
 
         async def once() -> T:
-            return await attempt(transport, Call(max(0.001, until - time.monotonic()), request_id))
+            return await attempt(transport, Call(left_s(), request_id))
 
         async def once_or_twice() -> T:
             return await (once() if after_s is None else hedged(once, after_s))
@@ -88,11 +95,12 @@ class AsyncOnward:
         after_s = self._hedge_after if hedge else None
         try:
             async with asyncio.timeout(timeout):
-                return await self._retry(once_or_twice, timeout)
+                transport = await asyncio.shield(opening)
+                return await self._retry(once_or_twice, left_s())
         except TimeoutError:
             raise too_late(timeout, request_id) from None
         except (Exception, asyncio.CancelledError) as error:
-            if transport is self._transport or _is_cancelled():
+            if opening is self._opening or _is_cancelled():
                 raise
             raise closed() from error  # each way says it with an error of its own, and gRPC by cancelling
 
@@ -115,6 +123,17 @@ def _split(options: Any) -> tuple[CallOptions, dict[str, Any]]:
 
 
 def _positive(name: str, seconds: float) -> float:
-    if not seconds > 0:
+    if not 0 < seconds < math.inf:
         raise ValueError(f"{name}: it is {seconds!r}: give seconds above 0")
     return seconds
+
+
+def _request_id(sent: str) -> str:
+    """Return the ID, or a new one where there is none. Raises ValueError where the gateway would not take it."""
+    if sent and not _REQUEST_ID.fullmatch(sent):
+        raise ValueError(f"request_id: it is {sent[:80]!r}: give up to 64 ASCII letters, digits and ._-")
+    return sent or secrets.token_hex(16)
+
+
+def _has_failed(opening: asyncio.Task[Transport]) -> bool:
+    return opening.done() and (opening.cancelled() or opening.exception() is not None)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from onward_client.options import Options
 from onward_client.transport import Transport
 
-Connect = Callable[[], Awaitable[Transport]]
+Connect = Callable[[], Coroutine[Any, Any, Transport]]
 _OF_BUNDLES = ("config", "settings")
 _OF_URL = ("api_key", "ca_file")
 
@@ -26,6 +27,8 @@ def connect(url: str | None, options: Options) -> Connect:
         raise ValueError(f"{wrong}: it has no use with {'a URL' if url is not None else 'bundles'}: leave it out")
     if url is None:
         return _in_process(Path(str(bundles)), options)
+    if not url.isprintable() or " " in url:  # `urlsplit` takes line breaks out
+        raise _no_gateway()
     try:
         parts = urlsplit(url)
         port = parts.port

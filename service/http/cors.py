@@ -19,7 +19,7 @@ _PREFLIGHT: Pairs = [
     (b"access-control-allow-headers", b"authorization, content-type, if-none-match, x-api-key, x-request-id"),
     (b"access-control-max-age", b"7200"),  # browsers keep it no longer
 ]
-_EXPOSED = (b"access-control-expose-headers", b"retry-after, x-request-id")
+_EXPOSED = (b"access-control-expose-headers", b"etag, retry-after, x-request-id")
 _OTHER_ORIGIN = Problem(
     403, "other-origin", "Forbidden", "The gateway's setting cors.origins does not list this origin."
 )

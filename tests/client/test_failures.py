@@ -69,7 +69,7 @@ def test_a_gateway_that_comes_back_is_found_within_the_deadline(tiny, tmp_path, 
         before = client.recommend(tiny.urls[0])
         first.signal(signal.SIGKILL)
         first.process.wait()
-    with pytest.raises(Unavailable):
+    with pytest.raises((Unavailable, DeadlineExceeded)):  # the deadline may end the last retry before it is refused
         client.recommend(tiny.urls[0], timeout=0.5)
 
     async def across_the_start() -> Answer:

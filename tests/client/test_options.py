@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from client_gateway import url_of
-from onward_client import AsyncOnward, Onward, Unavailable
+from onward_client import AsyncOnward, DeadlineExceeded, Onward, Unavailable
 
 from service.grpc.servicer import Service
 
@@ -36,7 +38,11 @@ def run(code: str, *arguments: str) -> str:
         ({"url": "http://here:99999"}, "url"),
         ({"url": "http://here:1", "settings": ["k=1"]}, "settings"),
         ({"bundles": "there", "api_key": "key"}, "api_key"),
+        ({"url": "http://a\n.b"}, "url"),
+        ({"url": "http://a b"}, "url"),
         ({"url": "http://here:1", "timeout": 0}, "timeout"),
+        ({"url": "http://here:1", "timeout": math.inf}, "timeout"),
+        ({"url": "http://here:1", "timeout": math.nan}, "timeout"),
         ({"url": "http://here:1", "hedge_after": -1}, "hedge_after"),
         ({"url": "http://here:1", "time_out": 1}, "time_out"),
     ],
@@ -44,6 +50,22 @@ def run(code: str, *arguments: str) -> str:
 def test_options_that_do_not_fit_are_named(arguments, named) -> None:
     with pytest.raises(ValueError, match=f"^{named}: "):
         Onward(**arguments)
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "ä", "x" * 65])
+def test_a_request_id_that_no_gateway_takes_is_named(odd) -> None:
+    with Onward("http://127.0.0.1:1") as client, pytest.raises(ValueError, match="^request_id: "):
+        client.recommend("https://a.example/", request_id=odd)
+
+
+async def test_the_deadline_holds_while_bundles_are_opened(tiny) -> None:
+    """The first call opens them, which takes longer; what was begun serves the next call."""
+    async with asyncio.timeout(60):
+        client = AsyncOnward(bundles=tiny.bundles, settings=["unknown.most=0", "budget_ms=5000"])
+        with pytest.raises(DeadlineExceeded):
+            await client.recommend(tiny.urls[0], timeout=0.01)
+        assert (await client.recommend(tiny.urls[0], timeout=50)).recommendations
+        await client.close()
 
 
 def test_importing_the_client_loads_nothing_of_the_gateway_and_no_grpc() -> None:

@@ -15,7 +15,7 @@ from corpus.imports.numbers import as_number, as_whole
 from tests.corpus.imports import exports
 from tests.corpus.imports.conftest import Import
 
-ODD = ["--5", "-", "", "٣", "1e999", "nan", "9" * 5000, None, [], {}, True, "１２", "²"]
+ODD = ["--5", "-", "", "٣", "1e999", "nan", "9" * 5000, None, [], {}, True, "１２", "²", "1_000"]
 ANYTHING = st.one_of(st.text(), st.floats(), st.integers(), st.none(), st.booleans(), st.lists(st.integers()))
 
 
@@ -23,6 +23,10 @@ ANYTHING = st.one_of(st.text(), st.floats(), st.integers(), st.none(), st.boolea
 def test_any_value_is_a_finite_number_or_none(value: object) -> None:
     assert (found := as_number(value)) is None or math.isfinite(found)
     assert (found := as_whole(value)) is None or isinstance(found, int)
+
+
+def test_pythons_own_notation_is_no_number() -> None:
+    assert (as_number("1_000"), as_whole("1_000")) == (None, None)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:9])
