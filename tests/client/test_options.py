@@ -54,7 +54,7 @@ def test_options_that_do_not_fit_are_named(arguments, named) -> None:
 
 @pytest.mark.parametrize("odd", ["a\nb", "ä", "x" * 65])
 def test_a_request_id_that_no_gateway_takes_is_named(odd) -> None:
-    with Onward("http://127.0.0.1:1") as client, pytest.raises(ValueError, match="^request_id: "):
+    with Onward("http://127.0.0.1:1") as client, pytest.raises(ValueError, match=r"^request_id: "):
         client.recommend("https://a.example/", request_id=odd)
 
 
