@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from recall import ann
 from recall.coclick import row as coclick_row
 from recall.popular import build as popular
 from recall.qprime import row as qprime_row
+from recall.related import row as related_row
 from store import answer_row, page_row
 from store.addresses import FILE as ADDRESSES
 from store.addresses import write_addresses
@@ -36,6 +37,7 @@ from store.tables import LmdbTable, write_table
 from text_model.session import OnnxModel
 from text_model.tokens import PageTokenizer
 
+_TABLES = ("pages", "coclick", "qprime", "related")
 _NOISE = 0.05
 _HOSTS = 20  # per copy
 _FIRST_WORD = 2_000  # a token id that is a word in every BERT vocabulary
@@ -60,7 +62,7 @@ class Copy:
 
 def grow(source: Bundle, bundles: Path, count: int) -> str:
     """Publish a bundle of at least `count` pages, copied from `source`; return its name."""
-    tables = {name: LmdbTable(source.path / "tables" / f"{name}.lmdb") for name in ("pages", "coclick", "qprime")}
+    tables = {name: LmdbTable(source.path / "tables" / f"{name}.lmdb") for name in _TABLES}
     rows = {name: dict(table.items()) for name, table in tables.items()}
     old = np.array(sorted(rows["pages"]), np.uint64)
     copies = [Copy(old, number) for number in range(-(-count // len(old)))]
@@ -73,7 +75,12 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
     indexes = {path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")}
     written = {
         "pages": write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old)),
-        "coclick": write_table(building / "tables/coclick.lmdb", _coclick(rows["coclick"], copies)),
+        "coclick": write_table(
+            building / "tables/coclick.lmdb", _neighbours(rows["coclick"], coclick_row.read, copies)
+        ),
+        "related": write_table(
+            building / "tables/related.lmdb", _neighbours(rows["related"], related_row.read, copies)
+        ),
         "qprime": write_table(building / "tables/qprime.lmdb", _qprime(rows["qprime"], copies)),
         "popular": write_table(building / "tables/popular.lmdb", _popular(building)),
         "addresses": _addresses(building, [url for copy in copies for url in copy.urls]),
@@ -103,10 +110,12 @@ def _pages(rows: dict[int, bytes], copies: list[Copy], old: NDArray[np.uint64]) 
             yield new, page_row.pack(facts, tokens, text._replace(url=url))
 
 
-def _coclick(rows: dict[int, bytes], copies: list[Copy]) -> Iterator[tuple[int, bytes]]:
+def _neighbours(
+    rows: dict[int, bytes], read: Callable[[bytes], NDArray[np.void]], copies: list[Copy]
+) -> Iterator[tuple[int, bytes]]:
     for copy in copies:
         for page, row in rows.items():
-            neighbours = coclick_row.read(row).copy()
+            neighbours = read(row).copy()
             neighbours["page"] = copy.of(neighbours["page"])
             yield int(copy.of(np.array([page], np.uint64))[0]), neighbours.tobytes()
 

@@ -16,6 +16,7 @@ from service.answers.request import Request
 from service.answers.resolve import ClientError
 from service.answers.unknown_pages import UnknownPageQueue
 from service.bundles.check_messages import Refused
+from service.bundles.compared import ComparedBundle
 from service.bundles.swap import RefusedBundle, Swapper
 from service.bundles.warm_up import warm_up
 from service.events.recorder import Recorder
@@ -68,6 +69,7 @@ class Gateway:
         self.rules = rules
         self.recorder = recorder
         self.explored = explored or Explored()
+        self.compared = ComparedBundle(self._hold, self._bundles_changed)
         self._webhook = Webhook(settings.purge, self.metrics)
         self._purging: set[asyncio.Task[None]] = set()
         self._release = release
@@ -124,7 +126,7 @@ class Gateway:
         if self.recorder is not None:
             self.recorder.start()
         if self.recommender.experiments is not None:
-            ground = Ground(self.live, self._hold, self._rules_changed, self._arms_changed)
+            ground = Ground(self.live, self._hold, self._rules_changed, self._bundles_changed)
             await self.recommender.experiments.start(ground)
         self.ready = True
         if self.swaps is not None:
@@ -159,7 +161,7 @@ class Gateway:
             task.add_done_callback(self._purging.discard)
 
     async def _hold(self, bundle: str) -> Lease:
-        """Open a bundle for an arm. Raises SettingsError."""
+        """Open a bundle beside the live one. Raises SettingsError."""
         if self.swaps is None:
             raise SettingsError("this gateway cannot open other bundles: leave it out")
         try:
@@ -167,7 +169,7 @@ class Gateway:
         except Refused as refused:
             raise SettingsError(str(refused)) from None
 
-    def _arms_changed(self) -> None:
+    def _bundles_changed(self) -> None:
         self.recommender.follow_rules()
         if self.swaps is not None:
             self.swaps.forget_unused()
@@ -187,6 +189,7 @@ class Gateway:
         self.drain()
         if self.recommender.experiments is not None:
             await self.recommender.experiments.close()
+        self.compared.close()
         if self.swaps is not None:
             await self.swaps.close()
         if self.rules is not None:

@@ -47,6 +47,12 @@ class Metrics:
         self.arms = Counter(
             "onward_arm_answers", "Answers by arm of the experiment", ["experiment", "arm"], registry=registry
         )
+        self.arm_events = Counter(
+            "onward_arm_events",
+            "Recorded events by the arm that they are credited to; an impression of two arms' list counts for both",
+            ["experiment", "arm", "kind"],
+            registry=registry,
+        )
         self.arms_problem = Gauge(
             "onward_arms_problem", "1 while the file of arms is refused, and the previous arms stay", registry=registry
         )

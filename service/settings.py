@@ -201,6 +201,7 @@ class ExplorerSettings(Section):
 
     enabled: bool = True
     labels: str = Field(default="", description="directory for ratings, a table `labels` of the build; '': no ratings")
+    bundles: bool = Field(default=False, description="whether another published bundle may be opened, to compare it")
 
 
 class CorsSettings(Section):

@@ -81,6 +81,19 @@ class Recommender:
         self._effects.after_answer(resolved.query, answer, request)
         return answer
 
+    async def explain_arm(self, request: Request, arm: str) -> Answer:
+        """Return the explained answer of one arm, whoever asks; nothing is counted. Raises ClientError and Refusal."""
+        with self.live.leased() as bundle:
+            part = self._trials.part_of(arm, bundle, asked(request, bundle), self._budget_ms(request))
+            with self.live.leased(part.bundle.name):
+                return await self._explain(part, request.k)
+
+    async def explain_in(self, bundle: LoadedBundle, request: Request) -> Answer:
+        """Return the explained answer of a bundle that the caller keeps open. Raises ClientError and Refusal."""
+        resolved = asked(request, bundle)
+        part = Part(bundle, resolved.query, resolved.key, request.k, self._budget_ms(request))
+        return await self._explain(part, request.k)
+
     def kept_answer(self, asked: Asked) -> Answer | None:
         """Return the answer to what is asked of the live bundle, where it is cached and fresh, or stored in a file."""
         try:

@@ -17,6 +17,7 @@ from service.answers.asked import asked as resolved
 from service.answers.lookup import key_of
 from service.answers.names import PLAINLY, Names, Shown
 from service.answers.pinned import PIN
+from service.answers.resolve import ClientError, FieldError
 from service.experiments.experiment import AND, Arm, Trial
 from service.experiments.exploring import explored
 from service.experiments.live_experiment import Experiments
@@ -66,6 +67,15 @@ class Trials:
         if arms is None or trial is None:
             return Plan((Part(bundle, asked.query, asked.key, request.k, budget_ms),))
         return Plan(tuple(_part(trial, arm, arms.bundle(arm, bundle), asked, budget_ms) for arm in trial.arms), trial)
+
+    def part_of(self, name: str, bundle: LoadedBundle, asked: Asked, budget_ms: float) -> Part:
+        """Return how one arm answers a request to the live bundle. Raises ClientError where there is no such arm."""
+        arms = None if self._experiments is None else self._experiments.arms
+        arm = None if arms is None else next((arm for arm in arms.experiment.arms if arm.name == name), None)
+        if arms is None or arm is None:
+            raise ClientError([FieldError("arm", "no arm of the experiment has this name", "name an arm in force")])
+        trial = Trial(arms.experiment.name, (arm,), seed=0)
+        return _part(trial, arm, arms.bundle(arm, bundle), asked, budget_ms)
 
     def forget_views(self) -> None:
         """Let go of bundles that are no longer live."""

@@ -19,7 +19,7 @@ from service.bundles.warm_up import warm_up
 from service.bundles.watch import names, watch
 from service.live_bundle import Lease, LoadedBundle
 from service.settings import Settings
-from store.bundle import CURRENT, Bundle, is_name
+from store.bundle import CURRENT, Bundle, is_name, published
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,10 @@ class Swapper:
         self._recommender.forget_other_bundles()
         if self._releasing is None or self._releasing.done():
             self._releasing = asyncio.create_task(release_memory(self._recommender.live))
+
+    async def published(self) -> list[str]:
+        """Return the names of all published bundles, oldest first."""
+        return await asyncio.to_thread(published, self._bundles)
 
     async def hold(self, name: str) -> Lease:
         """Open a bundle beside the live one, checked and warmed up; its answers may differ. Raises Refused."""

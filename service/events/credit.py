@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -29,6 +29,15 @@ _LATE_S = 60.0  # after the event arrived
 Columns = dict[str, Any]
 
 
+class Row(NamedTuple):
+    """An event's row as a line of JSON, and the arms that it is credited to."""
+
+    line: bytes
+    experiment: str
+    arms: tuple[str, ...]
+    kind: str
+
+
 class Credits:
     """Makes rows of the events table; for one event loop."""
 
@@ -40,8 +49,8 @@ class Credits:
         """Return the time of receipt, in seconds since 1970."""
         return self._clock()
 
-    def row(self, event: Event, received: float) -> bytes:
-        """Return an event's row as a line of JSON. Raises Rejection: `forged`, `stale`, `unknown_position`, …"""
+    def row(self, event: Event, received: float) -> Row:
+        """Return an event's row. Raises Rejection: `forged`, `stale`, `unknown_position`, …"""
         about = event.event_attributes
         try:
             said = self._ids.read(about.answer_id)
@@ -64,7 +73,8 @@ class Credits:
             "url2": None if position is None else answer["urls"][position - 1],
             "dwell_s": about.dwell_s if event.action_name == "dwell" else None,
         }
-        return orjson.dumps(columns, option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(columns, option=orjson.OPT_APPEND_NEWLINE)
+        return Row(line, said.experiment, _credited(said, position), event.action_name)
 
     def _answer(self, answer_id: str, said: AnswerId) -> Columns:
         """Return the columns that all events about an answer share."""
@@ -97,6 +107,15 @@ class Credits:
             problem = f"it is not the page at position {position}"
             fix = "send the URL of the page at that position (1 is the first), or leave it out"
             raise Rejection("other_page", "event_attributes.object.object_id", problem, fix)
+
+
+def _credited(said: AnswerId, position: int | None) -> tuple[str, ...]:
+    """Return the arms of an impression, or the one that placed a page; none for a page that a rule pinned."""
+    arms = tuple(said.arm.split(AND)) if said.arm else ()
+    if position is None or not said.teams:
+        return arms
+    team = said.teams[position - 1]
+    return (arms[team],) if 0 <= team < len(arms) else ()
 
 
 def _position(event: Event, said: AnswerId) -> int:

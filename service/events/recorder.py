@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from service.events.credit import Credits
+from service.events.credit import Credits, Row
 from service.events.event import Rejection, read_event
 from service.events.recent_ids import RecentIds
 from service.events.refusals import TooManyEvents
@@ -43,7 +43,7 @@ class _Batch:
     """A batch while it is read: the result of each event, the rows to write, and what was rejected."""
 
     results: list[Result]
-    rows: dict[str, bytes]
+    rows: dict[str, Row]
     rejected: list[tuple[Any, Rejection]]
 
 
@@ -63,6 +63,7 @@ class Recorder:
     ) -> None:
         self._credits, self._spool, self._sender, self._rejected = credits_, spool, sender, rejected
         self._counted, self._most, self._ids, self._shared = cache(metrics.events.labels), most, ids, shared
+        self._by_arm = cache(metrics.arm_events.labels)
         self._recording: set[asyncio.Task[list[Result]]] = set()
         metrics.spool_bytes.set_function(lambda: spool.size)
 
@@ -121,7 +122,7 @@ class Recorder:
             batch.rejected.append((event, why))
             batch.results.append(Result(_id_of(event), REJECTED, why))
 
-    async def _write(self, rows: dict[str, bytes], batch: _Batch) -> None:
+    async def _write(self, rows: dict[str, Row], batch: _Batch) -> None:
         """Write new rows, and wait for those that other requests are writing. Raises NotKept."""
         new = {event_id: row for event_id, row in rows.items() if event_id not in self._ids}  # others came meanwhile
         ended = {self._ids.written(result.event_id) for result in batch.results} - {None}
@@ -130,14 +131,20 @@ class Recorder:
         for written in ended:
             if written is not None:
                 await asyncio.shield(written)
+        self._count_arms(new.values())
         if self._shared and new:
             await self._shared.add(list(new))
         for place, result in enumerate(batch.results):
             if result.status == ACCEPTED and result.event_id not in new:
                 batch.results[place] = result._replace(status=DUPLICATE)
 
-    def _append(self, new: dict[str, bytes]) -> asyncio.Future[None]:
-        written = self._spool.append(b"".join(new.values()))
+    def _count_arms(self, rows: Iterable[Row]) -> None:
+        credited = Counter((row.experiment, arm, row.kind) for row in rows for arm in row.arms)
+        for labels, many in credited.items():
+            self._by_arm(*labels).inc(many)
+
+    def _append(self, new: dict[str, Row]) -> asyncio.Future[None]:
+        written = self._spool.append(b"".join(row.line for row in new.values()))
         for event_id in new:
             self._ids.add(event_id, written)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from typing import Annotated, Any
@@ -16,12 +17,13 @@ from corpus.urls.url import InvalidURL
 from service.answers.request import DEFAULT_K
 from service.answers.resolve import ClientError, FieldError
 from service.api.problems import Problem
+from service.explorer.beside import Beside, BesideRequest
 from service.explorer.bundle_view import bundle_view
 from service.explorer.suggestions import Suggestions
 from service.explorer.traffic import Traffic
 from service.gateway import Gateway
 from service.http import problems
-from service.http.middleware import REQUEST_ID
+from service.http.middleware import REQUEST_ID, STARTED
 from service.http.static_files import StaticFiles, page_headers, read_files
 from store.label_file import Label, LabelFileError
 from store.page_row import PageText, read_text
@@ -67,7 +69,9 @@ def explorer_router(gateway: Gateway) -> APIRouter:
 
     data = APIRouter(prefix="/explorer", dependencies=[Depends(staff)], include_in_schema=False)
     _add_pages(data, gateway)
-    _add_state(data, gateway)
+    beside = Beside(gateway)
+    _add_state(data, gateway, beside)
+    _add_beside(data, beside)
     _add_labels(data, gateway)
     router.include_router(data)
     return router
@@ -102,12 +106,12 @@ def _add_pages(router: APIRouter, gateway: Gateway) -> None:
         return _json([_page(gateway, url) for url in query.url])
 
 
-def _add_state(router: APIRouter, gateway: Gateway) -> None:
+def _add_state(router: APIRouter, gateway: Gateway, beside: Beside) -> None:
     traffic = Traffic(gateway)
 
     @router.get("/about")
     async def about() -> Response:
-        """What serves: the bundle, its λ, the parts of the cascade, and whether ratings are kept."""
+        """What serves: bundle, λ, parts of the cascade; who else can answer; whether ratings are kept."""
         live = gateway.live.bundle
         blend = {} if live.manifest is None else live.manifest.metrics.get("blend", {})
         return _json(
@@ -118,6 +122,8 @@ def _add_state(router: APIRouter, gateway: Gateway) -> None:
                 "budget_ms": gateway.settings.budget_ms,
                 "ratings": gateway.explored.labels is not None,
                 "parts": [asdict(part) for part in describe(live.cascade)],
+                "arms": beside.arms(),
+                "bundles": await beside.bundles(),
             }
         )
 
@@ -133,6 +139,16 @@ def _add_state(router: APIRouter, gateway: Gateway) -> None:
     async def traffic_now() -> Response:
         """Counts of this process."""
         return _json(await traffic.now())
+
+
+def _add_beside(router: APIRouter, beside: Beside) -> None:
+    @router.post("/beside")
+    async def answer(request: Request, asked: BesideRequest) -> Response:
+        """The explained answer of an arm or another bundle, as POST /recommend would give it."""
+        scope, found = request.scope, await beside.answer(asked)
+        return Response(
+            found.json(scope[REQUEST_ID], (time.perf_counter() - scope[STARTED]) * 1e3), media_type="application/json"
+        )
 
 
 def _add_labels(router: APIRouter, gateway: Gateway) -> None:

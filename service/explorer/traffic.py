@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
 from redis.exceptions import RedisError
 
 from service.answers.page_counts import Tally
+from service.experiments.experiment import AND
 from service.gateway import Gateway
 
 _LISTED = 10  # pages
@@ -44,6 +45,7 @@ class Traffic:
             "latency": _latency(families["onward_request_seconds"]),
             "stages": _stages(families["onward_stage_milliseconds"]),
             **{key: _by_label(families[name], label) for name, (key, label) in _COUNTS.items()},
+            "arms": _arms(families["onward_arm_answers"], families["onward_arm_events"]),
             **{name.removeprefix("onward_"): families[name].samples[0].value for name in _GAUGES},
             **await self._pages(),
         }
@@ -63,6 +65,18 @@ def _top(tally: Tally) -> list[dict[str, Any]]:
 
 def _by_label(family: Metric, label: str) -> dict[str, float]:
     return {sample.labels[label]: sample.value for sample in family.samples if sample.name.endswith("_total")}
+
+
+def _arms(answers: Metric, events: Metric) -> list[dict[str, Any]]:
+    """Return each arm's answers and events; an answer of two arms counts for both, as its impressions do."""
+    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for family in (answers, events):
+        for sample in family.samples:
+            if sample.name.endswith("_total"):
+                kind = sample.labels.get("kind", "answers")
+                for arm in sample.labels["arm"].split(AND):
+                    found[sample.labels["experiment"], arm][kind] += int(sample.value)
+    return [{"experiment": experiment, "arm": arm, **counts} for (experiment, arm), counts in found.items()]
 
 
 def _latency(family: Metric) -> list[dict[str, float | None]]:

@@ -2,6 +2,7 @@
 
 import { besideWeight, go, href, note } from "./address.js";
 import { Problem, get, post } from "./api.js";
+import { armText, besideName, compareLinks, otherAnswer } from "./beside.js";
 import { cards } from "./cards.js";
 import { el, fill } from "./dom.js";
 import { problemView } from "./problem.js";
@@ -42,13 +43,14 @@ async function start(main, ask, signal) {
 
 /** Returns the answer, what serves, and the texts of the page and its trail. */
 async function answerTo(state, signal) {
-  const [answer, about, texts] = await Promise.all([
+  const [answer, other, about, texts] = await Promise.all([
     explained(state, signal),
+    otherAnswer(state, signal),
     get("/explorer/about", {}, signal).catch(withoutRight({ ratings: false, quality_weight: null })),
     get("/explorer/pages", { url: [state.url1, ...state.trail] }, signal).catch(withoutRight([])),
   ]);
   const pages = new Map([state.url1, ...state.trail].map((url, place) => [url, texts[place]]));
-  return { answer, about, pages, page: texts[0] ?? { url: state.url1 } };
+  return { answer, other, about, pages, page: texts[0] ?? { url: state.url1 } };
 }
 
 /** Returns the explained answer; a plain one for callers that may not ask for more. */
@@ -74,44 +76,50 @@ function columns(found, state, details) {
   const first = column(found, now, "weight", state.weight, (weight) => ((now.weight = weight), kept()));
   if (!answer.explain) return el("div", { class: "columns" }, first, notExplained());
   const beside = besideColumn(found, now, kept);
-  return el("div", { class: `columns ${state.beside ? "compared" : ""}` }, first, beside, whyPanel(answer, about, details));
+  return el("div", { class: `columns ${beside ? "compared" : ""}` }, first, beside, whyPanel(answer, about, details));
 }
 
-/** Returns the second column. Other things to compare, such as a bundle or an arm, find their place here. */
+/** Returns the second column: the same answer under another λ, or another answer. */
 function besideColumn(found, now, kept) {
+  const { other, about } = found;
+  if (other instanceof Problem) return el("section", { class: "answer" }, ...heading(found, now, false), problemView(other, () => go(now, { replace: true })));
+  if (other) return column({ ...found, answer: other, beside: found.answer }, now, "beside", null, () => {});
   const weight = besideWeight(now.beside);
   if (weight == null) return null;
   return column(found, now, "beside", weight, (next) => {
-    now.beside = `weight:${(next ?? found.about.quality_weight ?? 0).toFixed(2)}`;
+    now.beside = `weight:${(next ?? about.quality_weight ?? 0).toFixed(2)}`;
     kept();
   });
 }
 
-/** Returns one ranking of the answer, with its slider where λ changes anything. */
-function column({ answer, about, page }, now, name, weight, changed) {
+/** Returns one ranking of the answer, with its slider where λ changes anything. `beside` is the answer that it is compared with. */
+function column(found, now, name, weight, changed) {
+  const { answer, about, page, beside } = found;
   const { explain, recommendations: served } = answer;
-  const weighs = explain && new Set(explain.weights.answers.map(String)).size > 1;
-  const was = new Map(served.map((page, place) => [page.url, place]));
+  const was = new Map((beside ?? answer).recommendations.map((page, place) => [page.url, place]));
   const list = el("div", { class: "list" });
   const draw = (next) => {
     const pages = next == null ? served : reranked(explain.weights, next);
-    const options = { state: now, because: becauseOf(explain), ratings: about.ratings && page.known, was: next == null ? null : was };
+    const options = { state: now, because: becauseOf(explain), ratings: about.ratings && page.known, was: next == null && !beside ? null : was };
     fill(list, pages.length ? cards(pages, options) : nothing(answer));
     document.getElementById("said").textContent = next == null ? "" : `Order for λ ${next.toFixed(2)}`;
   };
   draw(weight);
   const first = name === "weight";
-  const control = weighs
-    ? slider(name, weight, about.quality_weight, (next) => (draw(next), changed(next)))
+  const control = weighs(answer)
+    ? slider(name, weight, beside ? null : about.quality_weight, (next) => (draw(next), changed(next)))
     : explain && served.length > 0 && el("p", { class: "quiet" }, "Every weight of quality gives this answer.");
-  const heading = el("h2", {}, first ? "Read next" : "Beside it", weighs && compareLink(now, about, first));
-  return el("section", { class: "answer" }, heading, control, list);
+  return el("section", { class: "answer" }, ...heading(found, now, first), control, beside && degradedNote(answer.degraded), list);
 }
 
-function compareLink(now, about, first) {
-  const other = `weight:${((about.quality_weight ?? 0.32) > 0.5 ? 0 : 1).toFixed(2)}`;
-  if (!first) return el("a", { class: "aside", href: href({ ...now, beside: "" }) }, "Close");
-  return now.beside ? null : el("a", { class: "aside", href: href({ ...now, beside: other }) }, "Compare another λ");
+const weighs = ({ explain }) => explain && new Set(explain.weights.answers.map(String)).size > 1;
+
+/** Returns the heading of a column: the first says what can be compared, the second closes. */
+function heading({ answer, about }, now, first) {
+  if (first) return [el("div", { class: "heading" }, el("h2", {}, "Read next"), answer.explain && compareLinks(now, about, weighs(answer)))];
+  const close = el("a", { class: "aside", href: href({ ...now, beside: "" }) }, "Close");
+  const changes = armText(about, now.beside);
+  return [el("div", { class: "heading" }, el("h2", {}, besideName(now.beside)), close), changes && el("p", { class: "quiet" }, changes)];
 }
 
 /** Returns the queries of Q′ by the address that each found. */

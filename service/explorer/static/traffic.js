@@ -44,6 +44,7 @@ function draw(main, now, history) {
     el("p", { class: "quiet" }, `Process ${now.process} with bundle ${now.bundle}, running for ${seconds(now.at_s)}; every ${EVERY_MS / 1000} seconds. Other processes and replicas count their own.`),
     el("div", { class: "tiles" }, ...tiles(latest, history)),
     el("div", { class: "halves" }, counts("Served by", now.answers), counts("Degraded", now.degraded), counts("Refused", now.refused), counts("Recommended, by path", now.recommended)),
+    arms(now.arms),
     el("section", {}, el("h2", {}, "Mean time of a stage"), stages(now.stages)),
     el("div", { class: "halves" }, asked("Most asked for", now.top), unknown(now)),
   );
@@ -67,6 +68,19 @@ function counts(title, found) {
   const rows = Object.entries(found).sort(([, one], [, other]) => other - one).slice(0, 8);
   const all = total(found);
   return el("section", {}, el("h2", {}, title), all ? bars(rows.map(([name, value]) => ({ name, value, text: count(value) })), title) : el("p", { class: "quiet" }, "none yet"));
+}
+
+/** Shows what readers clicked of each arm; nothing without an experiment. */
+function arms(found) {
+  if (!found.length) return null;
+  const row = ({ experiment, arm, answers = 0, impression = 0, click = 0 }) => {
+    const rate = impression ? `${((100 * click) / impression).toFixed(1)} %` : "–";
+    const cells = [count(answers), count(impression), count(click), rate].map((text) => el("td", {}, text));
+    return el("tr", {}, el("th", { scope: "row" }, arm, " ", el("span", { class: "quiet" }, experiment)), ...cells);
+  };
+  const heads = ["Arm", "Answers", "Impressions", "Clicks", "Clicks per impression"].map((name) => el("th", { scope: "col" }, name));
+  const note = "Of this process alone, and not a verdict: onward experiment report counts each reader once and says whether a difference is real.";
+  return el("section", { class: "arms" }, el("h2", {}, "Arms"), el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": "Arms" }, el("table", { class: "plain-table" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...found.map(row)))), el("p", { class: "quiet" }, note));
 }
 
 function stages(found) {
