@@ -150,9 +150,14 @@ class Cascade:
         return replace(query, at=self.clock() / 3600) if math.isnan(query.at) else query
 
     def _weighed(self, query: Query, ranked: Candidates) -> Candidates:
-        """Return the list as the last stage orders it with the query's λ; rows that it did not rank stay below."""
+        """Return the list as the last stage orders it for the query's λ and way; what it did not rank stays below."""
         last = self.stages[-1] if self.stages else None
-        if query.quality_weight is None or last is None or not last.on_loop or last.name not in ranked.columns:
+        if (
+            (query.quality_weight is None and not query.history)
+            or last is None
+            or not last.on_loop
+            or last.name not in ranked.columns
+        ):
             return ranked
         reached = ~np.isnan(ranked[last.name])
         rows = ranked.take(reached)

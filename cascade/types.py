@@ -32,6 +32,7 @@ class Query:
     snippet: str = ""
     language: str = ""
     exclude: frozenset[int] = frozenset()  # PageIds that the caller has already shown
+    history: tuple[int, ...] = ()  # PageIds of the reader's way to `page`, newest last; no ranked list depends on it
     quality_weight: float | None = None  # λ of this request; None means the bundle's
     variant: tuple[tuple[str, float], ...] = ()  # settings that are not the gateway's, for an arm of an experiment
     at: float = math.nan  # when it is asked, in hours since 1970: for the age of pages; set by the executor

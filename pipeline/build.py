@@ -14,7 +14,7 @@ from corpus.files.input_files import find
 from pipeline.config import BuildConfig
 from pipeline.graph import steps
 from pipeline.labels import judge as quality
-from pipeline.layout import lay_out, lay_out_answers
+from pipeline.layout import lay_out, lay_out_answers, lay_out_session
 from pipeline.manifest import manifest
 from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
@@ -127,6 +127,7 @@ def _publish(bundles: Path, runner: Runner, opens: Opens | None) -> Bundle:
     building = bundles / BUILDING
     shutil.rmtree(building, ignore_errors=True)
     lay_out(lambda step: runner.root / step, building, shutil.copyfile)
+    lay_out_session(runner.root / "session", building)
     if ANSWERS in runner.figures:
         lay_out_answers(runner.root / ANSWERS, building)
     created = datetime.now(UTC).replace(microsecond=0)

@@ -17,6 +17,7 @@ from ranking.blend import QUALITY_WEIGHT
 from ranking.cross_encoder.train import CrossEncoderConfig
 from ranking.lightgbm.train import LightGbmConfig
 from ranking.quality_weight import RuleConfig
+from ranking.session.config import SessionConfig
 from ranking.teachers.adapt import AdaptationConfig
 from ranking.teachers.train import TeachersConfig
 from recall.paths import ALL_PATHS
@@ -197,6 +198,7 @@ class BuildConfig(PathConfigs):
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     page_states: PageStatesConfig = PageStatesConfig()
     stage2: LightGbmConfig = LightGbmConfig()
+    session: SessionConfig = SessionConfig()
     answers: AnswersConfig = AnswersConfig()
 
     @field_validator("answers")

@@ -13,7 +13,7 @@ from pipeline.cross_encoder import adaptation, page_states, student, teachers
 from pipeline.labels import judge
 from pipeline.log import counts, order, read
 from pipeline.pages import facts, text
-from pipeline.rankers import blend, stage1, stage2
+from pipeline.rankers import blend, session, stage1, stage2
 from pipeline.recall_steps import recall_steps
 from pipeline.runner.step import Step
 
@@ -22,7 +22,7 @@ STEPS: tuple[Step, ...] = (
     read.STEP, text.STEP, counts.STEP, order.STEP, facts.STEP,
     *recall_steps(),
     judge.STEP, adaptation.STEP, teachers.STEP, student.STEP, page_states.STEP,
-    stage1.STEP, stage2.STEP, blend.STEP,
+    stage1.STEP, stage2.STEP, blend.STEP, session.STEP,
     answers.STEP,
 )  # fmt: skip
 

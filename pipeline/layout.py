@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.cross_encoder.student_files import EXPORTED, WEIGHTS
 from pipeline.log.split import ALL
 from pipeline.recall_steps import bundle_files
+from ranking.session.score import FILES as SESSION_FILES
 from ranking.stored_answers import FILE as ANSWERS_FILE
 from ranking.stored_answers import TEACHERS
 from store.addresses import FILE as ADDRESSES
@@ -39,6 +40,14 @@ def lay_out(of: Callable[[str], Path], target: Path, place: Callable[[Path, Path
     # One model or two, and what two of them have read.
     for part in (*(of("student") / EXPORTED).iterdir(), *of("page_states").glob("*.npy")):
         place(part, target / "cross_encoder" / part.name)
+
+
+def lay_out_session(step: Path, target: Path) -> None:
+    """Copy what the step `session` made: nothing where readers' ways do not help."""
+    for name in SESSION_FILES:
+        if (step / name).is_file():
+            (target / "session").mkdir(exist_ok=True)
+            shutil.copyfile(step / name, target / "session" / name)
 
 
 def lay_out_answers(step: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from cascade.types import Candidates, Query, Trigger
 from pipeline.answers import step as answers
 from pipeline.log import order
 from pipeline.pages.encoder import chosen_settings
-from pipeline.rankers import blend, event_source
+from pipeline.rankers import blend, event_source, session
 from pipeline.rankers.text_weight import weight_note
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
@@ -66,6 +66,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
             *event_source.notes(figures),
             *answers.notes(figures),
             *blend.notes(figures["blend"], runner.config.chooses_quality_weight),
+            *session.notes(figures["session"]),
             *order.notes(figures),
             *weight_note(figures["blend"]),
             *undated_labels(read, runner.config.measured),

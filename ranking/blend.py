@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
+from ranking.session import COLUMN
 
 #: λ of a site whose clicks cannot tell: the rightmost point of the paper's trade-off curve (section 4.8).
 QUALITY_WEIGHT = 0.32
@@ -39,7 +40,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """(1 - λ)·z(stage 2) + λ·z(quality); a query's `quality_weight` replaces λ."""
+    """(1 - λ)·(z(stage 2) + session) + λ·z(quality); a query's `quality_weight` replaces λ. `session` may be absent."""
 
     stage2: Scale
     quality: Scale
@@ -57,7 +58,9 @@ class Blend:
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
         """Return one score per row from the columns `stage2` and `quality`."""
         weight = self.quality_weight if query.quality_weight is None else query.quality_weight
-        return self.blended(candidates["stage2"], candidates["quality"], weight)
+        blended = self.blended(candidates["stage2"], candidates["quality"], weight)
+        way = candidates.columns.get(COLUMN)  # what the reader's way says of clicks
+        return blended if way is None else (blended + (1.0 - weight) * way).astype(np.float32)
 
     def blended(
         self, stage2: NDArray[np.floating], quality: NDArray[np.floating], weight: float

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cascade.executor import Cascade
 from ranking import stored_answers
+from ranking.session.score import SessionScorer
 from service.rules.steering import Steering
 from store.addresses import Addresses
 from store.bundle import Manifest
@@ -31,6 +32,7 @@ class LoadedBundle:
     answers: LmdbTable | RedisTable | None = None  # lists ranked before they are asked for
     answers_by: str = stored_answers.STUDENT  # who scored them
     steering: Steering = field(default_factory=Steering)  # the operator's rules, and the ends of pages
+    session: SessionScorer | None = None  # None where histories change nothing
     manifest: Manifest | None = None  # how the bundle was built; None in tests without one
     plain: LoadedBundle | None = None  # of an arm's view of a bundle: the bundle without the arm's rules
 

@@ -17,6 +17,7 @@ class Fields(TypedDict, total=False):
     snippet: str
     language: str
     exclude: Sequence[str]
+    history: Sequence[str]
     quality_weight: float
     budget_ms: float
     unit: str

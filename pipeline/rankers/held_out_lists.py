@@ -33,18 +33,21 @@ class ListRecorder:
     def save(self, directory: Path, days: list[list[Event]], learnt: bool = False) -> None:
         """Write the recorded lists, with the gains of each day's events; 0 where rankers have `learnt` from them."""
         features = [np.empty((0, len(STAGE2)), np.float32)]
+        candidates = [np.empty(0, np.uint64)]
         gains, pages, sizes = [np.empty(0, np.float32)], [], []
         for events in days:
             for page, of_page in by_page(events):
                 listed, rows = self._lists.get((page, _key(hours(of_page[0]))), (None, None))
                 if listed is not None and rows is not None:
                     features.append(rows)
+                    candidates.append(listed)
                     gains.append(_gains(listed, [] if learnt else of_page))
                     pages.append(page)
                     sizes.append(len(listed))
         np.savez(
             directory / _FILE,
             features=np.concatenate(features),
+            candidate=np.concatenate(candidates),
             gain=np.concatenate(gains),
             page=np.array(pages, np.uint64),
             size=np.array(sizes, np.int32),
@@ -55,6 +58,13 @@ def read_lists(directory: Path) -> tuple[Matrix, HeldOutLists]:
     """Return the features of all rows, and the lists that they belong to."""
     with np.load(directory / _FILE) as stored:
         return stored["features"], HeldOutLists(stored["page"], stored["size"], stored["gain"])
+
+
+def read_candidates(directory: Path) -> NDArray[np.uint64]:
+    """Return the PageId of each row."""
+    with np.load(directory / _FILE) as stored:
+        candidates: NDArray[np.uint64] = stored["candidate"]
+    return candidates
 
 
 def _gains(listed: NDArray[np.uint64], events: list[Event]) -> NDArray[np.float32]:

@@ -80,7 +80,7 @@ class AnswerCache:
         """Return the answer; `rank` computes its list where no cached one serves. Raises Overloaded."""
         started = time.monotonic()
         known = query.page in bundle.pages
-        shared = replace(query, exclude=frozenset(), quality_weight=None)
+        shared = replace(query, exclude=frozenset(), history=(), quality_weight=None)
         if known:
             shared = replace(shared, title="", snippet="", language="")
         cache = self._known if known else self._unknown
@@ -156,7 +156,7 @@ class AnswerCache:
 
     async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
         """Return an answer from a list ranked without the excluded pages and those that rules block, if it has more."""
-        query, bundle = replace(lookup.query, quality_weight=None), lookup.bundle
+        query, bundle = replace(lookup.query, history=(), quality_weight=None), lookup.bundle
         if own := bundle.steering.rules.current.own_blocks:  # of an arm: other arms and replicas have other lists
             query = replace(query, variant=(*query.variant, (f"rules.{own:016x}", 0.0)))
         key = (*lookup.key, query.exclude, *((own,) if own else ()))

@@ -32,7 +32,7 @@ class Lookup(NamedTuple):
     def kept_under(self) -> Hashable | None:
         """The key under which the list keeps the answer; None where it is for this request alone."""
         query = self.query
-        if query.exclude or (query.quality_weight is not None and not self.shown.arm):
+        if query.exclude or query.history or (query.quality_weight is not None and not self.shown.arm):
             return None
         return (self.k, self.shown.experiment, self.shown.arm, query.quality_weight) if self.shown.arm else self.k
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_K = 30
+MAX_HISTORY = 20
 DEFAULT_K = 5
 MAX_BATCH = 100
 
@@ -20,6 +21,7 @@ class Request:
     snippet: str = ""
     language: str = ""
     exclude: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()  # the pages that led to url1, newest last; never stored
     quality_weight: float | None = None
     budget_ms: float | None = None
     unit: str = ""  # by which an experiment assigns arms; never stored

@@ -41,7 +41,8 @@ def query_of(request: Request, addresses: Addresses) -> Query:
         title=request.title,
         snippet=request.snippet,
         language=_language(request.language),
-        exclude=_excluded(request.exclude, addresses) if request.exclude else _NO_PAGES,
+        exclude=frozenset(_pages("exclude", request.exclude, addresses)) if request.exclude else _NO_PAGES,
+        history=_pages("history", request.history, addresses) if request.history else (),
         quality_weight=request.quality_weight,
     )
 
@@ -53,17 +54,17 @@ def _located(url: str, addresses: Addresses) -> Located:
         raise ClientError([_field_error("url1", error)]) from None
 
 
-def _excluded(urls: Iterable[str], addresses: Addresses) -> frozenset[int]:
-    """Return the PageIds of the excluded URLs."""
+def _pages(field: str, urls: Iterable[str], addresses: Addresses) -> tuple[int, ...]:
+    """Return the PageIds of a field's URLs, in order. Raises ClientError."""
     pages, errors = [], []
     for place, url in enumerate(urls):
         try:
             pages.append(addresses.page(url))
         except InvalidURL as error:
-            errors.append(_field_error(f"exclude[{place}]", error))
+            errors.append(_field_error(f"{field}[{place}]", error))
     if errors:
         raise ClientError(errors[:_MAX_ERRORS])
-    return frozenset(pages)
+    return tuple(pages)
 
 
 def _language(tag: str) -> str:

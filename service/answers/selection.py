@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
+from ranking.session import COLUMN as SESSION
 from service.answers.answer import STORED, RecalledBy, Recommendation, Terms, finite
 from service.answers.pinned import pinned
 from service.answers.ranked_list import RankedList
@@ -32,7 +34,11 @@ class Selected(NamedTuple):
 def select(bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace) -> Selected:
     """Return at most `k` pages of the list under the rules in force, which have the last word."""
     query, steering = bundle.cascade.dated(query), bundle.steering
-    steered, pins = steering.steer(query, ranked.candidates(bundle.pages), trace), pinned(bundle, query, k)
+    candidates = ranked.candidates(bundle.pages)
+    if query.history:
+        candidates = _by_way(bundle, query, candidates, trace)
+        query = query if SESSION in candidates.columns else replace(query, history=())
+    steered, pins = steering.steer(query, candidates, trace), pinned(bundle, query, k)
     rows = pins.without_copies(steered.ranked)
     if ranked.served_by == STORED:
         rows = bundle.cascade.relisted(query, rows, trace)
@@ -45,6 +51,15 @@ def select(bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace
         (*steered.hits, *pins.hits),
         Terms(steered.version, min(steered.until, ends)),
     )
+
+
+def _by_way(bundle: LoadedBundle, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+    """Return the list with what the reader's way says of each page; as it is where nothing can be said."""
+    if bundle.session is None or not {"stage2", "quality"} <= candidates.columns.keys():
+        return candidates
+    scored = bundle.session.scored(query, candidates)
+    trace.stage(SESSION, scored)
+    return scored
 
 
 def recommendations(selected: Candidates) -> tuple[Recommendation, ...]:

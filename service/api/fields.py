@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 
 from configs import plain_words
-from service.answers.request import DEFAULT_K, MAX_BATCH, MAX_K, Request
+from service.answers.request import DEFAULT_K, MAX_BATCH, MAX_HISTORY, MAX_K, Request
 from service.answers.resolve import ClientError, FieldError
 
 EXAMPLE_URL = "https://docs.python.org/3/library/heapq.html#heapq.heappush"
@@ -23,6 +23,7 @@ _FIX = {
     "snippet": "send text of at most 5000 characters",
     "language": "send a language tag such as en",
     "exclude": "send a list of at most 500 URLs",
+    "history": f"send a list of at most {MAX_HISTORY} URLs: the newest pages of the reader's way",
     "quality_weight": "send a number from 0 to 1, or leave it out",
     "budget_ms": "send a number of milliseconds above 0, or leave it out",
     "unit": "send text of at most 100 characters, or leave it out",
@@ -62,6 +63,10 @@ class RecommendRequest(RecommendQuery):
     exclude: Annotated[
         list[str], Field(max_length=500, description="pages not to recommend, by their URLs in any spelling")
     ] = []
+    history: Annotated[
+        list[str],
+        Field(max_length=MAX_HISTORY, description="the pages that led the reader to `url1`, newest last; not stored"),
+    ] = []
     quality_weight: Annotated[
         float | None,
         Field(ge=0, le=1, description="0 ranks by clicks alone, 1 by quality; null uses the bundle's weight"),
@@ -72,7 +77,7 @@ class RecommendRequest(RecommendQuery):
 
     def request(self) -> Request:
         """Return the request as the recommender takes it."""
-        return Request(**{**dict(self), "exclude": tuple(self.exclude)})
+        return Request(**{**dict(self), "exclude": tuple(self.exclude), "history": tuple(self.history)})
 
 
 def read_request(value: Any, in_batch: bool = False) -> Request:

@@ -13,6 +13,7 @@ from ranking.expiry import Expired
 from ranking.filters import standard
 from ranking.languages import SiteLanguages
 from ranking.select import Select
+from ranking.session.score import SessionScorer
 from recall.paths import ALL_PATHS, TABLES
 from service.bundles.agreement import check_features, check_sizes, head_of_stored
 from service.bundles.redis_tables import open_rows, open_tables
@@ -29,6 +30,7 @@ from store.tables import LmdbTable
 from store.valid_until import open_valid_until
 from text_model.tokens import PageTokenizer
 
+_SESSION = "session/model.onnx"
 _CALL_MS = 200.0  # of the budget per call that waits for the cross-encoder: in a longer queue all would be late
 
 
@@ -91,6 +93,7 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         close,
         warmup,
         steering=steering,
+        session=SessionScorer.load(opened.path / "session") if _SESSION in opened.manifest.files else None,
         manifest=opened.manifest,
     )
     return loaded if head is None else replace(loaded, answers=tables[stored_answers.TABLE], answers_by=head.model)

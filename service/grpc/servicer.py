@@ -209,7 +209,7 @@ def _written(message: Message) -> bytes:
 def _plain(message: pb.RecommendRequest) -> dict[str, Any]:
     """Return the fields that were sent, as in JSON."""
     fields = {field.name: value for field, value in message.ListFields()}
-    return {**fields, "url1": message.url1, "exclude": list(message.exclude)}
+    return {**fields, "url1": message.url1, "exclude": list(message.exclude), "history": list(message.history)}
 
 
 def _detail(error: ClientError) -> str:

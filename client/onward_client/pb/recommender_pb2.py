@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.DescriptorPool().AddSerializedFile(b'\n\"onward_client/pb/recommender.proto\x12\tonward.v1\"\xee\x01\n\x10RecommendRequest\x12\x0c\n\x04url1\x18\x01 \x01(\t\x12\x0e\n\x01k\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x12\r\n\x05title\x18\x04 \x01(\t\x12\x0f\n\x07snippet\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x0f\n\x07\x65xclude\x18\x07 \x03(\t\x12\x1b\n\x0equality_weight\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tbudget_ms\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04unit\x18\n \x01(\tB\x04\n\x02_kB\x11\n\x0f_quality_weightB\x0c\n\n_budget_ms\"\xf7\x01\n\x11RecommendResponse\x12\x0c\n\x04url1\x18\x01 \x01(\t\x12\x32\n\x0frecommendations\x18\x02 \x03(\x0b\x32\x19.onward.v1.Recommendation\x12\x10\n\x08\x64\x65graded\x18\x03 \x03(\t\x12\x0e\n\x06\x62undle\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0f\n\x07took_ms\x18\x06 \x01(\x01\x12\x14\n\x07\x65xplain\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tserved_by\x18\x08 \x01(\t\x12\x16\n\tanswer_id\x18\t \x01(\tH\x01\x88\x01\x01\x42\n\n\x08_explainB\x0c\n\n_answer_id\"\xc7\x01\n\x0eRecommendation\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07snippet\x18\x03 \x01(\t\x12\x12\n\x05score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x63lick\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07quality\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12*\n\x0brecalled_by\x18\x07 \x03(\x0b\x32\x15.onward.v1.RecalledByB\x08\n\x06_scoreB\x08\n\x06_clickB\n\n\x08_quality\"(\n\nRecalledBy\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\r\"F\n\x15RecommendBatchRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.onward.v1.RecommendRequest\"J\n\x16RecommendBatchResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.onward.v1.RecommendBatchResult\"w\n\x14RecommendBatchResult\x12.\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1c.onward.v1.RecommendResponseH\x00\x12%\n\x07problem\x18\x02 \x01(\x0b\x32\x12.onward.v1.ProblemH\x00\x42\x08\n\x06result\"m\n\x07Problem\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12%\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x15.onward.v1.FieldError\x12\x0c\n\x04type\x18\x05 \x01(\t\"9\n\nFieldError\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\x12\x0b\n\x03\x66ix\x18\x03 \x01(\t\"\xf6\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x63tion_name\x18\x02 \x01(\t\x12\x10\n\x08query_id\x18\x03 \x01(\t\x12\x11\n\tanswer_id\x18\x04 \x01(\t\x12\x11\n\ttimestamp\x18\x05 \x01(\t\x12\x14\n\x07ordinal\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tobject_id\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x07\x64well_s\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tclient_id\x18\t \x01(\tH\x03\x88\x01\x01\x42\n\n\x08_ordinalB\x0c\n\n_object_idB\n\n\x08_dwell_sB\x0c\n\n_client_id\"1\n\rRecordRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.onward.v1.Event\"9\n\x0eRecordResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.onward.v1.EventResult\"\x84\x01\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x13\n\x06reason\x18\x03 \x01(\tH\x00\x88\x01\x01\x12)\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x15.onward.v1.FieldErrorH\x01\x88\x01\x01\x42\t\n\x07_reasonB\x08\n\x06_error\"\xae\x01\n\x08\x41nswerId\x12\x0e\n\x06\x62undle\x18\x01 \x01(\t\x12\x0e\n\x06minted\x18\x02 \x01(\x07\x12\r\n\x05page1\x18\x03 \x01(\x06\x12\x0c\n\x04url1\x18\x04 \x01(\t\x12\r\n\x05pages\x18\x05 \x03(\x06\x12\x12\n\nexperiment\x18\x06 \x01(\t\x12\x0b\n\x03\x61rm\x18\x07 \x01(\t\x12\r\n\x05teams\x18\x08 \x03(\x11\x12\x14\n\x0cpropensities\x18\t \x03(\x02\x12\x10\n\x08shuffled\x18\n \x01(\x08\x32\xeb\x01\n\x0bRecommender\x12\x46\n\tRecommend\x12\x1b.onward.v1.RecommendRequest\x1a\x1c.onward.v1.RecommendResponse\x12U\n\x0eRecommendBatch\x12 .onward.v1.RecommendBatchRequest\x1a!.onward.v1.RecommendBatchResponse\x12=\n\x06Record\x12\x18.onward.v1.RecordRequest\x1a\x19.onward.v1.RecordResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.DescriptorPool().AddSerializedFile(b'\n\"onward_client/pb/recommender.proto\x12\tonward.v1\"\xff\x01\n\x10RecommendRequest\x12\x0c\n\x04url1\x18\x01 \x01(\t\x12\x0e\n\x01k\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x12\r\n\x05title\x18\x04 \x01(\t\x12\x0f\n\x07snippet\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x0f\n\x07\x65xclude\x18\x07 \x03(\t\x12\x1b\n\x0equality_weight\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tbudget_ms\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04unit\x18\n \x01(\t\x12\x0f\n\x07history\x18\x0b \x03(\tB\x04\n\x02_kB\x11\n\x0f_quality_weightB\x0c\n\n_budget_ms\"\xf7\x01\n\x11RecommendResponse\x12\x0c\n\x04url1\x18\x01 \x01(\t\x12\x32\n\x0frecommendations\x18\x02 \x03(\x0b\x32\x19.onward.v1.Recommendation\x12\x10\n\x08\x64\x65graded\x18\x03 \x03(\t\x12\x0e\n\x06\x62undle\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0f\n\x07took_ms\x18\x06 \x01(\x01\x12\x14\n\x07\x65xplain\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tserved_by\x18\x08 \x01(\t\x12\x16\n\tanswer_id\x18\t \x01(\tH\x01\x88\x01\x01\x42\n\n\x08_explainB\x0c\n\n_answer_id\"\xc7\x01\n\x0eRecommendation\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07snippet\x18\x03 \x01(\t\x12\x12\n\x05score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x63lick\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07quality\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12*\n\x0brecalled_by\x18\x07 \x03(\x0b\x32\x15.onward.v1.RecalledByB\x08\n\x06_scoreB\x08\n\x06_clickB\n\n\x08_quality\"(\n\nRecalledBy\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\r\"F\n\x15RecommendBatchRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.onward.v1.RecommendRequest\"J\n\x16RecommendBatchResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.onward.v1.RecommendBatchResult\"w\n\x14RecommendBatchResult\x12.\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1c.onward.v1.RecommendResponseH\x00\x12%\n\x07problem\x18\x02 \x01(\x0b\x32\x12.onward.v1.ProblemH\x00\x42\x08\n\x06result\"m\n\x07Problem\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12%\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x15.onward.v1.FieldError\x12\x0c\n\x04type\x18\x05 \x01(\t\"9\n\nFieldError\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\x12\x0b\n\x03\x66ix\x18\x03 \x01(\t\"\xf6\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x63tion_name\x18\x02 \x01(\t\x12\x10\n\x08query_id\x18\x03 \x01(\t\x12\x11\n\tanswer_id\x18\x04 \x01(\t\x12\x11\n\ttimestamp\x18\x05 \x01(\t\x12\x14\n\x07ordinal\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tobject_id\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x07\x64well_s\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tclient_id\x18\t \x01(\tH\x03\x88\x01\x01\x42\n\n\x08_ordinalB\x0c\n\n_object_idB\n\n\x08_dwell_sB\x0c\n\n_client_id\"1\n\rRecordRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.onward.v1.Event\"9\n\x0eRecordResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.onward.v1.EventResult\"\x84\x01\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x13\n\x06reason\x18\x03 \x01(\tH\x00\x88\x01\x01\x12)\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x15.onward.v1.FieldErrorH\x01\x88\x01\x01\x42\t\n\x07_reasonB\x08\n\x06_error\"\xae\x01\n\x08\x41nswerId\x12\x0e\n\x06\x62undle\x18\x01 \x01(\t\x12\x0e\n\x06minted\x18\x02 \x01(\x07\x12\r\n\x05page1\x18\x03 \x01(\x06\x12\x0c\n\x04url1\x18\x04 \x01(\t\x12\r\n\x05pages\x18\x05 \x03(\x06\x12\x12\n\nexperiment\x18\x06 \x01(\t\x12\x0b\n\x03\x61rm\x18\x07 \x01(\t\x12\r\n\x05teams\x18\x08 \x03(\x11\x12\x14\n\x0cpropensities\x18\t \x03(\x02\x12\x10\n\x08shuffled\x18\n \x01(\x08\x32\xeb\x01\n\x0bRecommender\x12\x46\n\tRecommend\x12\x1b.onward.v1.RecommendRequest\x1a\x1c.onward.v1.RecommendResponse\x12U\n\x0eRecommendBatch\x12 .onward.v1.RecommendBatchRequest\x1a!.onward.v1.RecommendBatchResponse\x12=\n\x06Record\x12\x18.onward.v1.RecordRequest\x1a\x19.onward.v1.RecordResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,33 +32,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'onward_client.pb.recommende
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECOMMENDREQUEST']._serialized_start=50
-  _globals['_RECOMMENDREQUEST']._serialized_end=288
-  _globals['_RECOMMENDRESPONSE']._serialized_start=291
-  _globals['_RECOMMENDRESPONSE']._serialized_end=538
-  _globals['_RECOMMENDATION']._serialized_start=541
-  _globals['_RECOMMENDATION']._serialized_end=740
-  _globals['_RECALLEDBY']._serialized_start=742
-  _globals['_RECALLEDBY']._serialized_end=782
-  _globals['_RECOMMENDBATCHREQUEST']._serialized_start=784
-  _globals['_RECOMMENDBATCHREQUEST']._serialized_end=854
-  _globals['_RECOMMENDBATCHRESPONSE']._serialized_start=856
-  _globals['_RECOMMENDBATCHRESPONSE']._serialized_end=930
-  _globals['_RECOMMENDBATCHRESULT']._serialized_start=932
-  _globals['_RECOMMENDBATCHRESULT']._serialized_end=1051
-  _globals['_PROBLEM']._serialized_start=1053
-  _globals['_PROBLEM']._serialized_end=1162
-  _globals['_FIELDERROR']._serialized_start=1164
-  _globals['_FIELDERROR']._serialized_end=1221
-  _globals['_EVENT']._serialized_start=1224
-  _globals['_EVENT']._serialized_end=1470
-  _globals['_RECORDREQUEST']._serialized_start=1472
-  _globals['_RECORDREQUEST']._serialized_end=1521
-  _globals['_RECORDRESPONSE']._serialized_start=1523
-  _globals['_RECORDRESPONSE']._serialized_end=1580
-  _globals['_EVENTRESULT']._serialized_start=1583
-  _globals['_EVENTRESULT']._serialized_end=1715
-  _globals['_ANSWERID']._serialized_start=1718
-  _globals['_ANSWERID']._serialized_end=1892
-  _globals['_RECOMMENDER']._serialized_start=1895
-  _globals['_RECOMMENDER']._serialized_end=2130
+  _globals['_RECOMMENDREQUEST']._serialized_end=305
+  _globals['_RECOMMENDRESPONSE']._serialized_start=308
+  _globals['_RECOMMENDRESPONSE']._serialized_end=555
+  _globals['_RECOMMENDATION']._serialized_start=558
+  _globals['_RECOMMENDATION']._serialized_end=757
+  _globals['_RECALLEDBY']._serialized_start=759
+  _globals['_RECALLEDBY']._serialized_end=799
+  _globals['_RECOMMENDBATCHREQUEST']._serialized_start=801
+  _globals['_RECOMMENDBATCHREQUEST']._serialized_end=871
+  _globals['_RECOMMENDBATCHRESPONSE']._serialized_start=873
+  _globals['_RECOMMENDBATCHRESPONSE']._serialized_end=947
+  _globals['_RECOMMENDBATCHRESULT']._serialized_start=949
+  _globals['_RECOMMENDBATCHRESULT']._serialized_end=1068
+  _globals['_PROBLEM']._serialized_start=1070
+  _globals['_PROBLEM']._serialized_end=1179
+  _globals['_FIELDERROR']._serialized_start=1181
+  _globals['_FIELDERROR']._serialized_end=1238
+  _globals['_EVENT']._serialized_start=1241
+  _globals['_EVENT']._serialized_end=1487
+  _globals['_RECORDREQUEST']._serialized_start=1489
+  _globals['_RECORDREQUEST']._serialized_end=1538
+  _globals['_RECORDRESPONSE']._serialized_start=1540
+  _globals['_RECORDRESPONSE']._serialized_end=1597
+  _globals['_EVENTRESULT']._serialized_start=1600
+  _globals['_EVENTRESULT']._serialized_end=1732
+  _globals['_ANSWERID']._serialized_start=1735
+  _globals['_ANSWERID']._serialized_end=1909
+  _globals['_RECOMMENDER']._serialized_start=1912
+  _globals['_RECOMMENDER']._serialized_end=2147
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecommendRequest(_message.Message):
-    __slots__ = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms", "unit")
+    __slots__ = ("url1", "k", "explain", "title", "snippet", "language", "exclude", "quality_weight", "budget_ms", "unit", "history")
     URL1_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class RecommendRequest(_message.Message):
     QUALITY_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     url1: str
     k: int
     explain: bool
@@ -29,7 +30,8 @@ class RecommendRequest(_message.Message):
     quality_weight: float
     budget_ms: float
     unit: str
-    def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ..., unit: _Optional[str] = ...) -> None: ...
+    history: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, url1: _Optional[str] = ..., k: _Optional[int] = ..., explain: _Optional[bool] = ..., title: _Optional[str] = ..., snippet: _Optional[str] = ..., language: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., quality_weight: _Optional[float] = ..., budget_ms: _Optional[float] = ..., unit: _Optional[str] = ..., history: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
     __slots__ = ("url1", "recommendations", "degraded", "bundle", "request_id", "took_ms", "explain", "served_by", "answer_id")

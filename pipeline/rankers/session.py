@@ -1,0 +1,124 @@
+"""The step that trains the session network, and weighs it on held-out sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from corpus.log.runs import runs
+from pipeline.log.order import decay_of
+from pipeline.log.sessions import Sessions, sessions_of
+from pipeline.log.split import ALL, PAST, split_of
+from pipeline.pages.page_ids import page_ids
+from pipeline.rankers.held_out_lists import read_candidates, read_lists
+from pipeline.runner.progress import progress
+from pipeline.runner.step import Step
+from pipeline.runner.work import Work
+from ranking.blend import Blend
+from ranking.features import STAGE2
+from ranking.lightgbm.score import LightGbmScorer
+from ranking.session import weigh
+from ranking.session.config import HISTORY
+from ranking.session.train import Examples, Followers, Trained, batches, train
+
+_FOLLOWERS = 30
+
+
+def session(work: Work) -> dict[str, object]:
+    """Train on the past and weigh the network on the label window's sessions; if it helps, train on all for serving.
+
+    Without enough held-out steps, or without a surely better order of them, nothing is written.
+    """
+    config, since = work.config.session, split_of(work).get("labels_from")
+    if since is None or not config.draws:
+        return {"weight": 0.0, "why": "no log" if since is None else "turned off"}
+    pages, lists = page_ids(work), _lists(work)
+    steps = _steps(pages, sessions_of(work, since, None))
+    steps = _sampled(steps.take(np.flatnonzero(lists.have(steps.trigger))), config.most_steps, work.config.seed)
+    if len(steps) < config.fewest_steps:
+        return {"weight": 0.0, "steps": len(steps), "why": "too few held-out steps"}
+    past = _trained(work, pages, PAST, since)
+    chosen = weigh.choose(steps, past.scores, lists, work.config.seed)
+    if chosen.weight:
+        _trained(work, pages, ALL, None).save(work.directory)
+        (work.directory / "weight.json").write_text(json.dumps({"weight": chosen.weight}))
+    return chosen.figures() | {"network": config.network, "curve": past.curve.thinned()}
+
+
+STEP = Step(
+    "session",
+    session,
+    after=("read", "counts", "order", "text", "pages", "stage2", "blend"),
+    config=("session",),
+)
+
+
+def notes(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the manifest's note on readers' ways."""
+    if figures["weight"]:
+        yield (
+            f"a reader's way counts {figures['weight']:g} beside z(stage 2): NDCG@5 {figures['ndcg_with']:.3f}, without"
+            f" {figures['ndcg']:.3f}, on {figures['steps']:,} held-out steps"
+        )
+
+
+def _lists(work: Work) -> weigh.Lists:
+    """Return the lists that stage 2 did not learn from, with its scores as the blend takes them."""
+    features, lists = read_lists(work.of("stage2"))
+    ranker = LightGbmScorer.load("stage2", work.of("stage2") / "model.txt", STAGE2)
+    scores = ranker.predict(features) if len(features) else np.empty(0, np.float32)
+    blend, pages = Blend.load(work.of("blend") / "blend.json"), page_ids(work)
+    page, candidate = (_rows(pages, each) for each in (lists.page, read_candidates(work.of("stage2"))))
+    return weigh.Lists.of(page, lists.size, candidate, blend.stage2.z(scores))
+
+
+def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None) -> Trained:
+    config, seed = work.config.session, work.config.seed
+    examples = _sampled(_steps(pages, sessions_of(work, None, until)), config.most_examples, seed)
+    text = np.load(work.of("text") / "embeddings.npy", mmap_mode="r")
+    clicks = np.load(work.of("pages") / counts / "facts.npy")["clicks_all"]  # in order of PageId, as all are
+    with progress(f"session network, {counts}", batches(config, len(examples))) as advance:
+        return train(pages, clicks, text, examples, _followers(work, pages, counts), config, seed, advance)
+
+
+def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:
+    """Return every step of the sessions that has a way behind it; of sets, the order of pages is as it was written."""
+    row = _rows(pages, sessions.page)
+    begin = np.concatenate([np.full(end - start, start) for start, end in runs(sessions.session)] or [row])
+    at = np.flatnonzero((sessions.session[1:] == sessions.session[:-1]) & (row[1:] != row[:-1]))
+    at = at[at > begin[at]]
+    before = at[:, None] - np.arange(HISTORY, 0, -1)
+    history = np.where(before >= begin[at][:, None], row[np.maximum(before, 0)], 0)
+    return Examples(sessions.session[at], row[at], history, row[at + 1])
+
+
+def _sampled(steps: Examples, most: int, seed: int) -> Examples:
+    return steps.take(np.sort(np.random.default_rng(seed).permutation(len(steps))[:most]))
+
+
+def _followers(work: Work, pages: NDArray[np.uint64], counts: str) -> Followers:
+    """Return the pages that readers went to most after each page or, where order means nothing, read with it."""
+    name = "together_all" if decay_of(work) is None else "next_all"
+    columns = ["page1", "page2", name]
+    table = pq.read_table(work.of("counts") / counts / "evidence.parquet", columns=columns, filters=pc.field(name) > 0)
+    table = table.sort_by([("page1", "ascending"), (name, "descending"), ("page2", "ascending")])
+    page1, page2, count = (table[column].to_numpy() for column in columns)
+    place = np.concatenate([np.arange(end - start) for start, end in runs(page1)] or [np.empty(0, np.int64)])
+    best = place < _FOLLOWERS
+    at = _rows(pages, page1[best]), place[best]
+    shape = (len(pages) + 1, _FOLLOWERS)
+    followers, counted = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
+    followers[at], counted[at] = _rows(pages, page2[best]), count[best]
+    return Followers(followers, counted)
+
+
+def _rows(pages: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the rows of known pages: the first has row 1."""
+    return np.searchsorted(pages, wanted) + 1

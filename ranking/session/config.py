@@ -1,0 +1,31 @@
+"""The tunables of the session network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+#: Pages of a reader's way that the network reads; older ones are left out.
+HISTORY = 20
+
+Kind = Literal["din", "dien", "deepfm"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """How the network that reads a reader's way is trained (TRAWL, section 3.4)."""
+
+    network: Kind = "din"
+    id_dimension: PositiveInt = 32  # of what training learns of a page
+    text_dimension: PositiveInt = 32  # of what its text says; pages that training has not seen have this half alone
+    candidates: Annotated[int, Field(ge=2)] = 16  # of each example, one of them the page that the reader chose
+    most_examples: PositiveInt = 120_000  # steps of sessions, drawn at random
+    draws: int = 400_000  # of examples in all; 0: no network
+    passes: PositiveInt = 10  # over the examples at most
+    batch: PositiveInt = 256
+    rate: float = 2e-3
+    without_id: Annotated[float, Field(ge=0, lt=1)] = 0.2  # share of pages whose learnt half is hidden in training
+    fewest_steps: PositiveInt = 300  # held out; fewer cannot tell whether histories help
+    most_steps: PositiveInt = 20_000  # held out, to weigh the network by

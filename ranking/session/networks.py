@@ -1,0 +1,107 @@
+"""The recommender networks of TRAWL (section 4.1.3): DIN, DIEN and DeepFM over trigger, history and candidate.
+
+All have one interface, and read vectors instead of IDs, so that any page with a vector can be scored:
+trigger [b, e], history [b, h, e], known [b, h], candidates [b, c, e], features [b, c, f] -> scores [b, c].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ranking.session.config import Kind
+
+_ATTENTION, _HIDDEN = 16, 64
+_DROPOUT = 0.2
+
+
+class Network(nn.Module):
+    """What all networks share: a perceptron over what they make of a candidate and its context."""
+
+    def __init__(self, width: int, features: int, history: int, parts: int) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.zeros(history, width))
+        layers = (nn.Linear(parts * width + features, _HIDDEN), nn.PReLU(), nn.Dropout(_DROPOUT), nn.Linear(_HIDDEN, 1))
+        self.perceptron = nn.Sequential(*layers)
+
+    def score(self, parts: list[Tensor], features: Tensor) -> Tensor:
+        """Return one score per candidate from its parts, each [b, c, e]."""
+        scores: Tensor = self.perceptron(torch.cat([*parts, features], dim=-1)).squeeze(-1)
+        return scores
+
+
+class Attention(nn.Module):
+    """How much each page of the way says about a candidate: a small network over both and their product, [b, c, h]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.of_candidate = nn.Linear(width, _ATTENTION)
+        self.of_page = nn.Linear(width, _ATTENTION, bias=False)
+        self.of_product = nn.Linear(width, _ATTENTION, bias=False)
+        self.out = nn.Sequential(nn.PReLU(), nn.Linear(_ATTENTION, 1))
+
+    def forward(self, candidates: Tensor, history: Tensor, known: Tensor) -> Tensor:
+        """Return weights that sum to 1 over the known pages, and are 0 where none is known."""
+        product = self.of_product(candidates.unsqueeze(2) * history.unsqueeze(1))
+        hidden = self.of_candidate(candidates).unsqueeze(2) + self.of_page(history).unsqueeze(1) + product
+        mask = known.unsqueeze(1)
+        logits = self.out(hidden).squeeze(-1) - 1e9 * (1 - mask)
+        return torch.softmax(logits, dim=-1) * mask
+
+
+class Din(Network):
+    """Deep Interest Network (Zhou et al., 2018): the way as each candidate sees it, by attention."""
+
+    def __init__(self, width: int, features: int, history: int) -> None:
+        super().__init__(width, features, history, parts=5)
+        self.attention = Attention(width)
+
+    def forward(self, trigger: Tensor, history: Tensor, known: Tensor, candidates: Tensor, features: Tensor) -> Tensor:
+        """Return scores [b, c]."""
+        placed = history + self.place
+        interest = self.attention(candidates, placed, known) @ placed
+        here = trigger.unsqueeze(1).expand_as(candidates)
+        return self.score([candidates, interest, here, candidates * interest, candidates * here], features)
+
+
+class Dien(Network):
+    """Deep Interest Evolution Network (Zhou et al., 2019): a GRU over the way, then one whose gate is the attention."""
+
+    def __init__(self, width: int, features: int, history: int) -> None:
+        super().__init__(width, features, history, parts=5)
+        self.extract = nn.GRU(width, width, batch_first=True)
+        self.attention = Attention(width)
+        self.reset, self.update, self.new = (nn.Linear(2 * width, width) for _ in range(3))
+
+    def forward(self, trigger: Tensor, history: Tensor, known: Tensor, candidates: Tensor, features: Tensor) -> Tensor:
+        """Return scores [b, c]."""
+        states, _ = self.extract((history + self.place) * known.unsqueeze(-1))
+        weights = self.attention(candidates, states, known)
+        interest = torch.zeros_like(candidates)
+        for step in range(self.place.shape[0]):  # AUGRU: the attention scales the update gate
+            state = states[:, step].unsqueeze(1).expand_as(candidates)
+            both = torch.cat([state, interest], dim=-1)
+            update = torch.sigmoid(self.update(both)) * weights[:, :, step].unsqueeze(-1)
+            fresh = torch.tanh(self.new(torch.cat([state, torch.sigmoid(self.reset(both)) * interest], dim=-1)))
+            interest = (1 - update) * interest + update * fresh
+        here = trigger.unsqueeze(1).expand_as(candidates)
+        return self.score([candidates, interest, here, candidates * interest, candidates * here], features)
+
+
+class DeepFm(Network):
+    """DeepFM (Guo et al., 2017): products of all pairs of fields, and a perceptron over the fields."""
+
+    def __init__(self, width: int, features: int, history: int) -> None:
+        super().__init__(width, features, history, parts=4)
+
+    def forward(self, trigger: Tensor, history: Tensor, known: Tensor, candidates: Tensor, features: Tensor) -> Tensor:
+        """Return scores [b, c]."""
+        placed = (history + self.place) * known.unsqueeze(-1)
+        mean = placed.sum(dim=1) / known.sum(dim=1, keepdim=True).clamp(min=1)
+        others = [each.unsqueeze(1).expand_as(candidates) for each in (trigger, mean, placed[:, -1])]
+        fields = torch.stack([candidates, *others], dim=-2)
+        pairs = 0.5 * (fields.sum(dim=-2) ** 2 - (fields**2).sum(dim=-2)).sum(dim=-1)
+        return pairs + self.score([candidates, *others], features)
+
+
+NETWORKS: dict[Kind, type[Din] | type[Dien] | type[DeepFm]] = {"din": Din, "dien": Dien, "deepfm": DeepFm}

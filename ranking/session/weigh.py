@@ -1,0 +1,96 @@
+"""Weighs the session network against stage 2, on steps of sessions that neither has learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.session.inputs import Floats, Rows
+from ranking.session.train import Examples
+
+_WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
+_CUT = 5  # an answer has five pages
+_BATCH = 256
+_RESAMPLES, _LOW = 1_000, 2.5  # of sessions; the lower end of the 95 % interval, in percent
+
+#: Scores of candidates [b, c] for triggers [b] and ways [b, HISTORY], all as rows.
+Scores = Callable[[Rows, Rows, Rows], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Ranked lists of pages: candidates as rows, 0 where there are fewer, and their z(stage 2)."""
+
+    row: Rows  # [l], the page of each list, ascending
+    candidates: Rows  # [l, w]
+    score: Floats  # [l, w]
+
+    @classmethod
+    def of(
+        cls, page: NDArray[np.int64], size: NDArray[np.int32], candidates: NDArray[np.int64], score: Floats
+    ) -> Lists:
+        """Return the first list of each page; `candidates` and `score` hold list after list."""
+        width, start = int(size.max(initial=0)), np.cumsum(size) - size
+        row, first = np.unique(page, return_index=True)
+        padded, scores = np.zeros((len(row), width), np.int64), np.full((len(row), width), -np.inf, np.float32)
+        for number, each in enumerate(first.tolist()):
+            part = slice(int(start[each]), int(start[each] + size[each]))
+            padded[number, : size[each]], scores[number, : size[each]] = candidates[part], score[part]
+        return cls(row, padded, scores)
+
+    def have(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return whether each row has a list."""
+        return np.isin(rows, self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The weight of the network, and what it gains."""
+
+    weight: float  # 0: not surely better
+    steps: int
+    sessions: int
+    ndcg: float  # NDCG@5 of the page that the reader chose, without the way
+    ndcg_with: float
+    low: float  # lower end of the gain's 95 % interval
+
+    def figures(self) -> dict[str, object]:
+        """Return the values, rounded."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def choose(steps: Examples, scores: Scores, lists: Lists, seed: int) -> Choice:
+    """Return the weight with the best NDCG@5 over steps whose trigger has a list; 0 if its gain may be chance.
+
+    The weight is in units of z(stage 2); intervals are by bootstrap over sessions.
+    """
+    gains = np.concatenate([_gains(steps.take(part), scores, lists) for part in _parts(len(steps))])
+    sessions, number = np.unique(steps.session, return_inverse=True)
+    best = int(np.argmax(gains.mean(axis=0)))
+    gained = np.bincount(number, gains[:, best] - gains[:, 0], len(sessions))
+    counts = np.bincount(number, minlength=len(sessions))
+    drawn = np.random.default_rng(seed).integers(0, len(sessions), (_RESAMPLES, len(sessions)))
+    low = float(np.percentile(gained[drawn].sum(axis=1) / counts[drawn].sum(axis=1), _LOW))
+    weight = float(_WEIGHTS[best]) if low > 0 else 0.0
+    mean = gains.mean(axis=0)
+    return Choice(weight, len(steps), len(sessions), float(mean[0]), float(mean[best]), low)
+
+
+def _parts(count: int) -> list[NDArray[np.intp]]:
+    return np.array_split(np.arange(count), max(1, -(-count // _BATCH)))
+
+
+def _gains(steps: Examples, scores: Scores, lists: Lists) -> Floats:
+    """Return DCG@5 of each step's chosen page for every weight, [b, weights]; 0 where the list lacks it."""
+    place = np.searchsorted(lists.row, steps.trigger)
+    candidates, base = lists.candidates[place], lists.score[place]
+    own = scores(steps.trigger, steps.history, candidates)
+    chosen = candidates == steps.chosen[:, None]
+    total = base[:, None, :] + _WEIGHTS[None, :, None].astype(np.float32) * own[:, None, :]
+    of_chosen = np.where(chosen[:, None, :], total, -np.inf).max(axis=2)
+    above = (total > of_chosen[:, :, None]).sum(axis=2)
+    gain = np.where(above < _CUT, 1 / np.log2(above + 2.0), 0)
+    return np.where(chosen.any(axis=1)[:, None], gain, 0).astype(np.float32)
