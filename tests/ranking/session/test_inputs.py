@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ranking.session.config import HISTORY
+from ranking.session.inputs import FEATURES, PageVectors, features, log_clicks, padded
+
+WAYS = st.lists(st.integers(1, 9), max_size=30)
+
+
+@given(WAYS)
+def test_a_way_is_padded_before_and_keeps_its_newest_pages(way) -> None:
+    rows = padded(np.array(way, np.int64))
+    assert rows.shape == (HISTORY,)
+    assert [row for row in rows.tolist() if row] == way[-HISTORY:]
+    assert (np.diff((rows > 0).astype(int)) >= 0).all()
+
+
+@given(WAYS, st.integers(1, 9), st.lists(st.integers(0, 9), min_size=1, max_size=8))
+def test_features_say_what_was_seen_and_what_followed_the_page(way, trigger, candidates) -> None:
+    clicks = np.arange(10, dtype=np.float32)
+    history = padded(np.array(way, np.int64))
+    found = features(np.array([trigger]), history[None], np.array([candidates]), clicks)[0]
+    newest = way[-HISTORY:]
+    after = {newest[place + 1] for place in range(len(newest) - 1) if newest[place] == trigger}
+    for row, page in zip(found, candidates, strict=True):
+        named = dict(zip(FEATURES, row.tolist(), strict=True))
+        assert named["seen"] == (page in newest and page > 0)
+        assert named["last"] == (bool(newest) and page == newest[-1])
+        assert named["followed"] == (page in after)
+        assert named["steps"] == np.float32(np.log1p(len(newest)))
+        assert named["clicks"] == page
+
+
+def test_pages_without_a_row_have_row_0() -> None:
+    vectors = PageVectors(np.array([3, 7], np.uint64), np.zeros((3, 4), np.float16), np.zeros(3, np.float32))
+    assert vectors.rows(np.array([[7, 1], [3, 9]], np.uint64)).tolist() == [[2, 0], [1, 0]]
+    none = PageVectors(np.empty(0, np.uint64), np.zeros((1, 4), np.float16), np.zeros(1, np.float32))
+    assert none.rows(np.array([3], np.uint64)).tolist() == [0]
+
+
+def test_clicks_are_scaled_also_where_all_pages_have_the_same() -> None:
+    assert np.isfinite(log_clicks(np.zeros(4, np.int64))).all()
+    assert abs(float(log_clicks(np.array([1, 10, 100])).mean())) < 1e-6

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cascade.types import Candidates, Query
+from ranking.session import COLUMN
+from ranking.session.inputs import padded
+from ranking.session.networks import NETWORKS
+from ranking.session.score import SessionScorer
+from ranking.session.train import Trained, train
+from tests.ranking.session.conftest import CONFIG, HUB, PAGES
+
+
+def trained(log, network: str = "din", **changes) -> Trained:
+    config = replace(CONFIG, network=network, **changes)
+    clicks = np.arange(PAGES)
+    return train(log.pages, clicks, log.text, log.examples, log.followers, config, 0, lambda done: None)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_learns_where_readers_go_who_came_that_way(log, network) -> None:
+    found = trained(log, network)
+    candidates = np.arange(2, 32)[None]
+    for came in (8, 9):
+        scores = found.scores(np.array([HUB]), padded(np.array([came]))[None], candidates)[0]
+        same = candidates[0] % 2 == came % 2
+        assert scores[same].min() > scores[~same].max()
+
+
+def test_a_page_that_training_has_not_seen_is_scored_by_its_text(log) -> None:
+    found = trained(log)
+    unseen = np.arange(32, PAGES + 1)  # no follower of any page, and never drawn as one
+    scores = found.scores(np.array([HUB]), padded(np.array([8]))[None], unseen[None])[0]
+    assert scores[unseen % 2 == 0].mean() > scores[unseen % 2 == 1].mean()
+
+
+@pytest.fixture
+def scorer(log, tmp_path) -> SessionScorer:
+    trained(log, draws=640).save(tmp_path)  # raises where ONNX and torch differ
+    (tmp_path / "weight.json").write_text('{"weight": 0.5}')
+    return SessionScorer.load(tmp_path)
+
+
+def test_the_exported_network_scores_candidates_in_units_of_the_weight(log, scorer) -> None:
+    pages = log.pages[5:15]
+    query = Query("https://a.example/", int(log.pages[0]), history=(int(log.pages[7]), 4))
+    column = scorer.scored(query, Candidates(pages))[COLUMN]
+    expected = trained(log, draws=640).scores(np.array([HUB]), padded(np.array([8]))[None], np.arange(6, 16)[None])[0]
+    assert np.allclose(column, 0.5 * (expected - expected.mean()), atol=2e-3)
+    assert column.dtype == np.float32
+
+
+@pytest.mark.parametrize("history", [(), (4,), (4, 5, 6)])
+def test_a_way_of_unknown_pages_adds_no_column(log, scorer, history) -> None:
+    candidates = Candidates(log.pages[:5])
+    assert scorer.scored(Query("https://a.example/", int(log.pages[9]), history=history), candidates) is candidates
+
+
+def test_unknown_triggers_and_candidates_are_scored_too(log, scorer) -> None:
+    query = Query("https://a.example/", 3, history=(int(log.pages[7]),))
+    column = scorer.scored(query, Candidates(np.array([1, 2, int(log.pages[3])], np.uint64)))[COLUMN]
+    assert np.isfinite(column).all()
+
+
+def test_files_that_do_not_belong_together_are_refused(log, scorer, tmp_path) -> None:
+    np.save(tmp_path / "clicks.npy", np.zeros(3, np.float32))
+    with pytest.raises(ValueError, match="build again"):
+        SessionScorer.load(tmp_path)

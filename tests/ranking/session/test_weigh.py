@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ranking.session.config import HISTORY
+from ranking.session.train import Examples
+from ranking.session.weigh import Lists, choose
+
+LISTS, WIDTH, STEPS = 20, 10, 600
+
+
+@pytest.fixture
+def lists() -> Lists:
+    sizes = np.full(LISTS, WIDTH, np.int32)
+    score = np.tile(np.linspace(2, -2, WIDTH, dtype=np.float32), LISTS)
+    return Lists.of(np.arange(1, LISTS + 1), sizes, np.tile(np.arange(101, 101 + WIDTH), LISTS), score)
+
+
+def steps() -> Examples:
+    generator = np.random.default_rng(0)
+    trigger, chosen = generator.integers(1, LISTS + 1, STEPS), generator.integers(101, 101 + WIDTH, STEPS)
+    history = np.zeros((STEPS, HISTORY), np.int64)
+    history[:, -1] = chosen  # so that a scorer can know
+    return Examples(np.arange(STEPS, dtype=np.uint64) // 3, trigger, history, chosen)
+
+
+def test_a_network_that_knows_gets_a_weight(lists) -> None:
+    found = choose(steps(), lambda trigger, way, listed: 5.0 * (listed == way[:, -1:]), lists, 0)
+    assert found.weight > 0
+    assert found.ndcg_with > 0.95 > found.ndcg
+    assert 0 < found.low <= found.ndcg_with - found.ndcg
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_of_noise_gets_none(lists, seed) -> None:
+    noise = np.random.default_rng(seed)
+    found = choose(steps(), lambda trigger, way, listed: noise.normal(size=listed.shape), lists, 0)
+    assert found.weight == 0 or found.ndcg_with - found.ndcg < 0.05
+
+
+def test_a_chosen_page_outside_the_list_counts_as_nothing(lists) -> None:
+    asked = steps()
+    away = Examples(asked.session, asked.trigger, asked.history, np.full(STEPS, 7))
+    found = choose(away, lambda trigger, way, listed: np.zeros(listed.shape, np.float32), lists, 0)
+    assert (found.weight, found.ndcg, found.ndcg_with) == (0, 0, 0)
+
+
+def test_lists_of_other_lengths_are_padded_and_the_first_of_a_page_counts() -> None:
+    found = Lists.of(
+        np.array([5, 2, 5]), np.array([1, 3, 2], np.int32), np.arange(11, 17), np.arange(6, dtype=np.float32)
+    )
+    assert found.row.tolist() == [2, 5]
+    assert found.candidates.tolist() == [[12, 13, 14], [11, 0, 0]]
+    assert found.have(np.array([2, 3, 5])).tolist() == [True, False, True]
