@@ -57,7 +57,8 @@ def _by_way(bundle: LoadedBundle, query: Query, candidates: Candidates, trace: T
     """Return the list with what the reader's way says of each page; as it is where nothing can be said."""
     if bundle.session is None or not {"stage2", "quality"} <= candidates.columns.keys():
         return candidates
-    scored = bundle.session.scored(query, candidates)
+    with trace.timed(SESSION):
+        scored = bundle.session.scored(query, candidates)
     trace.stage(SESSION, scored)
     return scored
 

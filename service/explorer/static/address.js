@@ -26,6 +26,12 @@ export function href(state) {
   return query.size ? `/?${query}` : "/";
 }
 
+/** Returns the request for a state's answer: the trail is the reader's way. */
+export function requestOf({ url1, title, snippet, trail }) {
+  const way = trail.filter((url) => /^https?:/.test(url));
+  return { url1, ...(title && { title }), ...(snippet && { snippet }), ...(way.length && { history: way }) };
+}
+
 /** Returns the state of walking on from a page to the next: the page joins the trail. */
 export function onward(state, url) {
   const trail = state.url1 ? [...state.trail, state.url1] : [];

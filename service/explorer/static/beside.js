@@ -1,6 +1,6 @@
 // The second column: the same answer under another λ, or the answer of an arm or of another bundle.
 
-import { href } from "./address.js";
+import { href, requestOf } from "./address.js";
 import { post } from "./api.js";
 import { el } from "./dom.js";
 
@@ -11,11 +11,10 @@ export function otherOf(beside) {
 }
 
 /** Returns the other answer, or the Problem why there is none; null where no other is asked for. */
-export async function otherAnswer({ url1, title, snippet, beside }, signal) {
-  const other = otherOf(beside);
+export async function otherAnswer(state, signal) {
+  const other = otherOf(state.beside);
   if (!other) return null;
-  const body = { url1, ...(title && { title }), ...(snippet && { snippet }), ...other };
-  return post("/explorer/beside", body, signal).catch((problem) => {
+  return post("/explorer/beside", { ...requestOf(state), ...other }, signal).catch((problem) => {
     if (problem.name === "AbortError") throw problem;
     return problem;
   });

@@ -1,6 +1,6 @@
 // The explorer: a page, what to read after it, and why.
 
-import { besideWeight, go, href, note } from "./address.js";
+import { besideWeight, go, href, note, requestOf } from "./address.js";
 import { Problem, get, post } from "./api.js";
 import { armText, besideName, compareLinks, otherAnswer } from "./beside.js";
 import { cards } from "./cards.js";
@@ -53,9 +53,9 @@ async function answerTo(state, signal) {
   return { answer, other, about, pages, page: texts[0] ?? { url: state.url1 } };
 }
 
-/** Returns the explained answer; a plain one for callers that may not ask for more. */
-async function explained({ url1, title, snippet }, signal) {
-  const body = { url1, ...(title && { title }), ...(snippet && { snippet }) };
+/** Returns the explained answer to a reader who came by the trail; a plain one for callers that may not ask for more. */
+async function explained(state, signal) {
+  const body = requestOf(state);
   return post("/recommend", { ...body, explain: true }, signal).catch((problem) => {
     if (problem.status !== 403) throw problem;
     return post("/recommend", body, signal);

@@ -37,7 +37,7 @@ function encoderOf(explain) {
 }
 
 function ranking(explain, record) {
-  const label = record.stage.replace(/^./, (first) => first.toUpperCase()).replace(/(\d)/, " $1");
+  const label = record.stage === "session" ? "The reader’s way" : record.stage.replace(/^./, (first) => first.toUpperCase()).replace(/(\d)/, " $1");
   const own = { name: record.stage, label, count: sizeOf(record), ms: time(explain, record.stage), drops: [], record };
   if (record.stage === "stage1") own.drops = dropsOf(explain, (reason) => reason === "copy");
   const encoder = encoderOf(explain);

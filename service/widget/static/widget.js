@@ -34,6 +34,17 @@
     } catch {}
   };
 
+  // The pages of this tab before this one, newest last; none where storage is forbidden.
+  const way = (page) => {
+    try {
+      const before = JSON.parse(sessionStorage["onward-history"] || "[]").filter((url) => isWeb(url) && url != page);
+      sessionStorage["onward-history"] = JSON.stringify([...before, page].slice(-21));
+      return before.slice(-20);
+    } catch {
+      return [];
+    }
+  };
+
   class OnwardNext extends HTMLElement {
     #begun;
 
@@ -68,9 +79,15 @@
       const page = this.dataset.url || document.querySelector("link[rel~=canonical]")?.href || location.href;
       if (!isWeb(page)) throw 0;
       const url = this.#at("recommend");
-      url.searchParams.set("url1", page);
-      if (this.dataset.k) url.searchParams.set("k", this.dataset.k);
-      const response = await fetch(url, { credentials: "omit", signal: AbortSignal.timeout(5000) });
+      const asked = { url1: page, ...(this.dataset.k && { k: +this.dataset.k }) };
+      const options = { credentials: "omit", signal: AbortSignal.timeout(5000) };
+      const history = "history" in this.dataset ? way(page) : [];
+      if (history[0]) {
+        options.method = "POST";
+        options.headers = { "Content-Type": "application/json" };
+        options.body = JSON.stringify({ ...asked, history });
+      } else url.search = new URLSearchParams(asked);
+      const response = await fetch(url, options);
       if (!response.ok) throw 0;
       return response.json();
     }

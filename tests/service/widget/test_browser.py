@@ -171,6 +171,27 @@ async def test_nothing_is_stored_in_the_browser_unless_the_page_asks(visit, rows
         assert [row["unit"] for row in rows()] == [None, kept, kept]
 
 
+async def test_the_pages_of_the_tab_are_sent_as_the_way_if_the_page_asks(visit) -> None:
+    bodies: list[dict] = []
+    async with visit() as seen:
+        seen.page.on("request", lambda sent: bodies.append(sent.post_data_json) if sent.method == "POST" else None)
+        for url in (URLS[1], URLS[2], URLS[2], URLS[3]):  # the third is a reload
+            await seen.open(f'<onward-next data-history data-k="3" data-url="{url}"></onward-next>')
+            assert len(await seen.cards()) == 3
+        asked = [body for body in bodies if "url1" in body]
+    ways = [(URLS[2], [URLS[1]]), (URLS[2], [URLS[1]]), (URLS[3], [URLS[1], URLS[2]])]
+    assert asked == [{"url1": url, "k": 3, "history": way} for url, way in ways]
+
+
+async def test_a_broken_way_in_the_storage_costs_nothing(visit) -> None:
+    async with visit() as seen:
+        for broken in ("{", "7", "null", '["javascript:alert(1)", 7, null]'):
+            await seen.open("<p></p>")
+            await seen.page.evaluate("(text) => { sessionStorage['onward-history'] = text }", broken)
+            await seen.open("<onward-next data-history></onward-next>")
+            assert await seen.cards()
+
+
 async def test_without_feedback_there_are_cards_and_no_events(visit) -> None:
     async with visit("feedback.enabled=false") as seen:
         await seen.hold_timer()
