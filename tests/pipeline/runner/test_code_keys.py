@@ -151,7 +151,7 @@ print(json.dumps(changed))
 
 _ALL = {
     "read", "text", "counts", "pages", "popular", "coclick", "cf", "two_tower", "qprime", "labels", "teachers",
-    "student", "page_states", "stage1", "stage2", "blend", "answers",
+    "student", "page_states", "stage1", "stage2", "blend", "session", "answers",
 }  # fmt: skip
 #: An edited file -> steps that must run again, and steps that must not.
 EDITS = {
@@ -169,7 +169,9 @@ EDITS = {
     "text_model/tokens.py": ({"text", "two_tower", "student", "stage1"}, {"read", "counts", "cf"}),
     "text_model/training.py": ({"two_tower", "teachers", "student"}, {"read", "text", "counts", "pages", "labels"}),
     "ranking/cross_encoder/train.py": ({"student"}, _ALL - {"student"}),
-    "ranking/lightgbm/train.py": ({"stage1", "stage2"}, _ALL - {"stage1", "stage2", "blend"}),
+    "ranking/lightgbm/train.py": ({"stage1", "stage2"}, _ALL - {"stage1", "stage2", "blend", "session"}),
+    "ranking/session/networks.py": ({"session"}, _ALL - {"session"}),
+    "ranking/session/score.py": ({"answers"}, _ALL - {"session", "answers"}),
     "ranking/assembly.py": ({"answers"}, _ALL - {"answers"}),
     "prompting/prompts/judge_c.txt": ({"labels"}, {"read", "student", "stage1"}),
     "pipeline/config.py": (set(), _ALL),  # what it says is in the key as values

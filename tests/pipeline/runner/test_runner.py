@@ -77,8 +77,8 @@ def test_a_step_may_read_one_setting_of_a_part(kitchen: Kitchen, config: dict[st
 @pytest.mark.parametrize(
     ("config", "rest"),
     [
-        ({"examples": {"negatives": 7}}, {"stage1", "stage2", "blend", "answers"}),
-        ({"examples": {"stage2_pages": 7}}, {"stage1", "stage2", "blend", "answers"}),
+        ({"examples": {"negatives": 7}}, {"stage1", "stage2", "blend", "session", "answers"}),
+        ({"examples": {"stage2_pages": 7}}, {"stage1", "stage2", "blend", "session", "answers"}),
         ({"engine": {"threads": 1, "memory": "1GB"}}, set()),
     ],
 )
