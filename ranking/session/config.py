@@ -22,8 +22,8 @@ class SessionConfig:
     text_dimension: PositiveInt = 32  # of what its text says; pages that training has not seen have this half alone
     candidates: Annotated[int, Field(ge=2)] = 16  # of each example, one of them the page that the reader chose
     most_examples: PositiveInt = 120_000  # steps of sessions, drawn at random
-    draws: int = 400_000  # of examples in all; 0: no network
-    passes: PositiveInt = 10  # over the examples at most
+    draws: int = 250_000  # of examples in all; 0: no network
+    passes: PositiveInt = 8  # over the examples at most
     batch: PositiveInt = 256
     rate: float = 2e-3
     without_id: Annotated[float, Field(ge=0, lt=1)] = 0.2  # share of pages whose learnt half is hidden in training
