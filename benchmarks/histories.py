@@ -27,7 +27,7 @@ from service.settings import read_settings
 
 _SETTINGS = (
     "budget_ms=60000", "max_budget_ms=60000", "stage1.timeout_ms=60000", "stage2.timeout_ms=60000", "unknown.most=0",
-    "overload.queue=100000", "cache.ttl_s=86400", "swap.watch_s=0",
+    "cache.ttl_s=86400", "swap.watch_s=0",
 )  # fmt: skip
 _RESAMPLES = 1_000
 

@@ -19,13 +19,13 @@ class SessionConfig:
 
     network: Kind = "din"
     id_dimension: PositiveInt = 32  # of what training learns of a page
-    text_dimension: PositiveInt = 32  # of what its text says; pages that training has not seen have this half alone
+    text_dimension: PositiveInt = 32  # of what its text says: all that pages have which training has not seen
     candidates: Annotated[int, Field(ge=2)] = 16  # of each example, one of them the page that the reader chose
     most_examples: PositiveInt = 120_000  # steps of sessions, drawn at random
     draws: int = 250_000  # of examples in all; 0: no network
-    passes: PositiveInt = 8  # over the examples at most
+    passes: PositiveInt = 16  # over the examples at most
     batch: PositiveInt = 256
     rate: float = 2e-3
-    without_id: Annotated[float, Field(ge=0, lt=1)] = 0.2  # share of pages whose learnt half is hidden in training
+    trusted_steps: Annotated[float, Field(gt=0)] = 10.0  # per page; with so many, training sees half of what it learnt
     fewest_steps: PositiveInt = 300  # held out; fewer cannot tell whether histories help
     most_steps: PositiveInt = 20_000  # held out, to weigh the network by

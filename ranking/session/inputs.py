@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 
 from ranking.session.config import HISTORY
 
-#: One number per candidate, beside the vectors. Visits are those of the reader's way.
-FEATURES = ("seen", "last", "followed", "steps", "clicks", "clicks_by_steps")
+#: One number per candidate, beside the vectors. Visits are those of the reader's way; nearness is a cosine of texts.
+FEATURES = (
+    "seen", "last", "followed", "steps", "clicks", "clicks_by_steps",
+    "near_all", "near_last", "nearest", "near_trigger", "drift", "near_recent",
+)  # fmt: skip
+_FORGETS = 0.7  # per step back: what a page of the way counts in `near_recent`
+_TEXT_SCALE = 2.0  # of the text's vector of length 1, beside what training learns
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -21,10 +26,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class PageVectors:
-    """The vectors and clicks of pages; `vectors[0]` and `clicks[0]` are those of an unknown page."""
+    """What is known of pages; row 0 of each array is an unknown page."""
 
     pages: NDArray[np.uint64]  # ascending
-    vectors: NDArray[np.float16]  # [pages + 1, width]
+    text: NDArray[np.float16]  # [pages + 1, t], of length 1: what the page's text says
+    learnt: NDArray[np.float16]  # [pages + 1, i]: what training learnt of the page; 0 where it has not seen it
     clicks: Floats  # [pages + 1], on a log scale, mean 0 and deviation 1
 
     def rows(self, pages: NDArray[np.uint64]) -> Rows:
@@ -36,13 +42,19 @@ class PageVectors:
 
     def inputs(self, trigger: Rows, history: Rows, candidates: Rows) -> dict[str, Floats]:
         """Return the network's inputs for a batch: trigger [b], history [b, HISTORY] newest last, candidates [b, c]."""
+        texts = [self.text[rows].astype(np.float32) for rows in (trigger, history, candidates)]
+        learnt = [self.learnt[rows].astype(np.float32) for rows in (trigger, history, candidates)]
+        vectors = [np.concatenate([part, scaled(text)], axis=-1) for part, text in zip(learnt, texts, strict=True)]
+        numbers = [counts(trigger, history, candidates, self.clicks), nearness(texts[0], texts[1], texts[2], history > 0)]
         return {
-            "trigger": self.vectors[trigger].astype(np.float32),
-            "history": self.vectors[history].astype(np.float32),
-            "known": (history > 0).astype(np.float32),
-            "candidates": self.vectors[candidates].astype(np.float32),
-            "features": features(trigger, history, candidates, self.clicks),
-        }
+            "trigger": vectors[0], "history": vectors[1], "known": (history > 0).astype(np.float32),
+            "candidates": vectors[2], "features": np.concatenate(numbers, axis=2),
+        }  # fmt: skip
+
+
+def scaled(text: Floats) -> Floats:
+    """Return the half of pages' vectors that their text makes."""
+    return np.float32(_TEXT_SCALE) * text
 
 
 def padded(history: Rows) -> Rows:
@@ -58,8 +70,8 @@ def log_clicks(clicks: NDArray[np.integer]) -> Floats:
     return scaled
 
 
-def features(trigger: Rows, history: Rows, candidates: Rows, clicks: Floats) -> Floats:
-    """Return FEATURES of each candidate, [b, c, 6]: readers start at hubs, go deeper step by step, and turn back."""
+def counts(trigger: Rows, history: Rows, candidates: Rows, clicks: Floats) -> Floats:
+    """Return the first six FEATURES, [b, c, 6]: readers start at hubs, go deeper step by step, and turn back."""
     same = (candidates[:, :, None] == history[:, None, :]) & (history > 0)[:, None, :]
     after_trigger = (history[:, None, :-1] == trigger[:, None, None]) & same[:, :, 1:]
     steps = np.log1p((history > 0).sum(axis=1, keepdims=True)).astype(np.float32)
@@ -68,4 +80,19 @@ def features(trigger: Rows, history: Rows, candidates: Rows, clicks: Floats) -> 
         same.any(axis=2), same[:, :, -1], after_trigger.any(axis=2),
         np.broadcast_to(steps, candidates.shape), popular, popular * steps,
     )  # fmt: skip
+    return np.stack(columns, axis=2).astype(np.float32)
+
+
+def nearness(trigger: Floats, history: Floats, candidates: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Return the last six FEATURES, [b, c, 6], from texts: trigger [b, t], history [b, h, t], candidates [b, c, t].
+
+    `drift` is how much more a candidate is like the trigger than like the way there.
+    """
+    number = np.maximum(known.sum(axis=1), 1).astype(np.float32)[:, None]
+    near = np.matmul(candidates, history.transpose(0, 2, 1))
+    near_trigger = np.matmul(candidates, trigger[:, :, None])[:, :, 0]
+    weight = known * np.float32(_FORGETS) ** np.arange(known.shape[1] - 1, -1, -1, dtype=np.float32)
+    recent = np.matmul(near, weight[:, :, None])[:, :, 0] / np.maximum(weight.sum(axis=1), 1e-6)[:, None]
+    mean = near.sum(axis=2) / number
+    columns = (mean, near[:, :, -1], near.max(axis=2), near_trigger, near_trigger - mean, recent)
     return np.stack(columns, axis=2).astype(np.float32)

@@ -15,7 +15,8 @@ from ranking.session.inputs import PageVectors, Rows, padded
 from text_model.session import OnnxModel
 
 #: The files of a bundle under `session/`; none where histories did not help.
-FILES = ("model.onnx", "pages.npy", "vectors.npy", "clicks.npy", "weight.json")
+ARRAYS = ("pages", "text", "learnt", "clicks")
+FILES = ("model.onnx", *(f"{name}.npy" for name in ARRAYS), "weight.json")
 _KEPT = 64  # scores of lists: an explained answer selects from one list a hundred times
 
 
@@ -30,8 +31,8 @@ class SessionScorer:
     @classmethod
     def load(cls, directory: Path) -> SessionScorer:
         """Open the files of a bundle. Raises ValueError where they do not belong together."""
-        arrays = [np.load(directory / f"{name}.npy", mmap_mode="r") for name in ("pages", "vectors", "clicks")]
-        if not len(arrays[0]) + 1 == len(arrays[1]) == len(arrays[2]):
+        arrays = [np.load(directory / f"{name}.npy", mmap_mode="r") for name in ARRAYS]
+        if {len(arrays[0]) + 1} != {len(array) for array in arrays[1:]}:
             raise ValueError(f"{directory}: the files have {[len(array) for array in arrays]} rows: build again")
         weight = float(orjson.loads((directory / "weight.json").read_bytes())["weight"])
         return cls(OnnxModel(directory / "model.onnx", 1), PageVectors(*arrays), weight)

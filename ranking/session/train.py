@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ranking.session.config import HISTORY, SessionConfig
-from ranking.session.inputs import FEATURES, Floats, PageVectors, Rows, features, log_clicks
+from ranking.session.inputs import FEATURES, Floats, PageVectors, Rows, log_clicks, nearness, scaled
+from ranking.session.inputs import counts as counts_of
 from ranking.session.networks import NETWORKS, Network
+from ranking.session.score import ARRAYS
 from text_model.export import export_of
 from text_model.session import OnnxModel
 from text_model.training import Batch, Curve, Schedule, fit, rows_of_step
 
 _TOLERANCE = 1e-3
+_PART = 1 << 16  # pages
 _ABSENT = 0.05  # of a click, for a candidate that no reader chose: its log is finite
 
 
@@ -51,25 +54,23 @@ class Followers:
     counts: Floats  # [pages + 1, f]
 
 
-class Vectors(nn.Module):
-    """What training learns of each page, beside a projection of its text: [n] rows -> [n, width]."""
+class Learnt(nn.Module):
+    """What training learns of each page: [n] rows -> [n, width], zeros for row 0.
 
-    def __init__(self, text: NDArray[np.floating], config: SessionConfig) -> None:
+    A `hidden` share is left out in training, so that the network also knows what to do without.
+    """
+
+    def __init__(self, pages: int, width: int, hidden: float) -> None:
         super().__init__()
-        self.text = text  # float16 in memory or on disk; rows are read per batch
-        self.learnt = nn.Embedding(len(text) + 1, config.id_dimension, padding_idx=0)
-        nn.init.normal_(self.learnt.weight[1:], std=0.05)
-        self.projected = nn.Linear(text.shape[1], config.text_dimension)
-        self._without_id = config.without_id
+        self.table = nn.Embedding(pages + 1, width, padding_idx=0)
+        nn.init.zeros_(self.table.weight)
+        nn.init.normal_(self.table.weight[1:], std=0.05)
+        self._hidden = hidden
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the vectors; zeros for row 0. In training some pages lack their learnt half."""
-        known = (rows > 0).unsqueeze(-1).float()
-        text = torch.from_numpy(self.text[(rows - 1).clamp(min=0).numpy()].astype(np.float32))
-        learnt = self.learnt(rows)
-        if self.training:
-            learnt = learnt * (torch.rand(*rows.shape, 1) >= self._without_id)
-        return torch.cat([learnt, self.projected(text)], dim=-1) * known
+        """Return the vectors."""
+        found: Tensor = self.table(rows)
+        return found * (torch.rand(*rows.shape, 1) >= self._hidden) if self.training else found
 
 
 class _Loss(nn.Module):
@@ -78,14 +79,22 @@ class _Loss(nn.Module):
     So the network learns what the way adds to the trigger's own counts.
     """
 
-    def __init__(self, vectors: Vectors, network: Network) -> None:
+    def __init__(self, learnt: Learnt, text: Floats, network: Network) -> None:
         super().__init__()
-        self.vectors, self.network = vectors, network
+        self.learnt, self.network = learnt, network
+        self.text = text  # read per batch
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        pages = [self.vectors(batch[name]) for name in ("trigger", "history", "candidates")]
-        known = (batch["history"] > 0).float()
-        scores = self.network(pages[0], pages[1], known, pages[2], batch["features"])
+        rows = [batch[name] for name in ("trigger", "history", "candidates")]
+        texts = [self.text[each.numpy()] for each in rows]
+        trigger, history, candidates = (
+            torch.cat([self.learnt(each), torch.from_numpy(scaled(text))], dim=-1)
+            for each, text in zip(rows, texts, strict=True)
+        )
+        known = rows[1] > 0
+        near = torch.from_numpy(nearness(texts[0], texts[1], texts[2], known.numpy()))
+        features = torch.cat([batch["counts"], near], dim=-1)
+        scores = self.network(trigger, history, known.float(), candidates, features)
         target = torch.zeros(len(scores), dtype=torch.int64)  # the chosen page comes first
         return {"session": nn.functional.cross_entropy(scores + batch["prior"], target)}
 
@@ -107,7 +116,7 @@ class Trained:
 
     def save(self, directory: Path) -> None:
         """Write what `ranking.session.score` opens. Raises ParityError."""
-        for name in ("pages", "vectors", "clicks"):
+        for name in ARRAYS:
             np.save(directory / f"{name}.npy", getattr(self.vectors, name))
         inputs = {name: torch.from_numpy(value) for name, value in _example(self.vectors).items()}
         axes = {name: {1: "count"} for name in ("candidates", "features", "scores")}
@@ -131,8 +140,10 @@ def train(
 ) -> Trained:
     """Return the network, trained on the examples; `pages` ascend, `text` [pages, d] and `clicks` have their order."""
     torch.manual_seed(seed)
-    vectors = Vectors(text, config)
-    width = config.id_dimension + config.text_dimension
+    said = text_vectors(text, config.text_dimension)
+    hidden = hidden_share(config, len(examples), len(pages))
+    learnt = Learnt(len(pages), config.id_dimension, hidden)
+    width = config.id_dimension + said.shape[1]
     network = NETWORKS[config.network](width, len(FEATURES), HISTORY)
     logs = log_clicks(clicks)
 
@@ -140,12 +151,43 @@ def train(
         rows = rows_of_step(seed, step, len(examples), config.batch)
         return _batch(examples.take(rows), followers, logs, config.candidates, np.random.default_rng((seed, step, 1)))
 
-    loss, schedule = _Loss(vectors, network), Schedule(batches(config, len(examples)))
+    loss, schedule = _Loss(learnt, said, network), Schedule(batches(config, len(examples)))
     curve = fit(loss, [(list(loss.parameters()), config.rate)], draw, schedule, None, progress)
     loss.eval()
     with torch.no_grad():
-        parts = [vectors(rows) for rows in torch.arange(len(pages) + 1).split(1 << 14)]
-    return Trained(network, PageVectors(pages, torch.cat(parts).numpy().astype(np.float16), logs), curve)
+        table = learnt.table.weight.numpy()
+    seen = np.unique(np.concatenate([examples.trigger, examples.chosen, examples.history.ravel()]))
+    kept = np.zeros(table.shape, np.float16)
+    kept[seen] = table[seen]
+    kept[0] = 0
+    return Trained(network, PageVectors(pages, said.astype(np.float16), kept, logs), curve)
+
+
+def hidden_share(config: SessionConfig, examples: int, pages: int) -> float:
+    """Return the share of pages whose learnt half is hidden in training: the fewer steps a page has, the more."""
+    return 1 / (1 + examples / max(1, pages) / config.trusted_steps)
+
+
+def text_vectors(text: NDArray[np.floating], width: int) -> Floats:
+    """Return what pages' texts say in at most `width` numbers, of length 1, with zeros for an unknown page first.
+
+    They are the first principal directions of the encoder's vectors, which are read three times, part by part.
+    """
+
+    def parts() -> Iterator[Floats]:
+        for at in range(0, len(text), _PART):
+            yield _unit(text[at : at + _PART].astype(np.float32))
+
+    size = text.shape[1]
+    mean = sum((part.sum(axis=0) for part in parts()), np.zeros(size, np.float32)) / max(1, len(text))
+    spread = sum((np.matmul((part - mean).T, part - mean) for part in parts()), np.zeros((size, size), np.float32))
+    directions = np.linalg.eigh(spread)[1][:, ::-1][:, :width]
+    unknown = np.zeros((1, directions.shape[1]), np.float32)
+    return np.concatenate([unknown, *(_unit((part - mean) @ directions) for part in parts())])
+
+
+def _unit(vectors: Floats) -> Floats:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
 def batches(config: SessionConfig, examples: int) -> int:
@@ -172,12 +214,12 @@ def _batch(
     prior[:, 1:][(others == 0) | (others == chosen[:, None])] = -1e4  # no candidate
     inputs = {
         "trigger": trigger, "history": examples.history, "candidates": rows,
-        "features": features(trigger, examples.history, rows, logs), "prior": prior,
+        "counts": counts_of(trigger, examples.history, rows, logs), "prior": prior,
     }  # fmt: skip
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in inputs.items()}
 
 
 def _example(vectors: PageVectors) -> dict[str, Floats]:
-    rows = np.arange(len(vectors.vectors))
+    rows = np.arange(len(vectors.clicks))
     history, candidates = np.resize(rows, (1, HISTORY)), np.resize(rows[::-1], (1, 7))
     return vectors.inputs(rows[-1:], history, candidates)
