@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import openai
@@ -33,6 +33,7 @@ TRANSIENT = frozenset(
 )
 
 _NO_KEY = "none"  # the library requires a key; servers without keys ignore it
+_STRICT = {"name": "answer", "strict": True}
 _OVERHEAD = 64  # tokens added to a prompt: roles and separators
 
 # Errors that every further call would get too: the run stops calling the endpoint.
@@ -57,6 +58,7 @@ class Client:
         self._cache = cache
         self.spending = Spending(endpoint.max_tokens)
         self.from_cache = 0
+        self.asked = 0  # questions that were sent
         self._fatal_reason: str | None = None
         self._parameters = Parameters()
         self._first = asyncio.Lock()  # the first call runs alone: it finds out which parameters the model rejects
@@ -84,14 +86,19 @@ class Client:
         logprobs: bool,
         answer_tokens: int,
         read: Callable[[Answer], Read] = unchanged,  # type: ignore[assignment]
+        schema: Mapping[str, Any] | None = None,
     ) -> Read:
         """Return the answer to one prompt as parsed by `read`; only answers that it accepts are cached.
+
+        With `schema`, a JSON schema, servers that can constrain the answer to it do so; others ignore it.
 
         Raises Unanswered, as `read` does: refused, rate limited, over the spending limit, not understood, …
         """
         parameters: dict[str, Any] = {"temperature": 0, "max_tokens": answer_tokens}
         if logprobs:
             parameters |= {"logprobs": True, "top_logprobs": self._endpoint.top_logprobs}
+        if schema is not None and self._endpoint.json_schema:
+            parameters["response_format"] = {"type": "json_schema", "json_schema": {**_STRICT, "schema": schema}}
         prompt = prompt.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
         key = cache_key(self._endpoint.model, prompt, parameters)
         if (cached := self._cached(key, read)) is not None:
@@ -117,6 +124,7 @@ class Client:
         most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token has at least one byte
         if not await self.spending.reserve(most):
             raise Unanswered(_SPENT)
+        self.asked += 1
         used = 0
         try:
             body = await self._settled(prompt, parameters)
