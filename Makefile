@@ -27,7 +27,7 @@ install: $(INSTALLED) ## Make .venv with the pinned dependencies
 $(INSTALLED): pyproject.toml client/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev,import,multilingual]" -e "client[grpc]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev,import,llm,multilingual]" -e "client[grpc]" -c constraints.txt
 	@touch $@
 
 demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=, ADMIN_PORT=)

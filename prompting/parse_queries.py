@@ -35,12 +35,12 @@ def queries(answer: Answer) -> tuple[list[ScoredQuery], Counter[str]]:
     found = [query for query in (_query(entry, faults) for entry in entries or ()) if query is not None]
     if _declines(text):
         if found:
-            raise Unanswered("both queries and N/A in the answer")
+            raise Unanswered("both queries and N/A in the answer", again=True)
         return [], Counter()
     if entries is None:
-        raise Unanswered("no list of queries in the answer")
+        raise Unanswered("no list of queries in the answer", again=True)
     if entries and not found and faults.keys() != {_NOT_AVAILABLE}:
-        raise Unanswered("no usable query in the answer")
+        raise Unanswered("no usable query in the answer", again=True)
     return found, faults
 
 

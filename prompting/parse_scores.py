@@ -36,7 +36,7 @@ def mean_of_judges(answer: Answer) -> float:
         return sum(listed) / JUDGES
     found = _FIVE.findall(answer.text)
     if not found:
-        raise Unanswered("no five scores in the answer")
+        raise Unanswered("no five scores in the answer", again=True)
     scores = [int(digit) for digit in re.findall(r"\d", found[-1])]
     return sum(scores) / JUDGES
 
@@ -77,7 +77,7 @@ def _score_offset(text: bytes) -> int:
         return found[-1].start(1)
     if lone := _LONE.fullmatch(text):
         return lone.start(1)
-    raise Unanswered("no score in the answer")
+    raise Unanswered("no score in the answer", again=True)
 
 
 def _by_class(token: ClassToken) -> Mapping[int, float]:

