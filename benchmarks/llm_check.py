@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from prompting.local.models import MODELS
 from prompting.local.weights import default_cache
 
 ONWARD = [sys.executable, "-c", "from cli.main import main; main()"]
-SMALL = ["cross_encoder.steps=20", "labels.judged=40", "two_tower.steps=20"]
+SMALL = ["cross_encoder.steps=20", "labels.judged=40", "two_tower.head_steps=20"]
 VARIABLES = 3
 
 
@@ -71,7 +72,7 @@ def _write_pairs(data: Path, out: Path, count: int) -> None:
     rows = pq.read_table(data / "pages.parquet").to_pylist()
     log = pq.read_table(data / "clicks.parquet").sort_by([("session", "ascending"), ("time", "ascending")])
     visits = list(zip(log["session"].to_pylist(), log["url"].to_pylist(), strict=True))
-    steps = Counter((a[1], b[1]) for a, b in zip(visits, visits[1:], strict=False) if a[0] == b[0] and a[1] != b[1])
+    steps = Counter((a[1], b[1]) for a, b in pairwise(visits) if a[0] == b[0] and a[1] != b[1])
     text = {row["url"]: row for row in rows}
     good = [pair for pair, _ in steps.most_common() if set(pair) <= text.keys()][: count // 2]
     generator, urls = np.random.default_rng(0), sorted(text)

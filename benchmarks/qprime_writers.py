@@ -85,8 +85,6 @@ def _truth(pages: Path, clicks: Path) -> dict[int, Counter[int]]:
     page_of = dict(zip(table["url"].to_pylist(), table["page"].to_pylist(), strict=True))
     log = pq.read_table(clicks, columns=["session", "url", "time"])
     log = log.sort_by([("session", "ascending"), ("time", "ascending")])
-        [("session", "ascending"), ("time", "ascending")]
-    )
     sessions, at = log["session"].to_pylist(), [page_of.get(url) for url in log["url"].to_pylist()]
     steps: dict[int, Counter[int]] = {}
     for place in range(1, len(at)):
