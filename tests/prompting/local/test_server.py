@@ -53,7 +53,9 @@ def test_the_variables_name_the_model_and_its_calls_at_once(endpoint: Endpoint) 
 def test_a_model_with_random_weights_answers_in_form(endpoint: Endpoint) -> None:
     pairs = [pair(n)._replace(snippet1="", snippet2="") for n in range(8)]
     judged = LlmJudge(endpoint, load_prompt("B")).judge(pairs)
-    assert set(judged.unscored()) <= {"a class is missing from the log-probabilities"}  # 20 of its 400 tokens
+    # The form is right; whether the digit is among the 20 most likely of its 400 tokens is chance.
+    listed = {"a class is missing from the log-probabilities", "no log-probabilities for the score"}
+    assert set(judged.unscored()) <= listed
     assert judged.tokens > 0
 
 
