@@ -1,6 +1,6 @@
 """Runs every command that asks a language model, on small inputs, against a model on this machine.
 
-python -m benchmarks.llm_check demo/data --out OUT [--model NAME|FILE] [--pages 40] [--pairs 24]
+python -m benchmarks.llm_check demo/data --out OUT [--model NAME|FILE] [--pages 24] [--pairs 12]
 
 The pairs to judge are pages of the demo; `good` means that a session of its log went from one to the other. The first
 run downloads the model. OUT is made anew; answers are kept in it, so a second run asks nothing twice.
@@ -28,7 +28,7 @@ from prompting.local.models import MODELS
 from prompting.local.weights import default_cache
 
 ONWARD = [sys.executable, "-c", "from cli.main import main; main()"]
-SMALL = ["cross_encoder.steps=20", "labels.judged=40", "two_tower.head_steps=20"]
+SMALL = ["cross_encoder.steps=20", "labels.judged=12", "two_tower.head_steps=20"]
 VARIABLES = 3
 
 
@@ -38,8 +38,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="smollm2-135m-instruct")
-    parser.add_argument("--pages", type=int, default=40)
-    parser.add_argument("--pairs", type=int, default=24)
+    parser.add_argument("--pages", type=int, default=24)
+    parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--port", type=int, default=8089)
     options = parser.parse_args()
     out = options.out

@@ -40,7 +40,7 @@ from recall.qprime.writers.key_phrases import KeyPhraseWriter
 from recall.qprime.writers.llm import LlmQueryWriter
 from recall.qprime.writers.writer import QueryWriter
 
-BATCH, SHOWN, TOP = 16, 20, 5
+BATCH, TOP = 4, 5
 
 
 @dataclass(frozen=True, slots=True)
