@@ -63,7 +63,7 @@ class Client:
         self._cache = cache
         self.spending = Spending(endpoint.max_tokens)
         self.from_cache = 0
-        self.asked = 0  # questions that were sent
+        self._calls = 0
         self._again = 0
         self._lost = 0  # questions without any response, in a row
         self._fatal_reason: str | None = None
@@ -81,6 +81,11 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self._openai.close()
+
+    @property
+    def asked(self) -> int:
+        """Questions that were sent, each counted once."""
+        return self._calls - self._again
 
     @property
     def remarks(self) -> dict[str, int]:
@@ -145,7 +150,7 @@ class Client:
         most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token has at least one byte
         if not await self.spending.reserve(most):
             raise Unanswered(_SPENT)
-        self.asked += 1
+        self._calls += 1
         used = 0
         try:
             body = await self._settled(prompt, parameters)

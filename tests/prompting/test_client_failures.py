@@ -74,7 +74,7 @@ def test_an_answer_in_another_form_is_asked_for_once_more(server: Server, tmp_pa
     good = server.reply
     server.reply = lambda body: good(body) if body["temperature"] else bad
     judged = judge(server.endpoint(tmp_path), [pair()])
-    assert (judged.unscored(), judged.notes) == ({}, {ASKED_AGAIN: 1})
+    assert (judged.unscored(), judged.notes, judged.asked) == ({}, {ASKED_AGAIN: 1}, 1)
     assert [body["temperature"] for body in server.asked] == [0, 0.7]
     assert judge(server.endpoint(tmp_path), [pair()]).from_cache == 1
 
