@@ -76,11 +76,10 @@ def _write_pairs(data: Path, out: Path, count: int) -> None:
     text = {row["url"]: row for row in rows}
     good = [pair for pair, _ in steps.most_common() if set(pair) <= text.keys()][: count // 2]
     generator, urls = np.random.default_rng(0), sorted(text)
-    bad: list[tuple[str, str]] = []
-    while len(bad) < len(good):
-        pair = (good[len(bad)][0], urls[generator.integers(len(urls))])
-        if pair not in steps and pair[0] != pair[1]:
-            bad.append(pair)
+    bad = []
+    for first, _ in good:
+        never = [url for url in urls if url != first and (first, url) not in steps]
+        bad += [(first, never[generator.integers(len(never))])] if never else []
     pairs = sorted([(*pair, 1.0) for pair in good] + [(*pair, 0.0) for pair in bad])
     columns: dict[str, list[object]] = {"good": [label for *_, label in pairs]}
     for side in (0, 1):
