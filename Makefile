@@ -7,6 +7,7 @@ USERS ?= 20
 SECONDS ?= 30
 SHAPE ?= steady
 ADMIN_PORT ?= 9000
+MODEL ?= smollm2-135m-instruct
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -16,7 +17,7 @@ SOURCES := $(wildcard $(foreach part,configs corpus store text_model pipeline pr
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo check test test-spark faults loadtest bench proto clean
+.PHONY: help install demo check test test-spark faults loadtest bench llm-check proto clean
 
 help: ## List what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -27,7 +28,7 @@ install: $(INSTALLED) ## Make .venv with the pinned dependencies
 $(INSTALLED): pyproject.toml client/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev,import,multilingual]" -e "client[grpc]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[build,dev,import,llm,multilingual]" -e "client[grpc]" -c constraints.txt
 	@touch $@
 
 demo: $(BUNDLES)/current ## Build the demo bundle where there is none, and serve it (PORT=, GRPC_PORT=, ADMIN_PORT=)
@@ -65,6 +66,9 @@ loadtest: $(if $(filter demo/bundles,$(BUNDLES)),$(BUNDLES)/current) | $(INSTALL
 bench: $(BUNDLES)/current | $(INSTALLED) ## Measure the gateway beside what it is compared with; writes benchmarks/latest.json
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
 	PYTHONPATH=. $(BIN)/python benchmarks/bench.py $(BUNDLES)
+
+llm-check: $(DATA)/pages.parquet | $(INSTALLED) ## Run what asks a language model against a small one on this machine (MODEL=); docs/llm.md
+	PYTHONPATH=. $(BIN)/python -m benchmarks.llm_check $(DATA) --out demo/llm --model $(MODEL)
 
 proto: $(INSTALLED) ## Generate the gRPC stubs from proto/
 	$(BIN)/python -m service.grpc.generate_stubs

@@ -27,6 +27,9 @@ def judge(
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Number of pairs in the sheet.")] = 50,
     report: Annotated[Path | None, typer.Option("--json", help="With --golden: write the figures as JSON.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="With --golden: judge so many pairs, all those of a few first pages.")
+    ] = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=0, help="Limit on tokens; overrides ONWARD_LLM_MAX_TOKENS.")
     ] = None,
@@ -44,7 +47,7 @@ def judge(
             raise typer.BadParameter("--pairs needs --out: name the file for the labels")
         _label(pairs, prompt, out, endpoint)
     elif golden is not None:
-        _measure(golden, prompts, sheet, most, report, endpoint)
+        _measure(golden, prompts, sample, sheet, most, report, endpoint)
 
 
 def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> None:
@@ -78,14 +81,20 @@ def _label(file: Path, prompt: str, out: Path, endpoint: Endpoint | None) -> Non
 
 
 def _measure(
-    file: Path, prompts: str, sheet: Path | None, most: int, report: Path | None, endpoint: Endpoint | None
+    file: Path,
+    prompts: str,
+    sample: int | None,
+    sheet: Path | None,
+    most: int,
+    report: Path | None,
+    endpoint: Endpoint | None,
 ) -> None:
     """Print the pairwise accuracy of every judge, with the rubric and plain cosine as baselines."""
     import orjson
 
     from corpus.files.pairs import read_pairs
     from corpus.files.writing import check_ending, write_rows
-    from evaluation.golden import accuracies, check_golden, disagreements
+    from evaluation.golden import accuracies, check_golden, disagreements, sampled
     from evaluation.judges import COSINE, RUBRIC, judge_pairs
     from prompting.judge_prompt import load_prompt
     from ranking.quality.text_pairs import RubricTextJudge
@@ -95,6 +104,7 @@ def _measure(
         check_ending(sheet)
     read = read_pairs(file)
     check_golden(read)
+    read = read if sample is None else sampled(read, sample)
     rubric = RubricTextJudge()
     judged = dict([judge_pairs(read.pairs, name, endpoint) for name in names]) if endpoint else {}
     asked = list(judged) or [RUBRIC]
@@ -109,7 +119,8 @@ def _measure(
         typer.echo(f"{sheet}: the pairs with the largest disagreement")
     if report is not None:
         unscored = {name: one.unscored() for name, one in judged.items()}
-        body = {"pairs": len(read), "accuracy": figures, "unscored": unscored}
+        cost = {name: one.cost() for name, one in judged.items() if one.asked}
+        body = {"pairs": len(read), "accuracy": figures, "unscored": unscored, "cost": cost}
         report.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
 
 
@@ -119,8 +130,10 @@ def _print_notes(name: str, judged: Judged) -> None:
         typer.echo(f"{name}: {count:,} without a label: {reason}", err=True)
     for note, count in judged.notes.items():
         typer.echo(f"{name}: {count:,} {note}", err=True)
-    if judged.tokens or judged.from_cache:
-        typer.echo(f"{name}: {judged.tokens:,} tokens, {judged.from_cache:,} answers from the cache", err=True)
+    if judged.asked or judged.from_cache:
+        cost = judged.cost()
+        pair = f" ({cost['tokens']:,.0f} and {cost['seconds']:.1f} s per pair asked)" if cost else ""
+        typer.echo(f"{name}: {judged.tokens:,} tokens{pair}, {judged.from_cache:,} answers from the cache", err=True)
 
 
 def _show(file: Path, read: PairFile, figures: Sequence[Accuracy]) -> None:

@@ -17,6 +17,7 @@ from cli.experiment import app as experiment
 from cli.import_ import import_
 from cli.inspect.command import inspect
 from cli.judge import judge
+from cli.llm import llm
 from cli.push import push
 from cli.qprime import qprime
 from cli.recommend import recommend
@@ -75,6 +76,7 @@ app.command()(evaluate)
 app.add_typer(experiment, name="experiment")
 app.command("import")(import_)
 app.command()(judge)
+app.add_typer(llm, name="llm")
 app.command()(replay)
 app.add_typer(refresh, name="refresh")
 app.add_typer(qprime, name="qprime")

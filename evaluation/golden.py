@@ -37,6 +37,19 @@ def check_golden(file: PairFile) -> None:
         raise InputError(f"golden pairs have no label: add a column {', '.join(_SCALE)}")
 
 
+def sampled(file: PairFile, most: int, seed: int = 0) -> PairFile:
+    """Return all pairs of first pages drawn at random, as many pages as fit into `most` pairs, but at least one.
+
+    Pairs stay in order, so those of one first page are judged one after another.
+    """
+    groups = np.unique([pair.url1 for pair in file.pairs], return_inverse=True)[1]
+    drawn = np.random.default_rng(seed).permutation(groups.max() + 1)
+    sizes = np.cumsum(np.bincount(groups)[drawn])
+    rows = np.flatnonzero(np.isin(groups, drawn[: max(1, np.searchsorted(sizes, most, "right"))]))
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    return PairFile([file.pairs[row] for row in rows], {name: values[rows] for name, values in file.labels.items()})
+
+
 def accuracies(file: PairFile, scores: Scores, seed: int = 0) -> list[Accuracy]:
     """Return every judge's accuracy on every label of the file. Intervals resample first pages."""
     groups = np.unique([pair.url1 for pair in file.pairs], return_inverse=True)[1]

@@ -12,9 +12,11 @@ CLASSES = ("0", "1", "2", "3", "4")
 class Unanswered(Exception):
     """There is no score or query, with a short fixed reason that can be counted."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, again: bool = False) -> None:
+        """Take the reason, and whether the model may do better when it is asked again."""
         super().__init__(reason)
         self.reason = reason
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Answer:
         if self.refused or self.finish == "content_filter":
             raise Unanswered("refused by the model")
         if self.finish == "length":
-            raise Unanswered("answer cut off")
+            raise Unanswered("answer cut off", again=True)
 
     def to_json(self) -> bytes:
         """Return the answer as JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import openai
@@ -32,7 +32,13 @@ TRANSIENT = frozenset(
     }
 )
 
+ASKED_AGAIN = "answers asked for a second time: the first was not in form"
+_SECOND_TEMPERATURE = 0.7
+_GONE = 3  # questions in a row without a response, each retried: the run stops calling the endpoint
+_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
+
 _NO_KEY = "none"  # the library requires a key; servers without keys ignore it
+_STRICT = {"name": "answer", "strict": True}
 _OVERHEAD = 64  # tokens added to a prompt: roles and separators
 
 # Errors that every further call would get too: the run stops calling the endpoint.
@@ -57,6 +63,9 @@ class Client:
         self._cache = cache
         self.spending = Spending(endpoint.max_tokens)
         self.from_cache = 0
+        self._calls = 0
+        self._again = 0
+        self._lost = 0  # questions without any response, in a row
         self._fatal_reason: str | None = None
         self._parameters = Parameters()
         self._first = asyncio.Lock()  # the first call runs alone: it finds out which parameters the model rejects
@@ -74,9 +83,15 @@ class Client:
         await self._openai.close()
 
     @property
+    def asked(self) -> int:
+        """Questions that were sent, each counted once."""
+        return self._calls - self._again
+
+    @property
     def remarks(self) -> dict[str, int]:
-        """Remarks on parameters that the model rejects -> number of calls."""
-        return self._parameters.remarks()
+        """Remarks on calls, such as a parameter that the model rejects -> number of calls."""
+        again = {ASKED_AGAIN: self._again} if self._again else {}
+        return {**self._parameters.remarks(), **again}
 
     async def ask(
         self,
@@ -84,24 +99,42 @@ class Client:
         logprobs: bool,
         answer_tokens: int,
         read: Callable[[Answer], Read] = unchanged,  # type: ignore[assignment]
+        schema: Mapping[str, Any] | None = None,
     ) -> Read:
         """Return the answer to one prompt as parsed by `read`; only answers that it accepts are cached.
+
+        With `schema`, a JSON schema, servers that can constrain the answer to it do so; others ignore it.
 
         Raises Unanswered, as `read` does: refused, rate limited, over the spending limit, not understood, …
         """
         parameters: dict[str, Any] = {"temperature": 0, "max_tokens": answer_tokens}
         if logprobs:
             parameters |= {"logprobs": True, "top_logprobs": self._endpoint.top_logprobs}
+        if schema is not None and self._endpoint.json_schema:
+            parameters["response_format"] = {"type": "json_schema", "json_schema": {**_STRICT, "schema": schema}}
         prompt = prompt.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
         key = cache_key(self._endpoint.model, prompt, parameters)
         if (cached := self._cached(key, read)) is not None:
             return cached[0]
         if self._fatal_reason is not None:
             raise Unanswered(self._fatal_reason)
-        answer = await self._paid(prompt, parameters)
-        result = _read(answer, read)
+        answer, result = await self._answered(prompt, parameters, read)
         self._cache.put(key, answer)
         return result
+
+    async def _answered(
+        self, prompt: str, parameters: dict[str, Any], read: Callable[[Answer], Read]
+    ) -> tuple[Answer, Read]:
+        """Return an answer and what `read` makes of it; asks once more, less predictably, for one in another form."""
+        try:
+            answer = await self._paid(prompt, parameters)
+            return answer, _read(answer, read)
+        except Unanswered as unanswered:
+            if not unanswered.again:
+                raise
+        self._again += 1
+        answer = await self._paid(prompt, {**parameters, "temperature": _SECOND_TEMPERATURE})
+        return answer, _read(answer, read)
 
     def _cached(self, key: bytes, read: Callable[[Answer], Read]) -> tuple[Read] | None:
         """Return the parsed cached answer; None if there is none, or if `read` rejects one of an older version."""
@@ -117,17 +150,20 @@ class Client:
         most = len(prompt.encode()) + _OVERHEAD + parameters["max_tokens"]  # a token has at least one byte
         if not await self.spending.reserve(most):
             raise Unanswered(_SPENT)
+        self._calls += 1
         used = 0
         try:
             body = await self._settled(prompt, parameters)
+            self._lost = 0
             used = billed(body, most)
             return read_answer(body, most)
         except _MALFORMED:
-            raise Unanswered(NOT_UNDERSTOOD) from None
+            raise Unanswered(NOT_UNDERSTOOD, again=True) from None
         except openai.APIError as error:
             rejected = WITHOUT.get(unsupported(error, self._parameters.sent(parameters)))
             reason = rejected or _reason(error)
-            if rejected or isinstance(error, _FATAL):
+            self._lost = self._lost + 1 if isinstance(error, openai.APIConnectionError) else 0
+            if rejected or isinstance(error, _FATAL) or self._lost >= _GONE:
                 self._fatal_reason = reason
             raise Unanswered(reason) from None
         finally:
@@ -165,7 +201,7 @@ def _read(answer: Answer, read: Callable[[Answer], Read]) -> Read:
     try:
         return read(answer)
     except _MALFORMED:
-        raise Unanswered(NOT_UNDERSTOOD) from None
+        raise Unanswered(NOT_UNDERSTOOD, again=True) from None
 
 
 def _reason(error: openai.APIError) -> str:
@@ -177,6 +213,8 @@ def _reason(error: openai.APIError) -> str:
             return _SLOW
         case openai.APIConnectionError():
             return _LOST
+        case openai.BadRequestError() if _TOO_LONG & {error.code, error.type}:
+            return "the prompt does not fit into the model's context"
         case openai.APIStatusError():
             return f"call refused ({error.status_code})"
         case _:

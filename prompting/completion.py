@@ -22,7 +22,7 @@ def read_answer(body: Any, most: int) -> Answer:
     Raises Unanswered if it is not a completion: an error with status 200, a list, no choices.
     """
     if not isinstance(body, dict):
-        raise Unanswered(NOT_UNDERSTOOD)
+        raise Unanswered(NOT_UNDERSTOOD, again=True)
     choice = _first(body.get("choices"))
     message = _mapping(choice.get("message"))
     text, refused = _content(message.get("content"))
@@ -58,19 +58,19 @@ def _count(value: object) -> int | None:
 
 def _first(choices: object) -> Mapping[str, Any]:
     if not isinstance(choices, list) or not choices:
-        raise Unanswered(NOT_UNDERSTOOD)
+        raise Unanswered(NOT_UNDERSTOOD, again=True)
     return _mapping(choices[0])
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise Unanswered(NOT_UNDERSTOOD)
+        raise Unanswered(NOT_UNDERSTOOD, again=True)
     return value
 
 
 def _list(value: object) -> list[Any]:
     if value is not None and not isinstance(value, list):
-        raise Unanswered(NOT_UNDERSTOOD)
+        raise Unanswered(NOT_UNDERSTOOD, again=True)
     return value or []
 
 
@@ -128,7 +128,7 @@ def _bytes(token: object) -> bytes:
 
 def _storable(text: object) -> str:
     if not isinstance(text, str):
-        raise Unanswered(NOT_UNDERSTOOD)
+        raise Unanswered(NOT_UNDERSTOOD, again=True)
     return text.encode("utf-8", "replace").decode()  # lone surrogates can be neither hashed nor stored
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -30,6 +31,8 @@ class Answers(Generic[Result]):
     results: list[Result | Unanswered]
     tokens: int  # spent in this run
     from_cache: int  # answers read from the cache
+    asked: int  # questions sent to the endpoint
+    seconds: float  # from the first question to the last answer
     remarks: dict[str, int]  # remark on the calls, such as a parameter that the model rejects -> number of calls
 
 
@@ -73,10 +76,15 @@ async def _ask_each(
             done += count
             progress(done, client.spending.spent)
 
-    todo = iter(counts.items())
+    todo, begun = iter(counts.items()), time.monotonic()
     async with Client(endpoint, cache) as client, asyncio.TaskGroup() as workers:
         for _ in range(min(endpoint.concurrency, len(counts))):
             workers.create_task(work(client, todo))
     return Answers(
-        [results[question] for question in questions], client.spending.spent, client.from_cache, client.remarks
+        [results[question] for question in questions],
+        client.spending.spent,
+        client.from_cache,
+        client.asked,
+        time.monotonic() - begun,
+        client.remarks,
     )

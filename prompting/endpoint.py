@@ -33,6 +33,7 @@ class Endpoint(BaseModel):
         default=2_000_000, ge=0
     )  # spending limit per run for prompts and answers, excluding cached ones
     top_logprobs: int = Field(default=20, ge=5, le=20)  # alternatives per token; some servers allow fewer
+    json_schema: bool = True  # whether calls carry the answer's JSON schema; dropped anyway where a model rejects it
     cache: Path = Path(".onward/answers.sqlite")
 
     def identity(self) -> dict[str, Any]:

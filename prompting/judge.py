@@ -29,10 +29,18 @@ class Judged:
     notes: dict[str, int]  # remark on scored pairs or on calls -> count
     tokens: int = 0  # spent in this run
     from_cache: int = 0  # answers read from the cache
+    asked: int = 0  # pairs sent to the endpoint
+    seconds: float = 0.0  # from the first question to the last answer
 
     def unscored(self) -> dict[str, int]:
         """Return the number of pairs without a score by reason, most common first."""
         return dict(Counter(reason for reason in self.reasons if reason).most_common())
+
+    def cost(self) -> dict[str, float]:
+        """Return pairs asked, and tokens and seconds per pair asked; nothing if all answers came from the cache."""
+        if not self.asked:
+            return {}
+        return {"asked": self.asked, "tokens": self.tokens / self.asked, "seconds": self.seconds / self.asked}
 
 
 class LlmJudge:
@@ -53,11 +61,11 @@ class LlmJudge:
                 quality[row], incomplete = result
                 notes[MISSING_CLASS] += incomplete
         notes.update(answers.remarks)
-        return Judged(quality, reasons, +notes, answers.tokens, answers.from_cache)
+        return Judged(quality, reasons, +notes, answers.tokens, answers.from_cache, answers.asked, answers.seconds)
 
     async def _score(self, client: Client, pair: TextPair) -> tuple[float, bool]:
         if reason := fault(pair):
             raise Unanswered(reason)
         prompt = self._prompt
         read = expected_class if prompt.logprobs else lambda answer: (mean_of_judges(answer), False)
-        return await client.ask(prompt.fill(pair), prompt.logprobs, prompt.answer_tokens, read)
+        return await client.ask(prompt.fill(pair), prompt.logprobs, prompt.answer_tokens, read, prompt.schema)

@@ -10,8 +10,15 @@ from typing import Any
 import openai
 
 # Parameter -> its replacement, None to omit it.
-_REPLACEMENTS: dict[str, str | None] = {"max_tokens": "max_completion_tokens", "temperature": None}
-_REFUSED = re.compile(r"un-?supported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|deprecated", re.I)
+_REPLACEMENTS: dict[str, str | None] = {
+    "max_tokens": "max_completion_tokens",
+    "temperature": None,
+    "response_format": None,
+}
+_REFUSED = re.compile(
+    r"un-?supported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|deprecated|unavailable|invalid schema",
+    re.IGNORECASE,
+)
 #: Parameter without a replacement -> the reason for every pair if the model rejects it.
 WITHOUT = {
     name: f"call refused: the model does not take {name}"

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from corpus.text.page_text import clean
 from prompting.answer import Answer, Unanswered
+from prompting.json_values import json_values, plain_keys
 
 _READ = 20_000  # characters read of an answer; ten queries take a tenth of it
-_TRIES = 200  # brackets that are tried as the start of JSON
 _NOT_AVAILABLE = "N/A among queries"
 _DECLINES = re.compile(r"(?:^\W*|\bqueries\W+)n/a\W*$", re.IGNORECASE)
-_OPENING = re.compile(r"[\[{]")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(%?)")
-_DECODER = json.JSONDecoder(strict=False)  # accepts line breaks inside strings
-_TRAILING = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[\]}])')  # a comma before a bracket, outside strings
 
 
 class ScoredQuery(NamedTuple):
@@ -40,20 +35,20 @@ def queries(answer: Answer) -> tuple[list[ScoredQuery], Counter[str]]:
     found = [query for query in (_query(entry, faults) for entry in entries or ()) if query is not None]
     if _declines(text):
         if found:
-            raise Unanswered("both queries and N/A in the answer")
+            raise Unanswered("both queries and N/A in the answer", again=True)
         return [], Counter()
     if entries is None:
-        raise Unanswered("no list of queries in the answer")
+        raise Unanswered("no list of queries in the answer", again=True)
     if entries and not found and faults.keys() != {_NOT_AVAILABLE}:
-        raise Unanswered("no usable query in the answer")
+        raise Unanswered("no usable query in the answer", again=True)
     return found, faults
 
 
 def _entries(text: str) -> list[object] | None:
     """Return the entries of the last list, else all objects outside a list; None if there are none."""
-    values = list(_values(text))
+    values = list(json_values(text))
     for value in reversed(values):
-        if isinstance(value, dict) and isinstance(listed := _plain(value).get("queries"), list):
+        if isinstance(value, dict) and isinstance(listed := plain_keys(value).get("queries"), list):
             value = listed
         if isinstance(value, list) and (not value or any(isinstance(entry, dict | str) for entry in value)):
             return value
@@ -61,40 +56,9 @@ def _entries(text: str) -> list[object] | None:
     return loose or None
 
 
-def _values(text: str) -> Iterator[object]:
-    """Yield the outermost JSON lists and objects in a text."""
-    place = 0
-    for _ in range(_TRIES):
-        if not (opening := _OPENING.search(text, place)):
-            return
-        try:
-            found = _decoded(text, opening.start()) or _decoded(_TRAILING.sub(r"\1", text[opening.start() :]), 0)
-        except RecursionError:  # deeply nested brackets: each further attempt would take as long
-            return
-        if found is None:  # text in brackets, a truncated list, or a number with thousands of digits
-            place = opening.end()
-        else:
-            value, text, place = found
-            yield value
-
-
-def _decoded(text: str, place: int) -> tuple[object, str, int] | None:
-    """Return the JSON value that starts at a position of a text, the text, and the value's end; None if invalid."""
-    try:
-        value, end = _DECODER.raw_decode(text, place)
-    except ValueError:
-        return None
-    return value, text, end
-
-
-def _plain(entry: dict[str, object]) -> dict[str, object]:
-    """Return an object with its keys in lower case, as requested in the prompt."""
-    return {key.strip().casefold(): value for key, value in entry.items()}
-
-
 def _query(entry: object, faults: Counter[str]) -> ScoredQuery | None:
     """Return an entry as a query, or None with the reason counted."""
-    entry = _plain(entry) if isinstance(entry, dict) else entry
+    entry = plain_keys(entry) if isinstance(entry, dict) else entry
     text = entry.get("query") if isinstance(entry, dict) else entry
     if not isinstance(text, str):
         faults["not a query"] += 1

@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 
 from prompting.answer import CLASSES, Answer, ClassToken, Unanswered
+from prompting.json_values import json_values, plain_keys
 
 JUDGES = 5
 #: Largest total probability that unlisted classes may have; it changes the score by at most 0.04.
 MISSING = 0.01
+_READ = 20_000  # characters read of an answer
 _WHOLE = 1.05  # a larger sum means that the values are not probabilities
 _UNUSABLE = "unusable log-probabilities"
 
@@ -22,19 +24,31 @@ _FIVE = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(
-    rf"score{_SCALE}[\s:=*_]{{0,8}}([0-4])(?!\d|[.,]\d|\s{{0,2}}[/-]\s{{0,2}}\d)".encode("ascii"), re.IGNORECASE
+    rf"score{_SCALE}[\s:=*_\x22]{{0,8}}([0-4])(?!\d|[.,]\d|\s{{0,2}}[/-]\s{{0,2}}\d)".encode("ascii"), re.IGNORECASE
 )
 _LONE = re.compile(rb"\W*([0-4])\W*")
 
 
 def mean_of_judges(answer: Answer) -> float:
-    """Return the mean of the five judges' scores (prompt A)."""
+    """Return the mean of the five judges' scores (prompt A): of a JSON list of editors, or of one line of scores."""
     answer.check()
+    if listed := _of_editors(answer.text):
+        return sum(listed) / JUDGES
     found = _FIVE.findall(answer.text)
     if not found:
-        raise Unanswered("no five scores in the answer")
+        raise Unanswered("no five scores in the answer", again=True)
     scores = [int(digit) for digit in re.findall(r"\d", found[-1])]
     return sum(scores) / JUDGES
+
+
+def _of_editors(text: str) -> list[int]:
+    """Return the scores of the last object with five `editors`; none if there is none, or one has no score."""
+    for value in reversed(list(json_values(text[:_READ]))):
+        editors = plain_keys(value).get("editors") if isinstance(value, dict) else None
+        if isinstance(editors, list) and len(editors) == JUDGES:
+            given = [plain_keys(editor).get("score") if isinstance(editor, dict) else editor for editor in editors]
+            return [int(str(score)) for score in given] if all(str(score) in CLASSES for score in given) else []
+    return []
 
 
 def expected_class(answer: Answer) -> tuple[float, bool]:
@@ -63,7 +77,7 @@ def _score_offset(text: bytes) -> int:
         return found[-1].start(1)
     if lone := _LONE.fullmatch(text):
         return lone.start(1)
-    raise Unanswered("no score in the answer")
+    raise Unanswered("no score in the answer", again=True)
 
 
 def _by_class(token: ClassToken) -> Mapping[int, float]:

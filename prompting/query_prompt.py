@@ -6,9 +6,10 @@ import html
 import re
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from corpus.text.page_text import clean
-from prompting.judge_prompt import template
+from prompting.judge_prompt import schema, template
 
 #: Maximum tokens of an answer: ten queries in a script with many tokens per character, and an introductory sentence.
 ANSWER_TOKENS = 1_000
@@ -26,6 +27,7 @@ class QueryPrompt:
     """The prompt of the query writer."""
 
     template: Template
+    schema: dict[str, Any] | None = None  # JSON schema of the answer
 
     def fill(self, url: str, title: str, language: str, text: str) -> str:
         """Return the prompt for one page; its fields are stripped of markup and cut to limit the cost."""
@@ -38,9 +40,9 @@ class QueryPrompt:
         )
 
 
-def load_query_prompt() -> QueryPrompt:
-    """Return the prompt that writes queries."""
-    return QueryPrompt(template("queries"))
+def load_query_prompt(name: str = "queries") -> QueryPrompt:
+    """Return a prompt that writes queries, by its file name without the extension."""
+    return QueryPrompt(template(name), schema(name))
 
 
 def plain(markup: str, longest: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -29,18 +30,21 @@ Message = Mapping[str, str]
 
 
 def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return the model in evaluation mode and its tokenizer, which has a chat template; `name` is a path or hub name.
+    """Return the model in evaluation mode and its tokenizer, which has a chat template.
+
+    `name` is a directory, a GGUF file (needs the extra `llm`) or a hub name.
 
     The weights are bfloat16 if a GPU supports it, else float32; they stay on the CPU. `attention` is the name of an
     attention implementation of `transformers`. Raises SettingsError if the model cannot be loaded.
     """
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    where, gguf = (str(Path(name).parent), {"gguf_file": Path(name).name}) if name.endswith(".gguf") else (name, {})
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(where, **gguf)
         model = AutoModelForCausalLM.from_pretrained(
-            name, attn_implementation=attention, dtype=torch.bfloat16 if half else torch.float32
+            where, attn_implementation=attention, dtype=torch.bfloat16 if half else torch.float32, **gguf
         )
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise SettingsError(
             f"no causal language model could be loaded from {name!r} ({reason}): give a path or a name"

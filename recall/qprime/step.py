@@ -23,8 +23,7 @@ from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from prompting.endpoint import read_endpoint
-from prompting.judge_prompt import template
-from prompting.query_prompt import QueryPrompt
+from prompting.query_prompt import load_query_prompt
 from recall.qprime import build as qprime_build
 from recall.qprime.config import QPrimeConfig
 from recall.qprime.engines.embedded import TantivyEngine
@@ -164,7 +163,7 @@ def _writer(work: Work) -> tuple[QueryWriter, str]:
 
         if (endpoint := read_endpoint()) is None:
             raise SettingsError("qprime.writer is llm and ONWARD_LLM_MODEL is not set: set it, or choose key_phrases")
-        llm = LlmQueryWriter(endpoint, QueryPrompt(template(config.prompt)))
+        llm = LlmQueryWriter(endpoint, load_query_prompt(config.prompt))
         return llm, llm.name
     if config.writer == "information_need":
         from recall.qprime.writers.information_need import InformationNeedWriter

@@ -79,7 +79,8 @@ def test_an_endpoint_labels_where_one_is_set(file: Path, tmp_path: Path, endpoin
     rows = pq.read_table(tmp_path / "labels.parquet").to_pydict()
     assert rows["quality"] == [4.0, 3.0, 1.0, None]
     assert rows["source"] == ["judge-1 A"] * 4
-    assert "360 tokens, 0 answers from the cache" in done.output
+    assert "360 tokens (120 and " in done.output
+    assert " s per pair asked), 0 answers from the cache" in done.output
 
 
 def test_every_prompt_is_measured_with_rubric_and_cosine_as_baselines(

@@ -1,9 +1,11 @@
+from itertools import groupby
+
 import numpy as np
 import pytest
 
 from corpus.files.pairs import PairFile, TextPair
 from corpus.schema import InputError
-from evaluation.golden import accuracies, check_golden, disagreements
+from evaluation.golden import accuracies, check_golden, disagreements, sampled
 
 RATE = np.array([0.0, 0.5, 1.0, np.nan])
 FILE = PairFile(
@@ -39,3 +41,27 @@ def test_pairs_without_label_or_score_are_not_listed() -> None:
 def test_golden_pairs_need_a_label() -> None:
     with pytest.raises(InputError, match="add a column good_rate, quality, good"):
         check_golden(PairFile(FILE.pairs, {"similarity": np.ones(4)}))
+
+
+def of_first_pages(*sizes: int) -> PairFile:
+    """Return pairs of some first pages, so many of each, those of one page apart from each other."""
+    firsts = [page for turn in range(max(sizes)) for page, size in enumerate(sizes) if turn < size]
+    pairs = [
+        TextPair(f"https://a.example/{n}", "A", "", f"https://b.example/{m}", "B", "") for m, n in enumerate(firsts)
+    ]
+    return PairFile(pairs, {"good": np.arange(len(pairs), dtype=np.float64)})
+
+
+def test_a_sample_has_all_pairs_of_its_first_pages_side_by_side() -> None:
+    file = of_first_pages(3, 4, 2, 5, 3)
+    drawn = sampled(file, 8)
+    urls = [pair.url1 for pair in drawn.pairs]
+    assert 3 < len(drawn) <= 8
+    assert len(list(groupby(urls))) == len(set(urls))
+    assert all(urls.count(url) == sum(pair.url1 == url for pair in file.pairs) for url in urls)
+    assert drawn.labels["good"].tolist() == [float(file.pairs.index(pair)) for pair in drawn.pairs]
+
+
+def test_a_sample_has_at_least_one_first_page_and_at_most_all() -> None:
+    assert len({pair.url1 for pair in sampled(of_first_pages(3, 3), 1).pairs}) == 1
+    assert len(sampled(of_first_pages(3, 3), 100)) == 6

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from corpus.files.pairs import TextPair
 from prompting.endpoint import Endpoint
 
-Reply = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
+#: Returns status and body; bytes are sent as they are, and status 0 hangs up without a response.
+Reply = Callable[[dict[str, Any]], tuple[int, Any]]
 KEY = "sk-very-secret"
 
 
@@ -70,7 +71,10 @@ def serving() -> Iterator[Server]:
             with state.lock:
                 state.asked.append(body)
                 status, answer = state.reply(body)
-            data = json.dumps(answer).encode()
+            if not status:
+                self.close_connection = True
+                return
+            data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))

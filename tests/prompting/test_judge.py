@@ -121,7 +121,7 @@ def test_an_answer_without_a_score_is_counted(
 
 
 def test_an_unusable_answer_is_not_cached(server: Server, tmp_path: Path) -> None:
-    bodies = iter([{"error": {"message": "upstream is away"}}])
+    bodies = iter([{"error": {"message": "upstream is away"}}] * 2)  # it is asked once more
     good = server.reply
     server.reply = lambda asked: (200, body) if (body := next(bodies, None)) else good(asked)
     endpoint = server.endpoint(tmp_path)

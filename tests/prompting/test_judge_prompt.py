@@ -28,7 +28,7 @@ def test_a_long_page_is_cut() -> None:
 def test_prompt_c_reasons_over_every_aspect_before_it_scores() -> None:
     text = load_prompt("C").template.template
     aspects = ["T, topicality and enrichment", "A, authority", "L, location and language", "S, spam", "Zero rules"]
-    places = [text.index(aspect) for aspect in [*aspects, "Final score: n"]]
+    places = [text.index(aspect) for aspect in [*aspects, "- final_score: a whole number"]]
     assert places == sorted(places)
 
 

@@ -134,3 +134,32 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 def test_answers_survive_a_json_round_trip() -> None:
     kept = answer("Final score: 3", {"3": 0.9, "4": 0.1}, tokens=12)
     assert Answer.from_json(kept.to_json()) == kept
+
+
+def editors(*scores: object) -> str:
+    listed = ", ".join(f'{{"opinion": "fine", "score": {score}}}' for score in scores)
+    return f'{{"intent": "more", "editors": [{listed}]}}'
+
+
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "I think:\n{}\nThat is all."])
+def test_the_editors_of_a_json_object_are_averaged(around: str) -> None:
+    assert mean_of_judges(Answer(around.format(editors(4, 3, 3, 2, 4)))) == pytest.approx(3.2)
+    assert mean_of_judges(Answer(around.format(editors('"4"', 3, 3, 2, 4)))) == pytest.approx(3.2)
+
+
+@pytest.mark.parametrize("scores", [(4, 3, 3, 2), (4, 3, 3, 2, 5), (4, 3, 3, 2, "true"), (1, 2, 3, 4, 2.5), (1,) * 6])
+def test_editors_without_five_whole_scores_are_no_score(scores: tuple[object, ...]) -> None:
+    with pytest.raises(Unanswered, match="no five scores"):
+        mean_of_judges(Answer(editors(*scores)))
+
+
+def test_half_an_object_is_no_score() -> None:
+    with pytest.raises(Unanswered, match="no five scores"):
+        mean_of_judges(Answer(editors(4, 3, 3, 2, 4)[:-6]))
+
+
+@pytest.mark.parametrize("written", ['"final_score": 2', '"final_score":2', '"final_score": "2'])
+def test_the_final_score_of_a_json_object_counts(written: str) -> None:
+    text = f'{{"T": {{"why": "close", "score": 4}}, {written}'
+    tokens = tuple(ClassToken(text.rindex(digit), ((digit, 0.0),)) for digit in "42")
+    assert expected_class(Answer(text, classes=tokens))[0] == 2.0

@@ -22,7 +22,7 @@ def test_the_prompt_has_exactly_the_placeholders_of_a_page() -> None:
 
 
 def test_every_example_is_a_valid_answer() -> None:
-    answers = re.findall(r"^About: .*?\nQueries: .*?(?=\n\n)", PROMPT.template.template, re.DOTALL | re.MULTILINE)
+    answers = re.findall(r"^\{\"about\": .*?\}(?=\n\n)", PROMPT.template.template, re.DOTALL | re.MULTILINE)
     sizes = [len(queries(Answer(answer))[0]) for answer in answers]
     assert sizes == [5, 5, 6, 3, 0]
     assert not any(queries(Answer(answer))[1] for answer in answers)

@@ -70,7 +70,7 @@ class LlmQueryWriter:
     async def _ask(self, client: Client, page: _Page) -> tuple[list[ScoredQuery], Counter[str]]:
         if not (page.title.strip() or page.text.strip()):
             raise Unanswered("a page without text")
-        return await client.ask(self._prompt.fill(*page), False, ANSWER_TOKENS, queries)
+        return await client.ask(self._prompt.fill(*page), False, ANSWER_TOKENS, queries, self._prompt.schema)
 
     def _written(self, answer: tuple[list[ScoredQuery], Counter[str]] | Unanswered) -> list[WrittenQuery] | None:
         if isinstance(answer, Unanswered):

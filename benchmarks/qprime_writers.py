@@ -1,0 +1,163 @@
+"""Compares query writers on some pages of a finished build: form, queries per page, and what the queries find.
+
+python -m benchmarks.qprime_writers WORK --clicks clicks.parquet --pages 100 --out OUT [--causal model.gguf]
+
+WORK is the work directory of a build with the default writer. The language model is that of ONWARD_LLM_*, if set.
+Pages are drawn at random among those that readers left for another page. Found pages are filtered and judged as in
+the build. `recall@30` is the share of readers' next pages that the queries found, `quality` the rubric's mean over
+the five best pages found (an empty place is 0). Intervals resample pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from evaluation.metrics.bootstrap import difference, interval
+from pipeline.config import BuildConfig
+from pipeline.labels.rubric_judge import PairJudge
+from pipeline.runner.work import Work
+from prompting.endpoint import read_endpoint
+from recall.qprime.build import build, query_pages
+from recall.qprime.config import QueryFilters
+from recall.qprime.engines.embedded import TantivyEngine
+from recall.qprime.queries.filters import filtered
+from recall.qprime.queries.written import WrittenReader, read_queries, write_queries
+from recall.qprime.queries.written_for import WrittenFor
+from recall.qprime.row import read
+from recall.qprime.search_results import PageFacts
+from recall.qprime.writers.information_need import InformationNeedWriter
+from recall.qprime.writers.key_phrases import KeyPhraseWriter
+from recall.qprime.writers.llm import LlmQueryWriter
+from recall.qprime.writers.writer import QueryWriter
+
+BATCH, TOP = 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The pages of a build and what their readers opened next."""
+
+    work: Work
+    pages: Path
+    truth: dict[int, Counter[int]]  # page -> next page -> readers
+
+
+def main() -> None:
+    """Write figures.json and, per writer, its first pages with their queries; print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--clicks", type=Path, required=True)
+    parser.add_argument("--pages", type=int, default=100)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--causal", help="for the information-need writer: a directory or a GGUF file")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    pages = options.work / "read" / "pages.parquet"
+    site = Site(Work(BuildConfig(), options.out, options.work), pages, _truth(pages, options.clicks))
+    chosen = _chosen(site, options.pages, options.seed)
+    pq.write_table(chosen, options.out / "pages.parquet")
+    figures, found = {}, {}
+    for name, writer in _writers(site, options.causal).items():
+        figures[name], found[name] = _measured(site, chosen, name, writer, options.out)
+    for name, values in found.items():
+        if name != "key_phrases":
+            base = found["key_phrases"]
+            change = {what: difference(values[what], base[what]).as_dict() for what in values}
+            figures[name]["against key_phrases"] = change
+    (options.out / "figures.json").write_text(json.dumps(figures, indent=1))
+    print(json.dumps(figures, indent=1))
+
+
+def _truth(pages: Path, clicks: Path) -> dict[int, Counter[int]]:
+    """Return the steps of sessions between different known pages."""
+    table = pq.read_table(pages, columns=["page", "url"])
+    page_of = dict(zip(table["url"].to_pylist(), table["page"].to_pylist(), strict=True))
+    log = pq.read_table(clicks, columns=["session", "url", "time"])
+    log = log.sort_by([("session", "ascending"), ("time", "ascending")])
+    sessions, at = log["session"].to_pylist(), [page_of.get(url) for url in log["url"].to_pylist()]
+    steps: dict[int, Counter[int]] = {}
+    for place in range(1, len(at)):
+        before, after = at[place - 1], at[place]
+        if sessions[place] == sessions[place - 1] and before is not None and after is not None and before != after:
+            steps.setdefault(before, Counter())[after] += 1
+    return steps
+
+
+def _chosen(site: Site, count: int, seed: int) -> pa.Table:
+    table = pq.read_table(site.pages)
+    rows = np.flatnonzero([page in site.truth for page in table["page"].to_pylist()])
+    drawn = np.random.default_rng(seed).permutation(rows)[:count]
+    return table.take(np.sort(drawn))
+
+
+def _writers(site: Site, causal: str | None) -> dict[str, QueryWriter]:
+    every = (page for batch in query_pages(site.pages) for page in batch)
+    writers: dict[str, QueryWriter] = {"key_phrases": KeyPhraseWriter.fit(every)}
+    if (endpoint := read_endpoint()) is not None:
+        writers[f"llm {endpoint.model}"] = LlmQueryWriter(endpoint)
+    if causal is not None:
+        writers["information_need"] = InformationNeedWriter.load(causal)
+    return writers
+
+
+def _measured(
+    site: Site, chosen: pa.Table, name: str, writer: QueryWriter, out: Path
+) -> tuple[dict[str, object], dict[str, NDArray[np.float64]]]:
+    stem = "".join(letter if letter.isalnum() else "-" for letter in name)
+    written, kept = out / f"{stem}.written.parquet", out / f"{stem}.parquet"
+    begun = time.monotonic()
+    outcomes = write_queries(query_pages(chosen, BATCH), writer, written, name, out / f"{stem}.parts")
+    seconds = time.monotonic() - begun
+    dropped: Counter[str] = Counter()
+    filters = replace(QueryFilters(), language=name != "key_phrases")
+    left = filtered(written, kept, WrittenFor.of(chosen), filters, dropped)
+    values = _values(site, chosen, kept)
+    _show(chosen, kept, out / f"{stem}.txt")
+    figures: dict[str, object] = {
+        "outcomes": dict(outcomes),
+        "dropped": dict(dropped),
+        "queries per page": round(left / len(chosen), 2),
+        "seconds per page": round(seconds / len(chosen), 2),
+        **{what: interval(own).as_dict() for what, own in values.items()},
+    }
+    for figure in ("failed", "left_out", "tokens", "from_cache"):
+        if counted := getattr(writer, figure, None):
+            figures[figure] = dict(counted) if isinstance(counted, Counter) else counted
+    return figures, values
+
+
+def _values(site: Site, chosen: pa.Table, queries: Path) -> dict[str, NDArray[np.float64]]:
+    """Return recall@30 and quality of each page."""
+    engine, facts = TantivyEngine(site.work.of("qprime") / "index"), PageFacts.of(site.pages)
+    rows = list(build(chosen, engine, WrittenReader(queries), PairJudge(site.work), 0, facts=facts))
+    recall, quality = np.zeros(len(rows)), np.zeros(len(rows))
+    for place, built in enumerate(rows):
+        row, wanted = read(built.row), site.truth[built.page]
+        recall[place] = sum(wanted[page] for page in row.pages.tolist()) / wanted.total()
+        quality[place] = row.quality[:TOP].sum() / TOP
+    return {"recall@30": recall, "quality": quality}
+
+
+def _show(chosen: pa.Table, queries: Path, out: Path) -> None:
+    """Write the first pages with their queries, to read."""
+    titles = dict(zip(chosen["page"].to_pylist(), chosen["title"].to_pylist(), strict=True))
+    lines = []
+    for batch in read_queries(queries):
+        for page, outcome, own in zip(batch.pages.tolist(), batch.outcomes, batch.queries, strict=True):
+            lines += [f"{titles[page]} ({outcome})", *(f"    {query.relevance:.2f} {query.text}" for query in own)]
+    out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
