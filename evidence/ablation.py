@@ -22,7 +22,7 @@ from evidence.tuning import TuningSettings, adapted, tune
 #: Scores of tasks, (tasks, candidates); of validation and of test.
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 Say = Callable[[str], None]
-_TRAINED = 10  # passages of the rows that learn
+TRAINED = 10  # passages of the rows that learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class AblationSettings:
     counts: tuple[int, ...] = ()  # other numbers of passages, for two rows
     noise: float = 0.5  # the share of passages that are drawn from the noise set
     seed: int = 0
-    epochs: int = 20  # of the sequence model
+    epochs: int = 6  # of the sequence model
     tuning: TuningSettings = field(default_factory=TuningSettings)
 
 
@@ -68,11 +68,11 @@ class Ablation:
         row("transition counts", lambda: _both(lambda tasks: transitions(old, tasks), asked))
         row("SASRec-like", lambda: self._sequence_model(old, asked))
         row("LLM as it is, no evidence", lambda: self._scored(self.base, 0))
-        row(f"LLM as it is, {_TRAINED} passages", lambda: self._scored(self.base, _TRAINED))
+        row(f"LLM as it is, {TRAINED} passages", lambda: self._scored(self.base, TRAINED))
         self._learnt(found, "tuned, no evidence", 0, ())
-        self._learnt(found, "tuned", _TRAINED, ())
+        self._learnt(found, "tuned", TRAINED, ())
         for heads in settings.heads:
-            self._learnt(found, f"tuned, MP-Head x {len(heads)}", _TRAINED, heads)
+            self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
         return found
 
     def prior(self) -> Pair:
@@ -153,7 +153,7 @@ class Ablation:
             working = file.with_suffix(".writing.npz")
             np.savez(working, validation=validation, test=test)
             working.rename(file)
-            self.say(f"{name}: done")
+            self.say(f"{self.work.name}: {name}: done")
         kept = np.load(file)
         return kept["validation"], kept["test"]
 

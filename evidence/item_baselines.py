@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -25,10 +26,13 @@ def popularity(sequences: Sequence[Sequence[int]], tasks: Sequence[Task]) -> Sco
 
 def transitions(sequences: Sequence[Sequence[int]], tasks: Sequence[Task]) -> Scores:
     """Score a candidate by how often it followed an item of the history, newer items first; ties by popularity."""
-    counts = Counter(pair for own in sequences for pair in zip(own, own[1:], strict=False))
+    counts = Counter(pair for own in sequences for pair in pairwise(own))
     popular = popularity(sequences, tasks)
     found = [
-        [sum(counts[before, item] / age for age, before in enumerate(task.history[::-1], 1)) for item in task.candidates]
+        [
+            sum(counts[before, item] / age for age, before in enumerate(task.history[::-1], 1))
+            for item in task.candidates
+        ]
         for task in tasks
     ]
     return np.array(found, np.float64) + popular / (1e3 * popular.max())

@@ -37,7 +37,8 @@ def candidate_scores(sequence: Sequenced, scores: Tensor) -> Tensor:
 
 def _through(inner: Any, layers: Sequence[nn.Module], states: Tensor, sequence: Sequenced) -> Tensor:
     turned = inner.rotary_emb(states, position_ids=sequence.position.unsqueeze(0))
-    mask, prompt = sequence.mask(), sequence.prompt.unsqueeze(0)
+    hidden, prompt = ~sequence.mask(), sequence.prompt.unsqueeze(0)
+    mask = torch.zeros(hidden.shape, dtype=states.dtype).masked_fill(hidden, torch.finfo(states.dtype).min)
     for layer in layers:
         states = layer(states, attention_mask=mask, position_embeddings=turned, prompt_mask=prompt)
     return states

@@ -31,7 +31,7 @@ class MPHead(nn.Module):
     """
 
     def __init__(self, heads: int, groups: int, width: int, output: Tensor, feature: nn.Module, k: int = 32) -> None:
-        """Take the frozen output projection's weight (hidden, H·d), and a module that returns the task feature z (d_z,)."""
+        """Take the frozen output projection's weight (hidden, H·d), and a module that returns z (d_z,)."""
         super().__init__()
         self.k = k
         self._query = heads * width
@@ -54,7 +54,9 @@ class MPHead(nn.Module):
         cached = torch.cat([keys.transpose(1, 2).flatten(2), values.transpose(1, 2).flatten(2)], dim=-1)
         cached = cached.to(self.bias.dtype)
         entities = self.entity(cached)  # (10)
-        top = top_tokens(relevance(self.relation(self.feature().to(self.bias.dtype)), entities), prompt, self.k)  # (11), (12)
+        top = top_tokens(
+            relevance(self.relation(self.feature().to(self.bias.dtype)), entities), prompt, self.k
+        )  # (11), (12)
         chosen = entities.gather(1, top.index.unsqueeze(2).expand(-1, -1, entities.shape[2]))
         sent = messages(relations(top), chosen, self.bias)  # (13), and (15): the entity becomes its message
         return Messages(sent[..., : self._query], sent[..., self._query :], top.index, top.real)

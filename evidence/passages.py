@@ -63,7 +63,9 @@ class PassageCache:
 
     def put(self, key: bytes, found: Sequence[Passage]) -> None:
         """Store a page's evidence."""
-        self._connection.execute("INSERT OR REPLACE INTO evidence VALUES (?, ?)", (key, orjson.dumps([tuple(passage) for passage in found])))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO evidence VALUES (?, ?)", (key, orjson.dumps([tuple(passage) for passage in found]))
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -81,9 +83,9 @@ def web_evidence(
     cache: PassageCache | None = None,
     source: str = "",
 ) -> list[list[Passage] | None]:
-    """Return each page's passages, best first; None for a page whose queries or search failed, which is not cached.
+    """Return each page's passages, best first; None where the queries or the search failed, which is not cached.
 
-    `count` gives the tokens of a text. `known[i]` are addresses that page i is about, which are left out. `source` names
+    `count` gives the tokens of a text. `known[i]` are addresses that page i is about: left out. `source` names
     writer, engine and index: evidence is cached under it, the page's text, the settings and `known`.
     """
     known = [()] * len(pages) if known is None else known

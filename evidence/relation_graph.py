@@ -20,7 +20,7 @@ class Top(NamedTuple):
 
 
 def relevance(task: Tensor, entities: Tensor) -> Tensor:
-    """Return c of equation 11, (B, n) in [-1, 1]: the cosine of the projected task feature (d,) and each entity (B, n, d)."""
+    """Return c of equation 11, (B, n) in [-1, 1]: cosines of the projected task feature (d,) and entities (B, n, d)."""
     return functional.cosine_similarity(entities, task.expand_as(entities), dim=-1)
 
 

@@ -94,7 +94,7 @@ def tune(
     checkpoint: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> Curve:
-    """Train in place on tasks (sequence, states that enter layer `first`) and return the curve; a killed run resumes."""
+    """Train in place on tasks (sequence, states that enter `first`) and return the curve; a killed run resumes."""
     learnt = [parameter for group, _ in groups for parameter in group]
     objective = Taken(model, learnt, tasks, first)
 

@@ -19,8 +19,8 @@ _NEEDED = ("q_proj", "k_proj", "v_proj", "o_proj", "head_dim", "layer_idx")
 class WrappedAttention(nn.Module):
     """An attention layer with an MP-Head.
 
-    With a KV cache, the first call is the prompt, and its messages are kept with the cache. A call without a cache, or in
-    training, must say with `prompt_mask` (B, n), passed to the model, which tokens are the prompt.
+    With a KV cache, the first call is the prompt, and its messages are kept with the cache. A call without a cache, or
+    in training, must say with `prompt_mask` (B, n), passed to the model, which tokens are the prompt.
     """
 
     def __init__(self, attention: nn.Module, head: MPHead) -> None:
