@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -26,22 +26,27 @@ def evidence(
     first: Annotated[int, typer.Option(min=0, help="First trained layer; the ones below are computed once.")] = 24,
     heads: Annotated[str, typer.Option(help="Layers of each row: commas, rows by semicolons.")] = _HEADS,
     counts: Annotated[str, typer.Option(help="Also measure these numbers of passages, for two rows.")] = "",
+    queries: Annotated[str, typer.Option(help="key_phrases or information_need (slow).")] = "key_phrases",
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of passages that are noise.")] = 0.5,
-    seeds: Annotated[int, typer.Option(min=1, help="Draw tasks and train with this many seeds.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with other tasks.")] = 1,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
     """Compare a ranker with and without web evidence and MP-Head, beside popularity, transitions and a SASRec."""
     import orjson
 
-    from evidence.ablation import AblationSettings
+    from evidence.ablation import AblationSettings, QueriesBy
     from evidence.report import run
     from evidence.tuning import TuningSettings
 
     names = [name.strip() for name in sets.split(",")]
     if unknown := [name for name in names if name not in _SETS]:
         raise typer.BadParameter(f"--sets: unknown set {unknown[0]}: choose from {', '.join(_SETS)}")
+    if queries not in get_args(QueriesBy):
+        raise typer.BadParameter(f"--queries: {queries!r} is not one of {', '.join(get_args(QueriesBy))}")
     settings = AblationSettings(
-        train=train, validation=validation, test=test, first=first, counts=_numbers(counts, 20, "--counts"), noise=noise,
+        train=train, validation=validation, test=test, first=first, noise=noise,
+        counts=_numbers(counts, 20, "--counts"),
+        queries=cast(QueriesBy, queries),
         heads=tuple(_numbers(layers, 1_000, "--heads") for layers in heads.split(";")),
         tuning=TuningSettings(steps=steps),
     )  # fmt: skip

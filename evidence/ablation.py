@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,10 +19,13 @@ from evidence.item_evidence import ItemEvidence
 from evidence.likelihood import candidate_scores, lower_states, token_scores
 from evidence.prompt_tokens import PromptTokens, Sequenced, sequenced
 from evidence.tuning import TuningSettings, adapted, tune
+from recall.qprime.writers.writer import QueryWriter
 
 #: Scores of tasks, (tasks, candidates); of validation and of test.
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 Say = Callable[[str], None]
+#: What writes the queries: `information_need` lets the base model answer every task first.
+QueriesBy = Literal["key_phrases", "information_need"]
 TRAINED = 10  # passages of the rows that learn
 
 
@@ -35,6 +39,7 @@ class AblationSettings:
     first: int = 24  # the first trained layer; the states below it are computed once
     heads: tuple[tuple[int, ...], ...] = ((24,), (24, 26), (24, 26, 28))
     counts: tuple[int, ...] = ()  # other numbers of passages, for two rows
+    queries: QueriesBy = "key_phrases"
     noise: float = 0.5  # the share of passages that are drawn from the noise set
     seed: int = 0
     epochs: int = 6  # of the sequence model
@@ -163,13 +168,13 @@ class Ablation:
 
 def prepare(
     folder: Path, name: str, noise: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
-    settings: AblationSettings, work: Path, say: Say,
+    settings: AblationSettings, work: Path, say: Say, writer: QueryWriter | None = None,
 ) -> Ablation:  # fmt: skip
-    """Read the sets, draw the tasks and open the search index."""
+    """Read the sets, draw the tasks and open the search index; without a writer, key phrases are searched."""
     items = read_items(folder, name)
     work.mkdir(parents=True, exist_ok=True)
     tokens = PromptTokens(tokenizer)
-    evidence = ItemEvidence(items, read_items(folder, noise), tokens.count, settings.noise, settings.seed, work)
+    evidence = ItemEvidence(items, read_items(folder, noise), tokens.count, settings.noise, settings.seed, work, writer)
     splits = split(items, settings.train, settings.validation, settings.test, settings.seed)
     return Ablation(items, splits, evidence, model, tokens, settings, work, say)
 

