@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -42,7 +43,7 @@ class AblationSettings:
     queries: QueriesBy = "key_phrases"
     noise: float = 0.5  # the share of passages that are drawn from the noise set
     seed: int = 0
-    epochs: int = 6  # of the sequence model
+    epochs: int = 3  # of the sequence model
     tuning: TuningSettings = field(default_factory=TuningSettings)
 
 
@@ -93,7 +94,7 @@ class Ablation:
         for count, title in counts.items():
             if not self._file(title).is_file() and model is None:
                 model = self._tuned(name, passages, heads)
-            found[title] = self._stored(title, lambda count=count, model=model: self._scored(model, count))  # type: ignore[misc]
+            found[title] = self._stored(title, partial(self._scored, model or self.base, count))
 
     def _tuned(self, name: str, passages: int, heads: Sequence[int]) -> PreTrainedModel:
         tasks = self._states("train", self.splits.train, passages)

@@ -52,16 +52,9 @@ class ItemEvidence:
         settings = EvidenceSettings(passages=_MOST, hits=_MOST, tokens=10_000)
         known = {_address(self._items, item) for item in task.history}
         (found,) = web_evidence(
-            [page],
-            self._writer,
-            self._engine,
-            self._read,
-            self._count,
-            settings,
-            [known],
-            self._cache,
-            type(self._writer).__name__,
-        )
+            [page], self._writer, self._engine, self._read, self._count, settings,
+            known=[known], cache=self._cache, source=type(self._writer).__name__,
+        )  # fmt: skip
         random = np.random.default_rng((self._seed, *task.history))
         noisy = random.random(_MOST) < self._share
         others = random.integers(len(self._noise.titles), size=_MOST)
