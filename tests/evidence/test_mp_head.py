@@ -205,3 +205,16 @@ def test_a_soft_prompt_stands_before_the_prompt() -> None:
     whole = soft.before(torch.zeros(2, 5, 6))
     assert whole.shape == (2, 8, 6)
     assert torch.equal(whole[1, :3], soft.vectors)
+
+
+def test_a_soft_prompt_learns_through_the_head_and_through_the_model(model) -> None:
+    ids = tokens(2)
+    soft = SoftPrompt(model.get_input_embeddings().weight, 4)
+    opened(wrap(model, (1,), lambda attention: soft, 8))
+    before = soft.before(model.get_input_embeddings()(ids))
+    prompt = prompt_of(torch.zeros(2, 44), 34)
+    logits = model(inputs_embeds=before, prompt_mask=prompt, use_cache=False).logits[:, 33:-1]
+    nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 30:].flatten()).backward()
+    assert (soft.vectors.grad.abs().sum(1) > 0).all()
+    with pytest.raises(ValueError, match="one per token"):
+        model(inputs_embeds=before, prompt_mask=prompt[:, :-1], use_cache=False)
