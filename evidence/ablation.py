@@ -72,13 +72,13 @@ class Ablation:
 
         row("popularity", lambda: _both(lambda tasks: popularity(old, tasks), asked))
         row("transition counts", lambda: _both(lambda tasks: transitions(old, tasks), asked))
-        row("SASRec-like", lambda: self._sequence_model(old, asked))
         row("LLM as it is, no evidence", lambda: self._scored(self.base, 0))
         row(f"LLM as it is, {TRAINED} passages", lambda: self._scored(self.base, TRAINED))
         self._learnt(found, "tuned, no evidence", 0, ())
         self._learnt(found, "tuned", TRAINED, ())
         for heads in settings.heads:
             self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
+        row("SASRec-like", lambda: self._sequence_model(old, asked))
         return found
 
     def prior(self) -> Pair:
