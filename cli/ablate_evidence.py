@@ -28,6 +28,7 @@ def evidence(
     counts: Annotated[str, typer.Option(help="Also measure these numbers of passages, for two rows.")] = "",
     queries: Annotated[str, typer.Option(help="key_phrases or information_need (slow).")] = "key_phrases",
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of passages that are noise.")] = 0.5,
+    items_only: Annotated[bool, typer.Option("--items-only", help="Leave out the language model's rows.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with other tasks.")] = 1,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
@@ -46,7 +47,7 @@ def evidence(
     settings = AblationSettings(
         train=train, validation=validation, test=test, first=first, noise=noise,
         counts=_numbers(counts, 20, "--counts"),
-        queries=cast(QueriesBy, queries),
+        queries=cast(QueriesBy, queries), items_only=items_only,
         heads=tuple(_numbers(layers, 1_000, "--heads") for layers in heads.split(";")),
         tuning=TuningSettings(steps=steps),
     )  # fmt: skip

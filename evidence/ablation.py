@@ -43,6 +43,7 @@ class AblationSettings:
     queries: QueriesBy = "key_phrases"
     noise: float = 0.5  # the share of passages that are drawn from the noise set
     seed: int = 0
+    items_only: bool = False  # leave out the rows of the language model
     epochs: int = 3  # of the sequence model
     tuning: TuningSettings = field(default_factory=TuningSettings)
 
@@ -72,13 +73,15 @@ class Ablation:
 
         row("popularity", lambda: _both(lambda tasks: popularity(old, tasks), asked))
         row("transition counts", lambda: _both(lambda tasks: transitions(old, tasks), asked))
+        row("SASRec-like", lambda: self._sequence_model(old, asked))
+        if self.settings.items_only:
+            return found
         row("LLM as it is, no evidence", lambda: self._scored(self.base, 0))
         row(f"LLM as it is, {TRAINED} passages", lambda: self._scored(self.base, TRAINED))
         self._learnt(found, "tuned, no evidence", 0, ())
         self._learnt(found, "tuned", TRAINED, ())
         for heads in settings.heads:
             self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
-        row("SASRec-like", lambda: self._sequence_model(old, asked))
         return found
 
     def prior(self) -> Pair:

@@ -83,7 +83,8 @@ def older_sequences(items: Items) -> list[list[int]]:
 
 
 def _asked(items: Items, sequence: Sequence[int], user: int, random: np.random.Generator) -> Task:
-    taken, others = set(items.sequences[user]), []
+    taken = set(items.sequences[user])
+    others: list[int] = []
     while len(others) < CANDIDATES - 1:
         item = int(random.integers(len(items.titles)))
         if item not in taken:

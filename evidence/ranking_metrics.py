@@ -12,7 +12,7 @@ def target_ranks(scores: NDArray[np.floating], target: NDArray[np.integer]) -> N
     Among equal scores the rank is the mean of the best and the worst, so that a constant score gains nothing.
     """
     own = np.take_along_axis(scores, target[:, None], axis=1)
-    return 1.0 + (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
+    return np.asarray(1.0 + (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2)
 
 
 def by_task(ranks: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -62,7 +62,8 @@ def run(
             _claim(folder, model, own)
             ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say, writer)
             splits = ablation.splits
-            by_seed.append(rows_of(ablation.rows(), ablation.prior(), splits.validation, splits.test))
+            prior = None if settings.items_only else ablation.prior()
+            by_seed.append(rows_of(ablation.rows(), prior, splits.validation, splits.test))
             users += [task.user for task in splits.test]
         rows = joined(by_seed)
         reports.append(SetReport(name, len(users), rows, gains(rows, _pairs(settings), users)))
@@ -81,7 +82,7 @@ def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:
 
 def _claim(folder: Path, model: str, settings: AblationSettings) -> None:
     """Write the settings of a run. Raises SettingsError if the folder belongs to a run with others."""
-    about = orjson.loads(orjson.dumps({"model": model, **asdict(settings), "counts": None}))
+    about = orjson.loads(orjson.dumps({"model": model, **asdict(settings), "counts": None, "items_only": None}))
     path = folder / "run.json"
     if path.is_file():
         before = orjson.loads(path.read_bytes())

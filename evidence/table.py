@@ -46,7 +46,9 @@ def row(name: str, scores: Pair, prior: Pair | None, validation: Sequence[Task],
     return Row(name, values, weight)
 
 
-def rows_of(found: Mapping[str, Pair], prior: Pair, validation: Sequence[Task], test: Sequence[Task]) -> list[Row]:
+def rows_of(
+    found: Mapping[str, Pair], prior: Pair | None, validation: Sequence[Task], test: Sequence[Task]
+) -> list[Row]:
     """Return all rows of one seed; a row whose name has a comma is a language model's."""
     return [row(name, scores, prior if ", " in name else None, validation, test) for name, scores in found.items()]
 

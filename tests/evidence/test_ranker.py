@@ -102,14 +102,17 @@ def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:
     (report,) = json.loads(out.read_bytes())
     assert report["test_tasks"] == 10
     assert [row["row"] for row in report["rows"]] == [
-        "popularity", "transition counts", "LLM as it is, no evidence", "LLM as it is, 10 passages",
+        "popularity", "transition counts", "SASRec-like", "LLM as it is, no evidence", "LLM as it is, 10 passages",
         "tuned, no evidence", "tuned, 10 passages", "tuned, 2 passages", "tuned, MP-Head x 1, 10 passages",
-        "tuned, MP-Head x 1, 2 passages", "tuned, MP-Head x 2, 10 passages", "SASRec-like",
+        "tuned, MP-Head x 1, 2 passages", "tuned, MP-Head x 2, 10 passages",
     ]  # fmt: skip
     assert [gain["row"] for gain in report["gains"]][2:] == [f"tuned, MP-Head x {n}, 10 passages" for n in (1, 2)]
     again = CliRunner().invoke(app, [*arguments, "--seeds", "2"])
     assert again.exit_code == 0 and "done" not in again.stderr
     assert json.loads(out.read_bytes()) == [report]
+    items = CliRunner().invoke(app, [*arguments, "--items-only"])
+    assert items.exit_code == 0
+    assert len(json.loads(out.read_bytes())[0]["rows"]) == 3
     other = CliRunner().invoke(app, [*arguments, "--noise", "0.1"])
     assert "noise" in str(other.exception)
 
