@@ -15,7 +15,7 @@ class Messages(NamedTuple):
 
     keys: Tensor  # (B, k, H·d): e[:|K|] of equation 14
     values: Tensor  # (B, k, d): e[|V|:] of equation 16
-    index: Tensor  # (B, k) int64: each message's token
+    places: Tensor  # (B, k) int64: each message's token
     real: Tensor  # (B, k) bool
 
 
@@ -35,15 +35,14 @@ class MPHead(nn.Module):
         super().__init__()
         self.k = k
         self._query = heads * width
-        kind = {"dtype": torch.float32, "device": output.device}
         with torch.no_grad():
             size = feature().shape[-1]
             mean = output.float().view(output.shape[0], heads, width).mean(1)
-        self.entity = nn.Linear(2 * groups * width, self._query + width, bias=False, **kind)
-        self.relation = nn.Linear(size, self._query + width, bias=False, **kind)
-        self.bias = nn.Parameter(torch.zeros(self._query + width, **kind))
+        self.entity = nn.Linear(2 * groups * width, self._query + width, bias=False, device=output.device)
+        self.relation = nn.Linear(size, self._query + width, bias=False, device=output.device)
+        self.bias = nn.Parameter(torch.zeros(self._query + width, device=output.device))
         self.output = nn.Parameter(mean)
-        self.gate = nn.Parameter(torch.zeros((), **kind))
+        self.gate = nn.Parameter(torch.zeros((), device=output.device))
         self.feature = feature
 
     def read(self, keys: Tensor, values: Tensor, prompt: Tensor) -> Messages:
@@ -57,9 +56,9 @@ class MPHead(nn.Module):
         top = top_tokens(
             relevance(self.relation(self.feature().to(self.bias.dtype)), entities), prompt, self.k
         )  # (11), (12)
-        chosen = entities.gather(1, top.index.unsqueeze(2).expand(-1, -1, entities.shape[2]))
+        chosen = entities.gather(1, top.places.unsqueeze(2).expand(-1, -1, entities.shape[2]))
         sent = messages(relations(top), chosen, self.bias)  # (13), and (15): the entity becomes its message
-        return Messages(sent[..., : self._query], sent[..., self._query :], top.index, top.real)
+        return Messages(sent[..., : self._query], sent[..., self._query :], top.places, top.real)
 
     def forward(self, queries: Tensor, sent: Messages, first: int) -> Tensor:
         """Return what the head adds to the layer's output, (B, t, hidden), for queries (B, H, t, d).
@@ -69,7 +68,7 @@ class MPHead(nn.Module):
         asked = queries.transpose(1, 2).flatten(2).to(self.bias.dtype)
         scores = asked @ sent.keys.transpose(1, 2) * self._query**-0.5  # (14)
         position = torch.arange(first, first + scores.shape[1], device=scores.device)
-        visible = sent.real.unsqueeze(1) & (sent.index.unsqueeze(1) <= position.view(1, -1, 1))
+        visible = sent.real.unsqueeze(1) & (sent.places.unsqueeze(1) <= position.view(1, -1, 1))
         weights = scores.masked_fill(~visible, torch.finfo(scores.dtype).min).softmax(-1) * visible
         head = self.gate * (weights @ sent.values)  # (16)
         return head @ self.output.T  # (8)

@@ -14,7 +14,7 @@ _LITTLE = 1e-6
 class Top(NamedTuple):
     """The k tokens of T_k, in their order in the prompt; where a prompt has fewer, `real` is false."""
 
-    index: Tensor  # (B, k) int64, positions in the prompt
+    places: Tensor  # (B, k) int64, positions in the prompt
     relevance: Tensor  # (B, k) float, c of equation 11
     real: Tensor  # (B, k) bool
 

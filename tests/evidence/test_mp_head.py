@@ -147,7 +147,7 @@ def test_relations_are_those_of_equations_11_to_13() -> None:
     found = relevance(task, entities)
     assert torch.allclose(found, torch.tensor([[1.0, 0.0, 0.6, -1.0]]))
     top = top_tokens(found, torch.tensor([[True, True, True, False]]), 2)
-    assert top.index.tolist() == [[0, 2]]
+    assert top.places.tolist() == [[0, 2]]
     related = relations(top)
     assert torch.allclose(related, torch.tensor([[[1.0, 0.6], [0.6, 0.36]]]))
     sent = messages(related, entities[:, [0, 2]], torch.tensor([0.5, 0.0]))
