@@ -51,7 +51,7 @@ def run(
     """Return each set's report. A killed run resumes in `work`; raises SettingsError if that is of other settings."""
     work.mkdir(parents=True, exist_ok=True)
     base, tokenizer = open_base(model, work)
-    base.to(torch.bfloat16)
+    base.to(torch.bfloat16)  # type: ignore[arg-type]
     writer = _asks(model, work) if settings.queries == "information_need" else None
     reports = []
     for name in names:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ def adapted(
     torch.manual_seed(settings.seed)
     layers = list(range(first, base.config.num_hidden_layers))
     lora = LoraConfig(
-        r=settings.rank, lora_alpha=2.0 * settings.rank, target_modules=["q_proj", "v_proj"], layers_to_transform=layers
+        r=settings.rank, lora_alpha=2 * settings.rank, target_modules=["q_proj", "v_proj"], layers_to_transform=layers
     )
     with warnings.catch_warnings():  # peft 0.21 uses a deprecated name of transformers 5
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
@@ -60,7 +60,7 @@ def adapted(
     return model, [group for group in groups if group[0]]
 
 
-def _readout(attention: nn.Module) -> LoraFeature:
+def _readout(attention: Any) -> LoraFeature:
     query = attention.q_proj
     return LoraFeature(query.lora_A["default"].weight, query.lora_B["default"].weight)
 

@@ -23,6 +23,9 @@ class WrappedAttention(nn.Module):
     in training, must say with `prompt_mask` (B, n), passed to the model, which tokens are the prompt.
     """
 
+    attention: Any  # of the model's own class
+    head: MPHead
+
     def __init__(self, attention: nn.Module, head: MPHead) -> None:
         super().__init__()
         self.attention = attention
@@ -99,7 +102,7 @@ def wrap(
     for number in layers:
         if not 0 <= number < len(blocks):
             raise SettingsError(f"MP-Head in layer {number}: the model has layers 0 to {len(blocks) - 1}")
-        attention = blocks[number].self_attn
+        attention: Any = blocks[number].self_attn
         if missing := [name for name in _NEEDED if not hasattr(attention, name)]:
             raise SettingsError(f"layer {number} has no {missing[0]}: MP-Head needs a LLaMA- or Qwen2-like attention")
         if hasattr(attention, "q_norm"):
