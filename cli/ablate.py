@@ -6,8 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
+from typer.core import TyperGroup
 
+from cli.ablate_evidence import evidence
 from cli.build import config_of
 from cli.held_out_options import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
 from cli.many_pages import without_time_limits
@@ -19,7 +22,21 @@ if TYPE_CHECKING:
 _WIDTH = 110  # of a printed table
 
 
-def ablate(
+class _TablesByDefault(TyperGroup):
+    """Reads `onward ablate --data …` as `onward ablate tables --data …`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["tables", *args]
+        return super().parse_args(ctx, args)
+
+
+ablate = typer.Typer(help="Reproduce papers' tables on a data set.", no_args_is_help=True, cls=_TablesByDefault)
+ablate.command()(evidence)
+
+
+@ablate.command()
+def tables(
     data: Annotated[Path, typer.Option("--data", help="Directory with pages, clicks, impressions, labels.")],
     clicks: Clicks,
     out: Annotated[Path, typer.Option("--out", help="The report: one HTML file.")],

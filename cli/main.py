@@ -69,7 +69,7 @@ app.add_typer(rules, name="rules")
 app.command()(takedown)
 app.add_typer(events, name="events")
 # Offline.
-app.command()(ablate)
+app.add_typer(ablate, name="ablate")
 app.add_typer(corpus, name="corpus")
 app.command()(build)
 app.command()(evaluate)

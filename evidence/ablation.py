@@ -1,0 +1,187 @@
+"""The ablation of web evidence and MP-Head: every row's scores for the same test tasks, resumable row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from evidence.amazon import Items, Splits, Task, older_sequences, read_items, split
+from evidence.item_baselines import model_scores, popularity, sequence_model, transitions
+from evidence.item_evidence import ItemEvidence
+from evidence.likelihood import candidate_scores, lower_states, token_scores
+from evidence.prompt_tokens import PromptTokens, Sequenced, sequenced
+from evidence.tuning import TuningSettings, adapted, tune
+from recall.qprime.writers.writer import QueryWriter
+
+#: Scores of tasks, (tasks, candidates); of validation and of test.
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+Say = Callable[[str], None]
+#: What writes the queries: `information_need` lets the base model answer every task first.
+QueriesBy = Literal["key_phrases", "information_need"]
+TRAINED = 10  # passages of the rows that learn
+
+
+@dataclass(frozen=True, slots=True)
+class AblationSettings:
+    """The size of the experiment."""
+
+    train: int = 300
+    validation: int = 60
+    test: int = 200
+    first: int = 24  # the first trained layer; the states below it are computed once
+    heads: tuple[tuple[int, ...], ...] = ((24,), (24, 26), (24, 26, 28))
+    counts: tuple[int, ...] = ()  # other numbers of passages, for two rows
+    queries: QueriesBy = "key_phrases"
+    noise: float = 0.5  # the share of passages that are drawn from the noise set
+    seed: int = 0
+    items_only: bool = False  # leave out the rows of the language model
+    epochs: int = 3  # of the sequence model
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+
+
+@dataclass(slots=True)
+class Ablation:
+    """Everything that the rows share."""
+
+    items: Items
+    splits: Splits
+    evidence: ItemEvidence
+    base: PreTrainedModel
+    tokens: PromptTokens
+    settings: AblationSettings
+    work: Path
+    say: Say
+
+    def rows(self) -> dict[str, Pair]:
+        """Return every row's scores, computing what `work` does not hold yet."""
+        settings = self.settings
+        old = older_sequences(self.items)
+        asked = (self.splits.validation, self.splits.test)
+        found: dict[str, Pair] = {}
+
+        def row(name: str, score: Callable[[], Pair]) -> None:
+            found[name] = self._stored(name, score)
+
+        row("popularity", lambda: _both(lambda tasks: popularity(old, tasks), asked))
+        row("transition counts", lambda: _both(lambda tasks: transitions(old, tasks), asked))
+        row("SASRec-like", lambda: self._sequence_model(old, asked))
+        if self.settings.items_only:
+            return found
+        row("LLM as it is, no evidence", lambda: self._scored(self.base, 0))
+        row(f"LLM as it is, {TRAINED} passages", lambda: self._scored(self.base, TRAINED))
+        self._learnt(found, "tuned, no evidence", 0, ())
+        self._learnt(found, "tuned", TRAINED, ())
+        for heads in settings.heads:
+            self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
+        return found
+
+    def prior(self) -> Pair:
+        """Return log-likelihoods of the candidates without any history, from the base model."""
+        return self._stored("prior", lambda: _both(self._unprompted, (self.splits.validation, self.splits.test)))
+
+    def _learnt(self, found: dict[str, Pair], name: str, passages: int, heads: Sequence[int]) -> None:
+        """Add the row of a tuned model, and its rows with other numbers of passages."""
+        counts = {passages: f"{name}, {passages} passages" if passages else name}
+        if passages and len(heads) < 2:
+            counts |= {count: f"{name}, {count} passages" for count in self.settings.counts if count != passages}
+        model = None
+        for count, title in counts.items():
+            if not self._file(title).is_file() and model is None:
+                model = self._tuned(name, passages, heads)
+            found[title] = self._stored(title, partial(self._scored, model or self.base, count))
+
+    def _tuned(self, name: str, passages: int, heads: Sequence[int]) -> PreTrainedModel:
+        tasks = self._states("train", self.splits.train, passages)
+        model, groups = adapted(self.base, self.settings.first, heads, self.settings.tuning)
+        checkpoint = self._file(name).with_suffix(".safetensors")
+        curve = tune(model, groups, tasks, self.settings.first, self.settings.tuning, checkpoint)
+        losses = curve.losses["taken"]
+        quarter = max(1, len(losses) // 4)
+        gates = [f"{float(p.detach()):.2f}" for n, p in model.named_parameters() if n.endswith("head.gate")]
+        self.say(
+            f"{name}: loss {np.mean(losses[:quarter]):.3f} -> {np.mean(losses[-quarter:]):.3f}"
+            + (f", gates {' '.join(gates)}" if gates else "")
+        )
+        return model
+
+    def _scored(self, model: PreTrainedModel, passages: int) -> Pair:
+        def score(name: str, tasks: Sequence[Task]) -> NDArray[np.float64]:
+            states = self._states(name, tasks, passages)
+            return np.stack([self._candidates(model, *each) for each in states])
+
+        return score("validation", self.splits.validation), score("test", self.splits.test)
+
+    def _candidates(self, model: PreTrainedModel, sequence: Sequenced, states: Tensor) -> NDArray[np.float64]:
+        with torch.no_grad():
+            scores = token_scores(model, sequence, states, self.settings.first)
+        return candidate_scores(sequence, scores).double().numpy()
+
+    def _states(self, name: str, tasks: Sequence[Task], passages: int) -> list[tuple[Sequenced, Tensor]]:
+        """Return each task's tokens, and the states that enter the first trained layer, from a file if there is one."""
+        sequences = [self._sequence(task, passages) for task in tasks]
+        file = self.work / f"states-{name}-{passages}.pt"
+        if not file.is_file():
+            self.say(f"{name}, {passages} passages: {sum(len(each.ids) for each in sequences):,} tokens below")
+            states = [lower_states(self.base, each, self.settings.first) for each in sequences]
+            torch.save(states, file.with_suffix(".writing"))
+            file.with_suffix(".writing").rename(file)
+        return list(zip(sequences, torch.load(file), strict=True))
+
+    def _sequence(self, task: Task, passages: int) -> Sequenced:
+        titles = self.items.titles
+        found = self.evidence.of(task, passages) if passages else []
+        asked = task.candidates or (task.target,)
+        return self.tokens.sequence([titles[item] for item in task.history], found, [titles[item] for item in asked])
+
+    def _unprompted(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        start = [self.base.config.bos_token_id, *self.tokens.ask]
+        found = []
+        for task in tasks:
+            sequence = sequenced(start, [self.tokens.title(self.items.titles[item]) for item in task.candidates])
+            states = lower_states(self.base, sequence, self.settings.first)
+            found.append(self._candidates(self.base, sequence, states))
+        return np.stack(found)
+
+    def _sequence_model(self, old: list[list[int]], asked: Sequence[Sequence[Task]]) -> Pair:
+        model = sequence_model(old, len(self.items.titles), self.settings.seed, self.settings.epochs)
+        return _both(lambda tasks: model_scores(model, tasks), asked)
+
+    def _stored(self, name: str, score: Callable[[], Pair]) -> Pair:
+        file = self._file(name)
+        if not file.is_file():
+            validation, test = score()
+            working = file.with_suffix(".writing.npz")
+            np.savez(working, validation=validation, test=test)
+            working.rename(file)
+            self.say(f"{self.work.name}: {name}: done")
+        kept = np.load(file)
+        return kept["validation"], kept["test"]
+
+    def _file(self, name: str) -> Path:
+        return self.work / f"{name.replace(', ', '-').replace(' ', '_')}.npz"
+
+
+def prepare(
+    folder: Path, name: str, noise: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
+    settings: AblationSettings, work: Path, say: Say, writer: QueryWriter | None = None,
+) -> Ablation:  # fmt: skip
+    """Read the sets, draw the tasks and open the search index; without a writer, key phrases are searched."""
+    items = read_items(folder, name)
+    work.mkdir(parents=True, exist_ok=True)
+    tokens = PromptTokens(tokenizer)
+    evidence = ItemEvidence(items, read_items(folder, noise), tokens.count, settings.noise, settings.seed, work, writer)
+    splits = split(items, settings.train, settings.validation, settings.test, settings.seed)
+    return Ablation(items, splits, evidence, model, tokens, settings, work, say)
+
+
+def _both(score: Callable[[Sequence[Task]], NDArray[np.float64]], asked: Sequence[Sequence[Task]]) -> Pair:
+    return score(asked[0]), score(asked[1])

@@ -1,0 +1,94 @@
+"""Sequences of items with titles and categories, split by leaving each user's last items out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from configs.reading import SettingsError
+
+HISTORY = 10
+CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items and users' sequences of one set."""
+
+    name: str
+    titles: list[str]  # by item
+    categories: list[str]  # by item, `A > B > C`
+    sequences: list[list[int]]  # a user's items in order
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question: which of the candidates does the user take after the history?"""
+
+    history: tuple[int, ...]  # at most 10 items, the last one is the newest
+    target: int
+    candidates: tuple[int, ...] = ()  # 20 with the target, in random order; none for training
+    user: int = -1  # row of the user's sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Training tasks stop two items before the end, validation asks for the last but one, test for the last."""
+
+    train: list[Task]
+    validation: list[Task]
+    test: list[Task]
+
+
+def read_items(folder: Path, name: str) -> Items:
+    """Read `<name>_items.parquet` (item, title, category) and `<name>_sequences.parquet` (user, items)."""
+    paths = [folder / f"{name}_{part}.parquet" for part in ("items", "sequences")]
+    for path in paths:
+        if not path.is_file():
+            raise SettingsError(f"{path} is not a file: --data needs items and sequences of {name!r}")
+    items = pq.read_table(paths[0], columns=["item", "title", "category"]).sort_by("item")
+    if items["item"].to_pylist() != list(range(len(items))):
+        raise SettingsError(f"{paths[0]}: column item must be 0 to {len(items) - 1}, each once")
+    sequences = pq.read_table(paths[1], columns=["items"])["items"].to_pylist()
+    if any(not 0 <= item < len(items) for own in sequences for item in own):
+        raise SettingsError(f"{paths[1]}: column items names an item that {paths[0].name} does not have")
+    titles = [" ".join(unescape(unescape(title)).split()) for title in items["title"].to_pylist()]
+    return Items(name, titles, [unescape(text) for text in items["category"].to_pylist()], sequences)
+
+
+def split(items: Items, train: int, validation: int, test: int, seed: int) -> Splits:
+    """Draw users for validation, others for test, and `train` tasks of all users' older items.
+
+    The 19 other candidates are drawn from the items that the user never took.
+    """
+    random = np.random.default_rng(seed)
+    users = random.permutation([user for user, own in enumerate(items.sequences) if len(own) >= 4])
+    if len(users) < max(validation + test, train):
+        raise SettingsError(f"{items.name} has {len(users)} users with four items: ask for fewer tasks")
+    asked = [_asked(items, items.sequences[user][:-1], user, random) for user in users[:validation]]
+    tested = [_asked(items, items.sequences[user], user, random) for user in users[validation : validation + test]]
+    older = [items.sequences[user][:-2] for user in random.permutation(users)[:train]]
+    learnt = [Task(tuple(own[:-1][-HISTORY:]), own[-1]) for own in older]
+    return Splits(learnt, asked, tested)
+
+
+def older_sequences(items: Items) -> list[list[int]]:
+    """Return what every row may learn from: each user's items but the last two."""
+    return [own[:-2] for own in items.sequences]
+
+
+def _asked(items: Items, sequence: Sequence[int], user: int, random: np.random.Generator) -> Task:
+    taken = set(items.sequences[user])
+    others: list[int] = []
+    while len(others) < CANDIDATES - 1:
+        item = int(random.integers(len(items.titles)))
+        if item not in taken:
+            taken.add(item)
+            others.append(item)
+    candidates = random.permutation([sequence[-1], *others])
+    return Task(tuple(sequence[:-1][-HISTORY:]), sequence[-1], tuple(candidates.tolist()), int(user))

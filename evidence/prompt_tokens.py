@@ -1,0 +1,81 @@
+"""Tokens of a recommendation prompt with evidence, and of the candidates that may follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from evidence.passages import Passage
+
+LONGEST_TITLE = 10  # tokens
+LONGEST_PASSAGE = 18
+
+
+class Sequenced(NamedTuple):
+    """A prompt and its candidates side by side: each candidate follows the prompt and sees no other candidate."""
+
+    ids: Tensor  # (T,) int64: the prompt, then all candidates
+    position: Tensor  # (T,) int64: candidates all begin where the prompt ends
+    branch: Tensor  # (T,) int64: -1 in the prompt, else the candidate
+    before: Tensor  # (A,) int64: for each token of a candidate the place of the one before it
+
+    @property
+    def prompt(self) -> Tensor:
+        """(T,) bool."""
+        return self.branch < 0
+
+    def mask(self) -> Tensor:
+        """Return which token attends to which, (1, 1, T, T) bool."""
+        own = self.branch.unsqueeze(1) == self.branch.unsqueeze(0)
+        causal = torch.ones(len(self.ids), len(self.ids), dtype=torch.bool).tril()
+        return ((own | self.prompt.unsqueeze(0)) & causal)[None, None]
+
+
+class PromptTokens:
+    """Turns histories, passages and candidates into tokens; titles are cut to 10 tokens, passages to 18."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._start, self._list, self.ask = (
+            self._ids(text) for text in ("A user has bought:", "\nWeb pages:", "\nThis user will buy next:\n-")
+        )
+
+    def sequence(self, history: Sequence[str], passages: Sequence[Passage], candidates: Sequence[str]) -> Sequenced:
+        """Return the prompt, oldest item first, with its candidates."""
+        prompt = [*self._start]
+        for title in history:
+            prompt += self._ids(f"\n- {title}")[: LONGEST_TITLE + 2]
+        if passages:
+            prompt += self._list
+        for number, passage in enumerate(passages, 1):
+            prompt += self._ids(f"\n[{number}] {passage.text}")[: LONGEST_PASSAGE + 3]
+        prompt += self.ask
+        return sequenced(prompt, [self.title(text) for text in candidates])
+
+    def title(self, text: str) -> list[int]:
+        """Return the tokens of a candidate."""
+        return self._ids(f" {text}")[:LONGEST_TITLE]
+
+    def count(self, text: str) -> int:
+        """Return how many tokens of a passage a prompt takes."""
+        return min(len(self._ids(text)), LONGEST_PASSAGE)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def sequenced(prompt: Sequence[int], candidates: Sequence[Sequence[int]]) -> Sequenced:
+    """Put candidates beside each other after a prompt."""
+    ids, position, branch = list(prompt), list(range(len(prompt))), [-1] * len(prompt)
+    before: list[int] = []
+    for number, own in enumerate(candidates):
+        first = len(ids)
+        before += [len(prompt) - 1, *range(first, first + len(own) - 1)]
+        ids += own
+        position += range(len(prompt), len(prompt) + len(own))
+        branch += [number] * len(own)
+    return Sequenced(*(torch.tensor(column) for column in (ids, position, branch, before)))

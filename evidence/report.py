@@ -1,0 +1,96 @@
+"""Runs the ablation over seeds and sets, and gives its figures as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import orjson
+import torch
+
+from configs.reading import SettingsError
+from evaluation.metrics.bootstrap import Interval
+from evidence.ablation import TRAINED, AblationSettings, Say, prepare
+from evidence.base_model import open_base
+from evidence.table import Row, gains, joined, rows_of
+from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
+
+#: What each set takes its noise from.
+OTHER = {"beauty": "toys", "toys": "beauty"}
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """The figures of one set."""
+
+    name: str
+    tasks: int
+    rows: list[Row]
+    gains: list[dict[str, object]]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the figures as JSON takes them."""
+        rows = [
+            {
+                "row": row.name,
+                "prior_weight": row.weight,
+                **{metric: at.as_dict() for metric, at in row.figures().items()},
+            }
+            for row in self.rows
+        ]
+        gained = [
+            {key: at.as_dict() if isinstance(at, Interval) else at for key, at in gain.items()} for gain in self.gains
+        ]
+        return {"set": self.name, "test_tasks": self.tasks, "rows": rows, "gains": gained}
+
+
+def run(
+    data: Path, names: Sequence[str], model: str, work: Path, settings: AblationSettings, seeds: int, say: Say
+) -> list[SetReport]:
+    """Return each set's report. A killed run resumes in `work`; raises SettingsError if that is of other settings."""
+    work.mkdir(parents=True, exist_ok=True)
+    base, tokenizer = open_base(model, work)
+    base.to(torch.bfloat16)  # type: ignore[arg-type]
+    writer = _asks(model, work) if settings.queries == "information_need" else None
+    reports = []
+    for name in names:
+        by_seed, users = [], []
+        for seed in range(settings.seed, settings.seed + seeds):
+            own = replace(settings, seed=seed, tuning=replace(settings.tuning, seed=seed))
+            folder = work / f"{name}-{seed}"
+            _claim(folder, model, own)
+            ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say, writer)
+            splits = ablation.splits
+            prior = None if settings.items_only else ablation.prior()
+            by_seed.append(rows_of(ablation.rows(), prior, splits.validation, splits.test))
+            users += [task.user for task in splits.test]
+        rows = joined(by_seed)
+        reports.append(SetReport(name, len(users), rows, gains(rows, _pairs(settings), users)))
+    return reports
+
+
+def _asks(model: str, work: Path) -> InformationNeedWriter:
+    return InformationNeedWriter(*open_base(model, work, "eager"), InformationNeed(tokens=32))
+
+
+def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:
+    tuned, plain = f"tuned, {TRAINED} passages", "tuned, no evidence"
+    found = [(f"LLM as it is, {TRAINED} passages", "LLM as it is, no evidence"), (tuned, plain)]
+    return found + [(f"tuned, MP-Head x {len(heads)}, {TRAINED} passages", tuned) for heads in settings.heads]
+
+
+def _claim(folder: Path, model: str, settings: AblationSettings) -> None:
+    """Write the settings of a run. Raises SettingsError if the folder belongs to a run with others."""
+    about = orjson.loads(orjson.dumps({"model": model, **asdict(settings), "counts": None, "items_only": None}))
+    path = folder / "run.json"
+    if path.is_file():
+        before = orjson.loads(path.read_bytes())
+        for name, value in about.items():
+            if before.get(name) != value:
+                raise SettingsError(
+                    f"{folder} has a run with another {name} ({before.get(name)}, not {value}): give another --work"
+                )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))

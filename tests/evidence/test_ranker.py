@@ -1,0 +1,124 @@
+"""The ranker's data, baselines, metrics and table."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tiny_causal
+from typer.testing import CliRunner
+
+from cli.main import app
+from configs.reading import SettingsError
+from evidence.amazon import older_sequences, read_items, split
+from evidence.item_baselines import model_scores, popularity, sequence_model, transitions
+from evidence.ranking_metrics import by_task, target_ranks
+from evidence.table import LOSS, MAIN, row
+
+ITEMS = 60
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two sets of 60 items; every user goes round in steps of one."""
+    folder = tmp_path_factory.mktemp("items")
+    for name, what in (("beauty", "red fox &amp; cream"), ("toys", "arctic car")):
+        titles = [f"{what} {item}" for item in range(ITEMS)]
+        items = {"item": range(ITEMS), "title": titles, "category": [f"{name} > night > rodents"] * ITEMS}
+        sequences = [[(start + step) % ITEMS for step in range(6 + start % 3)] for start in range(ITEMS)]
+        pq.write_table(pa.table({k: list(v) for k, v in items.items()}), folder / f"{name}_items.parquet")
+        rows = {"user": list(range(ITEMS)), "items": sequences}
+        pq.write_table(pa.table(rows), folder / f"{name}_sequences.parquet")
+    return folder
+
+
+def test_each_user_is_asked_for_the_last_item_which_nobody_learns(data) -> None:
+    items = read_items(data, "beauty")
+    assert items.titles[3] == "red fox & cream 3"
+    splits = split(items, 20, 10, 10, 0)
+    for tasks, end in ((splits.validation, 2), (splits.test, 1)):
+        for task in tasks:
+            own = items.sequences[task.user]
+            assert task.target == own[-end] and list(task.history) == own[:-end][-10:]
+            assert len(set(task.candidates)) == 20 and task.target in task.candidates
+            assert not (set(task.candidates) - {task.target}) & set(own)
+    assert not {task.user for task in splits.validation} & {task.user for task in splits.test}
+    assert all(task.history[-1] + 1 == task.target or task.target == 0 for task in splits.train)
+    assert [len(own) for own in older_sequences(items)] == [len(own) - 2 for own in items.sequences]
+
+
+def test_bad_data_is_named(data, tmp_path) -> None:
+    with pytest.raises(SettingsError, match="books_items"):
+        read_items(data, "books")
+    with pytest.raises(SettingsError, match="fewer tasks"):
+        split(read_items(data, "beauty"), 10, 50, 50, 0)
+
+
+def ranks(scores, tasks):
+    return target_ranks(scores, np.array([task.candidates.index(task.target) for task in tasks]))
+
+
+def test_transitions_and_the_sequence_model_learn_the_order_and_popularity_does_not(data) -> None:
+    items = read_items(data, "beauty")
+    old, tasks = older_sequences(items), split(items, 10, 20, 20, 0).test
+    model = sequence_model(old, ITEMS, 0, epochs=150)
+    assert ranks(model_scores(model, tasks), tasks).mean() < 3
+    assert ranks(transitions(old, tasks), tasks).mean() < 3
+    assert ranks(popularity(old, tasks), tasks).mean() > 5
+
+
+def test_equal_scores_share_their_ranks() -> None:
+    scores = np.array([[1.0, 1.0, 1.0], [3.0, 2.0, 1.0]])
+    assert target_ranks(scores, np.array([0, 1])).tolist() == [2.0, 2.0]
+    values = by_task(np.array([1.0, 2.0, 7.0]))
+    assert values["HR@5"].tolist() == [1, 1, 0]
+    assert values["NDCG@10"][2] == pytest.approx(1 / 3)
+
+
+def test_the_weight_is_chosen_on_validation_alone(data) -> None:
+    splits = split(read_items(data, "beauty"), 5, 10, 10, 0)
+
+    def wanted(tasks):
+        return np.array([[item == task.target for item in task.candidates] for task in tasks], np.float64)
+
+    noise = np.random.default_rng(0).normal(0, 5, (10, 20))
+    pair = (wanted(splits.validation) + noise, noise)
+    made = row("tuned, x", pair, (noise, noise), splits.validation, splits.test)
+    assert made.weight == 1.0
+    assert made.values[MAIN].mean() < 1
+    assert LOSS in made.values
+
+
+def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:
+    model, out = tiny_causal.save(tmp_path / "model"), tmp_path / "out.json"
+    sizes = {"train": 4, "validation": 3, "test": 5, "steps": 2, "first": 1, "heads": "1;1,2", "counts": "2"}
+    sizes |= {"data": data, "work": tmp_path / "work", "model": model, "json": out, "sets": "beauty"}
+    arguments = ["ablate", "evidence", *(word for key, value in sizes.items() for word in (f"--{key}", str(value)))]
+    done = CliRunner().invoke(app, [*arguments, "--seeds", "2"])
+    assert done.exit_code == 0, done.output
+    (report,) = json.loads(out.read_bytes())
+    assert report["test_tasks"] == 10
+    assert [row["row"] for row in report["rows"]] == [
+        "popularity", "transition counts", "SASRec-like", "LLM as it is, no evidence", "LLM as it is, 10 passages",
+        "tuned, no evidence", "tuned, 10 passages", "tuned, 2 passages", "tuned, MP-Head x 1, 10 passages",
+        "tuned, MP-Head x 1, 2 passages", "tuned, MP-Head x 2, 10 passages",
+    ]  # fmt: skip
+    assert [gain["row"] for gain in report["gains"]][2:] == [f"tuned, MP-Head x {n}, 10 passages" for n in (1, 2)]
+    again = CliRunner().invoke(app, [*arguments, "--seeds", "2"])
+    assert again.exit_code == 0 and "done" not in again.stderr
+    assert json.loads(out.read_bytes()) == [report]
+    items = CliRunner().invoke(app, [*arguments, "--items-only"])
+    assert items.exit_code == 0
+    assert len(json.loads(out.read_bytes())[0]["rows"]) == 3
+    other = CliRunner().invoke(app, [*arguments, "--noise", "0.1"])
+    assert "noise" in str(other.exception)
+
+
+def test_wrong_options_are_named(data, tmp_path) -> None:
+    for option, value in (("--sets", "books"), ("--counts", "x"), ("--counts", "21"), ("--heads", "1;x")):
+        arguments = ["ablate", "evidence", "--data", str(data), "--work", str(tmp_path), option, value]
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2 and option in done.output
