@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ranking.session.inputs import Floats, Rows
 from ranking.session.train import Examples
 
-_WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
+#: The small ones are for a stage 2 that is an order of counts: few pages have most of them, so z is near 0 elsewhere.
+_WEIGHTS = np.array([0, 0.002, 0.005, 0.01, 0.02, 0.05, *np.round(np.arange(0.1, 2.01, 0.1), 1)])
 _CUT = 5  # an answer has five pages
 _BATCH = 256
 _RESAMPLES, _LOW = 1_000, 2.5  # of sessions; the lower end of the 95 % interval, in percent
