@@ -12,19 +12,18 @@ from prompting.query_prompt import QueryPrompt
 #: Maximum tokens of an answer: one or two sentences for each of eight factors.
 ANSWER_TOKENS = 600
 
-#: Key factors of web pages, and of movies (TRAWL, section 3.2.3).
-PAGES = ("topic", "purpose", "audience", "entities", "level", "what a reader wants next")
-MOVIES = ("genre", "theme", "people", "mood", "era")
-
 _FEWEST = 20  # characters of an answer that says something
 _PAGE, _READER = "knowledge_page", "knowledge_reader"
 
 
 @dataclass(frozen=True, slots=True)
 class FactorPrompts:
-    """The prompts for both sides; `factors` are named in both, so that what is written of them can be compared."""
+    """The prompts for both sides (TRAWL, 3.2.3).
 
-    factors: tuple[str, ...] = PAGES
+    `factors` are named in both, so that what is written of pages and readers can be compared.
+    """
+
+    factors: tuple[str, ...]
 
     def of_page(self, url: str, title: str, language: str, text: str) -> str:
         """Return the prompt for a page; its fields are stripped of markup and cut to limit the cost."""
@@ -43,11 +42,6 @@ class FactorPrompts:
         listed = "\n".join(f"- {factor}" for factor in self.factors)
         asked = template(name).safe_substitute(factors=listed.replace("$", "$$"))
         return QueryPrompt(type(template(name))(asked)).fill(url, title, language, text)
-
-    @property
-    def name(self) -> str:
-        """Return what identifies the prompts: their words, with the factors."""
-        return self.of_page("", "", "en", "") + self.of_reader([], "en")
 
 
 def knowledge(answer: Answer) -> str:

@@ -28,7 +28,6 @@ from corpus.tables.staging import reject_duplicates, stage, stage_empty
 from corpus.urls.url_rules import RULES, UrlRules
 
 _PAGES_AT_ONCE = 8192
-_KNOWLEDGE = 100_000  # characters of a text on a page: a long article
 
 #: The file of all rejected rows, one JSON object per line.
 REJECTED = "rejected.jsonl"
@@ -51,7 +50,7 @@ _WRITTEN = {
     "labels": """
         SELECT url1_page AS page1, url2_page AS page2, quality::FLOAT AS quality, coalesce(source, '') AS source
         FROM kept_labels ORDER BY page1, page2, ordinal""",
-    "knowledge": f"SELECT url_page AS page, left(text, {_KNOWLEDGE}) AS text FROM kept_knowledge ORDER BY page",
+    "knowledge": "SELECT url_page AS page, left(text, 100_000) AS text FROM kept_knowledge ORDER BY page",
 }
 
 

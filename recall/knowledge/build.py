@@ -17,7 +17,7 @@ from recall.two_tower.build import embed
 from text_model.export import export_of
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import PageTokenizer, title_and_rest
+from text_model.tokens import PageTokenizer, single_inputs, title_and_rest
 
 TOLERANCE = 1e-4  # largest difference of a number of a unit vector, torch against ONNX
 _AT_ONCE = 8_192  # pages that are adapted at a time
@@ -37,7 +37,7 @@ def views(
     """
     rows = chunks(texts)
     number = {int(chunk[0]): place for place, chunk in enumerate(rows)}
-    width = encoder.run({name: value for name, value in _nothing(tokenizer).items()})[0].shape[1]
+    width = encoder.run(single_inputs([np.empty(0, np.uint32)], tokenizer.marks))[0].shape[1]
 
     def write(array: NDArray[np.float16], chunk: NDArray[np.intp]) -> None:
         batch = batch_of(texts, number[int(chunk[0])])
@@ -46,12 +46,6 @@ def views(
         array[chunk] = joined(*(embed(encoder, part, tokenizer.marks, lambda done: None) for part in parts))
 
     return fill(path, (int(rows[-1][-1]) + 1, 2 * width), np.float16, rows, write, progress)
-
-
-def _nothing(tokenizer: PageTokenizer) -> dict[str, NDArray]:
-    from text_model.tokens import single_inputs
-
-    return single_inputs([np.empty(0, np.uint32)], tokenizer.marks)
 
 
 def adapted(adapter: Adapter, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:

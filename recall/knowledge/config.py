@@ -19,7 +19,9 @@ class KnowledgeConfig:
     factors: tuple[str, ...] = ("topic", "purpose", "audience", "entities", "level", "what a reader wants next")
     tokens: Annotated[int, Field(ge=8, le=500)] = 126  # of a page's knowledge that the encoder reads, title included
     sentences: Count = 24  # of a text that the extractive writer compares, the first ones
-    factor_weight: Annotated[float, Field(ge=0, le=1)] = 0.3  # of a sentence's nearness to a factor; the rest: centrality
+    factor_weight: Annotated[float, Field(ge=0, le=1)] = (
+        0.3  # of a sentence's nearness to a factor; the rest: centrality
+    )
     dimension: Count = 128
     experts: Count = 4
     hidden: Count = 64  # width of an expert

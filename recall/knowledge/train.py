@@ -1,4 +1,7 @@
-"""Trains the adapter on a log: contrast of pages that Swing finds alike, jointly with clicks (TRAWL, equations 1 to 3)."""
+"""Trains the adapter on a log: contrast of pages that Swing finds alike, jointly with clicks.
+
+Equations 1 to 3 of TRAWL: Luo et al., "External Knowledge-Enhanced Recommendation with LLM Assistance".
+"""
 
 from __future__ import annotations
 
@@ -91,20 +94,18 @@ def train(
     if draws and length:
         adapter.train()
         groups = [(list(adapter.parameters()), config.rate)]
-        batches = {name: draw for name, draw in draws.items()}
-        curve = fit(
-            Objective(adapter, config), groups, lambda step: {name: draw(step) for name, draw in batches.items()},
-            Schedule(length), None, progress,
-        )  # fmt: skip
+
+        def draw(step: int) -> Batch:
+            return {name: own(step) for name, own in draws.items()}
+
+        curve = fit(Objective(adapter, config), groups, draw, Schedule(length), None, progress)
     return adapter.eval().cpu(), curve
 
 
 Draw = Callable[[int], Batch]
 
 
-def _draws(
-    embeddings: NDArray[np.floating], evidence: Evidence, config: KnowledgeConfig, seed: int
-) -> dict[str, Draw]:
+def _draws(embeddings: NDArray[np.floating], evidence: Evidence, config: KnowledgeConfig, seed: int) -> dict[str, Draw]:
     """Return what draws a step's part of each loss that has a weight and pairs."""
     near = evidence.near > 0
     weight = evidence.near[near] ** _POWER
