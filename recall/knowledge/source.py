@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prompting.query_prompt import plain
 
 _LONGEST = 20_000  # characters of a text that are read
+_PAGE = pc.field("page")
 _BATCH = 1_024  # pages in memory at once
 
 #: Where a page's text comes from.
@@ -39,13 +42,14 @@ def known_pages(read: Path) -> Iterator[list[KnownPage]]:
 
 def _given(path: Path, first: int, last: int) -> dict[int, str]:
     """Return page -> text of the table `knowledge`, for the pages of a range; the file is sorted by page."""
-    table = pq.read_table(path, filters=[("page", ">=", first), ("page", "<=", last)])
+    table = pq.read_table(
+        path, filters=(_PAGE >= pa.scalar(first, pa.uint64())) & (_PAGE <= pa.scalar(last, pa.uint64()))
+    )
     return dict(zip(table["page"].to_pylist(), table["text"].to_pylist(), strict=True))
 
 
-def _known(row: dict[str, object], given: str) -> KnownPage:
-    page, url, title, language = (row[name] for name in ("page", "url", "title", "language"))
+def _known(row: dict[str, Any], given: str) -> KnownPage:
     parts = ((KNOWLEDGE, given), (BODY, row["body"]), (SNIPPET, row["snippet"]))
-    texts = ((source, plain(str(text), _LONGEST)) for source, text in parts)
+    texts = ((source, plain(text, _LONGEST)) for source, text in parts)
     source, text = next(((source, text) for source, text in texts if text), (NOTHING, ""))
-    return KnownPage(int(str(page)), str(url), str(title), str(language), text, source)
+    return KnownPage(row["page"], row["url"], row["title"], row["language"], text, source)

@@ -31,7 +31,7 @@ def write(
     beside, done = path.with_suffix(".writing"), 0
     with pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as file:
         for batch in pages:
-            asked = [None] * len(batch) if llm is None else llm.write(batch)
+            asked: list[str | None] = [None] * len(batch) if llm is None else llm.write(batch)
             texts = [own or extractor.write(page) for own, page in zip(asked, batch, strict=True)]
             sources = ["llm" if own else page.source for own, page in zip(asked, batch, strict=True)]
             columns = [[page.url for page in batch], [page.title for page in batch], texts, sources]

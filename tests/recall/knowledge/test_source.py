@@ -9,6 +9,8 @@ import pytest
 from recall.knowledge.source import BODY, KNOWLEDGE, NOTHING, SNIPPET, known_pages
 from recall.knowledge.written import batch_of, chunks, counted, write
 
+_FIRST = 2**63  # PageIds take all 64 bits
+
 
 def pages(directory: Path, count: int, knowledge: dict[int, str]) -> Path:
     """Write `count` pages: every second has a body, every fifth no text at all."""
@@ -18,9 +20,14 @@ def pages(directory: Path, count: int, knowledge: dict[int, str]) -> Path:
         "body": [f"<p>Body &amp; <b>{n}</b></p><script>no</script>" if n % 2 == 0 and n % 5 else "" for n in numbers],
     }
     named = {name: [f"{name} {n}" for n in numbers] for name in ("url", "title")}
-    ids = pa.array(numbers, pa.uint64())
+    ids = pa.array([_FIRST + n for n in numbers], pa.uint64())
     pq.write_table(pa.table({"page": ids, **named, "language": ["en"] * count, **texts}), directory / "pages.parquet")
-    given = pa.table({"page": pa.array(knowledge, pa.uint64()), "text": pa.array(knowledge.values(), pa.string())})
+    given = pa.table(
+        {
+            "page": pa.array([_FIRST + n for n in knowledge], pa.uint64()),
+            "text": pa.array(knowledge.values(), pa.string()),
+        }
+    )
     pq.write_table(given, directory / "knowledge.parquet")
     return directory
 
