@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from prompting.query_prompt import plain
 
 _LONGEST = 20_000  # characters of a text that are read
-_PAGE = pc.field("page")
 _BATCH = 1_024  # pages in memory at once
 
 #: Where a page's text comes from.
@@ -42,9 +41,9 @@ def known_pages(read: Path) -> Iterator[list[KnownPage]]:
 
 def _given(path: Path, first: int, last: int) -> dict[int, str]:
     """Return page -> text of the table `knowledge`, for the pages of a range; the file is sorted by page."""
-    table = pq.read_table(
-        path, filters=(_PAGE >= pa.scalar(first, pa.uint64())) & (_PAGE <= pa.scalar(last, pa.uint64()))
-    )
+    page = pc.field("page")
+    inside = (page >= pa.scalar(first, pa.uint64())) & (page <= pa.scalar(last, pa.uint64()))
+    table = pq.read_table(path, filters=inside)
     return dict(zip(table["page"].to_pylist(), table["text"].to_pylist(), strict=True))
 
 
