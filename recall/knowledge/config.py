@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,14 @@ class KnowledgeConfig:
 
     enabled: bool = True  # false: the path is empty and nothing is trained
     writer: Literal["extract", "llm"] = "extract"  # llm: the endpoint set by ONWARD_LLM_*
-    factors: tuple[str, ...] = ("topic", "purpose", "audience", "entities", "level", "what a reader wants next")
+    factors: Annotated[tuple[Text, ...], Field(min_length=1)] = (
+        "topic",
+        "purpose",
+        "audience",
+        "entities",
+        "level",
+        "what a reader wants next",
+    )
     tokens: Annotated[int, Field(ge=8, le=500)] = 126  # of a page's knowledge that the encoder reads, title included
     sentences: Count = 24  # of a text that the extractive writer compares, the first ones
     factor_weight: Annotated[float, Field(ge=0, le=1)] = (
