@@ -31,7 +31,7 @@ def test_texts_of_unknown_pages_and_empty_ones_are_counted(tmp_path: Path) -> No
     assert (report.read, report.kept, report.respelt) == (4, 1, 1)
     assert {reason: rows.count for reason, rows in report.rejected.items()} == {
         "duplicate": 1,
-        "empty text": 1,
+        "missing required value": 1,
         "unknown page": 1,
     }
     rejected = [json.loads(line) for line in (tmp_path / "read" / REJECTED).read_text().splitlines()]

@@ -15,7 +15,7 @@ from recall.knowledge.train import Evidence, Objective, info_nce, positives, tra
 from text_model.training import Batch
 
 WIDTH = 16
-CONFIG = KnowledgeConfig(dimension=8, hidden=8, experts=3, batch=64, steps=150, visits=1_000, dropout=0.0)
+CONFIG = KnowledgeConfig(dimension=8, hidden=8, experts=3, batch=64, steps=60, visits=1_000, dropout=0.0)
 
 
 def ignored(done: int) -> None:
@@ -68,7 +68,7 @@ def test_the_adapter_moves_pages_of_the_same_readers_together_and_text_alike_wit
     generator = np.random.default_rng(0)
     kinds = generator.normal(size=(4, WIDTH))
     kind = np.arange(200) % 4
-    embeddings = (0.5 * kinds[kind] + generator.normal(size=(200, WIDTH))).astype(np.float32)
+    embeddings = (kinds[kind] + 0.5 * generator.normal(size=(200, WIDTH))).astype(np.float32)
     known = [(a, b) for a in range(100) for b in range(100) if a != b and {kind[a], kind[b]} in ({0, 1}, {2, 3})]
     adapter, curve = train(embeddings, evidence([(a, b, 1.0, 1.0) for a, b in known]), CONFIG, 0, ignored)
     assert curve.losses["click"][-1] < curve.losses["click"][0]
