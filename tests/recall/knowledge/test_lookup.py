@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import Tiny
 
 from cascade.types import Candidates, Query
 from corpus.urls.url import page_id
@@ -17,6 +16,7 @@ from recall import ann
 from recall.knowledge.lookup import KnowledgeCosine, KnowledgeRecall, KnowledgeVectors, open_model
 from recall.knowledge.path import PATH
 from recall.paths import ALL_PATHS
+from tests.conftest import Tiny, tiny_pages
 
 NEW = Query("https://new.example/", page_id("https://new.example/"))
 
@@ -43,8 +43,6 @@ def test_every_page_with_text_has_a_vector(tiny: Tiny, vectors: KnowledgeVectors
 
 
 def test_the_text_of_a_known_page_gives_online_what_the_build_stored(tiny: Tiny, vectors: KnowledgeVectors) -> None:
-    from conftest import tiny_pages
-
     rows = tiny_pages().slice(0, 300).to_pylist()[::30]
     for row in rows:
         online = vectors.vector(replace(NEW, url=row["url"], title=row["title"], snippet=row["snippet"]))

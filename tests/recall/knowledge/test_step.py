@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, Tiny
 
 from configs.reading import SettingsError
 from pipeline.config import BuildConfig
@@ -20,6 +19,7 @@ from recall.knowledge import step
 from recall.knowledge.config import KnowledgeConfig
 from recall.knowledge.path import FILES
 from recall.knowledge.train import Evidence
+from tests.conftest import CONFIG, Tiny
 
 
 def work_of(tiny: Tiny, config: BuildConfig = CONFIG, root: Path | None = None) -> Work:
