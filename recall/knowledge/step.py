@@ -90,7 +90,7 @@ def _embed(work: Work, config: KnowledgeConfig) -> dict[str, object]:
         written.write(out / _TEXTS, known_pages(work.of("read")), texts, llm, advance)
     with progress("embedding what is known of pages", total) as advance:
         build.views(out / _TEXTS, encoder, tokenizer, out / _VIEWS, advance)
-    failed = {} if llm is None else {"failed": dict(llm.failed), "tokens": llm.tokens}
+    failed: dict[str, object] = {} if llm is None else {"failed": dict(llm.failed), "tokens": llm.tokens}
     return {"texts": written.counted(out / _TEXTS), **failed}
 
 
