@@ -16,7 +16,7 @@ from text_model.tokens import PageTokenizer, single_inputs
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？।])\s*")
 _CHARACTERS = 4  # of a token, about: what is longer than the encoder reads is shortened
 _AT_ONCE = 32  # sentences in one run of the encoder
-_SHORTEST = 3  # words and characters below which a piece is no sentence of its own
+_SHORTEST = 3  # tokens, about: a shorter piece ("Mr.") goes on with the next
 
 
 class Extractor:
@@ -50,13 +50,13 @@ class Extractor:
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text; a piece of few letters stays with the one before it."""
+    """Return the sentences of a text; a short piece goes on with the one after it."""
     found: list[str] = []
-    for piece in _END.split(text):
+    for piece in filter(None, map(str.strip, _END.split(text))):
         if found and len(found[-1]) < _SHORTEST * _CHARACTERS:
             found[-1] = f"{found[-1]} {piece}"
-        elif piece.strip():
-            found.append(piece.strip())
+        else:
+            found.append(piece)
     return found
 
 
@@ -74,10 +74,14 @@ def ranked(
 
 
 def shortened(found: Sequence[str], scores: NDArray[np.float32], room: int) -> str:
-    """Return the sentences with the best scores that fit into `room` characters, in their order in the text."""
+    """Return the sentences with the best scores, as many as fit into `room` characters, in their order in the text.
+
+    What is worse than the first that does not fit is left out, however short: it would be there for its length alone.
+    """
     kept: list[int] = []
     for number in np.argsort(-scores, kind="stable").tolist():
-        if len(found[number]) < room:
-            kept.append(number)
-            room -= len(found[number]) + 1
+        if len(found[number]) > room:
+            break
+        kept.append(number)
+        room -= len(found[number]) + 1
     return " ".join(found[number] for number in sorted(kept)) or found[int(scores.argmax())][:room]
