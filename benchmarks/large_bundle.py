@@ -72,7 +72,7 @@ def grow(source: Bundle, bundles: Path, count: int) -> str:
         building,
         ignore=shutil.ignore_patterns(MANIFEST, "*.lmdb", "pages.*.npy", "*.faiss", "page_states*"),
     )
-    indexes = {path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower")}
+    indexes = {path: _index(source.path / path, building / path, copies) for path in ("cf", "two_tower", "knowledge")}
     written = {
         "pages": write_table(building / "tables/pages.lmdb", _pages(rows["pages"], copies, old)),
         "coclick": write_table(

@@ -1,4 +1,4 @@
-"""The schema of the four input tables: their columns, types, and which are optional."""
+"""The schema of the input tables: their columns, types, and which are optional."""
 
 from __future__ import annotations
 
@@ -114,6 +114,7 @@ LABELS = Table(
         Column("time", Kind.TIME, required=False),
     ),
 )
+KNOWLEDGE = Table("knowledge", (Column("url", Kind.URL), Column("text", Kind.TEXT, verbatim=True)))
 
 #: In reading order: the others refer to pages.
-TABLES = (PAGES, CLICKS, IMPRESSIONS, LABELS)
+TABLES = (PAGES, CLICKS, IMPRESSIONS, LABELS, KNOWLEDGE)

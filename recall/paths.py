@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from recall.cf.path import PATH as CF
 from recall.coclick.path import PATH as COCLICK
+from recall.knowledge.path import PATH as KNOWLEDGE
 from recall.path_spec import PathSpec, Resources
 from recall.plug_ins import check, plug_ins
 from recall.popular.path import PATH as POPULAR
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from text_model.tokens import PageTokenizer
 
 #: The recall paths, in the order of the rankers' features: append new ones at the end.
-PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, RELATED, *plug_ins())
+PATHS: tuple[PathSpec, ...] = (COCLICK, CF, TWO_TOWER, QPRIME, RELATED, KNOWLEDGE, *plug_ins())
 
 #: The fallback path, used if all others find nothing. Its rank is not a feature.
 FALLBACK = POPULAR

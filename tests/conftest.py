@@ -51,6 +51,7 @@ CONFIG = BuildConfig.model_validate(
         "labels": {"judged": 150},
         "cf": {"dimension": 16, "iterations": 5},
         "two_tower": {"dimension": 32, "head_steps": 40, "head_batch": 128},
+        "knowledge": {"dimension": 24, "steps": 40, "batch": 128},
         "cross_encoder": {"distil": False, "steps": 10, "triplets": 4, "labels": 8, "frozen_layers": 5},
         "stage1": {"trees": 30, "leaves": 15, "smallest_leaf": 10},
         "stage2": {"trees": 20, "leaves": 7, "smallest_leaf": 10},

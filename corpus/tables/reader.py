@@ -50,6 +50,7 @@ _WRITTEN = {
     "labels": """
         SELECT url1_page AS page1, url2_page AS page2, quality::FLOAT AS quality, coalesce(source, '') AS source
         FROM kept_labels ORDER BY page1, page2, ordinal""",
+    "knowledge": "SELECT url_page AS page, left(text, 100_000) AS text FROM kept_knowledge ORDER BY page",
 }
 
 
@@ -63,7 +64,7 @@ def read(
     threads: int = 2,
     memory: str = "2GB",
 ) -> Report:
-    """Read pages, clicks, impressions and labels into Parquet files in `out`; return a report on the rows.
+    """Read pages, clicks, impressions, labels and knowledge into Parquet files in `out`; return a report on the rows.
 
     `data` is a directory, where `events/` becomes further clicks and impressions, or a file per table. Rows whose time
     is not before `until` (UTC if naive) are skipped. URLs are canonicalized by `rules`; a URL that no page has means

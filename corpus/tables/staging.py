@@ -15,6 +15,7 @@ from corpus.schema import Kind, Table
 # Of duplicates the first row is kept, but a clicked row always wins over an unclicked one.
 _SAME = {
     "pages": "PARTITION BY url_page ORDER BY ordinal",
+    "knowledge": "PARTITION BY url_page ORDER BY ordinal",
     "impressions": "PARTITION BY impression, url1_page, url2_page ORDER BY clicked DESC, ordinal",
 }
 _SLACK = timedelta(days=1)  # tolerance for clocks and time zones; later times must be wrong

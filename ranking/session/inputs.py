@@ -45,7 +45,10 @@ class PageVectors:
         texts = [self.text[rows].astype(np.float32) for rows in (trigger, history, candidates)]
         learnt = [self.learnt[rows].astype(np.float32) for rows in (trigger, history, candidates)]
         vectors = [np.concatenate([part, scaled(text)], axis=-1) for part, text in zip(learnt, texts, strict=True)]
-        numbers = [counts(trigger, history, candidates, self.clicks), nearness(texts[0], texts[1], texts[2], history > 0)]
+        numbers = [
+            counts(trigger, history, candidates, self.clicks),
+            nearness(texts[0], texts[1], texts[2], history > 0),
+        ]
         return {
             "trigger": vectors[0], "history": vectors[1], "known": (history > 0).astype(np.float32),
             "candidates": vectors[2], "features": np.concatenate(numbers, axis=2),

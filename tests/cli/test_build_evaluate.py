@@ -15,7 +15,7 @@ from corpus.schema import InputError
 from service.process.errors import one_line
 
 LATE = "2025-04-05"  # the tiny corpus ends on 2025-04-10
-PATHS = {"coclick", "cf", "two_tower", "qprime", "related"}
+PATHS = {"coclick", "cf", "two_tower", "qprime", "related", "knowledge"}
 
 
 def invoke(*arguments: object) -> Result:

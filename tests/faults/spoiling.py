@@ -20,7 +20,7 @@ from store.bundle import FORMAT, MANIFEST, Manifest
 Spoil = Callable[[Path, random.Random], None]
 
 _NATIVE = ("stage?/model.txt", "*/*.onnx", "*/pages.faiss", "tokenizer.json")
-_INDEXES = ("cf", "two_tower")
+_INDEXES = ("cf", "two_tower", "knowledge")
 
 
 def truncated(path: Path, chance: random.Random) -> None:

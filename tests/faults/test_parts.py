@@ -10,7 +10,7 @@ from gateway_process import GatewayProcess, gateway
 from load import Replies, Reply, open_loop
 
 FAULTY = str(Path(__file__).with_name("faulty_gateway.py"))
-PATHS = ("coclick", "cf", "two_tower", "qprime")
+PATHS = ("coclick", "cf", "two_tower", "qprime", "knowledge")
 RATE = 4.0  # requests a second: a whole answer costs this machine tens of milliseconds
 
 

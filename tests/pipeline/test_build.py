@@ -27,9 +27,9 @@ def test_the_bundle_is_published_and_complete(tiny) -> None:
 def test_the_manifest_describes_the_build(tiny) -> None:
     manifest = tiny.bundle.manifest
     assert manifest.features == {"stage1": list(STAGE1), "stage2": list(STAGE2)}
-    assert manifest.rows["pages"] == manifest.rows["two_tower"] == 300
-    assert manifest.dimensions == {"cf": 16, "two_tower": 32}
-    assert manifest.search == {"cf": "", "two_tower": ""}  # exact, as below 50,000 pages
+    assert manifest.rows["pages"] == manifest.rows["two_tower"] == manifest.rows["knowledge"] == 300
+    assert manifest.dimensions == {"cf": 16, "two_tower": 32, "knowledge": 24}
+    assert manifest.search == {"cf": "", "two_tower": "", "knowledge": ""}  # exact, as below 50,000 pages
     assert manifest.data["start"] < manifest.data["labels_from"] < manifest.data["end"]
     assert manifest.notes == ["λ = 0.32 is the default: too few held-out clicks to choose it by"]
     assert set(manifest.warmup) <= set(tiny.urls)

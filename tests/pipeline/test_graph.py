@@ -12,12 +12,12 @@ from pipeline.recall_steps import PATHS, recall_steps
 from pipeline.runner.step import Step
 
 ORDER = [
-    "read", "text", "counts", "order", "pages", "coclick", "cf", "two_tower", "qprime", "related", "popular", "labels",
-    "teachers", "student", "page_states", "stage1", "stage2", "blend", "session", "answers",
+    "read", "text", "counts", "order", "pages", "coclick", "cf", "two_tower", "qprime", "related", "knowledge",
+    "popular", "labels", "teachers", "student", "page_states", "stage1", "stage2", "blend", "session", "answers",
 ]  # fmt: skip
 BY_STUDENT = [
-    "read", "text", "counts", "order", "pages", "coclick", "cf", "two_tower", "related", "popular", "labels",
-    "teachers", "student", "qprime", "page_states", "stage1", "stage2", "blend", "session", "answers",
+    "read", "text", "counts", "order", "pages", "coclick", "cf", "two_tower", "related", "knowledge", "popular",
+    "labels", "teachers", "student", "qprime", "page_states", "stage1", "stage2", "blend", "session", "answers",
 ]  # fmt: skip
 
 

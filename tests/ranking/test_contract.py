@@ -21,11 +21,12 @@ from ranking.filters import standard
 from service.rules.steering import BlockFilter
 
 SCORERS = ["stage1", "stage2", "blend"]
-HYDRATORS = ["page_facts", "cf_cosine", "two_tower_cosine"]
+SIMILARITIES = ("cf_cosine", "two_tower_cosine", "knowledge_cosine")
+HYDRATORS = ["page_facts", *SIMILARITIES]
 ANYTIME = ["cross_encoder"]
 FILTERS = [page_filter.name for page_filter in standard(BlockFilter(), Expired())]
 #: Columns that are NaN where a page has no vector, or where a stage ran out of time.
-OPTIONAL = {"stage1": ("cf_cosine", "two_tower_cosine"), "stage2": ("cf_cosine", "two_tower_cosine", "click")}
+OPTIONAL = {"stage1": SIMILARITIES, "stage2": (*SIMILARITIES, "click")}
 
 
 @dataclass(slots=True)

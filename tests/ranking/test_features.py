@@ -13,6 +13,8 @@ from store.page_row import FACTS
 
 HOST = 7
 
+SIMILARITIES = ("cf_cosine", "two_tower_cosine", "knowledge_cosine")
+
 
 def trigger(tokens: list[int] | None = None, title_tokens: int = 2, **facts: int) -> Trigger:
     row = np.zeros(1, FACTS)[0]
@@ -26,7 +28,7 @@ def candidates(rows: int = 1, **columns: list[object]) -> Candidates:
     facts = np.zeros(rows, FACTS)
     base = {name: facts[name] for name in FACTS.names if name != "page"}
     base |= {"token_ids": np.zeros((rows, 3), np.uint32)}
-    base |= {name: np.full(rows, np.nan, np.float32) for name in ("cf_cosine", "two_tower_cosine")}
+    base |= {name: np.full(rows, np.nan, np.float32) for name in SIMILARITIES}
     base |= {name: np.array(values) for name, values in columns.items()}
     return Candidates(np.arange(rows, dtype=np.uint64), base)
 
@@ -56,8 +58,8 @@ def test_the_present_features_keep_their_places_so_that_trained_bundles_stay_of_
         "page_chosen_rate", "entered_share", "trigger_left", "trigger_shown_on",
         "cf_cosine", "two_tower_cosine", "qprime_quality",
         "related_score", "related_cosine", "related_opening", "related_terms", "related_title", "related_titled",
-        "related_mentions", "related_mentioned",
-        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime", "rank_related",
+        "related_mentions", "related_mentioned", "knowledge_cosine",
+        "rank_coclick", "rank_cf", "rank_two_tower", "rank_qprime", "rank_related", "rank_knowledge",
         "same_host", "title_in_trigger", "trigger_title_in_page", "title_overlap",
         "from_share", "sources_share", "depth", "age_days",
         "after_share", "together_share", "together_from_share",
@@ -105,7 +107,7 @@ def test_a_missing_column_equals_a_path_that_did_not_find_the_page(name: str) ->
     assert feature(name, trigger(), absent) == feature(name, trigger(), zero) == [0.0]
 
 
-@pytest.mark.parametrize("name", ["cf_cosine", "two_tower_cosine"])
+@pytest.mark.parametrize("name", SIMILARITIES)
 def test_a_similarity_that_failed_is_unknown(name: str) -> None:
     rows = candidates()
     rest = Candidates(rows.pages, {column: rows[column] for column in rows.columns if column != name})

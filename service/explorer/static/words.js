@@ -6,6 +6,7 @@ const PATHS = {
   two_tower: "Two towers",
   qprime: "Q′ search",
   related: "Related text",
+  knowledge: "Knowledge of pages",
   popular: "Popular",
 };
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from recall.paths import PATHS
 from tests.conftest import Tiny
 
 
@@ -47,7 +48,8 @@ def test_mermaid_draws_the_path_from_the_request_to_the_answer(tiny: Tiny) -> No
         "select --> answer",
     ):  # fmt: skip
         assert re.search(rf"^    {arrow}\W", drawing, re.MULTILINE), arrow
-    assert "recall_coclick & recall_cf & recall_two_tower & recall_qprime & recall_related --> merge" in drawing
+    paths = " & ".join(f"recall_{path.name}" for path in PATHS)
+    assert f"{paths} --> merge" in drawing
 
 
 @pytest.mark.parametrize(

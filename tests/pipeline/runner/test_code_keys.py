@@ -150,8 +150,8 @@ print(json.dumps(changed))
 """
 
 _ALL = {
-    "read", "text", "counts", "pages", "popular", "coclick", "cf", "two_tower", "qprime", "labels", "teachers",
-    "student", "page_states", "stage1", "stage2", "blend", "session", "answers",
+    "read", "text", "counts", "pages", "popular", "coclick", "cf", "two_tower", "qprime", "knowledge", "labels",
+    "teachers",    "student", "page_states", "stage1", "stage2", "blend", "session", "answers",
 }  # fmt: skip
 #: An edited file -> steps that must run again, and steps that must not.
 EDITS = {
@@ -173,6 +173,8 @@ EDITS = {
     "ranking/session/networks.py": ({"session"}, _ALL - {"session"}),
     "ranking/session/score.py": ({"answers"}, _ALL - {"session", "answers"}),
     "ranking/assembly.py": ({"answers"}, _ALL - {"answers"}),
+    "recall/knowledge/train.py": ({"knowledge"}, _ALL - {"knowledge"}),
+    "prompting/prompts/knowledge_page.txt": ({"knowledge"}, {"read", "text", "student", "stage1"}),
     "prompting/prompts/judge_c.txt": ({"labels"}, {"read", "student", "stage1"}),
     "pipeline/config.py": (set(), _ALL),  # what it says is in the key as values
     "pipeline/runner/runner.py": (set(), _ALL),
