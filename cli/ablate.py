@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -25,10 +24,11 @@ _WIDTH = 110  # of a printed table
 class _TablesByDefault(TyperGroup):
     """Reads `onward ablate --data …` as `onward ablate tables --data …`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, "--help"}:
             args = ["tables", *args]
-        return super().parse_args(ctx, args)
+        left: list[str] = super().parse_args(ctx, args)
+        return left
 
 
 ablate = typer.Typer(help="Reproduce papers' tables on a data set.", no_args_is_help=True, cls=_TablesByDefault)

@@ -115,9 +115,9 @@ def _draws(embeddings: NDArray[np.floating], evidence: Evidence, config: Knowled
         "contrast": (config.contrast_weight, page, other, np.ones(len(page))),
     }
     return {
-        name: _drawing(embeddings, *pairs, config.batch, seed)
-        for name, (factor, *pairs) in parts.items()
-        if factor > 0 and len(pairs[0])
+        name: _drawing(embeddings, one, two, by, config.batch, seed)
+        for name, (factor, one, two, by) in parts.items()
+        if factor > 0 and len(one)
     }
 
 

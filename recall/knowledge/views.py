@@ -12,4 +12,5 @@ def joined(titles: NDArray[np.floating], texts: NDArray[np.floating]) -> NDArray
     Each view has length 1 and half of the squared length of the whole; a view of zeros (a page without text) stays so.
     """
     halves = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9) for part in (titles, texts)]
-    return (np.concatenate(halves, axis=1) / np.sqrt(2)).astype(np.float32)
+    views: NDArray[np.float32] = (np.concatenate(halves, axis=1) / np.sqrt(2)).astype(np.float32)
+    return views

@@ -67,7 +67,7 @@ async def test_an_unseen_page_is_near_pages_of_its_kind(
     assert {tiny.topic[url_of[page]] for page in found.pages.tolist()} == {"bread"}
 
 
-@pytest.mark.parametrize("asked", [NEW, replace(NEW, title="…", snippet="!!")])
+@pytest.mark.parametrize("asked", [NEW, replace(NEW, title="ქართული ენა")])
 async def test_without_readable_text_there_is_nothing(
     vectors: KnowledgeVectors, native: ThreadPoolExecutor, asked: Query
 ) -> None:
