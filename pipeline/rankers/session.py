@@ -23,12 +23,14 @@ from pipeline.runner.step import Step
 from pipeline.runner.work import Work
 from ranking.blend import Blend
 from ranking.features import STAGE2
-from ranking.lightgbm.score import LightGbmScorer
+from ranking.lightgbm.peer import PEERS
+from ranking.lightgbm.score import LightGbmScorer, start_file
 from ranking.session import weigh
 from ranking.session.config import HISTORY
 from ranking.session.train import Examples, Followers, Trained, batches, train
 
 _FOLLOWERS = 30
+_LEAST = 1e-9  # deviation: a constant score has no order
 
 
 def session(work: Work) -> dict[str, object]:
@@ -45,10 +47,13 @@ def session(work: Work) -> dict[str, object]:
     if len(steps) < config.fewest_steps:
         return {"weight": 0.0, "steps": len(steps), "why": "too few held-out steps"}
     past = _trained(work, pages, PAST, since)
+    if past is None:
+        return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
     chosen = weigh.choose(steps, past.scores, lists, work.config.seed)
-    if chosen.weight:
-        _trained(work, pages, ALL, None).save(work.directory)
-        (work.directory / "weight.json").write_text(json.dumps({"weight": chosen.weight}))
+    if chosen.weight and (whole := _trained(work, pages, ALL, None)) is not None:
+        whole.save(work.directory)
+        about = {"weight": chosen.weight, "counts_deviation": _counts_deviation(work)}
+        (work.directory / "weight.json").write_text(json.dumps(about))
     return chosen.figures() | {"network": config.network, "curve": past.curve.thinned()}
 
 
@@ -76,16 +81,28 @@ def _lists(work: Work) -> weigh.Lists:
     scores = ranker.predict(features) if len(features) else np.empty(0, np.float32)
     blend, pages = Blend.load(work.of("blend") / "blend.json"), page_ids(work)
     page, candidate = (_rows(pages, each) for each in (lists.page, read_candidates(work.of("stage2"))))
-    return weigh.Lists.of(page, lists.size, candidate, blend.stage2.z(scores))
+    lowest = None if _counts_deviation(work) is None else -blend.stage2.mean / blend.stage2.deviation
+    return weigh.Lists.of(page, lists.size, candidate, blend.stage2.z(scores), lowest)
 
 
-def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None) -> Trained:
+def _counts_deviation(work: Work) -> float | None:
+    """Return the deviation of stage 2's scores where they are an order of counts; None where trees make them."""
+    model, scale = work.of("stage2") / "model.txt", Blend.load(work.of("blend") / "blend.json").stage2
+    counts = start_file(model).read_text() in PEERS and not LightGbmScorer.load("stage2", model, STAGE2).trees
+    return scale.deviation if counts and scale.deviation > _LEAST else None
+
+
+def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None) -> Trained | None:
+    """Train on the steps before a time; None where there are too few."""
     config, seed = work.config.session, work.config.seed
-    examples = _sampled(_steps(pages, sessions_of(work, None, until)), config.most_examples, seed)
+    followers = _followers(work, pages, counts)
+    examples = _sampled(followers.among(_steps(pages, sessions_of(work, None, until))), config.most_examples, seed)
+    if len(examples) < config.batch:
+        return None
     text = np.load(work.of("text") / "embeddings.npy", mmap_mode="r")
     clicks = np.load(work.of("pages") / counts / "facts.npy")["clicks_all"]  # in order of PageId, as all are
     with progress(f"session network, {counts}", batches(config, len(examples))) as advance:
-        return train(pages, clicks, text, examples, _followers(work, pages, counts), config, seed, advance)
+        return train(pages, clicks, text, examples, followers, config, seed, advance)
 
 
 def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:

@@ -18,6 +18,7 @@ FEATURES = (
     "near_all", "near_last", "nearest", "near_trigger", "drift", "near_recent",
 )  # fmt: skip
 _FORGETS = 0.7  # per step back: what a page of the way counts in `near_recent`
+_MOST = 4.0  # of a logit that multiplies a count
 _TEXT_SCALE = 2.0  # of the text's vector of length 1, beside what training learns
 
 Rows = NDArray[np.int64]
@@ -58,6 +59,18 @@ class PageVectors:
 def scaled(text: Floats) -> Floats:
     """Return the half of pages' vectors that their text makes."""
     return np.float32(_TEXT_SCALE) * text
+
+
+def said(weighted: Floats, share: Floats | None) -> Floats:
+    """Return what is added to z(stage 2) for weighted scores of the network.
+
+    They are logits. Where stage 2 is an order of counts, they multiply each page's `share` of them, which is not
+    negative and in units of z.
+    """
+    if share is None:
+        return weighted
+    added: Floats = np.maximum(share, 0) * np.expm1(np.clip(weighted, -_MOST, _MOST))
+    return added
 
 
 def padded(history: Rows) -> Rows:

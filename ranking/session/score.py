@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
 from ranking.session import COLUMN
-from ranking.session.inputs import PageVectors, Rows, padded
+from ranking.session.inputs import PageVectors, Rows, padded, said
 from text_model.session import OnnxModel
 
 #: The files of a bundle under `session/`; none where histories did not help.
@@ -23,8 +23,12 @@ _KEPT = 64  # scores of lists: an explained answer selects from one list a hundr
 class SessionScorer:
     """Adds the column `session`: what a reader's way says about each candidate, in units of z(stage 2)."""
 
-    def __init__(self, model: OnnxModel, vectors: PageVectors, weight: float) -> None:
+    def __init__(
+        self, model: OnnxModel, vectors: PageVectors, weight: float, counts_deviation: float | None = None
+    ) -> None:
+        """`counts_deviation`: of stage 2's scores where they are an order of counts, else None."""
         self.weight = weight
+        self._counts_deviation = counts_deviation
         self._model, self._vectors = model, vectors
         self._kept: LRUCache[tuple[int, tuple[int, ...], bytes], NDArray[np.float32]] = LRUCache(_KEPT)
 
@@ -34,8 +38,9 @@ class SessionScorer:
         arrays = [np.load(directory / f"{name}.npy", mmap_mode="r") for name in ARRAYS]
         if {len(arrays[0]) + 1} != {len(array) for array in arrays[1:]}:
             raise ValueError(f"{directory}: the files have {[len(array) for array in arrays]} rows: build again")
-        weight = float(orjson.loads((directory / "weight.json").read_bytes())["weight"])
-        return cls(OnnxModel(directory / "model.onnx", 1), PageVectors(*arrays), weight)
+        chosen = orjson.loads((directory / "weight.json").read_bytes())
+        model = OnnxModel(directory / "model.onnx", 1)
+        return cls(model, PageVectors(*arrays), float(chosen["weight"]), chosen.get("counts_deviation"))
 
     def scored(self, query: Query, candidates: Candidates) -> Candidates:
         """Return the rows with the column; as they are where nothing is known of the way. A millisecond for 30 rows."""
@@ -47,7 +52,9 @@ class SessionScorer:
         if (scores := self._kept.get(key)) is None:
             trigger = self._vectors.rows(np.array([query.page], np.uint64))
             scores = self._kept[key] = self.weight * self.scores(trigger, padded(way)[None], candidates.pages[None])[0]
-        return candidates.with_columns({COLUMN: scores})
+        deviation = self._counts_deviation
+        share = None if deviation is None else (candidates["stage2"] / deviation).astype(np.float32)
+        return candidates.with_columns({COLUMN: said(scores, share)})
 
     def scores(self, trigger: Rows, history: Rows, candidates: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the network's scores of candidates [b, c], each row with mean 0; triggers and ways are rows."""

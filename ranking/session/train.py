@@ -53,6 +53,12 @@ class Followers:
     pages: Rows  # [pages + 1, f]; 0 where there are fewer
     counts: Floats  # [pages + 1, f]
 
+    def among(self, examples: Examples) -> Examples:
+        """Return the examples whose chosen page is one of them: the count of any other is not known."""
+        parts = np.array_split(np.arange(len(examples)), 1 + len(examples) // _PART)
+        known = [(self.pages[examples.trigger[part]] == examples.chosen[part, None]).any(axis=1) for part in parts]
+        return examples.take(np.flatnonzero(np.concatenate(known)))
+
 
 class Learnt(nn.Module):
     """What training learns of each page: [n] rows -> [n, width], zeros for row 0.

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.session.inputs import Floats, Rows
+from ranking.session.inputs import Floats, Rows, said
 from ranking.session.train import Examples
 
-#: The small ones are for a stage 2 that is an order of counts: few pages have most of them, so z is near 0 elsewhere.
-_WEIGHTS = np.array([0, 0.002, 0.005, 0.01, 0.02, 0.05, *np.round(np.arange(0.1, 2.01, 0.1), 1)])
+_WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
 _CUT = 5  # an answer has five pages
 _BATCH = 256
 _RESAMPLES, _LOW = 1_000, 2.5  # of sessions; the lower end of the 95 % interval, in percent
@@ -23,15 +22,24 @@ Scores = Callable[[Rows, Rows, Rows], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Ranked lists of pages: candidates as rows, 0 where there are fewer, and their z(stage 2)."""
+    """Ranked lists of pages: candidates as rows, 0 where there are fewer, and their z(stage 2).
+
+    Where stage 2 is an order of counts, `lowest` is z of a page without any.
+    """
 
     row: Rows  # [l], the page of each list, ascending
     candidates: Rows  # [l, w]
     score: Floats  # [l, w]
+    lowest: float | None = None
 
     @classmethod
     def of(
-        cls, page: NDArray[np.int64], size: NDArray[np.int32], candidates: NDArray[np.int64], score: Floats
+        cls,
+        page: NDArray[np.int64],
+        size: NDArray[np.int32],
+        candidates: NDArray[np.int64],
+        score: Floats,
+        lowest: float | None = None,
     ) -> Lists:
         """Return the first list of each page; `candidates` and `score` hold list after list."""
         width, start = int(size.max(initial=0)), np.cumsum(size) - size
@@ -40,7 +48,7 @@ class Lists:
         for number, each in enumerate(first.tolist()):
             part = slice(int(start[each]), int(start[each] + size[each]))
             padded[number, : size[each]], scores[number, : size[each]] = candidates[part], score[part]
-        return cls(row, padded, scores)
+        return cls(row, padded, scores, lowest)
 
     def have(self, rows: Rows) -> NDArray[np.bool_]:
         """Return whether each row has a list."""
@@ -90,7 +98,9 @@ def _gains(steps: Examples, scores: Scores, lists: Lists) -> Floats:
     candidates, base = lists.candidates[place], lists.score[place]
     own = scores(steps.trigger, steps.history, candidates)
     chosen = candidates == steps.chosen[:, None]
-    total = base[:, None, :] + _WEIGHTS[None, :, None].astype(np.float32) * own[:, None, :]
+    weighted = _WEIGHTS[None, :, None].astype(np.float32) * own[:, None, :]
+    share = None if lists.lowest is None else base[:, None, :] - lists.lowest
+    total = base[:, None, :] + said(weighted, share)
     of_chosen = np.where(chosen[:, None, :], total, -np.inf).max(axis=2)
     above = (total > of_chosen[:, :, None]).sum(axis=2)
     gain = np.where(above < _CUT, 1 / np.log2(above + 2.0), 0)

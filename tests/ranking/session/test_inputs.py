@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranking.session.config import HISTORY
-from ranking.session.inputs import FEATURES, PageVectors, counts, log_clicks, nearness, padded
+from ranking.session.inputs import FEATURES, PageVectors, counts, log_clicks, nearness, padded, said
 
 WAYS = st.lists(st.integers(1, 9), max_size=30)
 
@@ -51,6 +51,17 @@ def test_nearness_is_that_of_the_known_pages_of_the_way() -> None:
     assert named["near_trigger"] == [0, 0, 1, 0]
     assert named["drift"] == [-0.5, -0.5, 1, 0]
     assert named["near_recent"][1] > named["near_recent"][0] > 0
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=6), st.lists(st.floats(0, 30), min_size=6, max_size=6))
+def test_a_logit_multiplies_a_count_and_is_added_to_a_score(logits, shares) -> None:
+    weighted = np.array(logits, np.float32)
+    share = np.array(shares[: len(logits)], np.float32)
+    assert said(weighted, None) is weighted
+    found = share + said(weighted, share)
+    assert (found >= 0).all()
+    assert np.allclose(found, share * np.exp(np.clip(weighted, -4, 4)), rtol=1e-3, atol=1e-4)
+    assert (said(weighted, -share - 1) == 0).all()  # a page without a count has none to multiply
 
 
 def test_pages_without_a_row_have_row_0() -> None:

@@ -37,6 +37,13 @@ def test_a_page_that_training_has_not_seen_is_scored_by_its_text(log) -> None:
     assert scores[unseen % 2 == 0].mean() > scores[unseen % 2 == 1].mean()
 
 
+def test_only_steps_to_known_followers_are_learnt_from(log) -> None:
+    known = log.followers.among(log.examples)
+    assert 0 < len(known) < len(log.examples)
+    assert known.chosen.max() == 31  # the last follower of the hub
+    assert len(log.followers.among(log.examples.take(np.empty(0, np.intp)))) == 0
+
+
 @pytest.fixture
 def scorer(log, tmp_path) -> SessionScorer:
     trained(log, draws=640).save(tmp_path)  # raises where ONNX and torch differ

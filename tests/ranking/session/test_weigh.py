@@ -39,6 +39,20 @@ def test_a_network_of_noise_gets_none(lists, seed) -> None:
     assert found.weight == 0 or found.ndcg_with - found.ndcg < 0.05
 
 
+def test_where_stage_2_is_an_order_of_counts_the_network_multiplies_them(lists) -> None:
+    counts = Lists(lists.row, lists.candidates, lists.score, lowest=-2.0)
+
+    def knows(trigger, way, listed):
+        return 2.0 * (listed == way[:, -1:]).astype(np.float32)
+
+    found = choose(steps(), knows, counts, 0)
+    assert found.weight > 0
+    assert found.ndcg_with > found.ndcg
+    asked = steps()
+    without = asked.take(np.flatnonzero(asked.chosen == 100 + WIDTH))  # the last page of each list has no count
+    assert choose(without, knows, counts, 0).ndcg_with == 0
+
+
 def test_a_chosen_page_outside_the_list_counts_as_nothing(lists) -> None:
     asked = steps()
     away = Examples(asked.session, asked.trigger, asked.history, np.full(STEPS, 7))
