@@ -113,7 +113,7 @@ async def test_the_cascade_is_drawn_with_its_stages_and_the_cross_encoders_time(
         "Recall", "Page facts and filters", "Stage 1", "Cross-encoder", "Stage 2", "Blend", "Select",
     ]  # fmt: skip
     assert "inside the cross-encoder" in await why.locator("figcaption").inner_text()
-    assert await why.get_by_label("Recall paths, in parallel").locator("li").count() == 5
+    assert await why.get_by_label("Recall paths, in parallel").locator("li").count() == 6
 
 
 async def test_every_candidates_columns_are_shown_on_demand(seen, tiny) -> None:
