@@ -86,7 +86,7 @@ def run(tiny, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def test_its_step_is_run_and_the_rankers_learn_anew_and_nothing_else_is_built(run: dict[str, Any]) -> None:
-    assert run["built"] == {"toy", "stage1", "stage2", "blend"}
+    assert run["built"] == {"toy", "stage1", "stage2", "blend", "session"}
 
 
 def test_its_table_and_columns_and_configuration_are_in_the_bundle(run: dict[str, Any]) -> None:
