@@ -30,6 +30,7 @@ from ranking.session.config import HISTORY
 from ranking.session.train import Examples, Followers, Trained, batches, train
 
 _FOLLOWERS = 30
+_MOST_STEPS = 2_000_000  # with their ways in memory: 400 MB; a sample of more
 _LEAST = 1e-9  # deviation: a constant score has no order
 
 
@@ -111,6 +112,8 @@ def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:
     begin = np.concatenate([np.full(end - start, start) for start, end in runs(sessions.session)] or [row])
     at = np.flatnonzero((sessions.session[1:] == sessions.session[:-1]) & (row[1:] != row[:-1]))
     at = at[at > begin[at]]
+    if len(at) > _MOST_STEPS:
+        at = np.sort(np.random.default_rng(0).choice(at, _MOST_STEPS, replace=False, shuffle=False))
     before = at[:, None] - np.arange(HISTORY, 0, -1)
     history = np.where(before >= begin[at][:, None], row[np.maximum(before, 0)], 0)
     return Examples(sessions.session[at], row[at], history, row[at + 1])
