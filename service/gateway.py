@@ -189,7 +189,7 @@ class Gateway:
         self.drain()
         if self.recommender.experiments is not None:
             await self.recommender.experiments.close()
-        self.compared.close()
+        self.compared.end()
         if self.swaps is not None:
             await self.swaps.close()
         if self.rules is not None:

@@ -51,7 +51,10 @@ def session(work: Work) -> dict[str, object]:
     if past is None:
         return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
     chosen = weigh.choose(steps, past.scores, lists, work.config.seed)
-    if chosen.weight and (whole := _trained(work, pages, ALL, None)) is not None:
+    whole = _trained(work, pages, ALL, None) if chosen.weight else None
+    if chosen.weight and whole is None:
+        return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
+    if whole is not None:
         whole.save(work.directory)
         about = {"weight": chosen.weight, "counts_deviation": _counts_deviation(work)}
         (work.directory / "weight.json").write_text(json.dumps(about))

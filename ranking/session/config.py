@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 #: Pages of a reader's way that the network reads; older ones are left out.
 HISTORY = 20
@@ -22,7 +22,7 @@ class SessionConfig:
     text_dimension: PositiveInt = 32  # of what its text says: all that pages have which training has not seen
     candidates: Annotated[int, Field(ge=2)] = 16  # of each example, one of them the page that the reader chose
     most_examples: PositiveInt = 120_000  # steps of sessions, drawn at random
-    draws: int = 250_000  # of examples in all; 0: no network
+    draws: NonNegativeInt = 250_000  # of examples in all; 0: no network
     passes: PositiveInt = 16  # over the examples at most
     batch: PositiveInt = 256
     rate: float = 2e-3

@@ -61,6 +61,12 @@ def scaled(text: Floats) -> Floats:
     return np.float32(_TEXT_SCALE) * text
 
 
+def centred(scores: Floats, counted: NDArray[np.bool_]) -> Floats:
+    """Return scores [b, c] minus their mean over the counted candidates; 0 for the others. Training leaves it open."""
+    mean = (scores * counted).sum(axis=1, keepdims=True) / np.maximum(counted.sum(axis=1, keepdims=True), 1)
+    return np.where(counted, scores - mean, 0).astype(np.float32)
+
+
 def said(weighted: Floats, share: Floats | None) -> Floats:
     """Return what is added to z(stage 2) for weighted scores of the network.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
 from ranking.session import COLUMN
-from ranking.session.inputs import PageVectors, Rows, padded, said
+from ranking.session.inputs import PageVectors, Rows, centred, padded, said
 from text_model.session import OnnxModel
 
 #: The files of a bundle under `session/`; none where histories did not help.
@@ -48,16 +48,17 @@ class SessionScorer:
         way = way[way > 0]
         if len(way) == 0 or len(candidates) == 0:
             return candidates
-        key = (query.page, query.history, candidates.pages.tobytes())
+        ranked = np.isfinite(candidates["stage2"])  # rows below were not reached
+        key = (query.page, query.history, candidates.pages.tobytes() + ranked.tobytes())
         if (scores := self._kept.get(key)) is None:
             trigger = self._vectors.rows(np.array([query.page], np.uint64))
-            scores = self._kept[key] = self.weight * self.scores(trigger, padded(way)[None], candidates.pages[None])[0]
+            found = self.scores(trigger, padded(way)[None], candidates.pages[None])
+            scores = self._kept[key] = self.weight * centred(found, ranked[None])[0]
         deviation = self._counts_deviation
         share = None if deviation is None else (candidates["stage2"] / deviation).astype(np.float32)
         return candidates.with_columns({COLUMN: said(scores, share)})
 
     def scores(self, trigger: Rows, history: Rows, candidates: NDArray[np.uint64]) -> NDArray[np.float32]:
-        """Return the network's scores of candidates [b, c], each row with mean 0; triggers and ways are rows."""
+        """Return the network's scores of candidates [b, c], triggers and ways are rows."""
         (scores,) = self._model.run(self._vectors.inputs(trigger, history, self._vectors.rows(candidates)))
-        centred: NDArray[np.float32] = scores - scores.mean(axis=1, keepdims=True)
-        return centred
+        return scores

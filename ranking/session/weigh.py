@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.session.inputs import Floats, Rows, said
+from ranking.session.inputs import Floats, Rows, centred, said
 from ranking.session.train import Examples
 
 _WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
@@ -96,7 +96,7 @@ def _gains(steps: Examples, scores: Scores, lists: Lists) -> Floats:
     """Return DCG@5 of each step's chosen page for every weight, [b, weights]; 0 where the list lacks it."""
     place = np.searchsorted(lists.row, steps.trigger)
     candidates, base = lists.candidates[place], lists.score[place]
-    own = scores(steps.trigger, steps.history, candidates)
+    own = centred(scores(steps.trigger, steps.history, candidates), np.isfinite(base))
     chosen = candidates == steps.chosen[:, None]
     weighted = _WEIGHTS[None, :, None].astype(np.float32) * own[:, None, :]
     share = None if lists.lowest is None else base[:, None, :] - lists.lowest

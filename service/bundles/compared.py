@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from configs.reading import SettingsError
 from service.live_bundle import Lease
 
 _IDLE_S = 300.0
@@ -24,13 +25,18 @@ class ComparedBundle:
         self._lease: Lease | None = None
         self._opening = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
+        self._ended = False
 
     async def open(self, name: str) -> str:
         """Keep the named bundle open, in place of the one before. Raises SettingsError."""
         async with self._opening:
             if self._lease is None or self._lease.bundle.name != name:
                 self.close()
-                self._lease = await self._hold(name)
+                lease = await self._hold(name)
+                if self._ended:
+                    lease.release()
+                    raise SettingsError("the gateway is shutting down")
+                self._lease = lease
             self._wait()
             return self._lease.bundle.name
 
@@ -42,6 +48,11 @@ class ComparedBundle:
             lease, self._lease = self._lease, None
             lease.release()
             self._released()
+
+    def end(self) -> None:
+        """Let go of the bundle, and of one that is being opened: the gateway is closed."""
+        self._ended = True
+        self.close()
 
     def _wait(self) -> None:
         if self._idle is not None:

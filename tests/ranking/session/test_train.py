@@ -14,6 +14,10 @@ from ranking.session.train import Trained, train
 from tests.ranking.session.conftest import CONFIG, HUB, PAGES
 
 
+def scored_rows(pages: np.ndarray) -> Candidates:
+    return Candidates(pages, {"stage2": np.zeros(len(pages), np.float32)})
+
+
 def trained(log, network: str = "din", **changes) -> Trained:
     config = replace(CONFIG, network=network, **changes)
     clicks = np.arange(PAGES)
@@ -54,7 +58,7 @@ def scorer(log, tmp_path) -> SessionScorer:
 def test_the_exported_network_scores_candidates_in_units_of_the_weight(log, scorer) -> None:
     pages = log.pages[5:15]
     query = Query("https://a.example/", int(log.pages[0]), history=(int(log.pages[7]), 4))
-    column = scorer.scored(query, Candidates(pages))[COLUMN]
+    column = scorer.scored(query, scored_rows(pages))[COLUMN]
     expected = trained(log, draws=640).scores(np.array([HUB]), padded(np.array([8]))[None], np.arange(6, 16)[None])[0]
     assert np.allclose(column, 0.5 * (expected - expected.mean()), atol=2e-3)
     assert column.dtype == np.float32
@@ -62,13 +66,13 @@ def test_the_exported_network_scores_candidates_in_units_of_the_weight(log, scor
 
 @pytest.mark.parametrize("history", [(), (4,), (4, 5, 6)])
 def test_a_way_of_unknown_pages_adds_no_column(log, scorer, history) -> None:
-    candidates = Candidates(log.pages[:5])
+    candidates = scored_rows(log.pages[:5])
     assert scorer.scored(Query("https://a.example/", int(log.pages[9]), history=history), candidates) is candidates
 
 
 def test_unknown_triggers_and_candidates_are_scored_too(log, scorer) -> None:
     query = Query("https://a.example/", 3, history=(int(log.pages[7]),))
-    column = scorer.scored(query, Candidates(np.array([1, 2, int(log.pages[3])], np.uint64)))[COLUMN]
+    column = scorer.scored(query, scored_rows(np.array([1, 2, int(log.pages[3])], np.uint64)))[COLUMN]
     assert np.isfinite(column).all()
 
 
@@ -76,3 +80,12 @@ def test_files_that_do_not_belong_together_are_refused(log, scorer, tmp_path) ->
     np.save(tmp_path / "clicks.npy", np.zeros(3, np.float32))
     with pytest.raises(ValueError, match="build again"):
         SessionScorer.load(tmp_path)
+
+
+def test_rows_that_stage_2_did_not_reach_change_nothing_above(log, scorer) -> None:
+    query = Query("https://a.example/", int(log.pages[0]), history=(int(log.pages[7]),))
+    alone = scorer.scored(query, scored_rows(log.pages[5:9]))[COLUMN]
+    stage2 = np.array([0, 0, 0, 0, np.nan, np.nan], np.float32)
+    below = scorer.scored(query, Candidates(log.pages[5:11], {"stage2": stage2}))[COLUMN]
+    assert np.allclose(alone, below[:4], atol=1e-5)
+    assert below[4:].tolist() == [0, 0]

@@ -53,6 +53,17 @@ def test_where_stage_2_is_an_order_of_counts_the_network_multiplies_them(lists) 
     assert choose(without, knows, counts, 0).ndcg_with == 0
 
 
+@pytest.mark.parametrize("offset", [5.0, -10.0])
+def test_an_offset_of_all_scores_changes_nothing(lists, offset) -> None:
+    counts = Lists(lists.row, lists.candidates, lists.score, lowest=-2.0)
+
+    def knows(trigger, way, listed, more=0.0):
+        return 2.0 * (listed == way[:, -1:]).astype(np.float32) + np.float32(more)
+
+    found = choose(steps(), lambda *asked: knows(*asked, more=offset), counts, 0)
+    assert found == choose(steps(), knows, counts, 0)
+
+
 def test_a_chosen_page_outside_the_list_counts_as_nothing(lists) -> None:
     asked = steps()
     away = Examples(asked.session, asked.trigger, asked.history, np.full(STEPS, 7))
