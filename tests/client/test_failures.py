@@ -124,7 +124,7 @@ def test_events_that_failed_are_sent_again_with_their_ids(tiny, tmp_path, protoc
             first.signal(signal.SIGKILL)
         assert answer.answer_id
         seen = Event("impression", answer.answer_id, "list-1")
-        with pytest.raises(Unavailable):
+        with pytest.raises((Unavailable, DeadlineExceeded)):  # a busy machine may spend the time on one attempt
             client.record([seen], timeout=0.5)
         with gateway(bundles, *where, settings=settings):
             assert [each.status for each in client.record([seen, seen])] == ["accepted", "duplicate"]

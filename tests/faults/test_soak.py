@@ -93,6 +93,8 @@ async def test_memory_threads_and_files_stay_flat(tiny, tmp_path, long, report) 
         f"files {first['files']} to {last['files']}",
     )
     assert (client.done, client.wrong) == (requests, Counter())
-    assert last["threads"] <= first["threads"] + 2 and last["files"] <= first["files"] + 4
+    # A short test still fills asyncio's pool, which starts its threads (cores + 4) when they are first needed.
+    assert last["threads"] <= first["threads"] + (2 if long else 2 + (os.cpu_count() or 1) + 4)
+    assert last["files"] <= first["files"] + 4
     if long:  # a short test exaggerates the slope: noise of a few megabytes is many per hour
         assert slope <= 1.0 or grown < 0.02 * rss[0]
