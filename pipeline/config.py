@@ -98,7 +98,7 @@ class LabelsConfig:
 class PageStatesConfig:
     """How many pages the cross-encoder reads in the build; it reads the others when first requested."""
 
-    most_mb: float = 256.0  # about 5 kB per page, the most clicked pages first
+    most_mb: float = 1_000.0  # about 5 kB per page, the most clicked pages first
 
 
 @dataclass(frozen=True, slots=True)

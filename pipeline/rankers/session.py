@@ -51,7 +51,7 @@ def session(work: Work) -> dict[str, object]:
     if past is None:
         return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
     chosen = weigh.choose(steps, past.scores, lists, work.config.seed)
-    whole = _trained(work, pages, ALL, None) if chosen.weight else None
+    whole = _trained(work, pages, ALL, None, past) if chosen.weight else None
     if chosen.weight and whole is None:
         return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
     if whole is not None:
@@ -96,8 +96,10 @@ def _counts_deviation(work: Work) -> float | None:
     return scale.deviation if counts and scale.deviation > _LEAST else None
 
 
-def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None) -> Trained | None:
-    """Train on the steps before a time; None where there are too few."""
+def _trained(
+    work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None, start: Trained | None = None
+) -> Trained | None:
+    """Train on the steps before a time, or go on from `start`; None where there are too few."""
     config, seed = work.config.session, work.config.seed
     followers = _followers(work, pages, counts)
     examples = _sampled(followers.among(_steps(pages, sessions_of(work, None, until))), config.most_examples, seed)
@@ -105,8 +107,8 @@ def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime
         return None
     text = np.load(work.of("text") / "embeddings.npy", mmap_mode="r")
     clicks = np.load(work.of("pages") / counts / "facts.npy")["clicks_all"]  # in order of PageId, as all are
-    with progress(f"session network, {counts}", batches(config, len(examples))) as advance:
-        return train(pages, clicks, text, examples, followers, config, seed, advance)
+    with progress(f"session network, {counts}", batches(config, len(examples), start is not None)) as advance:
+        return train(pages, clicks, text, examples, followers, config, seed, advance, start)
 
 
 def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:

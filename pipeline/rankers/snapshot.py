@@ -27,7 +27,7 @@ from ranking.select import Select
 from recall.merge import merge
 from recall.path_spec import PathSpec
 from recall.paths import ALL_PATHS, PATHS, open_recall
-from store.tables import LmdbTable
+from store.tables import LmdbTable, Table
 from text_model.tokens import PageTokenizer
 
 
@@ -44,17 +44,20 @@ class Snapshot:
     _past: Mapping[str, LmdbTable]
     _as_of: Mapping[str, AsOf]  # of the recall paths' tables that count the log
 
-    def move_to(self, day: LabelDay, pages: Iterable[int]) -> None:
-        """Set the counts back to the start of a day in the label window; `pages` are those that will be requested.
+    def counted(self, day: LabelDay, pages: Iterable[int]) -> Mapping[str, Table]:
+        """Return the tables with the counts before a day of the label window; `pages` are those that will be requested.
 
         CF, the towers and Q' stay as of the window's beginning: they draw on more than counts.
         """
+        if day.name == PAST:
+            return {}
+        counted = {name: made(self._work, day, pages) for name, made in self._as_of.items()}
+        return {"pages": pages_as_of(self._work, self._past["pages"], day), **counted}
+
+    def move_to(self, counted: Mapping[str, Table]) -> None:
+        """Read these tables, and the window's beginning of all others."""
         for name, table in self._tables.items():
-            table.table = self._past[name]
-        if day.name != PAST:
-            self._tables["pages"].table = pages_as_of(self._work, self._past["pages"], day)
-            for name, counted in self._as_of.items():
-                self._tables[name].table = counted(self._work, day, pages)
+            table.table = counted.get(name, self._past[name])
 
     async def candidates(self, query: Query) -> tuple[Query, Candidates]:
         """Return a page's candidates with every column that the features read, in order of PageId."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -34,14 +35,17 @@ def collect_examples(
 
     `show` is called with each day's events before its pages are recalled. Raises LeakError.
     """
-    days = by_day(work, events)
-    with progress(title, sum(len({event.page for event in part}) for _, part in days)) as advance:
+    days = [(day, part, {event.page for event in part}) for day, part in by_day(work, events)]
+    with progress(title, sum(len(pages) for _, _, pages in days)) as advance, ThreadPoolExecutor(1, "counts") as ahead:
+        # A day is counted while the one before is collected: the one is DuckDB's work, the other Python's.
+        counted = [partial(past.counted, day, pages) for day, _, pages in days if day is not None]
+        waiting = ahead.submit(counted[0]) if counted else None
         done = 0
-        for day, part in days:
-            pages = {event.page for event in part}
-            if day is not None:
+        for number, (day, part, pages) in enumerate(days, start=1):
+            if day is not None and waiting is not None:
                 leak.check(work, part, day.name)
-                past.move_to(day, pages)
+                past.move_to(waiting.result())
+                waiting = ahead.submit(counted[number]) if number < len(days) else None
             show(part)
             advance_day = partial(_advance_from, advance, done)
             asyncio.run(collect(past.candidates, part, names, writer_of, narrow, query_of, advance_day))

@@ -24,6 +24,7 @@ class SessionConfig:
     most_examples: PositiveInt = 120_000  # steps of sessions, drawn at random
     draws: NonNegativeInt = 250_000  # of examples in all; 0: no network
     passes: PositiveInt = 16  # over the examples at most
+    update_share: Annotated[float, Field(gt=0, le=1)] = 0.3  # of the draws, to go on from the past to the whole log
     batch: PositiveInt = 256
     rate: float = 2e-3
     trusted_steps: Annotated[float, Field(gt=0)] = 10.0  # per page; with so many, training sees half of what it learnt

@@ -143,21 +143,26 @@ def train(
     config: SessionConfig,
     seed: int,
     progress: Callable[[int], None],
+    start: Trained | None = None,
 ) -> Trained:
-    """Return the network, trained on the examples; `pages` ascend, `text` [pages, d] and `clicks` have their order."""
+    """Return the network, trained on the examples; `pages` ascend, `text` [pages, d] and `clicks` have their order.
+
+    From `start`, a network of the same pages, training only goes on.
+    """
     torch.manual_seed(seed)
     said = text_vectors(text, config.text_dimension)
-    hidden = hidden_share(config, len(examples), len(pages))
-    learnt = Learnt(len(pages), config.id_dimension, hidden)
-    width = config.id_dimension + said.shape[1]
-    network = NETWORKS[config.network](width, len(FEATURES), HISTORY)
+    learnt = Learnt(len(pages), config.id_dimension, hidden_share(config, len(examples), len(pages)))
+    network = NETWORKS[config.network](config.id_dimension + said.shape[1], len(FEATURES), HISTORY)
+    if start is not None:
+        network.load_state_dict(start.network.state_dict())
+        learnt.table.weight.data.copy_(torch.from_numpy(start.vectors.learnt))
     logs = log_clicks(clicks)
 
     def draw(step: int) -> Batch:
         rows = rows_of_step(seed, step, len(examples), config.batch)
         return _batch(examples.take(rows), followers, logs, config.candidates, np.random.default_rng((seed, step, 1)))
 
-    loss, schedule = _Loss(learnt, said, network), Schedule(batches(config, len(examples)))
+    loss, schedule = _Loss(learnt, said, network), Schedule(batches(config, len(examples), start is not None))
     curve = fit(loss, [(list(loss.parameters()), config.rate)], draw, schedule, None, progress)
     loss.eval()
     with torch.no_grad():
@@ -196,9 +201,10 @@ def _unit(vectors: Floats) -> Floats:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
-def batches(config: SessionConfig, examples: int) -> int:
+def batches(config: SessionConfig, examples: int, goes_on: bool = False) -> int:
     """Return how many batches training takes."""
-    return max(1, min(config.draws, config.passes * examples) // config.batch)
+    share = config.update_share if goes_on else 1.0
+    return max(1, int(share * min(config.draws, config.passes * examples)) // config.batch)
 
 
 def _batch(

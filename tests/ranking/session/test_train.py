@@ -18,10 +18,10 @@ def scored_rows(pages: np.ndarray) -> Candidates:
     return Candidates(pages, {"stage2": np.zeros(len(pages), np.float32)})
 
 
-def trained(log, network: str = "din", **changes) -> Trained:
+def trained(log, network: str = "din", start: Trained | None = None, **changes) -> Trained:
     config = replace(CONFIG, network=network, **changes)
     clicks = np.arange(PAGES)
-    return train(log.pages, clicks, log.text, log.examples, log.followers, config, 0, lambda done: None)
+    return train(log.pages, clicks, log.text, log.examples, log.followers, config, 0, lambda done: None, start)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -32,6 +32,22 @@ def test_a_network_learns_where_readers_go_who_came_that_way(log, network) -> No
         scores = found.scores(np.array([HUB]), padded(np.array([came]))[None], candidates)[0]
         same = candidates[0] % 2 == came % 2
         assert scores[same].min() > scores[~same].max()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_goes_on_from_an_earlier_network(log, network) -> None:
+    """One step more leaves what many steps have learnt; one step alone learns next to nothing."""
+    few = {"draws": CONFIG.batch, "update_share": 1.0}
+    known = log.examples.take(np.flatnonzero(log.examples.trigger == HUB))
+    way = known.history[:50], np.arange(2, 32)[None].repeat(50, axis=0)
+
+    def scores(found: Trained) -> np.ndarray:
+        return found.scores(known.trigger[:50], *way)
+
+    whole = trained(log, network)
+    more, alone = scores(trained(log, network, whole, **few)), scores(trained(log, network, **few))
+    like = [np.corrcoef(one.ravel(), scores(whole).ravel())[0, 1] for one in (more, alone)]
+    assert like[0] > 0.95 > like[1]
 
 
 def test_a_page_that_training_has_not_seen_is_scored_by_its_text(log) -> None:
