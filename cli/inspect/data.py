@@ -92,6 +92,8 @@ def _food(found: Overview) -> Iterator[tuple[str, str]]:
         yield "coclick, cf", "nothing: no page stands beside another in a session"
     yield "two_tower, qprime", f"{with_text}, besides titles"
     yield "related", f"{with_text}; {_share(found.pages - found.without_body, found.pages)} a body"
+    described = f"{_share(found.with_knowledge, found.pages)} a text in the table knowledge"
+    yield "knowledge", f"{with_text}; {described}"
     clicked = f"{_share(found.clicked_pages, found.pages)} of the pages have clicks"
     yield "popular", clicked if found.clicks else "nothing: no clicks"
 

@@ -49,6 +49,7 @@ class Overview:
     last: datetime | None
     hubs: Mapping[str, float]  # URL -> share of the clicks of pages that are reached from everywhere
     impressions: int
+    with_knowledge: int  # pages that the knowledge table has a text of
 
     @property
     def days(self) -> int:
@@ -77,7 +78,7 @@ def overview(
         with closing(
             duckdb.connect(config={"threads": threads, "memory_limit": memory, "temp_directory": name})
         ) as connection:
-            for table in ("pages", "clicks", "impressions"):
+            for table in ("pages", "clicks", "impressions", "knowledge"):
                 file = quoted(str(directory / f"{table}.parquet"))
                 connection.execute(f"CREATE VIEW {table} AS FROM read_parquet({file})")
             return Overview(report, **_counted(connection))
@@ -95,6 +96,7 @@ def _counted(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         **_row(connection, _CLICKS),
         **_row(connection, _SESSIONS),
         **_row(connection, "SELECT count(*) AS impressions FROM impressions"),
+        **_row(connection, "SELECT count(DISTINCT page) AS with_knowledge FROM knowledge WHERE trim(text) <> ''"),
         "languages": dict(connection.execute(languages).fetchall()),
         "hubs": dict(connection.execute(hubs).fetchall()),
     }

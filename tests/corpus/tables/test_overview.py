@@ -47,6 +47,12 @@ def test_the_share_of_the_log_that_joins(found: Overview) -> None:
     assert found.joined_share == pytest.approx(48 / 49)
 
 
+def test_pages_with_a_text_in_the_table_knowledge(tmp_path: Path) -> None:
+    (tmp_path / "pages.csv").write_text(f"url,title,snippet\n{BASE}/a,A,\n{BASE}/b,B,\n")
+    (tmp_path / "knowledge.csv").write_text(f"url,text\n{BASE}/a,Ein Artikel.\n{BASE}/b, \n{BASE}/c,Von nichts\n")
+    assert overview(tmp_path).with_knowledge == 1
+
+
 def test_pages_alone(tmp_path: Path) -> None:
     (tmp_path / "pages.csv").write_text(f"url,title,snippet\n{BASE}/a,A,\n")
     found = overview(tmp_path)
