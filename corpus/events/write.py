@@ -6,6 +6,7 @@ answers.
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 import sys
@@ -31,6 +32,7 @@ def write(out: Path, events: pa.Table) -> None:
     """Write events as a Parquet file that appears whole or not at all, and stays if the machine loses power."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    _remove_leftovers(out)
     try:
         pq.write_table(events, temporary, compression="zstd")
         with temporary.open("rb") as file:
@@ -39,6 +41,24 @@ def write(out: Path, events: pa.Table) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync(out.parent)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove what killed writers of this file left; one that lives may be that of a gateway which is being replaced."""
+    for left in out.parent.glob(f".{glob.escape(out.name)}.*"):
+        number = left.name.rpartition(".")[2]
+        if number.isdecimal() and not _lives(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def read_lines(lines: bytes) -> pa.Table:
