@@ -112,16 +112,21 @@ def _trained(
 
 
 def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:
-    """Return every step of the sessions that has a way behind it; of sets, the order of pages is as it was written."""
-    row = _rows(pages, sessions.page)
-    begin = np.concatenate([np.full(end - start, start) for start, end in runs(sessions.session)] or [row])
-    at = np.flatnonzero((sessions.session[1:] == sessions.session[:-1]) & (row[1:] != row[:-1]))
+    """Return every step of the sessions that has a way behind it; a page that is loaded again at once is no step.
+
+    Of sets, the order of pages is as it was written.
+    """
+    session, row = sessions.session, _rows(pages, sessions.page)
+    reload = np.flatnonzero((session[1:] == session[:-1]) & (row[1:] == row[:-1])) + 1
+    session, row = np.delete(session, reload), np.delete(row, reload)
+    begin = np.concatenate([np.full(end - start, start) for start, end in runs(session)] or [row])
+    at = np.flatnonzero(session[1:] == session[:-1])
     at = at[at > begin[at]]
     if len(at) > _MOST_STEPS:
         at = np.sort(np.random.default_rng(0).choice(at, _MOST_STEPS, replace=False, shuffle=False))
     before = at[:, None] - np.arange(HISTORY, 0, -1)
     history = np.where(before >= begin[at][:, None], row[np.maximum(before, 0)], 0)
-    return Examples(sessions.session[at], row[at], history, row[at + 1])
+    return Examples(session[at], row[at], history, row[at + 1])
 
 
 def _sampled(steps: Examples, most: int, seed: int) -> Examples:

@@ -79,6 +79,11 @@ def said(weighted: Floats, share: Floats | None) -> Floats:
     return added
 
 
+def without_reloads(way: Rows, trigger: int) -> Rows:
+    """Return the rows of a way without pages that were loaded again at once; the trigger's row follows the last."""
+    return way[way != np.append(way[1:], trigger)]
+
+
 def padded(history: Rows) -> Rows:
     """Return the newest HISTORY rows of a way, newest last, with zeros before them."""
     newest = history[-HISTORY:]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.types import Candidates, Query
 from ranking.session import COLUMN
-from ranking.session.inputs import PageVectors, Rows, centred, padded, said
+from ranking.session.inputs import PageVectors, Rows, centred, padded, said, without_reloads
 from text_model.session import OnnxModel
 
 #: The files of a bundle under `session/`; none where histories did not help.
@@ -44,14 +44,14 @@ class SessionScorer:
 
     def scored(self, query: Query, candidates: Candidates) -> Candidates:
         """Return the rows with the column; as they are where nothing is known of the way. A millisecond for 30 rows."""
+        trigger = self._vectors.rows(np.array([query.page], np.uint64))
         way = self._vectors.rows(np.array(query.history, np.uint64))
-        way = way[way > 0]
+        way = without_reloads(way[way > 0], int(trigger[0]))
         if len(way) == 0 or len(candidates) == 0:
             return candidates
         ranked = np.isfinite(candidates["stage2"])  # rows below were not reached
         key = (query.page, query.history, candidates.pages.tobytes() + ranked.tobytes())
         if (scores := self._kept.get(key)) is None:
-            trigger = self._vectors.rows(np.array([query.page], np.uint64))
             found = self.scores(trigger, padded(way)[None], candidates.pages[None])
             scores = self._kept[key] = self.weight * centred(found, ranked[None])[0]
         deviation = self._counts_deviation

@@ -86,6 +86,18 @@ def test_a_way_of_unknown_pages_adds_no_column(log, scorer, history) -> None:
     assert scorer.scored(Query("https://a.example/", int(log.pages[9]), history=history), candidates) is candidates
 
 
+def test_a_page_that_was_loaded_again_is_no_step_of_a_way(log, scorer) -> None:
+    candidates, (here, before, earlier) = scored_rows(log.pages[:5]), map(int, log.pages[[7, 8, 9]])
+
+    def column(*history: int) -> list[float]:
+        query = Query("https://a.example/", here, history=history)
+        return scorer.scored(query, candidates)[COLUMN].tolist()
+
+    assert scorer.scored(Query("https://a.example/", here, history=(here, here)), candidates) is candidates
+    assert column(earlier, earlier, before, here) == column(earlier, before)
+    assert column(earlier, here, before) != column(earlier, before)
+
+
 def test_unknown_triggers_and_candidates_are_scored_too(log, scorer) -> None:
     query = Query("https://a.example/", 3, history=(int(log.pages[7]),))
     column = scorer.scored(query, scored_rows(np.array([1, 2, int(log.pages[3])], np.uint64)))[COLUMN]
