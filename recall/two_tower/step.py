@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.log.split import PAST
+from pipeline.log.withheld import withheld_pages
 from pipeline.pages.encoder import text_settings
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
@@ -56,7 +57,7 @@ STEP = Step(
     "two_tower",
     two_tower,
     after=("read", "counts", "text"),
-    config=("two_tower", "text"),
+    config=("two_tower", "text", "examples.most_withheld"),
     shared=True,
     resumes=True,
 )
@@ -81,7 +82,11 @@ def _trained(work: Work, config: TwoTowerConfig, encoder: Encoder, pairs: Pairs,
 
 
 def _training_pairs(work: Work, pages: NDArray[np.uint64], read: NDArray[np.bool_]) -> Pairs:
-    """Return the pairs of the log whose pages the tokenizer can both read."""
+    """Return the pairs of the log whose pages the tokenizer can both read.
+
+    Pages whose past is hidden from the rankers are hidden here too: their vectors are then those of new pages.
+    """
+    read = read & ~np.isin(pages, withheld_pages(work))
     evidence = pq.read_table(
         work.of("counts") / PAST / "evidence.parquet", columns=["page1", "page2", "near"], filters=[("near", ">", 0)]
     )

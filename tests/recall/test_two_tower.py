@@ -12,7 +12,10 @@ from transformers import BertConfig, BertModel
 
 from cascade.types import Candidates, Query
 from corpus.urls.url import page_ids
-from recall.two_tower import build
+from pipeline.log.withheld import withheld_pages
+from pipeline.pages.page_ids import page_ids as page_ids_of
+from pipeline.runner.work import Work
+from recall.two_tower import build, step
 from recall.two_tower.config import TwoTowerConfig
 from recall.two_tower.lookup import QueryVectors, TwoTowerCosine, TwoTowerRecall
 from recall.two_tower.train import (
@@ -23,6 +26,9 @@ from recall.two_tower.train import (
     train_encoder,
     train_heads,
 )
+from tests.conftest import CONFIG as CONFIGURED
+from tests.conftest import Tiny
+from tests.recall.half_new import half_new
 from text_model.base import load_encoder, write_tokenizer
 from text_model.packaged import PACKAGED
 from text_model.session import OnnxModel
@@ -187,6 +193,17 @@ def test_a_resumed_encoder_training_ends_at_the_same_weights(tmp_path: Path) -> 
     train_encoder(resumed, inputs, pairs, 40, config, 0, tmp_path / "checkpoint", ignored)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     assert curve.losses["softmax"][-1] < curve.losses["softmax"][0]
+
+
+def test_pages_that_rankers_must_take_for_new_are_new_to_the_towers(tiny: Tiny, tmp_path: Path) -> None:
+    half_new(tiny, tmp_path)
+    work = Work(CONFIGURED, tiny.work / "two_tower", tmp_path)
+    pages = page_ids_of(work)
+    hidden = np.flatnonzero(np.isin(pages, withheld_pages(work)))
+    pairs = step._training_pairs(work, pages, np.ones(len(pages), bool))
+    assert len(hidden)
+    assert len(pairs.query)
+    assert not np.isin(np.concatenate([pairs.query, pairs.page]), hidden).any()
 
 
 def test_a_small_site_takes_few_steps() -> None:

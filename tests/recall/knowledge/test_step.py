@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,6 +19,7 @@ from recall.knowledge.config import KnowledgeConfig
 from recall.knowledge.path import FILES
 from recall.knowledge.train import Evidence
 from tests.conftest import CONFIG, Tiny
+from tests.recall.half_new import half_new
 
 
 def work_of(tiny: Tiny, config: BuildConfig = CONFIG, root: Path | None = None) -> Work:
@@ -52,17 +52,8 @@ def test_the_adapter_of_the_past_knows_no_click_of_the_label_window(tiny: Tiny) 
 
 
 def test_pages_that_rankers_must_take_for_new_are_new_to_the_adapter_of_the_past(tiny: Tiny, tmp_path: Path) -> None:
-    (tmp_path / "counts").symlink_to(tiny.work / "counts")
-    (tmp_path / "read").mkdir()
-    for file in (tiny.work / "read").iterdir():
-        (tmp_path / "read" / file.name).symlink_to(file)
+    half_new(tiny, tmp_path)
     pages = pq.read_table(tiny.work / "read" / "pages.parquet", columns=["page"])["page"].to_numpy()
-    few = pages[: len(pages) // 2]  # half of the pages are in no log
-    for name, column in (("clicks", "page"), ("impressions", "page2")):
-        table = pq.read_table(tiny.work / "read" / f"{name}.parquet")
-        (tmp_path / "read" / f"{name}.parquet").unlink()
-        kept = table.filter(pa.array(np.isin(table[column].to_numpy(), few)))
-        pq.write_table(kept, tmp_path / "read" / f"{name}.parquet")
     work = work_of(tiny, root=tmp_path)
     hidden = np.flatnonzero(np.isin(pages, withheld_pages(work)))
     assert len(hidden)
