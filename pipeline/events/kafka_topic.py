@@ -36,33 +36,40 @@ class KafkaPartition:
             offset = max(oldest, int(cursor)) if cursor else oldest
             place.offset = offset
             self._consumer.assign([place])
+            if offset > end:
+                where = f"topic {self._topic}, partition {self._partition}: it was read up to {offset:,}"
+                raise KafkaError(f"{where} and ends at {end:,}; if it was made anew, pull it into another directory")
             lines: list[bytes] = []
             while offset < end and len(lines) < _MOST:
-                for message in self._messages(end - offset):
-                    lines.append(message.value() or b"")
-                    offset = message.offset() + 1
+                messages, ended = self._messages()
+                lines += [message.value() or b"" for message in messages]
+                offset = messages[-1].offset() + 1 if messages else offset
+                if ended:  # markers of transactions stand at the end, or an open one
+                    break
             return lines, str(offset)
         except self._kafka.KafkaException as error:
             raise KafkaError(f"topic {self._topic}, partition {self._partition}: {error.args[0].str()}") from None
 
-    def _messages(self, most: int) -> list[Any]:
-        messages: list[Any] = []
+    def _messages(self) -> tuple[list[Any], bool]:
+        """Return the next messages, and whether the partition ends there."""
+        found: list[Any] = []
         latest = time.monotonic() + _TIMEOUT_S
-        while not messages and time.monotonic() < latest:
-            messages = self._consumer.consume(min(1000, most), timeout=_GATHER_S)
-        if not messages:
+        while not found and time.monotonic() < latest:
+            found = self._consumer.consume(1000, timeout=_GATHER_S)
+        if not found:
             raise KafkaError(f"topic {self._topic}: no messages within {_TIMEOUT_S:g} s")
-        for message in messages:
-            if message.error() is not None:
-                raise KafkaError(f"topic {self._topic}: {message.error().str()}")
-        return messages
+        messages = [message for message in found if message.error() is None]
+        for error in (message.error() for message in found if message.error() is not None):
+            if error.code() != self._kafka.KafkaError._PARTITION_EOF:
+                raise KafkaError(f"topic {self._topic}: {error.str()}")
+        return messages, len(messages) < len(found)
 
 
 @contextmanager
 def partitions(servers: str, topic: str, options: Mapping[str, str]) -> Iterator[list[KafkaPartition]]:
     """Yield the partitions of a topic. Raises KafkaError."""
     kafka: Any = import_module("confluent_kafka")
-    mine = {"bootstrap.servers": servers, "group.id": _GROUP, "enable.auto.commit": False}
+    mine = {"bootstrap.servers": servers, "group.id": _GROUP, "enable.auto.commit": False, "enable.partition.eof": True}
     try:
         consumer = kafka.Consumer({**options, **mine})
         try:

@@ -9,7 +9,7 @@ from segments_of_events import segment
 
 from configs.reading import SettingsError
 from corpus.events.read import read_events
-from pipeline.events.kafka_topic import partitions
+from pipeline.events.kafka_topic import KafkaError, partitions
 from pipeline.events.pull import pull
 from service.events.sink import SinkDown
 from service.events.sinks import kafka as kafka_sink
@@ -40,6 +40,39 @@ async def test_events_are_sent_and_pulled_once(servers: str, tmp_path: Path) -> 
     with partitions(servers, "events", {}) as found:
         assert sum(pull(each, out) for each in found) == 2_010
     assert read_events(out).num_rows == 2_010  # the first segment was sent twice
+
+
+async def test_a_partition_that_was_read_further_than_it_goes_is_another_one(servers: str, tmp_path: Path) -> None:
+    taking = KafkaSink(KafkaSinkSettings(servers=servers, topic="anew"))
+    await taking.take([segment(tmp_path, "a", range(10))])
+    await taking.close()
+    with partitions(servers, "anew", {}) as found, pytest.raises(KafkaError, match="into another directory"):
+        found[0].read("11000")
+
+
+async def test_the_end_of_a_partition_comes_before_its_last_offset_where_no_event_has_it(
+    servers: str, tmp_path: Path, monkeypatch
+) -> None:
+    """As after a transaction, whose marker takes an offset and is never delivered."""
+    taking = KafkaSink(KafkaSinkSettings(servers=servers, topic="marked"))
+    await taking.take([segment(tmp_path, "a", range(10))])
+    await taking.close()
+    with partitions(servers, "marked", {}) as found:
+        counts = []
+        for each in found:
+            real = each._consumer.get_watermark_offsets
+
+            class Marked:
+                def __getattr__(self, name: str, consumer=each._consumer) -> object:
+                    return getattr(consumer, name)
+
+                def get_watermark_offsets(self, place, timeout, real=real) -> tuple[int, int]:
+                    oldest, end = real(place, timeout)
+                    return oldest, end + 1
+
+            monkeypatch.setattr(each, "_consumer", Marked())
+            counts.append(len(each.read("")[0]))
+        assert sum(counts) == 10
 
 
 async def test_without_its_brokers_the_sink_is_down(tmp_path: Path, monkeypatch) -> None:
