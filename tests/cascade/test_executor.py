@@ -201,7 +201,7 @@ async def test_a_path_that_hangs_is_abandoned_at_its_timeout(cascade: Cascade) -
     pages, trace = await answer(with_path(cascade, Path("b", hangs=True)))
     assert pages == [2, 4]
     assert trace.degraded == ["recall:b:timeout"]
-    assert SOON <= time.monotonic() - start < 10 * SOON
+    assert SOON <= time.monotonic() - start < 50 * SOON
 
 
 async def test_the_deadline_ends_a_path_with_a_longer_timeout(cascade: Cascade) -> None:

@@ -90,7 +90,7 @@ def test_the_deadline_holds_for_the_whole_call(running, tiny, protocol) -> None:
             started = time.monotonic()
             with pytest.raises(DeadlineExceeded):
                 client.recommend(tiny.urls[0], timeout=0.3)
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 4  # of the 5 s that the client has by default
         finally:
             running.signal(signal.SIGCONT)
         assert client.recommend(tiny.urls[0]).recommendations
