@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack
+from weakref import WeakSet
 
 from onward_client.asynchronous import AsyncOnward
 from onward_client.errors import OnwardError
@@ -20,6 +21,9 @@ from onward_client.options import CallOptions, Options, RecommendOptions, Reques
 from onward_client.transport import closed
 
 T = TypeVar("T")
+
+
+_CLIENTS: WeakSet[Onward] = WeakSet()
 
 
 class Onward:
@@ -31,6 +35,7 @@ class Onward:
         self._client = self._make()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
+        _CLIENTS.add(self)
 
     def recommend(self, url1: str, **options: Unpack[RecommendOptions]) -> Answer:
         """Return at most k pages worth reading after `url1`. Raises OnwardError."""
@@ -104,3 +109,13 @@ async def _end_calls() -> None:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
+
+
+def _renew_locks() -> None:
+    """In a forked process: the thread that held a lock at that moment is not there to release it."""
+    for client in _CLIENTS:
+        client._starting = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_locks)

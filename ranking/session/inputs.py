@@ -81,7 +81,8 @@ def said(weighted: Floats, share: Floats | None) -> Floats:
 
 def without_reloads(way: Rows, trigger: int) -> Rows:
     """Return the rows of a way without pages that were loaded again at once; the trigger's row follows the last."""
-    return way[way != np.append(way[1:], trigger)]
+    kept: Rows = way[way != np.append(way[1:], trigger)]
+    return kept
 
 
 def padded(history: Rows) -> Rows:

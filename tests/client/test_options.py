@@ -136,6 +136,27 @@ client.close()
     assert run(code, running.http, tiny.urls[0]) == "0"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fork_while_another_thread_begins_a_call_does_not_hang(running, tiny) -> None:
+    code = """
+import os, sys, threading
+from onward_client import Onward
+client = Onward(sys.argv[1], timeout=20)
+held, forked = threading.Event(), threading.Event()
+def begin():
+    with client._starting:
+        held.set()
+        forked.wait()
+threading.Thread(target=begin).start()
+held.wait()
+if (child := os.fork()) == 0:
+    os._exit(0 if client.recommend(sys.argv[2]).recommendations else 3)
+forked.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run(code, running.http, tiny.urls[0]) == "0"
+
+
 async def test_tls(make_tls, tiny) -> None:
     async with AsyncOnward(make_tls, ca_file=CERTIFICATE, api_key="key", timeout=10) as client:
         assert (await client.recommend(tiny.urls[0])).recommendations
