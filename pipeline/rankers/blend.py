@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.rankers.held_out_lists import read_lists
+from pipeline.rankers.held_out_lists import HELD_OUT, read_lists
 from pipeline.rankers.peer import peer_of
 from pipeline.rankers.text_weight import orders_by_text, weight_of_quality
 from pipeline.runner.step import Step
@@ -24,7 +24,7 @@ _NO_CANDIDATE = (np.array([-1.0, 1.0]),) * 2  # μ 0 and σ 1 if no page has can
 
 def fit_blend(work: Work) -> dict[str, object]:
     """Compute μ and σ of both scores over all candidates of the pages that stage 2 did not learn from, and choose λ."""
-    features, lists = read_lists(work.of("stage2"))
+    features, lists = read_lists(work.of("stage2") / HELD_OUT)
     ranker = LightGbmScorer.load("stage2", work.of("stage2") / "model.txt", STAGE2)
     stage2, quality = _NO_CANDIDATE
     if len(features):

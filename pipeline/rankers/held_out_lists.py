@@ -1,4 +1,7 @@
-"""The lists of pages that stage 2 does not learn from: the blend's μ, σ and λ come from them."""
+"""The lists of pages that stage 2 does not learn from: the blend's μ, σ and λ come from them.
+
+Beside them one list of each page that it does learn from: a small log has too few others to weigh the session network.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ranking.examples import by_page, hours
 from ranking.features import STAGE2, Matrix
 from ranking.quality_weight import HeldOutLists
 
-_FILE = "held_out.npz"
+HELD_OUT, LEARNT = "held_out.npz", "learnt.npz"
 
 
 class ListRecorder:
@@ -30,7 +33,16 @@ class ListRecorder:
         """Add the candidates of the query's page at its time."""
         self._lists[query.page, _key(query.at)] = candidates.pages, features
 
-    def save(self, directory: Path, days: list[list[Event]], learnt: bool = False) -> None:
+    def save_first(self, file: Path, days: list[list[Event]]) -> None:
+        """Write the first recorded list of each page, without gains: rankers have learnt from them."""
+        seen: set[int] = set()
+        firsts: list[list[Event]] = []
+        for events in days:
+            firsts.append([event for event in events if event.page not in seen])
+            seen |= {event.page for event in events}
+        self.save(file, firsts, learnt=True)
+
+    def save(self, file: Path, days: list[list[Event]], learnt: bool = False) -> None:
         """Write the recorded lists, with the gains of each day's events; 0 where rankers have `learnt` from them."""
         features = [np.empty((0, len(STAGE2)), np.float32)]
         candidates = [np.empty(0, np.uint64)]
@@ -45,7 +57,7 @@ class ListRecorder:
                     pages.append(page)
                     sizes.append(len(listed))
         np.savez(
-            directory / _FILE,
+            file,
             features=np.concatenate(features),
             candidate=np.concatenate(candidates),
             gain=np.concatenate(gains),
@@ -54,15 +66,15 @@ class ListRecorder:
         )
 
 
-def read_lists(directory: Path) -> tuple[Matrix, HeldOutLists]:
+def read_lists(file: Path) -> tuple[Matrix, HeldOutLists]:
     """Return the features of all rows, and the lists that they belong to."""
-    with np.load(directory / _FILE) as stored:
+    with np.load(file) as stored:
         return stored["features"], HeldOutLists(stored["page"], stored["size"], stored["gain"])
 
 
-def read_candidates(directory: Path) -> NDArray[np.uint64]:
+def read_candidates(file: Path) -> NDArray[np.uint64]:
     """Return the PageId of each row."""
-    with np.load(directory / _FILE) as stored:
+    with np.load(file) as stored:
         candidates: NDArray[np.uint64] = stored["candidate"]
     return candidates
 

@@ -17,7 +17,7 @@ from pipeline.log.order import decay_of
 from pipeline.log.sessions import Sessions, sessions_of
 from pipeline.log.split import ALL, PAST, split_of
 from pipeline.pages.page_ids import page_ids
-from pipeline.rankers.held_out_lists import read_candidates, read_lists
+from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, read_candidates, read_lists
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
@@ -42,8 +42,11 @@ def session(work: Work) -> dict[str, object]:
     config, since = work.config.session, split_of(work).get("labels_from")
     if since is None or not config.draws:
         return {"weight": 0.0, "why": "no log" if since is None else "turned off"}
-    pages, lists = page_ids(work), _lists(work)
+    pages = page_ids(work)
     steps = _steps(pages, sessions_of(work, since, None))
+    lists = _lists(work, HELD_OUT)
+    if lists.have(steps.trigger).sum() < config.enough_steps:
+        lists = _lists(work, HELD_OUT, LEARNT)
     steps = _sampled(steps.take(np.flatnonzero(lists.have(steps.trigger))), config.most_steps, work.config.seed)
     if len(steps) < config.fewest_steps:
         return {"weight": 0.0, "steps": len(steps), "why": "too few held-out steps"}
@@ -78,15 +81,21 @@ def notes(figures: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _lists(work: Work) -> weigh.Lists:
-    """Return the lists that stage 2 did not learn from, with its scores as the blend takes them."""
-    features, lists = read_lists(work.of("stage2"))
+def _lists(work: Work, *files: str) -> weigh.Lists:
+    """Return the lists in files of stage 2, with its scores as the blend takes them.
+
+    Stage 2 has seen these very sessions on pages that it has learnt from: there it is better than it will be, and the
+    network's gain looks smaller than it is.
+    """
+    stored = [(*read_lists(work.of("stage2") / file), read_candidates(work.of("stage2") / file)) for file in files]
+    features = np.concatenate([each[0] for each in stored])
+    page, size = (np.concatenate([getattr(each[1], name) for each in stored]) for name in ("page", "size"))
     ranker = LightGbmScorer.load("stage2", work.of("stage2") / "model.txt", STAGE2)
     scores = ranker.predict(features) if len(features) else np.empty(0, np.float32)
     blend, pages = Blend.load(work.of("blend") / "blend.json"), page_ids(work)
-    page, candidate = (_rows(pages, each) for each in (lists.page, read_candidates(work.of("stage2"))))
+    row, candidate = (_rows(pages, each) for each in (page, np.concatenate([each[2] for each in stored])))
     lowest = None if _counts_deviation(work) is None else -blend.stage2.mean / blend.stage2.deviation
-    return weigh.Lists.of(page, lists.size, candidate, blend.stage2.z(scores), lowest)
+    return weigh.Lists.of(row, size, candidate, blend.stage2.z(scores), lowest)
 
 
 def _counts_deviation(work: Work) -> float | None:

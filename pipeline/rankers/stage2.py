@@ -11,7 +11,7 @@ from pipeline.cross_encoder.student_files import EXPORTED
 from pipeline.log.events import STEPS, half_of, label_events
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.event_source import for_stage2
-from pipeline.rankers.held_out_lists import ListRecorder
+from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, ListRecorder
 from pipeline.rankers.peer import not_below_the_peer, peer_of
 from pipeline.rankers.snapshot import Snapshot, snapshot
 from pipeline.rankers.training import by_day, collect_examples, fit_ranker
@@ -60,7 +60,8 @@ def stage2(work: Work) -> dict[str, object]:
         )
     days = [part for _, part in by_day(work, events)]
     learnt = bool(recorders[True]) and not recorders[False]  # μ and σ need scores of some pages
-    recorders[learnt].save(work.directory, days, learnt)
+    recorders[learnt].save(work.directory / HELD_OUT, days, learnt)
+    (ListRecorder() if learnt else recorders[True]).save_first(work.directory / LEARNT, days)
     held = writers[False].groups()
     figures = fit_ranker(work, writers[True].groups(), STAGE2, work.config.stage2, "model.txt", STAGE2_START, held)
     return figures | not_below_the_peer(work, [(held, "model.txt")], STAGE2, peer=peer_of(work))

@@ -29,4 +29,5 @@ class SessionConfig:
     rate: float = 2e-3
     trusted_steps: Annotated[float, Field(gt=0)] = 10.0  # per page; with so many, training sees half of what it learnt
     fewest_steps: PositiveInt = 300  # held out; fewer cannot tell whether histories help
+    enough_steps: PositiveInt = 3_000  # held out, on pages that stage 2 did not learn from; with fewer, on all
     most_steps: PositiveInt = 20_000  # held out, to weigh the network by

@@ -16,7 +16,7 @@ from pipeline.config import BuildConfig
 from pipeline.log.events import IMPRESSIONS, LABELS, STEPS, label_events
 from pipeline.rankers import event_source
 from pipeline.rankers.blend import fit_blend
-from pipeline.rankers.held_out_lists import ListRecorder, read_lists
+from pipeline.rankers.held_out_lists import HELD_OUT, ListRecorder, read_lists
 from pipeline.rankers.snapshot import query_of, snapshot
 from pipeline.rankers.stage1 import stage1
 from pipeline.rankers.stage2 import stage2
@@ -111,7 +111,7 @@ def test_the_blends_scale_covers_all_candidates_of_held_out_pages(tiny, tmp_path
     work = work_of(tiny, tmp_path)
     assert run(work, stage1, "stage1")["learnt_from"] == IMPRESSIONS
     run(work, stage2, "stage2")
-    features, lists = read_lists(work.of("stage2"))
+    features, lists = read_lists(work.of("stage2") / HELD_OUT)
     assert len(features) == lists.size.sum() == len(lists.gain)
     with snapshot(work) as past:
         found = [asyncio.run(past.candidates(query_of(page)))[1] for page in np.unique(lists.page).tolist()]
@@ -122,7 +122,7 @@ def test_held_out_lists_know_what_readers_chose(tiny, tmp_path: Path) -> None:
     work = work_of(tiny, tmp_path)
     run(work, stage1, "stage1")
     run(work, stage2, "stage2")
-    _, lists = read_lists(work.of("stage2"))
+    _, lists = read_lists(work.of("stage2") / HELD_OUT)
     chosen = dict.fromkeys(np.unique(lists.page).tolist(), 0.0)
     for event in label_events(work, None):
         if event.page in chosen:
@@ -136,8 +136,8 @@ def test_lists_that_rankers_learnt_from_do_not_tell_what_readers_chose(tmp_path:
     event = Event(1, pages, np.ones(2, np.float32), None, np.datetime64("2026-01-01"))
     recorder.add(Query("https://a.example/", 1, at=hours(event)), Candidates(pages), np.zeros((2, len(STAGE2))))
     for learnt, gain in ((False, 2), (True, 0)):
-        recorder.save(tmp_path, [[event]], learnt)
-        assert read_lists(tmp_path)[1].gain.sum() == gain
+        recorder.save(tmp_path / HELD_OUT, [[event]], learnt)
+        assert read_lists(tmp_path / HELD_OUT)[1].gain.sum() == gain
 
 
 def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_the_blend_has_a_scale_even_without_candidates(tiny, tmp_path: Path) -> 
     (work.root / "stage2").mkdir()
     for name in ("model.txt", "model_start.txt"):
         (work.root / "stage2" / name).symlink_to(tiny.work / "stage2" / name)
-    ListRecorder().save(work.root / "stage2", [])
+    ListRecorder().save(work.root / "stage2" / HELD_OUT, [])
     assert run(work, fit_blend, "blend")["quality"] == {"mean": 0.0, "deviation": 1.0}
 
 
