@@ -73,6 +73,11 @@ def test_transitions_and_the_sequence_model_learn_the_order_and_popularity_does_
 def test_equal_scores_share_their_ranks() -> None:
     scores = np.array([[1.0, 1.0, 1.0], [3.0, 2.0, 1.0]])
     assert target_ranks(scores, np.array([0, 1])).tolist() == [2.0, 2.0]
+
+
+def test_a_model_that_diverged_gains_nothing() -> None:
+    scores = np.array([[np.nan, np.nan, np.nan], [np.nan, 1.0, 2.0], [3.0, np.nan, 2.0]])
+    assert target_ranks(scores, np.array([1, 0, 0])).tolist() == [2.0, 3.0, 1.0]
     values = by_task(np.array([1.0, 2.0, 7.0]))
     assert values["HR@5"].tolist() == [1, 1, 0]
     assert values["NDCG@10"][2] == pytest.approx(1 / 3)
