@@ -58,7 +58,8 @@ def unchanged(answer: Answer) -> Answer:
 class Client:
     """One endpoint. Use as an async context manager; close the cache yourself."""
 
-    def __init__(self, endpoint: Endpoint, cache: AnswerCache) -> None:
+    def __init__(self, endpoint: Endpoint, cache: AnswerCache, given_up: str | None = None) -> None:
+        """`given_up` is why an earlier client of the same run stopped calling the endpoint."""
         self._endpoint = endpoint
         self._cache = cache
         self.spending = Spending(endpoint.max_tokens)
@@ -66,7 +67,7 @@ class Client:
         self._calls = 0
         self._again = 0
         self._lost = 0  # questions without any response, in a row
-        self._fatal_reason: str | None = None
+        self.given_up = given_up
         self._parameters = Parameters()
         self._first = asyncio.Lock()  # the first call runs alone: it finds out which parameters the model rejects
         self._openai = AsyncOpenAI(
@@ -116,8 +117,8 @@ class Client:
         key = cache_key(self._endpoint.model, prompt, parameters)
         if (cached := self._cached(key, read)) is not None:
             return cached[0]
-        if self._fatal_reason is not None:
-            raise Unanswered(self._fatal_reason)
+        if self.given_up is not None:
+            raise Unanswered(self.given_up)
         answer, result = await self._answered(prompt, parameters, read)
         self._cache.put(key, answer)
         return result
@@ -164,7 +165,7 @@ class Client:
             reason = rejected or _reason(error)
             self._lost = self._lost + 1 if isinstance(error, openai.APIConnectionError) else 0
             if rejected or isinstance(error, _FATAL) or self._lost >= _GONE:
-                self._fatal_reason = reason
+                self.given_up = reason
             raise Unanswered(reason) from None
         finally:
             await self.spending.settle(most, used)
@@ -174,8 +175,8 @@ class Client:
         if self._parameters.settled:
             return await self._called(prompt, parameters)
         async with self._first:
-            if self._fatal_reason is not None:
-                raise Unanswered(self._fatal_reason)
+            if self.given_up is not None:
+                raise Unanswered(self.given_up)
             try:
                 return await self._called(prompt, parameters)
             finally:
