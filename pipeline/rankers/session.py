@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from corpus.log.runs import runs
+from corpus.log.runs import steps as is_step
 from pipeline.log.order import decay_of
 from pipeline.log.sessions import Sessions, sessions_of
 from pipeline.log.split import ALL, PAST, split_of
@@ -110,10 +111,13 @@ def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime
 
 
 def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:
-    """Return every step of the sessions that has a way behind it; of sets, the order of pages is as it was written."""
+    """Return every step of the sessions that has a way behind it; of sets, the order of pages is as it was written.
+
+    Pages with an unknown one between them are no step, as in the counts on top of which the network learns.
+    """
     row = _rows(pages, sessions.page)
     begin = np.concatenate([np.full(end - start, start) for start, end in runs(sessions.session)] or [row])
-    at = np.flatnonzero((sessions.session[1:] == sessions.session[:-1]) & (row[1:] != row[:-1]))
+    at = np.flatnonzero(is_step(sessions.session, sessions.page, sessions.place))
     at = at[at > begin[at]]
     if len(at) > _MOST_STEPS:
         at = np.sort(np.random.default_rng(0).choice(at, _MOST_STEPS, replace=False, shuffle=False))
