@@ -89,7 +89,9 @@ def _contents(data: Path, name: str) -> str:
 
 def _claim(folder: Path, model: str, data: str, settings: AblationSettings) -> None:
     """Write the settings of a run. Raises SettingsError if the folder belongs to a run with others."""
-    about = orjson.loads(orjson.dumps({"model": model, "data": data, **asdict(settings), "counts": None, "items_only": None}))
+    about = orjson.loads(
+        orjson.dumps({"model": model, "data": data, **asdict(settings), "counts": None, "items_only": None})
+    )
     path = folder / "run.json"
     if path.is_file():
         before = orjson.loads(path.read_bytes())

@@ -34,7 +34,7 @@ class ListRecorder:
         """Write the recorded lists, with the gains of each day's events; 0 where rankers have `learnt` from them."""
         features = [np.empty((0, len(STAGE2)), np.float32)]
         candidates = [np.empty(0, np.uint64)]
-        gains, pages, sizes = [np.empty(0, np.float32)], [], []
+        gains, pages, sizes, begins = [np.empty(0, np.float32)], [], [], []
         for events in days:
             for page, of_page in by_page(events):
                 listed, rows = self._lists.get((page, _key(hours(of_page[0]))), (None, None))
@@ -44,6 +44,7 @@ class ListRecorder:
                     gains.append(_gains(listed, [] if learnt else of_page))
                     pages.append(page)
                     sizes.append(len(listed))
+                    begins.append(_key(hours(of_page[0])))
         np.savez(
             directory / _FILE,
             features=np.concatenate(features),
@@ -51,6 +52,7 @@ class ListRecorder:
             gain=np.concatenate(gains),
             page=np.array(pages, np.uint64),
             size=np.array(sizes, np.int32),
+            begin=np.array(begins, np.float64),
         )
 
 
@@ -65,6 +67,13 @@ def read_candidates(directory: Path) -> NDArray[np.uint64]:
     with np.load(directory / _FILE) as stored:
         candidates: NDArray[np.uint64] = stored["candidate"]
     return candidates
+
+
+def read_begins(directory: Path) -> NDArray[np.float64]:
+    """Return of each list when its page was first asked that day, in hours since 1970: it counts no later event."""
+    with np.load(directory / _FILE) as stored:
+        begins: NDArray[np.float64] = stored["begin"]
+    return begins
 
 
 def _gains(listed: NDArray[np.uint64], events: list[Event]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from pipeline.log.order import decay_of
 from pipeline.log.sessions import Sessions, sessions_of
 from pipeline.log.split import ALL, PAST, split_of
 from pipeline.pages.page_ids import page_ids
-from pipeline.rankers.held_out_lists import read_candidates, read_lists
+from pipeline.rankers.held_out_lists import read_begins, read_candidates, read_lists
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
@@ -44,7 +44,7 @@ def session(work: Work) -> dict[str, object]:
     if since is None or not config.draws:
         return {"weight": 0.0, "why": "no log" if since is None else "turned off"}
     pages, lists = page_ids(work), _lists(work)
-    steps = _steps(pages, sessions_of(work, since, None))
+    steps = _steps(pages, sessions_of(work, since, None), _begins(work, pages))
     steps = _sampled(steps.take(np.flatnonzero(lists.have(steps.trigger))), config.most_steps, work.config.seed)
     if len(steps) < config.fewest_steps:
         return {"weight": 0.0, "steps": len(steps), "why": "too few held-out steps"}
@@ -110,15 +110,26 @@ def _trained(work: Work, pages: NDArray[np.uint64], counts: str, until: datetime
         return train(pages, clicks, text, examples, followers, config, seed, advance)
 
 
-def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:
+def _begins(work: Work, pages: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return of each row when its first list was recorded, in hours since 1970; infinity where it has none."""
+    row, first = np.unique(_rows(pages, read_lists(work.of("stage2"))[1].page), return_index=True)
+    begins = np.full(len(pages) + 1, np.inf)
+    begins[row] = read_begins(work.of("stage2"))[first]
+    return begins
+
+
+def _steps(pages: NDArray[np.uint64], sessions: Sessions, begins: NDArray[np.float64] | None = None) -> Examples:
     """Return every step of the sessions that has a way behind it; of sets, the order of pages is as it was written.
 
-    Pages with an unknown one between them are no step, as in the counts on top of which the network learns.
+    Pages with an unknown one between them are no step, as in the counts on top of which the network learns. With
+    `begins` (hours, by row) earlier steps from a page are left out: its list may have counted them.
     """
     row = _rows(pages, sessions.page)
     begin = np.concatenate([np.full(end - start, start) for start, end in runs(sessions.session)] or [row])
     at = np.flatnonzero(is_step(sessions.session, sessions.page, sessions.place))
     at = at[at > begin[at]]
+    if begins is not None:
+        at = at[sessions.time[at].astype("datetime64[s]").astype(np.int64) / 3600 >= begins[row[at]]]
     if len(at) > _MOST_STEPS:
         at = np.sort(np.random.default_rng(0).choice(at, _MOST_STEPS, replace=False, shuffle=False))
     before = at[:, None] - np.arange(HISTORY, 0, -1)

@@ -30,3 +30,10 @@ def test_pages_with_an_unknown_one_between_them_are_no_step() -> None:
 
 def test_a_page_that_is_loaded_again_is_no_step() -> None:
     assert _steps(PAGES, sessions([10, 20, 20, 30], [0, 1, 2, 3])).chosen.tolist() == [3]
+
+
+def test_steps_that_a_list_may_have_counted_are_left_out() -> None:
+    came = sessions([10, 20, 30, 20, 40], [0, 1, 2, 3, 4])
+    hours = np.array([5, 6, 7, 8, 9], "datetime64[h]").astype("datetime64[us]")
+    found = _steps(PAGES, came._replace(time=hours), np.array([np.inf, 0.0, 8.0, 0.0, np.inf]))
+    assert (found.trigger.tolist(), found.chosen.tolist()) == ([3, 2], [2, 4])

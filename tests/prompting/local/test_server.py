@@ -102,5 +102,5 @@ def test_the_printed_lines_are_taken_by_a_shell(tmp_path: Path, weights: Path) -
         assert process.stdout is not None
         lines = "".join(process.stdout.readline() for _ in range(3))
         process.send_signal(signal.SIGTERM)
-    done = subprocess.run(["sh", "-c", lines + 'printf %s "$ONWARD_LLM_MODEL"'], capture_output=True, text=True)  # noqa: S607
+    done = subprocess.run(["sh", "-c", lines + 'printf %s "$ONWARD_LLM_MODEL"'], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (odd.stem, "")
