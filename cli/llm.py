@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,6 @@ def serve(
     running = server.start()
     typer.echo(f"# {name} answers at {server.url} until Ctrl-C. In another terminal:", err=True)
     for variable, value in server.variables().items():
-        typer.echo(f"export {variable}={value}")
+        typer.echo(f"export {variable}={shlex.quote(value)}")
     wait_for_a_signal()
     del running

@@ -70,6 +70,12 @@ def split(items: Items, train: int, validation: int, test: int, seed: int) -> Sp
     users = random.permutation([user for user, own in enumerate(items.sequences) if len(own) >= 4])
     if len(users) < max(validation + test, train):
         raise SettingsError(f"{items.name} has {len(users)} users with four items: ask for fewer tasks")
+    most = max(len(set(items.sequences[user])) for user in users)
+    if len(items.titles) < most + CANDIDATES - 1:
+        raise SettingsError(
+            f"{items.name} has {len(items.titles)} items, of which one user took {most}: {CANDIDATES} candidates need"
+            f" {CANDIDATES - 1} others"
+        )
     asked = [_asked(items, items.sequences[user][:-1], user, random) for user in users[:validation]]
     tested = [_asked(items, items.sequences[user], user, random) for user in users[validation : validation + test]]
     older = [items.sequences[user][:-2] for user in random.permutation(users)[:train]]

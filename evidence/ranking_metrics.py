@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 def target_ranks(scores: NDArray[np.floating], target: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return each target's rank, from 1; scores are (n, candidates), `target` (n,) the target's column.
 
-    Among equal scores the rank is the mean of the best and the worst, so that a constant score gains nothing.
+    Among equal scores the rank is the mean of the best and the worst, so that a constant score gains nothing. NaN,
+    the score of a model that diverged, is below all numbers.
     """
+    scores = np.where(np.isnan(scores), -np.inf, scores)
     own = np.take_along_axis(scores, target[:, None], axis=1)
     return np.asarray(1.0 + (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2)
 

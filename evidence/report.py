@@ -15,6 +15,7 @@ from evidence.ablation import TRAINED, AblationSettings, Say, prepare
 from evidence.base_model import open_base
 from evidence.table import Row, gains, joined, rows_of
 from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
+from store.bundle import file_hash, write_atomically
 
 #: What each set takes its noise from.
 OTHER = {"beauty": "toys", "toys": "beauty"}
@@ -59,7 +60,7 @@ def run(
         for seed in range(settings.seed, settings.seed + seeds):
             own = replace(settings, seed=seed, tuning=replace(settings.tuning, seed=seed))
             folder = work / f"{name}-{seed}"
-            _claim(folder, model, own)
+            _claim(folder, model, _contents(data, name), own)
             ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say, writer)
             splits = ablation.splits
             prior = None if settings.items_only else ablation.prior()
@@ -80,9 +81,17 @@ def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:
     return found + [(f"tuned, MP-Head x {len(heads)}, {TRAINED} passages", tuned) for heads in settings.heads]
 
 
-def _claim(folder: Path, model: str, settings: AblationSettings) -> None:
+def _contents(data: Path, name: str) -> str:
+    """Return a hash of the files of a set and of its noise; "" where one is missing, which reading them names."""
+    files = [data / f"{each}_{part}.parquet" for each in (name, OTHER[name]) for part in ("items", "sequences")]
+    return "-".join(file_hash(file)[:8] for file in files) if all(file.is_file() for file in files) else ""
+
+
+def _claim(folder: Path, model: str, data: str, settings: AblationSettings) -> None:
     """Write the settings of a run. Raises SettingsError if the folder belongs to a run with others."""
-    about = orjson.loads(orjson.dumps({"model": model, **asdict(settings), "counts": None, "items_only": None}))
+    about = orjson.loads(
+        orjson.dumps({"model": model, "data": data, **asdict(settings), "counts": None, "items_only": None})
+    )
     path = folder / "run.json"
     if path.is_file():
         before = orjson.loads(path.read_bytes())
@@ -93,4 +102,4 @@ def _claim(folder: Path, model: str, settings: AblationSettings) -> None:
                 )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
+    write_atomically(path, orjson.dumps(about, option=orjson.OPT_INDENT_2))

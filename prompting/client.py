@@ -39,6 +39,7 @@ _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
 
 _NO_KEY = "none"  # the library requires a key; servers without keys ignore it
 _STRICT = {"name": "answer", "strict": True}
+_PAUSE_S = 60.0  # the longest pause before an attempt: the library follows a Retry-After up to it
 _OVERHEAD = 64  # tokens added to a prompt: roles and separators
 
 # Errors that every further call would get too: the run stops calling the endpoint.
@@ -58,7 +59,8 @@ def unchanged(answer: Answer) -> Answer:
 class Client:
     """One endpoint. Use as an async context manager; close the cache yourself."""
 
-    def __init__(self, endpoint: Endpoint, cache: AnswerCache) -> None:
+    def __init__(self, endpoint: Endpoint, cache: AnswerCache, given_up: str | None = None) -> None:
+        """`given_up` is why an earlier client of the same run stopped calling the endpoint."""
         self._endpoint = endpoint
         self._cache = cache
         self.spending = Spending(endpoint.max_tokens)
@@ -66,9 +68,11 @@ class Client:
         self._calls = 0
         self._again = 0
         self._lost = 0  # questions without any response, in a row
-        self._fatal_reason: str | None = None
+        self.given_up = given_up
         self._parameters = Parameters()
         self._first = asyncio.Lock()  # the first call runs alone: it finds out which parameters the model rejects
+        # The library's timeout starts anew with each byte: a server that sends blanks while it works would never end.
+        self._longest_s = endpoint.timeout_s * (endpoint.retries + 1) + _PAUSE_S * endpoint.retries
         self._openai = AsyncOpenAI(
             api_key=endpoint.key.get_secret_value() or _NO_KEY,
             base_url=endpoint.base_url,
@@ -116,8 +120,8 @@ class Client:
         key = cache_key(self._endpoint.model, prompt, parameters)
         if (cached := self._cached(key, read)) is not None:
             return cached[0]
-        if self._fatal_reason is not None:
-            raise Unanswered(self._fatal_reason)
+        if self.given_up is not None:
+            raise Unanswered(self.given_up)
         answer, result = await self._answered(prompt, parameters, read)
         self._cache.put(key, answer)
         return result
@@ -159,23 +163,34 @@ class Client:
             return read_answer(body, most)
         except _MALFORMED:
             raise Unanswered(NOT_UNDERSTOOD, again=True) from None
+        except TimeoutError:
+            self._without_response(_SLOW)
+            raise Unanswered(_SLOW) from None
         except openai.APIError as error:
             rejected = WITHOUT.get(unsupported(error, self._parameters.sent(parameters)))
             reason = rejected or _reason(error)
-            self._lost = self._lost + 1 if isinstance(error, openai.APIConnectionError) else 0
-            if rejected or isinstance(error, _FATAL) or self._lost >= _GONE:
-                self._fatal_reason = reason
+            if isinstance(error, openai.APIConnectionError):
+                self._without_response(reason)
+            else:
+                self._lost = 0
+            if rejected or isinstance(error, _FATAL):
+                self.given_up = reason
             raise Unanswered(reason) from None
         finally:
             await self.spending.settle(most, used)
+
+    def _without_response(self, reason: str) -> None:
+        self._lost += 1
+        if self._lost >= _GONE:
+            self.given_up = reason
 
     async def _settled(self, prompt: str, parameters: dict[str, Any]) -> Any:
         """Return the body of an answer; calls wait for the first one, which finds out what the model rejects."""
         if self._parameters.settled:
             return await self._called(prompt, parameters)
         async with self._first:
-            if self._fatal_reason is not None:
-                raise Unanswered(self._fatal_reason)
+            if self.given_up is not None:
+                raise Unanswered(self.given_up)
             try:
                 return await self._called(prompt, parameters)
             finally:
@@ -186,9 +201,10 @@ class Client:
         while True:
             sent = self._parameters.sent(parameters)
             try:
-                response = await self._openai.chat.completions.with_raw_response.create(
-                    model=self._endpoint.model, messages=[{"role": "user", "content": prompt}], **sent
-                )
+                async with asyncio.timeout(self._longest_s):
+                    response = await self._openai.chat.completions.with_raw_response.create(
+                        model=self._endpoint.model, messages=[{"role": "user", "content": prompt}], **sent
+                    )
             except openai.APIStatusError as error:
                 if not self._parameters.learn(unsupported(error, sent)):
                     raise

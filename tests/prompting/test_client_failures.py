@@ -37,6 +37,12 @@ def test_a_server_that_died_is_given_up_after_three_questions(server: Server, tm
     assert len(server.asked) == 4 + 3 * 2
 
 
+def test_a_server_that_sends_blanks_instead_of_an_answer_is_slow(server: Server, tmp_path: Path) -> None:
+    server.blanks_s = 3.0
+    judged = judge(server.endpoint(tmp_path, concurrency=1, retries=0, timeout_s=0.5), PAIRS)
+    assert (judged.unscored(), len(server.asked)) == ({"timed out": 12}, 3)
+
+
 def test_another_server_goes_on_where_the_first_one_died(server: Server, tmp_path: Path) -> None:
     hang_up_after(server, 4)
     judge(server.endpoint(tmp_path, concurrency=1, retries=0), PAIRS)

@@ -44,6 +44,7 @@ class LlmQueryWriter:
         self._done = 0
         self.failed: Counter[str] = Counter()  # pages whose call failed, by reason
         self.left_out: Counter[str] = Counter()  # entries of answers that are not used as queries, by reason
+        self._given_up: str | None = None
         self.tokens = 0  # paid for
         self.from_cache = 0  # answers that were not paid for
 
@@ -61,7 +62,12 @@ class LlmQueryWriter:
         left = max(0, self._endpoint.max_tokens - self.tokens)
         endpoint = self._endpoint.model_copy(update={"max_tokens": left})
         done, spent = self._done, self.tokens
-        answers = ask_each(endpoint, asked, self._ask, lambda more, paid: self._progress(done + more, spent + paid))
+
+        def progress(more: int, paid: int) -> None:
+            self._progress(done + more, spent + paid)
+
+        answers = ask_each(endpoint, asked, self._ask, progress, self._given_up)
+        self._given_up = answers.given_up
         self._done += len(pages)
         self.tokens += answers.tokens
         self.from_cache += answers.from_cache

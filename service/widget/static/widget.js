@@ -34,10 +34,13 @@
     } catch {}
   };
 
+  // The gateway refuses a request whose way has a longer address.
+  const isTaken = (url) => isWeb(url) && URL.canParse(url) && new URL(url).href.length < 2049;
+
   // The pages of this tab before this one, newest last; none where storage is forbidden.
   const way = (page) => {
     try {
-      const before = JSON.parse(sessionStorage["onward-history"] || "[]").filter((url) => isWeb(url) && url != page);
+      const before = JSON.parse(sessionStorage["onward-history"] || "[]").filter((url) => isTaken(url) && url != page);
       sessionStorage["onward-history"] = JSON.stringify([...before, page].slice(-21));
       return before.slice(-20);
     } catch {

@@ -1,4 +1,4 @@
-"""The lists that weigh the session network."""
+"""The steps of sessions from which the session network learns, and the lists that weigh it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from cascade.types import Candidates, Query
+from pipeline.log.sessions import Sessions, sessions_of
+from pipeline.log.split import split_of
 from pipeline.pages.page_ids import page_ids
-from pipeline.rankers import session
 from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, ListRecorder, read_lists
+from pipeline.rankers.session import _steps, _weighing
 from pipeline.runner.work import Work
 from ranking.event import Event
 from ranking.examples import hours
@@ -30,23 +32,51 @@ def test_a_page_that_rankers_learnt_from_has_its_first_list_alone(tmp_path: Path
 
 
 def test_pages_that_stage_2_learnt_from_have_lists_too(tiny: Tiny) -> None:
-    work = Work(CONFIG, tiny.work / "session", tiny.work)
-    held_out, both = session._lists(work, HELD_OUT), session._lists(work, HELD_OUT, LEARNT)
-    learnt = read_lists(tiny.work / "stage2" / LEARNT)[1].page
+    work, pages = Work(CONFIG, tiny.work / "session", tiny.work), page_ids(Work(CONFIG, tiny.work, tiny.work))
+    came = sessions_of(work, split_of(work)["labels_from"], None)
+    (held_out, few), (both, more) = (
+        _weighing(work, pages, came, *files) for files in ((HELD_OUT,), (HELD_OUT, LEARNT))
+    )
+    learnt = np.searchsorted(pages, read_lists(tiny.work / "stage2" / LEARNT)[1].page) + 1
     assert len(learnt)
-    assert not held_out.have(np.searchsorted(page_ids(work), learnt) + 1).any()
-    assert both.have(np.searchsorted(page_ids(work), learnt) + 1).all()
+    assert not np.isin(learnt, held_out.row).any()
+    assert np.isin(learnt, both.row).all()
+    assert len(few) < len(more)
     place = np.searchsorted(both.row, held_out.row)
     width = held_out.score.shape[1]
     assert np.array_equal(both.candidates[place, :width], held_out.candidates)
     assert np.allclose(both.score[place, :width], held_out.score)
 
 
+PAGES = np.array([10, 20, 30, 40], np.uint64)
+
+
+def sessions(pages: list[int], places: list[int]) -> Sessions:
+    count = len(pages)
+    time = np.zeros(count, "datetime64[us]")
+    return Sessions(np.ones(count, np.uint64), np.array(pages, np.uint64), time, np.array(places, np.int32))
+
+
+def test_a_step_has_the_way_before_it() -> None:
+    found = _steps(PAGES, sessions([10, 20, 30, 40], [0, 1, 2, 3]))
+    assert (found.trigger.tolist(), found.chosen.tolist()) == ([2, 3], [3, 4])
+    assert found.history[:, -2:].tolist() == [[0, 1], [1, 2]]
+
+
+def test_pages_with_an_unknown_one_between_them_are_no_step() -> None:
+    found = _steps(PAGES, sessions([10, 20, 30, 40], [0, 1, 3, 4]))
+    assert (found.trigger.tolist(), found.chosen.tolist()) == ([3], [4])
+    assert found.history[0, -2:].tolist() == [1, 2]
+
+
 def test_a_page_that_is_loaded_again_is_no_step() -> None:
-    pages = np.array([10, 20, 30], np.uint64)
-    visits = np.array([10, 10, 20, 20, 30, 10, 30], np.uint64)
-    first = np.array([1, 1, 1, 1, 1, 2, 2], np.uint64)
-    times = np.zeros(len(visits), "datetime64[us]")
-    steps = session._steps(pages, session.Sessions(first, visits, times, np.arange(7, dtype=np.int32)))
-    assert (steps.trigger.tolist(), steps.chosen.tolist()) == ([2], [3])
-    assert steps.history[0, -2:].tolist() == [0, 1]
+    found = _steps(PAGES, sessions([10, 10, 20, 20, 30], [0, 1, 2, 3, 4]))
+    assert (found.trigger.tolist(), found.chosen.tolist()) == ([2], [3])
+    assert found.history[0, -2:].tolist() == [0, 1]
+
+
+def test_steps_that_a_list_may_have_counted_are_left_out() -> None:
+    came = sessions([10, 20, 30, 20, 40], [0, 1, 2, 3, 4])
+    hours = np.array([5, 6, 7, 8, 9], "datetime64[h]").astype("datetime64[us]")
+    found = _steps(PAGES, came._replace(time=hours), np.array([np.inf, 0.0, 8.0, 0.0, np.inf]))
+    assert (found.trigger.tolist(), found.chosen.tolist()) == ([3, 2], [2, 4])

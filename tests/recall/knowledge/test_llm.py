@@ -71,3 +71,11 @@ def test_the_spending_limit_holds_for_all_calls_together(server: Server, tmp_pat
     assert llm.tokens <= 3_000
     assert [None] in written
     assert llm.failed["spending limit reached"] > 0
+
+
+def test_a_server_that_died_is_asked_no_more_for_later_pages(server: Server, tmp_path: Path) -> None:
+    server.reply = lambda body: (0, None)
+    llm = LlmKnowledge(server.endpoint(tmp_path, concurrency=1, retries=0), PROMPTS)
+    written = [llm.write([page(number + place) for place in range(5)]) for number in (0, 5, 10)]
+    assert written == [[None] * 5] * 3
+    assert (len(server.asked), llm.failed) == (3, {"no connection": 15})

@@ -55,6 +55,19 @@ def test_every_batch_gets_the_texts_of_its_own_pages(tmp_path: Path) -> None:
     assert given == [["first text", "end"], ["begin"], ["last"]]
 
 
+def test_long_texts_are_not_in_memory_together(tmp_path: Path) -> None:
+    long = {number: f"{number} {'word ' * 2_000}" for number in range(1, 6_001)}  # 60 MB in one row group
+    read = pages(tmp_path, 6_000, long)
+    pool, usual = pa.proxy_memory_pool(pa.default_memory_pool()), pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        found = [page.source for batch in known_pages(read) for page in batch]
+    finally:
+        pa.set_memory_pool(usual)
+    assert found == [KNOWLEDGE] * 6_000
+    assert pool.max_memory() < 40_000_000
+
+
 class Upper:
     """A writer whose work can be told from the text itself."""
 

@@ -188,3 +188,11 @@ def test_another_model_has_another_name(tmp_path: Path) -> None:
 def test_no_pages_need_no_calls(server: Server, tmp_path: Path) -> None:
     assert LlmQueryWriter(server.endpoint(tmp_path)).write([]) == []
     assert not server.asked
+
+
+def test_a_server_that_died_is_asked_no_more_for_later_pages(server: Server, tmp_path: Path) -> None:
+    server.reply = lambda body: (0, None)
+    writer = LlmQueryWriter(server.endpoint(tmp_path, concurrency=1, retries=0))
+    for first in (0, 5, 10):
+        assert writer.write([page(first + place) for place in range(5)]) == [None] * 5
+    assert (len(server.asked), writer.failed) == (3, {"no connection": 15})

@@ -192,6 +192,14 @@ async def test_a_broken_way_in_the_storage_costs_nothing(visit) -> None:
             assert await seen.cards()
 
 
+async def test_a_page_with_an_endless_address_costs_the_next_ones_nothing(visit) -> None:
+    async with visit() as seen:
+        await seen.open(f'<onward-next data-history data-url="https://a.example/?q={"x" * 2_100}"></onward-next>')
+        await seen.settled()
+        await seen.open("<onward-next data-history></onward-next>")
+        assert await seen.cards()
+
+
 async def test_without_feedback_there_are_cards_and_no_events(visit) -> None:
     async with visit("feedback.enabled=false") as seen:
         await seen.hold_timer()
