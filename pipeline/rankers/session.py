@@ -16,6 +16,7 @@ from corpus.log.runs import runs
 from pipeline.log.order import decay_of
 from pipeline.log.sessions import Sessions, sessions_of
 from pipeline.log.split import ALL, PAST, split_of
+from pipeline.log.withheld import withheld_pages
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, Recorded
 from pipeline.runner.progress import progress
@@ -67,7 +68,7 @@ STEP = Step(
     "session",
     session,
     after=("read", "counts", "order", "text", "pages", "stage2", "blend"),
-    config=("session",),
+    config=("session", "examples.most_withheld"),
 )
 
 
@@ -109,14 +110,21 @@ def _counts_deviation(work: Work) -> float | None:
 def _trained(
     work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None, start: Trained | None = None
 ) -> Trained | None:
-    """Train on the steps before a time, or go on from `start`; None where there are too few."""
+    """Train on the steps before a time, or go on from `start`; None where there are too few.
+
+    Pages whose past is hidden from the rankers are hidden from the network of the past too: it is weighed beside them.
+    """
     config, seed = work.config.session, work.config.seed
-    followers = _followers(work, pages, counts)
-    examples = _sampled(followers.among(_steps(pages, sessions_of(work, None, until))), config.most_examples, seed)
+    hidden = withheld_pages(work) if counts == PAST else np.empty(0, np.uint64)
+    followers = _followers(work, pages, counts, hidden)
+    came = sessions_of(work, None, until)
+    came = Sessions(*(column[~np.isin(came.page, hidden)] for column in came))
+    examples = _sampled(followers.among(_steps(pages, came)), config.most_examples, seed)
     if len(examples) < config.batch:
         return None
     text = np.load(work.of("text") / "embeddings.npy", mmap_mode="r")
     clicks = np.load(work.of("pages") / counts / "facts.npy")["clicks_all"]  # in order of PageId, as all are
+    clicks = np.where(np.isin(pages, hidden), 0, clicks)
     with progress(f"session network, {counts}", batches(config, len(examples), start is not None)) as advance:
         return train(pages, clicks, text, examples, followers, config, seed, advance, start)
 
@@ -147,13 +155,15 @@ def _sampled(steps: Examples, most: int, seed: int) -> Examples:
     return steps.take(np.sort(np.random.default_rng(seed).permutation(len(steps))[:most]))
 
 
-def _followers(work: Work, pages: NDArray[np.uint64], counts: str) -> Followers:
-    """Return the pages that readers went to most after each page or, where order means nothing, read with it."""
+def _followers(work: Work, pages: NDArray[np.uint64], counts: str, hidden: NDArray[np.uint64]) -> Followers:
+    """Return the pages, but hidden ones, that readers went to most after each page or, of sets, read with it."""
     name = "together_all" if decay_of(work) is None else "next_all"
     columns = ["page1", "page2", name]
     table = pq.read_table(work.of("counts") / counts / "evidence.parquet", columns=columns, filters=pc.field(name) > 0)
     table = table.sort_by([("page1", "ascending"), (name, "descending"), ("page2", "ascending")])
     page1, page2, count = (table[column].to_numpy() for column in columns)
+    shown = ~(np.isin(page1, hidden) | np.isin(page2, hidden))
+    page1, page2, count = page1[shown], page2[shown], count[shown]
     place = np.concatenate([np.arange(end - start) for start, end in runs(page1)] or [np.empty(0, np.int64)])
     best = place < _FOLLOWERS
     at = _rows(pages, page1[best]), place[best]

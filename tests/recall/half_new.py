@@ -13,7 +13,7 @@ from tests.conftest import Tiny
 
 def half_new(tiny: Tiny, root: Path) -> None:
     """Link the build's steps into `root`, where half of the pages are in no log; what was counted is unchanged."""
-    for step in ("counts", "text", "pages"):
+    for step in ("counts", "order", "text", "pages"):
         (root / step).symlink_to(tiny.work / step)
     (root / "read").mkdir()
     for file in (tiny.work / "read").iterdir():

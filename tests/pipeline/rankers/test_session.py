@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from cascade.types import Candidates, Query
 from pipeline.log.sessions import Sessions, sessions_of
-from pipeline.log.split import split_of
+from pipeline.log.split import ALL, PAST, split_of
+from pipeline.log.withheld import withheld_pages
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, ListRecorder, read_lists
-from pipeline.rankers.session import _steps, _weighing
+from pipeline.rankers.session import _steps, _trained, _weighing
 from pipeline.runner.work import Work
 from ranking.event import Event
 from ranking.examples import hours
 from ranking.features import STAGE2
 from tests.conftest import CONFIG, Tiny
+from tests.recall.half_new import half_new
 
 
 def test_a_page_that_rankers_learnt_from_has_its_first_list_alone(tmp_path: Path) -> None:
@@ -80,3 +83,17 @@ def test_steps_that_a_list_may_have_counted_are_left_out() -> None:
     hours = np.array([5, 6, 7, 8, 9], "datetime64[h]").astype("datetime64[us]")
     found = _steps(PAGES, came._replace(time=hours), np.array([np.inf, 0.0, 8.0, 0.0, np.inf]))
     assert (found.trigger.tolist(), found.chosen.tolist()) == ([3, 2], [2, 4])
+
+
+def test_pages_that_rankers_must_take_for_new_are_new_to_the_weighed_network(tiny: Tiny, tmp_path: Path) -> None:
+    half_new(tiny, tmp_path)
+    few = dataclasses.replace(CONFIG.session, draws=64, batch=4)
+    work = Work(CONFIG.model_copy(update={"session": few}), tmp_path, tmp_path)
+    pages, since = page_ids(work), split_of(work)["labels_from"]
+    past, whole = _trained(work, pages, PAST, since), _trained(work, pages, ALL, None)
+    assert past is not None
+    assert whole is not None
+    hidden = np.flatnonzero(np.isin(pages, withheld_pages(work))) + 1
+    assert not past.vectors.learnt[hidden].any()
+    assert len(np.unique(past.vectors.clicks[hidden])) == 1
+    assert whole.vectors.learnt[hidden].any()
