@@ -17,7 +17,7 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Scored:
     """The test ratings of one seed: logits, labels, and whose they are."""
 
     scores: Floats
@@ -58,7 +58,7 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def gain(one: Sequence[Tested], other: Sequence[Tested], metric: str) -> Interval:
+def gain(one: Sequence[Scored], other: Sequence[Scored], metric: str) -> Interval:
     """Return metric(one) - metric(other), `auc` or `logloss`, the mean over seeds; test users are resampled."""
     parts = [
         _resampled(first, second, metric, seed) for seed, (first, second) in enumerate(zip(one, other, strict=True))
@@ -68,7 +68,7 @@ def gain(one: Sequence[Tested], other: Sequence[Tested], metric: str) -> Interva
     return Interval(float(np.mean([found for found, _ in parts])), float(low), float(high))
 
 
-def _resampled(one: Tested, other: Tested, metric: str, seed: int) -> tuple[float, NDArray[np.float64]]:
+def _resampled(one: Scored, other: Scored, metric: str, seed: int) -> tuple[float, NDArray[np.float64]]:
     """Return one seed's difference, and that of SAMPLES draws of its test users with their ratings."""
     _, user = np.unique(one.users, return_inverse=True)
     count = int(user.max()) + 1

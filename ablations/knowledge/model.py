@@ -97,7 +97,7 @@ class Recommender(nn.Module):
         return None if self.movies is None else self.movies(torch.arange(len(self.movies.vectors)))
 
     def forward(
-        self, block: Tensor, attributes: Tensor, history: Tensor, movies: Tensor, adapted: Tensor | None,
+        self, attributes: Tensor, history: Tensor, movies: Tensor, adapted: Tensor | None,
         user: Tensor | None,
     ) -> Tensor:  # fmt: skip
         """Return logits [b, c] of movies [b, c] after histories [b, h] of users with attributes [b, 3].

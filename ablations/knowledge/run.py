@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from ablations.knowledge.data import blocks, read
-from ablations.knowledge.metrics import Tested
+from ablations.knowledge.metrics import Scored
 from ablations.knowledge.model import Contrast
 from ablations.knowledge.rows import BACKBONES, ROWS, Row
 from ablations.knowledge.texts import Kind
@@ -48,7 +48,7 @@ class Settings:
 class Run:
     """What is kept of one run."""
 
-    tested: Tested
+    tested: Scored
     validation: list[float]  # AUC after each epoch
     epoch: int
     seconds: float
@@ -113,7 +113,7 @@ class Runner:
         _, _, test = data.split()
         counted = self.blocks.movies[test] > 0
         users = np.broadcast_to(self.blocks.user[test, None], counted.shape)[counted]
-        tested = Tested(kept["scores"], self.blocks.labels[test][counted], users)
+        tested = Scored(kept["scores"], self.blocks.labels[test][counted], users)
         return Run(tested, kept["validation"].tolist(), int(kept["epoch"]), float(kept["seconds"]))
 
     def _alike_of(self, data: Data) -> Positives:

@@ -34,6 +34,7 @@ def positives(has: NDArray[np.bool_], seed: int = 0) -> Rows:
     best = np.full(len(has), -1, np.int64)
     for row in np.flatnonzero(common.any(axis=1)).tolist():
         found = np.argsort(-common[row], kind="stable")[:_CANDIDATES]
+        found = found[common[row, found] > 0]
         scores = [_swing(np.flatnonzero(has[row, used] & has[other, used]), inverse) for other in found]
         best[row] = found[int(np.argmax(scores))]
     return best

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import torch
 from numpy.typing import NDArray
 
 from ablations.knowledge.data import Blocks, Log, Movies
@@ -97,12 +98,13 @@ class Library:
 
     def _summaries(self) -> tuple[list[str], list[str]]:
         self.say("summaries of the raw texts")
-        return summaries(self.movies, self._encoder())
+        with _half():
+            return summaries(self.movies, TextEmbedder(self.base, TOKENS))
 
     def _of_movies(self, kind: Kind) -> Floats:
         texts = self.texts(kind)
         self.say(f"vectors of movies: {kind}")
-        found = self._encoder().whole([""] * len(texts), self.movies.titles, texts)
+        found = self._embed(self.movies.titles, texts)
         found[[row for row, text in enumerate(texts) if not text]] = 0
         return np.concatenate([np.zeros((1, found.shape[1]), np.float32), found])
 
@@ -113,14 +115,15 @@ class Library:
             texts[row] = text
         self.say(f"vectors of users: {len(texts)} texts")
         empty = [""] * len(texts)
-        return self._encoder().whole(empty, empty, texts)
+        return self._embed(empty, texts)
 
     def _history(self, block: int) -> list[int]:
         history = self.blocks.history[block]
         return [int(row) for row in history[history > 0]]
 
-    def _encoder(self) -> TextEmbedder:
-        return TextEmbedder(self.base, TOKENS)
+    def _embed(self, titles: list[str], texts: list[str]) -> Floats:
+        with _half():
+            return TextEmbedder(self.base, TOKENS).whole([""] * len(texts), titles, texts)
 
     def _kept(self, name: str, compute: Callable[[], Floats]) -> Floats:
         path = self.work / f"{name}.npy"
@@ -139,6 +142,11 @@ class Library:
             path.with_suffix(".writing").rename(path)
         kept: dict[str, list[str]] = orjson.loads(path.read_bytes())
         return kept
+
+
+def _half() -> torch.autocast:
+    """Return what runs the encoder in bfloat16 where the processor multiplies that: three times as fast or more."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.cpu.get_capabilities().get("avx512_bf16")))
 
 
 def _written(kept: dict[str, object]) -> Written:

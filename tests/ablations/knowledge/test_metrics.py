@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ablations.knowledge.metrics import Tested, auc, gain, over_seeds
+from ablations.knowledge.metrics import Scored, auc, gain, over_seeds
 
 
-def tested(noise: float, seed: int, users: int = 30) -> Tested:
+def ratings(noise: float, seed: int, users: int = 30) -> Scored:
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, users * 20).astype(float)
     noisy = np.random.default_rng(seed + 100).normal(size=len(labels))
-    return Tested(labels * 2 - 1 + noise * noisy, labels, np.repeat(np.arange(users), 20))
+    return Scored(labels * 2 - 1 + noise * noisy, labels, np.repeat(np.arange(users), 20))
 
 
 def test_auc_counts_pairs_and_half_of_the_ties() -> None:
@@ -21,7 +21,7 @@ def test_auc_counts_pairs_and_half_of_the_ties() -> None:
 
 
 def test_logloss_is_that_of_the_probability() -> None:
-    own = Tested(np.array([2.0, -1.0]), np.array([1, 1]), np.array([0, 1]))
+    own = Scored(np.array([2.0, -1.0]), np.array([1, 1]), np.array([0, 1]))
     expected = -np.log(1 / (1 + np.exp([-2.0, 1.0])))
     assert own.losses() == pytest.approx(expected)
 
@@ -39,12 +39,12 @@ def test_single_seed_has_no_interval() -> None:
 
 @pytest.mark.parametrize("metric", ["auc", "logloss"])
 def test_gain_has_the_sign_of_the_better_row(metric: str) -> None:
-    good, bad = [tested(1, seed) for seed in range(2)], [tested(3, seed) for seed in range(2)]
+    good, bad = [ratings(1, seed) for seed in range(2)], [ratings(3, seed) for seed in range(2)]
     found = gain(good, bad, metric)
     assert found.low <= found.mean <= found.high
     assert (found.low > 0) if metric == "auc" else (found.high < 0)
 
 
 def test_gain_over_itself_is_nothing() -> None:
-    own = [tested(1, 0)]
+    own = [ratings(1, 0)]
     assert gain(own, own, "auc").mean == gain(own, own, "auc").high == 0
