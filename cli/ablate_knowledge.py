@@ -31,7 +31,7 @@ def knowledge(
     ] = 150,
     llm_users: Annotated[int, typer.Option(min=0, help="Users that it writes of.")] = 10,
     base: Annotated[str, typer.Option(help="The frozen text encoder.")] = "minilm",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs at most; validation users choose.")] = 12,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs at most; validation users choose.")] = 8,
     rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-3,
     threads: Annotated[int, typer.Option(min=1, help="Threads of training.")] = 1,
 ) -> None:

@@ -24,6 +24,8 @@ _COLUMNS = {
     "movies": ("movie", "title", "genres", "abstract", "plot", "director", "llm_text"),
 }
 
+_AVERAGE = (3.0, 2.0)  # movies liked and not, which every user is taken to have rated
+
 Rows = NDArray[np.int64]
 
 
@@ -59,6 +61,7 @@ class Blocks:
     user: Rows  # [b]
     history: Rows  # [b, HISTORY]: movies that the user liked before the block, newest last, 0 where there are fewer
     liked: Rows  # [b], how many movies the user liked before
+    rated: Rows  # [b], how many the user rated before
     movies: Rows  # [b, BLOCK], 0 where a user's last block is shorter
     labels: NDArray[np.float32]  # [b, BLOCK]
 
@@ -136,21 +139,31 @@ def folds(users: int, seed: int) -> tuple[Rows, Rows, Rows]:
 def blocks(log: Log) -> Blocks:
     """Return all ratings in blocks; a block's history ends before its first rating."""
     users, starts, counts = np.unique(log.user, return_index=True, return_counts=True)
-    found: list[tuple[int, Rows, int, int, int]] = []
+    found: list[tuple[int, Rows, int, int, int, int]] = []
     for user, start, count in zip(users.tolist(), starts.tolist(), counts.tolist(), strict=True):
         own = slice(start, start + count)
         liked = np.flatnonzero(log.label[own]) + start
         for at in range(start, start + count, BLOCK):
             before = int(np.searchsorted(liked, at))
             history = log.movie[liked[max(0, before - HISTORY) : before]]
-            found.append((user, history, before, at, min(at + BLOCK, start + count)))
+            found.append((user, history, before, at - start, at, min(at + BLOCK, start + count)))
     history = np.zeros((len(found), HISTORY), np.int64)
     movies, labels = np.zeros((len(found), BLOCK), np.int64), np.zeros((len(found), BLOCK), np.float32)
-    for row, (_, own_history, _, at, end) in enumerate(found):
+    for row, (_, own_history, _, _, at, end) in enumerate(found):
         history[row, HISTORY - len(own_history) :] = own_history
         movies[row, : end - at], labels[row, : end - at] = log.movie[at:end], log.label[at:end]
-    user = np.array([each[0] for each in found], np.int64)
-    return Blocks(user, history, np.array([each[2] for each in found], np.int64), movies, labels)
+    user, liked, rated = (np.array([each[place] for each in found], np.int64) for place in (0, 2, 3))
+    return Blocks(user, history, liked, rated, movies, labels)
+
+
+def numbers(found: Blocks) -> NDArray[np.float32]:
+    """Return of each block how generous its user was so far (log odds of a like), and how much the user rated, [b, 2].
+
+    A user who rated little counts as an average one.
+    """
+    disliked = found.rated - found.liked
+    odds = np.log((found.liked + _AVERAGE[0]) / (disliked + _AVERAGE[1]))
+    return np.stack([odds, np.log1p(found.rated) / _AVERAGE[0]], axis=1).astype(np.float32)
 
 
 def of_users(found: Blocks, users: Rows) -> Rows:

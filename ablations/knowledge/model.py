@@ -22,6 +22,7 @@ from recall.two_tower.train import principal_axes
 _ATTRIBUTE = 8  # width of a user's attribute
 _SPREAD = 0.05  # of embeddings at first
 _DROPOUT = 0.1
+_NUMBERS = 2  # of a user: how generous, and how much was rated
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Contrast:
 class Widths:
     """The widths of the recommender's parts."""
 
-    ids: int = 32
-    knowledge: int = 32
+    ids: int = 16
+    knowledge: int = 16
     experts: int = 4
     expert: int = 32
 
@@ -90,17 +91,17 @@ class Recommender(nn.Module):
         self.users = None if knowledge is None else Knows(knowledge.users, widths, adapted)
         width = widths.ids + (self.movies.width if self.movies else 0)
         self.user = nn.Linear(_ATTRIBUTE * len(attributes) + (self.users.width if self.users else 0), width)
-        self.network = NETWORKS[kind](width, 0, HISTORY)
+        self.network = NETWORKS[kind](width, _NUMBERS, HISTORY)
 
     def adapted_movies(self) -> Tensor | None:
         """Return the knowledge of all movies [movies + 1, d], None without any."""
         return None if self.movies is None else self.movies(torch.arange(len(self.movies.vectors)))
 
     def forward(
-        self, attributes: Tensor, history: Tensor, movies: Tensor, adapted: Tensor | None,
+        self, attributes: Tensor, numbers: Tensor, history: Tensor, movies: Tensor, adapted: Tensor | None,
         user: Tensor | None,
     ) -> Tensor:  # fmt: skip
-        """Return logits [b, c] of movies [b, c] after histories [b, h] of users with attributes [b, 3].
+        """Return logits [b, c] of movies [b, c] after histories [b, h]; of users: attributes [b, 3], numbers [b, 2].
 
         `adapted` is what `adapted_movies` returns, `user` the knowledge of the users [b, d].
         """
@@ -108,5 +109,6 @@ class Recommender(nn.Module):
         said = [embedding(attributes[:, place]) for place, embedding in enumerate(self.attributes)]
         who = self.user(torch.cat(said if user is None else [*said, user], dim=1))
         read, asked = functional.embedding(history, table), functional.embedding(movies, table)
-        scores: Tensor = self.network(who, read, (history > 0).float(), asked, asked[..., :0])
+        beside = numbers.unsqueeze(1).expand(-1, movies.shape[1], -1)
+        scores: Tensor = self.network(who, read, (history > 0).float(), asked, beside)
         return scores

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ablations.knowledge.data import Blocks, Log, Rows, folds, of_users
+from ablations.knowledge.data import Blocks, Log, Rows, folds, numbers, of_users
 from ablations.knowledge.metrics import auc
 from ablations.knowledge.model import Contrast, Recommender, Widths
 from ablations.knowledge.swing import likes, positives
@@ -24,11 +24,11 @@ _AT_ONCE = 512  # blocks that are scored at a time
 class Training:
     """How all rows are trained; chosen on validation users."""
 
-    epochs: int = 12  # at most
+    epochs: int = 8  # at most
     patience: int = 2  # epochs without a better AUC of the validation users, after which training ends
     batch: int = 256  # blocks of eight ratings
     rate: float = 2e-3
-    decay: float = 1e-5  # of weights
+    decay: float = 0.1  # of weights
     widths: Widths = field(default_factory=Widths)
 
 
@@ -40,6 +40,10 @@ class Data:
     blocks: Blocks
     movies: int
     seed: int
+    numbers: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbers", numbers(self.blocks))
 
     def split(self) -> tuple[Rows, Rows, Rows]:
         """Return the blocks that train, validate and test."""
@@ -133,7 +137,7 @@ def _epoch(
 def _logits(model: Recommender, data: Data, rows: Rows, adapted: Tensor | None) -> tuple[Tensor, Tensor | None]:
     blocks, block = data.blocks, torch.from_numpy(rows)
     user = None if model.users is None else model.users(block)
-    parts = (data.log.attributes[blocks.user[rows]], blocks.history[rows], blocks.movies[rows])
+    parts = (data.log.attributes[blocks.user[rows]], data.numbers[rows], blocks.history[rows], blocks.movies[rows])
     logits: Tensor = model(*map(torch.from_numpy, parts), adapted, user)
     return logits, user
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from ablations.knowledge.data import BLOCK, Log, blocks, folds, of_users, read
+from ablations.knowledge.data import BLOCK, Log, blocks, folds, numbers, of_users, read
 from configs.reading import SettingsError
 from ranking.session.config import HISTORY
 
@@ -43,6 +43,18 @@ def test_history_is_what_the_user_liked_before_the_block() -> None:
         expected = log.movie[: block * BLOCK][label[: block * BLOCK] == 1][-HISTORY:]
         assert found.history[block][found.history[block] > 0].tolist() == expected.tolist()
         assert not set(found.movies[block]) & set(expected.tolist())
+
+
+def test_numbers_are_of_what_was_rated_before(movielens: Path) -> None:
+    _, log = read(movielens, None)
+    found = blocks(log)
+    generous, rated = numbers(found).T
+    first = found.rated == 0
+    assert np.allclose(rated[first], 0) and np.allclose(generous[first], np.log(3 / 2))
+    later = np.flatnonzero(found.rated == 2 * BLOCK)
+    for block in later:
+        before = log.label[log.user == found.user[block]][: 2 * BLOCK]
+        assert np.isclose(generous[block], np.log((before.sum() + 3) / ((1 - before).sum() + 2)))
 
 
 def test_attributes_and_labels_follow_their_user_and_movie(movielens: Path) -> None:

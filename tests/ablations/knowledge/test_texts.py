@@ -21,8 +21,16 @@ def test_summaries_are_sentences_of_the_raw_text(movielens: Path, encoder: Path)
     movies, _ = read(movielens, None)
     for texts in summaries(movies, TextEmbedder(str(encoder), 64)):
         for text, raw in zip(texts, movies.raw, strict=True):
-            assert text and len(text) <= 256 < len(raw)
+            assert text and len(text) <= 256
             assert all(f"{part.strip('. ')}." in raw for part in text.split(". "))
+
+
+def test_long_text_is_shortened_and_factors_may_choose_others(movielens: Path, encoder: Path) -> None:
+    movies, _ = read(movielens, None)
+    movies.raw[:] = [f"{text} {other}" for text, other in zip(movies.raw, movies.raw[::-1], strict=True)]
+    basic, topic = summaries(movies, TextEmbedder(str(encoder), 64))
+    assert max(map(len, [*basic, *topic])) <= 256 < min(map(len, movies.raw))
+    assert basic != topic
 
 
 def test_short_text_is_left_as_it_is(movielens: Path, encoder: Path) -> None:
