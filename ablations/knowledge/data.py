@@ -156,14 +156,13 @@ def blocks(log: Log) -> Blocks:
     return Blocks(user, history, liked, rated, movies, labels)
 
 
-def numbers(found: Blocks) -> NDArray[np.float32]:
-    """Return of each block how generous its user was so far (log odds of a like), and how much the user rated, [b, 2].
+def numbers(liked: Rows, rated: Rows) -> NDArray[np.float32]:
+    """Return of users who rated so many movies and liked so many: how generous they are, and how much they rated.
 
-    A user who rated little counts as an average one.
+    [b] and [b] -> [b, 2]: log odds of a like, where a user who rated little counts as an average one; a logarithm.
     """
-    disliked = found.rated - found.liked
-    odds = np.log((found.liked + _AVERAGE[0]) / (disliked + _AVERAGE[1]))
-    return np.stack([odds, np.log1p(found.rated) / _AVERAGE[0]], axis=1).astype(np.float32)
+    odds = np.log((liked + _AVERAGE[0]) / (rated - liked + _AVERAGE[1]))
+    return np.stack([odds, np.log1p(rated) / _AVERAGE[0]], axis=1).astype(np.float32)
 
 
 def of_users(found: Blocks, users: Rows) -> Rows:

@@ -40,10 +40,6 @@ class Data:
     blocks: Blocks
     movies: int
     seed: int
-    numbers: NDArray[np.float32] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "numbers", numbers(self.blocks))
 
     def split(self) -> tuple[Rows, Rows, Rows]:
         """Return the blocks that train, validate and test."""
@@ -137,7 +133,12 @@ def _epoch(
 def _logits(model: Recommender, data: Data, rows: Rows, adapted: Tensor | None) -> tuple[Tensor, Tensor | None]:
     blocks, block = data.blocks, torch.from_numpy(rows)
     user = None if model.users is None else model.users(block)
-    parts = (data.log.attributes[blocks.user[rows]], data.numbers[rows], blocks.history[rows], blocks.movies[rows])
+    parts = (
+        data.log.attributes[blocks.user[rows]],
+        numbers(blocks.liked[rows], blocks.rated[rows]),
+        blocks.history[rows],
+        blocks.movies[rows],
+    )
     logits: Tensor = model(*map(torch.from_numpy, parts), adapted, user)
     return logits, user
 

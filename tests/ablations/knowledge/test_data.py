@@ -48,7 +48,7 @@ def test_history_is_what_the_user_liked_before_the_block() -> None:
 def test_numbers_are_of_what_was_rated_before(movielens: Path) -> None:
     _, log = read(movielens, None)
     found = blocks(log)
-    generous, rated = numbers(found).T
+    generous, rated = numbers(found.liked, found.rated).T
     first = found.rated == 0
     assert np.allclose(rated[first], 0) and np.allclose(generous[first], np.log(3 / 2))
     later = np.flatnonzero(found.rated == 2 * BLOCK)
