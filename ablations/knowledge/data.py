@@ -101,7 +101,7 @@ _KEYS = {"user", "movie", "label", *_ATTRIBUTES}
 
 
 def _numbers(table: pa.Table, name: str, folder: Path) -> Rows:
-    found = table[name].to_numpy().astype(np.int64)
+    found: Rows = table[name].to_numpy().astype(np.int64)
     if len(np.unique(found)) < len(found):
         raise SettingsError(f"{folder / f'{name}s.parquet'}: column {name} names one twice")
     return found

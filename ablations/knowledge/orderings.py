@@ -52,9 +52,9 @@ def orderings(found: Mapping[tuple[str, str], Sequence[Run]]) -> list[Ordering]:
     for one, other in COMPARED:
         for backbone in NAMES:
             if (backbone, one) in found and (backbone, other) in found:
-                sides = [[run.tested for run in found[backbone, name]] for name in (one, other)]
+                first, second = ([run.tested for run in found[backbone, name]] for name in (one, other))
                 paper = PAPER[backbone][one][0] - PAPER[backbone][other][0]
-                intervals = (gain(*sides, metric="auc"), gain(*sides, metric="logloss"))
+                intervals = (gain(first, second, "auc"), gain(first, second, "logloss"))
                 result.append(Ordering(backbone, one, other, *intervals, paper))
     return result
 

@@ -130,8 +130,7 @@ class Runner:
 
 def _keep(path: Path, trained: Trained, seconds: float) -> None:
     working = path.with_suffix(".writing.npz")
-    about = {"validation": trained.validation, "epoch": trained.epoch, "seconds": seconds}
-    np.savez(working, scores=trained.scores, **about)
+    np.savez(working, scores=trained.scores, validation=trained.validation, epoch=trained.epoch, seconds=seconds)
     working.rename(path)
 
 

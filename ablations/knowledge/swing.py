@@ -40,7 +40,7 @@ def positives(has: NDArray[np.bool_], seed: int = 0) -> Rows:
     return best
 
 
-def _swing(shared: NDArray[np.intp], inverse: NDArray[np.float32]) -> float:
+def _swing(shared: NDArray[np.intp], inverse: NDArray[np.floating]) -> float:
     """Return equation 1 over the shared columns, where i = j counts too; of more than _COLUMNS, from the first."""
     count, kept = len(shared), shared[:_COLUMNS]
     if count == 0:

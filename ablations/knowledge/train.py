@@ -126,7 +126,7 @@ def _epoch(
             loss = loss + _movies_loss(adapted, data.blocks.movies[rows], contrast, alike)
             loss = loss + _users_loss(model, users, data.blocks.user[rows], contrast, alike)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -84,7 +85,7 @@ class Library:
         if endpoint is None or self.asked.movies == 0:
             return Written()
         rows = most_rated(self.log.movie, self.asked.movies)
-        return _written(self._json("written-movies", lambda: asdict(of_movies(self.movies, rows, endpoint))))
+        return Written(**self._json("written-movies", lambda: asdict(of_movies(self.movies, rows, endpoint)))).by_row()
 
     def written_of_users(self) -> Written:
         """Return what the language model wrote of the first users, a text for each of their moments."""
@@ -94,7 +95,7 @@ class Library:
         _, at = moments(self.blocks)
         kept = [self._history(block) for block in at.tolist() if self.blocks.user[block] < self.asked.users]
         read = [said_of(self.movies, history) for history in kept]
-        return _written(self._json("written-users", lambda: asdict(of_users(read, endpoint))))
+        return Written(**self._json("written-users", lambda: asdict(of_users(read, endpoint)))).by_row()
 
     def _summaries(self) -> tuple[list[str], list[str]]:
         self.say("summaries of the raw texts")
@@ -135,24 +136,18 @@ class Library:
         kept: Floats = np.load(path)
         return kept
 
-    def _json(self, name: str, compute: Callable[[], dict[str, object]]) -> dict[str, list[str]]:
+    def _json(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self.work / f"{name}.json"
         if not path.is_file():
             path.with_suffix(".writing").write_bytes(orjson.dumps(compute(), option=orjson.OPT_NON_STR_KEYS))
             path.with_suffix(".writing").rename(path)
-        kept: dict[str, list[str]] = orjson.loads(path.read_bytes())
+        kept: dict[str, Any] = orjson.loads(path.read_bytes())
         return kept
 
 
 def _half() -> torch.autocast:
     """Return what runs the encoder in bfloat16 where the processor multiplies that: three times as fast or more."""
     return torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.cpu.get_capabilities().get("avx512_bf16")))
-
-
-def _written(kept: dict[str, object]) -> Written:
-    texts, asked, failed = kept["texts"], kept["asked"], kept["failed"]
-    assert isinstance(texts, dict) and isinstance(asked, int) and isinstance(failed, dict)  # noqa: S101 - as written
-    return Written({int(row): text for row, text in texts.items()}, asked, failed)
 
 
 def _mean(movies: Floats, blocks: Blocks) -> Floats:

@@ -27,6 +27,10 @@ class Written:
     asked: int = 0
     failed: dict[str, int] = field(default_factory=dict)
 
+    def by_row(self) -> Written:
+        """Return the same with numbers as rows, which JSON keeps as text."""
+        return Written({int(row): text for row, text in self.texts.items()}, self.asked, self.failed)
+
 
 def of_movies(movies: Movies, rows: Rows, endpoint: Endpoint) -> Written:
     """Return what the model writes of the raw texts of the given movies (rows of vectors)."""
