@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ablations.knowledge.vectors import Floats, Knowledge
+from ablations.knowledge.vectors import Floats, Knowledge, half
 from ranking.session.config import HISTORY, Kind
 from ranking.session.networks import NETWORKS
 from recall.knowledge.model import Adapter
@@ -70,7 +70,8 @@ class Knows(nn.Module):
         if self.adapter is None:
             return functional.normalize(found @ self.axes.T, dim=-1)
         known = found.any(dim=1, keepdim=True)
-        adapted: Tensor = self.adapter(found) * known
+        with half():  # it adapts all movies in every step
+            adapted: Tensor = self.adapter(found).float() * known
         return adapted
 
 

@@ -25,7 +25,7 @@ class Training:
     """How all rows are trained; chosen on validation users."""
 
     epochs: int = 8  # at most
-    patience: int = 2  # epochs without a better AUC of the validation users, after which training ends
+    patience: int = 1  # epochs without a better AUC of the validation users, after which training ends
     batch: int = 256  # blocks of eight ratings
     rate: float = 2e-3
     decay: float = 0.1  # of weights

@@ -99,7 +99,7 @@ class Library:
 
     def _summaries(self) -> tuple[list[str], list[str]]:
         self.say("summaries of the raw texts")
-        with _half():
+        with half():
             return summaries(self.movies, TextEmbedder(self.base, TOKENS))
 
     def _of_movies(self, kind: Kind) -> Floats:
@@ -123,7 +123,7 @@ class Library:
         return [int(row) for row in history[history > 0]]
 
     def _embed(self, titles: list[str], texts: list[str]) -> Floats:
-        with _half():
+        with half():
             return TextEmbedder(self.base, TOKENS).whole([""] * len(texts), titles, texts)
 
     def _kept(self, name: str, compute: Callable[[], Floats]) -> Floats:
@@ -145,8 +145,8 @@ class Library:
         return kept
 
 
-def _half() -> torch.autocast:
-    """Return what runs the encoder in bfloat16 where the processor multiplies that: three times as fast or more."""
+def half() -> torch.autocast:
+    """Return what multiplies in bfloat16 where the processor can: three times as fast or more."""
     return torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.cpu.get_capabilities().get("avx512_bf16")))
 
 
