@@ -62,6 +62,7 @@ class Knows(nn.Module):
         self.width = len(axes)
         self.adapter = Adapter(axes, widths.experts, widths.expert, _DROPOUT) if adapted else None
         self.vectors = torch.from_numpy(vectors)
+        self.known = self.vectors.any(dim=1, keepdim=True)
         self.axes = axes
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -69,9 +70,8 @@ class Knows(nn.Module):
         found = self.vectors[rows]
         if self.adapter is None:
             return functional.normalize(found @ self.axes.T, dim=-1)
-        known = found.any(dim=1, keepdim=True)
         with half():  # it adapts all movies in every step
-            adapted: Tensor = self.adapter(found).float() * known
+            adapted: Tensor = self.adapter(found).float() * self.known[rows]
         return adapted
 
 
