@@ -15,7 +15,7 @@ from ablations.knowledge.model import Contrast, Knows, Recommender, Widths
 from ablations.knowledge.train import Data, Training, positives_of, score, train
 from ablations.knowledge.vectors import Knowledge
 
-TRAINING = Training(epochs=6, batch=8, rate=1e-2, widths=Widths(ids=8, knowledge=8, experts=2, expert=4))
+TRAINING = Training(epochs=8, patience=8, batch=8, rate=1e-2, widths=Widths(ids=8, knowledge=8, experts=2, expert=4))
 
 
 @pytest.fixture
