@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli.ablate_evidence import evidence
+from cli.ablate_knowledge import knowledge
 from cli.build import config_of
 from cli.held_out_options import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
 from cli.many_pages import without_time_limits
@@ -33,6 +34,7 @@ class _TablesByDefault(TyperGroup):
 
 ablate = typer.Typer(help="Reproduce papers' tables on a data set.", no_args_is_help=True, cls=_TablesByDefault)
 ablate.command()(evidence)
+ablate.command()(knowledge)
 
 
 @ablate.command()

@@ -54,5 +54,5 @@ class TextEmbedder:
             rows = order[start : start + _BATCH]
             inputs = single_inputs([tokens[row] for row in rows], self._tokenizer.marks)
             batch = {name: torch.from_numpy(value) for name, value in inputs.items()}
-            result[rows] = embedded(self._encoder, **batch).numpy()
+            result[rows] = embedded(self._encoder, **batch).float().numpy()  # it may run in bfloat16
         return result
