@@ -19,7 +19,7 @@ from pipeline.republish import republish
 from pipeline.runner.progress import progress
 from ranking.blend import LLM, Blend
 from ranking.stored_answers import FILE, HEAD, TABLE
-from store.answer_row import with_llm
+from store.answer_row import is_row, with_llm
 from store.bundle import Bundle, Opens
 from store.tables import LmdbTable, write_table
 
@@ -36,7 +36,7 @@ class Reranked:
     pages: int = 0  # thin pages chosen
     weighed: int = 0  # of which held-out readers went on
     written: int = 0  # lists with the column in the new bundle
-    asked: int = 0  # passes of the model in this run; the rest was cached
+    asked: int = 0  # pages that the model was asked about in this run; the rest was cached
     seconds: float = 0.0  # of the model in this run
     why: str = ""  # nothing was changed
     choice: dict[str, object] = field(default_factory=dict)
@@ -115,5 +115,8 @@ def open_answers(bundle: Bundle) -> LmdbTable:
 
 def _write(answers: LmdbTable, columns: Mapping[int, NDArray[np.float32]], file: Path) -> int:
     """Write all rows; those of other pages lose the column of an earlier model, which was weighed otherwise."""
-    rows = ((page, row if page == HEAD else with_llm(page, row, columns.get(page))) for page, row in answers.items())
-    return write_table(file, rows)
+
+    def row_of(page: int, row: bytes) -> bytes:
+        return with_llm(page, row, columns.get(page)) if page != HEAD and is_row(page, row) else row
+
+    return write_table(file, ((page, row_of(page, row)) for page, row in answers.items()))

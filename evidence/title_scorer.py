@@ -33,15 +33,18 @@ class TitleScorer:
             raise SettingsError(f"--model is a {kind}: give a LLaMA- or Qwen2-like model, such as smollm2")
         self._model, self._tokens, self._cache, self._prior = model, tokens, cache, prior
         self._hash = model_hash(model)
-        self.asked = 0  # passes of the model
+        self.asked = 0  # pages that the cache did not hold
+        self._passes = 0
 
     def scores(self, page: str, passages: Sequence[Passage], titles: Sequence[str]) -> NDArray[np.float32]:
         """Return one score per title, (titles,)."""
+        before = self._passes
         found = self._likelihoods(self._tokens.sequence([page], passages, titles))
-        if not self._prior:
-            return found
-        alone = sequenced(self._tokens.ask, [self._tokens.title(title) for title in titles])
-        return (found - np.float32(self._prior) * self._likelihoods(alone)).astype(np.float32)
+        if self._prior:
+            alone = sequenced(self._tokens.ask, [self._tokens.title(title) for title in titles])
+            found = (found - np.float32(self._prior) * self._likelihoods(alone)).astype(np.float32)
+        self.asked += self._passes > before
+        return found
 
     def _likelihoods(self, sequence: Sequenced) -> NDArray[np.float32]:
         key = key_of(self._hash, sequence)
@@ -53,7 +56,7 @@ class TitleScorer:
         if not np.isfinite(found).all():
             raise SettingsError("--model gives likelihoods that are no numbers: its weights are damaged; get it again")
         self._cache.put(key, found)
-        self.asked += 1
+        self._passes += 1
         return found
 
 

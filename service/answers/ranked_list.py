@@ -21,7 +21,7 @@ from store.page_row import read_facts
 from store.tables import LocalTable
 
 _SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # what the last stage and answers read
-_SOMETIMES = frozenset((LLM,))  # likewise, of lists that have it
+_KNOWN = _SCORES | {LLM}  # the last is in some lists only
 _FACTS = ("host", "address", "copy", "fingerprint", "published", "language", "spam", "adult")  # what selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
@@ -79,7 +79,7 @@ class RankedList:
 
 def compact(ranked: Candidates) -> NDArray[np.void]:
     """Return the rows of a `RankedList`."""
-    names = [name for name in ranked.columns if name in _SCORES | _SOMETIMES or name.startswith(RANK)]
+    names = [name for name in ranked.columns if name in _KNOWN or name.startswith(RANK)]
     rows = np.empty(len(ranked), _row_type("page", *names))
     rows["page"] = ranked.pages
     for name in names:
@@ -127,8 +127,7 @@ def _plain(column: NDArray[Any]) -> list[Any]:
 
 def _read_rows(columns: dict[str, list[int | float | None]]) -> NDArray[np.void]:
     needed = {"page", *(_SCORES if "blend" in columns else {"score"})}  # all blended scores, for a request's own λ
-    known = needed | _SCORES | _SOMETIMES
-    if not needed <= columns.keys() or not all(name in known or name.startswith(RANK) for name in columns):
+    if not needed <= columns.keys() or not all(name in needed | _KNOWN or name.startswith(RANK) for name in columns):
         raise ValueError("unexpected columns")
     rows = np.empty(len(columns["page"]), _row_type(*columns))
     for name, values in columns.items():
