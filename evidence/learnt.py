@@ -34,7 +34,7 @@ def with_learnt(base: PreTrainedModel, path: Path) -> PreTrainedModel:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         settings = TuningSettings(rank=about["rank"], k=about["k"])
         model, _ = adapted(base, about["first"], about["heads"], settings)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, SettingsError) as error:
         raise SettingsError(
             f"--mp-head {path} cannot be read ({error}): give a .learnt.safetensors file of `onward ablate evidence`"
         ) from None

@@ -378,4 +378,3 @@ async def test_a_column_of_a_language_model_reorders_its_lists_and_no_other(stor
     assert explained.explain is not None
     listed = explained.explain["stored"]["candidates"]
     assert listed[0]["llm"] == pytest.approx(50, rel=1e-2)
-    assert [each["url"] for each in listed][:3] == shown(after[0])[:3] or len(shown(after[0])) < 3
