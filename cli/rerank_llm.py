@@ -27,7 +27,10 @@ def rerank_llm(
     clicks: ClicksOrNone = None,
     since: Since = None,
     until: Until = None,
-    pages: Annotated[int, typer.Option(min=1, help="Ask about this many pages, those with the fewest clicks.")] = 300,
+    pages: Annotated[int, typer.Option(min=1, help="Score this many pages, those with the fewest clicks.")] = 300,
+    weigh_on: Annotated[
+        int, typer.Option("--weigh-on", min=1, help="Weigh on this many pages: the thinnest with held-out readers.")
+    ] = 300,
     evidence: Annotated[bool, typer.Option(help="Show the model what a search for the page's title finds.")] = True,
     prior: Annotated[
         float, typer.Option(min=0, max=1, help="Share of a title's likelihood without the page that is taken off.")
@@ -67,7 +70,7 @@ def rerank_llm(
         index = work / f"index-{bundle.manifest.files['tables/pages.lmdb'][:12]}"
         found = PageEvidence(table, open_index(table, index), tokens.count) if evidence else None
         reranker = Reranker(table, answers, TitleScorer(causal, tokens, cache, prior), found)
-        done = rerank(bundles, bundle, reranker, log.held_out.steps, pages, opens)
+        done = rerank(bundles, bundle, reranker, log.held_out.steps, pages, weigh_on, opens)
     if json is not None:
         json.write_bytes(orjson.dumps(done.as_dict(), option=orjson.OPT_INDENT_2))
     typer.echo(_said(done))
@@ -106,7 +109,7 @@ def _said(done: Reranked) -> str:
         return f"{done.bundle}: nothing changed: {done.why}"
     found = done.choice
     gain = f"NDCG@5 {found['ndcg']} -> {found['ndcg_with']}, gain [{found['low']}, {found['high']}]"
-    on = f"on {found['steps']:,} held-out steps from {done.weighed:,} of {done.pages:,} pages"
+    on = f"on {found['steps']:,} held-out steps from {done.weighed:,} thin pages"
     if done.why:
         return f"{done.bundle}: nothing changed: {done.why}: {gain} {on}"
     return f"{done.bundle}: weight {found['weight']} in {done.written:,} stored answers: {gain} {on}"

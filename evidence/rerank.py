@@ -23,7 +23,7 @@ from store.answer_row import is_row, with_llm
 from store.bundle import Bundle, Opens
 from store.tables import LmdbTable, write_table
 
-FEWEST = 30  # pages with held-out readers: fewer say nothing
+FEWEST = 30  # pages with held-out readers: of fewer no interval says much
 
 Steps = Mapping[int, NDArray[np.uint64]]
 
@@ -33,8 +33,7 @@ class Reranked:
     """What came of it."""
 
     bundle: str  # the current bundle: a new one, or the old one where nothing was changed
-    pages: int = 0  # thin pages chosen
-    weighed: int = 0  # of which held-out readers went on
+    weighed: int = 0  # thin pages with held-out readers, on which the scores were weighed
     written: int = 0  # lists with the column in the new bundle
     asked: int = 0  # pages that the model was asked about in this run; the rest was cached
     seconds: float = 0.0  # of the model in this run
@@ -44,7 +43,7 @@ class Reranked:
     def as_dict(self) -> dict[str, object]:
         """Return the figures as JSON takes them."""
         per_page = round(self.seconds / self.asked, 3) if self.asked else None
-        names = ("bundle", "pages", "weighed", "written", "asked", "why")
+        names = ("bundle", "weighed", "written", "asked", "why")
         return {name: getattr(self, name) for name in names} | {"seconds_per_page": per_page, **self.choice}
 
 
@@ -74,15 +73,14 @@ def shown(page: PageList) -> str:
 
 
 def rerank(
-    bundles: Path, bundle: Bundle, reranker: Reranker, steps: Steps, most: int, opens: Opens | None = None,
-    fewest: int = FEWEST,
+    bundles: Path, bundle: Bundle, reranker: Reranker, steps: Steps, most: int, weigh_on: int,
+    opens: Opens | None = None,
 ) -> Reranked:  # fmt: skip
-    """Score at most `most` thin pages; those with held-out `steps` come first and decide whether the rest is asked."""
-    lists = list(thin_lists(reranker.pages, reranker.answers, most))
-    asked, rest = ([each for each in lists if (each.page in steps) is read] for read in (True, False))
-    done, begun = Reranked(bundle.name, len(lists), len(asked)), time.monotonic()
-    if len(asked) < fewest:
-        done.why = f"held-out readers of {len(asked)} pages only, at least {fewest} are needed: raise --pages"
+    """Ask about the `weigh_on` thinnest pages with held-out `steps`; if that helps, also about the `most` thinnest."""
+    asked = list(thin_lists(reranker.pages, reranker.answers, weigh_on, steps))
+    done, begun = Reranked(bundle.name, len(asked)), time.monotonic()
+    if len(asked) < FEWEST:
+        done.why = f"held-out readers of {len(asked)} pages only, at least {FEWEST} are needed: give more --clicks"
         return done
     scores = reranker.scores(asked, "pages with held-out readers")
     blend = Blend.load(bundle.file("blend.json"))
@@ -90,12 +88,15 @@ def rerank(
     choice = weighed.choice
     done.choice = choice.figures() | {"deviation": round(weighed.deviation, 4)}
     if choice.weight:
-        scores += reranker.scores(rest, "other pages")
+        known = {each.page for each in asked}
+        rest = [each for each in thin_lists(reranker.pages, reranker.answers, most) if each.page not in known]
+        scores += reranker.scores(rest, "other thin pages")
+        asked += rest
     done.asked, done.seconds = reranker.scorer.asked, time.monotonic() - begun
     if not choice.weight:
         done.why = "its gain may be chance"
         return done
-    columns = {each.page: weighed.column(own) for each, own in zip([*asked, *rest], scores, strict=True)}
+    columns = {each.page: weighed.column(own) for each, own in zip(asked, scores, strict=True)}
     done.written = len(columns)
     done.bundle = republish(
         bundles, bundle, TABLE, lambda file: _write(reranker.answers, columns, file), opens, {LLM: done.as_dict()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,11 +27,16 @@ class PageList:
     titles: list[str]  # of the candidates; the URL where one has no title
 
 
-def thin_lists(pages: LmdbTable, answers: LmdbTable, most: int) -> Iterator[PageList]:
-    """Yield the lists of at most `most` pages, those with the fewest clicks first; corrupt rows are left out."""
+def thin_lists(
+    pages: LmdbTable, answers: LmdbTable, most: int, among: Collection[int] | None = None
+) -> Iterator[PageList]:
+    """Yield the lists of at most `most` pages, those with the fewest clicks first; corrupt rows are left out.
+
+    `among` are the pages to choose from; None: all.
+    """
     number = 0
     for page in _by_fewest_clicks(pages):
-        row = answers.get(page)
+        row = answers.get(page) if among is None or page in among else None
         if row is None or not answer_row.is_row(page, row):
             continue
         stored = answer_row.read(row, len(stored_answers.PATHS))

@@ -168,8 +168,8 @@ def test_a_column_that_helps_makes_a_new_bundle_and_touches_nothing_else(tables,
     lists = list(thin_lists(*tables, 60))
     steps = steps_of(lists[:40])
     model = Knows(steps, lists)
-    done = rerank(bundles, old, Reranker(*tables, model, None), steps, 60)
-    assert (done.pages, done.weighed, done.written, done.why, model.asked) == (60, 40, 60, "", 60)
+    done = rerank(bundles, old, Reranker(*tables, model, None), steps, most=60, weigh_on=35)
+    assert (done.weighed, done.written, done.why, model.asked) == (35, 60, "", 60)
     new = open_bundle(bundles)
     assert done.bundle == new.name != old.name
     assert {name for name in new.manifest.files if new.manifest.files[name] != old.manifest.files[name]} == {FILE}
@@ -191,10 +191,10 @@ def test_a_column_that_does_not_help_changes_nothing_and_the_other_pages_are_not
     lists = list(thin_lists(*tables, 60))
     steps = steps_of(lists[:40])
     model = Knows({}, lists)
-    done = rerank(bundles, old, Reranker(*tables, model, None), steps, 60)
+    done = rerank(bundles, old, Reranker(*tables, model, None), steps, 60, 40)
     assert (done.bundle, done.written, done.why, model.asked) == (old.name, 0, "its gain may be chance", 40)
     assert current_name(bundles) == old.name
-    few = rerank(bundles, old, Reranker(*tables, model, None), dict(list(steps.items())[:3]), 60)
+    few = rerank(bundles, old, Reranker(*tables, model, None), dict(list(steps.items())[:3]), 60, 40)
     assert "3 pages only" in few.why and model.asked == 40
 
 
@@ -204,12 +204,12 @@ def command(bundles, *arguments):
 
 def test_the_command_asks_a_model_and_resumes(bundles, later, tmp_path) -> None:
     model, out = tiny_causal.save(tmp_path / "model"), tmp_path / "out.json"
-    arguments = ["--data", later, "--model", model, "--pages", "60", "--json", out]
+    arguments = ["--data", later, "--model", model, "--pages", "60", "--weigh-on", "40", "--json", out]
     done = command(bundles, *arguments)
     assert done.exit_code == 0, done.output
     figures = json.loads(out.read_bytes())
-    assert figures["pages"] == 60 and figures["weighed"] >= 30
-    assert figures["asked"] in (figures["weighed"], 60)
+    assert figures["weighed"] == 40
+    assert figures["asked"] == (figures["written"] or 40)
     assert "NDCG@5" in done.stdout
     if not figures["written"]:
         assert figures["bundle"] == current_name(bundles) and "nothing changed" in done.stdout
