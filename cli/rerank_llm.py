@@ -30,7 +30,7 @@ def rerank_llm(
     pages: Annotated[int, typer.Option(min=1, help="Score this many pages, those with the fewest clicks.")] = 300,
     weigh_on: Annotated[
         int, typer.Option("--weigh-on", min=1, help="Weigh on this many pages: the thinnest with held-out readers.")
-    ] = 300,
+    ] = 1_000,
     evidence: Annotated[bool, typer.Option(help="Show the model what a search for the page's title finds.")] = True,
     prior: Annotated[
         float, typer.Option(min=0, max=1, help="Share of a title's likelihood without the page that is taken off.")
