@@ -46,4 +46,5 @@ def with_learnt(base: PreTrainedModel, path: Path) -> PreTrainedModel:
         for name, place in places.items():
             place.copy_(weights[name])
             place.requires_grad_(False)
-    return model.eval()
+    model.train(False)
+    return model

@@ -69,7 +69,8 @@ def weigh(
 def _z(scores: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
     if deviation < _LEAST:
         return np.zeros(len(scores), np.float32)
-    return centred(scores[None], np.ones((1, len(scores)), np.bool_))[0] / np.float32(deviation)
+    around: Floats = centred(scores[None], np.ones((1, len(scores)), np.bool_))[0]
+    return np.asarray(around / np.float32(deviation), np.float32)
 
 
 def _rows(known: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> Rows:

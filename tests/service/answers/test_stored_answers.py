@@ -375,6 +375,5 @@ async def test_a_column_of_a_language_model_reorders_its_lists_and_no_other(stor
     assert {answer.served_by for answer in after} == {"stored"}
     assert after[1].recommendations == before[1].recommendations
     assert same.recommendations == clicks_do_not_count.recommendations
-    assert explained.explain is not None
-    listed = explained.explain["stored"]["candidates"]
+    listed = (explained.read().explain or {})["stored"]["candidates"]
     assert listed[0]["llm"] == pytest.approx(50, rel=1e-2)
