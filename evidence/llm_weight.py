@@ -42,7 +42,7 @@ def weigh(
     `steps` are the pages that held-out readers of each page went to. Intervals are over pages, not sessions: all
     readers of a page are shown the same list.
     """
-    order = np.argsort([each.page for each in lists])
+    order = np.argsort(np.array([each.page for each in lists], np.uint64))
     ordered, own = [lists[place] for place in order], [scores[place] for place in order]
     spread = np.concatenate([part - part.mean() for part in own])
     deviation = float(spread.std(dtype=np.float64))
