@@ -46,5 +46,4 @@ def with_learnt(base: PreTrainedModel, path: Path) -> PreTrainedModel:
         for name, place in places.items():
             place.copy_(weights[name])
             place.requires_grad_(False)
-    model.train(False)
-    return model
+    return model.eval()
