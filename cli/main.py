@@ -23,6 +23,7 @@ from cli.qprime import qprime
 from cli.recommend import recommend
 from cli.refresh import app as refresh
 from cli.replay import replay
+from cli.rerank_llm import rerank_llm
 from cli.rollback import rollback
 from cli.rules import app as rules
 from cli.score import score
@@ -78,6 +79,7 @@ app.command("import")(import_)
 app.command()(judge)
 app.add_typer(llm, name="llm")
 app.command()(replay)
+app.command("rerank-llm")(rerank_llm)
 app.add_typer(refresh, name="refresh")
 app.add_typer(qprime, name="qprime")
 app.command()(score)

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from evidence.amazon import Items, Splits, Task, older_sequences, read_items, split
 from evidence.item_baselines import model_scores, popularity, sequence_model, transitions
 from evidence.item_evidence import ItemEvidence
+from evidence.learnt import save_learnt
 from evidence.likelihood import candidate_scores, lower_states, token_scores
 from evidence.prompt_tokens import PromptTokens, Sequenced, sequenced
 from evidence.tuning import TuningSettings, adapted, tune
@@ -104,6 +105,8 @@ class Ablation:
         model, groups = adapted(self.base, self.settings.first, heads, self.settings.tuning)
         checkpoint = self._file(name).with_suffix(".safetensors")
         curve = tune(model, groups, tasks, self.settings.first, self.settings.tuning, checkpoint)
+        learnt = self._file(name).with_suffix(".learnt.safetensors")
+        save_learnt(learnt, model, self.settings.first, heads, self.settings.tuning)
         losses = curve.losses["taken"]
         quarter = max(1, len(losses) // 4)
         gates = [f"{float(p.detach()):.2f}" for n, p in model.named_parameters() if n.endswith("head.gate")]

@@ -35,6 +35,12 @@ def candidate_scores(sequence: Sequenced, scores: Tensor) -> Tensor:
     return torch.zeros(int(branch.max()) + 1).index_add(0, branch, scores)
 
 
+def candidate_means(sequence: Sequenced, scores: Tensor) -> Tensor:
+    """Return each candidate's log-likelihood per token, (candidates,)."""
+    branch = sequence.branch[~sequence.prompt]
+    return candidate_scores(sequence, scores) / torch.bincount(branch)
+
+
 def _through(inner: Any, layers: Sequence[nn.Module], states: Tensor, sequence: Sequenced) -> Tensor:
     turned = inner.rotary_emb(states, position_ids=sequence.position.unsqueeze(0))
     hidden, prompt = ~sequence.mask(), sequence.prompt.unsqueeze(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,29 @@ from evidence.passages import Passage
 
 LONGEST_TITLE = 10  # tokens
 LONGEST_PASSAGE = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The sentences of a prompt, and how many tokens are kept of each part."""
+
+    start: str
+    passages: str
+    ask: str
+    item: int  # tokens of an item of the history
+    passage: int
+    title: int  # tokens of a candidate
+
+
+BOUGHT = Wording(
+    "A user has bought:", "\nWeb pages:", "\nThis user will buy next:\n-",
+    item=LONGEST_TITLE, passage=LONGEST_PASSAGE, title=LONGEST_TITLE,
+)  # fmt: skip
+
+READS = Wording(
+    "A reader is on this web page:", "\nWeb pages on its subject:", "\nThe web page that this reader opens next:\n-",
+    item=48, passage=32, title=24,
+)  # fmt: skip
 
 
 class Sequenced(NamedTuple):
@@ -36,33 +60,31 @@ class Sequenced(NamedTuple):
 
 
 class PromptTokens:
-    """Turns histories, passages and candidates into tokens; titles are cut to 10 tokens, passages to 18."""
+    """Turns histories, passages and candidates into tokens; each part is cut to what its wording says."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
-        self._start, self._list, self.ask = (
-            self._ids(text) for text in ("A user has bought:", "\nWeb pages:", "\nThis user will buy next:\n-")
-        )
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, wording: Wording = BOUGHT) -> None:
+        self._tokenizer, self._wording = tokenizer, wording
+        self._start, self._list, self.ask = (self._ids(text) for text in (wording.start, wording.passages, wording.ask))
 
     def sequence(self, history: Sequence[str], passages: Sequence[Passage], candidates: Sequence[str]) -> Sequenced:
         """Return the prompt, oldest item first, with its candidates."""
         prompt = [*self._start]
         for title in history:
-            prompt += self._ids(f"\n- {title}")[: LONGEST_TITLE + 2]
+            prompt += self._ids(f"\n- {title}")[: self._wording.item + 2]
         if passages:
             prompt += self._list
         for number, passage in enumerate(passages, 1):
-            prompt += self._ids(f"\n[{number}] {passage.text}")[: LONGEST_PASSAGE + 3]
+            prompt += self._ids(f"\n[{number}] {passage.text}")[: self._wording.passage + 3]
         prompt += self.ask
         return sequenced(prompt, [self.title(text) for text in candidates])
 
     def title(self, text: str) -> list[int]:
         """Return the tokens of a candidate."""
-        return self._ids(f" {text}")[:LONGEST_TITLE]
+        return self._ids(f" {text}")[: self._wording.title]
 
     def count(self, text: str) -> int:
         """Return how many tokens of a passage a prompt takes."""
-        return min(len(self._ids(text)), LONGEST_PASSAGE)
+        return min(len(self._ids(text)), self._wording.passage)
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])

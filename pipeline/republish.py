@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +12,17 @@ from store.bundle import Bundle, Opens, bundle_name_after, publish
 
 
 def republish(
-    bundles: Path, bundle: Bundle, table: str, write: Callable[[Path], int], opens: Opens | None = None
+    bundles: Path,
+    bundle: Bundle,
+    table: str,
+    write: Callable[[Path], int],
+    opens: Opens | None = None,
+    metrics: Mapping[str, object] | None = None,
 ) -> str:
     """Publish a bundle with another `table`; return its name.
 
     `write` writes the table's file and returns its rows. The file is copied to the work directory, for the next build,
-    if there is one. `opens` must open the bundle before it becomes current.
+    if there is one. `opens` must open the bundle before it becomes current. `metrics` are added to the manifest's.
     """
     building, file = bundles / ".refreshing", f"tables/{table}.lmdb"
     shutil.rmtree(building, ignore_errors=True)
@@ -30,6 +35,7 @@ def republish(
     manifest.created = max(datetime.now(UTC).replace(microsecond=0), manifest.created + timedelta(seconds=1))
     manifest.name = bundle_name_after(bundle.name, manifest.created)
     manifest.rows[table] = rows
+    manifest.metrics.update(metrics or {})
     published, work = publish(building, bundles, manifest, opens), bundles / "work" / table
     if work.is_dir():
         _copy(published / file, work / f"{table}.lmdb")

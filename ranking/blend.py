@@ -15,6 +15,9 @@ from ranking.session import COLUMN
 #: λ of a site whose clicks cannot tell: the rightmost point of the paper's trade-off curve (section 4.8).
 QUALITY_WEIGHT = 0.32
 
+#: The column of a language model, in units of z(stage 2); stored lists of pages that it was asked about have it.
+LLM = "llm"
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -40,7 +43,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """(1 - λ)·(z(stage 2) + session) + λ·z(quality); a query's `quality_weight` replaces λ. `session` may be absent."""
+    """(1 - λ)·(z(stage 2) + llm + session) + λ·z(quality); a query's `quality_weight` replaces λ.
+
+    Rows have the columns `llm` and `session` only where something was asked about them.
+    """
 
     stage2: Scale
     quality: Scale
@@ -59,8 +65,10 @@ class Blend:
         """Return one score per row from the columns `stage2` and `quality`."""
         weight = self.quality_weight if query.quality_weight is None else query.quality_weight
         blended = self.blended(candidates["stage2"], candidates["quality"], weight)
-        way = candidates.columns.get(COLUMN)  # what the reader's way says of clicks
-        return blended if way is None else (blended + (1.0 - weight) * way).astype(np.float32)
+        for name in (LLM, COLUMN):  # what a language model, and the reader's way, say of clicks
+            if (said := candidates.columns.get(name)) is not None:
+                blended = (blended + (1.0 - weight) * said).astype(np.float32)
+        return blended
 
     def blended(
         self, stage2: NDArray[np.floating], quality: NDArray[np.floating], weight: float

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
+from ranking.blend import LLM
 from ranking.features import STAGE1, STAGE2
 from recall.paths import PATHS as RECALL_PATHS
 from store import answer_row
@@ -105,7 +106,8 @@ def candidates(stored: StoredList) -> Candidates:
     """Return a stored list with the columns that the last stage reads, and its ranks."""
     ranks = {f"{RANK}{name}": column for name, column in zip(PATHS, stored.ranks, strict=True)}
     scores = {"stage2": stored.stage2, "quality": stored.quality, "click": stored.click}
-    return Candidates(stored.pages, {**ranks, **scores})
+    asked = {} if stored.llm is None else {LLM: stored.llm}
+    return Candidates(stored.pages, {**ranks, **scores, **asked})
 
 
 def inputs_of(query: Query, filtered: Candidates) -> int:

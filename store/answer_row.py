@@ -1,7 +1,7 @@
 """One row of the `answers` table: a page's ranked list, as the cascade returned it when the row was made.
 
 Fixed columns come first, so that they are read without copies; then, for each candidate, the recall paths that found it
-as bits, and a rank for each bit.
+as bits, and a rank for each bit; at the end, what a language model says of each, where one was asked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ REASONS = (
 
 _HEAD = Struct("<IIBBBff")  # checksum, inputs, candidates, flags, reasons, the lowest score and the width of all
 _CHECKED = 4  # bytes of the checksum
-_CUT, _WIDE = 1, 2  # flags
+_FLAGS = 9  # the place of the flags
+_CUT, _WIDE, _LLM = 1, 2, 4  # flags
 _DROP = np.dtype([("reason", "u1"), ("count", "<u2")])
 _QUALITY = 16_000.0  # steps per class, 0 to 4: an error of 0.00003
 _STEPS = 65_535  # of stage 2's score, from a list's lowest to its highest
@@ -52,6 +53,7 @@ class StoredList:
     cut: bool  # whether stages left out rows that could appear further down
     dropped: Mapping[str, int]  # reason -> candidates
     inputs: int  # 32-bit hash of what the list was made from
+    llm: NDArray[np.float32] | None = None  # added to z(stage 2), in half precision; None: no model was asked
 
 
 def pack(page: int, found: StoredList) -> bytes:
@@ -83,7 +85,25 @@ def pack(page: int, found: StoredList) -> bytes:
     flags = _CUT * found.cut | _WIDE * wide
     head = _HEAD.pack(0, found.inputs, count, flags, len(drops), lowest, width)[_CHECKED:]
     body = head + b"".join(part.tobytes() for part in parts)
-    return _checksum(page, body) + body
+    return with_llm(page, _checksum(page, body) + body, found.llm)
+
+
+def with_llm(page: int, row: bytes, column: NDArray[np.floating] | None) -> bytes:
+    """Return a valid row with another `llm` column, one value per candidate; None: without. All else stays as it is.
+
+    Raises NotStorable for values that half precision cannot hold.
+    """
+    _, _, count, flags, *_ = _HEAD.unpack_from(row)
+    body = bytearray(row[: -2 * count] if flags & _LLM else row)
+    body[_FLAGS] = flags & ~_LLM
+    if column is not None:
+        with np.errstate(over="ignore"):
+            values = np.asarray(column).astype("<f2")
+        if values.shape != (count,) or not np.isfinite(values).all():
+            raise NotStorable(f"a column llm that is not {count} finite numbers")
+        body[_FLAGS] |= _LLM
+        body += values.tobytes()
+    return _checksum(page, bytes(body[_CHECKED:])) + bytes(body[_CHECKED:])
 
 
 def read(row: bytes, paths: int) -> StoredList:
@@ -104,6 +124,8 @@ def read(row: bytes, paths: int) -> StoredList:
     ranks = np.full((count, paths), NOT_FOUND, np.uint16)
     ranks[held] = column("<u2" if flags & _WIDE else "u1", int(np.count_nonzero(held)))
     dropped = {REASONS[reason]: number for reason, number in np.frombuffer(row, _DROP, drops, at).tolist()}
+    at += drops * _DROP.itemsize
+    llm = column("<f2", count).astype(np.float32) if flags & _LLM else None
     return StoredList(
         pages,
         (lowest + stage2 * (width / _STEPS)).astype(np.float32),
@@ -113,6 +135,7 @@ def read(row: bytes, paths: int) -> StoredList:
         bool(flags & _CUT),
         dropped,
         inputs,
+        llm,
     )
 
 

@@ -100,9 +100,11 @@ def _answers(row: bytes) -> tuple[list[str], list[list[Any]]]:
         ", ".join(f"{path} {rank + 1}" for path, rank in zip(PATHS, ranks, strict=True) if rank != NOT_FOUND)
         for ranks in found.ranks.T.tolist()
     ]
-    scores = (column.tolist() for column in (found.stage2, found.click, found.quality))
-    shown = [list(line) for line in zip(found.pages.tolist(), *scores, recalled, strict=True)]
-    return ["page", "stage2", "click", "quality", "field"], shown[:_ROWS]
+    asked = {} if found.llm is None else {"llm": found.llm}
+    scores = {"stage2": found.stage2, "click": found.click, "quality": found.quality, **asked}
+    columns = (column.tolist() for column in scores.values())
+    shown = [list(line) for line in zip(found.pages.tolist(), *columns, recalled, strict=True)]
+    return ["page", *scores, "field"], shown[:_ROWS]
 
 
 def _bytes(row: bytes) -> tuple[list[str], list[list[Any]]]:

@@ -14,7 +14,7 @@ from ranking.session.train import Examples
 _WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
 _CUT = 5  # an answer has five pages
 _BATCH = 256
-_RESAMPLES, _LOW = 1_000, 2.5  # of sessions; the lower end of the 95 % interval, in percent
+_RESAMPLES, _ENDS = 1_000, (2.5, 97.5)  # of sessions; the ends of the 95 % interval, in percent
 
 #: Scores of candidates [b, c] for triggers [b] and ways [b, HISTORY], all as rows.
 Scores = Callable[[Rows, Rows, Rows], Floats]
@@ -64,7 +64,8 @@ class Choice:
     sessions: int
     ndcg: float  # NDCG@5 of the page that the reader chose, without the way
     ndcg_with: float
-    low: float  # lower end of the gain's 95 % interval
+    low: float  # the gain's 95 % interval
+    high: float
 
     def figures(self) -> dict[str, object]:
         """Return the values, rounded."""
@@ -82,10 +83,10 @@ def choose(steps: Examples, scores: Scores, lists: Lists, seed: int) -> Choice:
     gained = np.bincount(number, gains[:, best] - gains[:, 0], len(sessions))
     counts = np.bincount(number, minlength=len(sessions))
     drawn = np.random.default_rng(seed).integers(0, len(sessions), (_RESAMPLES, len(sessions)))
-    low = float(np.percentile(gained[drawn].sum(axis=1) / counts[drawn].sum(axis=1), _LOW))
+    low, high = np.percentile(gained[drawn].sum(axis=1) / counts[drawn].sum(axis=1), _ENDS).tolist()
     weight = float(_WEIGHTS[best]) if low > 0 else 0.0
     mean = gains.mean(axis=0)
-    return Choice(weight, len(steps), len(sessions), float(mean[0]), float(mean[best]), low)
+    return Choice(weight, len(steps), len(sessions), float(mean[0]), float(mean[best]), low, high)
 
 
 def _parts(count: int) -> list[NDArray[np.intp]]:

@@ -15,11 +15,13 @@ from pydantic import BaseModel, ValidationError
 from cascade.executor import LANGUAGE, POPULAR, RANK, UNKNOWN_PAGE
 from cascade.types import Candidates
 from corpus.urls.url import page_id
+from ranking.blend import LLM
 from service.answers.answer import CACHE, COMPUTED, Answer, ServedBy
 from store.page_row import read_facts
 from store.tables import LocalTable
 
 _SCORES = frozenset(("score", "click", "quality", "stage2", "blend"))  # what the last stage and answers read
+_KNOWN = _SCORES | {LLM}  # the last is in some lists only
 _FACTS = ("host", "address", "copy", "fingerprint", "published", "language", "spam", "adult")  # what selection reads
 _LIST = 500  # bytes that Python takes for a list without its rows
 
@@ -77,7 +79,7 @@ class RankedList:
 
 def compact(ranked: Candidates) -> NDArray[np.void]:
     """Return the rows of a `RankedList`."""
-    names = [name for name in ranked.columns if name in _SCORES or name.startswith(RANK)]
+    names = [name for name in ranked.columns if name in _KNOWN or name.startswith(RANK)]
     rows = np.empty(len(ranked), _row_type("page", *names))
     rows["page"] = ranked.pages
     for name in names:
@@ -125,7 +127,7 @@ def _plain(column: NDArray[Any]) -> list[Any]:
 
 def _read_rows(columns: dict[str, list[int | float | None]]) -> NDArray[np.void]:
     needed = {"page", *(_SCORES if "blend" in columns else {"score"})}  # all blended scores, for a request's own λ
-    if not needed <= columns.keys() or not all(name in needed | _SCORES or name.startswith(RANK) for name in columns):
+    if not needed <= columns.keys() or not all(name in needed | _KNOWN or name.startswith(RANK) for name in columns):
         raise ValueError("unexpected columns")
     rows = np.empty(len(columns["page"]), _row_type(*columns))
     for name, values in columns.items():

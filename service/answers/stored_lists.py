@@ -13,6 +13,7 @@ from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Query
 from ranking import stored_answers
+from ranking.blend import LLM
 from service.answers.answer import STORED, finite
 from service.answers.ranked_list import RankedList, compact
 from service.live_bundle import LoadedBundle
@@ -20,6 +21,8 @@ from store import answer_row, page_row
 from store.tables import LmdbTable
 
 log = logging.getLogger(__name__)
+
+_SHOWN = ("score", "stage2", "click", "quality", LLM)
 
 
 class StoredLists:
@@ -48,10 +51,11 @@ class StoredLists:
         shared = replace(query, exclude=frozenset())
         now = bundle.cascade.relisted(shared, ranked.candidates(bundle.pages), Trace())
         ranks = {path: now[f"{RANK}{path}"].tolist() for path in stored_answers.PATHS}
+        names = [name for name in _SHOWN if name in now.columns]
         listed = [
             {
                 "url": page_row.read_text(row).url,
-                **{name: finite(now[name][place]) for name in ("score", "stage2", "click", "quality")},
+                **{name: finite(now[name][place]) for name in names},
                 "recalled_by": [
                     {"path": path, "rank": found[place] + 1}
                     for path, found in ranks.items()

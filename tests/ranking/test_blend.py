@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cascade.types import Candidates, Query
-from ranking.blend import Blend, Scale, fit
+from ranking.blend import LLM, Blend, Scale, fit
 
 STAGE2 = np.array([1.0, 2.0, 3.0, 6.0], np.float32)
 QUALITY = np.array([4.0, 3.0, 2.0, 1.0], np.float32)
@@ -54,3 +54,13 @@ def test_a_file_with_a_missing_number_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "blend.json").write_text('{"stage2": {"mean": 1}}')
     with pytest.raises(ValueError, match=r"blend\.json is not a blend"):
         Blend.load(tmp_path / "blend.json")
+
+
+def test_what_a_language_model_says_counts_as_much_as_clicks_do() -> None:
+    blend = fit(STAGE2, QUALITY, 0.25)
+    said = np.array([0.5, -1.0, 0.0, 2.0], np.float32)
+    with_llm = ROWS.with_columns({LLM: said})
+    np.testing.assert_allclose(
+        blend.score(query(), with_llm), 0.75 * (z(STAGE2) + said) + 0.25 * z(QUALITY), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(blend.score(query(1.0), with_llm), blend.score(query(1.0), ROWS))

@@ -97,3 +97,25 @@ def test_scores_that_a_row_cannot_hold_are_refused(wrong: dict[str, np.ndarray])
 def test_lists_that_are_empty_or_too_long_are_refused(count: int) -> None:
     with pytest.raises(NotStorable, match="candidates"):
         answer_row.pack(PAGE, stored(count))
+
+
+def test_a_column_of_a_language_model_is_added_and_taken_away_and_changes_nothing_else() -> None:
+    plain = answer_row.pack(PAGE, stored())
+    column = np.linspace(-2, 2, MOST, dtype=np.float32)
+    row = answer_row.with_llm(PAGE, plain, column)
+    assert answer_row.is_row(PAGE, row) and len(row) == len(plain) + 2 * MOST
+    before, after = answer_row.read(plain, 4), answer_row.read(row, 4)
+    assert before.llm is None and after.llm is not None
+    np.testing.assert_allclose(after.llm, column, atol=1e-3)
+    for name in ("pages", "stage2", "quality", "click", "ranks"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    assert after.dropped == before.dropped
+    assert answer_row.with_llm(PAGE, row, None) == plain
+    assert answer_row.with_llm(PAGE, row, column) == row
+    assert answer_row.pack(PAGE, replace(stored(), llm=column)) == row
+
+
+@pytest.mark.parametrize("column", [np.zeros(MOST - 1), np.full(MOST, np.nan), np.full(MOST, 1e6)])
+def test_a_column_that_a_row_cannot_hold_is_refused(column: np.ndarray) -> None:
+    with pytest.raises(NotStorable, match="llm"):
+        answer_row.with_llm(PAGE, answer_row.pack(PAGE, stored()), column)

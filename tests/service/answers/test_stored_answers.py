@@ -353,3 +353,27 @@ async def test_an_expired_page_of_a_stored_answer_is_not_shown(stored: Tiny, tmp
     assert after.terms.until == ends[1]
     assert explained is not None
     assert {"url": before[0], "reason": "expired"} in explained["dropped"]
+
+
+async def test_a_column_of_a_language_model_reorders_its_lists_and_no_other(stored: Tiny, tmp_path: Path) -> None:
+    table = LmdbTable(stored.bundle.file(FILE))
+    url, other = urls(stored)[:2]
+    page = int(page_ids([url])[0])
+    row = table.get(page)
+    assert row is not None
+    last_first = np.linspace(-50, 50, len(answer_row.read(row, len(PATHS)).pages))
+    with_column = with_rows(stored, tmp_path, {page: answer_row.with_llm(page, row, last_first)})
+    table.close()
+    async with opened(stored.bundles) as gateway:
+        before = [await ask(gateway, each, k=30) for each in (url, other)]
+        clicks_do_not_count = await ask(gateway, url, k=30, quality_weight=1.0)
+    async with opened(with_column) as gateway:
+        after = [await ask(gateway, each, k=30) for each in (url, other)]
+        same = await ask(gateway, url, k=30, quality_weight=1.0)
+        explained = await ask(gateway, url, explain=True)
+    assert shown(after[0])[:3] != shown(before[0])[:3]
+    assert {answer.served_by for answer in after} == {"stored"}
+    assert after[1].recommendations == before[1].recommendations
+    assert same.recommendations == clicks_do_not_count.recommendations
+    listed = (explained.read().explain or {})["stored"]["candidates"]
+    assert listed[0]["llm"] == pytest.approx(50, rel=1e-2)
