@@ -118,7 +118,8 @@ def _trained(
     hidden = withheld_pages(work) if counts == PAST else np.empty(0, np.uint64)
     followers = _followers(work, pages, counts, hidden)
     came = sessions_of(work, None, until)
-    came = Sessions(*(column[~np.isin(came.page, hidden)] for column in came))
+    known = ~np.isin(came.page, hidden)
+    came = Sessions(came.session[known], came.page[known], came.time[known], came.place[known])
     examples = _sampled(followers.among(_steps(pages, came)), config.most_examples, seed)
     if len(examples) < config.batch:
         return None
