@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from corpus.text.words import words
 from recall.qprime.engines.search_engine import Hits, SearchEngine
 from recall.qprime.queries.distinct import Distinct
 from recall.qprime.writers.writer import PageWords, QueryWriter
+from store.blob_cache import BlobCache
 
 
 class Passage(NamedTuple):
@@ -44,32 +44,23 @@ class EvidenceSettings:
     alike: float = 0.8  # of two passages whose words overlap more than this (Jaccard), the better found stays
 
 
-class PassageCache:
-    """One SQLite file of evidence by page and source; it survives a kill of the process once `put` returns."""
+class PassageCache(BlobCache):
+    """Evidence by page and source; what is unreadable is missing. Raises SettingsError as `BlobCache` does."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("CREATE TABLE IF NOT EXISTS evidence (key BLOB PRIMARY KEY, found BLOB) WITHOUT ROWID")
+        super().__init__(path, "evidence")
 
     def get(self, key: bytes) -> list[Passage] | None:
         """Return what was stored, None if it is missing or unreadable."""
-        row = self._connection.execute("SELECT found FROM evidence WHERE key = ?", (key,)).fetchone()
+        blob = self.read(key)
         try:
-            return None if row is None else [Passage(*map(str, found)) for found in orjson.loads(row[0])]
+            return None if blob is None else [Passage(*map(str, found)) for found in orjson.loads(blob)]
         except (TypeError, ValueError):
             return None
 
     def put(self, key: bytes, found: Sequence[Passage]) -> None:
         """Store a page's evidence."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO evidence VALUES (?, ?)", (key, orjson.dumps([tuple(passage) for passage in found]))
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        self.write(key, orjson.dumps([tuple(passage) for passage in found]))
 
 
 def web_evidence(

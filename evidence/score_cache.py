@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evidence.prompt_tokens import Sequenced
+from store.blob_cache import BlobCache
 
 
-class ScoreCache:
-    """One SQLite file of scores by model, prompt and candidates; it survives a kill once `put` returns."""
+class ScoreCache(BlobCache):
+    """Scores by model, prompt and candidates. Raises SettingsError as `BlobCache` does."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, found BLOB) WITHOUT ROWID")
+        super().__init__(path, "scores")
 
     def get(self, key: bytes) -> NDArray[np.float32] | None:
         """Return the candidates' scores, None where the model was not asked."""
-        row = self._connection.execute("SELECT found FROM scores WHERE key = ?", (key,)).fetchone()
-        return None if row is None else np.frombuffer(row[0], "<f4")
+        blob = self.read(key)
+        return None if blob is None else np.frombuffer(blob, "<f4")
 
     def put(self, key: bytes, found: NDArray[np.float32]) -> None:
         """Store the scores of one prompt's candidates."""
-        self._connection.execute("INSERT OR REPLACE INTO scores VALUES (?, ?)", (key, found.astype("<f4").tobytes()))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        self.write(key, found.astype("<f4").tobytes())
 
 
 def key_of(model: bytes, sequence: Sequenced) -> bytes:

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from pathlib import Path
 
 import orjson
 
 from prompting.answer import Answer
+from store.blob_cache import BlobCache
 
 
-class AnswerCache:
-    """One SQLite file; once `put` returns, an answer survives a kill of the process."""
+class AnswerCache(BlobCache):
+    """Answers of language models; an unreadable one is missing. Raises SettingsError as `BlobCache` does."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")  # two runs may share the file
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB) WITHOUT ROWID")
+        super().__init__(path, "answers")
 
     def get(self, key: bytes) -> Answer | None:
         """Return the answer for `key`, None if it is missing or unreadable."""
-        row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+        blob = self.read(key)
         try:
-            return None if row is None else Answer.from_json(row[0])
+            return None if blob is None else Answer.from_json(blob)
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
     def put(self, key: bytes, answer: Answer) -> None:
         """Store an answer."""
-        self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, answer.to_json()))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        self.write(key, answer.to_json())
 
 
 def cache_key(model: str, prompt: str, parameters: dict[str, object]) -> bytes:

@@ -379,7 +379,7 @@ def test_an_unusable_cached_answer_is_requested_again(server: Server, tmp_path: 
     judge(endpoint, [pair()])
     for rubbish in (b"{", b"null", b'{"text": "3", "classes": [{"offset": 0, "logprobs": [["3", null]]}]}'):
         with sqlite3.connect(endpoint.cache) as kept:
-            kept.execute("UPDATE answers SET answer = ?", (rubbish,))
+            kept.execute("UPDATE answers SET blob = ?", (rubbish,))
         kept.close()
         assert judge(endpoint, [pair()]).reasons == [""]
 
