@@ -13,7 +13,7 @@ from pipeline.log.split import ALL, PAST, split_of
 from pipeline.log.withheld import withheld_pages
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, ListRecorder, read_lists
-from pipeline.rankers.session import _steps, _trained, _weighing
+from pipeline.rankers.session import _steps, _trained, _weighing, session
 from pipeline.runner.work import Work
 from ranking.event import Event
 from ranking.examples import hours
@@ -97,3 +97,13 @@ def test_pages_that_rankers_must_take_for_new_are_new_to_the_weighed_network(tin
     assert not past.vectors.learnt[hidden].any()
     assert len(np.unique(past.vectors.clicks[hidden])) == 1
     assert whole.vectors.learnt[hidden].any()
+
+
+def test_few_held_out_steps_are_joined_by_those_on_other_pages(tiny: Tiny, tmp_path: Path) -> None:
+    few = dataclasses.replace(CONFIG.session, draws=512, batch=64, fewest_steps=1)
+
+    def weighed_on(enough: int) -> object:
+        config = CONFIG.model_copy(update={"session": dataclasses.replace(few, enough_steps=enough)})
+        return session(Work(config, tmp_path, tiny.work))["steps"]
+
+    assert 0 < weighed_on(1) < weighed_on(1_000)
