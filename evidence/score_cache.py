@@ -21,10 +21,13 @@ class ScoreCache:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, found BLOB) WITHOUT ROWID")
 
-    def get(self, key: bytes) -> NDArray[np.float32] | None:
-        """Return the candidates' scores, None where the model was not asked."""
+    def get(self, key: bytes, candidates: int) -> NDArray[np.float32] | None:
+        """Return the candidates' scores, None where the model was not asked or its answer is damaged."""
         row = self._connection.execute("SELECT found FROM scores WHERE key = ?", (key,)).fetchone()
-        return None if row is None else np.frombuffer(row[0], "<f4")
+        if row is None or not isinstance(row[0], bytes) or len(row[0]) != 4 * candidates:
+            return None
+        found: NDArray[np.float32] = np.frombuffer(row[0], "<f4")
+        return found if np.isfinite(found).all() else None
 
     def put(self, key: bytes, found: NDArray[np.float32]) -> None:
         """Store the scores of one prompt's candidates."""
