@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.held_out_options import ClicksOrNone, Since, Until
-from cli.options import Bundles, utc
+from cli.options import Bundles, Json, utc
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,7 +41,7 @@ def rerank_llm(
     work: Annotated[
         Path | None, typer.Option("--work", help="What the model has said; by default rerank-llm in --bundles.")
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
 ) -> None:
     """Score stored candidates of pages with few clicks, and publish the scores if held-out clicks show a gain."""
     from contextlib import ExitStack, closing

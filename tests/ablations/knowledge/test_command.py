@@ -77,7 +77,7 @@ def test_other_data_is_refused_for_the_same_folder(movielens: Path, tmp_path: Pa
     table = pq.read_table(path)
     place = table.column_names.index("label")
     pq.write_table(table.set_column(place, "label", pc.subtract(1, table["label"])), path)
-    with pytest.raises(AssertionError, match="--work: .* has runs with another data"):
+    with pytest.raises(AssertionError, match=r"--work: .* has runs with another data"):
         run(movielens, tmp_path, encoder, *arguments)
 
 
