@@ -14,7 +14,7 @@ from cli.ablate_knowledge import knowledge
 from cli.build import config_of
 from cli.held_out_options import SATISFIED_S, Clicks, Impressions, MostPages, SatisfiedS, TruthFile
 from cli.many_pages import without_time_limits
-from cli.options import Overrides, Profile, utc
+from cli.options import Json, Overrides, Profile, utc
 
 if TYPE_CHECKING:
     from ablations.tables import Table
@@ -45,7 +45,7 @@ def tables(
     impressions: Impressions = None,
     truth: TruthFile = None,
     golden: Annotated[Path | None, typer.Option(help="Pairs labelled by people, for table 1.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
     until: Annotated[
         datetime | None, typer.Option(help="Build from rows before this time, measure on later ones.")
     ] = None,

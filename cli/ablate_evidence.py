@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from cli.options import Json
+
 if TYPE_CHECKING:
     from evidence.report import SetReport
 
@@ -30,7 +32,7 @@ def evidence(
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of passages that are noise.")] = 0.5,
     items_only: Annotated[bool, typer.Option("--items-only", help="Leave out the language model's rows.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with other tasks.")] = 1,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
 ) -> None:
     """Compare a ranker with and without web evidence and MP-Head, beside popularity, transitions and a SASRec."""
     import orjson

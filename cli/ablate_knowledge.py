@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.options import Json
+
 if TYPE_CHECKING:
     from ablations.knowledge.report import Report
 
@@ -17,7 +19,7 @@ _ROWS = "raw,none,basic,topic,llm,trawl,no-contrast,no-adapter"
 def knowledge(
     data: Annotated[Path, typer.Option("--data", help="Folder with interactions, users and movies of MovieLens.")],
     out: Annotated[Path, typer.Option("--out", help="The report: one HTML file.")],
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
     work: Annotated[
         Path | None, typer.Option("--work", help="Everything computed; run again to resume. By default beside --out.")
     ] = None,

@@ -19,7 +19,7 @@ from cli.held_out_options import (
     Until,
 )
 from cli.many_pages import without_time_limits
-from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
+from cli.options import BundleName, Bundles, Config, Json, Overrides, settings_of, utc
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ def evaluate(
         typer.Option("--off-policy", help="Events of an arm that explores: estimate the clicks from them instead."),
     ] = None,
     experiment: Annotated[str | None, typer.Option(help="With --off-policy: only events of this experiment.")] = None,
-    out: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    out: Json = None,
     bundle: BundleName = None,
     config: Config = None,
     overrides: Overrides = None,

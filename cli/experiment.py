@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.held_out_options import SATISFIED_S, SatisfiedS
+from cli.options import Json
 
 if TYPE_CHECKING:
     from evaluation.experiments.report import Report
@@ -34,7 +35,7 @@ def report(
     ] = None,
     satisfied_s: SatisfiedS = SATISFIED_S,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report as one HTML file.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
 ) -> None:
     """Compare clicks and quality of the arms, by tests that stay valid however often you look."""
     import orjson

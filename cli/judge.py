@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.options import in_a_directory
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,7 +28,9 @@ def judge(
         Path | None, typer.Option(help="With --golden: write the pairs with the largest disagreement.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Number of pairs in the sheet.")] = 50,
-    report: Annotated[Path | None, typer.Option("--json", help="With --golden: write the figures as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--json", callback=in_a_directory, help="With --golden: write the figures as JSON.")
+    ] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, help="With --golden: judge so many pairs, all those of a few first pages.")
     ] = None,

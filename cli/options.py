@@ -24,6 +24,16 @@ RedisUrl = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", help=f"Settings; by default {DEFAULT_CONFIG} where it exists.")
 ]
+
+
+def in_a_directory(path: Path | None) -> Path | None:
+    """Return the path of a file that a long run will write. Raises BadParameter where its directory is missing."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{path.parent} is not a directory: create it first")
+    return path
+
+
+Json = Annotated[Path | None, typer.Option("--json", callback=in_a_directory, help="Write the figures as JSON.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting.")]
 
 

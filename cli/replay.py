@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import Config, Overrides, settings_of
+from cli.options import Config, Json, Overrides, settings_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -34,7 +34,7 @@ def replay(
         int, typer.Option(min=1, max=64, help="Requests in parallel; more than one makes times longer.")
     ] = 1,
     out: Annotated[Path | None, typer.Option("--out", help="Write an HTML report.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.held_out_options import ClicksOrNone, Since, Until
-from cli.options import Bundles, utc
+from cli.options import Bundles, Json, utc
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,7 +42,7 @@ def rerank_llm(
     work: Annotated[
         Path | None, typer.Option("--work", help="What the model has said; by default rerank-llm in --bundles.")
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json: Json = None,
 ) -> None:
     """Score stored candidates of pages with few clicks, and publish the scores if held-out clicks show a gain."""
     from contextlib import ExitStack, closing
@@ -60,6 +61,7 @@ def rerank_llm(
     from store.tables import LmdbTable
 
     bundle, work = open_bundle(bundles), work or bundles / "rerank-llm"
+    _check_unseen(bundle.manifest.data["end"], utc(since))
     with ExitStack() as stack, report_full_disk(bundles):
         answers = stack.enter_context(closing(open_answers(bundle)))
         log = open_log(bundle, _clicks(data, clicks), None, utc(since), utc(until), None, None)
@@ -74,6 +76,12 @@ def rerank_llm(
     if json is not None:
         json.write_bytes(orjson.dumps(done.as_dict(), option=orjson.OPT_INDENT_2))
     typer.echo(_said(done))
+
+
+def _check_unseen(end: str | None, since: datetime | None) -> None:
+    """Raise BadParameter for a time before the end of the bundle's log: its lists have counted those clicks."""
+    if end is not None and since is not None and since < datetime.fromisoformat(end):
+        raise typer.BadParameter(f"--since: the bundle has learnt from its log until {end}: give a later time")
 
 
 def _clicks(data: Path | None, clicks: Path | None) -> Path:

@@ -16,7 +16,7 @@ from cli.held_out_options import (
     Until,
 )
 from cli.many_pages import without_time_limits
-from cli.options import BundleName, Bundles, Config, Overrides, settings_of, utc
+from cli.options import BundleName, Bundles, Config, Overrides, in_a_directory, settings_of, utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,9 @@ def tradeoff(
     impressions: Annotated[Path, typer.Option("--impressions", help="Held-out impressions.")],
     truth: Annotated[Path, typer.Option("--truth", help="Pairs with quality, or a simulated web's web.parquet.")],
     out: Annotated[Path, typer.Option("--out", help="The report: one HTML file.")],
-    json: Annotated[Path | None, typer.Option("--json", help="Write the curve as JSON.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", callback=in_a_directory, help="Write the curve as JSON.")
+    ] = None,
     bound: Annotated[float, typer.Option(min=0, max=1, help="Largest share of clicks to give up for quality.")] = 0.005,
     since: Since = None,
     until: Until = None,

@@ -42,8 +42,12 @@ class Reranked:
 
     def as_dict(self) -> dict[str, object]:
         """Return the figures as JSON takes them."""
+        return {"bundle": self.bundle} | self.figures()
+
+    def figures(self) -> dict[str, object]:
+        """Return the same without the bundle, whose manifest holds them."""
         per_page = round(self.seconds / self.asked, 3) if self.asked else None
-        names = ("bundle", "weighed", "written", "asked", "why")
+        names = ("weighed", "written", "asked", "why")
         return {name: getattr(self, name) for name in names} | {"seconds_per_page": per_page, **self.choice}
 
 
@@ -99,7 +103,7 @@ def rerank(
     columns = {each.page: weighed.column(own) for each, own in zip(asked, scores, strict=True)}
     done.written = len(columns)
     done.bundle = republish(
-        bundles, bundle, TABLE, lambda file: _write(reranker.answers, columns, file), opens, {LLM: done.as_dict()}
+        bundles, bundle, TABLE, lambda file: _write(reranker.answers, columns, file), opens, {LLM: done.figures()}
     )
     return done
 

@@ -18,10 +18,13 @@ class ScoreCache(BlobCache):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "scores")
 
-    def get(self, key: bytes) -> NDArray[np.float32] | None:
-        """Return the candidates' scores, None where the model was not asked."""
+    def get(self, key: bytes, candidates: int) -> NDArray[np.float32] | None:
+        """Return the candidates' scores, None where the model was not asked or its answer is damaged."""
         blob = self.read(key)
-        return None if blob is None else np.frombuffer(blob, "<f4")
+        if blob is None or len(blob) != 4 * candidates:
+            return None
+        found: NDArray[np.float32] = np.frombuffer(blob, "<f4")
+        return found if np.isfinite(found).all() else None
 
     def put(self, key: bytes, found: NDArray[np.float32]) -> None:
         """Store the scores of one prompt's candidates."""

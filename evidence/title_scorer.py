@@ -48,7 +48,7 @@ class TitleScorer:
 
     def _likelihoods(self, sequence: Sequenced) -> NDArray[np.float32]:
         key = key_of(self._hash, sequence)
-        if (kept := self._cache.get(key)) is not None:
+        if (kept := self._cache.get(key, int(sequence.branch.max()) + 1)) is not None:
             return kept
         with torch.inference_mode():
             scores = token_scores(self._model, sequence, lower_states(self._model, sequence, 0), 0)

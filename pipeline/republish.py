@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from store.bundle import Bundle, Opens, bundle_name_after, publish
+from store.bundle import Bundle, BundleError, Opens, bundle_name_after, current_name, publish
 
 
 def republish(
@@ -23,6 +23,7 @@ def republish(
 
     `write` writes the table's file and returns its rows. The file is copied to the work directory, for the next build,
     if there is one. `opens` must open the bundle before it becomes current. `metrics` are added to the manifest's.
+    Raises BundleError where another bundle has become current since this one was opened: it would be undone.
     """
     building, file = bundles / ".refreshing", f"tables/{table}.lmdb"
     shutil.rmtree(building, ignore_errors=True)
@@ -31,6 +32,9 @@ def republish(
         if name != file:
             os.link(bundle.file(name), building / name)
     rows = write(building / file)
+    if (current := current_name(bundles)) != bundle.name:
+        shutil.rmtree(building)
+        raise BundleError(f"{current} became current meanwhile, and is not {bundle.name}: run the command again")
     manifest = bundle.manifest.model_copy(deep=True)
     manifest.created = max(datetime.now(UTC).replace(microsecond=0), manifest.created + timedelta(seconds=1))
     manifest.name = bundle_name_after(bundle.name, manifest.created)

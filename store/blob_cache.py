@@ -33,9 +33,9 @@ class BlobCache:
             raise _unusable(path, error) from None
 
     def read(self, key: bytes) -> bytes | None:
-        """Return the blob of a key, None where there is none."""
+        """Return the blob of a key, None where there is none or another kind of value."""
         row = self._connection.execute(f"SELECT * FROM {self._table} WHERE key = ?", (key,)).fetchone()  # noqa: S608
-        return None if row is None else row[1]
+        return row[1] if row is not None and isinstance(row[1], bytes) else None
 
     def write(self, key: bytes, blob: bytes) -> None:
         """Store a blob, or replace it."""

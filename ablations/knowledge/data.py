@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,10 @@ def read(folder: Path, users: int | None) -> tuple[Movies, Log]:
     for name, own in (("user", numbers), ("movie", known)):
         if not np.isin(log[name].to_numpy(), own).all():
             raise SettingsError(f"{folder / 'interactions.parquet'}: column {name} names one that {name}s lack")
+    if len(idle := numbers[~np.isin(numbers, log["user"].to_numpy())]):
+        raise SettingsError(
+            f"{folder / 'users.parquet'}: {len(idle)} users rated nothing, such as {idle.min()}: leave them out"
+        )
     if not np.isin(log["label"].to_numpy(), (0, 1)).all():
         raise SettingsError(f"{folder / 'interactions.parquet'}: column label must be 0 or 1")
     if users is not None and users > len(numbers):
@@ -82,6 +87,15 @@ def read(folder: Path, users: int | None) -> tuple[Movies, Log]:
     if len(drawn) < FOLDS:
         raise SettingsError(f"--users: {len(drawn)} users cannot be split 8:1:1: use at least {FOLDS}")
     return _movies(movies), _log(log, tables["users"], numbers[drawn], drawn, known)
+
+
+def digest(folder: Path) -> str:
+    """Return a hash of the tables: what is computed from others is not theirs."""
+    whole = hashlib.sha256()
+    for name in _COLUMNS:
+        with (folder / f"{name}.parquet").open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:12]
 
 
 def _table(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -94,10 +108,13 @@ def _table(path: Path, columns: Sequence[str]) -> pa.Table:
         raise SettingsError(f"{path} has no rows")
     if empty := [name for name in columns if name in _KEYS and table[name].null_count]:
         raise SettingsError(f"{path}: column {empty[0]} has empty values")
+    if other := [name for name in columns if name in _NUMBERED and not pa.types.is_integer(table[name].type)]:
+        raise SettingsError(f"{path}: column {other[0]} has no whole numbers, but {table[other[0]].type}: convert it")
     return table
 
 
 _KEYS = {"user", "movie", "label", *_ATTRIBUTES}
+_NUMBERED = {"user", "movie"}
 
 
 def _numbers(table: pa.Table, name: str, folder: Path) -> Rows:

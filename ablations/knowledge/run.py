@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from ablations.knowledge.data import blocks, read
+from ablations.knowledge.data import blocks, digest, read
 from ablations.knowledge.metrics import Scored
 from ablations.knowledge.model import Contrast
 from ablations.knowledge.rows import BACKBONES, ROWS, Row
@@ -61,7 +61,7 @@ class Runner:
         self.movies, self.log = read(folder, settings.users)
         self.blocks, self.settings, self._say = blocks(self.log), settings, say
         work.mkdir(parents=True, exist_ok=True)
-        _claim(work / "run.json", {**settings.identity(), "asked": _asked(asked)})
+        _claim(work / "run.json", {"data": digest(folder), **settings.identity(), "asked": _asked(asked)})
         self.library = Library(self.movies, self.log, self.blocks, settings.base, asked, work, say)
         self._runs = work / "runs"
         self._runs.mkdir(exist_ok=True)

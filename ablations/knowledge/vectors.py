@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ablations.knowledge.data import Blocks, Log, Movies
 from ablations.knowledge.texts import READ, Kind, moments, said_of, summaries, user_text
-from ablations.knowledge.written import Written, most_rated, of_movies, of_users
+from ablations.knowledge.written import Writer, Written, most_rated
 from prompting.endpoint import Endpoint
 from recall.knowledge.views import joined
 from text_model.embed import TextEmbedder
@@ -52,6 +52,10 @@ class Library:
     asked: Asked
     work: Path
     say: Say
+    _writer: Writer | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._writer = None if self.asked.endpoint is None else Writer(self.asked.endpoint)
 
     def of(self, kind: Kind) -> Knowledge:
         """Return the vectors of a kind of text."""
@@ -81,21 +85,21 @@ class Library:
 
     def written_of_movies(self) -> Written:
         """Return what the language model wrote of the most rated movies."""
-        endpoint = self.asked.endpoint
-        if endpoint is None or self.asked.movies == 0:
+        writer = self._writer
+        if writer is None or self.asked.movies == 0:
             return Written()
         rows = most_rated(self.log.movie, self.asked.movies)
-        return Written(**self._json("written-movies", lambda: asdict(of_movies(self.movies, rows, endpoint)))).by_row()
+        return Written(**self._json("written-movies", lambda: asdict(writer.of_movies(self.movies, rows)))).by_row()
 
     def written_of_users(self) -> Written:
         """Return what the language model wrote of the first users, a text for each of their moments."""
-        endpoint = self.asked.endpoint
-        if endpoint is None or self.asked.users == 0:
+        writer = self._writer
+        if writer is None or self.asked.users == 0:
             return Written()
         _, at = moments(self.blocks)
         kept = [self._history(block) for block in at.tolist() if self.blocks.user[block] < self.asked.users]
         read = [said_of(self.movies, history) for history in kept]
-        return Written(**self._json("written-users", lambda: asdict(of_users(read, endpoint)))).by_row()
+        return Written(**self._json("written-users", lambda: asdict(writer.of_users(read)))).by_row()
 
     def _summaries(self) -> tuple[list[str], list[str]]:
         self.say("summaries of the raw texts")

@@ -32,28 +32,33 @@ class Written:
         return Written({int(row): text for row, text in self.texts.items()}, self.asked, self.failed)
 
 
-def of_movies(movies: Movies, rows: Rows, endpoint: Endpoint) -> Written:
-    """Return what the model writes of the raw texts of the given movies (rows of vectors)."""
-    asked = [row for row in rows.tolist() if movies.raw[row - 1]]
-    pages = [KnownPage(row, "", movies.titles[row - 1], "en", movies.raw[row - 1], KNOWLEDGE) for row in asked]
-    writer = LlmKnowledge(endpoint, FactorPrompts(FACTORS))
-    texts = writer.write(pages)
-    return Written(
-        {row: text for row, text in zip(asked, texts, strict=True) if text is not None}, len(asked), dict(writer.failed)
-    )
+class Writer:
+    """Asks about movies, then about users: the spending limit, and giving up, are of both together."""
 
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint, self._prompts = endpoint, FactorPrompts(FACTORS)
+        self._movies = LlmKnowledge(endpoint, self._prompts)
 
-def of_users(read: Sequence[tuple[str, ...]], endpoint: Endpoint) -> Written:
-    """Return what the model writes of users, from what is said of the movies that each liked, newest last."""
-    prompts = FactorPrompts(FACTORS)
+    def of_movies(self, movies: Movies, rows: Rows) -> Written:
+        """Return what the model writes of the raw texts of the given movies (rows of vectors)."""
+        asked = [row for row in rows.tolist() if movies.raw[row - 1]]
+        pages = [KnownPage(row, "", movies.titles[row - 1], "en", movies.raw[row - 1], KNOWLEDGE) for row in asked]
+        texts = self._movies.write(pages)
+        found = {row: text for row, text in zip(asked, texts, strict=True) if text is not None}
+        return Written(found, len(asked), dict(self._movies.failed))
 
-    async def ask(client: Client, texts: tuple[str, ...]) -> str:
-        return await client.ask(prompts.of_reader(texts, "en"), False, ANSWER_TOKENS, knowledge)
+    def of_users(self, read: Sequence[tuple[str, ...]]) -> Written:
+        """Return what the model writes of users, from what is said of the movies that each liked, newest last."""
 
-    results = ask_each(endpoint, read, ask).results
-    failed = Counter(result.reason for result in results if isinstance(result, Unanswered))
-    texts = {row: result for row, result in enumerate(results) if not isinstance(result, Unanswered)}
-    return Written(texts, len(read), dict(failed))
+        async def ask(client: Client, texts: tuple[str, ...]) -> str:
+            return await client.ask(self._prompts.of_reader(texts, "en"), False, ANSWER_TOKENS, knowledge)
+
+        left = max(0, self._endpoint.max_tokens - self._movies.tokens)
+        endpoint = self._endpoint.model_copy(update={"max_tokens": left})
+        results = ask_each(endpoint, read, ask, given_up=self._movies.given_up).results
+        failed = Counter(result.reason for result in results if isinstance(result, Unanswered))
+        texts = {row: result for row, result in enumerate(results) if not isinstance(result, Unanswered)}
+        return Written(texts, len(read), dict(failed))
 
 
 def most_rated(movie: Rows, count: int) -> Rows:

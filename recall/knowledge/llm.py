@@ -24,14 +24,14 @@ class LlmKnowledge:
         self._prompts = prompts
         self.failed: Counter[str] = Counter()  # pages whose call failed, by reason
         self.tokens = 0  # paid for
-        self._given_up: str | None = None
+        self.given_up: str | None = None  # why the endpoint is asked no more
 
     def write(self, pages: Sequence[KnownPage]) -> list[str | None]:
         """Return what the model wrote of each page; None for a failure, which is counted. Not inside an event loop."""
         left = max(0, self._endpoint.max_tokens - self.tokens)
         endpoint = self._endpoint.model_copy(update={"max_tokens": left})
-        answers = ask_each(endpoint, pages, self._ask, given_up=self._given_up)
-        self._given_up = answers.given_up
+        answers = ask_each(endpoint, pages, self._ask, given_up=self.given_up)
+        self.given_up = answers.given_up
         self.tokens += answers.tokens
         self.failed += Counter(result.reason for result in answers.results if isinstance(result, Unanswered))
         return [None if isinstance(result, Unanswered) else result for result in answers.results]

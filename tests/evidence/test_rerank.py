@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import tiny_causal
 import torch
+from click import unstyle
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -30,7 +32,7 @@ from evidence.tuning import TuningSettings, adapted
 from ranking.blend import Blend
 from ranking.stored_answers import FILE, HEAD, PATHS
 from store import answer_row
-from store.bundle import current_name, open_bundle
+from store.bundle import BundleError, current_name, open_bundle, published
 from store.page_row import read_facts
 from store.tables import LmdbTable
 
@@ -112,6 +114,19 @@ def test_nothing_is_asked_twice_and_another_model_or_prompt_is_another_question(
     assert model_hash(other) != model_hash(tiny_causal.model())
 
 
+@pytest.mark.parametrize(
+    "kept", [None, "text", b"", b"abc", np.ones(1, "<f4").tobytes(), np.array([np.nan, 1], "<f4").tobytes()]
+)
+def test_a_damaged_answer_is_asked_again(tmp_path, tokens, kept) -> None:
+    titles = ["red fox", "night"]
+    found = scorer(tmp_path, tokens).scores("fox", [], titles)
+    with closing(sqlite3.connect(tmp_path / "scores.sqlite")) as file, file:
+        file.execute("UPDATE scores SET blob = ?", (kept,))
+    again = scorer(tmp_path, tokens)
+    np.testing.assert_array_equal(again.scores("fox", [], titles), found)
+    assert again.asked == 1
+
+
 def test_a_share_of_what_is_likely_anyway_is_taken_off(tmp_path, tokens) -> None:
     titles = ["red fox", "night"]
     plain, less = (scorer(tmp_path, tokens, prior=share).scores("fox", [], titles) for share in (0.0, 1.0))
@@ -174,6 +189,7 @@ def test_a_column_that_helps_makes_a_new_bundle_and_touches_nothing_else(tables,
     assert done.bundle == new.name != old.name
     assert {name for name in new.manifest.files if new.manifest.files[name] != old.manifest.files[name]} == {FILE}
     assert new.manifest.metrics["llm"]["weight"] == done.choice["weight"] > 0
+    assert old.name not in new.manifest.metrics["llm"].values()
     chosen = {each.page for each in lists}
     with closing(LmdbTable(new.file(FILE))) as answers:
         rows = dict(answers.items())
@@ -196,6 +212,18 @@ def test_a_column_that_does_not_help_changes_nothing_and_the_other_pages_are_not
     assert current_name(bundles) == old.name
     few = rerank(bundles, old, Reranker(*tables, model, None), dict(list(steps.items())[:3]), 60, 40)
     assert "3 pages only" in few.why and model.asked == 40
+
+
+def test_a_bundle_that_became_current_meanwhile_stays(tables, bundles) -> None:
+    old = open_bundle(bundles)
+    lists = list(thin_lists(*tables, 60))
+    steps = steps_of(lists[:40])
+    reranker = Reranker(*tables, Knows(steps, lists), None)
+    newer = rerank(bundles, old, reranker, steps, 60, 35).bundle
+    with pytest.raises(BundleError, match=f"{newer} became current meanwhile, and is not {old.name}: run the command"):
+        rerank(bundles, old, reranker, steps, 60, 35)
+    assert current_name(bundles) == newer
+    assert published(bundles)[-1] == newer and not (bundles / ".refreshing").exists()
 
 
 def command(bundles, *arguments):
@@ -229,6 +257,10 @@ def test_wrong_input_is_named(bundles, later, tmp_path, tiny) -> None:
     assert "no stored answers" in str(without.exception)
     early = command(bundles, "--model", model, "--data", tiny.data)
     assert "give later clicks" in str(early.exception)
+    seen = command(bundles, "--model", model, "--data", later, "--since", "2025-03-02")
+    assert (seen.exit_code, "has learnt from its log until" in " ".join(seen.output.split())) == (2, True)
+    nowhere = command(bundles, "--model", tmp_path / "none", "--data", later, "--json", tmp_path / "none" / "x.json")
+    assert nowhere.exit_code == 2 and "create it first" in unstyle(nowhere.output)
     broken = tmp_path / "heads.safetensors"
     broken.write_bytes(b"no weights")
     assert "--mp-head" in str(command(bundles, "--model", model, "--data", later, "--mp-head", broken).exception)

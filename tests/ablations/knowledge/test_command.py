@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from click import unstyle
 from click.testing import Result
-from llm_endpoint import completion, serving
+from llm_endpoint import Server, completion, serving
 from typer.testing import CliRunner
 
 from ablations.knowledge.orderings import HOLDS, REVERSED, UNCLEAR, Ordering, summary
@@ -66,6 +68,50 @@ def test_other_settings_are_refused_for_the_same_folder(movielens: Path, tmp_pat
     )  # fmt: skip
     assert isinstance(done.exception, SettingsError)
     assert "--work" in str(done.exception) and "another epochs (2, not 3)" in str(done.exception)
+
+
+def test_other_data_is_refused_for_the_same_folder(movielens: Path, tmp_path: Path, encoder: Path) -> None:
+    arguments = ("--no-sensitivity", "--rows", "none")
+    run(movielens, tmp_path, encoder, *arguments)
+    path = movielens / "interactions.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("label")
+    pq.write_table(table.set_column(place, "label", pc.subtract(1, table["label"])), path)
+    with pytest.raises(AssertionError, match=r"--work: .* has runs with another data"):
+        run(movielens, tmp_path, encoder, *arguments)
+
+
+def test_movies_and_users_share_the_spending_limit(
+    movielens: Path, tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        server.reply = lambda body: (200, completion("genre: a film that the model has read about."))
+        written = _written(server, movielens, tmp_path, encoder, monkeypatch)
+        spent = len(server.asked) * 120
+    assert spent <= 4_000
+    assert "spending limit reached" in written["users"]["failed"]
+
+
+def test_a_server_that_died_for_movies_is_not_asked_for_users(
+    movielens: Path, tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        server.reply = lambda body: (0, None)
+        written = _written(server, movielens, tmp_path, encoder, monkeypatch, RETRIES="0")
+        assert len(server.asked) == 3
+    assert written["users"]["failed"] == {"no connection": written["users"]["asked"]}
+
+
+def _written(
+    server: Server, data: Path, out: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch, **more: str
+) -> dict:
+    """Return what a model wrote of all movies and users, one call at a time and of 4,000 tokens."""
+    given = {"BASE_URL": server.url, "MODEL": "tiny", "CACHE": str(out / "answers.sqlite"), "MAX_TOKENS": "4000"}
+    for name, value in {**given, "CONCURRENCY": "1", **more}.items():
+        monkeypatch.setenv(f"ONWARD_LLM_{name}", value)
+    run(data, out, encoder, "--no-sensitivity", "--rows", "trawl", "--seeds", 1, "--epochs", 1,
+        "--llm-movies", 30, "--llm-users", 40)  # fmt: skip
+    return {name: json.loads((out / "work" / f"written-{name}.json").read_text()) for name in ("movies", "users")}
 
 
 def test_sensitivity_is_drawn(movielens: Path, tmp_path: Path, encoder: Path) -> None:

@@ -137,3 +137,18 @@ def test_user_twice_is_refused(movielens: Path) -> None:
 def test_more_users_than_there_are(movielens: Path) -> None:
     with pytest.raises(SettingsError, match=r"--users: .* has 40 users"):
         read(movielens, 41)
+
+
+def test_users_without_ratings_are_refused(movielens: Path) -> None:
+    path = movielens / "interactions.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 1), path)
+    with pytest.raises(SettingsError, match=r"users.parquet: 39 users rated nothing, such as 101: leave them out"):
+        read(movielens, None)
+
+
+@pytest.mark.parametrize(("table", "column"), [("interactions", "user"), ("users", "user"), ("movies", "movie")])
+def test_keys_that_are_no_whole_numbers_are_refused(movielens: Path, table: str, column: str) -> None:
+    path = movielens / f"{table}.parquet"
+    change(path, column, pc.cast(pq.read_table(path)[column], pa.string()))
+    with pytest.raises(SettingsError, match=rf"{table}.parquet: column {column} has no whole numbers"):
+        read(movielens, None)
