@@ -12,7 +12,6 @@ from corpus.schema import InputError
 
 _TIMEOUT_S = 30.0
 _GATHER_S = 0.2  # a client waits this long for a whole batch, even where the topic has no more
-_MOST = 200_000  # events per file
 _GROUP = "onward-pull"  # Kafka wants a name; offsets are kept beside the files
 
 
@@ -23,32 +22,37 @@ class KafkaError(InputError):
 class KafkaPartition:
     """Reads one partition of a topic; a cursor is an offset. Raises KafkaError."""
 
+    most = 200_000
+
     def __init__(self, consumer: Any, topic: str, partition: int) -> None:
         self._kafka: Any = import_module("confluent_kafka")
         self._consumer, self._topic, self._partition = consumer, topic, partition
         self.name = f"kafka-{partition}"
 
     def read(self, cursor: str) -> tuple[Sequence[bytes], str]:
-        """Return lines that follow the cursor, none at the end, and the cursor behind them."""
-        place = self._kafka.TopicPartition(self._topic, self._partition)
+        """Return the lines that follow the cursor, and the cursor behind them.
+
+        A client's event says where the partition ends: offsets may be taken by markers of transactions at its end, and
+        not every broker tells the last offset right.
+        """
         try:
-            oldest, end = self._consumer.get_watermark_offsets(place, _TIMEOUT_S)
-            offset = max(oldest, int(cursor)) if cursor else oldest
-            place.offset = offset
-            self._consumer.assign([place])
-            if offset > end:
-                where = f"topic {self._topic}, partition {self._partition}: it was read up to {offset:,}"
-                raise KafkaError(f"{where} and ends at {end:,}; if it was made anew, pull it into another directory")
+            offset = self._first(cursor)
+            self._consumer.assign([self._kafka.TopicPartition(self._topic, self._partition, offset)])
             lines: list[bytes] = []
-            while offset < end and len(lines) < _MOST:
+            ended = False
+            while not ended and len(lines) < self.most:
                 messages, ended = self._messages()
                 lines += [message.value() or b"" for message in messages]
                 offset = messages[-1].offset() + 1 if messages else offset
-                if ended:  # markers of transactions stand at the end, or an open one
-                    break
             return lines, str(offset)
         except self._kafka.KafkaException as error:
             raise KafkaError(f"topic {self._topic}, partition {self._partition}: {error.args[0].str()}") from None
+
+    def _first(self, cursor: str) -> int:
+        """Return the offset to read from: older messages than the oldest have expired."""
+        place = self._kafka.TopicPartition(self._topic, self._partition)
+        oldest: int = self._consumer.get_watermark_offsets(place, _TIMEOUT_S)[0]
+        return max(oldest, int(cursor)) if cursor else oldest
 
     def _messages(self) -> tuple[list[Any], bool]:
         """Return the next messages, and whether the partition ends there."""
@@ -60,6 +64,9 @@ class KafkaPartition:
             raise KafkaError(f"topic {self._topic}: no messages within {_TIMEOUT_S:g} s")
         messages = [message for message in found if message.error() is None]
         for error in (message.error() for message in found if message.error() is not None):
+            if error.code() == self._kafka.KafkaError._AUTO_OFFSET_RESET:
+                where = f"topic {self._topic}, partition {self._partition}: it ends before what was read of it"
+                raise KafkaError(f"{where}; if it was made anew, pull it into another directory")
             if error.code() != self._kafka.KafkaError._PARTITION_EOF:
                 raise KafkaError(f"topic {self._topic}: {error.str()}")
         return messages, len(messages) < len(found)
@@ -69,7 +76,14 @@ class KafkaPartition:
 def partitions(servers: str, topic: str, options: Mapping[str, str]) -> Iterator[list[KafkaPartition]]:
     """Yield the partitions of a topic. Raises KafkaError."""
     kafka: Any = import_module("confluent_kafka")
-    mine = {"bootstrap.servers": servers, "group.id": _GROUP, "enable.auto.commit": False, "enable.partition.eof": True}
+    mine = {
+        "bootstrap.servers": servers,
+        "group.id": _GROUP,
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 100,  # a broker tells the end of a partition after this long
+        "auto.offset.reset": "error",  # never read events again because an offset is not there
+    }
     try:
         consumer = kafka.Consumer({**options, **mine})
         try:

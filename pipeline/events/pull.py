@@ -16,8 +16,13 @@ class Stream(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def most(self) -> int:
+        """Lines of one read, and so of one file, about; fewer are the last ones."""
+        ...
+
     def read(self, cursor: str) -> tuple[Sequence[bytes], str]:
-        """Return lines that follow the cursor, none at the end, and the cursor behind them."""
+        """Return the lines that follow the cursor, and the cursor behind them."""
         ...
 
 
@@ -29,16 +34,17 @@ def pull(stream: Stream, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     noted = out / f".{stream.name}.cursor"
     cursor = noted.read_text() if noted.is_file() else ""
-    pulled = 0
-    while True:
+    pulled, more = 0, True
+    while more:  # what arrives after the end was seen is for the next pull, or a busy stream would never end
         lines, following = stream.read(cursor)
-        if not lines:
-            return pulled
-        events = read_lines(b"\n".join(lines))
-        write(out / f"{stream.name}-{cursor or 'start'}.parquet", events)
+        more = len(lines) >= stream.most
+        if lines:
+            events = read_lines(b"\n".join(lines))
+            write(out / f"{stream.name}-{cursor or 'start'}.parquet", events)
+            pulled += events.num_rows
         cursor = following
         _note(noted, cursor)
-        pulled += events.num_rows
+    return pulled
 
 
 def _note(noted: Path, cursor: str) -> None:
