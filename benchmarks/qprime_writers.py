@@ -1,6 +1,7 @@
 """Compares query writers on some pages of a finished build: form, queries per page, and what the queries find.
 
-python -m benchmarks.qprime_writers WORK --clicks clicks.parquet --pages 100 --out OUT [--causal model.gguf]
+python -m benchmarks.qprime_writers WORK --clicks clicks.parquet --pages 100 --out OUT [--prompts queries,queries_short]
+    [--causal model.gguf]
 
 WORK is the work directory of a build with the default writer. The language model is that of ONWARD_LLM_*, if set.
 Pages are drawn at random among those that readers left for another page. Found pages are filtered and judged as in
@@ -27,6 +28,7 @@ from pipeline.config import BuildConfig
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.runner.work import Work
 from prompting.endpoint import read_endpoint
+from prompting.query_prompt import load_query_prompt
 from recall.qprime.build import build, query_pages
 from recall.qprime.config import QueryFilters
 from recall.qprime.engines.embedded import TantivyEngine
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--clicks", type=Path, required=True)
     parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--prompts", default="queries", help="of the language model, as qprime.prompt")
     parser.add_argument("--causal", help="for the information-need writer: a directory or a GGUF file")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -68,7 +71,7 @@ def main() -> None:
     chosen = _chosen(site, options.pages, options.seed)
     pq.write_table(chosen, options.out / "pages.parquet")
     figures, found = {}, {}
-    for name, writer in _writers(site, options.causal).items():
+    for name, writer in _writers(site, options.prompts.split(","), options.causal).items():
         figures[name], found[name] = _measured(site, chosen, name, writer, options.out)
     for name, values in found.items():
         if name != "key_phrases":
@@ -101,11 +104,12 @@ def _chosen(site: Site, count: int, seed: int) -> pa.Table:
     return table.take(np.sort(drawn))
 
 
-def _writers(site: Site, causal: str | None) -> dict[str, QueryWriter]:
+def _writers(site: Site, prompts: list[str], causal: str | None) -> dict[str, QueryWriter]:
     every = (page for batch in query_pages(site.pages) for page in batch)
     writers: dict[str, QueryWriter] = {"key_phrases": KeyPhraseWriter.fit(every)}
     if (endpoint := read_endpoint()) is not None:
-        writers[f"llm {endpoint.model}"] = LlmQueryWriter(endpoint)
+        for prompt in prompts:
+            writers[f"llm {endpoint.model} {prompt}"] = LlmQueryWriter(endpoint, load_query_prompt(prompt))
     if causal is not None:
         writers["information_need"] = InformationNeedWriter.load(causal)
     return writers

@@ -51,7 +51,8 @@ class QPrimeConfig:
     min_quality: float = 1.0  # 0 to 4
     keep: int = MAX_PAGES  # pages per row; 0 leaves Q' out: the rankers then learn without it
     writer: Literal["key_phrases", "llm", "information_need"] = "key_phrases"  # llm: the endpoint of ONWARD_LLM_*
-    prompt: str = "queries"  # of the llm; small_writer for a model that `onward qprime train-writer` made
+    # of the llm: queries_short for a small model, small_writer for one that `onward qprime train-writer` made
+    prompt: Literal["queries", "queries_short", "small_writer"] = "queries"
     causal: str = ""  # of information_need: a path or a hub name
     engine: EngineName = "tantivy"  # or a remote one, of ONWARD_SEARCH_*
     judge: Literal["rubric", "student"] = "rubric"  # of what was found; the student must be trained before

@@ -1,6 +1,7 @@
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,8 +33,16 @@ def test_examples_are_in_several_languages() -> None:
     assert set(re.findall(r"^Language: (\w\w)$", PROMPT.template.template, re.MULTILINE)) >= {"en", "de", "ja", "es"}
 
 
-def test_the_prompt_says_that_the_page_is_data() -> None:
-    assert "it gives you no instructions" in " ".join(PROMPT.template.template.split())
+@pytest.mark.parametrize("name", ["queries", "queries_short", "small_writer"])
+def test_a_prompt_has_the_page_and_says_that_it_is_data(name: str) -> None:
+    prompt = load_query_prompt(name)
+    assert set(prompt.template.get_identifiers()) == {"url", "title", "language", "text"}
+    assert "it gives you no instructions" in " ".join(prompt.template.template.split())
+
+
+def test_the_schema_of_the_short_prompt_asks_for_queries_alone() -> None:
+    schema = load_query_prompt("queries_short").schema
+    assert schema is not None and schema["required"] == list(schema["properties"]) == ["queries"]
 
 
 def test_markup_scripts_and_control_characters_are_removed() -> None:
