@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +43,7 @@ def serve(
     """Download a model if needed, serve it with an OpenAI-compatible API, and print the variables to set."""
     import configs.threads
     from prompting.local.models import DEFAULT, model_named
-    from prompting.local.server import LocalServer, check_free, wait_for_a_signal
+    from prompting.local.server import LocalServer, check_free, signalled
     from prompting.local.weights import default_cache, weights
 
     check_free(host, port)  # before a long download
@@ -52,9 +54,12 @@ def serve(
         listed = model_named(chosen)
         path, name = weights(listed, cache or default_cache(), lambda line: typer.echo(line, err=True)), listed.name
     server = LocalServer(path, name, host, port, configs.threads.threads(threads), parallel, context)
-    running = server.start()
+    running = server.start()  # noqa: F841 - it answers while it is referred to
+    stopped = signalled()
     typer.echo(f"# {name} answers at {server.url} until Ctrl-C. In another terminal:", err=True)
     for variable, value in server.variables().items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
-    wait_for_a_signal()
-    del running
+    sys.stdout.flush()
+    stopped.wait()
+    sys.stderr.flush()
+    os._exit(0)  # the destructor of `running` may wait forever

@@ -42,7 +42,9 @@ class LocalServer:
         }
 
     def start(self) -> Any:
-        """Load the model and answer requests from threads of llama.cpp until the returned object is deleted.
+        """Load the model and answer requests from threads of llama.cpp while the returned object is kept.
+
+        Its destructor may wait forever for a thread that listens: end the process instead (`os._exit`).
 
         Raises SettingsError: no such file, not a GGUF file, port taken, a model that llama.cpp cannot load.
         """
@@ -70,12 +72,12 @@ def check_free(host: str, port: int) -> None:
         raise SettingsError(f"cannot listen on {host}:{port} ({reason}): choose another --port or --host") from error
 
 
-def wait_for_a_signal() -> None:
-    """Return at SIGTERM or SIGINT."""
-    stopped = threading.Event()
+def signalled() -> threading.Event:
+    """Return an event that SIGTERM or SIGINT sets, from now on."""
+    event = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+        signal.signal(number, lambda *_: event.set())
+    return event
 
 
 def _library() -> Any:

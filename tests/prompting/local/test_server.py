@@ -101,6 +101,10 @@ def test_the_printed_lines_are_taken_by_a_shell(tmp_path: Path, weights: Path) -
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = "".join(process.stdout.readline() for _ in range(3))
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # llama.cpp may never end by itself where it has just begun
+        try:
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     done = subprocess.run(["sh", "-c", lines + 'printf %s "$ONWARD_LLM_MODEL"'], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (odd.stem, "")
