@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-_REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+(?:(?P<end>")|\\?\Z)'  # of a string; without `end` it goes on in the next chunk
-_TOKEN = re.compile(rb'"' + _REST + rb"|[\[\]{}]", re.DOTALL)
+_TEXT = rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+'  # whole strings, and what is neither string nor bracket
+_FLAT = rb"\{" + _TEXT + rb"\}"
+_BRACKET = rb"([\[\]{}])"
+_LEVEL = rb"(?:" + _TEXT + _FLAT + rb")*+" + _TEXT  # objects in objects at one go
+_WITHOUT_END = re.compile(_LEVEL, re.DOTALL)
+_OUTSIDE = re.compile(_TEXT + _BRACKET, re.DOTALL)
+_INSIDE = re.compile(_LEVEL + _BRACKET, re.DOTALL)
 _CLOSING = {b"{": b"}", b"[": b"]"}
 _DEEPEST = 1_000  # the parser goes no deeper
 _BETWEEN = b" \t\r\n,"
@@ -42,25 +47,18 @@ class _Cutter:
 
     def cut(self, chunk: bytes) -> Iterator[bytes | None]:
         data, begun = self.rest + chunk, 0
-        for token in _TOKEN.finditer(data, self._at):
-            if token[0][:1] == b'"':
-                if token["end"] is None:
-                    self._at = token.start()
-                    break
-                continue
-            before = len(self.expected)
-            self._count(token[0])
+        while token := (_INSIDE if len(self.expected) > self._outside else _OUTSIDE).match(data, self._at):
+            at, self._at, before = token.start(1), token.end(), len(self.expected)
+            self._count(token[1])
             if before <= self._outside:
-                between = data[begun : token.start()].strip(_BETWEEN)
+                between = data[begun:at].strip(_BETWEEN)
                 if between or self._skips:
                     yield None if self._skips else between
                 self._skips = False
-                begun = token.start() if len(self.expected) > self._outside else token.end()
+                begun = at if len(self.expected) > self._outside else self._at
             elif len(self.expected) == self._outside:
-                yield None if self._skips else data[begun : token.end()]
-                begun, self._skips = token.end(), False
-        else:
-            self._at = len(data)
+                yield None if self._skips else data[begun : self._at]
+                begun, self._skips = self._at, False
         self.rest, self._at = data[begun:], self._at - begun
         if self._skips or len(self.rest) > self._longest:
             self._skip()
@@ -76,6 +74,7 @@ class _Cutter:
     def _skip(self) -> None:
         """Forget an element that is too long; of a string that is open, what tells where it ends."""
         self._skips = True
-        string = self.rest[self._at :]
+        last = _WITHOUT_END.match(self.rest, self._at)
+        string = self.rest[last.end() if last else self._at :]
         odd = (len(string) - len(string.rstrip(b"\\"))) % 2
         self.rest, self._at = (b'"' + b"\\" * odd if string else b""), 0
