@@ -6,11 +6,14 @@ answers.
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import io
 import os
+import secrets
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,34 +34,47 @@ def write_segments(out: Path, segments: Sequence[Path]) -> None:
 def write(out: Path, events: pa.Table) -> None:
     """Write events as a Parquet file that appears whole or not at all, and stays if the machine loses power."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     _remove_leftovers(out)
-    try:
-        pq.write_table(events, temporary, compression="zstd")
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _locked(out) as temporary:
+        try:
+            with temporary.open("wb") as file:
+                pq.write_table(events, file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(out)
+        finally:
+            temporary.unlink(missing_ok=True)
     sync(out.parent)
 
 
+@contextmanager
+def _locked(out: Path) -> Iterator[Path]:
+    """Yield a new file that stays locked: it tells writers in other containers, too, that this one lives."""
+    while True:
+        temporary = out.with_name(f".{out.name}.{secrets.randbits(64)}")
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o640)
+        try:
+            with suppress(OSError):  # a file system without locks: then leftovers are not removed either
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:  # else another writer has removed it before it was locked
+                yield temporary
+                return
+        finally:
+            os.close(descriptor)
+
+
 def _remove_leftovers(out: Path) -> None:
-    """Remove what killed writers of this file left; one that lives may be that of a gateway which is being replaced."""
+    """Remove what killed writers of this file left; a living one's is locked, that of a gateway being replaced."""
     for left in out.parent.glob(f".{glob.escape(out.name)}.*"):
-        number = left.name.rpartition(".")[2]
-        if number.isdecimal() and not _lives(int(number)):
-            left.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        if not left.name.rpartition(".")[2].isdecimal():
+            continue
+        with suppress(OSError):  # locked, gone meanwhile, or on a file system without locks
+            descriptor = os.open(left, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
 
 def read_lines(lines: bytes) -> pa.Table:

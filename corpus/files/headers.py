@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.files.formats import Packing
-from corpus.files.text_bytes import encoding_of, opened, write_utf8
+from corpus.files.text_bytes import chunks, encoding_of, opened, write_utf8
+from corpus.files.text_lines import LONGEST_ROW
 from corpus.schema import InputError
 
 _HEAD = 1 << 20  # bytes
+_FIRST = 1 << 10  # bytes that tell the encoding
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a pipe"}
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text file that DuckDB can read: UTF-8 and in a compression that it supports."""
+    """A text file, or its copy in UTF-8 and in a compression that DuckDB supports."""
 
-    path: Path  # the file itself, or a copy
+    path: Path
     packing: Packing
     head: str  # the first lines
     newline: bytes
-    note: str  # assumptions to report, '' if none
+    note: str = ""  # assumptions to report
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,38 @@ class CsvHeader:
 
 def opened_text(path: Path, packing: Packing, copy: Path) -> Text:
     """Inspect a text file; one in bz2 or not in UTF-8 is converted to `copy` first. Raises InputError."""
-    head = _head(path, packing)
-    encoding, note, readable = encoding_of(head), "", path
-    if encoding != "utf-8" or packing is Packing.BZ2:
-        write_utf8(path, packing, encoding, copy)
-        readable, packing = copy, Packing.NONE
-        note = "" if encoding == "utf-8" else f"read as {encoding.upper()}"
-        head = _head(copy, packing)
+    text = text_as_it_is(path, packing)
+    if text.encoding == "utf-8" and packing is not Packing.BZ2:
+        return text
+    write_utf8(path, packing, text.encoding, copy)
+    note = "" if text.encoding == "utf-8" else f"read as {text.encoding.upper()}"
+    return Text(copy, Packing.NONE, text.head, text.newline, note)
+
+
+def text_as_it_is(path: Path, packing: Packing) -> Text:
+    """Inspect a text file without a copy: what reads it converts it. Raises InputError."""
+    encoding = encoding_of(head_of(path, packing, _FIRST))
+    head = head_of(path, packing, _HEAD, encoding)
     newline = b"\r" if b"\r" in head and b"\n" not in head else b"\n"
-    return Text(readable, packing, _decoded(path, head), newline, note)
+    return Text(path, packing, _decoded(path, head), newline, encoding=encoding)
 
 
-def _head(path: Path, packing: Packing) -> bytes:
-    with opened(path, packing) as file:
-        return file.read(_HEAD)
+def head_of(path: Path, packing: Packing, size: int, encoding: str = "utf-8") -> bytes:
+    """Return the first bytes of a file, decompressed and as UTF-8; as many as there are, if it breaks off.
+
+    Raises InputError if there is not one.
+    """
+    head = b""
+    try:
+        with opened(path, packing, encoding) as file:
+            for chunk in chunks(file):
+                head += chunk
+                if len(head) >= size:
+                    break
+    except InputError:
+        if not head:
+            raise
+    return head[:size]
 
 
 def _decoded(path: Path, head: bytes) -> str:
@@ -83,6 +104,7 @@ def csv_header(text: Text, wanted: Collection[str]) -> CsvHeader:
 
 
 def _names(line: str, separator: str) -> tuple[str, ...]:
+    csv.field_size_limit(LONGEST_ROW)
     return tuple(name or f"column {i}" for i, name in enumerate(next(csv.reader([line], delimiter=separator)), 1))
 
 

@@ -118,17 +118,17 @@ class CsvRows:
         width: int,
         one_line: frozenset[int],
         after: int = 0,
+        encoding: str = "utf-8",
     ) -> None:
         """`one_line`: indices of fields that never contain a line end; `after`: number of lines to skip."""
-        self._source, self._after = (path, packing, newline), after
+        self._source, self._newline, self._after = (path, packing, encoding), newline, after
         self._delimiter, self._width, self._one_line = delimiter, width, one_line
         self._pushed_back: deque[tuple[int, bytes]] = deque()
 
     def __iter__(self) -> Iterator[list[str] | Broken]:
         csv.field_size_limit(LONGEST_ROW)
-        path, packing, newline = self._source
-        with opened(path, packing) as file:
-            numbered = enumerate(chain.from_iterable(lines(file, newline, LONGEST_ROW)), 1)
+        with opened(*self._source) as file:
+            numbered = enumerate(chain.from_iterable(lines(file, self._newline, LONGEST_ROW)), 1)
             while (first := self._next(numbered)) is not None:
                 text = numbered_text(first[0], first[1])
                 if first[0] > self._after and (isinstance(text, Broken) or text):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.files.formats import Packing
-from corpus.files.headers import Text, opened_text
-from corpus.files.text_bytes import encoding_of, opened
+from corpus.files.headers import Text, head_of, text_as_it_is
+from corpus.files.text_bytes import encoding_of
 from corpus.schema import InputError
 
 _HEAD = 1 << 16  # bytes
@@ -24,7 +24,7 @@ class ExportFile:
     path: Path
     packing: Packing
     head: bytes  # decompressed
-    working: Path  # directory for converted copies
+    working: Path  # directory for what is unpacked
 
     @property
     def start(self) -> str:
@@ -32,8 +32,8 @@ class ExportFile:
         return self.head.decode(encoding_of(self.head), errors="replace").removeprefix("\ufeff")
 
     def text(self) -> Text:
-        """Return the file as text that is UTF-8; another encoding is converted into a copy. Raises InputError."""
-        return opened_text(self.path, self.packing, self.working / "import.utf8")
+        """Return what its first lines tell of the text. Raises InputError."""
+        return text_as_it_is(self.path, self.packing)
 
 
 def open_export(path: Path, working: Path) -> ExportFile:
@@ -41,8 +41,7 @@ def open_export(path: Path, working: Path) -> ExportFile:
     with path.open("rb") as file:
         magic = file.read(4)
     packing = next((packing for mark, packing in _MAGIC.items() if magic.startswith(mark)), Packing.NONE)
-    with opened(path, packing) as file:
-        return ExportFile(path, packing, file.read(_HEAD), working)
+    return ExportFile(path, packing, head_of(path, packing, _HEAD), working)
 
 
 def expand(files: Iterable[str | Path]) -> dict[Path, bool]:

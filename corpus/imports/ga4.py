@@ -15,11 +15,13 @@ from corpus.imports.export_file import PARQUET, ExportFile
 from corpus.imports.instants import from_microseconds
 from corpus.imports.numbers import as_whole
 from corpus.imports.records import NO_URL, Engagement, LeftOut, Numbered, Record, View
+from corpus.imports.scalars import as_id, as_text
 from corpus.imports.text_records import json_objects
 from corpus.schema import InputError
 
 _COLUMNS = ("event_name", "event_timestamp", "user_pseudo_id", "event_params")
-_AT_ONCE = 5_000  # rows of Parquet
+_AT_ONCE, _MOST_BYTES = 5_000, 16 << 20  # rows of Parquet, and their bytes
+_BUFFER = 1 << 20  # bytes of a column: without it a whole row group is held
 _MS = 1_000.0
 
 
@@ -49,22 +51,29 @@ def _schema(file: ExportFile) -> pa.Schema:
 def _parquet_rows(file: ExportFile) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     try:
-        with pq.ParquetFile(file.path) as parquet:
-            for batch in parquet.iter_batches(_AT_ONCE, columns=list(_COLUMNS)):
+        with pq.ParquetFile(file.path, buffer_size=_BUFFER, pre_buffer=False) as parquet:
+            for batch in parquet.iter_batches(_at_once(parquet.metadata), columns=list(_COLUMNS)):
                 for number, row in enumerate(batch.to_pylist(), number + 1):  # noqa: B020 - goes on from batch to batch
                     yield number, row
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file.path} breaks after row {number}: {error}: export the file again") from error
 
 
+def _at_once(metadata: pq.FileMetaData) -> int:
+    """Return how many rows to read at once: fewer where they are large."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    largest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0.0)
+    return max(1, min(_AT_ONCE, int(_MOST_BYTES / max(1.0, largest))))
+
+
 def _record(event: Mapping[str, Any]) -> Record:
     time = from_microseconds(event.get("event_timestamp"))
     if time is None:
-        return LeftOut("bad time", "event_timestamp", str(event.get("event_timestamp")))
+        return LeftOut("bad time", "event_timestamp", as_text(event.get("event_timestamp")))
     params = _params(event.get("event_params"))
-    url, name = params.get("page_location"), event.get("event_name")
+    url, name = params.get("page_location"), as_text(event.get("event_name"))
     if not isinstance(url, str) or not url:
-        return LeftOut(NO_URL, "event_params.page_location", str(name))
+        return LeftOut(NO_URL, "event_params.page_location", name)
     session = _session(event.get("user_pseudo_id"), params.get("ga_session_id"))
     if name == "page_view":
         return View(url, time, session, _text(params, "page_title"), _text(params, "page_referrer"))
@@ -72,12 +81,13 @@ def _record(event: Mapping[str, Any]) -> Record:
     engaged = params.get("engagement_time_msec")
     if session is not None and isinstance(engaged, int | float) and engaged > 0:
         return Engagement(url, time, session, engaged / _MS)
-    return LeftOut(f"event {str(name)[:60]}", "event_name", str(name))
+    return LeftOut(f"event {name[:60]}", "event_name", name)
 
 
 def _session(user: object, session: object) -> str | None:
     """Return a session's identity: `ga_session_id` is the second of its start, so readers share it."""
-    return f"{user} {session}" if user and session else None
+    of_user, number = as_id(user), as_id(session)
+    return f"{of_user} {number}" if of_user and number else None
 
 
 def _text(params: Mapping[str, Any], key: str) -> str:

@@ -14,6 +14,7 @@ from corpus.imports.export_file import ExportFile
 from corpus.imports.instants import from_seconds
 from corpus.imports.numbers import as_number
 from corpus.imports.records import NO_URL, LeftOut, Numbered, Record, View
+from corpus.imports.scalars import as_id, as_text
 from corpus.imports.text_records import csv_rows, json_objects
 
 _COLUMN = re.compile(r"actiondetails_(\d{1,9})_(\w+)|(\w+) \(actiondetails (\d{1,9})\)", re.IGNORECASE)
@@ -54,7 +55,10 @@ def _visits_of_json(file: ExportFile) -> Iterator[tuple[int, _Visit | LeftOut]]:
         elif not isinstance(actions := visit.get("actionDetails"), list) or not actions:
             yield number, LeftOut("visit without actions", "actionDetails")
         else:
-            yield number, (_id(visit.get("idVisit")), "", [action for action in actions if isinstance(action, Mapping)])
+            yield (
+                number,
+                (as_id(visit.get("idVisit")), "", [action for action in actions if isinstance(action, Mapping)]),
+            )
 
 
 def _visits_of_csv(file: ExportFile) -> Iterator[tuple[int, _Visit | LeftOut]]:
@@ -67,7 +71,7 @@ def _visits_of_csv(file: ExportFile) -> Iterator[tuple[int, _Visit | LeftOut]]:
             continue
         filled = ({name: row[i] for name, i in at.items() if row[i] != ""} for at in places)
         if actions := [action for action in filled if action]:
-            yield number, (None if id_at is None else _id(row[id_at]), "", actions)
+            yield number, (None if id_at is None else as_id(row[id_at]), "", actions)
         else:
             yield number, LeftOut("visit without actions", "actionDetails")
 
@@ -83,19 +87,15 @@ def _places(names: Sequence[str]) -> list[dict[str, int]]:
     return [places[number] for number in sorted(places)]
 
 
-def _id(value: object) -> str | None:
-    return str(value) if value not in (None, "") else None
-
-
 def _record(session: str | None, referrer: str, action: Action) -> Record:
-    kind = str(action.get("type") or "action")
+    kind = as_text(action.get("type") or "action")
     if kind != "action":
         return LeftOut(f"action {kind[:60]}", "type", kind)
     if not isinstance(url := action.get("url"), str) or not url.strip():
         return LeftOut(NO_URL, "url")
     time = from_seconds(action.get("timestamp"))
     if time is None:
-        return LeftOut("bad time", "timestamp", str(action.get("timestamp")))
+        return LeftOut("bad time", "timestamp", as_text(action.get("timestamp")))
     title = action.get("pageTitle")
     return View(
         url, time, session, title if isinstance(title, str) else "", referrer, _seconds(action.get("timeSpent"))

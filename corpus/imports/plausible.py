@@ -5,28 +5,21 @@ Totals have no sessions, so they only tell which pages there are. Pages are path
 
 from __future__ import annotations
 
-import errno
-import shutil
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
+from corpus.files.formats import Packing
+from corpus.files.headers import Text, csv_header
 from corpus.imports.export_file import ZIP, ExportFile, open_export
 from corpus.imports.instants import from_text
 from corpus.imports.numbers import as_number
 from corpus.imports.records import NO_URL, Engagement, LeftOut, Numbered, Page, Record, View
 from corpus.imports.text_records import csv_rows
-from corpus.schema import InputError
+from corpus.imports.unpacking import names_in, plain_name, unpacked
 
 _TOTALS = ("date", "hostname", "page")  # of imported_pages_*.csv
 _EVENTS = ("timestamp", "name", "hostname", "pathname", "session_id")
 _NAME = "imported_"  # starts the name of every table of an export
 _MS = 1_000.0
-_BAD_MEMBER = (  # what zipfile raises: damaged, encrypted, in an unknown compression, at an impossible place
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
-)  # fmt: skip
 
 
 class Plausible:
@@ -35,13 +28,13 @@ class Plausible:
     name, title, unit = "plausible", "a CSV export of Plausible", "row"
 
     def recognises(self, file: ExportFile) -> bool:
-        if file.head.startswith(ZIP):
-            return any(_is_table(name) for name in _names(file.path))
+        if _is_zip(file):
+            return any(map(_is_table, names_in(file.path)))
         header = _header(file)
         return file.path.name.startswith(_NAME) or header.issuperset(_TOTALS) or header.issuperset(_EVENTS)
 
     def read(self, file: ExportFile) -> Numbered:
-        if file.head.startswith(ZIP):
+        if _is_zip(file):
             yield from _members(file)
             return
         header = _header(file)
@@ -53,35 +46,28 @@ class Plausible:
             yield 1, LeftOut("totals that name no page", "file", file.path.name)
 
 
+def _is_zip(file: ExportFile) -> bool:
+    return file.head.startswith(ZIP) and file.packing is Packing.NONE
+
+
 def _header(file: ExportFile) -> set[str]:
-    return {name.strip().strip('"').lower() for name in file.start.partition("\n")[0].split(",")}
-
-
-def _names(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path} could not be read: {error}: export the file again") from error
+    """Return the names of the columns, whatever separates them."""
+    names = csv_header(Text(file.path, file.packing, file.start, b"\n"), [*_TOTALS, *_EVENTS]).names
+    return {name.strip().lower() for name in names}
 
 
 def _is_table(name: str) -> bool:
-    return Path(name).name.startswith(_NAME) and name.endswith(".csv")
+    return plain_name(name).startswith(_NAME) and name.endswith(".csv")
 
 
 def _members(file: ExportFile) -> Numbered:
-    """Read the tables of a ZIP one after another, each unpacked into the working directory."""
-    for name in filter(_is_table, _names(file.path)):
-        unpacked = file.working / Path(name).name
-        try:
-            with zipfile.ZipFile(file.path) as archive, archive.open(name) as source, unpacked.open("wb") as target:
-                shutil.copyfileobj(source, target)
-        except _BAD_MEMBER as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise InputError(f"{file.path} could not be read: {name}: {error}: export the file again") from error
-        yield from Plausible().read(open_export(unpacked, file.working))
-        unpacked.unlink()
+    """Read the tables of a ZIP one after another."""
+    for table in unpacked(file.path, _is_table, file.working):
+        found = open_export(table, file.working)
+        if found.head.startswith(ZIP):
+            yield 1, LeftOut("a ZIP inside the ZIP: unpack it and give its files", "file", table.name)
+        else:
+            yield from Plausible().read(found)
 
 
 def _rows(file: ExportFile, record: Callable[[Mapping[str, str]], Record]) -> Iterator[tuple[int, Record]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from corpus.imports.export_file import ExportFile, expand, open_export
+from corpus.imports.export_file import ZIP, ExportFile, expand, open_export
 from corpus.imports.html_directory import HtmlDirectory
 from corpus.imports.importer import Importer
 from corpus.imports.keeper import Keeper
@@ -111,6 +111,8 @@ def _refusal(importer: Importer, file: ExportFile) -> str:
         like = f"it looks like {others[0].title}: use `onward import {others[0].name}`"
     elif not file.head.strip():
         like = "it is empty: export it again"
+    elif file.head.startswith(ZIP):
+        like = "it is a ZIP: unpack it and give the files"
     else:
         like = f"it starts with {file.start.strip()[:60]!r}: is it the right file?"
     return f"{file.path} is not {importer.title}; {like}"

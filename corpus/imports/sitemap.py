@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from corpus.files.text_bytes import opened
+from corpus.imports.bounded import LONGEST, Bounded, TooLong
 from corpus.imports.export_file import ExportFile
 from corpus.imports.instants import from_text
 from corpus.imports.records import MALFORMED, NO_URL, LeftOut, Numbered, Page, Record
@@ -17,6 +18,7 @@ from corpus.schema import InputError
 
 _SCHEMA = "{*}"  # old sitemaps have other namespaces than http://www.sitemaps.org/schemas/sitemap/0.9
 _LINK = "{http://www.w3.org/1999/xhtml}link"
+_TOO_LONG = f"{MALFORMED}: an entry is longer than {LONGEST >> 20} MB, and the rest is not read"
 _PUBLISHED = "{*}news/{*}publication_date"
 
 
@@ -33,14 +35,16 @@ class Sitemap:
         number = 0
         try:
             with opened(file.path, file.packing) as source:
-                for number, element in enumerate(_elements(source, file), 1):
+                for number, element in enumerate(_elements(Bounded(source), file), 1):
                     yield number, _record(element)
+        except TooLong:
+            yield number + 1, LeftOut(_TOO_LONG)
         except etree.XMLSyntaxError as error:
             why = str(error).split("\n")[0]
             yield number + 1, LeftOut(f"{MALFORMED}: the XML breaks here, and the rest is not read", value=why)
 
 
-def _elements(source: object, file: ExportFile) -> Iterator[etree._Element]:
+def _elements(source: Bounded, file: ExportFile) -> Iterator[etree._Element]:
     """Yield the entries of a sitemap one by one; each is forgotten before the next."""
     events = etree.iterparse(
         source,
@@ -57,6 +61,7 @@ def _elements(source: object, file: ExportFile) -> Iterator[etree._Element]:
             if element.getroottree().docinfo.doctype:
                 raise InputError(f"{file.path} has a DOCTYPE, which no sitemap has: it is not read; remove the DOCTYPE")
         elif name in ("url", "sitemap"):
+            source.done()
             yield element
             element.clear()
             while element.getprevious() is not None:

@@ -41,6 +41,7 @@ _USED = (
     "domain_sessionidx", "derived_tstamp", "collector_tstamp", "br_type", "dvce_type", "useragent",
 )  # fmt: skip
 _AT = {name: COLUMNS.index(name) for name in _USED}
+_LONGEST_AGENT = 1_000  # characters that are looked at, and remembered
 _BAD_ROWS = "com.snowplowanalytics.snowplow.badrows/"
 
 
@@ -87,7 +88,7 @@ def _record(event: Mapping[str, str]) -> Record:
         return LeftOut(f"event {name[:60]}", "event", name)
     if not event["page_url"]:
         return LeftOut(NO_URL, "page_url")
-    if "Robot" in (event["br_type"], event["dvce_type"]) or _is_crawler(event["useragent"]):
+    if "Robot" in (event["br_type"], event["dvce_type"]) or _is_crawler(event["useragent"][:_LONGEST_AGENT]):
         return LeftOut(ROBOT, "useragent", event["useragent"])
     time = from_text(event["derived_tstamp"]) or from_text(event["collector_tstamp"])
     if time is None:

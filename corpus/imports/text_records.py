@@ -10,15 +10,16 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
-import ijson
 import orjson
 
 from corpus.files.headers import csv_header, json_layout
-from corpus.files.text_bytes import CHUNK, lines, opened
+from corpus.files.text_bytes import chunks, lines, opened
 from corpus.files.text_lines import LONGEST_ROW, Broken, CsvRows, numbered_text, without_lone_surrogates
 from corpus.imports.export_file import ExportFile
+from corpus.imports.json_elements import BrokenJson, elements
 from corpus.imports.records import MALFORMED, LeftOut
 
+TOO_LONG = f"{MALFORMED}: element is longer than {LONGEST_ROW >> 20} MB"
 #: The rest of such a file cannot be read.
 BROKEN_JSON = f"{MALFORMED}: the JSON ends or breaks here, and the rest of the file is not read"
 
@@ -26,7 +27,7 @@ BROKEN_JSON = f"{MALFORMED}: the JSON ends or breaks here, and the rest of the f
 def text_lines(file: ExportFile) -> Iterator[tuple[int, str | LeftOut]]:
     """Yield the lines that are not empty, with their numbers. Raises InputError."""
     text = file.text()
-    with opened(text.path, text.packing) as source:
+    with opened(text.path, text.packing, text.encoding) as source:
         for number, line in enumerate(chain.from_iterable(lines(source, text.newline, LONGEST_ROW)), 1):
             found = numbered_text(number, line)
             if isinstance(found, Broken):
@@ -45,36 +46,33 @@ def json_objects(file: ExportFile) -> Iterator[tuple[int, dict[str, Any] | LeftO
 
 def _objects_of_lines(file: ExportFile) -> Iterator[tuple[int, dict[str, Any] | LeftOut]]:
     for number, line in text_lines(file):
-        if isinstance(line, LeftOut):
-            yield number, line
-            continue
-        try:
-            value = orjson.loads(without_lone_surrogates(line.encode()) if "\\u" in line else line)
-        except orjson.JSONDecodeError:
-            yield number, LeftOut(f"{MALFORMED}: line is not JSON")
-            continue
-        yield number, value if isinstance(value, dict) else LeftOut(f"{MALFORMED}: line is not an object")
+        yield number, line if isinstance(line, LeftOut) else _object(line.encode(), "line")
 
 
 def _objects_of_arrays(file: ExportFile) -> Iterator[tuple[int, dict[str, Any] | LeftOut]]:
     """Yield the elements one by one: an export in one array may be larger than memory."""
     text = file.text()
-    prefix = "item" if text.head.lstrip().startswith("[") else ""
     number = 0
-    with opened(text.path, text.packing) as source:
-        chunks = ijson.from_iter(_without_mark(source))
+    with opened(text.path, text.packing, text.encoding) as source:
         try:
-            for number, value in enumerate(ijson.items(chunks, prefix, use_float=True, multiple_values=True), 1):
-                yield number, value if isinstance(value, dict) else LeftOut(f"{MALFORMED}: not an object")
-        except ijson.JSONError:
+            cut = elements(_without_mark(source), text.head.lstrip().startswith("["), LONGEST_ROW)
+            for number, element in enumerate(cut, 1):
+                yield number, LeftOut(TOO_LONG) if element is None else _object(element, "element")
+        except BrokenJson:
             yield number + 1, LeftOut(BROKEN_JSON)
 
 
 def _without_mark(source: BinaryIO) -> Iterator[bytes]:
-    first = source.read(CHUNK)
-    yield first.removeprefix(codecs.BOM_UTF8)
-    while chunk := source.read(CHUNK):
-        yield chunk
+    for number, chunk in enumerate(chunks(source)):
+        yield chunk if number else chunk.removeprefix(codecs.BOM_UTF8)
+
+
+def _object(text: bytes, kind: str) -> dict[str, Any] | LeftOut:
+    try:
+        value = orjson.loads(without_lone_surrogates(text) if b"\\u" in text else text)
+    except orjson.JSONDecodeError:
+        return LeftOut(f"{MALFORMED}: {kind} is not JSON")
+    return value if isinstance(value, dict) else LeftOut(f"{MALFORMED}: {kind} is not an object")
 
 
 def csv_rows(file: ExportFile, wanted: Collection[str]) -> tuple[tuple[str, ...], Iterator[tuple[int, Any]]]:
@@ -84,7 +82,8 @@ def csv_rows(file: ExportFile, wanted: Collection[str]) -> tuple[tuple[str, ...]
     """
     text = file.text()
     header = csv_header(text, wanted)
-    rows = CsvRows(text.path, text.packing, text.newline, header.delimiter, len(header.names), frozenset(), header.line)
+    source = (text.path, text.packing, text.newline)
+    rows = CsvRows(*source, header.delimiter, len(header.names), frozenset(), header.line, text.encoding)
     return header.names, _numbered_rows(rows)
 
 

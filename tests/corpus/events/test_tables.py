@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,17 +53,6 @@ def test_every_page_of_a_list_is_an_impression_and_the_clicked_one_is_clicked(tm
     assert [each["clicked"] for each in rows] == [False, True, False]
     assert [each["dwell_s"] for each in rows] == [None, 40.0, None]
     assert {each["time"] for each in rows} == {NOON}
-
-
-def test_what_a_killed_writer_of_the_same_file_left_goes(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    left, alive = tmp_path / f".a.parquet.{dead.pid}", tmp_path / f".a.parquet.{os.getppid()}"
-    another, hidden = tmp_path / f".ab.parquet.{dead.pid}", tmp_path / ".a.parquet.notes"
-    for file in (left, alive, another, hidden):
-        file.write_text("half")
-    write(tmp_path / "a.parquet", read_lines(lines(seen(0, "i"))))
-    assert {*tmp_path.iterdir()} == {tmp_path / "a.parquet", alive, another, hidden}
 
 
 def test_a_click_is_a_step_of_a_session(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -207,3 +210,40 @@ def test_mangled_files_give_records_or_an_error_that_names_the_file(
                 assert number >= 1 and record is not None
     except InputError as error:
         assert "mangled" in str(error) or "imported_" in str(error)
+
+
+def zstd(data: bytes) -> bytes:
+    return pa.compress(data, "zstd", asbytes=True)
+
+
+def _random(count: int) -> bytes:
+    """Return lines of events that hardly compress, so that a break is far from their end."""
+    draw = random.Random(1)
+    lines = (json.dumps(exports.ga4_event(LOG[0]) | {"x": draw.randbytes(300).hex()}) for _ in range(count))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zstd], ids=["gzip", "bz2", "zstd"])
+def test_all_that_came_before_a_break_is_kept(imported: Import, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A break a few kilobytes before the end loses the last lines, not the last megabyte."""
+    packed = pack(_random(4_000))
+    found = imported("ga4", ga4(tmp_path / "e.json", packed[: -(1 << 12) if pack is not bz2.compress else -(1 << 19)]))
+    assert found.report.ledger.kept["views"] > (3_900 if pack is not bz2.compress else 1_000)
+    assert "e.json could not be read" in found.report.ledger.unread[0]
+
+
+def test_a_small_file_that_breaks_off_counts_as_far_as_it_goes(imported: Import, tmp_path: Path) -> None:
+    found = imported("ga4", ga4(tmp_path / "e.json.gz", gzip.compress(_random(40))[:-2_000]))
+    assert 20 < found.report.ledger.kept["views"] < 40
+    assert "e.json.gz could not be read" in found.report.ledger.unread[0]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_utf16_that_breaks_off_counts_as_far_as_it_goes(imported: Import, tmp_path: Path, packed: bool) -> None:
+    text = exports.matomo_csv(exports.matomo_visits()) + "\n" + ("x" * 4_000)
+    data = b"\xff\xfe" + text.encode("utf-16-le")
+    file = tmp_path / "visits.csv"
+    file.write_bytes(gzip.compress(data)[:-9] if packed else data[:-1])
+    found = imported("matomo", file)
+    assert found.report.ledger.kept["views"] == len(LOG)
+    assert "visits.csv could not be read" in found.report.ledger.unread[0]
