@@ -58,11 +58,13 @@ def rerank_llm(
     from service.bundles.check_before_publish import opens
     from store.bundle import open_bundle
     from store.disk_space import report_full_disk
+    from store.one_run import alone_in
     from store.tables import LmdbTable
 
-    bundle, work = open_bundle(bundles), work or bundles / "rerank-llm"
-    _check_unseen(bundle.manifest.data["end"], utc(since))
-    with ExitStack() as stack, report_full_disk(bundles):
+    work = work or bundles / "rerank-llm"
+    with alone_in(bundles, "onward rerank-llm"), report_full_disk(bundles), ExitStack() as stack:
+        bundle = open_bundle(bundles)
+        _check_unseen(bundle.manifest.data["end"], utc(since))
         answers = stack.enter_context(closing(open_answers(bundle)))
         log = open_log(bundle, _clicks(data, clicks), None, utc(since), utc(until), None, None)
         table = stack.enter_context(closing(LmdbTable(bundle.file("tables/pages.lmdb"))))

@@ -13,6 +13,7 @@ from cli.main import app
 from configs.reading import SettingsError
 from corpus.schema import InputError
 from service.process.errors import one_line
+from store.one_run import LOCK
 
 LATE = "2025-04-05"  # the tiny corpus ends on 2025-04-10
 PATHS = {"coclick", "cf", "two_tower", "qprime", "related", "knowledge"}
@@ -78,7 +79,7 @@ def test_a_log_without_held_out_steps_is_an_error_and_not_measured(tiny) -> None
 def test_one_step_builds_its_inputs_and_publishes_nothing(tiny, tmp_path: Path) -> None:
     result = invoke("build", "read", "--data", tiny.data, "--bundles", tmp_path, "--until", "2025-03-20")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["work"]
+    assert {path.name for path in tmp_path.iterdir()} == {LOCK, "work"}
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["read"]
     split = json.loads((tmp_path / "work/read/split.json").read_text())
     assert datetime.fromisoformat(split["end"]) <= datetime(2025, 3, 20, tzinfo=UTC)
