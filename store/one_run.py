@@ -17,7 +17,7 @@ LOCK = ".lock"
 
 @contextmanager
 def alone_in(directory: Path, command: str) -> Iterator[None]:
-    """Be the only run that writes into a directory of bundles; the lock ends with the process, also by a kill.
+    """Be the only run that writes into a directory, such as one of bundles; the lock ends when the process does.
 
     Raises BundleError at once where another run holds it, naming that run by its command, process and start.
     """

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -32,6 +35,9 @@ def figures(tiny, tmp_path_factory) -> dict[str, dict[str, float | None]]:
     assert result.exit_code == 0, result.output
     report = orjson.loads(out.read_bytes())
     assert report["bundle"] == tiny.bundle.name
+    assert (
+        report["in_sample"] is True and "in-sample: the bundle has learnt from its log until 2025-04-" in result.output
+    )
     assert (report["pages"], report["rows"]["clicks"]["later"]) == (30, 0)
     return report["rankings"]
 
@@ -74,6 +80,17 @@ def test_a_log_without_held_out_steps_is_an_error_and_not_measured(tiny) -> None
     result = invoke("evaluate", "--bundles", tiny.bundles, "--clicks", tiny.data / "clicks.parquet")
     assert isinstance(result.exception, InputError)
     assert "no session began after the bundle's end" in str(result.exception)
+
+
+def test_figures_on_a_later_log_are_not_in_sample(tiny, tmp_path: Path) -> None:
+    clicks = pq.read_table(tiny.data / "clicks.parquet")
+    later = pc.add(clicks["time"], pa.scalar(timedelta(days=60)))
+    pq.write_table(clicks.set_column(2, "time", later), tmp_path / "clicks.parquet")
+    out = tmp_path / "figures.json"
+    options = ("--clicks", tmp_path / "clicks.parquet", "--since", "2025-05-01", "--most-pages", 2, "--json", out)
+    result = invoke("evaluate", "--bundles", tiny.bundles, *options)
+    assert result.exit_code == 0, result.output
+    assert orjson.loads(out.read_bytes())["in_sample"] is False and "in-sample" not in result.output
 
 
 def test_one_step_builds_its_inputs_and_publishes_nothing(tiny, tmp_path: Path) -> None:
