@@ -93,7 +93,9 @@ class SessionScorer:
         return _Asked(key, trigger, padded(way)[None], candidates.pages[None], ranked[None])
 
     def _computed(self, asked: _Asked) -> NDArray[np.float32]:
-        return self.weight * centred(self.scores(asked.trigger, asked.way, asked.pages), asked.ranked)[0]
+        found = self.scores(asked.trigger, asked.way, asked.pages)
+        weighted: NDArray[np.float32] = self.weight * centred(found, asked.ranked)[0]
+        return weighted
 
     def scores(self, trigger: Rows, history: Rows, candidates: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the network's scores of candidates [b, c], triggers and ways are rows."""
