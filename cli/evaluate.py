@@ -60,7 +60,7 @@ def evaluate(
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.contributions import Contributions
     from evaluation.held_out import Targets as held_out_targets  # noqa: N813 - called like a function
-    from evaluation.held_out_log import open_log
+    from evaluation.held_out_log import learnt_until, open_log
     from evaluation.next_page import measure
     from ranking.blend import Blend
     from service.offline import over_pages
@@ -96,8 +96,11 @@ def evaluate(
             cascade, held_out, weights, popular, unclicked, progress, quality, contributions
         ),
     )
-    report = report_of(opened, held_out, figures, quality, contributions)
+    end = learnt_until(opened, utc(since))
+    report = report_of(opened, held_out, figures, quality, contributions, in_sample=end is not None)
     show(report)
+    if end is not None:
+        typer.echo(f"in-sample: the bundle has learnt from its log until {end}: for fair figures give a later --since")
     if out is not None:
         out.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
 

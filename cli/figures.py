@@ -36,10 +36,15 @@ def report_of(
     measured: NextPageMetrics,
     quality: AnswerQuality | None,
     contributions: Contributions | None = None,
+    in_sample: bool = False,
 ) -> dict[str, Any]:
-    """Return all measurements as plain JSON values; those based on the truth have intervals."""
+    """Return all measurements as plain JSON values; those based on the truth have intervals.
+
+    `in_sample`: the bundle has learnt from the sessions that measure it.
+    """
     report: dict[str, Any] = {
         "bundle": bundle.name,
+        "in_sample": in_sample,
         "pages": len(held_out.pages),
         "pairs": sum(map(len, held_out.steps.values())),
         "impressions": sum(map(len, held_out.impressions.values())),

@@ -44,20 +44,20 @@ def qprime(
     from service.bundles.check_before_publish import opens
     from store.bundle import open_bundle
     from store.disk_space import report_full_disk
+    from store.one_run import alone_in
     from store.redis.client import connected
     from store.redis.url import parse
     from store.unknown_pages import FILE, RedisUnknownPages, SqliteUnknownPages, UnknownPages
 
     oldest = today() - _days(older_than) + 1
-    bundle = open_bundle(bundles)
-    with ExitStack() as stack:
+    with alone_in(bundles, "onward refresh qprime"), report_full_disk(bundles), ExitStack() as stack:
+        bundle = open_bundle(bundles)
         waiting: UnknownPages = SqliteUnknownPages(bundles / FILE)
         rows: BundleRows | RedisRows = BundleRows(bundles, bundle, opens)
         if redis is not None:
             client = stack.enter_context(connected(parse(redis)))
             waiting, rows = RedisUnknownPages(lambda: client), RedisRows(client, bundle)
-        with report_full_disk(bundles):
-            done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
+        done = refresh_qprime(bundles, bundle, rows, oldest, waiting.waiting())
         waiting.remove(done.settled)
     _show(done)
 
@@ -84,12 +84,13 @@ def answers(
     from cli.refresh_answers import refresh
     from store.bundle import open_bundle
     from store.disk_space import report_full_disk
+    from store.one_run import alone_in
     from store.redis.client import connected
     from store.redis.url import parse
 
     settings = settings_of(config, [*side_by_side(), *(overrides or ())])
-    bundle = open_bundle(bundles)
-    with ExitStack() as stack, report_full_disk(bundles):
+    with alone_in(bundles, "onward refresh answers"), report_full_disk(bundles), ExitStack() as stack:
+        bundle = open_bundle(bundles)
         client = None if redis is None else (redis, stack.enter_context(connected(parse(redis))))
         done = asyncio.run(refresh(bundles, bundle, settings, client))
     typer.echo(f"{done.bundle}: {done.made:,} answers made, {done.kept:,} unchanged")

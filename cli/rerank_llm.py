@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from evidence.rerank import Reranked
+    from store.bundle import Bundle
 
 _MODEL = "A folder, a GGUF file, a hub name, smollm2, or a name of `onward llm models`."
 
@@ -58,19 +59,23 @@ def rerank_llm(
     from service.bundles.check_before_publish import opens
     from store.bundle import open_bundle
     from store.disk_space import report_full_disk
+    from store.one_run import alone_in
     from store.tables import LmdbTable
 
-    bundle, work = open_bundle(bundles), work or bundles / "rerank-llm"
-    _check_unseen(bundle.manifest.data["end"], utc(since))
-    with ExitStack() as stack, report_full_disk(bundles):
+    work = work or bundles / "rerank-llm"
+    with alone_in(bundles, "onward rerank-llm"), report_full_disk(bundles), ExitStack() as stack:
+        bundle = open_bundle(bundles)
+        _check_unseen(bundle, utc(since))
         answers = stack.enter_context(closing(open_answers(bundle)))
         log = open_log(bundle, _clicks(data, clicks), None, utc(since), utc(until), None, None)
         table = stack.enter_context(closing(LmdbTable(bundle.file("tables/pages.lmdb"))))
+        work.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(alone_in(work, "onward rerank-llm"))  # --work may be that of other bundles too
         causal, tokenizer = _open_model(model, mp_head, work)
         tokens = PromptTokens(tokenizer, READS)
         cache = stack.enter_context(closing(ScoreCache(work / "scores.sqlite")))
-        index = work / f"index-{bundle.manifest.files['tables/pages.lmdb'][:12]}"
-        found = PageEvidence(table, open_index(table, index), tokens.count) if evidence else None
+        key = bundle.manifest.files["tables/pages.lmdb"][:12]
+        found = PageEvidence(table, open_index(table, work, key), tokens.count) if evidence else None
         reranker = Reranker(table, answers, TitleScorer(causal, tokens, cache, prior), found)
         done = rerank(bundles, bundle, reranker, log.held_out.steps, pages, weigh_on, opens)
     if json is not None:
@@ -78,9 +83,11 @@ def rerank_llm(
     typer.echo(_said(done))
 
 
-def _check_unseen(end: str | None, since: datetime | None) -> None:
+def _check_unseen(bundle: Bundle, since: datetime | None) -> None:
     """Raise BadParameter for a time before the end of the bundle's log: its lists have counted those clicks."""
-    if end is not None and since is not None and since < datetime.fromisoformat(end):
+    from evaluation.held_out_log import learnt_until
+
+    if end := learnt_until(bundle, since):
         raise typer.BadParameter(f"--since: the bundle has learnt from its log until {end}: give a later time")
 
 
@@ -105,7 +112,6 @@ def _open_model(name: str, mp_head: Path | None, work: Path) -> tuple[PreTrained
 
     if name in MODELS:
         name = str(weights(MODELS[name], default_cache(), lambda text: typer.echo(text, err=True)))
-    work.mkdir(parents=True, exist_ok=True)
     base, tokenizer = open_base(name, work)
     base.to(torch.bfloat16)  # type: ignore[arg-type]
     return (base if mp_head is None else with_learnt(base, mp_head)), tokenizer

@@ -53,6 +53,12 @@ def open_log(
     return HeldOutLog(held_out, known)
 
 
+def learnt_until(bundle: Bundle, since: datetime | None) -> datetime | None:
+    """Return the end of the bundle's log if sessions since a time are partly in it: the bundle has learnt from them."""
+    end = _end(bundle)
+    return end if end is not None and since is not None and since < end else None
+
+
 def _end(bundle: Bundle) -> datetime | None:
     end = bundle.manifest.data["end"]
     return None if end is None else datetime.fromisoformat(end)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from store.page_row import PageText, read_text
 from store.tables import LmdbTable
 
 _TITLE_BOOST = 2.0
+_INDEX = re.compile(r"index-[0-9a-f]{12}(\.writing)?")
 _SETTINGS = EvidenceSettings(passages=6, hits=12, tokens=180)
 
 
@@ -45,8 +48,15 @@ class PageEvidence:
         return [None if text is None else Passage(text.title, text.snippet, text.url) for text in texts]
 
 
-def open_index(pages: LmdbTable, path: Path) -> TantivyEngine:
-    """Open the index of a bundle's pages at `path`, which is written where there is none."""
+def open_index(pages: LmdbTable, folder: Path, key: str) -> TantivyEngine:
+    """Open the index of a bundle's pages in `folder`, which is written where there is none of this key (12 hex digits).
+
+    Indexes of other keys are removed: `folder` holds one.
+    """
+    path = folder / f"index-{key}"
+    for other in folder.glob("index-*"):
+        if other != path and _INDEX.fullmatch(other.name):
+            shutil.rmtree(other)
     if path.is_dir():
         return TantivyEngine(path, _TITLE_BOOST)
     texts = ((page, read_text(row)) for page, row in pages.items())

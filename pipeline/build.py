@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,6 +34,7 @@ from store.bundle import (
     trial_directory,
 )  # fmt: skip
 from store.disk_space import report_full_disk
+from store.one_run import alone_in
 
 WORK, BUILDING = "work", ".building"
 #: The modules that make a bundle from the finished steps, besides those that the steps run.
@@ -56,8 +57,8 @@ def build(
     builds, the others join when models train.
     If the current bundle was made from the same inputs, nothing is built or published.
     Raises SettingsError for an unknown step, or if a language model should judge and none is set; InputError for
-    tables that cannot be read; BundleError for a bundle that does not open and DiskFullError when the disk is full.
-    The live bundle is then unchanged.
+    tables that cannot be read; BundleError for a bundle that does not open, or while another run writes into `bundles`;
+    DiskFullError when the disk is full. The live bundle is then unchanged.
     """
     if until is not None:
         config = config.model_copy(update={"measured": True})
@@ -65,10 +66,12 @@ def build(
     _check_names(only, [step.name for step in chosen])
     bundles.mkdir(parents=True, exist_ok=True)
     inputs = " ".join(f"{table} {hash_files(parts)}" for table, parts in find(data).items()) + f" {until}"
-    with report_full_disk(bundles):
+    with report_full_disk(bundles), ExitStack() as stack:
         root = bundles / WORK
-        root.mkdir(exist_ok=True)
         runner = Runner(root, config, inputs, publishing=PUBLISHING, tables=InputTables(data, until))
+        if runner.world.main:
+            stack.enter_context(alone_in(bundles, "onward build"))
+        root.mkdir(exist_ok=True)
         if only:
             runner.run(_needed(chosen, set(only)))
             return None

@@ -17,6 +17,7 @@ from pipeline.log import order
 from pipeline.pages.encoder import chosen_settings
 from pipeline.rankers import blend, event_source, session
 from pipeline.rankers.text_weight import weight_note
+from pipeline.republish import republished
 from ranking.features import STAGE1, STAGE2
 from ranking.filters import standard
 from recall.ann_tuning import ENOUGH
@@ -60,7 +61,7 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         dimensions={index: figures[index]["dimension"] for index in _INDEXES},
         search={index: figures[index]["search"] for index in _INDEXES},
         rows=rows,
-        metrics={step: values for step, values in figures.items() if step != "read"},
+        metrics={step: values for step, values in figures.items() if step != "read"} | _republished(runner),
         seconds=runner.seconds,
         notes=[
             *event_source.notes(figures),
@@ -77,6 +78,11 @@ def manifest(runner: Runner, building: Path, name: str, created: datetime) -> Ma
         warmup=warmup,
         files={},
     )
+
+
+def _republished(runner: Runner) -> dict[str, Any]:
+    """Return the figures of what commands have added to the steps' tables since these ran."""
+    return {name: values for step in runner.figures for name, values in republished(runner.root / step).items()}
 
 
 def _settings(runner: Runner) -> dict[str, Any]:

@@ -7,8 +7,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from store.bundle import Bundle, BundleError, Opens, bundle_name_after, current_name, publish
+import orjson
+
+from store.bundle import Bundle, BundleError, Opens, bundle_name_after, current_name, publish, write_atomically
+
+_FIGURES = "republished.json"  # in the work directory of a table's step, whose next run removes both
 
 
 def republish(
@@ -21,8 +26,9 @@ def republish(
 ) -> str:
     """Publish a bundle with another `table`; return its name.
 
-    `write` writes the table's file and returns its rows. The file is copied to the work directory, for the next build,
-    if there is one. `opens` must open the bundle before it becomes current. `metrics` are added to the manifest's.
+    `write` writes the table's file and returns its rows. `metrics` are added to the manifest's. The file and `metrics`
+    are kept in the work directory, for the next build, if there is one. `opens` must open the bundle before it becomes
+    current.
     Raises BundleError where another bundle has become current since this one was opened: it would be undone.
     """
     building, file = bundles / ".refreshing", f"tables/{table}.lmdb"
@@ -43,7 +49,16 @@ def republish(
     published, work = publish(building, bundles, manifest, opens), bundles / "work" / table
     if work.is_dir():
         _copy(published / file, work / f"{table}.lmdb")
+        if metrics:
+            write_atomically(work / _FIGURES, orjson.dumps(metrics))
     return manifest.name
+
+
+def republished(step: Path) -> dict[str, Any]:
+    """Return the metrics that came with the table in a step's work directory, after the step had run."""
+    path = step / _FIGURES
+    found: dict[str, Any] = orjson.loads(path.read_bytes()) if path.is_file() else {}
+    return found
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -23,6 +23,7 @@ from pipeline.recall_steps import PATHS
 from service.bootstrap import load
 from service.settings import Settings, read_settings
 from store.bundle import Bundle, open_bundle
+from store.one_run import LOCK
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,7 +80,7 @@ class Tiny:
 
     def link(self, target: Path, *, work: bool = False) -> Path:
         """Return another directory of the bundle, of hard links: a test may replace its files, edit only `current`."""
-        left_out = shutil.ignore_patterns("current", *(() if work else ("work",)))
+        left_out = shutil.ignore_patterns("current", LOCK, *(() if work else ("work",)))
         shutil.copytree(self.bundles, target, ignore=left_out, copy_function=os.link)
         shutil.copy(self.bundles / "current", target)
         return target

@@ -81,6 +81,7 @@ def read(folder: Path, users: int | None) -> tuple[Movies, Log]:
         )
     if not np.isin(log["label"].to_numpy(), (0, 1)).all():
         raise SettingsError(f"{folder / 'interactions.parquet'}: column label must be 0 or 1")
+    _check_once(log, folder / "interactions.parquet")
     if users is not None and users > len(numbers):
         raise SettingsError(f"--users: {folder} has {len(numbers)} users: ask for fewer than {users}")
     drawn = np.sort(np.random.default_rng(0).permutation(len(numbers))[:users])
@@ -122,6 +123,19 @@ def _numbers(table: pa.Table, name: str, folder: Path) -> Rows:
     if len(np.unique(found)) < len(found):
         raise SettingsError(f"{folder / f'{name}s.parquet'}: column {name} names one twice")
     return found
+
+
+def _check_once(log: pa.Table, path: Path) -> None:
+    """Raise SettingsError where a user rates a movie twice: one rating would be in the history of the other."""
+    pairs = np.stack([log["user"].to_numpy(), log["movie"].to_numpy()], axis=1)
+    _, first, number = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+    again = np.setdiff1d(np.arange(len(pairs)), first)
+    if len(again):
+        row, (user, movie) = again[0], pairs[again[0]].tolist()
+        raise SettingsError(
+            f"{path}: user {user} rates movie {movie} in row {first[number[row]]} and again in row {row} (the first is"
+            f" row 0), {len(again)} such rows in all: leave one rating of each"
+        )
 
 
 def _movies(table: pa.Table) -> Movies:

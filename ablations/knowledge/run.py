@@ -67,6 +67,8 @@ class Runner:
         self._runs.mkdir(exist_ok=True)
         self._alike: dict[int, Positives] = {}
         self._knowledge: dict[Kind, Knowledge] = {}
+        if any(ROWS[name].text == "trawl" for name in settings.rows):
+            self.library.ask_again(self._forget_trawl)
 
     def rows(self) -> dict[tuple[str, str], list[Run]]:
         """Return (backbone, row) -> a run per seed. Seed after seed, so that a killed run has whole seeds."""
@@ -115,6 +117,13 @@ class Runner:
         users = np.broadcast_to(self.blocks.user[test, None], counted.shape)[counted]
         tested = Scored(kept["scores"], self.blocks.labels[test][counted], users)
         return Run(tested, kept["validation"].tolist(), int(kept["epoch"]), float(kept["seconds"]))
+
+    def _forget_trawl(self) -> None:
+        """Remove the runs that have learnt from a language model's texts."""
+        others = tuple(f"{name}-" for name, row in ROWS.items() if row.text != "trawl")
+        for path in self._runs.glob("*.npz"):
+            if not path.name.startswith(others):
+                path.unlink()
 
     def _alike_of(self, data: Data) -> Positives:
         if data.seed not in self._alike:

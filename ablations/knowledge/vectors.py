@@ -85,21 +85,44 @@ class Library:
 
     def written_of_movies(self) -> Written:
         """Return what the language model wrote of the most rated movies."""
-        writer = self._writer
-        if writer is None or self.asked.movies == 0:
-            return Written()
-        rows = most_rated(self.log.movie, self.asked.movies)
-        return Written(**self._json("written-movies", lambda: asdict(writer.of_movies(self.movies, rows)))).by_row()
+        return self._written("movies", self._ask_of_movies) if self.asked.movies else Written()
 
     def written_of_users(self) -> Written:
         """Return what the language model wrote of the first users, a text for each of their moments."""
-        writer = self._writer
-        if writer is None or self.asked.users == 0:
+        return self._written("users", self._ask_of_users) if self.asked.users else Written()
+
+    def ask_again(self, forget: Callable[[], None]) -> None:
+        """Ask once more what failed in an earlier run; where a text is new, `forget` what was made of the old ones."""
+        for name, ask in (("movies", self._ask_of_movies), ("users", self._ask_of_users)):
+            before = self._read_written(name)
+            if self._writer is None or before is None or not before.failed:
+                continue
+            self.say(f"asking once more about {name}: {before.asked - len(before.texts)} have no text")
+            found = ask(self._writer, before)
+            if len(found.texts) > len(before.texts):  # before they are kept: a killed run asks again
+                forget()
+                (self.work / f"{name}-trawl.npy").unlink(missing_ok=True)
+            self._write_json(f"written-{name}", asdict(found))
+
+    def _written(self, name: str, ask: Callable[[Writer, Written], Written]) -> Written:
+        if self._writer is None:
             return Written()
+        if (found := self._read_written(name)) is None:
+            found = ask(self._writer, Written())
+            self._write_json(f"written-{name}", asdict(found))
+        return found
+
+    def _read_written(self, name: str) -> Written | None:
+        path = self.work / f"written-{name}.json"
+        return Written(**orjson.loads(path.read_bytes())).by_row() if path.is_file() else None
+
+    def _ask_of_movies(self, writer: Writer, before: Written) -> Written:
+        return writer.of_movies(self.movies, most_rated(self.log.movie, self.asked.movies), before)
+
+    def _ask_of_users(self, writer: Writer, before: Written) -> Written:
         _, at = moments(self.blocks)
         kept = [self._history(block) for block in at.tolist() if self.blocks.user[block] < self.asked.users]
-        read = [said_of(self.movies, history) for history in kept]
-        return Written(**self._json("written-users", lambda: asdict(writer.of_users(read)))).by_row()
+        return writer.of_users([said_of(self.movies, history) for history in kept], before)
 
     def _summaries(self) -> tuple[list[str], list[str]]:
         self.say("summaries of the raw texts")
@@ -143,10 +166,14 @@ class Library:
     def _json(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self.work / f"{name}.json"
         if not path.is_file():
-            path.with_suffix(".writing").write_bytes(orjson.dumps(compute(), option=orjson.OPT_NON_STR_KEYS))
-            path.with_suffix(".writing").rename(path)
+            self._write_json(name, compute())
         kept: dict[str, Any] = orjson.loads(path.read_bytes())
         return kept
+
+    def _write_json(self, name: str, found: dict[str, Any]) -> None:
+        working = self.work / f"{name}.writing"
+        working.write_bytes(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
+        working.rename(self.work / f"{name}.json")
 
 
 def half() -> torch.autocast:

@@ -39,15 +39,16 @@ class Writer:
         self._endpoint, self._prompts = endpoint, FactorPrompts(FACTORS)
         self._movies = LlmKnowledge(endpoint, self._prompts)
 
-    def of_movies(self, movies: Movies, rows: Rows) -> Written:
-        """Return what the model writes of the raw texts of the given movies (rows of vectors)."""
-        asked = [row for row in rows.tolist() if movies.raw[row - 1]]
+    def of_movies(self, movies: Movies, rows: Rows, before: Written) -> Written:
+        """Return what the model writes of the raw texts of the given movies (rows of vectors), and what it wrote."""
+        known = [row for row in rows.tolist() if movies.raw[row - 1]]
+        asked = [row for row in known if row not in before.texts]
         pages = [KnownPage(row, "", movies.titles[row - 1], "en", movies.raw[row - 1], KNOWLEDGE) for row in asked]
         texts = self._movies.write(pages)
         found = {row: text for row, text in zip(asked, texts, strict=True) if text is not None}
-        return Written(found, len(asked), dict(self._movies.failed))
+        return Written(before.texts | found, len(known), dict(self._movies.failed))
 
-    def of_users(self, read: Sequence[tuple[str, ...]]) -> Written:
+    def of_users(self, read: Sequence[tuple[str, ...]], before: Written) -> Written:
         """Return what the model writes of users, from what is said of the movies that each liked, newest last."""
 
         async def ask(client: Client, texts: tuple[str, ...]) -> str:
@@ -55,10 +56,11 @@ class Writer:
 
         left = max(0, self._endpoint.max_tokens - self._movies.tokens)
         endpoint = self._endpoint.model_copy(update={"max_tokens": left})
-        results = ask_each(endpoint, read, ask, given_up=self._movies.given_up).results
+        asked = [row for row in range(len(read)) if row not in before.texts]
+        results = ask_each(endpoint, [read[row] for row in asked], ask, given_up=self._movies.given_up).results
         failed = Counter(result.reason for result in results if isinstance(result, Unanswered))
-        texts = {row: result for row, result in enumerate(results) if not isinstance(result, Unanswered)}
-        return Written(texts, len(read), dict(failed))
+        found = {row: result for row, result in zip(asked, results, strict=True) if not isinstance(result, Unanswered)}
+        return Written(before.texts | found, len(read), dict(failed))
 
 
 def most_rated(movie: Rows, count: int) -> Rows:

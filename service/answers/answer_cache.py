@@ -13,7 +13,7 @@ from cascade.types import Query
 from service.admission.refusal import Overloaded
 from service.answers.answer import CACHE, STORED, Answer, ServedBy
 from service.answers.cache import Cache
-from service.answers.lookup import Lookup, has_more, key_of, selected
+from service.answers.lookup import Lookup, has_more, key_of, selected, selected_by_way
 from service.answers.names import PLAINLY, Names, Shown
 from service.answers.ranked_list import RankedList
 from service.answers.stored_lists import StoredLists
@@ -23,6 +23,7 @@ from service.settings import Settings
 
 _UNKNOWN_SHARE = 1 / 8  # of the bytes, for unknown pages: callers can invent as many as they like
 _PLAIN = 2  # parts of a key without text, which known pages have
+_WAY_S = 0.02  # that reading a reader's way may take at least: it takes a millisecond, late or not
 _WORTHWHILE = 0.2  # of the budget: with less left, another computation finds nothing
 
 #: Ranks a page of a bundle within so many milliseconds, in a task. Raises Overloaded.
@@ -78,7 +79,7 @@ class AnswerCache:
         self, bundle: LoadedBundle, query: Query, k: int, budget_ms: float, rank: Rank, shown: Shown = PLAINLY
     ) -> Answer:
         """Return the answer; `rank` computes its list where no cached one serves. Raises Overloaded."""
-        started = time.monotonic()
+        until = time.monotonic() + budget_ms / 1e3
         known = query.page in bundle.pages
         shared = replace(query, exclude=frozenset(), history=(), quality_weight=None)
         if known:
@@ -86,13 +87,15 @@ class AnswerCache:
         cache = self._known if known else self._unknown
         lookup = Lookup(bundle, query, k, cache, key_of(bundle.name, shared), self._names, shown)
         ranked, source = await self._list(lookup, shared, budget_ms, rank)
-        answer = self._answer(lookup, ranked, source)
-        left_ms = budget_ms - 1e3 * (time.monotonic() - started)
+        answer = await self._by_way(lookup, ranked, source, until)
+        left_ms = 1e3 * (until - time.monotonic())
         if left_ms < _WORTHWHILE * budget_ms or not has_more(lookup, ranked, answer):
             return answer
-        more = await self._ranked_below(lookup, answer, left_ms, rank)
+        more = await self._ranked_below(lookup, answer, until, rank)
         # While it was computed, rules may have changed that the first answer was selected under.
-        return more if bundle.stands(more.terms) else selected(lookup, ranked).from_(source)
+        if bundle.stands(more.terms):
+            return more
+        return (await selected_by_way(lookup, ranked, _left_s(until))).from_(source)
 
     async def stored(self, bundle: LoadedBundle, query: Query) -> dict[str, Any] | None:
         """Return a page's stored list as plain JSON values, as it is now without exclusions; None where it has none."""
@@ -139,6 +142,12 @@ class AnswerCache:
         for cache in self._caches:
             cache.close()
 
+    async def _by_way(self, lookup: Lookup, ranked: RankedList, source: ServedBy, until: float) -> Answer:
+        """Return the answer; a reader's way is read by `until`, a time of the monotonic clock."""
+        if not lookup.query.history:
+            return self._answer(lookup, ranked, source)
+        return (await selected_by_way(lookup, ranked, _left_s(until))).from_(source)
+
     def _answer(self, lookup: Lookup, ranked: RankedList, source: ServedBy) -> Answer:
         if (kept_under := lookup.kept_under) is None:
             return selected(lookup, ranked).from_(source)
@@ -154,9 +163,10 @@ class AnswerCache:
         answer = self._answer(lookup, ranked, source)
         return None if has_more(lookup, ranked, answer) else answer
 
-    async def _ranked_below(self, lookup: Lookup, so_far: Answer, left_ms: float, rank: Rank) -> Answer:
+    async def _ranked_below(self, lookup: Lookup, so_far: Answer, until: float, rank: Rank) -> Answer:
         """Return an answer from a list ranked without the excluded pages and those that rules block, if it has more."""
         query, bundle = replace(lookup.query, history=(), quality_weight=None), lookup.bundle
+        left_ms = 1e3 * (until - time.monotonic())
         if own := bundle.steering.rules.current.own_blocks:  # of an arm: other arms and replicas have other lists
             query = replace(query, variant=(*query.variant, (f"rules.{own:016x}", 0.0)))
         key = (*lookup.key, query.exclude, *((own,) if own else ()))
@@ -164,5 +174,10 @@ class AnswerCache:
             ranked = await lookup.cache.get(key, lambda: rank(bundle, query, left_ms), left_ms / 1e3)
         except Overloaded:
             return so_far
-        answer = selected(lookup, ranked)
+        answer = await selected_by_way(lookup, ranked, _left_s(until))
         return answer if answer.shown > so_far.shown else so_far
+
+
+def _left_s(until: float) -> float:
+    """Return the seconds for reading a reader's way."""
+    return max(_WAY_S, until - time.monotonic())

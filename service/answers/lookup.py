@@ -12,7 +12,7 @@ from service.answers.answer import STORED, Answer
 from service.answers.cache import Cache
 from service.answers.names import PLAINLY, Names, Shown
 from service.answers.ranked_list import RankedList
-from service.answers.selection import Selected, select
+from service.answers.selection import Selected, Way, read_way, select
 from service.live_bundle import LoadedBundle
 from service.rules.steering import Hit
 
@@ -39,7 +39,18 @@ class Lookup(NamedTuple):
 
 def selected(lookup: Lookup, ranked: RankedList) -> Answer:
     """Return the answer to the query from a ranked list."""
-    chosen = select(lookup.bundle, lookup.query, lookup.k, ranked, Trace())
+    return _selected(lookup, ranked, Way(lookup.query), Trace())
+
+
+async def selected_by_way(lookup: Lookup, ranked: RankedList, timeout_s: float) -> Answer:
+    """Return the same for a query with a reader's way, which a thread reads within the time."""
+    trace = Trace()
+    way = await read_way(lookup.bundle, lookup.query, ranked, timeout_s, trace)
+    return _selected(lookup, ranked, way, trace)
+
+
+def _selected(lookup: Lookup, ranked: RankedList, way: Way, trace: Trace) -> Answer:
+    chosen = select(lookup.bundle, way.query, lookup.k, ranked, trace, way.rows)
     return answer_of(lookup.bundle, ranked, chosen, lookup.names, lookup.shown)
 
 

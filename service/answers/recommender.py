@@ -25,7 +25,7 @@ from service.answers.other_weights import other_weights
 from service.answers.ranked_list import RankedList, compact
 from service.answers.request import Request
 from service.answers.resolve import ClientError
-from service.answers.selection import select
+from service.answers.selection import read_way, select
 from service.answers.shared_cache import SharedCache
 from service.answers.side_effects import SideEffects
 from service.answers.trials import Part, Plan, Trials
@@ -180,7 +180,8 @@ class Recommender:
         trace = Trace(explain=True)
         try:
             ranked = await self._compute(bundle, query, Deadline.after(_computing_s(budget_ms)), permit, trace)
-            chosen = select(bundle, query, k, ranked, trace)
+            query, rows = await read_way(bundle, query, ranked, _computing_s(budget_ms), trace)
+            chosen = select(bundle, query, k, ranked, trace, rows)
             record = await explain(trace, bundle.pages, acted(bundle, trace, chosen))
             record["weights"] = await other_weights(bundle, query, k, ranked)
             record["stored"] = await self._cache.stored(bundle, query)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.attempt import attempt
 from cascade.executor import NOT_RECALLED, RANK
 from cascade.trace import Trace
 from cascade.types import Candidates, Query
@@ -19,6 +21,8 @@ from service.answers.ranked_list import RankedList
 from service.live_bundle import LoadedBundle
 from service.rules.steering import Hit
 from store import page_row
+
+_ORDERED_BY_WAY = {"stage2", "quality"}  # columns of a list that was ranked to its end
 
 
 class Selected(NamedTuple):
@@ -31,18 +35,42 @@ class Selected(NamedTuple):
     terms: Terms
 
 
-def select(bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace) -> Selected:
-    """Return at most `k` pages of the list under the rules in force, which have the last word."""
+class Way(NamedTuple):
+    """A query whose way was read, or that has none, and the rows of the list if they were read for that."""
+
+    query: Query
+    rows: Candidates | None = None
+
+
+async def read_way(bundle: LoadedBundle, query: Query, ranked: RankedList, timeout_s: float, trace: Trace) -> Way:
+    """Have a thread read the reader's way, which `select` then finds; on failure, flagged, the query loses its way."""
+    if bundle.session is None or not query.history:
+        return Way(query)
+    rows = ranked.candidates(bundle.pages)
+    if not rows.columns.keys() >= _ORDERED_BY_WAY:
+        return Way(query, rows)
+    with trace.timed(SESSION):
+        done = await attempt(SESSION, partial(bundle.session.read, query, rows), timeout_s, trace)
+    return Way(query if done else replace(query, history=()), rows)
+
+
+def select(
+    bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace: Trace, rows: Candidates | None = None
+) -> Selected:
+    """Return at most `k` pages of the list under the rules in force, which have the last word.
+
+    `rows` are those of the list where they were read already. A way that `read_way` has not read is read here.
+    """
     query, steering = bundle.cascade.dated(query), bundle.steering
-    candidates = ranked.candidates(bundle.pages)
+    candidates = ranked.candidates(bundle.pages) if rows is None else rows
     if query.history:
         candidates = _by_way(bundle, query, candidates, trace)
         query = query if SESSION in candidates.columns else replace(query, history=())
     steered, pins = steering.steer(query, candidates, trace), pinned(bundle, query, k)
-    rows = pins.without_copies(steered.ranked)
+    unpinned = pins.without_copies(steered.ranked)
     if ranked.served_by == STORED:
-        rows = bundle.cascade.relisted(query, rows, trace)
-    chosen = bundle.cascade.choose(query, rows, k, trace, placed=len(pins))
+        unpinned = bundle.cascade.relisted(query, unpinned, trace)
+    chosen = bundle.cascade.choose(query, unpinned, k, trace, placed=len(pins))
     ends = min((float(end) for shown in (chosen, pins.pages) for end in steering.expired.at(shown)), default=math.inf)
     return Selected(
         pins.among(recommendations(chosen)),
@@ -55,7 +83,7 @@ def select(bundle: LoadedBundle, query: Query, k: int, ranked: RankedList, trace
 
 def _by_way(bundle: LoadedBundle, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
     """Return the list with what the reader's way says of each page; as it is where nothing can be said."""
-    if bundle.session is None or not {"stage2", "quality"} <= candidates.columns.keys():
+    if bundle.session is None or not candidates.columns.keys() >= _ORDERED_BY_WAY:
         return candidates
     with trace.timed(SESSION):
         scored = bundle.session.scored(query, candidates)

@@ -85,6 +85,7 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         close()
         raise
     warmup = tuple(opened.manifest.warmup)
+    has_session = _SESSION in opened.manifest.files
     loaded = LoadedBundle(
         opened.name,
         cascade,
@@ -93,7 +94,7 @@ def load_bundle(opened: Bundle, settings: Settings, shared: Shared) -> LoadedBun
         close,
         warmup,
         steering=steering,
-        session=SessionScorer.load(opened.path / "session") if _SESSION in opened.manifest.files else None,
+        session=SessionScorer.load(opened.path / "session", shared.ranking) if has_session else None,
         manifest=opened.manifest,
     )
     return loaded if head is None else replace(loaded, answers=tables[stored_answers.TABLE], answers_by=head.model)

@@ -1,13 +1,11 @@
-"""The executor with hand-written parts: failures, timeouts, and the answers that remain."""
+"""The executor with hand-written parts: what it recalls, orders, drops and records."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,117 +15,14 @@ from cascade.deadline import Deadline
 from cascade.executor import Cascade, RecallStep
 from cascade.stages import Stage
 from cascade.trace import Trace
-from cascade.types import Candidates, Query, Trigger
+from cascade.types import Candidates, Query
 from recall.merge import merge
-from store.page_row import FACTS
-
-QUERY = Query("https://a.example/1", page=1)
-SOON = 0.05  # seconds
-
-
-@dataclass
-class Path:
-    """Recalls a fixed list; can fail or hang."""
-
-    name: str
-    pages: Sequence[int] = ()
-    error: Exception | None = None
-    hangs: bool = False
-    limits: list[int] = field(default_factory=list)
-
-    async def recall(self, query: Query, limit: int) -> Candidates:
-        self.limits.append(limit)
-        if self.hangs:
-            await asyncio.Event().wait()
-        if self.error is not None:
-            raise self.error
-        return Candidates(np.array(self.pages[:limit], np.uint64))
-
-
-@dataclass
-class Lookup:
-    known: bool = True
-    error: Exception | None = None
-
-    async def locate(self, query: Query) -> Trigger:
-        if self.error is not None:
-            raise self.error
-        return Trigger(self.known, np.zeros(1, FACTS)[0], np.empty(0, np.uint32))
-
-    def unknown(self, query: Query) -> Trigger:
-        return Trigger(False, np.zeros(1, FACTS)[0], np.empty(0, np.uint32))
-
-
-@dataclass
-class Facts:
-    """Knows pages below 100."""
-
-    name: str = "page_facts"
-    error: Exception | None = None
-
-    async def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
-        if self.error is not None:
-            raise self.error
-        return candidates.take(candidates.pages < 100)
-
-
-@dataclass
-class Even:
-    name: str = "even"
-
-    def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
-        return candidates.pages % 2 == 0
-
-
-@dataclass
-class ByPage:
-    """Prefers high PageIds, or low ones; can fail or block its thread."""
-
-    name: str
-    sign: float = 1.0
-    error: Exception | None = None
-    seconds: float = 0.0
-
-    def score(self, query: Query, candidates: Candidates) -> np.ndarray:
-        time.sleep(self.seconds)
-        if self.error is not None:
-            raise self.error
-        return (self.sign * candidates.pages.astype(np.float64)).astype(np.float32)
-
-
-def best(query: Query, ranked: Candidates, k: int, trace: Trace) -> Candidates:
-    return ranked.take(np.arange(min(k, len(ranked))))
-
-
-@pytest.fixture
-def native() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
+from tests.cascade.parts import QUERY, SOON, ByPage, Even, Facts, Lookup, Path, answer, best, small_cascade, with_path
 
 
 @pytest.fixture
 def cascade(native: ThreadPoolExecutor) -> Cascade:
-    return Cascade(
-        trigger=Lookup(),
-        recall=[RecallStep(Path("a", [2, 4]), 10, SOON), RecallStep(Path("b", [4, 6, 7]), 10, SOON)],
-        fallback=RecallStep(Path("popular", [8, 10]), 10, SOON),
-        merge=merge,
-        hydrate=Facts(),
-        filters=[Even()],
-        stages=[Stage((), ByPage("first"), 2, 1.0), Stage((), ByPage("second", -1.0), 2, 1.0)],
-        select=best,
-        native=native,
-    )
-
-
-async def answer(cascade: Cascade, k: int = 5, explain: bool = False) -> tuple[list[int], Trace]:
-    trace = Trace(explain)
-    chosen = await cascade.run(QUERY, k, Deadline(math.inf), trace)
-    return chosen.pages.tolist(), trace
-
-
-def with_path(cascade: Cascade, path: Path) -> Cascade:
-    return replace(cascade, recall=[cascade.recall[0], RecallStep(path, 10, SOON)])
+    return small_cascade(native)
 
 
 async def test_each_stage_orders_what_the_one_before_kept(cascade: Cascade) -> None:
@@ -188,111 +83,6 @@ async def test_a_path_is_asked_for_its_limit(cascade: Cascade) -> None:
     path = Path("b", [4, 6])
     await answer(with_path(cascade, path))
     assert path.limits == [10]
-
-
-async def test_a_path_that_fails_is_flagged_and_the_others_answer(cascade: Cascade) -> None:
-    pages, trace = await answer(with_path(cascade, Path("b", error=RuntimeError("no table"))))
-    assert pages == [2, 4]
-    assert trace.degraded == ["recall:b:error"]
-
-
-async def test_a_path_that_hangs_is_abandoned_at_its_timeout(cascade: Cascade) -> None:
-    start = time.monotonic()
-    pages, trace = await answer(with_path(cascade, Path("b", hangs=True)))
-    assert pages == [2, 4]
-    assert trace.degraded == ["recall:b:timeout"]
-    assert SOON <= time.monotonic() - start < 50 * SOON
-
-
-async def test_the_deadline_ends_a_path_with_a_longer_timeout(cascade: Cascade) -> None:
-    patient = replace(cascade, recall=[cascade.recall[0], RecallStep(Path("b", hangs=True), 10, math.inf)])
-    trace = Trace()
-    chosen = await patient.run(QUERY, 5, Deadline.after(SOON), trace)
-    assert "recall:b:timeout" in trace.degraded
-    assert chosen.pages.tolist()  # what arrived in time is still the answer
-
-
-async def test_when_every_path_fails_the_answer_is_popular_pages(cascade: Cascade) -> None:
-    broken = replace(cascade, recall=[RecallStep(Path("a", error=OSError("gone")), 10, SOON)])
-    pages, trace = await answer(broken)
-    assert pages == [8, 10]
-    assert trace.degraded == ["recall:a:error", "fallback:popular"]
-
-
-async def test_when_the_filters_drop_everything_the_answer_is_popular_pages(cascade: Cascade) -> None:
-    pages, trace = await answer(replace(cascade, recall=[RecallStep(Path("a", [3, 5]), 10, SOON)]))
-    assert pages == [8, 10]
-    assert trace.degraded == ["fallback:popular"]
-
-
-async def test_an_empty_answer_is_flagged(cascade: Cascade) -> None:
-    nothing = RecallStep(Path("popular"), 10, SOON)
-    pages, trace = await answer(replace(cascade, recall=[], fallback=nothing))
-    assert pages == []
-    assert trace.degraded == ["fallback:popular", "empty"]
-
-
-async def test_a_failing_first_stage_leaves_the_order_of_the_merge(cascade: Cascade) -> None:
-    stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0), cascade.stages[1]]
-    pages, trace = await answer(replace(cascade, stages=stages))
-    assert pages == [2, 4, 6]
-    assert trace.degraded == ["first:error", "fallback:recall"]
-
-
-async def test_a_failing_later_stage_leaves_the_order_so_far(cascade: Cascade) -> None:
-    stages = [cascade.stages[0], Stage((), ByPage("second", error=ValueError("model")), 2, 1.0)]
-    pages, trace = await answer(replace(cascade, stages=stages))
-    assert pages == [6, 4]
-    assert trace.degraded == ["second:error", "fallback:first"]
-
-
-async def test_a_slow_model_is_abandoned_at_its_timeout(cascade: Cascade) -> None:
-    stages = [cascade.stages[0], Stage((), ByPage("second", seconds=10 * SOON), 2, SOON)]
-    pages, trace = await answer(replace(cascade, stages=stages))
-    assert pages == [6, 4]
-    assert trace.degraded == ["second:timeout", "fallback:first"]
-
-
-async def test_a_scorer_with_too_few_scores_is_a_failed_stage(cascade: Cascade) -> None:
-    class Short:
-        name = "short"
-
-        def score(self, query: Query, candidates: Candidates) -> np.ndarray:
-            return np.zeros(1, np.float32)
-
-    pages, trace = await answer(replace(cascade, stages=[Stage((), Short(), 2, 1.0)]))
-    assert pages == [2, 4, 6]
-    assert trace.degraded == ["short:error", "fallback:recall"]
-
-
-async def test_an_unknown_page_is_flagged_and_answered(cascade: Cascade) -> None:
-    pages, trace = await answer(replace(cascade, trigger=Lookup(known=False)), k=2)
-    assert pages == [4, 6]
-    assert trace.degraded == ["unknown_page"]
-
-
-async def test_without_the_page_s_own_facts_the_answer_is_still_ranked(cascade: Cascade) -> None:
-    pages, trace = await answer(replace(cascade, trigger=Lookup(error=ConnectionError("refused"))))
-    assert pages == [4, 6]
-    assert trace.degraded == ["trigger:error"]
-
-
-async def test_without_the_pages_table_the_answer_is_empty_and_flagged(cascade: Cascade) -> None:
-    pages, trace = await answer(replace(cascade, hydrate=Facts(error=ConnectionError("refused"))))
-    assert pages == []
-    assert trace.degraded == ["pages:error", "fallback:popular", "empty"]
-
-
-async def test_when_no_stage_ranks_the_stored_list_comes_first_in_its_order(cascade: Cascade) -> None:
-    stages = [Stage((), ByPage("first", error=ValueError("model")), 2, 1.0)]
-    recall = [cascade.recall[0], RecallStep(Path("qprime", [8, 6]), 10, SOON)]
-    trace = Trace()
-    chosen = await replace(cascade, stages=stages, recall=recall, stored="qprime").run(
-        QUERY, 5, Deadline(math.inf), trace
-    )
-    assert chosen.pages.tolist() == [8, 6, 2, 4]
-    assert (np.diff(chosen["score"]) < 0).all()
-    assert trace.degraded == ["first:error", "fallback:qprime"]
 
 
 @dataclass

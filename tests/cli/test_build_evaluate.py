@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -13,6 +16,7 @@ from cli.main import app
 from configs.reading import SettingsError
 from corpus.schema import InputError
 from service.process.errors import one_line
+from store.one_run import LOCK
 
 LATE = "2025-04-05"  # the tiny corpus ends on 2025-04-10
 PATHS = {"coclick", "cf", "two_tower", "qprime", "related", "knowledge"}
@@ -31,6 +35,9 @@ def figures(tiny, tmp_path_factory) -> dict[str, dict[str, float | None]]:
     assert result.exit_code == 0, result.output
     report = orjson.loads(out.read_bytes())
     assert report["bundle"] == tiny.bundle.name
+    assert (
+        report["in_sample"] is True and "in-sample: the bundle has learnt from its log until 2025-04-" in result.output
+    )
     assert (report["pages"], report["rows"]["clicks"]["later"]) == (30, 0)
     return report["rankings"]
 
@@ -75,10 +82,21 @@ def test_a_log_without_held_out_steps_is_an_error_and_not_measured(tiny) -> None
     assert "no session began after the bundle's end" in str(result.exception)
 
 
+def test_figures_on_a_later_log_are_not_in_sample(tiny, tmp_path: Path) -> None:
+    clicks = pq.read_table(tiny.data / "clicks.parquet")
+    later = pc.add(clicks["time"], pa.scalar(timedelta(days=60)))
+    pq.write_table(clicks.set_column(2, "time", later), tmp_path / "clicks.parquet")
+    out = tmp_path / "figures.json"
+    options = ("--clicks", tmp_path / "clicks.parquet", "--since", "2025-05-01", "--most-pages", 2, "--json", out)
+    result = invoke("evaluate", "--bundles", tiny.bundles, *options)
+    assert result.exit_code == 0, result.output
+    assert orjson.loads(out.read_bytes())["in_sample"] is False and "in-sample" not in result.output
+
+
 def test_one_step_builds_its_inputs_and_publishes_nothing(tiny, tmp_path: Path) -> None:
     result = invoke("build", "read", "--data", tiny.data, "--bundles", tmp_path, "--until", "2025-03-20")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["work"]
+    assert {path.name for path in tmp_path.iterdir()} == {LOCK, "work"}
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["read"]
     split = json.loads((tmp_path / "work/read/split.json").read_text())
     assert datetime.fromisoformat(split["end"]) <= datetime(2025, 3, 20, tzinfo=UTC)

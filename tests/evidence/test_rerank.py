@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -29,12 +30,16 @@ from evidence.score_cache import ScoreCache
 from evidence.stored_lists import thin_lists
 from evidence.title_scorer import TitleScorer, model_hash
 from evidence.tuning import TuningSettings, adapted
+from pipeline.build import build
 from ranking.blend import Blend
 from ranking.stored_answers import FILE, HEAD, PATHS
 from store import answer_row
 from store.bundle import BundleError, current_name, open_bundle, published
 from store.page_row import read_facts
 from store.tables import LmdbTable
+from tests.conftest import WITH_ANSWERS
+
+KEY = "0123456789ab"  # of an index
 
 
 @pytest.fixture
@@ -153,13 +158,23 @@ def test_thin_pages_come_first_with_candidates_as_stored(tables) -> None:
 
 def test_evidence_is_of_the_pages_subject_and_not_the_page_itself(tables, tmp_path, tokens) -> None:
     pages, answers = tables
-    evidence = PageEvidence(pages, open_index(pages, tmp_path / "index"), tokens.count)
+    evidence = PageEvidence(pages, open_index(pages, tmp_path, KEY), tokens.count)
     for each in thin_lists(pages, answers, 5):
         found = evidence.of(each.text)
         assert found and each.text.url not in {passage.address for passage in found}
         topic = each.text.url.split("/")[3]
         assert sum(passage.address.split("/")[3] == topic for passage in found) > len(found) / 2
-    assert [hits.pages.size for hits in open_index(pages, tmp_path / "index").search(["nothing-of-this"], 3)] == [0]
+    assert [hits.pages.size for hits in open_index(pages, tmp_path, KEY).search(["nothing-of-this"], 3)] == [0]
+
+
+def test_indexes_of_other_pages_are_removed_and_nothing_else(tables, tmp_path) -> None:
+    pages, _ = tables
+    open_index(pages, tmp_path, "ba9876543210")
+    (tmp_path / "index-0123456789cd.writing").mkdir()
+    (tmp_path / "index-of-mine").mkdir()
+    open_index(pages, tmp_path, KEY)
+    open_index(pages, tmp_path, KEY)
+    assert {path.name for path in tmp_path.glob("index-*")} == {f"index-{KEY}", "index-of-mine"}
 
 
 def test_scores_that_know_get_a_weight_and_noise_gets_none(tables, bundles) -> None:
@@ -200,6 +215,21 @@ def test_a_column_that_helps_makes_a_new_bundle_and_touches_nothing_else(tables,
             assert answer_row.with_llm(page, row, None) == tables[1].get(page)
         else:
             assert row == tables[1].get(page)
+
+
+def test_the_next_build_keeps_the_column_and_its_figures(stored, tmp_path) -> None:
+    bundles = stored.link(tmp_path / "with work", work=True)
+    bundle = open_bundle(bundles)
+    with closing(LmdbTable(bundle.file("tables/pages.lmdb"))) as pages, closing(open_answers(bundle)) as answers:
+        lists = list(thin_lists(pages, answers, 60))
+        steps = steps_of(lists[:40])
+        rerank(bundles, bundle, Reranker(pages, answers, Knows(steps, lists), None), steps, 60, 35)
+    before = open_bundle(bundles)
+    session = replace(WITH_ANSWERS.session, draws=1_000)  # another step than that of the answers
+    after = build(stored.data, bundles, WITH_ANSWERS.model_copy(update={"session": session}))
+    assert after is not None and after.name != before.name
+    assert after.manifest.files[FILE] == before.manifest.files[FILE]
+    assert after.manifest.metrics["llm"] == before.manifest.metrics["llm"]
 
 
 def test_a_column_that_does_not_help_changes_nothing_and_the_other_pages_are_not_asked(tables, bundles) -> None:

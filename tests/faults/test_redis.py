@@ -177,7 +177,7 @@ async def test_a_master_of_a_cluster_is_killed(serve, times: Times, tmp_path: Pa
 
 
 async def test_sentinel_fails_over(serve, long, times: Times, tmp_path: Path, report) -> None:
-    _only(long, "tests/store/redis/test_table_with_fallback.py has a failover")
+    _only(long, "tests/store/redis/test_outages.py has a failover")
     with sentinel_set(tmp_path / "set") as redis, serve(redis.url) as served:
         with redis.replica.client() as replica, redis.master.client() as master:
             until("the replica holds all rows", lambda: replica.dbsize() == master.dbsize())

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from under_torchrun import run_two
 
 from text_model.distributed import World, world
 from text_model.effort import HeldOut
@@ -126,9 +124,7 @@ def test_processes_share_a_batch() -> None:
 def test_two_processes_learn_the_same_as_one(tmp_path: Path) -> None:
     alone = Line()
     train(alone, 20)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", TWO_PROCESSES]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TWO_PROCESSES.parents[2])}
-    subprocess.run([*map(str, command), str(tmp_path / "out")], check=True, capture_output=True, env=environment)
+    run_two(TWO_PROCESSES, tmp_path / "out")
     together = load_file(tmp_path / "out")
     assert together["line.weight"].item() == pytest.approx(alone.line.weight.item(), abs=1e-5)
     assert together["line.bias"].item() == pytest.approx(alone.line.bias.item(), abs=1e-5)

@@ -102,14 +102,57 @@ def test_a_server_that_died_for_movies_is_not_asked_for_users(
     assert written["users"]["failed"] == {"no connection": written["users"]["asked"]}
 
 
+def test_what_failed_is_asked_again_and_learnt_from(
+    movielens: Path, tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        failing = True
+        answer = completion("genre: a film that the model has read about.")
+        server.reply = lambda body: (400, None) if failing and len(server.asked) % 3 == 0 else (200, answer)
+        more = {"RETRIES": "0", "MAX_TOKENS": "1000000"}
+        first = _written(server, movielens, tmp_path, encoder, monkeypatch, **more)
+        asked, runs = len(server.asked), tmp_path / "work" / "runs"
+        times = {path.name: path.stat().st_mtime_ns for path in runs.iterdir()}
+        failed = sum(sum(written["failed"].values()) for written in first.values())
+        failing = False
+        again = _written(server, movielens, tmp_path, encoder, monkeypatch, **more)
+        assert failed > 0 and len(server.asked) == asked + failed
+        third = _written(server, movielens, tmp_path, encoder, monkeypatch, **more)
+        assert len(server.asked) == asked + failed
+    for name, written in again.items():
+        assert written["failed"] == {} and len(written["texts"]) == written["asked"] == first[name]["asked"]
+        assert first[name]["texts"].items() <= written["texts"].items()
+    assert third == again
+    assert times and all((runs / name).stat().st_mtime_ns > time for name, time in times.items())
+
+
+def test_runs_without_such_texts_stay_when_what_failed_is_answered(
+    movielens: Path, tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        server.reply = lambda body: (400, None)
+        _written(server, movielens, tmp_path, encoder, monkeypatch, rows="raw,trawl", RETRIES="0")
+        kept = tmp_path / "work" / "runs" / "raw-din-0.npz"
+        before = kept.stat().st_mtime_ns
+        server.reply = lambda body: (200, completion("genre: a film that the model has read about."))
+        _written(server, movielens, tmp_path, encoder, monkeypatch, rows="raw,trawl", RETRIES="0")
+    assert kept.stat().st_mtime_ns == before
+
+
 def _written(
-    server: Server, data: Path, out: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch, **more: str
-) -> dict:
+    server: Server,
+    data: Path,
+    out: Path,
+    encoder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: str = "trawl",
+    **more: str,
+) -> dict:  # fmt: skip
     """Return what a model wrote of all movies and users, one call at a time and of 4,000 tokens."""
     given = {"BASE_URL": server.url, "MODEL": "tiny", "CACHE": str(out / "answers.sqlite"), "MAX_TOKENS": "4000"}
     for name, value in {**given, "CONCURRENCY": "1", **more}.items():
         monkeypatch.setenv(f"ONWARD_LLM_{name}", value)
-    run(data, out, encoder, "--no-sensitivity", "--rows", "trawl", "--seeds", 1, "--epochs", 1,
+    run(data, out, encoder, "--no-sensitivity", "--rows", rows, "--seeds", 1, "--epochs", 1,
         "--llm-movies", 30, "--llm-users", 40)  # fmt: skip
     return {name: json.loads((out / "work" / f"written-{name}.json").read_text()) for name in ("movies", "users")}
 

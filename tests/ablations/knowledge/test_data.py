@@ -134,6 +134,16 @@ def test_user_twice_is_refused(movielens: Path) -> None:
         read(movielens, None)
 
 
+def test_movie_rated_twice_by_a_user_is_refused(movielens: Path) -> None:
+    path = movielens / "interactions.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table.slice(4, 2)]), path)
+    user, movie, count = table["user"][4].as_py(), table["movie"][4].as_py(), len(table)
+    says = rf"parquet: user {user} rates movie {movie} in row 4 and again in row {count} .*2 such rows"
+    with pytest.raises(SettingsError, match=says):
+        read(movielens, None)
+
+
 def test_more_users_than_there_are(movielens: Path) -> None:
     with pytest.raises(SettingsError, match=r"--users: .* has 40 users"):
         read(movielens, 41)

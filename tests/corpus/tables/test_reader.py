@@ -1,77 +1,16 @@
 """Reading the input tables: formats, rejected rows, clear errors, what is written."""
 
-import csv
-import gzip
 import json
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.schema import InputError
 from corpus.tables.reader import read
 from corpus.urls.url import address_key, canonical, host_id, page_id, rules_of
-
-Row = Mapping[str, Any]
-START = datetime(2026, 6, 1, tzinfo=UTC)
-A, B, C = (f"https://example.org/{name}" for name in "abc")
-PAGES = [{"url": url, "title": f"Page {url[-1]}", "snippet": "About it", "language": "en"} for url in (A, B, C)]
-
-
-def at(seconds: float) -> str:
-    return (START + timedelta(seconds=seconds)).isoformat()
-
-
-def click(url: str, seconds: float, session: str = "s", **more: Any) -> Row:
-    return {"session": session, "url": url, "time": at(seconds), **more}
-
-
-def shown(url2: str, position: int = 1, clicked: Any = False, impression: str = "i", **more: Any) -> Row:
-    row = {"impression": impression, "time": at(0), "url1": A, "url2": url2, "position": position, "clicked": clicked}
-    return {**row, **more}
-
-
-def write(path: Path, rows: Sequence[Row]) -> Path:
-    """Write rows in the format of the file's extension; later rows may have other columns."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    if path.name.endswith(".parquet"):
-        pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), path)
-    elif ".jsonl" in path.name:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "wt", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-    else:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "wt", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
-    return path
-
-
-def table(out: Path, name: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(out / f"{name}.parquet").to_pylist()
-    return rows
-
-
-def rejected(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    directory = tmp_path / "data"
-    directory.mkdir()
-    write(directory / "pages.parquet", PAGES)
-    return directory
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+from tests.corpus.tables.input_rows import PAGES, START, A, B, C, click, rejected, shown, table, write
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz"])
@@ -196,90 +135,6 @@ def test_a_naive_until_is_utc(data: Path, out: Path) -> None:
     assert read(data, out, until=datetime(2026, 6, 1, 0, 0, 5)).tables["clicks"].kept == 1
 
 
-@pytest.mark.parametrize(
-    "time",
-    [
-        "2026-06-01T00:00:00Z",
-        "2026-06-01 00:00:00",
-        "2026-06-01",
-        "2026-06-01T02:00:00+02:00",
-        "1780272000",
-        "1780272000.0",
-    ],
-)
-def test_a_time_may_be_iso_text_or_seconds_and_is_utc_when_naive(time: str, data: Path, out: Path) -> None:
-    write(data / "clicks.csv", [{"session": "s", "url": A, "time": time}])
-    read(data, out)
-    assert [row["time"] for row in table(out, "clicks")] == [START]
-
-
-@pytest.mark.parametrize(
-    ("row", "reason", "field"),
-    [
-        (click("nowhere", 0), "invalid URL", "url"),
-        (click("https://example.org/unknown", 0), "unknown page", "url"),
-        (click(A, 0, session=""), "missing required value", "session"),
-        ({"session": "s", "url": A, "time": ""}, "missing required value", "time"),
-        ({"session": "s", "url": A, "time": "yesterday"}, "bad time", "time"),
-        ({"session": "s", "url": A, "time": "1780272000000"}, "bad time", "time"),
-        (click(A, 0, dwell_s="long"), "bad number", "dwell_s"),
-        (click(A, 0, dwell_s="-1"), "bad number", "dwell_s"),
-        (click(A, 0, dwell_s="inf"), "bad number", "dwell_s"),
-    ],
-)
-def test_a_bad_click_is_rejected_with_a_reason_and_saved_in_full(
-    row: Row, reason: str, field: str, data: Path, out: Path
-) -> None:
-    write(data / "clicks.csv", [click(B, 1), row])
-    report = read(data, out).tables["clicks"]
-    assert {name: rows.count for name, rows in report.rejected.items()} == {reason: 1}
-    assert report.rejected[reason].examples[0].startswith(f"row 2, {field}: ")
-    [line] = rejected(out)
-    assert (line["table"], line["reason"], line["field"], line["row_number"]) == ("clicks", reason, field, 2)
-    assert {name: value or "" for name, value in line["row"].items() if name in row} == dict(row)
-    assert len(table(out, "clicks")) == 1
-
-
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        (shown(B, position=-1), "bad number"),
-        (shown(B, position=1.5), "bad number"),  # type: ignore[arg-type]
-        (shown(B, position=99_999), "bad number"),
-        (shown(B, clicked="perhaps"), "bad boolean"),
-        (shown("ftp://example.org/"), "invalid URL"),
-        (shown(B, random="x"), "bad boolean"),
-    ],
-)
-def test_a_bad_impression_is_rejected_with_a_reason(row: Row, reason: str, data: Path, out: Path) -> None:
-    write(data / "impressions.csv", [row, shown(C)])
-    report = read(data, out).tables["impressions"]
-    assert {name: rows.count for name, rows in report.rejected.items()} == {reason: 1}
-    assert report.kept == 1
-
-
-@pytest.mark.parametrize(("quality", "kept"), [("0", 1), ("4", 1), ("4.01", 0), ("-1", 0)])
-def test_quality_must_be_0_to_4(quality: str, kept: int, data: Path, out: Path) -> None:
-    write(data / "labels.csv", [{"url1": A, "url2": B, "quality": quality}])
-    report = read(data, out).tables["labels"]
-    assert report.kept == kept
-    assert kept or report.rejected["quality out of 0 to 4"].count == 1
-
-
-def test_malformed_lines_are_rejected_and_saved_in_full(data: Path, out: Path) -> None:
-    (data / "clicks.csv").write_text(f"session,url,time\ns,{A},{at(0)}\ns,{A}\ns,{B},{at(1)}\na,b,c,d\n")
-    (data / "labels.jsonl").write_text(
-        json.dumps({"url1": A, "url2": B, "quality": 1}) + '\n{"url1": \n[1]\n\n{"x": "\\ud8"}\n'
-    )
-    report = read(data, out)
-    assert {name: part.rejected["malformed row"].count for name, part in report.tables.items() if part.rejected} == {
-        "clicks": 2,
-        "labels": 3,
-    }
-    assert report.tables["clicks"].rejected["malformed row"].examples[0] == f'line 3: "s,{A}"'
-    assert {str(line["row"]) for line in rejected(out)} == {f"s,{A}", "a,b,c,d", '{"url1": ', "[1]", '{"x": "\\ud8"}'}
-
-
 def test_the_row_counts_add_up(data: Path, out: Path) -> None:
     rows = [click(A, 0), click(A, 1), click("x", 2), click(B, 3), click(B, 99), click("https://example.org/z", 4)]
     write(data / "clicks.jsonl", rows)
@@ -346,75 +201,3 @@ def test_the_same_input_gives_the_same_bytes(data: Path, tmp_path: Path) -> None
     read(data, tmp_path / "two")
     for name in ("pages", "clicks"):
         assert (tmp_path / f"one/{name}.parquet").read_bytes() == (tmp_path / f"two/{name}.parquet").read_bytes()
-
-
-def fails(data: Path, out: Path, *parts: str) -> None:
-    with pytest.raises(InputError) as error:
-        read(data, out)
-    for part in parts:
-        assert part in str(error.value)
-
-
-def test_a_row_longer_than_the_header_is_not_taken_for_the_header(data: Path, out: Path) -> None:
-    rows = "".join(f"s,{A},{at(i)},extra\n" for i in range(30))
-    (data / "clicks.csv").write_text(f"session,url,time\n{rows}s,{B},{at(99)}\n")
-    part = read(data, out).tables["clicks"]
-    assert (part.kept, part.rejected["malformed row"].count) == (1, 30)
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_line_that_is_not_utf8_is_rejected(suffix: str, data: Path, out: Path) -> None:
-    file = write(data / f"clicks{suffix}", [click(A, 0), click(B, 1, session="S!"), click(C, 2)])
-    file.write_bytes(file.read_bytes().replace(b"S!", b"\xff\xfe"))
-    part = read(data, out).tables["clicks"]
-    assert (part.kept, part.rejected["malformed row"].count) == (2, 1)
-    assert len(rejected(out)) == 1
-
-
-def test_two_files_for_one_table_are_an_error(data: Path, out: Path) -> None:
-    write(data / "pages.csv", PAGES)
-    fails(data, out, "pages.parquet", "pages.csv", "keep one")
-
-
-def test_missing_pages_are_an_error(tmp_path: Path, out: Path) -> None:
-    fails(tmp_path, out, "pages", "add pages.parquet")
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_the_error_for_a_missing_column_names_file_columns_and_fix(suffix: str, data: Path, out: Path) -> None:
-    write(data / f"clicks{suffix}", [{"session": "s", "link": A, "time": at(0)}])
-    fails(data, out, f"clicks{suffix}", "'url' is missing", "session", "link", "add it", "http")
-    assert not list(out.glob("*.parquet"))
-
-
-def test_a_column_with_a_wrong_type_is_an_error(data: Path, out: Path) -> None:
-    write(data / "clicks.parquet", [{"session": "s", "url": 5, "time": at(0)}])
-    fails(data, out, "clicks.parquet", "'url'", "BIGINT", "URL")
-
-
-def test_a_text_column_with_only_unreadable_values_is_an_error(data: Path, out: Path) -> None:
-    write(data / "clicks.csv", [{"session": "s", "url": A, "time": "1 June"} for _ in range(20)])
-    fails(data, out, "clicks.csv", "'time'", "'1 June'", "ISO 8601")
-
-
-@pytest.mark.parametrize("content", [b"", b"PAR1 nonsense", b"\xff\xfe\x00"])
-def test_a_corrupt_file_is_an_error_that_names_it(content: bytes, data: Path, out: Path) -> None:
-    (data / "clicks.parquet").write_bytes(content)
-    fails(data, out, "clicks.parquet", "could not be read")
-
-
-def test_no_valid_page_is_an_error_with_the_reasons(data: Path, out: Path) -> None:
-    write(data / "pages.parquet", [{"url": "/relative", "title": "t", "snippet": "s"}])
-    fails(data, out, "none of 1 rows is a valid page", "invalid URL: 1", "/relative")
-
-
-def test_a_path_with_a_quote_in_it_is_read(tmp_path: Path) -> None:
-    odd = tmp_path / "o'dd; drop"
-    odd.mkdir()
-    write(odd / "pages.csv", PAGES)
-    assert read(odd, odd / "out").tables["pages"].kept == 3
-
-
-def test_reading_uses_the_given_memory_limit(data: Path, out: Path) -> None:
-    with pytest.raises(duckdb.Error, match="Memory"):
-        read(data, out, memory="as much as there is")

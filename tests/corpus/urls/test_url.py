@@ -1,6 +1,5 @@
 """URL identity: canonical spelling, hostile input, addresses."""
 
-import re
 import string
 
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from corpus.urls.url import (
     InvalidURL,
-    RuleError,
     address_key,
     canonical,
     host,
@@ -184,136 +182,6 @@ def test_other_longer_paths_are_separate_pages(other: str) -> None:
 @pytest.mark.parametrize("path", ["100%", "%", "%%34", "%4%31", "%zz", "%a%31", "%%%41", "a%2"])
 def test_an_invalid_escape_is_left_unchanged(path: str) -> None:
     assert canonical(f"https://example.org/{path}") == f"https://example.org/{path}"
-
-
-@pytest.mark.parametrize(
-    "fragment",
-    ["heapq.heappush:~:text=Push", "heapq.heappush:~:", "heapq.he%61ppush", "heapq.heappush:~:text=a,-b&text=c"],
-)
-def test_a_text_directive_is_removed_from_a_fragment_that_is_a_page(fragment: str) -> None:
-    page = "https://docs.python.org/3/library/heapq.html"
-    assert canonical(f"{page}#{fragment}") == f"{page}#heapq.heappush"
-
-
-@pytest.mark.parametrize("fragment", [":~:text=Push", "utm_source=x&utm_medium=y", "xtor=RSS-1"])
-def test_a_fragment_of_only_directives_or_tracking_is_removed(fragment: str) -> None:
-    assert canonical(f"https://docs.python.org/3/a.html#{fragment}") == "https://docs.python.org/3/a.html"
-
-
-@pytest.mark.parametrize("name", ["Docs.Example", "docs.example.", "https://docs.example/", "docs.example:443"])
-def test_a_fragment_host_may_be_spelt_in_any_way(name: str) -> None:
-    rules = rules_of([name], [])
-    for url in ("https://docs.example/a#b", "https://DOCS.example.:443/a#b"):
-        assert canonical(url, rules) == "https://docs.example/a#b"
-    assert canonical("http://www.docs.example/a#b", rules) == "http://www.docs.example/a#b"
-
-
-@pytest.mark.parametrize("name", ["", "docs.example/a", "*.docs.example", "two words", "https://"])
-def test_an_invalid_fragment_host_is_named(name: str) -> None:
-    with pytest.raises(RuleError, match=re.escape(repr(name))):
-        rules_of([name], [])
-
-
-_TRACKED = """
-gad_source gad_campaignid srsltid mtm_campaign mtm_kwd pk_vid pk_campaign _hsenc _hsmi hsa_cam hsa_grp li_fat_id igsh
-igshid ysclid _openstat vero_id vero_conv s_kwcid irclickid gclid gclsrc dclid gbraid wbraid fbclid msclkid yclid twclid
-ttclid mc_cid mc_eid _ga _gl mkt_tok utm_source utm_id utm_source_platform ef_id rdt_cid epik ScCid mibextid piwik_kwd
-matomo_cid __hstc hsCtaTracking oly_enc_id wickedid wt_mc cmpid xtor at_medium at_campaign cm_mmc itm_source bsft_eid
-sfmc_sub elqTrackId _branch_match_id guccounter adobe_mc dm_i _kx tblci
-bbeml oft_id sc_customer ns_mchannel bd_vid
-"""
-
-
-@pytest.mark.parametrize("name", _TRACKED.split())
-def test_parameters_of_ads_and_newsletters_are_dropped(name: str) -> None:
-    assert canonical(f"https://example.org/a?id=1&{name}=x.Y-2") == "https://example.org/a?id=1"
-    assert canonical(f"https://example.org/a?{name.upper()}") == "https://example.org/a"
-
-
-_KEPT = "id p page q ref source src s v cid sid tag from lang sc_lang mc hs pk at spm_id trk mbid igs gadget utm"
-
-
-@pytest.mark.parametrize(
-    "name",
-    _KEPT.split(),
-)
-def test_parameters_that_may_identify_a_page_are_kept(name: str) -> None:
-    assert canonical(f"https://example.org/a?{name}=1") == f"https://example.org/a?{name}=1"
-
-
-def test_a_site_can_add_tracking_parameters_by_name_or_prefix() -> None:
-    rules = rules_of([], ["Partner_*", "click"])
-    assert canonical("https://a.example/?partner_id=1&CLICK=2&clicks=3&gclid=4", rules) == "https://a.example/?clicks=3"
-
-
-@pytest.mark.parametrize("name", ["", "*", "a*b", "*id", "a=b", "a&b", "two words"])
-def test_an_invalid_tracking_parameter_is_named(name: str) -> None:
-    with pytest.raises(RuleError, match=re.escape(repr(name))):
-        rules_of([], ["good", name])
-
-
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        "http://example.org/a/b",
-        "https://www.example.org/a/b",
-        "https://example.org./a/b",
-        "https://EXAMPLE.org/A/b",
-        "https://example.org/a/b/",
-        "https://example.org/a/b//",
-        "https://example.org//a///b",
-        "https://example.org/a/b/index.html",
-        "https://example.org/a/b/INDEX.HTM",
-        "https://example.org/a/b/index.php",
-        "https://example.org/a/b/index.shtml/",
-        "https://example.org/a/b/default.aspx",
-        "https://example.org/a/b/Default.asp",
-        "https://example.org/a/b?ref=x",
-        "https://example.org/a/b?ref_=x&source=rss&via=y",
-        "https://example.org/a/b?referrer=https%3A%2F%2Fx.example",
-        "https://example.org/a/b;jsessionid=0A1B",
-        "https://example.org/a/b?PHPSESSID=12",
-        "https://example.org/a/b?utm_source=x#part",
-        "https://example.org/%61/b?",
-    ],
-)
-def test_usual_spellings_of_an_address_share_its_key(spelling: str) -> None:
-    assert address_key(canonical(spelling)) == address_key("https://example.org/a/b")
-
-
-def test_the_root_has_usual_spellings_too() -> None:
-    for spelling in ("http://www.example.org", "https://example.org/index.html", "https://example.org//?ref=x"):
-        assert address_key(canonical(spelling)) == address_key("https://example.org/")
-
-
-def test_the_order_of_parameters_does_not_change_the_address() -> None:
-    assert address_key("https://a.example/?b=2&a=1") == address_key("https://a.example/?a=1&b=2")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        "/a",
-        "/a/b/c",
-        "/a/b?id=1",
-        "/a/b?ID=1",
-        "/a/b/indexes.html",
-        "/a/b.html",
-        "/a-b",
-        "/a/b?src=x",
-        "/index.html/a/b",
-    ],
-)
-def test_other_addresses_have_other_keys(other: str) -> None:
-    assert address_key(f"https://example.org{other}") != address_key("https://example.org/a/b")
-
-
-def test_values_of_parameters_are_case_sensitive() -> None:
-    assert address_key("https://a.example/watch?v=dQw") != address_key("https://a.example/watch?v=DQW")
-
-
-def test_another_port_is_another_address() -> None:
-    assert address_key("https://a.example:8080/") != address_key("https://a.example/")
 
 
 @pytest.mark.parametrize(

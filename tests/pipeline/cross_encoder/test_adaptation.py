@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from under_torchrun import run_two
 
 from pipeline.build import build
 from pipeline.config import BuildConfig
@@ -73,9 +72,6 @@ def test_two_processes_adapt_to_nearly_the_same_weights(tiny, bundles: Path, tmp
     shutil.copytree(bundles, tmp_path / "bundles", copy_function=os.link)
     for step in ("adaptation", "teachers"):
         shutil.rmtree(tmp_path / "bundles/work" / step)
-    script = [Path(__file__).with_name("two_processes.py"), tiny.data, tmp_path / "bundles", tmp_path / "config.json"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *script]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    subprocess.run([*map(str, command)], check=True, capture_output=True, env=environment)
+    run_two(Path(__file__).with_name("two_processes.py"), tiny.data, tmp_path / "bundles", tmp_path / "config.json")
     alone, together = (weights(str(root / "work/adaptation/encoder")) for root in (bundles, tmp_path / "bundles"))
     assert (alone - together).abs().max() < 1e-3

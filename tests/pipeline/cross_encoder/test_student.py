@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from under_torchrun import run_two
 
 from pipeline.build import build
 from pipeline.config import BuildConfig
@@ -115,10 +114,7 @@ def test_two_processes_predict_the_same_as_one(tiny, bundles: Path, tmp_path: Pa
     changed = config(tiny).model_copy(update={"teachers": small})
     (tmp_path / "config.json").write_text(changed.model_dump_json())
     shutil.copytree(bundles, tmp_path / "bundles", copy_function=os.link)
-    script = [Path(__file__).with_name("two_processes.py"), tiny.data, tmp_path / "bundles", tmp_path / "config.json"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *script]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    subprocess.run([*map(str, command)], check=True, capture_output=True, env=environment)
+    run_two(Path(__file__).with_name("two_processes.py"), tiny.data, tmp_path / "bundles", tmp_path / "config.json")
     build(tiny.data, bundles, changed, only=["teachers"])
     for name in ("pool", "click", "quality"):
         alone, together = (np.load(root / f"work/teachers/{name}.npy") for root in (bundles, tmp_path / "bundles"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import grpc
 import httpx
 import pytest
 import pytest_asyncio
 
+from ranking.session.score import SessionScorer
 from service.bootstrap import load
 from service.http.app import make_app
 from service.pb import recommender_pb2 as pb
@@ -14,6 +17,7 @@ from service.pb.recommender_pb2_grpc import RecommenderStub
 from service.settings import read_settings
 from tests.conftest import PATIENT, Tiny
 from tests.service.with_session import NAME, add_session
+from text_model.session import OnnxModel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,7 +121,51 @@ async def test_a_get_names_the_post_that_takes_a_way(client, tiny) -> None:
     assert "POST" in refused.json()["errors"][0]["fix"]
 
 
-async def test_grpc_takes_a_way_too(gateway, client, served, tiny) -> None:
+async def test_a_batch_of_ways_leaves_the_event_loop_free(client, gateway, tiny, monkeypatch) -> None:
+    urls = tiny.urls[:20]
+    for url1 in urls:
+        await ask(client, url1)  # now their lists are cached, and only the ways are left to read
+    threads, run = [], OnnxModel.run
+
+    def noted(self: OnnxModel, inputs):
+        threads.append(threading.current_thread())
+        return run(self, inputs)
+
+    monkeypatch.setattr(OnnxModel, "run", noted)
+    requests = [{"url1": url1, "history": [tiny.urls[90], tiny.urls[91]]} for url1 in urls]
+    response = await client.post("/recommend/batch", json={"requests": requests})
+    answers = response.raise_for_status().json()["results"]
+    assert {answer["answer"]["served_by"] for answer in answers} == {"cache"}
+    assert len(threads) == len(urls) and threading.current_thread() not in threads
+
+
+async def test_explain_reads_a_way_on_a_thread_too(client, tiny, monkeypatch) -> None:
+    threads, scores = [], SessionScorer.scores
+
+    def noted(self: SessionScorer, *rows):
+        threads.append(threading.current_thread())
+        return scores(self, *rows)
+
+    monkeypatch.setattr(SessionScorer, "scores", noted)
+    await ask(client, tiny.urls[1], history=[tiny.urls[93]], explain=True)
+    assert len(threads) == 1 and threading.current_thread() not in threads
+
+
+async def test_a_way_that_cannot_be_read_is_flagged_and_the_answer_is_the_page_s(client, tiny, monkeypatch) -> None:
+    url1, way = tiny.urls[2], [tiny.urls[95]]
+    before = await ask(client, url1)
+
+    def broken(self: SessionScorer, *rows):
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionScorer, "scores", broken)
+        answer = await ask(client, url1, history=way)
+    assert (answer["degraded"], shown(answer)) == (["session:error"], shown(before))
+    assert (await ask(client, url1, history=way))["degraded"] == []
+
+
+async def test_grpc_takes_a_way_too(gateway, client, served, tiny) -> None:  # the last one: it closes the gateway
     url1, way = tiny.urls[0], [tiny.urls[7]]
     expected = [url for url, _ in shown(await ask(client, url1, history=way))]
     async with served(gateway) as server, grpc.aio.insecure_channel(server.grpc) as channel:
