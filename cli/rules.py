@@ -12,6 +12,8 @@ from cli.many_pages import at_once, side_by_side
 from cli.options import REDIS_URL, BundleName, Config, Overrides, settings_of
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from service.dry_run import Change, DryRun
     from service.rules.rule import Rule
     from service.settings import Settings
@@ -89,17 +91,21 @@ def _print(run: DryRun, show: int) -> None:
     for rule in run.idle[:20]:
         typer.echo(f"  {rule.label}: acts on none of them")
     for change in run.changes[:show]:
-        console.print(_side_by_side(change))
+        console.print(changed_answer(change))
 
 
-def _side_by_side(change: Change) -> object:
+def changed_answer(change: Change) -> Table:
+    """Return the answers of a page, now and with the rules, side by side."""
     from itertools import zip_longest
 
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("", "now", "with the rules", box=SIMPLE_HEAD, title=change.url1, title_justify="left")
+    table = Table("", box=SIMPLE_HEAD, title=Text(change.url1), title_justify="left")
+    table.add_column("now", overflow="fold")  # URLs often differ at their ends only
+    table.add_column("with the rules", overflow="fold")
     for place, (old, new) in enumerate(zip_longest(change.before, change.after, fillvalue=""), 1):
         gone, came = old not in change.after, new not in change.before
-        table.add_row(str(place), f"[red]{old}[/red]" if gone else old, f"[green]{new}[/green]" if came else new)
+        table.add_row(str(place), Text(old, "red" if gone else ""), Text(new, "green" if came else ""))
     return table

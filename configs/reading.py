@@ -67,13 +67,19 @@ def from_toml(path: Path) -> Iterator[Setting]:
 
 
 def from_environment(environ: Mapping[str, str], prefix: str, known: Sequence[str]) -> Iterator[Setting]:
-    """Yield settings from variables with `prefix`; one that resembles no key is not ours and is ignored."""
+    """Yield settings from variables with `prefix`; one that resembles no key is not ours and is ignored.
+
+    Raises SettingsError for one that is nearly a key.
+    """
     for name, text in environ.items():
         if not name.startswith(prefix):
             continue
         key = name.removeprefix(prefix).lower().replace(NESTED, ".")
-        if key in known or get_close_matches(key, known, n=1, cutoff=0.8):
+        if key in known:
             yield key, _value(text)
+        elif close := get_close_matches(key, known, n=1, cutoff=0.8):
+            right = prefix + close[0].upper().replace(".", NESTED)
+            raise SettingsError(f"unknown setting {name}: did you mean {right}?")
 
 
 def from_override(text: str) -> Setting:

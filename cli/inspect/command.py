@@ -83,8 +83,10 @@ def _show_bundle(bundle: Bundle, url: str | None, report: Path | None) -> None:
     from evaluation.reports.build_report import html
 
     console = Console()
-    console.print(manifest_table(bundle))
+    if url is None and report is None:
+        console.print(manifest_table(bundle))
     if url is not None:
         show_page(bundle, url, console)
     if report is not None:
         report.write_text(html(bundle.name, bundle.manifest.metrics))
+        typer.echo(f"{report}: the report")

@@ -29,7 +29,7 @@ def show_page(bundle: Bundle, url: str, console: Console) -> None:
     addresses.close()
     key = np.array([page], np.uint64)
     tables = {path.stem: LmdbTable(path) for path in table_files(bundle)}
-    console.print(f"\n[bold]{address}[/bold]  PageId {key[0]:016x}")
+    console.print(f"[bold]{address}[/bold]  PageId {key[0]:016x}")
     for name, table in tables.items():
         row = table.read(key)[0]
         console.print(row_table(name, row, tables) if row else f"{name}: no row")

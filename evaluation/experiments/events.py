@@ -89,8 +89,9 @@ def _counted(connection: duckdb.DuckDBPyConnection, path: Path, experiment: str 
     impressions = number("SELECT count(*) FROM impression")
     if not impressions:
         names = connection.execute("SELECT DISTINCT experiment FROM event WHERE experiment IS NOT NULL ORDER BY 1")
-        known = ", ".join(row[0] for row in names.fetchall()) or "none"
-        raise InputError(f"{path}: no impression of the experiment {experiment!r}: give one of these: {known}")
+        known = ", ".join(row[0] for row in names.fetchall())
+        choice = f"give one of these: {known}" if known else "the events name no experiment yet"
+        raise InputError(f"{path}: no impression of the experiment {experiment!r}: {choice}")
     kept = number("SELECT count(*) FROM event")
     clicks = number("SELECT sum(len(clicked)) FROM impression")
     return Counts(rows, rows - kept, impressions, clicks, number(_UNSEEN, experiment=experiment))

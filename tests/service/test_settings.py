@@ -70,7 +70,7 @@ def test_a_bad_override_is_one_clear_error(override: str, message: str) -> None:
 
 
 def test_a_misspelt_variable_is_an_error_and_variables_of_other_programs_are_not() -> None:
-    with pytest.raises(SettingsError, match=r"did you mean cache\.ttl_s\?"):
+    with pytest.raises(SettingsError, match=r"ONWARD_CACHE__TTL: did you mean ONWARD_CACHE__TTL_S\?"):
         read_settings(environ={"ONWARD_CACHE__TTL": "5"})
     assert read_settings(environ={"ONWARD_API_TOKEN": "5"}) == Settings()
 

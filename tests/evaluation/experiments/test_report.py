@@ -170,6 +170,18 @@ def test_an_unknown_experiment_names_the_known_ones(site, lists, tmp_path: Path)
         report_on(tmp_path, "rankin", Options())
 
 
+def test_events_without_any_experiment_are_named_as_such(site, lists, tmp_path: Path) -> None:
+    events = table(site, lists)
+    none = events.set_column(
+        events.schema.get_field_index("experiment"), "experiment", pa.nulls(len(events), pa.string())
+    )
+    pq.write_table(none, tmp_path / "events.parquet")
+    with pytest.raises(
+        InputError, match="no impression of the experiment 'ranking': the events name no experiment yet"
+    ):
+        report_on(tmp_path, "ranking", Options())
+
+
 def test_the_command_prints_and_writes_the_report(site, lists, tmp_path: Path) -> None:
     pq.write_table(table(site, lists), tmp_path / "events.parquet")
     out = tmp_path / "out"
