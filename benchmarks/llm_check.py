@@ -28,7 +28,7 @@ from prompting.local.models import MODELS
 from prompting.local.weights import default_cache
 
 ONWARD = [sys.executable, "-c", "from cli.main import main; main()"]
-SMALL = ["cross_encoder.steps=20", "labels.judged=12", "two_tower.head_steps=20"]
+SMALL = ["cross_encoder.steps=20", "labels.judged=12", "two_tower.head_steps=20", "qprime.prompt=queries_short"]
 VARIABLES = 3
 
 
@@ -118,7 +118,7 @@ def _compare(out: Path, model: str, environ: dict[str, str]) -> None:
         "--clicks",
         str(out / "data/clicks.parquet"),
     ]
-    options = ["--pages", "6", "--out", str(out / "writers"), "--causal", str(weights)]
+    options = ["--pages", "6", "--prompts", "queries,queries_short", "--out", str(out / "writers"), "--causal", str(weights)]
     _run([sys.executable, *module, *options], environ)
 
 
