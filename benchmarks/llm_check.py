@@ -118,8 +118,8 @@ def _compare(out: Path, model: str, environ: dict[str, str]) -> None:
         "--clicks",
         str(out / "data/clicks.parquet"),
     ]
-    options = ["--pages", "6", "--prompts", "queries,queries_short", "--out", str(out / "writers"), "--causal", str(weights)]
-    _run([sys.executable, *module, *options], environ)
+    options = ["--pages", "6", "--prompts", "queries,queries_short", "--causal", str(weights)]
+    _run([sys.executable, *module, *options, "--out", str(out / "writers")], environ)
 
 
 def _run(command: list[str], environ: dict[str, str]) -> None:
