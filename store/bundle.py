@@ -154,6 +154,8 @@ def open_bundle(bundles: Path, name: str | None = None) -> Bundle:
     try:
         manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
     except FileNotFoundError:
+        if not path.is_dir():
+            raise BundleError(f"{bundles} holds no bundle {name}: `onward bundles` lists them") from None
         raise BundleError(f"{path} has no {MANIFEST}: it was not published") from None
     except OSError as error:
         raise BundleError(f"{path / MANIFEST} cannot be read ({error.strerror}): copy the bundle again") from None

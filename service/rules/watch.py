@@ -94,7 +94,7 @@ class RulesWatch:
 
     def _refuse(self, part: str, problem: str) -> None:
         if self.problems.get(part) != problem:
-            log.warning("rules are refused, the last ones stay in force: %s", problem)
+            log.warning("rules are refused, those in force stay: %s", problem)
             self._metrics.rules_refused.labels(part).inc()
         self.problems[part] = problem
         self._metrics.rules_problem.labels(part).set(1)

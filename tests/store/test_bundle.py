@@ -143,6 +143,12 @@ def test_a_directory_without_a_manifest_was_never_published(tmp_path: Path) -> N
     assert "has no manifest.json: it was not published" in refused(tmp_path)
 
 
+def test_a_name_that_no_bundle_has_points_to_the_list(tmp_path: Path) -> None:
+    published(tmp_path)
+    with pytest.raises(BundleError, match="holds no bundle 20200101T000000Z-00000000: `onward bundles` lists them"):
+        open_bundle(tmp_path, "20200101T000000Z-00000000")
+
+
 def test_an_empty_directory_says_how_to_publish(tmp_path: Path) -> None:
     assert refused(tmp_path).endswith("has no published bundle: run `onward build` first")
 
