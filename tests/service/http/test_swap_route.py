@@ -24,7 +24,7 @@ async def test_a_refused_bundle_is_a_409_problem_that_names_the_reason(gateway) 
     async with client(make_admin_app(gateway)) as admin:
         answer = await admin.post("/admin/bundle", json={"name": "20260101T000000Z-00000000"})
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:onward:problem:bundle-refused-files")
-    assert "no manifest.json" in answer.json()["detail"]
+    assert "holds no bundle" in answer.json()["detail"]
 
 
 async def test_swapping_to_the_live_bundle_changes_nothing(gateway) -> None:
