@@ -49,7 +49,9 @@ def test_an_element_that_no_parser_takes_costs_itself() -> None:
     assert list(elements([b"[" + deep + b', {"a": 1}]'], True, 1 << 20)) == [deep, b'{"a": 1}']
 
 
-@pytest.mark.parametrize("text", [b'[{"a": 1', b'[{"a": [1}]', b'[{}, "open', b"]", b"[" * 1_001, b"[" * (1 << 21), b"[{}"])
+@pytest.mark.parametrize(
+    "text", [b'[{"a": 1', b'[{"a": [1}]', b'[{}, "open', b"]", b"[" * 1_001, b"[" * (1 << 21), b"[{}"]
+)
 def test_brackets_that_do_not_match(text: bytes) -> None:
     with pytest.raises(BrokenJson):
         list(elements([text], True, 100))
