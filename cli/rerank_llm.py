@@ -70,7 +70,8 @@ def rerank_llm(
         log = open_log(bundle, _clicks(data, clicks), None, utc(since), utc(until), None, None)
         table = stack.enter_context(closing(LmdbTable(bundle.file("tables/pages.lmdb"))))
         work.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(alone_in(work, "onward rerank-llm"))  # --work may be that of other bundles too
+        if not work.samefile(bundles):  # that is locked; any other --work may be that of other bundles too
+            stack.enter_context(alone_in(work, "onward rerank-llm"))
         causal, tokenizer = _open_model(model, mp_head, work)
         tokens = PromptTokens(tokenizer, READS)
         cache = stack.enter_context(closing(ScoreCache(work / "scores.sqlite")))

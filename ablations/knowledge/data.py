@@ -127,13 +127,15 @@ def _numbers(table: pa.Table, name: str, folder: Path) -> Rows:
 
 def _check_once(log: pa.Table, path: Path) -> None:
     """Raise SettingsError where a user rates a movie twice: one rating would be in the history of the other."""
-    pairs = np.stack([log["user"].to_numpy(), log["movie"].to_numpy()], axis=1)
-    _, first, number = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-    again = np.setdiff1d(np.arange(len(pairs)), first)
+    user, movie = log["user"].to_numpy(), log["movie"].to_numpy()
+    order = np.lexsort((movie, user))  # equal pairs stay in the order of their rows
+    repeats = (np.diff(user[order]) == 0) & (np.diff(movie[order]) == 0)
+    again = order[1:][repeats]
     if len(again):
-        row, (user, movie) = again[0], pairs[again[0]].tolist()
+        row = again.min()
+        first = np.flatnonzero((user == user[row]) & (movie == movie[row]))[0]
         raise SettingsError(
-            f"{path}: user {user} rates movie {movie} in row {first[number[row]]} and again in row {row} (the first is"
+            f"{path}: user {user[row]} rates movie {movie[row]} in row {first} and again in row {row} (the first is"
             f" row 0), {len(again)} such rows in all: leave one rating of each"
         )
 

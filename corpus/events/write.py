@@ -52,7 +52,7 @@ def _locked(out: Path) -> Iterator[Path]:
     """Yield a new file that stays locked: it tells writers in other containers, too, that this one lives."""
     while True:
         temporary = out.with_name(f".{out.name}.{secrets.randbits(64)}")
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o640)
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         try:
             with suppress(OSError):  # a file system without locks: then leftovers are not removed either
                 fcntl.flock(descriptor, fcntl.LOCK_EX)

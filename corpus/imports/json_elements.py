@@ -15,8 +15,8 @@ _LEVEL = rb"(?:" + _TEXT + _FLAT + rb")*+" + _TEXT  # objects in objects at one 
 _WITHOUT_END = re.compile(_LEVEL, re.DOTALL)
 _OUTSIDE = re.compile(_TEXT + _BRACKET, re.DOTALL)
 _INSIDE = re.compile(_LEVEL + _BRACKET, re.DOTALL)
-_CLOSING = {b"{": b"}", b"[": b"]"}
-_DEEPEST = 1_000  # the parser goes no deeper
+_CLOSING = {b"{": ord("}"), b"[": ord("]")}
+_DEEPEST = 1 << 20  # brackets that are remembered; a parser takes a thousand, so such an element is left out
 _BETWEEN = b" \t\r\n,"
 
 
@@ -40,7 +40,7 @@ class _Cutter:
     def __init__(self, outside: int, longest: int) -> None:
         """`outside`: the number of brackets around elements."""
         self._outside, self._longest = outside, longest
-        self.expected: list[bytes] = []  # closing brackets, the innermost last
+        self.expected = bytearray()  # closing brackets, the innermost last
         self.rest = b""  # what is not yet cut
         self._at = 0  # how far it has been looked at
         self._skips = False
@@ -68,7 +68,7 @@ class _Cutter:
             if len(self.expected) == _DEEPEST:
                 raise BrokenJson
             self.expected.append(closing)
-        elif not self.expected or self.expected.pop() != bracket:
+        elif not self.expected or self.expected.pop() != bracket[0]:
             raise BrokenJson
 
     def _skip(self) -> None:

@@ -69,10 +69,19 @@ def _without_mark(source: BinaryIO) -> Iterator[bytes]:
 
 def _object(text: bytes, kind: str) -> dict[str, Any] | LeftOut:
     try:
-        value = orjson.loads(without_lone_surrogates(text) if b"\\u" in text else text)
+        value = _loaded(text)
     except orjson.JSONDecodeError:
         return LeftOut(f"{MALFORMED}: {kind} is not JSON")
     return value if isinstance(value, dict) else LeftOut(f"{MALFORMED}: {kind} is not an object")
+
+
+def _loaded(text: bytes) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if b"\\u" not in text:
+            raise
+        return orjson.loads(without_lone_surrogates(text))
 
 
 def csv_rows(file: ExportFile, wanted: Collection[str]) -> tuple[tuple[str, ...], Iterator[tuple[int, Any]]]:

@@ -21,6 +21,7 @@ from text_model.session import OnnxModel
 ARRAYS = ("pages", "text", "learnt", "clicks")
 FILES = ("model.onnx", *(f"{name}.npy" for name in ARRAYS), "weight.json")
 _KEPT = 64  # scores of lists: an explained answer selects from one list a hundred times
+_AT_ONCE = 4  # ways on threads, or waiting for one: of many requests at once, more would fill the threads' queue
 
 
 class _Asked(NamedTuple):
@@ -48,6 +49,7 @@ class SessionScorer:
         self.weight = weight
         self._counts_deviation = counts_deviation
         self._model, self._vectors, self._native = model, vectors, native
+        self._turn = asyncio.Semaphore(_AT_ONCE)
         self._kept: LRUCache[tuple[int, tuple[int, ...], bytes], NDArray[np.float32]] = LRUCache(_KEPT)
 
     @classmethod
@@ -66,7 +68,9 @@ class SessionScorer:
         asked = self._asked(query, candidates)
         if asked is not None and asked.key not in self._kept:
             loop = asyncio.get_running_loop()
-            self._kept[asked.key] = await loop.run_in_executor(self._native, self._computed, asked)
+            async with self._turn:
+                scores = await loop.run_in_executor(self._native, self._computed, asked)
+            self._kept[asked.key] = scores
         return True
 
     def scored(self, query: Query, candidates: Candidates) -> Candidates:

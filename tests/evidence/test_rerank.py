@@ -283,6 +283,8 @@ def test_wrong_input_is_named(bundles, later, tmp_path, tiny) -> None:
     assert "clicks.parquet" in command(bundles, "--model", model, "--data", tmp_path / "empty").output
     missing = command(bundles, "--model", tmp_path / "none", "--data", later)
     assert "no causal language model" in str(missing.exception)
+    beside = command(bundles, "--model", tmp_path / "none", "--data", later, "--work", bundles)  # locked once
+    assert "no causal language model" in str(beside.exception)
     without = command(tiny.link(tmp_path / "tiny"), "--model", model, "--data", later)
     assert "no stored answers" in str(without.exception)
     early = command(bundles, "--model", model, "--data", tiny.data)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from store.bundle import BundleError
-from store.one_run import alone_in
+from store.one_run import LOCK, alone_in
 
 HOLDS = """
 import sys
@@ -47,3 +52,46 @@ def test_after_an_error_too(tmp_path: Path) -> None:
         raise ValueError("broken")
     with alone_in(tmp_path, "onward build"):
         pass
+
+
+@contextmanager
+def as_another_user() -> Iterator[Path]:
+    """Yield a directory that anyone may write into, with a lock's file of a user that only its owner may write."""
+    with tempfile.TemporaryDirectory() as name:
+        directory, root = Path(name), os.geteuid() == 0
+        directory.chmod(0o777)
+        (directory / LOCK).touch(0o444)
+        if root:
+            os.seteuid(65_534)
+        try:
+            yield directory
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_a_lock_that_another_user_has_made_serves_too() -> None:
+    with (
+        as_another_user() as directory,
+        alone_in(directory, "onward build"),
+        pytest.raises(BundleError, match="in use by another run: wait"),
+        alone_in(directory, "onward build"),
+    ):
+        pass
+
+
+def test_a_directory_in_which_nothing_can_be_written_needs_no_lock() -> None:
+    with as_another_user() as directory:
+        (directory / "bundles").mkdir(0o555)
+        with alone_in(directory / "bundles", "onward build"):
+            assert not (directory / "bundles" / LOCK).exists()
+
+
+def test_a_file_system_without_locks_is_told_of(tmp_path: Path, monkeypatch, caplog) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with alone_in(tmp_path, "onward build"):
+        pass
+    assert caplog.messages == [f"{tmp_path} cannot be locked (No locks available): start no second run in it"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -95,3 +96,13 @@ def test_files_of_others_stay(tmp_path: Path) -> None:
     write(tmp_path / "events.parquet", read_lines(segment(tmp_path, "a", range(1)).read_bytes()))
     assert {*hidden(tmp_path)} == others
     assert row(0)["event_id"] == read_events(tmp_path / "events.parquet")["event_id"][0].as_py()
+
+
+def test_a_file_of_events_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    """A build may run as another user than the gateway."""
+    old = os.umask(0o022)
+    try:
+        write(tmp_path / "events.parquet", read_lines(segment(tmp_path, "b", range(9)).read_bytes()))
+    finally:
+        os.umask(old)
+    assert (tmp_path / "events.parquet").stat().st_mode & 0o777 == 0o644

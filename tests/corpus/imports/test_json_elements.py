@@ -44,7 +44,14 @@ def test_scalars_that_are_too_long_cost_no_element() -> None:
     assert found == [b'{"a": 1}', None, b'{"b": 2}']
 
 
-@pytest.mark.parametrize("text", [b'[{"a": 1', b'[{"a": [1}]', b'[{}, "open', b"]", b"[" * 1_001, b"[{}"])
+def test_an_element_that_no_parser_takes_costs_itself() -> None:
+    deep = b"[" * 1_500 + b"]" * 1_500
+    assert list(elements([b"[" + deep + b', {"a": 1}]'], True, 1 << 20)) == [deep, b'{"a": 1}']
+
+
+@pytest.mark.parametrize(
+    "text", [b'[{"a": 1', b'[{"a": [1}]', b'[{}, "open', b"]", b"[" * 1_001, b"[" * (1 << 21), b"[{}"]
+)
 def test_brackets_that_do_not_match(text: bytes) -> None:
     with pytest.raises(BrokenJson):
         list(elements([text], True, 100))

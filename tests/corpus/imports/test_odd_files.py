@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from corpus.imports.export_file import open_export
 from corpus.imports.registry import IMPORTERS
 from corpus.imports.run import Options
+from corpus.imports.text_records import json_objects
 from corpus.schema import InputError
 from corpus.urls.host_pattern import host_pattern
 from tests.corpus.imports import exports
@@ -247,3 +248,13 @@ def test_utf16_that_breaks_off_counts_as_far_as_it_goes(imported: Import, tmp_pa
     found = imported("matomo", file)
     assert found.report.ledger.kept["views"] == len(LOG)
     assert "visits.csv could not be read" in found.report.ledger.unread[0]
+
+
+@pytest.mark.parametrize("end", ["", "]"])
+def test_text_that_looks_like_half_a_surrogate_stays(tmp_path: Path, end: str) -> None:
+    """A backslash and `ud800` are text; a lone escape, as truncating leaves it, is none."""
+    path = tmp_path / "export.json"
+    path.write_text("["[: len(end)] + r'{"kept": "C:\\ud800", "cut": ""}' + end)
+    assert [found for _, found in json_objects(open_export(path, tmp_path))] == [{"kept": r"C:\ud800", "cut": ""}]
+    path.write_text("["[: len(end)] + r'{"kept": "", "cut": "a\ud83d"}' + end)
+    assert [found for _, found in json_objects(open_export(path, tmp_path))] == [{"kept": "", "cut": "a\ufffd"}]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from cascade.bulkhead import Bulkhead
 from cascade.types import Candidates, Query
 from ranking.session import COLUMN
 from ranking.session.inputs import padded
@@ -117,3 +120,23 @@ def test_rows_that_stage_2_did_not_reach_change_nothing_above(log, scorer) -> No
     below = scorer.scored(query, Candidates(log.pages[5:11], {"stage2": stage2}))[COLUMN]
     assert np.allclose(alone, below[:4], atol=1e-5)
     assert below[4:].tolist() == [0, 0]
+
+
+async def test_ways_that_are_read_at_once_wait_for_their_turn(log, scorer, tmp_path, monkeypatch) -> None:
+    """The threads' queue is for parts of the cascade too: it may be short, and is refused when it is full."""
+    asked, scores = threading.Event(), SessionScorer.scores
+
+    def held(self: SessionScorer, *rows):
+        asked.wait()
+        return scores(self, *rows)
+
+    async def all_have_asked() -> bool:
+        asked.set()
+        return True
+
+    monkeypatch.setattr(SessionScorer, "scores", held)
+    with Bulkhead("ranking", 1) as native:
+        shared = SessionScorer.load(tmp_path, native)
+        queries = [Query("https://a.example/", int(log.pages[0]), history=(page,)) for page in log.pages[2:42].tolist()]
+        reading = [shared.read(query, scored_rows(log.pages[:5])) for query in queries]
+        assert all(await asyncio.gather(*reading, all_have_asked()))
