@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -56,10 +57,10 @@ def serve(
     server = LocalServer(path, name, host, port, configs.threads.threads(threads), parallel, context)
     running = server.start()  # noqa: F841 - it answers while it is referred to
     stopped = signalled()
-    typer.echo(f"# {name} answers at {server.url} until Ctrl-C. In another terminal:", err=True)
-    for variable, value in server.variables().items():
-        typer.echo(f"export {variable}={shlex.quote(value)}")
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):  # nobody reads the lines; calls are answered all the same
+        typer.echo(f"# {name} answers at {server.url} until Ctrl-C. In another terminal:", err=True)
+        for variable, value in server.variables().items():
+            typer.echo(f"export {variable}={shlex.quote(value)}")
+        sys.stdout.flush()
     stopped.wait()
-    sys.stderr.flush()
     os._exit(0)  # the destructor of `running` may wait forever

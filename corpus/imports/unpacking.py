@@ -29,7 +29,8 @@ def plain_name(name: str) -> str:
 
 def names_in(path: Path) -> list[str]:
     """Return the names in a ZIP. Raises InputError."""
-    return [entry.filename for entry in _entries(path)]
+    with _opened(path) as archive:
+        return archive.namelist()
 
 
 def unpacked(path: Path, wanted: Callable[[str], bool], working: Path) -> Iterator[Path]:
@@ -37,18 +38,19 @@ def unpacked(path: Path, wanted: Callable[[str], bool], working: Path) -> Iterat
 
     Raises InputError for an archive that is too large; for files that cannot be unpacked at the end, after the others.
     """
-    entries = [entry for entry in _entries(path) if wanted(entry.filename)]
-    _check_size(path, entries)
     failed = []
-    for entry in entries:
-        target = working / plain_name(entry.filename)
-        try:
-            _unpack(path, entry, target)
-            yield target
-        except _Unreadable as error:
-            failed.append(f"{entry.filename}: {error}")
-        finally:
-            target.unlink(missing_ok=True)
+    with _opened(path) as archive:
+        entries = [entry for entry in archive.infolist() if wanted(entry.filename)]
+        _check_size(path, entries)
+        for entry in entries:
+            target = working / plain_name(entry.filename)
+            try:
+                _unpack(archive, entry, target)
+                yield target
+            except _Unreadable as error:
+                failed.append(f"{entry.filename}: {error}")
+            finally:
+                target.unlink(missing_ok=True)
     if failed:
         raise InputError(f"{path} could not be read: {'; '.join(failed)}: export the file again")
 
@@ -57,11 +59,11 @@ class _Unreadable(Exception):
     """A file of a ZIP cannot be unpacked."""
 
 
-def _unpack(path: Path, entry: zipfile.ZipInfo, target: Path) -> None:
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others unpack without a bound
-        raise _Unreadable("it is neither stored nor deflated")
+        raise _Unreadable("it is neither stored nor deflated (unpack it and give the files)")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(entry) as source, target.open("wb") as file:
+        with archive.open(entry) as source, target.open("wb") as file:
             shutil.copyfileobj(source, file)
     except _BAD as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -78,12 +80,11 @@ def _check_size(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         )
 
 
-def _entries(path: Path) -> list[zipfile.ZipInfo]:
+def _opened(path: Path) -> zipfile.ZipFile:
     try:
         if _bytes_of_entries(path) > _MOST_ENTRIES:
             raise InputError(f"{path} lists more than {_MOST_ENTRIES >> 20} MB of files: unpack it and give the files")
-        with zipfile.ZipFile(path) as archive:
-            return archive.infolist()
+        return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise InputError(f"{path} could not be read: {error}: export the file again") from error
 
