@@ -38,7 +38,10 @@ from store.one_run import alone_in
 
 WORK, BUILDING = "work", ".building"
 #: The modules that make a bundle from the finished steps, besides those that the steps run.
-PUBLISHING = (__name__, "pipeline.layout", "pipeline.manifest", "pipeline.rankers.event_source", "store.bundle")
+PUBLISHING = (
+    __name__, "pipeline.layout", "pipeline.manifest", "pipeline.rankers.event_source", "pipeline.republish",
+    "store.bundle",
+)  # fmt: skip
 
 
 def build(

@@ -16,6 +16,7 @@ from ranking.lightgbm.train import write_untrained
 from recall.popular import build as popular
 from service.bundles.check_before_publish import opens
 from store.bundle import BundleError, current_name, open_bundle
+from store.one_run import LOCK
 from store.page_row import FACTS, PageText, language_code, pack
 from store.tables import LmdbTable, write_table
 
@@ -50,13 +51,18 @@ def test_every_page_has_a_row_in_every_table(tiny) -> None:
     }
 
 
+def _changed(bundles: Path) -> dict[Path, int]:
+    """When each file and directory was changed; a lock's holder is noted in it and removed again."""
+    return {path: path.stat().st_mtime_ns for path in bundles.rglob("*") if path.name != LOCK}
+
+
 def test_building_again_runs_nothing_and_publishes_nothing(tiny, capsys: pytest.CaptureFixture[str]) -> None:
     config = BuildConfig.model_validate(tiny.bundle.manifest.config)
-    before = {path: path.stat().st_mtime_ns for path in tiny.bundles.rglob("*")}
+    before = _changed(tiny.bundles)
     again = build(tiny.data, tiny.bundles, config)
     assert again is not None
     assert again.name == tiny.bundle.name
-    assert {path: path.stat().st_mtime_ns for path in tiny.bundles.rglob("*")} == before
+    assert _changed(tiny.bundles) == before
     assert "✓" not in capsys.readouterr().err
 
 
@@ -67,7 +73,7 @@ def test_one_step_can_be_run_alone(tiny) -> None:
 
 def test_no_partial_output_is_left(tiny) -> None:
     names = sorted(path.name for path in tiny.bundles.iterdir())
-    assert names == sorted([tiny.bundle.name, "current", "work"])
+    assert names == sorted([LOCK, tiny.bundle.name, "current", "work"])
     assert not [path for path in (tiny.bundles / "work").iterdir() if path.name.startswith(".")]
 
 
@@ -113,7 +119,7 @@ def test_a_bundle_that_does_not_open_is_not_published(tiny, tmp_path: Path) -> N
     config = BuildConfig.model_validate(tiny.bundle.manifest.config).model_copy(update={"quality_weight": 0.4})
     with pytest.raises(BundleError, match=r"it was not published: .* other features"):
         build(tiny.data, bundles, config, opens=opens)
-    assert sorted(path.name for path in bundles.iterdir()) == [tiny.bundle.name, "current", "work"]
+    assert sorted(path.name for path in bundles.iterdir()) == [LOCK, tiny.bundle.name, "current", "work"]
     assert current_name(bundles) == tiny.bundle.name
 
 

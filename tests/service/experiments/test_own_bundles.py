@@ -175,7 +175,7 @@ async def test_a_missing_or_spoilt_bundle_is_refused_by_name_and_the_old_arms_st
                 blend.unlink()
                 blend.write_bytes(text[:-1] + b" ")
             await site.arms(ARMS.format("[]", name))
-            assert f"arm other: bundle: {bundles / name}" in site.experiments.problem
+            assert "arm other: bundle: " in site.experiments.problem and name in site.experiments.problem
             assert site.experiments.current.name == "over"
             assert site.live.named(name) is None
         assert "does not match its hash" in site.experiments.problem
@@ -189,7 +189,7 @@ async def test_a_missing_or_spoilt_bundle_is_refused_by_name_and_the_old_arms_st
 
 async def test_a_gateway_does_not_start_with_an_arm_whose_bundle_is_missing(bundles: Path) -> None:
     site = Site(bundles, ARMS.format("[]", THIRD))
-    with pytest.raises(SettingsError, match=f"experiments.file: .*arm other: bundle: .*{THIRD} has no manifest"):
+    with pytest.raises(SettingsError, match=f"experiments.file: .*arm other: bundle: .* holds no bundle {THIRD}"):
         await site.gateway.warm_up()
     assert not site.gateway.ready
     await site.gateway.close()
