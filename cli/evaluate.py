@@ -55,7 +55,7 @@ def evaluate(
     import orjson
     from rich.console import Console
 
-    from cli.figures import report_of, show
+    from cli.figures import in_sample, report_of, show
     from corpus.tables.report_screen import show as show_rows
     from evaluation.answer_quality import AnswerQuality, ClickRules
     from evaluation.contributions import Contributions
@@ -97,10 +97,10 @@ def evaluate(
         ),
     )
     end = learnt_until(opened, utc(since))
-    report = report_of(opened, held_out, figures, quality, contributions, in_sample=end is not None)
+    report = report_of(opened, held_out, figures, quality, contributions, learnt_from=end is not None)
     show(report)
     if end is not None:
-        typer.echo(f"in-sample: the bundle has learnt from its log until {end}: for fair figures give a later --since")
+        typer.echo(in_sample(end))
     if out is not None:
         out.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.table import Table
 
     from evaluation.answer_quality import AnswerQuality
@@ -30,21 +32,26 @@ _BY_TRUTH = {
 }
 
 
+def in_sample(end: datetime) -> str:
+    """Return what to know of figures of sessions that a bundle has learnt from, up to `end`."""
+    return f"in-sample: the bundle has learnt from its log until {end}: for fair figures give a later --since"
+
+
 def report_of(
     bundle: Bundle,
     held_out: HeldOut,
     measured: NextPageMetrics,
     quality: AnswerQuality | None,
     contributions: Contributions | None = None,
-    in_sample: bool = False,
+    learnt_from: bool = False,
 ) -> dict[str, Any]:
     """Return all measurements as plain JSON values; those based on the truth have intervals.
 
-    `in_sample`: the bundle has learnt from the sessions that measure it.
+    `learnt_from`: the bundle has learnt from the sessions that measure it.
     """
     report: dict[str, Any] = {
         "bundle": bundle.name,
-        "in_sample": in_sample,
+        "in_sample": learnt_from,
         "pages": len(held_out.pages),
         "pairs": sum(map(len, held_out.steps.values())),
         "impressions": sum(map(len, held_out.impressions.values())),

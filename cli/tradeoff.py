@@ -46,9 +46,10 @@ def tradeoff(
     """Sweep λ from clicks only to quality only, beside other blends, and choose one by a stated rule."""
     import orjson
 
+    from cli.figures import in_sample
     from corpus.label_split import Role
     from evaluation.answer_quality import AnswerQuality, ClickRules
-    from evaluation.held_out_log import open_log
+    from evaluation.held_out_log import learnt_until, open_log
     from evaluation.reports.tradeoff_report import html
     from evaluation.tradeoff import SERVED, choose, rule, sweep, too_few
     from evaluation.truth import observable
@@ -82,6 +83,9 @@ def tradeoff(
         "labels of these pages": "held out of training" if share else "may be in the training data: build with --until",
         **{f"{name}, of the pages that chose λ": value for name, value in judged.summary().items()},
     }
+    if end := learnt_until(opened, utc(since)):
+        facts["clicks of these pages"] = in_sample(end)
+        typer.echo(in_sample(end), err=True)
     if warning := too_few(int(judged.summary()["kept_impressions"]), int(judged.summary()["judged_pages"])):
         facts["warning"] = warning
     conclusion = f"{rule(bound)}; chosen on {len(choosing.pages)} pages, measured on {len(reporting.pages)} others"

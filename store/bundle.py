@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -219,7 +220,7 @@ def file_hash(path: Path) -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a small file; readers see either the old or the new contents, never a mix."""
-    working = path.with_name(f".{path.name}.{os.getpid()}")
+    working = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # containers may share a directory, and PIDs
     with working.open("wb") as file:
         file.write(data)
         file.flush()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from corpus.events.write import read_lines, write
+from store.bundle import write_atomically
 
 
 class Stream(Protocol):
@@ -43,11 +43,5 @@ def pull(stream: Stream, out: Path) -> int:
             write(out / f"{stream.name}-{cursor or 'start'}.parquet", events)
             pulled += events.num_rows
         cursor = following
-        _note(noted, cursor)
+        write_atomically(noted, cursor.encode())
     return pulled
-
-
-def _note(noted: Path, cursor: str) -> None:
-    temporary = noted.with_name(f"{noted.name}.{os.getpid()}")
-    temporary.write_text(cursor)
-    temporary.replace(noted)

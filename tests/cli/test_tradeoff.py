@@ -56,6 +56,8 @@ def test_tradeoff_writes_the_curve_and_chooses_a_weight(tiny, truth: Path, tmp_p
     assert "collect more" in curve["warning"]  # thirty pages are too few
     assert curve["warning"] in done.output
     assert curve["warning"] in page.read_text()
+    assert curve["clicks of these pages"].startswith("in-sample: the bundle has learnt from its log until 2025-04-")
+    assert curve["clicks of these pages"] in done.output
 
 
 def test_tradeoff_chooses_on_other_pages_than_it_reports(tiny, truth: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from redis.crc import key_slot
 from redis_servers import Cluster, RedisServer, cluster, free_ports, one_server, sentinel_set, until
 
@@ -72,24 +73,21 @@ async def test_a_server_with_an_untrusted_certificate_is_not_used(open_table: Op
     assert (opened.outcomes, opened.fallbacks) == ([Outcome.FAILED], [FallbackReason.NOT_ANSWERED])
 
 
-async def test_a_hanging_server_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "second"),
+    [({"failures": 1}, Outcome.NOT_MADE), ({"failures": 9, "connections": 1}, Outcome.NO_CONNECTION)],
+)
+async def test_a_hanging_server_is_not_waited_for(
+    open_table: Open, tmp_path: Path, options: dict[str, int], second: Outcome
+) -> None:
+    """Nor a connection of a pool whose only one hangs."""
     with one_server(tmp_path / "hangs") as hangs:
         push(hangs.url)
-        opened = open_table(hangs.url, wait_s=0.05, failures=1)
+        opened = open_table(hangs.url, wait_s=0.05, **options)
         hangs.signal(signal.SIGSTOP)
         assert await opened.get(7) == await opened.get(7) == [b"seven"]
         hangs.signal(signal.SIGCONT)
-    assert opened.outcomes == [Outcome.LATE, Outcome.NOT_MADE]
-
-
-async def test_an_exhausted_connection_pool_is_not_waited_for(open_table: Open, tmp_path: Path) -> None:
-    with one_server(tmp_path / "hangs") as hangs:
-        push(hangs.url)
-        opened = open_table(hangs.url, wait_s=0.05, connections=1, failures=9)
-        hangs.signal(signal.SIGSTOP)
-        assert await opened.get(7) == await opened.get(7) == [b"seven"]
-        hangs.signal(signal.SIGCONT)
-    assert opened.outcomes == [Outcome.LATE, Outcome.NO_CONNECTION]
+    assert opened.outcomes == [Outcome.LATE, second]
 
 
 async def test_a_restarted_server_is_read_again(open_table: Open, tmp_path: Path) -> None:
