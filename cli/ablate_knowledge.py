@@ -13,7 +13,7 @@ from cli.options import Json
 if TYPE_CHECKING:
     from ablations.knowledge.report import Report
 
-_ROWS = "raw,none,basic,topic,llm,trawl,no-contrast,no-adapter"
+_ROWS = "raw,none,basic,topic,llm,trawl,trawl-mean,no-contrast,no-adapter"
 
 
 def knowledge(

@@ -32,11 +32,13 @@ class Contrast:
     users: float = 0.004  # w1
     movies: float = 0.008  # w2
     temperature: float = 0.15
-    rows: int = 256  # of a batch at most, which equation 2 sums over
+    rows: int = 256  # of a batch at most
+    mean: bool = False  # over the rows; else their sum, as printed
 
     def loss(self, vectors: Tensor, likes: Tensor, rows: Tensor, positive: Tensor, weight: float) -> Tensor:
-        """Return a weight times equation 2: unit vectors (B, d) of `rows` (B,) and of their positives, summed."""
-        return weight * len(rows) * info_nce(vectors, likes, rows, positive, self.temperature)
+        """Return a weight times equation 2: unit vectors (B, d) of `rows` (B,) and of their positives."""
+        terms = 1 if self.mean else len(rows)
+        return weight * terms * info_nce(vectors, likes, rows, positive, self.temperature)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,8 @@ def _facts(runner: Runner) -> dict[str, object]:
         f" {training.epochs} epochs; the epoch by validation AUC",
         "widths": f"{training.widths.ids} of an ID, {training.widths.knowledge} of knowledge",
         "contrast": f"w1 = {settings.contrast.users:g} (users), w2 = {settings.contrast.movies:g} (movies), τ ="
-        f" {settings.contrast.temperature:g}; equation 2 is a sum over up to {settings.contrast.rows} rows of a batch",
+        f" {settings.contrast.temperature:g}; equation 2 is over up to {settings.contrast.rows} rows of a batch:"
+        " their sum, or their mean where the row says so",
         "TRAWL's texts": "extracts only: no language model was given",
     }
     if asked.endpoint is not None:

@@ -103,7 +103,7 @@ class Runner:
         if not path.is_file():
             begun = time.monotonic()
             alike = self._alike_of(data) if row.contrast else None
-            own = contrast if row.contrast else None
+            own = replace(contrast, mean=row.mean) if row.contrast else None
             knowledge = None if row.text is None else self._knowledge_of(row.text)
             trained = train(BACKBONES[backbone], data, knowledge, row.adapter, own, alike, self.settings.training)
             _keep(path, trained, time.monotonic() - begun)

@@ -36,13 +36,13 @@ def run(data: Path, out: Path, encoder: Path, *more: object) -> dict:
 def test_report_has_every_row_beside_the_papers(movielens: Path, tmp_path: Path, encoder: Path) -> None:
     found = run(movielens, tmp_path, encoder, "--no-sensitivity")
     assert [row["row"] for row in found["rows"]] == [
-        "raw", "none", "basic", "topic", "llm", "trawl", "no-contrast", "no-adapter",
+        "raw", "none", "basic", "topic", "llm", "trawl", "trawl-mean", "no-contrast", "no-adapter",
     ]  # fmt: skip
     trawl = next(row for row in found["rows"] if row["row"] == "trawl")
     assert (trawl["paper_auc"], trawl["paper_logloss"]) == (0.7812, 0.5538)
     assert len(trawl["auc_by_seed"]) == 2
     assert trawl["auc"]["mean"] == pytest.approx(np.mean(trawl["auc_by_seed"]), abs=1e-3)
-    assert len(found["orderings"]) == 11
+    assert len(found["orderings"]) == 17
     html = (tmp_path / "report.html").read_text()
     assert "put together from several public copies" in html and "extracts only" in html
     assert all(text.split(":")[0] in html for text in found["statements"])

@@ -83,6 +83,13 @@ def test_contrast_brings_positives_together(data: Data, knowledge: Knowledge) ->
     assert losses[-1] < losses[0]
 
 
+def test_equation_2_is_a_sum_or_its_mean() -> None:
+    vectors = torch.nn.functional.normalize(torch.arange(12.0).reshape(4, 3) ** 2 + 1, dim=1)
+    rows, positive = torch.arange(4), torch.tensor([1, 0, 3, 2])
+    total, mean = (Contrast(mean=mean).loss(vectors, vectors[positive], rows, positive, 0.5) for mean in (False, True))
+    assert float(mean) > 0 and torch.allclose(total, 4 * mean)
+
+
 def test_test_users_labels_are_not_read(data: Data, knowledge: Knowledge) -> None:
     """What test users thought of movies changes neither weights nor epochs, and scores only by their histories."""
     _, _, test = data.split()
