@@ -40,6 +40,7 @@ def evidence(
     from evidence.ablation import AblationSettings, QueriesBy
     from evidence.report import run
     from evidence.tuning import TuningSettings
+    from store.one_run import alone_in
 
     names = [name.strip() for name in sets.split(",")]
     if unknown := [name for name in names if name not in _SETS]:
@@ -53,7 +54,8 @@ def evidence(
         heads=tuple(_numbers(layers, 1_000, "--heads") for layers in heads.split(";")),
         tuning=TuningSettings(steps=steps),
     )  # fmt: skip
-    reports = run(data, names, model, work, settings, seeds, lambda text: typer.echo(text, err=True))
+    with alone_in(work, "onward ablate evidence", make=True):
+        reports = run(data, names, model, work, settings, seeds, lambda text: typer.echo(text, err=True))
     if json is not None:
         json.write_bytes(orjson.dumps([report.as_dict() for report in reports], option=orjson.OPT_INDENT_2))
     for report in reports:

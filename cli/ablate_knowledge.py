@@ -47,6 +47,7 @@ def knowledge(
     from ablations.knowledge.train import Training
     from ablations.knowledge.vectors import Asked
     from prompting.endpoint import read_endpoint
+    from store.one_run import alone_in
 
     chosen = _names(rows, ROWS, "--rows")
     if not out.absolute().parent.is_dir():
@@ -57,9 +58,11 @@ def knowledge(
         sensitivity=sensitivity, base=base, training=Training(epochs=epochs, rate=rate),
     )  # fmt: skip
     asked = Asked(read_endpoint(), llm_movies, llm_users)
-    runner = Runner(data, work or out.with_suffix(".work"), settings, asked, lambda text: typer.echo(text, err=True))
-    found = runner.rows()
-    made = report(found, runner.sensitivity() if sensitivity and "trawl" in chosen else {}, runner)
+    work = work or out.with_suffix(".work")
+    with alone_in(work, "onward ablate knowledge", make=True):
+        runner = Runner(data, work, settings, asked, lambda text: typer.echo(text, err=True))
+        found = runner.rows()
+        made = report(found, runner.sensitivity() if sensitivity and "trawl" in chosen else {}, runner)
     out.write_text(made.html())
     if json is not None:
         json.write_bytes(orjson.dumps(made.as_dict(), option=orjson.OPT_INDENT_2))

@@ -39,3 +39,20 @@ def test_a_missing_directory_is_named(tmp_path: Path, command: str) -> None:
     done = CliRunner().invoke(app, [*command.split(), "--bundles", str(tmp_path / "none"), *COMMANDS[command]])
     assert isinstance(done.exception, Exception)
     assert f"{tmp_path / 'none'} is not a directory" in str(one_line(done.exception))
+
+
+@pytest.mark.parametrize("command", ["evidence", "knowledge"])
+def test_two_ablations_do_not_share_their_work(tmp_path: Path, command: str) -> None:
+    work = tmp_path / "work"
+    out = ("--out", str(tmp_path / "report.html")) if command == "knowledge" else ()
+    with alone_in(work, "onward ablate knowledge", make=True):
+        done = CliRunner().invoke(app, ["ablate", command, "--data", str(tmp_path), "--work", str(work), *out])
+    assert isinstance(done.exception, Exception)
+    assert str(one_line(done.exception)).startswith(f"onward: {work} is in use by `onward ablate knowledge` (process ")
+
+
+def test_work_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "work").write_text("")
+    done = CliRunner().invoke(app, ["ablate", "evidence", "--data", str(tmp_path), "--work", str(tmp_path / "work")])
+    assert isinstance(done.exception, Exception)
+    assert f"{tmp_path / 'work'} is not a directory" in str(one_line(done.exception))
