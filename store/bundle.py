@@ -19,7 +19,7 @@ from configs import plain_words
 from corpus.files.sync import sync
 from corpus.urls.url_rules import RULES, UrlRules
 
-FORMAT = 6
+FORMAT = 7
 MANIFEST = "manifest.json"
 CURRENT = "current"
 _PART = 1 << 20  # bytes read and hashed per step

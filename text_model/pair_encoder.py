@@ -98,14 +98,25 @@ class PairEncoder(nn.Module):
             bias = bias + torch.cat([own[:, :, :1], _means(own, pages[:, None])], dim=2)
         return family.rows(family.all[-1], states, queries, bias)
 
-    def joint(self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor) -> Tensor:
-        """Return what `forward` returns, from both pages' `page_states` and their masks; all pairs may share page 1."""
+    def joint(
+        self, states1: Tensor, mask1: Tensor, states2: Tensor, mask2: Tensor, columns: Tensor | None = None
+    ) -> Tensor:
+        """Return what `forward` returns, from both pages' `page_states` and their masks; all pairs may share page 1.
+
+        `columns`, (4, width), are means and deviations of own rows' columns and of tokens' states', where a `single`
+        joint layer reads states that are standardized by them.
+        """
         rows = states2.shape[0]
         if self.single:
-            last, heads = self._last()
-            page1, page2 = (states1[:, 1:], mask1[:, 1:]), (states2[:, 1:], mask2[:, 1:])
-            first = first_rows(last, heads, page1, page2)
-            return torch.stack([first, states1[:, 0].expand(rows, -1), states2[:, 0]], dim=1)
+            own1, own2, token = states1[:, 0], states2[:, 0], states1[:, 1]
+            if columns is not None:
+                own_mean, own_deviation, mean, deviation = columns
+                own1, own2 = (own * own_deviation + own_mean for own in (own1, own2))
+                token = token * deviation + mean
+            # Own rows are masked: leaving them out would copy all states.
+            page1, page2 = ((states1, _without_own(mask1)), (states2, _without_own(mask2)))
+            first = first_rows(*self._last(), token, page1, page2, None if columns is None else columns[2:].unbind())
+            return torch.stack([first, own1.expand(rows, -1), own2], dim=1)
         first_mask = mask1.expand(rows, -1)
         states = torch.cat([states1.expand(rows, -1, -1), states2], dim=1)
         second = torch.cat([torch.zeros_like(first_mask), mask2], dim=1)
@@ -157,6 +168,10 @@ def _positions(token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
     pages = _pages(token_type_ids, attention_mask)
     first = pages[:, :1].sum(-1)
     return torch.arange(length, device=attention_mask.device)[None] - pages[:, 1] * first
+
+
+def _without_own(mask: Tensor) -> Tensor:
+    return torch.cat([torch.zeros_like(mask[:, :1]), mask[:, 1:]], dim=1)
 
 
 def _means(states: Tensor, masks: Tensor) -> Tensor:

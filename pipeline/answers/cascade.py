@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cascade.executor import Cascade
+from configs.inline import Inline
 from configs.threads import used
 from ranking.assembly import Choices, Threads, open_cascade
 from ranking.filters import standard
@@ -33,7 +34,7 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
         tables = {name: LmdbTable(directory / "tables" / f"{name}.lmdb") for name in TABLES}
         for table in tables.values():
             stack.callback(table.close)
-        native, ranking, encoder = (stack.enter_context(ThreadPoolExecutor(count, name)) for name in _POOLS)
+        native, ranking, encoder = (stack.enter_context(_pool(count, name)) for name in _POOLS)
         threads = Threads({path.name: native for path in ALL_PATHS}, ranking, encoder, onnx=1, stage1=1)
         tokenizer = PageTokenizer(directory / "tokenizer.json", tokens_per_page)
         filters = standard(adult=choices.adult)
@@ -44,3 +45,7 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
 
 
 _POOLS = ("native", "ranking", "cross_encoder")
+
+
+def _pool(threads: int, name: str) -> Executor:
+    return ThreadPoolExecutor(threads, name) if threads > 1 else Inline()

@@ -39,6 +39,8 @@ def _export_joint(model: CrossEncoder, path: Path) -> None:
     states = torch.randn(2, 17, model.encoder.width)
     mask = torch.ones(2, 17, dtype=torch.int64)
     inputs = {"states1": states[:1], "mask1": mask[:1], "states2": states, "mask2": mask}
+    if model.encoder.single:
+        inputs["columns"] = torch.ones(4, model.encoder.width)
     axes = {name: {0: "pages1", 1: "length1"} for name in ("states1", "mask1")}
     axes |= {name: {0: "rows", 1: "length2"} for name in ("states2", "mask2")} | {
         name: {0: "rows"} for name in _OUTPUTS

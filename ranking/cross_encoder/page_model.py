@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_model.session import OnnxModel
-from text_model.tokens import LENGTHS, Marks, padded_length, single_inputs
+from text_model.tokens import LENGTHS, Marks, single_inputs
 
 Tokens = NDArray[np.uint32]
 States = NDArray[np.floating[Any]]  # (rows of a page, width)
@@ -27,27 +27,14 @@ class PageModel:
         (probe,) = model.run(single_inputs([np.empty(0, np.uint32)], marks))
         self.width = int(probe.shape[2])
         self._one = probe.shape[1] == 1
-        self._own = 0 if self._one else int(probe.shape[1]) - LENGTHS[0]
-
-    @property
-    def has_own_rows(self) -> bool:
-        """Whether a page's first state is its own row."""
-        return self._own > 0
+        #: How many of a page's first states are its own row: 0 or 1.
+        self.own = 0 if self._one else int(probe.shape[1]) - LENGTHS[0]
 
     def rows(self, page: Tokens) -> int:
         """Return how many states a page has."""
-        return 1 if self._one else self._own + len(page) + _SPECIAL
+        return 1 if self._one else self.own + len(page) + _SPECIAL
 
     def run(self, pages: Sequence[Tokens]) -> list[States]:
         """Return the states of each page, (`rows`, width)."""
         (made,) = self._model.run(single_inputs(pages, self._marks))
         return [states[: self.rows(page)] for page, states in zip(pages, made, strict=True)]
-
-    def padded(self, states: Sequence[States]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return states (pages, rows, width) and masks (pages, rows), padded with 0."""
-        rows = [len(page) for page in states]
-        most = self._own + padded_length(max(rows) - self._own)
-        result = np.zeros((len(states), most, self.width), np.float32)
-        for place, page in enumerate(states):
-            result[place, : len(page)] = page
-        return result, (np.arange(most) < np.array(rows)[:, None]).astype(np.int64)

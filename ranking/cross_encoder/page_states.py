@@ -10,8 +10,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from ranking.cross_encoder.page_model import PageModel, States, Tokens
-from ranking.cross_encoder.state_codes import HalfPrecision, StateCodes
+from ranking.cross_encoder.page_model import PageModel, Tokens
+from ranking.cross_encoder.state_codes import PlainStates, StateCodes
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
 from text_model.tokens import Marks
@@ -28,31 +28,26 @@ class PageStates:
 
     def __init__(self, directory: Path) -> None:
         """Open what `write` wrote; hashes must have been checked. Raises ValueError for arrays of different builds."""
-        self._states = np.load(directory / STATES, mmap_mode="r")
+        self._states = np.asarray(np.load(directory / STATES, mmap_mode="r"))  # slices of a memmap take longer
         self._starts: NDArray[np.int64] = np.load(directory / STARTS)
         self._keys: NDArray[np.uint64] = np.load(directory / KEYS)
         if len(self._starts) != len(self._keys) + 1 or self._starts[-1] != len(self._states):
             raise ValueError(f"{STATES}, {STARTS} and {KEYS} are not from the same build")
         packed = (directory / COLUMNS).is_file()
-        self._form = StateCodes.load(directory / COLUMNS) if packed else HalfPrecision(self._states.shape[1])
+        self.codes = StateCodes.load(directory / COLUMNS) if packed else None  # None: half precision
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def get_many(self, tokens: Sequence[bytes]) -> list[States | None]:
-        """Return each page's states (rows, width) by the bytes of its ids; None if not stored."""
+    def get_many(self, tokens: Sequence[bytes]) -> list[NDArray[Any] | None]:
+        """Return each page's packed states by the bytes of its ids; None if not stored."""
         keys = np.array([xxhash.xxh3_64_intdigest(page) for page in tokens], np.uint64)
         if not len(self):
             return [None] * len(keys)
         places = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
-        known = np.flatnonzero(self._keys[places] == keys).tolist()
-        bounds = zip(self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
-        stored = [self._states[start:end] for start, end in bounds]
-        found: list[States | None] = [None] * len(keys)
-        if known:
-            for row, states in zip(known, self._form.unpack([stored[row] for row in known]), strict=True):
-                found[row] = states
-        return found
+        known = (self._keys[places] == keys).tolist()
+        bounds = zip(known, self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
+        return [self._states[start:end] if found else None for found, start, end in bounds]
 
 
 def write(
@@ -68,7 +63,7 @@ def write(
     Those of a model with own rows are packed (`state_codes.py`). A killed run is resumed.
     """
     reader = PageModel(model, marks)
-    form = _fitted(reader, pages[:_FITTED]) if reader.has_own_rows and len(pages) else HalfPrecision(reader.width)
+    form = _fitted(reader, pages[:_FITTED]) if reader.own and len(pages) else PlainStates(reader.width, reader.own)
     row_bytes = form.width * np.dtype(form.dtype).itemsize
     chosen = _that_fit(pages, most_bytes // row_bytes, lambda page: form.rows(reader.rows(page)))
     keys = np.array(sorted(chosen), np.uint64)

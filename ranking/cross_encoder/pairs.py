@@ -16,8 +16,9 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from ranking.cross_encoder.page_model import PageModel, States, Tokens
+from ranking.cross_encoder.page_model import PageModel, Tokens
 from ranking.cross_encoder.page_states import STATES, PageStates
+from ranking.cross_encoder.state_codes import PlainStates
 from text_model.session import OnnxModel
 from text_model.tokens import Marks, pair_inputs
 
@@ -60,30 +61,33 @@ class SplitPairModel:
         stored: PageStates | None,
     ) -> None:
         self._pages, self._pairs = pages, pairs
-        self._kept_as = kept_as
+        codes = None if stored is None else stored.codes
+        self._form = codes or PlainStates(pages.width, pages.own, kept_as)
         self._stored = stored
-        self._kept: LRUCache[bytes, States] = LRUCache(kept_bytes, getsizeof=lambda states: states.nbytes)
+        self._kept: LRUCache[bytes, NDArray[Any]] = LRUCache(kept_bytes, getsizeof=lambda packed: packed.nbytes)
         self._lock = Lock()
 
     def run(self, first: Sequence[Tokens], second: Sequence[Tokens]) -> Scores:
         """Return click (logit) and quality (0 to 4) of each pair; `first` may be one page for all."""
         keys = [page.tobytes() for page in (*first, *second)]
-        states = self._states(dict(zip(keys, (*first, *second), strict=True)))
+        packed = self._packed(dict(zip(keys, (*first, *second), strict=True)))
         left, right = keys[: len(first)], keys[len(first) :]
-        states1, mask1 = self._pages.padded([states[key] for key in left])
-        states2, mask2 = self._pages.padded([states[key] for key in right])
-        click, quality = self._pairs.run({"states1": states1, "mask1": mask1, "states2": states2, "mask2": mask2})
+        states1, mask1 = self._form.padded([packed[key] for key in left])
+        states2, mask2 = self._form.padded([packed[key] for key in right])
+        click, quality = self._pairs.run({
+            "states1": states1, "mask1": mask1, "states2": states2, "mask2": mask2, "columns": self._form.columns,
+        })  # fmt: skip
         return click, quality
 
-    def _states(self, pages: dict[bytes, Tokens]) -> dict[bytes, States]:
+    def _packed(self, pages: dict[bytes, Tokens]) -> dict[bytes, NDArray[Any]]:
         stored = [None] * len(pages) if self._stored is None else self._stored.get_many(list(pages))
-        found: dict[bytes, States] = {key: row for key, row in zip(pages, stored, strict=True) if row is not None}
+        found: dict[bytes, NDArray[Any]] = {key: row for key, row in zip(pages, stored, strict=True) if row is not None}
         with self._lock:
-            found |= {key: states for key in pages.keys() - found if (states := self._kept.get(key)) is not None}
+            found |= {key: packed for key in pages.keys() - found if (packed := self._kept.get(key)) is not None}
         missing = [key for key in pages if key not in found]
         if missing:
             for key, made in zip(missing, self._pages.run([pages[key] for key in missing]), strict=True):
-                found[key] = made.astype(self._kept_as)
+                found[key] = self._form.pack(made)
             with self._lock:
                 self._kept.update({key: found[key] for key in missing if found[key].nbytes <= self._kept.maxsize})
         return found
@@ -98,8 +102,8 @@ def open_pair_model(
 ) -> PairModel:
     """Open what `export_pair_model` wrote into a directory; hashes must have been checked.
 
-    States computed online are cached in at most `kept_bytes`; half precision halves them and changes no score by more
-    than 0.001. With 0 bytes the states stored in the build are not used either.
+    States computed online are cached in at most `kept_bytes`, packed as those of the build are; where it has none, as
+    `kept_as`. With 0 bytes the states stored in the build are not used either.
     """
     if (directory / WHOLE).is_file():
         return WholePairModel(OnnxModel(directory / WHOLE, threads), marks)

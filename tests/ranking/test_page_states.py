@@ -10,8 +10,10 @@ from transformers import BertConfig, BertModel
 
 from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.model import CrossEncoder
+from ranking.cross_encoder.page_model import PageModel
 from ranking.cross_encoder.page_states import KEYS, STARTS, STATES, PageStates, write
 from ranking.cross_encoder.pairs import PAGES, open_pair_model
+from ranking.cross_encoder.state_codes import PlainStates, StateCodes
 from text_model.pair_encoder import PairEncoder
 from text_model.session import OnnxModel
 from text_model.tokens import Marks
@@ -50,11 +52,22 @@ def asked(directory: Path, pages: list[np.ndarray]) -> list[np.ndarray | None]:
     return PageStates(directory).get_many([page.tobytes() for page in pages])
 
 
+def unpacked(form: PlainStates | StateCodes, pages: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the states of packed pages without padding, on the scale of the model's."""
+    states, masks = form.padded(pages)
+    own_mean, own_deviation, mean, deviation = form.columns
+    states[:, 1:] = states[:, 1:] * deviation + mean
+    states[:, 0] = states[:, 0] * own_deviation + own_mean
+    return [page[mask > 0] for page, mask in zip(states, masks, strict=True)]
+
+
+def exact(directory: Path, pages: list[np.ndarray]) -> list[np.ndarray]:
+    return PageModel(OnnxModel(directory / PAGES), MARKS).run(pages)
+
+
 def test_stored_states_match_the_model(directory: Path) -> None:
     assert written(directory, TOKENS) == len(TOKENS)
-    plain = open_pair_model(directory, MARKS, kept_as=np.float32, kept_bytes=0)
-    for page, states in zip(TOKENS, asked(directory, TOKENS), strict=True):
-        alone = plain._states({page.tobytes(): page})[page.tobytes()]
+    for page, states, alone in zip(TOKENS, asked(directory, TOKENS), exact(directory, TOKENS), strict=True):
         assert states is not None
         assert states.shape == (len(page) + 2, WIDTH)
         assert np.abs(states - alone).max() < 5e-3
@@ -107,13 +120,25 @@ def test_states_with_an_own_row_are_packed_into_a_quarter_of_the_bytes(tmp_path:
     pages = [np.arange(10 * row, 10 * row + row % 7 + 1, dtype=np.uint32) for row in range(1, 150)]
     assert written(directory, pages) == len(pages)
     plain = open_pair_model(directory, MARKS, kept_as=np.float32, kept_bytes=0)
-    exact = [plain._states({page.tobytes(): page})[page.tobytes()] for page in pages]
-    found = asked(directory, pages)
-    assert [one.shape for one in found if one is not None] == [(3 + len(page), WIDTH) for page in pages]
+    codes = PageStates(directory).codes
+    assert codes is not None
+    found = unpacked(codes, [one for one in asked(directory, pages) if one is not None])
+    assert [one.shape for one in found] == [(3 + len(page), WIDTH) for page in pages]
     for part, most in ((slice(0, 1), 0.02), (slice(1, None), 0.15)):  # of a deviation
-        ours, theirs = (np.concatenate([one[part] for one in side]) for side in (found, exact))
+        ours, theirs = (np.concatenate([one[part] for one in side]) for side in (found, exact(directory, pages)))
         assert (ours - theirs).std() < most * theirs.std(axis=0).mean()
     assert np.load(directory / STATES).nbytes == sum(WIDTH // 2 * (2 + len(page) + 2) for page in pages)
     packed = open_pair_model(directory, MARKS).run(pages[:1], pages[1:])
     for ours, theirs in zip(packed, plain.run(pages[:1], pages[1:]), strict=True):
         assert np.corrcoef(ours, theirs)[0, 1] > 0.98
+
+
+def test_pages_read_online_score_as_those_of_the_build(tmp_path: Path) -> None:
+    directory = model_files(tmp_path, layers=2, joint_layers=1)
+    pages = [np.arange(10 * row, 10 * row + row % 7 + 1, dtype=np.uint32) for row in range(1, 150)]
+    written(directory, pages)
+    stored = open_pair_model(directory, MARKS).run(pages[:1], pages[1:9])
+    model = open_pair_model(directory, MARKS)
+    model._stored = None
+    for ours, theirs in zip(model.run(pages[:1], pages[1:9]), stored, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5)

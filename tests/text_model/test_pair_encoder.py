@@ -137,5 +137,18 @@ def test_states_of_two_pages_give_what_the_pair_gives(batch: dict[str, Tensor], 
         states, masks_ = zip(*((s, torch.cat([m[:, :own], m], dim=1)) for s, m in sides), strict=True)
         rows = 1 if shared else 2
         found = made.joint(states[0].expand(rows, -1, -1), masks_[0].expand(rows, -1), states[1], masks_[1])
+        columns = torch.rand(4, made.width) + 0.5
+        scaled = [
+            standardized(one, columns).expand(len(mask), -1, -1) for one, mask in zip(states, masks_, strict=True)
+        ]
+        again = made.joint(scaled[0], masks_[0], scaled[1], masks_[1], columns) if made.single else found
     assert made.single == (joint == 1)
-    assert (whole - found).abs().max() < 1e-4
+    assert (whole - found).abs().max() < 1e-4 and (whole - again).abs().max() < 1e-4
+
+
+def standardized(states: Tensor, columns: Tensor) -> Tensor:
+    """Return states after an own row as the joint layer reads them together with `columns`."""
+    means, deviations = (
+        torch.cat([columns[at, None], columns[at + 2].expand(states.shape[1] - 1, -1)]) for at in (0, 1)
+    )
+    return (states - means) / deviations
