@@ -107,6 +107,7 @@ def open_pair_model(
     """
     if (directory / WHOLE).is_file():
         return WholePairModel(OnnxModel(directory / WHOLE, threads), marks)
-    pages, pairs = (OnnxModel(directory / name, threads) for name in (PAGES, PAIRS))
+    pages = PageModel(OnnxModel(directory / PAGES, threads), marks)
+    pairs = OnnxModel(directory / PAIRS, 1 if pages.own else threads)  # a single joint layer leaves too little to share
     stored = PageStates(directory) if kept_bytes and (directory / STATES).is_file() else None
-    return SplitPairModel(PageModel(pages, marks), pairs, kept_bytes, kept_as, stored)
+    return SplitPairModel(pages, pairs, kept_bytes, kept_as, stored)
