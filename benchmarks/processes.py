@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -45,21 +46,16 @@ def served(command: Sequence[str]) -> Iterator[Served]:
             process.terminate()
 
 
-def onward(bundles: Path, *settings: str) -> list[str]:
+def onward(bundles: Path, *settings: str, workers: int = 1) -> list[str]:
     """Return the command that starts a gateway on free ports."""
     chosen = [part for setting in settings for part in ("--set", setting)]
     serve = "from cli.main import main; main()"
-    return [
-        "-c",
-        serve,
-        "serve",
-        "--bundles",
-        str(bundles),
-        "--port",
-        "0",
-        "--grpc-port",
-        "0",
-        "--admin-port",
-        "0",
-        *chosen,
-    ]
+    ports = [_free_port() if workers > 1 else 0 for _ in range(3)]  # several workers cannot share port 0
+    options = zip(("--port", "--grpc-port", "--admin-port"), map(str, ports), strict=True)
+    named = [part for option in options for part in option]
+    return ["-c", serve, "serve", "--bundles", str(bundles), *named, "--workers", str(workers), *chosen]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

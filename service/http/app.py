@@ -28,7 +28,7 @@ from service.http.caching import HttpCaching, matches
 from service.http.cors import Cors, CorsMiddleware
 from service.http.disconnect import CancelOnDisconnect
 from service.http.docs_page import add_docs
-from service.http.events import EVENTS, EventsPath, add_events
+from service.http.events import EVENTS, EventsPath, add_events, add_no_events
 from service.http.fast_path import FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
@@ -70,7 +70,9 @@ def make_app(gateway: Gateway, *routers: APIRouter, queries: RecentQueries | Non
     caching = HttpCaching(gateway.settings, keys=gateway.authorizer.needs_key)
     _add_recommend(app, gateway, caching)
     add_health(app, gateway)
-    if gateway.recorder is not None:
+    if gateway.recorder is None:
+        add_no_events(app)
+    else:
         add_events(app, gateway.recorder)
     add_docs(app)
     for router in routers:

@@ -109,6 +109,14 @@ def add_events(app: FastAPI, recorder: Recorder) -> None:
         return Response(await _recorded(recorder, await request.body()), media_type=_JSON)
 
 
+def add_no_events(app: FastAPI) -> None:
+    """Say at POST /events that none are recorded."""
+
+    @app.post(EVENTS, include_in_schema=False)
+    async def record(request: Request) -> Response:
+        return problems.response(problems.NO_EVENTS, request.scope[REQUEST_ID])
+
+
 async def _recorded(recorder: Recorder, body: bytes) -> bytes:
     results = await recorder.record(read_batch(body))
     return orjson.dumps({"results": [_plain(each) for each in results]})

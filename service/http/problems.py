@@ -24,6 +24,9 @@ TOO_MANY_CONNECTIONS = Problem(
 NOT_READY = Problem(
     503, "not-ready", "The gateway is not ready", "It is starting or shutting down: ask another replica."
 )
+NO_EVENTS = Problem(
+    404, "no-events", "Events are not recorded", "Start the gateway with feedback.enabled=true to record them."
+)
 _FIXES = {
     400: "The request could not be read: send valid JSON in UTF-8 with the type application/json.",
     404: "Nothing is served under this path: /docs lists the paths.",
