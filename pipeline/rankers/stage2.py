@@ -70,7 +70,7 @@ def stage2(work: Work) -> dict[str, object]:
 STEP = Step(
     "stage2",
     stage2,
-    after=("read", "counts", "order", "text", "pages", *PATHS, "labels", "stage1", "student"),
+    after=("read", "counts", "order", "text", "pages", *PATHS, "labels", "stage1", "student", "page_states"),
     config=("examples", "stage2", "quality_weight_rule"),
 )
 
@@ -108,7 +108,7 @@ def _recording(narrow: Narrow, recorder_of: Callable[[int], ListRecorder]) -> Na
 def _narrow(work: Work, past: Snapshot) -> Narrow:
     """Return a function that keeps stage 1's top candidates, in order of PageId, with its score and both heads'."""
     rankers = [LightGbmScorer.load("stage1", work.of("stage1") / f"without{half}.txt", STAGE1) for half in (0, 1)]
-    model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.marks)
+    model = open_pair_model(work.of("student") / EXPORTED, past.tokenizer.marks, stored=work.of("page_states"))
     heads = CrossEncoderHeads(model, past.native, kept_pairs=_KEPT_PAIRS)
 
     async def narrow(query: Query, candidates: Candidates) -> Candidates:

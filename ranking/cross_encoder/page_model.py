@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_model.session import OnnxModel
-from text_model.tokens import LENGTHS, Marks, single_inputs
+from text_model.tokens import LENGTHS, SPECIAL, Marks, single_inputs
 
 Tokens = NDArray[np.uint32]
 States = NDArray[np.floating[Any]]  # (rows of a page, width)
-_SPECIAL = 2  # tokens around a page
 
 
 class PageModel:
@@ -32,7 +31,7 @@ class PageModel:
 
     def rows(self, page: Tokens) -> int:
         """Return how many states a page has."""
-        return 1 if self._one else self.own + len(page) + _SPECIAL
+        return 1 if self._one else self.own + len(page) + SPECIAL
 
     def run(self, pages: Sequence[Tokens]) -> list[States]:
         """Return the states of each page, (`rows`, width)."""

@@ -14,12 +14,11 @@ from ranking.cross_encoder.page_model import PageModel, Tokens
 from ranking.cross_encoder.state_codes import PlainStates, StateCodes
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import Marks
+from text_model.tokens import Marks, runs
 
 STATES, STARTS, KEYS = "page_states.npy", "page_states.starts.npy", "page_states.keys.npy"
 COLUMNS = "page_states.columns.npy"  # how the states are packed; without it they are in half precision
-_BATCH = 64
-_CHUNK = 16 * _BATCH  # pages per checkpoint
+_CHUNK = 1_024  # pages per checkpoint
 _FITTED = 512  # pages
 
 
@@ -73,8 +72,8 @@ def write(
     chunks = [by_length[first : first + _CHUNK] for first in range(0, len(keys), _CHUNK)]
 
     def read(states: NDArray[Any], chunk: NDArray[np.intp]) -> None:
-        for first in range(0, len(chunk), _BATCH):
-            rows = chunk[first : first + _BATCH].tolist()
+        for part in runs([len(chosen[int(keys[row])]) for row in chunk]):
+            rows = chunk[part].tolist()
             for row, page in zip(rows, reader.run([chosen[int(keys[row])] for row in rows]), strict=True):
                 states[starts[row] : starts[row + 1]] = form.pack(page)
 
@@ -101,5 +100,6 @@ def _that_fit(pages: Sequence[Tokens], most_rows: int, rows: Callable[[Tokens], 
 
 
 def _fitted(reader: PageModel, pages: Sequence[Tokens]) -> StateCodes:
-    parts = [pages[first : first + _BATCH] for first in range(0, len(pages), _BATCH)]
+    ascending = sorted(pages, key=len)
+    parts = [ascending[part] for part in runs([len(page) for page in ascending])]
     return StateCodes.fitted([states for part in parts for states in reader.run(part)])

@@ -99,9 +99,11 @@ def open_pair_model(
     threads: int | None = None,
     kept_bytes: int = 64_000_000,
     kept_as: type[np.floating[Any]] = np.float16,
+    stored: Path | None = None,
 ) -> PairModel:
     """Open what `export_pair_model` wrote into a directory; hashes must have been checked.
 
+    States of the build are read from the directory `stored`, by default that of the model.
     States computed online are cached in at most `kept_bytes`, packed as those of the build are; where it has none, as
     `kept_as`. With 0 bytes the states stored in the build are not used either.
     """
@@ -109,5 +111,6 @@ def open_pair_model(
         return WholePairModel(OnnxModel(directory / WHOLE, threads), marks)
     pages = PageModel(OnnxModel(directory / PAGES, threads), marks)
     pairs = OnnxModel(directory / PAIRS, 1 if pages.own else threads)  # a single joint layer leaves too little to share
-    stored = PageStates(directory) if kept_bytes and (directory / STATES).is_file() else None
-    return SplitPairModel(pages, pairs, kept_bytes, kept_as, stored)
+    stored = stored or directory
+    states = PageStates(stored) if kept_bytes and (stored / STATES).is_file() else None
+    return SplitPairModel(pages, pairs, kept_bytes, kept_as, states)

@@ -17,13 +17,12 @@ from text_model.export import export, quantize
 from text_model.joined_encoder import JoinedEncoder
 from text_model.resumable_array import fill
 from text_model.session import OnnxModel
-from text_model.tokens import Marks, single_inputs
+from text_model.tokens import Marks, runs, single_inputs
 
 if TYPE_CHECKING:  # embedding pages needs no training code
     from text_model.training import Progress
 
-_BATCH = 64
-_CHUNK = 16 * _BATCH  # pages between two checkpoints
+_CHUNK = 1_024  # pages between two checkpoints
 
 
 def embed(
@@ -43,8 +42,8 @@ def embed(
     shape = (len(order), probe.shape[1])
 
     def write(vectors: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
-        for start in range(0, len(chunk), _BATCH):
-            rows = chunk[start : start + _BATCH]
+        for part in runs([len(tokens[row]) for row in chunk]):
+            rows = chunk[part]
             vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], marks))[0]
         vectors[[row for row in chunk if len(tokens[row]) == 0]] = 0.0  # else all such pages would be equal
 

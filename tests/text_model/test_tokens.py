@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models
 
 from text_model.base import write_tokenizer
 from text_model.packaged import PACKAGED
-from text_model.tokens import LENGTHS, Marks, PageTokenizer, pad, pair_inputs, single_inputs
+from text_model.tokens import LENGTHS, Marks, PageTokenizer, pad, pair_inputs, runs, single_inputs
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 30_000), max_size=100), max_size=5)
 
@@ -79,3 +79,11 @@ def test_token_types_mark_the_pages_of_a_pair() -> None:
     assert inputs["input_ids"][0, :8].tolist() == [1, 5, 6, 2, 1, 7, 2, 0]
     assert inputs["token_type_ids"][0, :8].tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
     assert inputs["attention_mask"][0, :8].tolist() == [1, 1, 1, 1, 1, 1, 1, 0]
+
+
+@given(st.lists(st.integers(0, 400), max_size=300))
+def test_runs_have_every_page_once_and_few_tokens(lengths: list[int]) -> None:
+    lengths.sort()
+    found = [lengths[part] for part in runs(lengths)]
+    assert [length for part in found for length in part] == lengths
+    assert all(part and len(part) * (part[-1] + 2) <= 2_048 for part in found)
