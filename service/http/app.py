@@ -29,7 +29,7 @@ from service.http.cors import Cors, CorsMiddleware
 from service.http.disconnect import CancelOnDisconnect
 from service.http.docs_page import add_docs
 from service.http.events import EVENTS, EventsPath, add_events, add_no_events
-from service.http.fast_path import FastPath
+from service.http.fast_path import ComputedAnswers, FastPath
 from service.http.health import add_health
 from service.http.limits import HeaderLimit
 from service.http.middleware import REQUEST_ID, STARTED, RequestMiddleware
@@ -90,7 +90,7 @@ def _guarded(
     The layers are around FastAPI, not its middleware: its own layers would come first, also for cached answers.
     """
     limits, metrics = gateway.settings.server, gateway.metrics
-    app = CancelOnDisconnect(app)
+    app = CancelOnDisconnect(ComputedAnswers(app, gateway.recommender, caching))
     if gateway.recorder is not None:
         app = EventsPath(app, gateway.recorder)
     app = BodyLimit(app, limits.max_body_kb * 1024, limits.receipt_s, metrics)

@@ -10,6 +10,9 @@ from service.answers.asked import Asked
 from service.answers.request import Request
 from service.http.app import make_app
 from tests.service.conftest import URLS
+from tests.service.http.problem_body import problem
+
+BY_ROUTE = {"if-none-match": '"another"'}  # only the route reads this header
 
 
 @pytest.mark.parametrize(
@@ -32,17 +35,39 @@ async def test_requests_that_only_the_route_can_answer_are_left_to_it(client, qu
 async def test_a_query_is_read_as_the_route_reads_it(client, query: str) -> None:
     asked = []
 
-    def cached_answer(read: Asked) -> None:
-        asked.append(read.request)
-
     async def recommend(request: Request) -> Answer:
         asked.append(request)
         return await answer(request)
 
     answer = client.small.recommender.recommend
-    client.small.recommender.cached_answer, client.small.recommender.recommend = cached_answer, recommend
-    assert (await client.get(f"/recommend?{query.format(URLS[0])}")).status_code == 200
+    client.small.recommender.cached_answer, client.small.recommender.recommend = nothing, recommend
+    for headers in ({}, BY_ROUTE):
+        assert (await client.get(f"/recommend?{query.format(URLS[0])}", headers=headers)).status_code == 200
     assert asked[0] == asked[1]
+
+
+def nothing(read: Asked) -> None:
+    """Stand for a cache that has no answer."""
+
+
+async def test_a_computed_answer_equals_the_one_of_the_route(client) -> None:
+    client.small.recommender.cached_answer = nothing
+    plain, routed = [
+        await client.get("/recommend", params={"url1": URLS[0]}, headers=headers) for headers in ({}, BY_ROUTE)
+    ]
+    own = ("served_by", "request_id", "took_ms")
+    one, other = ({k: v for k, v in each.json().items() if k not in own} for each in (plain, routed))
+    assert one == other and one["recommendations"]
+    assert {*plain.headers} == {*routed.headers}
+    assert plain.headers["x-request-id"] == plain.json()["request_id"]
+
+
+async def test_a_bug_in_a_computation_is_a_problem(client) -> None:
+    async def broken(request: Request) -> Answer:
+        raise RuntimeError("broken")
+
+    client.small.recommender.cached_answer, client.small.recommender.recommend = nothing, broken
+    problem(await client.get("/recommend", params={"url1": URLS[0]}), 500)
 
 
 @pytest.fixture
