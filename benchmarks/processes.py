@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +50,13 @@ def onward(bundles: Path, *settings: str, workers: int = 1) -> list[str]:
     """Return the command that starts a gateway on free ports."""
     chosen = [part for setting in settings for part in ("--set", setting)]
     serve = "from cli.main import main; main()"
-    ports = [_free_port() if workers > 1 else 0 for _ in range(3)]  # several workers cannot share port 0
+    ports = _free_ports(3) if workers > 1 else [0, 0, 0]  # several workers cannot share port 0
     options = zip(("--port", "--grpc-port", "--admin-port"), map(str, ports), strict=True)
     named = [part for option in options for part in option]
     return ["-c", serve, "serve", "--bundles", str(bundles), *named, "--workers", str(workers), *chosen]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(server.getsockname()[1]) for server in servers]

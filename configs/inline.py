@@ -8,13 +8,13 @@ from typing import Any
 
 
 class Inline(Executor):
-    """Runs each call at once, in the thread that submits it."""
+    """Runs each call at once, in the thread that submits it; no time limit can interrupt it."""
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return a future that is done."""
         future: Future[Any] = Future()
         try:
             future.set_result(call(*args, **kwargs))
-        except Exception as error:
+        except BaseException as error:
             future.set_exception(error)
         return future

@@ -24,7 +24,7 @@ _NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS)
 def alone_in(directory: Path, command: str, make: bool = False) -> Iterator[None]:
     """Be the only run that writes into a directory, such as one of bundles; the lock ends when the process does.
 
-    With `make`, a missing directory is made.
+    With `make`, a missing directory is made; OSError says why it cannot be.
     Raises BundleError at once where another run holds it, naming that run by its command, process and start. Where
     nothing can be locked, the run goes on: a file system without locks is warned of, a directory to read from is not.
     """
@@ -32,7 +32,7 @@ def alone_in(directory: Path, command: str, make: bool = False) -> Iterator[None
         with suppress(FileExistsError):  # a file of that name
             directory.mkdir(parents=True, exist_ok=True)
     if not directory.is_dir():
-        raise BundleError(f"{directory} is not a directory: name one")
+        raise BundleError(f"{directory} is not a directory: give the path of one")
     if (file := _opened(directory / LOCK)) is None:
         yield
         return

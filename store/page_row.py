@@ -93,17 +93,6 @@ def near_duplicate(left: Any, right: Any) -> NDArray[np.bool_]:
     return np.asarray(alike & (left != 0) & (right != 0))
 
 
-def repeated(fingerprint: Any, address: Any, copy: Any) -> NDArray[np.bool_]:
-    """Return which pages are copies of an earlier one; columns (n,) u64. A copy of a copy is one too.
-
-    Copies have the same address, copy key or nearly the same text.
-    """
-    copies = near_duplicate(fingerprint[:, None], fingerprint[None, :])
-    for column in (address, copy):
-        copies |= (column[:, None] == column[None, :]) & (column != 0)
-    return np.asarray(np.tril(copies, -1).any(1))
-
-
 def alike(left: int, right: int) -> bool:
     """Return `near_duplicate` of two fingerprints; for a few pairs, plain integers are faster than arrays."""
     return bool(left and right) and (left ^ right).bit_count() <= _NEAR_DUPLICATE_BITS

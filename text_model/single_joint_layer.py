@@ -36,8 +36,8 @@ def first_rows(
 def _rows(layer: Any, heads: int, queries: Tensor, pages: list[Pages], columns: Columns | None = None) -> Tensor:
     """Return the output of a BERT layer for queries that attend to all states of some pages, (rows, width).
 
-    `queries`, (rows or 1, width), and pages may be shared by all rows. Standardized states, but not queries, are read
-    through their `columns`; a mean would add the same to all logits.
+    `queries`, (rows or 1, width), and pages may be shared by all rows. States may be standardized by `columns`, queries
+    are not. Logits then need the deviation alone: the mean would add the same to each, which softmax does not see.
     """
     part, rows, width = layer.attention.self, pages[-1][0].shape[0], queries.shape[1]
     size = width // heads

@@ -69,6 +69,6 @@ PAPER: Mapping[str, Mapping[str, tuple[float, float]]] = {
 COMPARED = (
     ("trawl", "none"), ("trawl", "raw"), ("trawl", "basic"), ("trawl", "topic"), ("trawl", "llm"), ("raw", "none"),
     ("basic", "raw"), ("topic", "basic"), ("llm", "none"), ("trawl", "no-contrast"), ("no-contrast", "no-adapter"),
-    ("trawl-mean", "none"), ("trawl-mean", "raw"), ("trawl-mean", "topic"), ("trawl-mean", "llm"),
-    ("trawl-mean", "no-contrast"), ("trawl-mean", "no-adapter"),
+    ("trawl", "no-adapter"), ("trawl-mean", "none"), ("trawl-mean", "raw"), ("trawl-mean", "basic"),
+    ("trawl-mean", "topic"), ("trawl-mean", "llm"), ("trawl-mean", "no-contrast"), ("trawl-mean", "no-adapter"),
 )  # fmt: skip

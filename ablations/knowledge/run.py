@@ -41,7 +41,8 @@ class Settings:
 
     def identity(self) -> dict[str, object]:
         """Return what each kept run depends on."""
-        return {"users": self.users, "base": self.base, **asdict(self.training), "contrast": asdict(self.contrast)}
+        contrast = {name: value for name, value in asdict(self.contrast).items() if name != "mean"}  # each row's own
+        return {"users": self.users, "base": self.base, **asdict(self.training), "contrast": contrast}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from recall.paths import ALL_PATHS, TABLES
 from store.tables import LmdbTable
 from text_model.tokens import PageTokenizer
 
-_ABREAST = 4  # pages in flight per thread: while some wait for the model, others are recalled
+_ABREAST = 4  # pages in flight per thread, where there are several: while some wait for the model, others are recalled
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
         cascade, _ = open_cascade(directory.joinpath, directory, tables, tokenizer, filters, choices, threads)
         if (teachers := directory / TEACHERS).is_dir():
             cascade = scored_by(TeacherHeads(teachers, tables["pages"], encoder, threads=1), cascade)
-        yield cascade, _ABREAST * count
+        yield cascade, _ABREAST * count if count > 1 else 1
 
 
 _POOLS = ("native", "ranking", "cross_encoder")

@@ -39,9 +39,9 @@ class CrossEncoder(nn.Module):
         """Return the same from the states above the lowest `layers`."""
         return self._heads(self.encoder.upper(layers, states, token_type_ids, attention_mask))
 
-    def of_pages(self, *states: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same from both pages' states, what `encoder.joint` takes; all pairs may share page 1."""
-        return self._heads(self.encoder.joint(*states))
+    def of_pages(self, *pages: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same from what `encoder.joint` takes: both pages' states, masks and columns."""
+        return self._heads(self.encoder.joint(*pages))
 
     def parameter_groups(self, rate: float, head_rate: float) -> list[tuple[list[nn.Parameter], float]]:
         """Return the trainable parameters: the encoder's at `rate`, the heads' at `head_rate`."""
@@ -122,9 +122,9 @@ class JointScores(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, *states: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *pages: Tensor) -> tuple[Tensor, Tensor]:
         """Return click (rows,) and quality in 0 to 4 (rows,), from what `encoder.joint` takes."""
-        click, quality = self.model.of_pages(*states)
+        click, quality = self.model.of_pages(*pages)
         return click, expected_quality(quality)
 
 

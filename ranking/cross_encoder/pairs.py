@@ -111,6 +111,6 @@ def open_pair_model(
         return WholePairModel(OnnxModel(directory / WHOLE, threads), marks)
     pages = PageModel(OnnxModel(directory / PAGES, threads), marks)
     pairs = OnnxModel(directory / PAIRS, 1 if pages.own else threads)  # a single joint layer leaves too little to share
-    stored = stored or directory
-    states = PageStates(stored) if kept_bytes and (stored / STATES).is_file() else None
+    made = stored or directory
+    states = PageStates(made) if kept_bytes and (made / STATES).is_file() else None
     return SplitPairModel(pages, pairs, kept_bytes, kept_as, states)

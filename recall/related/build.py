@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from recall.related.config import RelatedConfig
 from recall.related.row import FIELDS, NEIGHBOUR
 from recall.related.signals import Signals
-from store.page_row import near_duplicate, repeated
+from store.page_row import near_duplicate
 
 _DEEP = 4  # times the neighbours of a row: how many each signal proposes, since copies take places
 _SPARE = 2  # times as many as are wanted
 _LEAST = np.float32(1e-3)  # a stored score is above that of a page without one
-_SAME = ("address", "copy")
 
 
 class PageFacts:
@@ -36,16 +35,24 @@ class PageFacts:
         kept = ~self._spam[others] & ((language == own) | (language == "") | (own == ""))
         return np.asarray(kept & ~self._copies(page, others))
 
-    def distinct(self, rows: NDArray[np.int64], most: int) -> NDArray[np.intp]:
-        """Return the places of the first `most` of the pages that are no copies of earlier ones."""
-        for count in (_SPARE * most, len(rows)):  # nearly always the first are enough; all take many times as long
-            first = rows[:count]
-            kept = np.flatnonzero(~repeated(self._print[first], self._address[first], self._copy[first]))
-            if len(kept) >= most or count >= len(rows):
+    def distinct(self, rows: NDArray[np.int64], most: int) -> list[int]:
+        """Return the places of the first `most` of the pages, without copies of ones that are kept."""
+        kept: list[int] = []
+        size = _SPARE * most  # a block: one page after another would take many times as long
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            within = self._copies(part[:, None], part)
+            free = np.flatnonzero(~self._copies(part[:, None], rows[kept]).any(axis=1))
+            chosen: list[int] = []
+            for place in free.tolist():
+                if not within[place, chosen].any():
+                    chosen.append(place)
+            kept += [start + place for place in chosen]
+            if len(kept) >= most:
                 break
         return kept[:most]
 
-    def _copies(self, page: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _copies(self, page: int | NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
         copies = near_duplicate(self._print[others], self._print[page])
         copies |= self._address[others] == self._address[page]
         copies |= (self._copy[others] == self._copy[page]) & (self._copy[page] != 0)

@@ -22,6 +22,7 @@ from service.http.schema import PROBLEM
 
 EVENTS = "/events"
 _JSON = "application/json"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {**PROBLEM, "description": "The body is not JSON"},
     401: {**PROBLEM, "description": "The gateway requires an API key, and none that is valid was sent"},
@@ -110,9 +111,9 @@ def add_events(app: FastAPI, recorder: Recorder) -> None:
 
 
 def add_no_events(app: FastAPI) -> None:
-    """Say at POST /events that none are recorded."""
+    """Say at /events that none are recorded."""
 
-    @app.post(EVENTS, include_in_schema=False)
+    @app.api_route(EVENTS, methods=_METHODS, include_in_schema=False)
     async def record(request: Request) -> Response:
         return problems.response(problems.NO_EVENTS, request.scope[REQUEST_ID])
 

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertModel
 from ranking.cross_encoder.export import export_pair_model
 from ranking.cross_encoder.model import CrossEncoder
 from ranking.cross_encoder.page_model import PageModel
-from ranking.cross_encoder.page_states import KEYS, STARTS, STATES, PageStates, write
+from ranking.cross_encoder.page_states import COLUMNS, KEYS, STARTS, STATES, PageStates, write
 from ranking.cross_encoder.pairs import PAGES, open_pair_model
 from ranking.cross_encoder.state_codes import PlainStates, StateCodes
 from text_model.pair_encoder import PairEncoder
@@ -142,3 +142,30 @@ def test_pages_read_online_score_as_those_of_the_build(tmp_path: Path) -> None:
     model._stored = None
     for ours, theirs in zip(model.run(pages[:1], pages[1:9]), stored, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_states_may_be_those_of_another_directory(exported: Path, directory: Path) -> None:
+    written(directory, TOKENS)
+    model = open_pair_model(exported, MARKS, stored=directory)
+    before = open_pair_model(exported, MARKS).run(TOKENS[:1], TOKENS[1:])
+    model._pages._model = None  # computing a page would now fail
+    for stored, read in zip(model.run(TOKENS[:1], TOKENS[1:]), before, strict=True):
+        assert stored == pytest.approx(read, abs=2e-3)
+
+
+@pytest.mark.parametrize("repeated", [1, 100])
+def test_states_of_a_few_pages_are_not_packed(tmp_path: Path, repeated: int) -> None:
+    directory = model_files(tmp_path, layers=2, joint_layers=1)
+    few = [np.array([5, 6 + row], np.uint32) for row in range(3)]
+    assert written(directory, [np.empty(0, np.uint32), *few] * repeated) == 4
+    assert PageStates(directory).codes is None
+    exact_scores = open_pair_model(directory, MARKS, kept_as=np.float32, kept_bytes=0).run(TOKENS[:1], TOKENS[1:])
+    for ours, theirs in zip(open_pair_model(directory, MARKS).run(TOKENS[:1], TOKENS[1:]), exact_scores, strict=True):
+        assert ours == pytest.approx(theirs, abs=2e-3)
+
+
+def test_without_stored_pages_nothing_is_packed(tmp_path: Path) -> None:
+    directory = model_files(tmp_path, layers=2, joint_layers=1)
+    pages = [np.arange(10 * row, 10 * row + row % 7 + 1, dtype=np.uint32) for row in range(1, 150)]
+    assert written(directory, pages, most_tokens=0) == 0
+    assert not (directory / COLUMNS).exists() and PageStates(directory).codes is None

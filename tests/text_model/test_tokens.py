@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer, models
 
 from text_model.base import write_tokenizer
 from text_model.packaged import PACKAGED
-from text_model.tokens import LENGTHS, Marks, PageTokenizer, pad, pair_inputs, runs, single_inputs
+from text_model.tokens import LENGTHS, Marks, PageTokenizer, pad, padded_length, pair_inputs, runs, single_inputs
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 30_000), max_size=100), max_size=5)
 
@@ -82,8 +83,15 @@ def test_token_types_mark_the_pages_of_a_pair() -> None:
 
 
 @given(st.lists(st.integers(0, 400), max_size=300))
-def test_runs_have_every_page_once_and_few_tokens(lengths: list[int]) -> None:
+def test_runs_have_every_page_once_and_as_many_as_fit(lengths: list[int]) -> None:
     lengths.sort()
     found = [lengths[part] for part in runs(lengths)]
     assert [length for part in found for length in part] == lengths
-    assert all(part and len(part) * (part[-1] + 2) <= 2_048 for part in found)
+    assert all(part and len(part) * padded_length(part[-1] + 2) <= 2_048 for part in found)
+    for part, after in pairwise(found):
+        assert len(part) == 64 or (len(part) + 1) * padded_length(after[0] + 2) > 2_048
+
+
+def test_more_tokens_than_are_read_at_once_are_named() -> None:
+    with pytest.raises(ValueError, match="513 tokens are more than the 512"):
+        padded_length(513)

@@ -42,7 +42,7 @@ def test_report_has_every_row_beside_the_papers(movielens: Path, tmp_path: Path,
     assert (trawl["paper_auc"], trawl["paper_logloss"]) == (0.7812, 0.5538)
     assert len(trawl["auc_by_seed"]) == 2
     assert trawl["auc"]["mean"] == pytest.approx(np.mean(trawl["auc_by_seed"]), abs=1e-3)
-    assert len(found["orderings"]) == 17
+    assert len(found["orderings"]) == 19
     html = (tmp_path / "report.html").read_text()
     assert "put together from several public copies" in html and "extracts only" in html
     assert all(text.split(":")[0] in html for text in found["statements"])

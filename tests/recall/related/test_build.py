@@ -27,7 +27,7 @@ def facts(**columns: list[object]) -> PageFacts:
     } | columns
     types = {"address": pa.uint64(), "fingerprint": pa.uint64(), "spam": pa.bool_(), "language": pa.string()}
     table = pa.table({name: pa.array(known[name], kind) for name, kind in types.items()})
-    return PageFacts(table, np.zeros(COUNT, np.uint64))
+    return PageFacts(table, np.zeros(len(table), np.uint64))
 
 
 def signals(mentions: dict[tuple[int, int], float] | None = None) -> Signals:
@@ -83,6 +83,18 @@ def test_what_serving_would_drop_takes_no_place(columns: dict[str, list[object]]
 def test_of_copies_the_best_has_a_place() -> None:
     made = built(signals(), facts(address=[1, 7, 7, 7, 5, 6]))
     assert made[1]["page"].tolist() == [2, 5, 6]
+
+
+def test_pages_beyond_many_copies_are_found_and_a_copy_of_a_dropped_copy_is_kept() -> None:
+    count = 60
+    bits = np.full(count, 0xFF, np.uint64)  # copies of the first
+    bits[-2:] = (0xFFFF << 16, 0xFFFF << 40)
+    known = facts(address=list(range(1, count + 1)), fingerprint=bits.tolist(), spam=[False] * count,
+                  language=["en"] * count)  # fmt: skip
+    assert known.distinct(np.arange(count), 3) == [0, count - 2, count - 1]
+    assert known.distinct(np.arange(count), 1) == [0]
+    chain = facts(fingerprint=[0xFF, 0xFF | 7 << 20, 0xFF | 63 << 20, 1, 3 << 30, 7 << 50])
+    assert chain.distinct(np.arange(3), 3) == [0, 2]
 
 
 def test_rows_are_valid_and_a_damaged_one_is_not() -> None:
