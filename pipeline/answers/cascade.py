@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cascade.executor import Cascade
-from configs.inline import Inline
 from configs.threads import used
 from ranking.assembly import Choices, Threads, open_cascade
 from ranking.filters import standard
@@ -18,7 +17,7 @@ from recall.paths import ALL_PATHS, TABLES
 from store.tables import LmdbTable
 from text_model.tokens import PageTokenizer
 
-_ABREAST = 4  # pages in flight per thread, where there are several: while some wait for the model, others are recalled
+_ABREAST = 4  # pages in flight per thread: while some wait for the model, others are recalled
 
 
 @contextmanager
@@ -34,18 +33,14 @@ def open_unhurried(directory: Path, tokens_per_page: int, choices: Choices) -> I
         tables = {name: LmdbTable(directory / "tables" / f"{name}.lmdb") for name in TABLES}
         for table in tables.values():
             stack.callback(table.close)
-        native, ranking, encoder = (stack.enter_context(_pool(count, name)) for name in _POOLS)
+        native, ranking, encoder = (stack.enter_context(ThreadPoolExecutor(count, name)) for name in _POOLS)
         threads = Threads({path.name: native for path in ALL_PATHS}, ranking, encoder, onnx=1, stage1=1)
         tokenizer = PageTokenizer(directory / "tokenizer.json", tokens_per_page)
         filters = standard(adult=choices.adult)
         cascade, _ = open_cascade(directory.joinpath, directory, tables, tokenizer, filters, choices, threads)
         if (teachers := directory / TEACHERS).is_dir():
             cascade = scored_by(TeacherHeads(teachers, tables["pages"], encoder, threads=1), cascade)
-        yield cascade, _ABREAST * count if count > 1 else 1
+        yield cascade, _ABREAST * count
 
 
 _POOLS = ("native", "ranking", "cross_encoder")
-
-
-def _pool(threads: int, name: str) -> Executor:
-    return ThreadPoolExecutor(threads, name) if threads > 1 else Inline()
