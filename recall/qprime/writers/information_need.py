@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from configs.reading import SettingsError
 from corpus.text.stop_words import stop_words
 from recall.qprime.writers.need_attention import Over, read_through
-from recall.qprime.writers.need_keywords import keywords, token_spans
+from recall.qprime.writers.need_keywords import PromptWords, keywords, token_spans
 from recall.qprime.writers.need_scores import entropy, need, pooled
 from recall.qprime.writers.page_prompt import LONGEST_TEXT, PagePrompt, packaged_prompt
 from recall.qprime.writers.writer import MAX_QUERIES, PageWords, WrittenQuery
@@ -57,6 +57,7 @@ class InformationNeedWriter:
         self._tokenizer = tokenizer
         self._settings = settings
         self._prompt = prompt or packaged_prompt("information_need")
+        self._instructions = PromptWords(self._prompt.instructions)
 
     @classmethod
     def load(cls, base: str, settings: InformationNeed = InformationNeed()) -> InformationNeedWriter:
@@ -76,10 +77,9 @@ class InformationNeedWriter:
         prompt = self._prompt_tokens(page)
         if prompt is None:
             return None
-        stop = stop_words(page.language)
         found: list[list[str]] = []
         for number in range(min(self._settings.queries, MAX_QUERIES)):
-            query = self._query(prompt, number, stop)
+            query = self._query(prompt, number, page)
             if query and not any(self._alike(query, other) for other in found):
                 found.append(query)
         return [WrittenQuery(" ".join(query)) for query in found]
@@ -97,7 +97,7 @@ class InformationNeedWriter:
                 return None
             longest //= 2
 
-    def _query(self, prompt: list[int], number: int, stop: frozenset[str]) -> list[str]:
+    def _query(self, prompt: list[int], number: int, page: PageWords) -> list[str]:
         """Return the keywords of one answer; number 0 is the most likely answer."""
         tokens = self._answered(prompt, number)
         first = len(prompt)
@@ -107,6 +107,7 @@ class InformationNeedWriter:
         logits, importances = read_through(self._model, tokens, first, self._settings.heads, self._settings.layers)
         scores = pooled(need(importances, entropy(logits)), self._settings.neighbours)
         text, spans = token_spans(answer, self._decoded)
+        stop = stop_words(page.language) | self._instructions.among(text, f"{page.title} {page.snippet}")
         return keywords(text, spans, scores.tolist(), stop, self._settings.keywords)
 
     def _answered(self, prompt: list[int], number: int) -> Tensor:

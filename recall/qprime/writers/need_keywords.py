@@ -11,6 +11,22 @@ from corpus.text.words import is_letter, word_spans, words
 _HALF = "\N{REPLACEMENT CHARACTER}"  # the decoder's output for an incomplete character
 
 
+_STEM = 5  # letters; words that begin with a longer word of a prompt count as forms of it
+
+
+class PromptWords:
+    """The words of instructions, which answers repeat ("recommendation"): they say nothing of the page."""
+
+    def __init__(self, instructions: str) -> None:
+        self._words = frozenset(words(instructions))
+        self._stems = tuple(word for word in self._words if len(word) >= _STEM)
+
+    def among(self, answer: str, page: str) -> set[str]:
+        """Return the words of an answer that are the instructions', or forms of them, and not the page's own."""
+        found = set(words(answer)) - set(words(page))
+        return {word for word in found if word in self._words or word.startswith(self._stems)}
+
+
 def token_spans(tokens: Sequence[int], decode: Callable[[Sequence[int]], str]) -> tuple[str, list[tuple[int, int]]]:
     """Return the text of the tokens, and the range of characters of each token.
 

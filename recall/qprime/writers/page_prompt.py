@@ -22,6 +22,11 @@ class PagePrompt:
 
     template: Template
 
+    @property
+    def instructions(self) -> str:
+        """The prompt without the page."""
+        return self.template.safe_substitute(dict.fromkeys(PLACEHOLDERS, ""))
+
     def fill(self, page: PageWords, longest: int = LONGEST_TEXT) -> str:
         """Return the prompt for one page; long fields are cut, the text to at most `longest` characters."""
         return QueryPrompt(self.template).fill(page.url, page.title, page.language, page.snippet[:longest])

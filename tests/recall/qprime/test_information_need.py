@@ -17,7 +17,7 @@ from configs.reading import SettingsError
 from corpus.text.words import words
 from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
 from recall.qprime.writers.need_attention import Over, read_through
-from recall.qprime.writers.need_keywords import keywords, token_spans
+from recall.qprime.writers.need_keywords import PromptWords, keywords, token_spans
 from recall.qprime.writers.need_scores import entropy, importance, need, pooled
 from recall.qprime.writers.writer import MAX_QUERIES
 from store.page_row import PageText
@@ -215,3 +215,15 @@ def test_a_writer_is_loaded_from_a_path(tmp_path: Any) -> None:
     assert InformationNeedWriter.load(base, settings).write([FOX]) == writer(settings).write([FOX])
     with pytest.raises(SettingsError, match="no causal language model"):
         InformationNeedWriter.load(str(tmp_path / "nothing"))
+
+
+def test_words_of_the_instructions_are_no_keywords_unless_the_page_has_them() -> None:
+    said = PromptWords("Recommend what a reader of this Page reads. Text:")
+    answer = "The recommendation for the Reader: recommended texts on page layout, pages with red foxes"
+    assert said.among(answer, "") == {"recommendation", "reader", "recommended", "page"}
+    assert said.among(answer, "A page about readers") == {"recommendation", "reader", "recommended"}
+
+
+def test_instructions_are_the_prompt_without_the_page() -> None:
+    own = writer()._prompt
+    assert "Recommend" in own.instructions and "$" not in own.instructions
