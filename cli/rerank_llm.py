@@ -69,9 +69,8 @@ def rerank_llm(
         answers = stack.enter_context(closing(open_answers(bundle)))
         log = open_log(bundle, _clicks(data, clicks), None, utc(since), utc(until), None, None)
         table = stack.enter_context(closing(LmdbTable(bundle.file("tables/pages.lmdb"))))
-        if not (
-            work.exists() and work.samefile(bundles)
-        ):  # that is locked; any other --work may be that of other bundles too
+        locked = work.exists() and work.samefile(bundles)
+        if not locked:  # it may be that of other bundles too
             stack.enter_context(alone_in(work, "onward rerank-llm", make=True))
         causal, tokenizer = _open_model(model, mp_head, work)
         tokens = PromptTokens(tokenizer, READS)
