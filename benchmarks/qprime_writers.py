@@ -1,12 +1,14 @@
 """Compares query writers on some pages of a finished build: form, queries per page, and what the queries find.
 
 python -m benchmarks.qprime_writers WORK --clicks clicks.parquet --pages 100 --out OUT [--prompts queries,queries_short]
-    [--causal model.gguf]
+    [--causal model.gguf] [--truth web.parquet] [--against kept.parquet]
 
 WORK is the work directory of a build with the default writer. The language model is that of ONWARD_LLM_*, if set.
 Pages are drawn at random among those that readers left for another page. Found pages are filtered and judged as in
 the build. `recall@30` is the share of readers' next pages that the queries found, `quality` the rubric's mean over
-the five best pages found (an empty place is 0). Intervals resample pages.
+the five best pages found (an empty place is 0), `RecoDCG@5` theirs by the truth of a simulated web (--truth). With
+--against, a file of another run's queries, `overlap` is the mean over queries of the share of words that a query has in
+common with the closest one for the same page there. Intervals resample pages.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from corpus.simulated_web import truth as simulated_web
 from evaluation.metrics.bootstrap import difference, interval
+from evaluation.metrics.reco_dcg import reco_dcg
+from evaluation.truth import SimulatedTruth, Truth
 from pipeline.config import BuildConfig
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.runner.work import Work
@@ -52,6 +57,7 @@ class Site:
     work: Work
     pages: Path
     truth: dict[int, Counter[int]]  # page -> next page -> readers
+    web: Truth | None  # how good pages truly are
 
 
 def main() -> None:
@@ -63,16 +69,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--prompts", default="queries", help="of the language model, as qprime.prompt")
     parser.add_argument("--causal", help="for the information-need writer: a directory or a GGUF file")
+    parser.add_argument("--truth", type=Path, help="a simulated web's web.parquet")
+    parser.add_argument("--against", type=Path, help="queries of another run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     pages = options.work / "read" / "pages.parquet"
-    site = Site(Work(BuildConfig(), options.out, options.work), pages, _truth(pages, options.clicks))
+    web = None if options.truth is None else SimulatedTruth(*simulated_web.read(options.truth))
+    site = Site(Work(BuildConfig(), options.out, options.work), pages, _truth(pages, options.clicks), web)
     chosen = _chosen(site, options.pages, options.seed)
     pq.write_table(chosen, options.out / "pages.parquet")
     figures, found = {}, {}
     for name, writer in _writers(site, options.prompts.split(","), options.causal).items():
         figures[name], found[name] = _measured(site, chosen, name, writer, options.out)
+        if options.against is not None:
+            figures[name]["overlap"] = _overlap(options.out / f"{_stem(name)}.parquet", options.against)
     for name, values in found.items():
         if name != "key_phrases":
             base = found["key_phrases"]
@@ -118,7 +129,7 @@ def _writers(site: Site, prompts: list[str], causal: str | None) -> dict[str, Qu
 def _measured(
     site: Site, chosen: pa.Table, name: str, writer: QueryWriter, out: Path
 ) -> tuple[dict[str, object], dict[str, NDArray[np.float64]]]:
-    stem = "".join(letter if letter.isalnum() else "-" for letter in name)
+    stem = _stem(name)
     written, kept = out / f"{stem}.written.parquet", out / f"{stem}.parquet"
     begun = time.monotonic()
     outcomes = write_queries(query_pages(chosen, BATCH), writer, written, name, out / f"{stem}.parts")
@@ -141,16 +152,47 @@ def _measured(
     return figures, values
 
 
+def _stem(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
 def _values(site: Site, chosen: pa.Table, queries: Path) -> dict[str, NDArray[np.float64]]:
-    """Return recall@30 and quality of each page."""
+    """Return recall@30, quality and, where the truth is known, RecoDCG@5 of each page."""
     engine, facts = TantivyEngine(site.work.of("qprime") / "index"), PageFacts.of(site.pages)
     rows = list(build(chosen, engine, WrittenReader(queries), PairJudge(site.work), 0, facts=facts))
-    recall, quality = np.zeros(len(rows)), np.zeros(len(rows))
+    recall, quality, true = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros((len(rows), TOP))
     for place, built in enumerate(rows):
         row, wanted = read(built.row), site.truth[built.page]
         recall[place] = sum(wanted[page] for page in row.pages.tolist()) / wanted.total()
         quality[place] = row.quality[:TOP].sum() / TOP
-    return {"recall@30": recall, "quality": quality}
+        if site.web is not None:
+            true[place, : len(row.pages[:TOP])] = site.web.quality(built.page, row.pages[:TOP])
+    values = {"recall@30": recall, "quality": quality}
+    return values if site.web is None else values | {"RecoDCG@5": reco_dcg(true, TOP)}
+
+
+def _overlap(queries: Path, others: Path) -> float | None:
+    """Return the mean Jaccard similarity of a page's queries to the closest of its others; None if none has both."""
+    there = {page: [_words(query) for query in own] for page, own in _by_page(others).items()}
+    shares = [
+        max(len(_words(query) & words) / len(_words(query) | words) for words in there[page])
+        for page, own in _by_page(queries).items()
+        if there.get(page)
+        for query in own
+    ]
+    return round(float(np.mean(shares)), 3) if shares else None
+
+
+def _by_page(queries: Path) -> dict[int, list[str]]:
+    return {
+        page: [query.text for query in own]
+        for batch in read_queries(queries)
+        for page, own in zip(batch.pages.tolist(), batch.queries, strict=True)
+    }
+
+
+def _words(query: str) -> frozenset[str]:
+    return frozenset(query.casefold().split())
 
 
 def _show(chosen: pa.Table, queries: Path, out: Path) -> None:

@@ -60,10 +60,15 @@ def export_sft(
 
 @qprime.command("train-writer")
 def train_writer(
-    base: Annotated[str, typer.Option("--base", help="The language model to start from: a path or hub name.")],
+    base: Annotated[
+        str,
+        typer.Option("--base", help="The model to start from: a name of `onward llm models`, a path or a hub name."),
+    ],
     data: Annotated[Path, typer.Option("--data", help="Conversations that export-sft wrote.")],
     out: Annotated[Path, typer.Option("--out", help="Directory of the adapter; a killed run resumes there.")],
-    merge: Annotated[bool, typer.Option("--merge", help="Also write the merged model, to serve it.")] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Also write the merged model, to serve it; of a GGUF file as one.")
+    ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1_000,
     batch: Annotated[int, typer.Option(min=1, help="Conversations per step.")] = 8,
     rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-4,
@@ -84,7 +89,7 @@ def train_writer(
     config = SmallWriterConfig(rank, alpha, dropout, rate, steps, batch, max_length, checkpoint_every, seed)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("train", total=steps)
-        trained = train(base, data, out, config, merge, lambda done: bar.update(task, completed=done))
+        trained = train(_path_of(base), data, out, config, merge, lambda done: bar.update(task, completed=done))
     losses = trained.curve.losses["answer"]
     tenth = max(1, len(losses) // 10)
     first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
@@ -95,6 +100,18 @@ def train_writer(
         typer.echo(f"  {trained.too_long:,} left out: longer than {max_length:,} tokens", err=True)
     if trained.merged is not None:
         typer.echo(f"{trained.merged}: the merged model, for a server with an OpenAI API")
+    if trained.served is not None:
+        typer.echo(f"{trained.served}: the same; serve it with `onward llm serve --model {trained.served}`")
+
+
+def _path_of(base: str) -> str:
+    """Return the file of a listed model, downloaded if needed; any other base unchanged."""
+    from prompting.local.models import MODELS
+    from prompting.local.weights import default_cache, weights
+
+    if base not in MODELS:
+        return base
+    return str(weights(MODELS[base], default_cache(), lambda line: typer.echo(line, err=True)))
 
 
 def _satisfied(bundles: Path, name: str | None, impressions: Path, satisfied_s: float) -> dict[int, frozenset[str]]:

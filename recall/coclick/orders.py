@@ -45,15 +45,19 @@ def best(rows: ir.Table, weights: Mapping[str, float], config: CoclickConfig) ->
     `config.fair_share` of them are the best of each order, evenly; the rest are the best of the mixture.
     """
     shares = {name: rows[f"share_{name}"] for name in ORDERS}
-    narrow = rows.select(
-        "page1", "page2", affinity=sum(weights[name] * share for name, share in shares.items()), **shares
-    )
+    mixed = rows.select("page1", "page2", affinity=sum(weights[name] * share for name, share in shares.items()))
     fair = int(config.neighbours * config.fair_share) // len(ORDERS)
-    guaranteed = ibis.or_(*((_place(narrow, ibis.desc(name)) < fair) & (narrow[name] > 0) for name in ORDERS))
-    ranked = narrow.mutate(guaranteed=guaranteed)
-    ranked = ranked.mutate(place=_place(ranked, ibis.desc("guaranteed"), ibis.desc("affinity")))
+    guaranteed = ibis.union(*(_first(rows, f"share_{name}", fair) for name in ORDERS), distinct=True)
+    ranked = mixed.left_join(guaranteed.mutate(guaranteed=True), ["page1", "page2"])
+    ranked = ranked.mutate(place=_place(ranked, ranked.guaranteed.isnull(), ibis.desc("affinity")))
     kept = ranked.filter(_.place < config.neighbours).select("page1", "page2", "affinity")
     return kept.join(rows.drop(*(f"share_{name}" for name in ORDERS)), ["page1", "page2"])
+
+
+def _first(rows: ir.Table, share: str, count: int) -> ir.Table:
+    """Return (page1, page2) of each page's best `count` by one order. Most orders have a share for few pairs."""
+    ordered = rows.filter(rows[share] > 0).select("page1", "page2", share)
+    return ordered.filter(_place(ordered, ibis.desc(share)) < count).select("page1", "page2")
 
 
 def _scores(rows: ir.Table, config: CoclickConfig) -> dict[str, ir.NumericColumn]:

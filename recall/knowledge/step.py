@@ -81,7 +81,7 @@ STEP = Step(
 def _embed(work: Work, config: KnowledgeConfig) -> dict[str, object]:
     """Write the texts and the views of all pages; return figures."""
     out, text = work.directory, work.of("text")
-    encoder = OnnxModel(text / "encoder.onnx")
+    encoder = OnnxModel(text / "encoder.onnx", threads=1)
     tokenizer = PageTokenizer(text / "tokenizer.json", config.tokens)
     llm = _llm(config)
     total = pq.ParquetFile(work.of("read") / "pages.parquet").metadata.num_rows

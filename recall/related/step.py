@@ -110,7 +110,7 @@ def _longer(work: Work, table: pa.Table, tokens: int, opening: NDArray[np.float3
     longer = [row for row, known in enumerate(ids) if len(known) > text_settings(work).tokens_per_page]
     vectors = opening.copy()
     if longer:
-        encoder = OnnxModel(directory / "encoder.onnx")
+        encoder = OnnxModel(directory / "encoder.onnx", threads=1)
         with progress("embedding longer texts", len(longer)) as advance:
             texts = [ids[row] for row in longer]
             made = embed(encoder, texts, tokenizer.marks, advance, work.directory / _VECTORS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from configs.threads import used
 from recall import ann
 from recall.two_tower.model import Head, Tower
 from text_model.base import Encoder
@@ -34,7 +37,9 @@ def embed(
 ) -> NDArray[np.float32]:
     """Return one vector per page, (pages, width) float32, zeros without tokens; batches have similar lengths.
 
-    With a `path` (.npy) the vectors are written there in chunks, and a killed run resumes from the last one.
+    As many batches are read at a time as there are threads, so the model needs one thread: several that share each
+    batch wait for each other. With a `path` (.npy) the vectors are written there in chunks, and a killed run resumes
+    from the last one.
     """
     order = np.argsort([len(t) for t in tokens], kind="stable")
     chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
@@ -42,9 +47,12 @@ def embed(
     shape = (len(order), probe.shape[1])
 
     def write(vectors: NDArray[np.float32], chunk: NDArray[np.intp]) -> None:
-        for part in runs([len(tokens[row]) for row in chunk]):
+        def read(part: slice) -> None:
             rows = chunk[part]
             vectors[rows] = model.run(single_inputs([tokens[row] for row in rows], marks))[0]
+
+        with ThreadPoolExecutor(used(), "embed") as pool:
+            deque(pool.map(read, runs([len(tokens[row]) for row in chunk])), maxlen=0)  # raises what a batch raised
         vectors[[row for row in chunk if len(tokens[row]) == 0]] = 0.0  # else all such pages would be equal
 
     if path is not None:

@@ -74,7 +74,7 @@ def _trained(work: Work, config: TwoTowerConfig, encoder: Encoder, pairs: Pairs,
         towers.export_tower(encoder, None, out / "encoder.onnx")
         ids = [tokens[row] for row in range(len(tokens))]
         with progress("embedding pages", len(tokens)) as advance:
-            model = OnnxModel(out / "encoder.onnx")
+            model = OnnxModel(out / "encoder.onnx", threads=1)
             towers.embed(model, ids, tokens.tokenizer.marks, advance, out / "embeddings.npy")
         (out / "encoder.onnx").unlink()
     world().wait()

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 
 import gguf
+import gguf.quants
 import numpy as np
 import tiny_causal
 
 WIDTH, HEADS, INNER, CONTEXT = 32, 4, 64, 1_024
 
 
-def save(path: Path) -> Path:
-    """Write the model, with the tokenizer of `tiny_causal`, and return the path."""
+def save(path: Path, kind: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.F32) -> Path:
+    """Write the model, with the tokenizer of `tiny_causal`, and return the path; `kind` is that of its matrices."""
     words = tiny_causal.tokenizer()
     vocabulary = json.loads(words.backend_tokenizer.to_str())["model"]
     tokens = sorted(vocabulary["vocab"], key=vocabulary["vocab"].__getitem__)
@@ -23,6 +24,7 @@ def save(path: Path) -> Path:
     writer.add_block_count(1)
     writer.add_feed_forward_length(INNER)
     writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS // 2)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("default")
@@ -34,8 +36,11 @@ def save(path: Path) -> Path:
     writer.add_eos_token_id(words.eos_token_id)
     generator = np.random.default_rng(0)
     for name, shape in _shapes(len(tokens)).items():
-        ones = name.endswith("norm.weight")
-        writer.add_tensor(name, np.ones(shape, np.float32) if ones else generator.normal(size=shape).astype(np.float32))
+        if name.endswith("norm.weight"):
+            writer.add_tensor(name, np.ones(shape, np.float32))
+        else:
+            matrix = generator.normal(size=shape).astype(np.float32)
+            writer.add_tensor(name, gguf.quants.quantize(matrix, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -44,13 +49,15 @@ def save(path: Path) -> Path:
 
 
 def _shapes(words: int) -> dict[str, tuple[int, ...]]:
-    square = {f"blk.0.attn_{name}.weight": (WIDTH, WIDTH) for name in ("q", "k", "v", "output")}
+    square = {f"blk.0.attn_{name}.weight": (WIDTH, WIDTH) for name in ("q", "output")}
+    half = {f"blk.0.attn_{name}.weight": (WIDTH // 2, WIDTH) for name in ("k", "v")}
     return {
         "token_embd.weight": (words, WIDTH),
         "output_norm.weight": (WIDTH,),
         "output.weight": (words, WIDTH),
         "blk.0.attn_norm.weight": (WIDTH,),
         **square,
+        **half,
         "blk.0.ffn_norm.weight": (WIDTH,),
         "blk.0.ffn_gate.weight": (INNER, WIDTH),
         "blk.0.ffn_up.weight": (INNER, WIDTH),

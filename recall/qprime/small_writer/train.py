@@ -23,6 +23,7 @@ from recall.qprime.small_writer.examples import Example, batch_of, read_conversa
 from store.bundle import file_hash, write_atomically
 from text_model.causal import load_causal
 from text_model.distributed import world
+from text_model.gguf_file import folder_of, write_gguf
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
 
 
@@ -50,6 +51,7 @@ class Trained:
     too_long: int
     adapter: Path
     merged: Path | None
+    served: Path | None  # the merged model as a GGUF file
 
 
 class Answers(nn.Module):
@@ -74,22 +76,30 @@ def train_writer(
 ) -> Trained:
     """Fine-tune `base` on the conversations in `data`; write `adapter`, `merged` and `curve.json` to `out`.
 
-    `base` is a path or hub name. `merged` (optional) is a complete model with its tokenizer, for any server of
-    the OpenAI protocol. A killed run resumes when started again. Raises SettingsError if `out` belongs to another
-    run, InputError for data of another kind.
+    `base` is a folder, a GGUF file or a hub name. `merged` (optional) is a complete model with its tokenizer, for any
+    server of the OpenAI protocol; of a GGUF file also `merged.gguf`, for `onward llm serve`. A killed run resumes when
+    started again. Raises SettingsError if `out` belongs to another run, InputError for data of another kind.
     """
     conversations = read_conversations(data)
     _claim(out, base, data, config)
-    model, tokenizer = load_causal(base)
+    gguf = base.endswith(".gguf")
+    model, tokenizer = load_causal(str(folder_of(Path(base), out)) if gguf else base)
     examples = tokenized(tokenizer, conversations, config.max_length)
     adapted = _adapted(model, config)
     curve = _fit(adapted, examples.rows, config, out / "training.safetensors", progress)
     merged = out / "merged" if merge else None
+    served = out / "merged.gguf" if merge and gguf else None
     if world().main:
-        _save(adapted, tokenizer, out, merged)
+        _save(adapted, tokenizer, out)
+        if merged is not None:
+            whole = adapted.merge_and_unload()
+            whole.save_pretrained(merged)
+            tokenizer.save_pretrained(merged)
+            if served is not None:
+                write_gguf(Path(base), whole, served)
         write_atomically(out / "curve.json", orjson.dumps(curve.thinned()))
     world().wait()
-    return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged)
+    return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged, served)
 
 
 def _adapted(model: PreTrainedModel, config: SmallWriterConfig) -> PeftModel:
@@ -124,13 +134,10 @@ def _fit(
     return fit(objective, [(list(objective.learnt), config.rate)], draw, schedule, checkpoint, progress)
 
 
-def _save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path, merged: Path | None) -> None:
+def _save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
     model.eval()
     model.save_pretrained(out / "adapter")
     tokenizer.save_pretrained(out / "adapter")
-    if merged is not None:
-        model.merge_and_unload().save_pretrained(merged)
-        tokenizer.save_pretrained(merged)
 
 
 def _claim(out: Path, base: str, data: Path, config: SmallWriterConfig) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from recall.qprime.small_writer.examples import UNLEARNT, Example, batch_of, rea
 from recall.qprime.small_writer.instructions import NO_QUERY, answer_text, conversation
 from recall.qprime.small_writer.train import SmallWriterConfig, Trained, train_writer
 from recall.qprime.writers.writer import WrittenQuery
-from text_model.causal import FALLBACK_TEMPLATE, prompt_text, token_ids
+from text_model.causal import FALLBACK_TEMPLATE, load_causal, prompt_text, token_ids
 
 CONFIG = SmallWriterConfig(rank=4, alpha=8, rate=1e-2, steps=30, batch=4, max_length=200, checkpoint_every=10)
 
@@ -60,6 +61,20 @@ def test_the_merged_model_loads_and_writes(trained: Trained, base: str) -> None:
     start = AutoModelForCausalLM.from_pretrained(base)
     losses = [_answer_loss(one, prompt, answer) for one in (start, model)]
     assert losses[1] < losses[0] / 2
+
+
+def test_a_gguf_base_gives_a_gguf_writer(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gguf")  # the extra `llm`
+    import tiny_gguf
+
+    file = tiny_gguf.save(tmp_path / "tiny.gguf")
+    trained = train_writer(str(file), data, tmp_path / "trained", replace(CONFIG, steps=5), merge=True)
+    assert trained.served is not None
+    prompt = torch.arange(6)[None]
+    with torch.inference_mode():
+        one, other, base = (load_causal(str(path))[0](prompt).logits for path in (trained.merged, trained.served, file))
+    assert torch.allclose(one, other, atol=1e-4)
+    assert not torch.allclose(one, base, atol=1e-2)
 
 
 def _answer_loss(model: torch.nn.Module, prompt: torch.Tensor, answer: torch.Tensor) -> float:

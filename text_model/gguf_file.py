@@ -1,0 +1,126 @@
+"""Language models as GGUF files, the format of llama.cpp: read into `transformers`, and written after fine-tuning."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from configs.reading import SettingsError
+
+if TYPE_CHECKING:
+    from gguf import GGUFReader, GGUFWriter, ReaderTensor
+
+#: Of these the file holds the rows of query and key matrices in another order than `transformers`.
+_INTERLEAVED = "llama"
+_WRITTEN_BY_THE_WRITER = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture")
+
+
+def folder_of(file: Path, work: Path) -> Path:
+    """Return a folder of `transformers` with the file's model, made in `work` once (a minute or two).
+
+    Raises SettingsError if there is no such file.
+    """
+    if not file.is_file():
+        raise SettingsError(f"{file} is not a file: give a GGUF file, a folder or a hub name")
+    folder = work / f"{file.stem}-{sha256(file)[:12]}"
+    if not folder.is_dir():
+        _convert(file, folder)
+    return folder
+
+
+def sha256(file: Path) -> str:
+    """Return the file's SHA-256 in hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_gguf(base: Path, model: PreTrainedModel, out: Path) -> None:
+    """Write a model that was fine-tuned from the GGUF file `base`, with that file's tokenizer and settings.
+
+    A quantized matrix that training changed is written in eight bits (Q8_0), any other tensor as it was.
+    """
+    from gguf import GGUFReader, GGUFWriter
+
+    reader = GGUFReader(base)
+    architecture = str(reader.fields["general.architecture"].contents())
+    working = out.with_name(f".{out.name}.writing")
+    writer = GGUFWriter(working, architecture)
+    _copy_settings(reader, writer)
+    changed = _weights(model, architecture, int(reader.fields[f"{architecture}.block_count"].contents()))
+    for tensor, values, kind in _tensors(reader, changed):
+        writer.add_tensor(tensor.name, values, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    working.replace(out)
+
+
+def _copy_settings(reader: GGUFReader, writer: GGUFWriter) -> None:
+    from gguf import GGUFValueType, LlamaFileType
+
+    for name, field in reader.fields.items():
+        if name == "general.file_type":
+            writer.add_file_type(LlamaFileType.MOSTLY_Q8_0)
+        elif name not in _WRITTEN_BY_THE_WRITER:
+            kind, *of = field.types
+            writer.add_key_value(name, field.contents(), kind, of[0] if kind == GGUFValueType.ARRAY else None)
+
+
+def _weights(model: PreTrainedModel, architecture: str, layers: int) -> dict[str, NDArray[np.float32]]:
+    """Return the model's weights by their names in a GGUF file, in its order of rows."""
+    from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
+
+    of_name = {name: number for number, name in MODEL_ARCH_NAMES.items()}
+    names = get_tensor_name_map(of_name[architecture], layers)
+    heads = {"attn_q": model.config.num_attention_heads, "attn_k": model.config.num_key_value_heads}
+    found = {}
+    for name, weight in model.state_dict().items():
+        if (written := names.get_name(name, try_suffixes=(".weight", ".bias"))) is None:
+            continue
+        values = weight.to(torch.float32).numpy()
+        kind = written.split(".")[-2]
+        found[written] = _interleaved(values, heads[kind]) if architecture == _INTERLEAVED and kind in heads else values
+    return found
+
+
+def _interleaved(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """Return a query or key matrix with the two halves of each head, which rotate together, row by row in turn."""
+    halves = rows.reshape(heads, 2, -1, *rows.shape[1:])
+    return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(rows.shape))
+
+
+def _tensors(
+    reader: GGUFReader, weights: dict[str, NDArray[np.float32]]
+) -> Iterator[tuple[ReaderTensor, NDArray[Any], Any]]:
+    from gguf import GGMLQuantizationType as Kind
+    from gguf.quants import dequantize, quantize
+
+    plain = (Kind.F32, Kind.F16, Kind.BF16)
+    for tensor in reader.tensors:
+        values = weights.get(tensor.name)
+        if values is None or np.array_equal(values, dequantize(tensor.data, tensor.tensor_type)):
+            yield tensor, tensor.data, tensor.tensor_type
+        else:
+            kind = tensor.tensor_type if tensor.tensor_type in plain else Kind.Q8_0
+            yield tensor, quantize(values, kind), kind
+
+
+def _convert(file: Path, folder: Path) -> None:
+    where = {"gguf_file": file.name}
+    model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **where)
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
+    del model.config.quantization_config  # the weights are plain numbers now, but would refuse to be saved
+    plain = type(model)(model.config)
+    plain.load_state_dict(model.state_dict())
+    working = folder.with_name(f"{folder.name}.writing")
+    plain.save_pretrained(working)
+    tokenizer.save_pretrained(working)
+    working.rename(folder)
