@@ -51,10 +51,16 @@ def main() -> None:
         _run([*ONWARD, *judge, "--json", str(out / "judges.json")], environ)
         for setting in ("qprime.writer=llm", "labels.judge=llm"):
             _build(out, small, setting, environ)
-        _compare(out, options.model, environ)
+        weights = default_cache() / f"{options.model}.gguf" if options.model in MODELS else Path(options.model)
+        _compare(out, environ, "--prompts", "queries,queries_short", "--causal", str(weights))
     queries, pages = out / "bundles/work/qprime/queries.parquet", out / "bundles/work/read/pages.parquet"
     export = ["qprime", "export-sft", "--queries", str(queries), "--pages", str(pages), "--out", str(out / "sft.jsonl")]
     _run([*ONWARD, *export], dict(os.environ))
+    training = ["--base", options.model, "--data", str(out / "sft.jsonl"), "--out", str(out / "writer")]
+    steps = ["--steps", "2", "--batch", "2", "--merge"]
+    _run([*ONWARD, "qprime", "train-writer", *training, *steps], dict(os.environ))
+    with _serving(str(out / "writer/merged.gguf"), options.port) as variables:
+        _compare(out, {**os.environ, **variables}, "--prompts", "small_writer")
 
 
 def _small(data: Path, out: Path, count: int) -> Path:
@@ -108,18 +114,11 @@ def _build(out: Path, data: Path, setting: str, environ: dict[str, str]) -> None
     _run([*ONWARD, *build, *(word for one in (*SMALL, setting) for word in ("--set", one))], environ)
 
 
-def _compare(out: Path, model: str, environ: dict[str, str]) -> None:
-    """Compare the writers: key phrases, the language model, and the information need of the same model."""
-    weights = default_cache() / f"{model}.gguf" if model in MODELS else Path(model)
-    module = [
-        "-m",
-        "benchmarks.qprime_writers",
-        str(out / "bundles/work"),
-        "--clicks",
-        str(out / "data/clicks.parquet"),
-    ]
-    options = ["--pages", "6", "--prompts", "queries,queries_short", "--causal", str(weights)]
-    _run([sys.executable, *module, *options, "--out", str(out / "writers")], environ)
+def _compare(out: Path, environ: dict[str, str], *options: str) -> None:
+    """Compare the writers of `options` with key phrases."""
+    inputs = [str(out / "bundles/work"), "--clicks", str(out / "data/clicks.parquet"), "--pages", "6"]
+    command = [sys.executable, "-m", "benchmarks.qprime_writers", *inputs, *options, "--out", str(out / "writers")]
+    _run(command, environ)
 
 
 def _run(command: list[str], environ: dict[str, str]) -> None:

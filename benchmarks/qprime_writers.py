@@ -34,7 +34,7 @@ from pipeline.labels.rubric_judge import PairJudge
 from pipeline.runner.work import Work
 from prompting.endpoint import read_endpoint
 from prompting.query_prompt import load_query_prompt
-from recall.qprime.build import build, query_pages
+from recall.qprime.build import BuiltRow, build, query_pages
 from recall.qprime.config import QueryFilters
 from recall.qprime.engines.embedded import TantivyEngine
 from recall.qprime.queries.filters import filtered
@@ -71,13 +71,14 @@ def main() -> None:
     parser.add_argument("--causal", help="for the information-need writer: a directory or a GGUF file")
     parser.add_argument("--truth", type=Path, help="a simulated web's web.parquet")
     parser.add_argument("--against", type=Path, help="queries of another run")
+    parser.add_argument("--among", type=Path, help="a table of pages: draw among these")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     pages = options.work / "read" / "pages.parquet"
     web = None if options.truth is None else SimulatedTruth(*simulated_web.read(options.truth))
     site = Site(Work(BuildConfig(), options.out, options.work), pages, _truth(pages, options.clicks), web)
-    chosen = _chosen(site, options.pages, options.seed)
+    chosen = _chosen(site, options.pages, options.seed, options.among)
     pq.write_table(chosen, options.out / "pages.parquet")
     figures, found = {}, {}
     for name, writer in _writers(site, options.prompts.split(","), options.causal).items():
@@ -108,9 +109,12 @@ def _truth(pages: Path, clicks: Path) -> dict[int, Counter[int]]:
     return steps
 
 
-def _chosen(site: Site, count: int, seed: int) -> pa.Table:
+def _chosen(site: Site, count: int, seed: int, among: Path | None) -> pa.Table:
     table = pq.read_table(site.pages)
-    rows = np.flatnonzero([page in site.truth for page in table["page"].to_pylist()])
+    left = np.array([page in site.truth for page in table["page"].to_pylist()])
+    if among is not None:
+        left &= np.isin(table["page"].to_numpy(), pq.read_table(among, columns=["page"])["page"].to_numpy())
+    rows = np.flatnonzero(left)
     drawn = np.random.default_rng(seed).permutation(rows)[:count]
     return table.take(np.sort(drawn))
 
@@ -158,8 +162,7 @@ def _stem(name: str) -> str:
 
 def _values(site: Site, chosen: pa.Table, queries: Path) -> dict[str, NDArray[np.float64]]:
     """Return recall@30, quality and, where the truth is known, RecoDCG@5 of each page."""
-    engine, facts = TantivyEngine(site.work.of("qprime") / "index"), PageFacts.of(site.pages)
-    rows = list(build(chosen, engine, WrittenReader(queries), PairJudge(site.work), 0, facts=facts))
+    rows = rows_of(site.work, site.pages, chosen, queries)
     recall, quality, true = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros((len(rows), TOP))
     for place, built in enumerate(rows):
         row, wanted = read(built.row), site.truth[built.page]
@@ -169,6 +172,12 @@ def _values(site: Site, chosen: pa.Table, queries: Path) -> dict[str, NDArray[np
             true[place, : len(row.pages[:TOP])] = site.web.quality(built.page, row.pages[:TOP])
     values = {"recall@30": recall, "quality": quality}
     return values if site.web is None else values | {"RecoDCG@5": reco_dcg(true, TOP)}
+
+
+def rows_of(work: Work, pages: Path, chosen: pa.Table, queries: Path) -> list[BuiltRow]:
+    """Return what the build would store of the chosen pages with these queries."""
+    engine, facts = TantivyEngine(work.of("qprime") / "index"), PageFacts.of(pages)
+    return list(build(chosen, engine, WrittenReader(queries), PairJudge(work), 0, facts=facts))
 
 
 def _overlap(queries: Path, others: Path) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -12,11 +13,25 @@ _MILLISECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 75, 100, 150, 250, 500, 
 _CANDIDATES = (0, 1, 5, 10, 30, 60, 100, 150, 256, 500)
 
 
+class _BeforeReading(Collector):
+    """Comes first in a registry, and so is asked before any metric is read."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def collect(self) -> Iterable[Metric]:
+        for call in self.calls:
+            call()
+        return ()
+
+
 class Metrics:
-    """All metrics of one gateway; each is changed where the event happens."""
+    """All metrics of one gateway; each is changed where the event happens, or before it is read."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self._before_reading = _BeforeReading()
+        registry.register(self._before_reading)
         self.requests = Counter(
             "onward_requests", "Requests by route and status", ["protocol", "route", "status"], registry=registry
         )
@@ -118,6 +133,10 @@ class Metrics:
             "onward_bundle_refused", "Bundles refused, by reason", ["reason"], registry=registry
         )
         self._bundle = Gauge("onward_bundle_info", "The live bundle", ["bundle"], registry=registry)
+
+    def before_reading(self, call: Callable[[], None]) -> None:
+        """Call this whenever the metrics are about to be read."""
+        self._before_reading.calls.append(call)
 
     def set_bundle(self, bundle: str) -> None:
         """Name the live bundle; the previous one is no longer listed."""

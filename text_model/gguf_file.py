@@ -17,8 +17,8 @@ from configs.reading import SettingsError
 if TYPE_CHECKING:
     from gguf import GGUFReader, GGUFWriter, ReaderTensor
 
-#: Of these the file holds the rows of query and key matrices in another order than `transformers`.
-_INTERLEAVED = "llama"
+#: The architectures that can be written. True: the rows of query and key matrices have another order in the file.
+_INTERLEAVED = {"llama": True, "qwen2": False}
 _WRITTEN_BY_THE_WRITER = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture")
 
 
@@ -41,15 +41,22 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def writable(file: Path) -> bool:
+    """Return whether `write_gguf` can write models that were fine-tuned from this GGUF file."""
+    from gguf import GGUFReader
+
+    return _architecture(GGUFReader(file)) in _INTERLEAVED
+
+
 def write_gguf(base: Path, model: PreTrainedModel, out: Path) -> None:
-    """Write a model that was fine-tuned from the GGUF file `base`, with that file's tokenizer and settings.
+    """Write a model that was fine-tuned from the `writable` GGUF file `base`, with that file's tokenizer and settings.
 
     A quantized matrix that training changed is written in eight bits (Q8_0), any other tensor as it was.
     """
     from gguf import GGUFReader, GGUFWriter
 
     reader = GGUFReader(base)
-    architecture = str(reader.fields["general.architecture"].contents())
+    architecture = _architecture(reader)
     working = out.with_name(f".{out.name}.writing")
     writer = GGUFWriter(working, architecture)
     _copy_settings(reader, writer)
@@ -61,6 +68,10 @@ def write_gguf(base: Path, model: PreTrainedModel, out: Path) -> None:
     writer.write_tensors_to_file()
     writer.close()
     working.replace(out)
+
+
+def _architecture(reader: GGUFReader) -> str:
+    return str(reader.fields["general.architecture"].contents())
 
 
 def _copy_settings(reader: GGUFReader, writer: GGUFWriter) -> None:
@@ -87,7 +98,7 @@ def _weights(model: PreTrainedModel, architecture: str, layers: int) -> dict[str
             continue
         values = weight.to(torch.float32).numpy()
         kind = written.split(".")[-2]
-        found[written] = _interleaved(values, heads[kind]) if architecture == _INTERLEAVED and kind in heads else values
+        found[written] = _interleaved(values, heads[kind]) if _INTERLEAVED[architecture] and kind in heads else values
     return found
 
 

@@ -25,7 +25,7 @@ Pairs = list[tuple[bytes, bytes]]
 _PATH, _ROUTE = b"/recommend?", "/recommend"
 _AT_ONCE = 32  # answers per read of a connection; pipelined requests beyond it must not hold up other connections
 _LONGEST = 1024  # bytes of the URL, and of the headers: every gateway takes as many
-_RESPONSE = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n%b"
+_RESPONSE = b"HTTP/1.1 200 OK\r\n%b%bcontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n%b"
 #: Headers that only the application reads.
 _READ_THERE = frozenset((b"if-none-match", b"expect", b"content-length", b"transfer-encoding", b"upgrade"))
 
@@ -35,8 +35,9 @@ class DirectAnswers:
 
     def __init__(self, gateway: Gateway, queries: RecentQueries) -> None:
         self._gateway, self._recommender, self._queries = gateway, gateway.recommender, queries
-        self._caching, self._counts = HttpCaching(gateway.settings, keys=False), RequestCounts(gateway.metrics)
-        self._cors = Cors(gateway.settings.cors.origins)
+        self._caching, self._cors = HttpCaching(gateway.settings, keys=False), Cors(gateway.settings.cors.origins)
+        self._count = RequestCounts(gateway.metrics).of(_ROUTE, 200)
+        self._server, self._server_lines = Pairs(), b""
 
     def response(self, url: bytes, headers: Pairs, server: Pairs) -> bytes | None:
         """Return the response to a GET, with the server's own headers; None where the application has to answer."""
@@ -49,12 +50,17 @@ class DirectAnswers:
         if asked is None or (answer := self._recommender.kept_answer(asked)) is None:
             return None
         identity = request_id(sent_id(headers))
-        body = answer.json(identity, (time.perf_counter() - started) * 1e3)
-        own = (*self._caching.headers(answer, asked.request.unit), *self._cors.headers(headers))
-        head = b"".join([b"%b: %b\r\n" % pair for pair in (*server, *own)])
-        response = _RESPONSE % (head, len(body), identity.encode(), body)
-        self._counts.add(_ROUTE, 200, time.perf_counter() - started)
-        return response
+        if self._server is not server:  # uvicorn makes another list every second
+            self._server, self._server_lines = server, _lines(server)
+        own = _lines([*self._caching.headers(answer, asked.request.unit), *self._cors.headers(headers)])
+        took = time.perf_counter() - started
+        body = answer.json(identity, took * 1e3)
+        self._count(took)
+        return _RESPONSE % (self._server_lines, own, len(body), identity.encode(), body)
+
+
+def _lines(headers: Pairs) -> bytes:
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
 class DirectHttp(LimitedHttp):

@@ -43,6 +43,16 @@ class RequestCounts:
         self._requests(self._protocol, route, status).inc()
         self._latency(self._protocol, route).observe(seconds)
 
+    def of(self, route: str, status: int) -> Callable[[float], None]:
+        """Return `add` of one route and status: a third of its time goes into finding these."""
+        add, observe = self._requests(self._protocol, route, status).inc, self._latency(self._protocol, route).observe
+
+        def count(seconds: float) -> None:
+            add()
+            observe(seconds)
+
+        return count
+
 
 class RequestMiddleware:
     """Gives every request an ID and a start time, counts it, and turns unhandled exceptions into a 500 problem.

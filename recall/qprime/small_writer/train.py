@@ -23,7 +23,7 @@ from recall.qprime.small_writer.examples import Example, batch_of, read_conversa
 from store.bundle import file_hash, write_atomically
 from text_model.causal import load_causal
 from text_model.distributed import world
-from text_model.gguf_file import folder_of, write_gguf
+from text_model.gguf_file import folder_of, writable, write_gguf
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
 
 
@@ -77,18 +77,19 @@ def train_writer(
     """Fine-tune `base` on the conversations in `data`; write `adapter`, `merged` and `curve.json` to `out`.
 
     `base` is a folder, a GGUF file or a hub name. `merged` (optional) is a complete model with its tokenizer, for any
-    server of the OpenAI protocol; of a GGUF file also `merged.gguf`, for `onward llm serve`. A killed run resumes when
-    started again. Raises SettingsError if `out` belongs to another run, InputError for data of another kind.
+    server of the OpenAI protocol; of a `writable` GGUF file also `merged.gguf`, for `onward llm serve`. A killed run
+    resumes when started again. Raises SettingsError if `out` belongs to another run, InputError for data of another
+    kind.
     """
     conversations = read_conversations(data)
     _claim(out, base, data, config)
     gguf = base.endswith(".gguf")
-    model, tokenizer = load_causal(str(folder_of(Path(base), out)) if gguf else base)
+    model, tokenizer = load_causal(_folder_of(Path(base), out) if gguf else base)
     examples = tokenized(tokenizer, conversations, config.max_length)
     adapted = _adapted(model, config)
     curve = _fit(adapted, examples.rows, config, out / "training.safetensors", progress)
     merged = out / "merged" if merge else None
-    served = out / "merged.gguf" if merge and gguf else None
+    served = out / "merged.gguf" if merge and gguf and writable(Path(base)) else None
     if world().main:
         _save(adapted, tokenizer, out)
         if merged is not None:
@@ -100,6 +101,13 @@ def train_writer(
         write_atomically(out / "curve.json", orjson.dumps(curve.thinned()))
     world().wait()
     return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged, served)
+
+
+def _folder_of(file: Path, out: Path) -> str:
+    if world().main:
+        folder_of(file, out)  # one process converts it
+    world().wait()
+    return str(folder_of(file, out))
 
 
 def _adapted(model: PreTrainedModel, config: SmallWriterConfig) -> PeftModel:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -229,9 +230,9 @@ async def test_hits_are_counted_per_answer_with_a_bounded_number_of_labels(site:
     site.put(*(block(PAGE.format(2, 2), name=f"rule {number}") for number in range(120)))
     await site.ask()
     await site.ask()
-    hits = site.recommender.metrics.rule_hits
-    assert hits.labels("block", "rule 0")._value.get() == 2
-    assert hits.labels("block", "other")._value.get() == 40
+    read = partial(site.recommender.metrics.registry.get_sample_value, "onward_rule_hits_total")
+    assert read({"action": "block", "rule": "rule 0"}) == 2
+    assert read({"action": "block", "rule": "other"}) == 40
 
 
 async def test_an_answer_without_rules_says_nothing_about_them(site: Site) -> None:
