@@ -17,8 +17,8 @@ def lists() -> Lists:
     return Lists.of(np.arange(1, LISTS + 1), sizes, np.tile(np.arange(101, 101 + WIDTH), LISTS), score)
 
 
-def steps() -> Examples:
-    generator = np.random.default_rng(0)
+def steps(seed: int = 0) -> Examples:
+    generator = np.random.default_rng(seed)
     trigger, chosen = generator.integers(1, LISTS + 1, STEPS), generator.integers(101, 101 + WIDTH, STEPS)
     history = np.zeros((STEPS, HISTORY), np.int64)
     history[:, -1] = chosen  # so that a scorer can know
@@ -37,6 +37,23 @@ def test_a_network_of_noise_gets_none(lists, seed) -> None:
     noise = np.random.default_rng(seed)
     found = choose(steps(), lambda trigger, way, listed: noise.normal(size=listed.shape), lists, 0)
     assert found.weight == 0
+
+
+def test_noise_is_seldom_taken_for_a_gain(lists) -> None:
+    def noise(trigger, way, listed):
+        return generator.normal(size=listed.shape)
+
+    taken = 0
+    for seed in range(100):
+        generator = np.random.default_rng(1_000 + seed)
+        taken += choose(steps(seed), noise, lists, 0).weight > 0
+    assert taken <= 5  # 95 % intervals have 2.5 % above them; with the best weight's own steps it was 11
+
+
+def test_one_session_alone_tells_nothing(lists) -> None:
+    asked = steps()
+    alone = Examples(np.zeros(STEPS, np.uint64), asked.trigger, asked.history, asked.chosen)
+    assert choose(alone, lambda trigger, way, listed: 5.0 * (listed == way[:, -1:]), lists, 0).weight == 0
 
 
 def test_where_stage_2_is_an_order_of_counts_the_network_multiplies_them(lists) -> None:
