@@ -37,8 +37,9 @@ _HINTS = {
 
 
 def show(report: Report, console: Console) -> None:
-    """Print ignored files, notes, and a table of rejected rows with hints."""
-    for line in (*report.ignored_files, *(note for table in report.tables.values() for note in table.notes)):
+    """Print ignored files, notes, tables that begin too late, and a table of rejected rows with hints."""
+    notes = [note for table in report.tables.values() for note in table.notes]
+    for line in (*report.ignored_files, *notes, *_too_late(report)):
         console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True, highlight=False)
     if not any(table.rejected for table in report.tables.values()):
         return
@@ -49,6 +50,12 @@ def show(report: Report, console: Console) -> None:
     for name, table in report.tables.items():
         if table.lost_share > WARNED:
             console.print(f"[yellow]![/] {escape(_lost(name, table))}", soft_wrap=True, highlight=False)
+
+
+def _too_late(report: Report) -> Iterator[str]:
+    for name, table in report.tables.items():
+        if table.later and not table.kept:
+            yield f"{name}: no row of {table.read:,} is before --until, so nothing is learnt from it: is the date right?"
 
 
 def _rejected(report: Report) -> Table:

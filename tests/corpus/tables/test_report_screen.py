@@ -53,3 +53,9 @@ def test_duplicates_and_robots_do_not_count_as_lost() -> None:
 
 def test_nothing_is_printed_for_a_clean_table() -> None:
     assert screen(Report({"clicks": TableReport("clicks.csv", 9, 9)})) == ""
+
+
+@pytest.mark.parametrize(("kept", "told"), [(0, True), (1, False)])
+def test_a_table_that_begins_after_until_is_named(kept: int, told: bool) -> None:
+    text = screen(Report({"clicks": TableReport("clicks.csv", 9, kept, later=9 - kept)}))
+    assert ("clicks: no row of 9 is before --until" in text) == told
