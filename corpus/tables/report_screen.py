@@ -55,7 +55,7 @@ def show(report: Report, console: Console) -> None:
 def _too_late(report: Report) -> Iterator[str]:
     for name, table in report.tables.items():
         if table.later and not table.kept:
-            yield f"{name}: no row of {table.read:,} is before --until, so nothing is learnt from it: is the date right?"
+            yield f"{name}: no row of {table.read:,} is before --until, so it teaches nothing: is the date right?"
 
 
 def _rejected(report: Report) -> Table:
