@@ -14,6 +14,8 @@ from ranking.session.train import Examples
 _WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
 _CUT = 5  # an answer has five pages
 _BATCH = 256
+_FOLDS = 10
+_UNSURE = 10  # percent of resamples that may show no gain: noise in the order costs less than a way that is not read
 _RESAMPLES, _ENDS = 1_000, (2.5, 97.5)  # of sessions; the ends of the 95 % interval, in percent
 
 #: Scores of candidates [b, c] for triggers [b] and ways [b, HISTORY], all as rows.
@@ -59,7 +61,7 @@ class Lists:
 class Choice:
     """The weight of the network, and what it gains."""
 
-    weight: float  # 0: not surely better
+    weight: float  # 0: probably no better
     steps: int
     sessions: int
     ndcg: float  # NDCG@5 of the page that the reader chose, without the way
@@ -73,27 +75,29 @@ class Choice:
 
 
 def choose(steps: Examples, scores: Scores, lists: Lists, seed: int) -> Choice:
-    """Return the weight with the best NDCG@5 over steps whose trigger has a list; 0 if its gain may be chance.
+    """Return the weight with the best NDCG@5 over steps whose trigger has a list; 0 if one in ten resamples gains none.
 
-    The weight is in units of z(stage 2). Its gain is that of the weight which the other half of the sessions chooses:
-    the best of many on its own steps gains by chance, too. Intervals are by bootstrap over sessions.
+    The weight is in units of z(stage 2). Its gain on each fold of the sessions is that of the weight which the other
+    folds choose: the best of many on its own steps gains by chance, too. Resampled are sessions.
     """
     gains = np.concatenate([_gains(steps.take(part), scores, lists) for part in _parts(len(steps))])
     sessions, number = np.unique(steps.session, return_inverse=True)
     generator = np.random.default_rng(seed)
-    gained = _by_the_other_half(gains, generator.permutation(len(sessions))[number] % 2)
+    gained = _by_other_folds(gains, generator.permutation(len(sessions))[number] % _FOLDS)
     summed, counts = np.bincount(number, gained, len(sessions)), np.bincount(number, minlength=len(sessions))
     drawn = generator.integers(0, len(sessions), (_RESAMPLES, len(sessions)))
-    low, high = np.percentile(summed[drawn].sum(axis=1) / counts[drawn].sum(axis=1), _ENDS).tolist()
-    weight = float(_WEIGHTS[np.argmax(gains.mean(axis=0))]) if low > 0 else 0.0
+    low, unsure, high = np.percentile(
+        summed[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (_ENDS[0], _UNSURE, _ENDS[1])
+    ).tolist()
+    weight = float(_WEIGHTS[np.argmax(gains.mean(axis=0))]) if unsure > 0 else 0.0
     without = float(gains[:, 0].mean())
     return Choice(weight, len(steps), len(sessions), without, without + float(gained.mean()), low, high)
 
 
-def _by_the_other_half(gains: Floats, half: NDArray[np.intp]) -> Floats:
-    """Return what each step gains over weight 0, with the weight that is best for the steps of the other half."""
-    best = [int(np.argmax(gains[half != side].sum(axis=0))) for side in (0, 1)]
-    gained: Floats = gains[np.arange(len(gains)), np.array(best)[half]] - gains[:, 0]
+def _by_other_folds(gains: Floats, fold: NDArray[np.intp]) -> Floats:
+    """Return what each step gains over weight 0, with the weight that is best for the steps of the other folds."""
+    best = np.array([int(np.argmax(gains[fold != each].sum(axis=0))) for each in range(_FOLDS)])
+    gained: Floats = gains[np.arange(len(gains)), best[fold]] - gains[:, 0]
     return gained
 
 
