@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,15 +53,19 @@ def main() -> None:
         for setting in ("qprime.writer=llm", "labels.judge=llm"):
             _build(out, small, setting, environ)
         weights = default_cache() / f"{options.model}.gguf" if options.model in MODELS else Path(options.model)
-        _compare(out, environ, "--prompts", "queries,queries_short", "--causal", str(weights))
+        _compare(out, environ, "writers", "--prompts", "queries,queries_short", "--causal", str(weights))
     queries, pages = out / "bundles/work/qprime/queries.parquet", out / "bundles/work/read/pages.parquet"
     export = ["qprime", "export-sft", "--queries", str(queries), "--pages", str(pages), "--out", str(out / "sft.jsonl")]
     _run([*ONWARD, *export], dict(os.environ))
+    shutil.rmtree(out / "writer", ignore_errors=True)  # of another run, with other data
     training = ["--base", options.model, "--data", str(out / "sft.jsonl"), "--out", str(out / "writer")]
     steps = ["--steps", "2", "--batch", "2", "--merge"]
     _run([*ONWARD, "qprime", "train-writer", *training, *steps], dict(os.environ))
+    if not (out / "writer/merged.gguf").is_file():
+        return
     with _serving(str(out / "writer/merged.gguf"), options.port) as variables:
-        _compare(out, {**os.environ, **variables}, "--prompts", "small_writer")
+        environ = {**os.environ, **variables, "ONWARD_LLM_CACHE": str(out / "answers.sqlite")}
+        _compare(out, environ, "small_writer", "--prompts", "small_writer")
 
 
 def _small(data: Path, out: Path, count: int) -> Path:
@@ -114,10 +119,10 @@ def _build(out: Path, data: Path, setting: str, environ: dict[str, str]) -> None
     _run([*ONWARD, *build, *(word for one in (*SMALL, setting) for word in ("--set", one))], environ)
 
 
-def _compare(out: Path, environ: dict[str, str], *options: str) -> None:
+def _compare(out: Path, environ: dict[str, str], name: str, *options: str) -> None:
     """Compare the writers of `options` with key phrases."""
     inputs = [str(out / "bundles/work"), "--clicks", str(out / "data/clicks.parquet"), "--pages", "6"]
-    command = [sys.executable, "-m", "benchmarks.qprime_writers", *inputs, *options, "--out", str(out / "writers")]
+    command = [sys.executable, "-m", "benchmarks.qprime_writers", *inputs, *options, "--out", str(out / name)]
     _run(command, environ)
 
 

@@ -43,12 +43,11 @@ def main() -> None:
     parser.add_argument("--only", choices=WRITERS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    clicked = _clicked(options.work, options.written, pq.read_table(options.pages), options.impressions, options.out)
     config = SmallWriterConfig(steps=options.steps, batch=options.batch, checkpoint_every=10)
     for name in WRITERS if options.only is None else (options.only,):
         data, counts = options.out / f"{name}.jsonl", Counts()
         pages = options.work / "read" / "pages.parquet"
-        kept = clicked if name == "clicked" else None
+        kept = _clicked(options, pq.read_table(options.pages)) if name == "clicked" else None
         with data.open("wb") as file:
             file.writelines(instructions(options.written, pages, packaged_prompt("small_writer"), counts, kept))
         trained = train_writer(options.base, data, options.out / name, config, merge=True)
@@ -57,14 +56,15 @@ def main() -> None:
         print(json.dumps({name: figures | {"too long": trained.too_long, "losses": losses}}), flush=True)
 
 
-def _clicked(work: Path, written: Path, chosen: pa.Table, impressions: Path, out: Path) -> Mapping[int, frozenset[str]]:
+def _clicked(options: argparse.Namespace, chosen: pa.Table) -> Mapping[int, frozenset[str]]:
     """Return page -> its queries that found a page with a satisfied click."""
-    rows = rows_of(Work(BuildConfig(), out, work), work / "read" / "pages.parquet", chosen, written)
-    path = out / "qprime.lmdb"
+    work = Work(BuildConfig(), options.out, options.work)
+    rows = rows_of(work, options.work / "read" / "pages.parquet", chosen, options.written)
+    path = options.out / "qprime.lmdb"
     write_table(path, ((row.page, row.row) for row in sorted(rows, key=lambda row: row.page)))
     table = LmdbTable(path)
     try:
-        return satisfied_queries(table, impressions, SATISFIED_S)
+        return satisfied_queries(table, options.impressions, SATISFIED_S)
     finally:
         table.close()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import Bundles, Overrides, Profile, utc
+from configs.threads import spin_briefly
 
 if TYPE_CHECKING:
     from pipeline.config import BuildConfig
@@ -32,6 +33,7 @@ def build(
     overrides: Overrides = None,
 ) -> None:
     """Build what has not been built from these inputs yet, and publish the bundle."""
+    spin_briefly()  # before the next line loads OpenMP
     from pipeline.build import build as run
     from service.bundles.check_before_publish import opens
 

@@ -45,12 +45,12 @@ def serve(
     import configs.threads
     from prompting.local.models import DEFAULT, model_named
     from prompting.local.server import LocalServer, check_free, signalled
-    from prompting.local.weights import default_cache, weights
+    from prompting.local.weights import default_cache, name_of, weights
 
     check_free(host, port)  # before a long download
     chosen = model or DEFAULT
     if chosen.endswith(".gguf") or "/" in chosen:
-        path, name = Path(chosen), Path(chosen).stem
+        path, name = Path(chosen), name_of(Path(chosen))
     else:
         listed = model_named(chosen)
         path, name = weights(listed, cache or default_cache(), lambda line: typer.echo(line, err=True)), listed.name

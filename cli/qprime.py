@@ -86,10 +86,11 @@ def train_writer(
     from recall.qprime.small_writer.train import SmallWriterConfig
     from recall.qprime.small_writer.train import train_writer as train
 
+    path = _path_of(base)
     config = SmallWriterConfig(rank, alpha, dropout, rate, steps, batch, max_length, checkpoint_every, seed)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("train", total=steps)
-        trained = train(_path_of(base), data, out, config, merge, lambda done: bar.update(task, completed=done))
+        trained = train(path, data, out, config, merge, lambda done: bar.update(task, completed=done))
     losses = trained.curve.losses["answer"]
     tenth = max(1, len(losses) // 10)
     first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
@@ -102,16 +103,22 @@ def train_writer(
         typer.echo(f"{trained.merged}: the merged model, for a server with an OpenAI API")
     if trained.served is not None:
         typer.echo(f"{trained.served}: the same; serve it with `onward llm serve --model {trained.served}`")
+    elif merge and path.endswith(".gguf"):
+        typer.echo("  no merged.gguf: only models like LLaMA or Qwen2 can be written as one", err=True)
 
 
 def _path_of(base: str) -> str:
     """Return the file of a listed model, downloaded if needed; any other base unchanged."""
     from prompting.local.models import MODELS
     from prompting.local.weights import default_cache, weights
+    from text_model.distributed import world
 
     if base not in MODELS:
         return base
-    return str(weights(MODELS[base], default_cache(), lambda line: typer.echo(line, err=True)))
+    if world().main:  # one process downloads it
+        weights(MODELS[base], default_cache(), lambda line: typer.echo(line, err=True))
+    world().wait()
+    return str(default_cache() / f"{base}.gguf")
 
 
 def _satisfied(bundles: Path, name: str | None, impressions: Path, satisfied_s: float) -> dict[int, frozenset[str]]:

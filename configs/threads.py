@@ -1,8 +1,7 @@
 """How many threads the libraries of a process use, and how idle ones wait. Nothing is imported here that starts any.
 
 Libraries count the machine's cores, whoever uses them, and let idle threads spin: beside another process each spins
-through the other's share. So threads sleep while they wait, and are as many as cores are free. OpenMP's spin for about
-a fifth of a millisecond before, as long as Python takes from one call to the next: waking one takes as long.
+through the other's share. So threads sleep while they wait, and are as many as cores are free.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ FREE = 0  # the setting: as many threads as cores are free
 
 #: Read once, when a library loads. GNU's OpenMP, LLVM's and Intel's, and OpenBLAS's own threads (2 ** 4 cycles).
 PASSIVE = {
-    "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "4000", "KMP_BLOCKTIME": "0", "OPENBLAS_THREAD_TIMEOUT": "4",
+    "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "OPENBLAS_THREAD_TIMEOUT": "4",
 }  # fmt: skip
 
 _CGROUP, _LOAD = Path("/sys/fs/cgroup"), Path("/proc/loadavg")
@@ -30,6 +29,14 @@ def wait_passively(environ: MutableMapping[str, str] = os.environ) -> None:
     """Let idle threads sleep, unless the user set otherwise; call before any library loads."""
     for name, value in PASSIVE.items():
         environ.setdefault(name, value)
+
+
+def spin_briefly(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Let threads of GNU's OpenMP turn 4,000 times (.05 to .2 ms) before they sleep; call before any library loads.
+
+    For a build: its networks are small, and waking a thread takes as long as Python from one call to the next.
+    """
+    environ.setdefault("GOMP_SPINCOUNT", "4000")
 
 
 def use(count: int) -> None:

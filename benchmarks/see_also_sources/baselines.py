@@ -34,7 +34,7 @@ def encoder_cosine(site: Site, base: str) -> Lists:
         pages = site.pages.values()
         tokens, _ = tokenizer.encode(list(site.pages), [page.title for page in pages], [p.snippet for p in pages])
         export_tower(load_encoder(base), None, directory / "encoder.onnx")
-        vectors = embed(OnnxModel(directory / "encoder.onnx"), tokens, tokenizer.marks, lambda done: None)
+        vectors = embed(OnnxModel(directory / "encoder.onnx", threads=1), tokens, tokenizer.marks, lambda done: None)
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     cosine = unit @ unit.T
     np.fill_diagonal(cosine, -np.inf)

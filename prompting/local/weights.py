@@ -63,6 +63,15 @@ def check_gguf(path: Path) -> None:
             raise SettingsError(f"{path} is not a GGUF file: convert the model to GGUF, or give the name of a model")
 
 
+def name_of(path: Path) -> str:
+    """Return the name that a file is served under: with its hash, since answers are kept by their model's name.
+
+    Raises SettingsError for what is no GGUF file.
+    """
+    check_gguf(path)
+    return f"{path.stem}-{sha256(path)[:8]}"
+
+
 def sha256(path: Path) -> str:
     """Return the file's SHA-256 in hexadecimal digits."""
     with path.open("rb") as file:

@@ -80,15 +80,16 @@ def shared_rows(sources: Sources, config: CoclickConfig, pages: ir.Table | None 
 
 
 def neighbour_rows(
-    sources: Sources, weights: Mapping[str, float], config: CoclickConfig, pages: ir.Table | None = None
+    shared: ir.Table, evidence: ir.Table, weights: Mapping[str, float], config: CoclickConfig
 ) -> ir.Table:
     """Return the table's rows as (page1, page2, the fields of NEIGHBOUR), at most `config.neighbours` per page.
 
-    `weights` are those of `recall.coclick.orders.ORDERS`.
+    `shared` are `shared_rows`, in a file: they are read once per order. `weights` are those of
+    `recall.coclick.orders.ORDERS`.
     """
-    kept = best(shared_rows(sources, config, pages), weights, config)
+    kept = best(shared, weights, config)
     rest = [name for name in EVIDENCE if name not in _ORDERED_BY]
-    rows = kept.left_join(sources.evidence.select("page1", "page2", *rest), ["page1", "page2"])
+    rows = kept.left_join(evidence.select("page1", "page2", *rest), ["page1", "page2"])
     rows = rows.mutate(**{name: rows[name].coalesce(ibis.literal(0).cast("float64")) for name in rest}).drop(
         "page1_right", "page2_right"
     )

@@ -59,13 +59,26 @@ def _rows_in_parts(
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of all pages, made for so many pages at a time that what they borrow fits into memory."""
     lent = pq.ParquetFile(out / _RATES).metadata.num_rows * work.config.text.neighbours
-    ids, rows = out / "pages.parquet", out / "rows.parquet"
+    ids = out / "pages.parquet"
     for part in np.array_split(page_ids(work), lent // _LENT_AT_ONCE + 1):
         pq.write_table(pa.table({"page": part}), ids)
-        asked = engine.read_parquet(str(ids))
-        write(engine, coclick.neighbour_rows(sources, weights, work.config.section(CoclickConfig), asked), rows)
-        yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
-    for file in (ids, rows):
+        yield from _rows(engine, work, sources, weights, engine.read_parquet(str(ids)), out)
+    ids.unlink()
+
+
+def _rows(
+    engine: Engine, work: Work, sources: Sources, weights: dict[str, float], asked: ir.Table, out: Path
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of the pages in `asked` (page)."""
+    config, shared, rows = (
+        work.config.section(CoclickConfig),
+        out / "coclick_shared.parquet",
+        out / "coclick_rows.parquet",
+    )
+    write(engine, coclick.shared_rows(sources, config, asked), shared)
+    write(engine, coclick.neighbour_rows(engine.read_parquet(str(shared)), sources.evidence, weights, config), rows)
+    yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
+    for file in (shared, rows):
         file.unlink()
 
 
@@ -84,12 +97,8 @@ def as_of(work: Work, day: LabelDay, pages: Iterable[int]) -> Table:
 
 def _rows_as_of(work: Work, day: LabelDay, pages: pa.Array) -> Iterator[tuple[int, bytes]]:
     weights = json.loads((work.of("coclick") / _WEIGHTS).read_text())
-    rows = work.directory / "coclick_rows.parquet"
     with _sources_of(work, day.name, pages) as (engine, sources):
-        asked = ibis.memtable(pa.table({"page": pages}))
-        write(engine, coclick.neighbour_rows(sources, weights, work.config.section(CoclickConfig), asked), rows)
-    yield from coclick.pack_rows(pq.ParquetFile(rows).iter_batches())
-    rows.unlink()
+        yield from _rows(engine, work, sources, weights, ibis.memtable(pa.table({"page": pages})), work.directory)
 
 
 def _fitted_weights(work: Work) -> dict[str, float]:

@@ -81,12 +81,12 @@ STEP = Step(
 def _embed(work: Work, config: KnowledgeConfig) -> dict[str, object]:
     """Write the texts and the views of all pages; return figures."""
     out, text = work.directory, work.of("text")
-    encoder = OnnxModel(text / "encoder.onnx", threads=1)
+    encoder, alone = OnnxModel(text / "encoder.onnx", threads=1), OnnxModel(text / "encoder.onnx")
     tokenizer = PageTokenizer(text / "tokenizer.json", config.tokens)
     llm = _llm(config)
     total = pq.ParquetFile(work.of("read") / "pages.parquet").metadata.num_rows
     with progress("writing what is known of pages", total) as advance:
-        texts = Extractor(encoder, tokenizer, config)
+        texts = Extractor(alone, tokenizer, config)
         written.write(out / _TEXTS, known_pages(work.of("read")), texts, llm, advance)
     with progress("embedding what is known of pages", total) as advance:
         build.views(out / _TEXTS, encoder, tokenizer, out / _VIEWS, advance)

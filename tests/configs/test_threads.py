@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.threads import PASSIVE, cores, free_cores, load, quota, running, threads, wait_passively
+from configs.threads import PASSIVE, cores, free_cores, load, quota, running, spin_briefly, threads, wait_passively
 
 
 def written(path: Path, text: str) -> Path:
@@ -64,3 +64,10 @@ def test_idle_threads_sleep_unless_the_user_wants_otherwise() -> None:
     environ = {"OMP_WAIT_POLICY": "ACTIVE"}
     wait_passively(environ)
     assert environ == {**PASSIVE, "OMP_WAIT_POLICY": "ACTIVE"}
+
+
+@pytest.mark.parametrize("given", [None, "0"])
+def test_a_build_lets_them_turn_a_moment_unless_the_user_wants_otherwise(given: str | None) -> None:
+    environ = {} if given is None else {"GOMP_SPINCOUNT": given}
+    spin_briefly(environ)
+    assert environ == {"GOMP_SPINCOUNT": given or "4000"}

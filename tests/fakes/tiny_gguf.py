@@ -13,12 +13,14 @@ import tiny_causal
 WIDTH, HEADS, INNER, CONTEXT = 32, 4, 64, 1_024
 
 
-def save(path: Path, kind: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.F32) -> Path:
+def save(
+    path: Path, kind: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.F32, architecture: str = "llama"
+) -> Path:
     """Write the model, with the tokenizer of `tiny_causal`, and return the path; `kind` is that of its matrices."""
     words = tiny_causal.tokenizer()
     vocabulary = json.loads(words.backend_tokenizer.to_str())["model"]
     tokens = sorted(vocabulary["vocab"], key=vocabulary["vocab"].__getitem__)
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(1)
@@ -35,6 +37,9 @@ def save(path: Path, kind: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType
     writer.add_bos_token_id(words.bos_token_id)
     writer.add_eos_token_id(words.eos_token_id)
     generator = np.random.default_rng(0)
+    if architecture == "qwen2":
+        for name, width in (("q", WIDTH), ("k", WIDTH // 2), ("v", WIDTH // 2)):
+            writer.add_tensor(f"blk.0.attn_{name}.bias", generator.normal(size=width).astype(np.float32))
     for name, shape in _shapes(len(tokens)).items():
         if name.endswith("norm.weight"):
             writer.add_tensor(name, np.ones(shape, np.float32))

@@ -17,7 +17,7 @@ from cascade.types import Query
 from corpus.log import co_visits, counts
 from corpus.log.engine import connect, write
 from corpus.log.pair_counts import Counted, pair_evidence
-from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates
+from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates, shared_rows
 from recall.coclick.config import CoclickConfig
 from recall.coclick.orders import ORDERS
 from recall.coclick.row import FIELDS, NEIGHBOUR, read
@@ -100,12 +100,16 @@ class Log:
         text_neighbours = self.engine.read_parquet(str(self.directory / "like.parquet"))
         write(
             self.engine,
-            neighbour_rows(self.sources(text_neighbours, config), EVEN, config),
+            made_of(self.sources(text_neighbours, config), config),
             self.directory / "rows.parquet",
         )
         batches = pq.ParquetFile(self.directory / "rows.parquet").iter_batches(batch_size=2)
         write_table(self.directory / "coclick.lmdb", pack_rows(batches))
         return LmdbTable(self.directory / "coclick.lmdb")
+
+
+def made_of(sources: Sources, config: CoclickConfig, pages: ir.Table | None = None) -> ir.Table:
+    return neighbour_rows(shared_rows(sources, config, pages), sources.evidence, EVEN, config)
 
 
 def _by_pair(table: pa.Table) -> dict[tuple[int, int], Pair]:
@@ -253,9 +257,9 @@ def test_rows_of_some_pages_equal_those_among_all_pages(log: Log) -> None:
     config = CoclickConfig()
     pq.write_table(like, log.directory / "like.parquet")
     neighbours = log.engine.read_parquet(str(log.directory / "like.parquet"))
-    every = neighbour_rows(log.sources(neighbours, config), EVEN, config).to_pyarrow().to_pylist()
+    every = made_of(log.sources(neighbours, config), config).to_pyarrow().to_pylist()
     some, lenders = (ibis.memtable(pa.table({"page": pa.array(pages, pa.uint64())})) for pages in ([A], [A, C]))
-    found = neighbour_rows(log.sources(neighbours, config, lenders), EVEN, config, some).to_pyarrow().to_pylist()
+    found = made_of(log.sources(neighbours, config, lenders), config, some).to_pyarrow().to_pylist()
     assert found == [row for row in every if row["page1"] == A]
     assert any(row["borrowed_next"] for row in found)
     assert {row["page1"] for row in every} == {A, B, C, D}

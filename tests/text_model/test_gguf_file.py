@@ -13,11 +13,15 @@ from text_model.gguf_file import folder_of, write_gguf
 gguf = pytest.importorskip("gguf")  # the extra `llm`
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
+@pytest.fixture(params=["llama", "qwen2"])
+def base(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     import tiny_gguf
 
-    return tiny_gguf.save(tmp_path / "tiny.gguf", gguf.GGMLQuantizationType.Q8_0)
+    return tiny_gguf.save(tmp_path / "tiny.gguf", gguf.GGMLQuantizationType.Q4_0, request.param)
+
+
+def fields(file: Path) -> dict[str, object]:
+    return {name: field.contents() for name, field in gguf.GGUFReader(file).fields.items()}
 
 
 def opened(file: Path, work: Path) -> PreTrainedModel:
@@ -29,34 +33,42 @@ def tensors(file: Path) -> dict[str, tuple[str, bytes]]:
 
 
 def test_an_unchanged_model_is_written_as_it_was(base: Path, tmp_path: Path) -> None:
-    write_gguf(base, opened(base, tmp_path), tmp_path / "same.gguf")
+    write_gguf(base, opened(base, tmp_path), "template", tmp_path / "same.gguf")
     assert tensors(tmp_path / "same.gguf") == tensors(base)
 
 
-def test_a_fine_tuned_model_reads_back(base: Path, tmp_path: Path) -> None:
-    model = opened(base, tmp_path)
+def test_tuned_layers_read_back_and_everything_else_is_as_it_was(base: Path, tmp_path: Path) -> None:
+    model, tuned = opened(base, tmp_path), tmp_path / "tuned.gguf"
     torch.manual_seed(0)
     with torch.no_grad():
-        for weight in model.parameters():
-            weight.add_(0.1 * torch.randn_like(weight))
-    write_gguf(base, model, tmp_path / "tuned.gguf")
-    read = opened(tmp_path / "tuned.gguf", tmp_path).state_dict()
+        for name, weight in model.named_parameters():
+            if "proj.weight" in name:
+                weight.add_(0.1 * torch.randn_like(weight))
+    write_gguf(base, model, "template", tuned)
+    read = opened(tuned, tmp_path).state_dict()
     for name, weight in model.state_dict().items():
-        step = float(weight.abs().max()) / 127  # of eight bits
+        step = float(weight.abs().max()) / 127 if "proj.weight" in name else 0.0  # of eight bits
         assert float((read[name] - weight).abs().max()) <= step, name
-    assert {kind for kind, _ in tensors(tmp_path / "tuned.gguf").values()} == {"F32", "Q8_0"}
+    before, after = tensors(base), tensors(tuned)
+    changed = {name for name, tensor in after.items() if tensor != before[name]}
+    assert changed == {name for name in before if "blk." in name and "norm" not in name and "bias" not in name}
+    assert {after[name][0] for name in changed} == {"Q8_0"}
 
 
-def test_the_settings_and_the_tokenizer_are_those_of_the_base(base: Path, tmp_path: Path) -> None:
-    write_gguf(base, opened(base, tmp_path), tmp_path / "same.gguf")
-    before, after = (
-        {name: field.contents() for name, field in gguf.GGUFReader(file).fields.items()}
-        for file in (base, tmp_path / "same.gguf")
-    )
-    counts = ("GGUF.kv_count", "general.file_type")
-    assert {k: v for k, v in after.items() if k not in counts} == {k: v for k, v in before.items() if k not in counts}
+def test_the_settings_and_the_tokenizer_are_those_of_the_base_with_a_template(base: Path, tmp_path: Path) -> None:
+    write_gguf(base, opened(base, tmp_path), "a template", tmp_path / "same.gguf")
+    before, after = fields(base), fields(tmp_path / "same.gguf")
+    assert after.pop("tokenizer.chat_template") == "a template"
+    count = "GGUF.kv_count"
+    assert after.pop(count) == before.pop(count) + 1
+    assert after == before
+    write_gguf(tmp_path / "same.gguf", opened(base, tmp_path), "another", tmp_path / "again.gguf")
+    assert fields(tmp_path / "again.gguf")["tokenizer.chat_template"] == "a template"
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no\.gguf is not a file: give a GGUF file"):
+@pytest.mark.parametrize("content", [None, b"PK", b"GGUF"])
+def test_a_file_that_cannot_be_read_is_named(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "no.gguf").write_bytes(content)
+    with pytest.raises(SettingsError, match=r"no\.gguf (is not a file|could not be read .*): .*GGUF file"):
         folder_of(tmp_path / "no.gguf", tmp_path)

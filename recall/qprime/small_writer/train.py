@@ -76,15 +76,16 @@ def train_writer(
 ) -> Trained:
     """Fine-tune `base` on the conversations in `data`; write `adapter`, `merged` and `curve.json` to `out`.
 
-    `base` is a folder, a GGUF file or a hub name. `merged` (optional) is a complete model with its tokenizer, for any
-    server of the OpenAI protocol; of a `writable` GGUF file also `merged.gguf`, for `onward llm serve`. A killed run
-    resumes when started again. Raises SettingsError if `out` belongs to another run, InputError for data of another
-    kind.
+    `base` is a folder, a GGUF file, which is converted into a folder of `out`, or a hub name. `merged` (optional) is a
+    complete model with its tokenizer, for any server of the OpenAI protocol; of a `writable` GGUF file also
+    `merged.gguf`, for `onward llm serve`. A killed run resumes when started again. Raises SettingsError if `out`
+    belongs to another run, InputError for data of another kind.
     """
     conversations = read_conversations(data)
-    _claim(out, base, data, config)
     gguf = base.endswith(".gguf")
-    model, tokenizer = load_causal(_folder_of(Path(base), out) if gguf else base)
+    folder = _folder_of(Path(base), out) if gguf else base
+    _claim(out, Path(folder).name if gguf else base, data, config)
+    model, tokenizer = load_causal(folder)
     examples = tokenized(tokenizer, conversations, config.max_length)
     adapted = _adapted(model, config)
     curve = _fit(adapted, examples.rows, config, out / "training.safetensors", progress)
@@ -97,7 +98,7 @@ def train_writer(
             whole.save_pretrained(merged)
             tokenizer.save_pretrained(merged)
             if served is not None:
-                write_gguf(Path(base), whole, served)
+                write_gguf(Path(base), whole, str(tokenizer.chat_template), served)
         write_atomically(out / "curve.json", orjson.dumps(curve.thinned()))
     world().wait()
     return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged, served)

@@ -24,7 +24,7 @@ from pipeline.log.split import PAST, split_of
 from pipeline.rankers import stage1, stage2
 from pipeline.runner.work import Work
 from ranking.event import Event
-from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates
+from recall.coclick.build import Sources, neighbour_rows, pack_rows, rates, shared_rows
 from recall.coclick.config import CoclickConfig
 from recall.coclick.orders import ORDERS
 from store.tables import LmdbTable
@@ -143,7 +143,7 @@ def snapshot_bytes(directory: Path, later: list[tuple[int, int, int, bool, int]]
     tables = Counted(pairs, counts.impression_pairs(shown, END), together, swing, co_visits.page_visits(visited))
     evidence = pair_evidence(tables)
     sources = Sources(evidence, rates(evidence, config), like, counts.page_flow(pairs))
-    rows = neighbour_rows(sources, dict.fromkeys(ORDERS, 1.0), config)
+    rows = neighbour_rows(shared_rows(sources, config), evidence, dict.fromkeys(ORDERS, 1.0), config)
     return [*pack_rows(iter(rows.to_pyarrow().to_batches()))]
 
 

@@ -17,6 +17,7 @@ from prompting.endpoint import Endpoint, read_endpoint
 from prompting.judge import LlmJudge
 from prompting.judge_prompt import load_prompt
 from prompting.local.server import LocalServer, check_free
+from prompting.local.weights import name_of
 
 gguf = pytest.importorskip("gguf")  # the extra `llm`
 pytest.importorskip("xllamacpp")
@@ -45,8 +46,8 @@ def endpoint(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         assert process.wait(20) == 0
 
 
-def test_the_variables_name_the_model_and_its_calls_at_once(endpoint: Endpoint) -> None:
-    assert (endpoint.model, endpoint.concurrency) == ("tiny", 4)
+def test_the_variables_name_the_model_with_its_hash_and_its_calls_at_once(endpoint: Endpoint, weights: Path) -> None:
+    assert (endpoint.model, endpoint.concurrency) == (name_of(weights), 4)
     assert endpoint.base_url.startswith("http://127.0.0.1:")
 
 
@@ -107,4 +108,4 @@ def test_the_printed_lines_are_taken_by_a_shell(tmp_path: Path, weights: Path) -
         finally:
             process.kill()
     done = subprocess.run(["sh", "-c", lines + 'printf %s "$ONWARD_LLM_MODEL"'], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (odd.stem, "")
+    assert (done.stdout, done.stderr) == (name_of(odd), "")

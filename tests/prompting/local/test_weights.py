@@ -9,7 +9,7 @@ import pytest
 
 from configs.reading import SettingsError
 from prompting.local.models import DEFAULT, MODELS, Model, Part, model_named
-from prompting.local.weights import check_gguf, weights
+from prompting.local.weights import check_gguf, name_of, weights
 
 PIECES = [b"GGUF first half ", b"and second half"]
 WHOLE = b"".join(PIECES)
@@ -139,3 +139,13 @@ def test_a_misspelt_model_is_one_clear_error() -> None:
 def test_every_model_is_pinned(model: Model) -> None:
     assert len(model.sha256) == 64
     assert all("==" in part.package for part in model.parts)
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Answers are kept by the model's name: those of another training are not this one's."""
+    for folder, content in (("one", b"GGUF 1"), ("other", b"GGUF 2"), ("copy", b"GGUF 1")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "merged.gguf").write_bytes(content)
+    one, other, copy = (name_of(tmp_path / folder / "merged.gguf") for folder in ("one", "other", "copy"))
+    assert one.startswith("merged-")
+    assert (one == copy, one == other) == (True, False)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from cascade.types import Query
 from service.answers.answer import Answer
 from service.answers.counting import AnswerCounts
@@ -28,10 +30,12 @@ def test_answers_count_when_the_metrics_are_read() -> None:
     assert b'onward_answers_total{served_by="cache"} 4.0' in metrics.text()
 
 
-def test_few_kinds_of_answers_wait() -> None:
+def test_what_fails_before_reading_costs_no_metric(caplog: pytest.LogCaptureFixture) -> None:
+    def fails() -> None:
+        raise OSError("no")
+
     metrics = Metrics()
-    counts = AnswerCounts(metrics)
-    for number in range(2_500):
-        counts.after_answer(QUERY, answer(arm=f"trial/{number}"), REQUEST)
-        assert len(counts._waiting) < 1_000
-    assert metrics.registry.get_sample_value("onward_answers_total", {"served_by": "cache"}) == 2_500
+    metrics.before_reading(fails)
+    AnswerCounts(metrics).after_answer(QUERY, answer(), REQUEST)
+    assert b'onward_answers_total{served_by="cache"} 1.0' in metrics.text()
+    assert "before metrics are read" in caplog.text
