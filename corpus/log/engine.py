@@ -43,7 +43,9 @@ def running(name: str, threads: int, memory: str, directory: Path) -> Iterator[E
 
 def connect(*, threads: int = 2, memory: str = "2GB") -> Engine:
     """Return embedded DuckDB as an Ibis backend."""
-    return ibis.duckdb.connect(threads=threads, memory_limit=memory, preserve_insertion_order=False)
+    engine = ibis.duckdb.connect(threads=threads, memory_limit=memory, preserve_insertion_order=False)
+    engine.raw_sql("SET enable_progress_bar = false")  # it would be drawn into a log file, too
+    return engine
 
 
 def write(engine: Engine, table: ir.Table, path: Path) -> None:
