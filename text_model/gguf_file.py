@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from configs.reading import SettingsError
+from store.sha256 import sha256
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, GGUFWriter, ReaderTensor
@@ -42,12 +42,6 @@ def folder_of(file: Path, work: Path) -> Path:
                 " hub name"
             ) from error
     return folder
-
-
-def sha256(file: Path) -> str:
-    """Return the file's SHA-256 in hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def writable(file: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,8 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from configs.reading import SettingsError
+from store.sha256 import sha256
 from text_model import split_model
 
+_sha256 = cache(sha256)  # of files that stay as they are
 PACKAGED = "minilm"  # English
 MULTILINGUAL = "multilingual"
 MPNET = "mpnet"  # English, larger: for teachers
@@ -104,12 +105,6 @@ def folder_of(name: str) -> Path | None:
     if not is_installed(name):
         raise SettingsError(f"the encoder {name!r} is not installed: {_PACKAGES[name].install}")
     return _PACKAGES[name].folder()
-
-
-@cache
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

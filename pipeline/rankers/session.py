@@ -38,23 +38,20 @@ _LEAST = 1e-9  # deviation: a constant score has no order
 def session(work: Work) -> dict[str, object]:
     """Train on the past and weigh the network on the label window's sessions; if it helps, train on all for serving.
 
-    Without enough held-out steps, or without a surely better order of them, nothing is written.
+    Without enough held-out steps, or without a probably better order of them, nothing is written.
     """
     config, since = work.config.session, split_of(work).get("labels_from")
     if since is None or not config.draws:
         return {"weight": 0.0, "why": "no log" if since is None else "turned off"}
     pages = page_ids(work)
-    lists, steps = _weighing(work, pages, sessions_of(work, since, None), HELD_OUT)
-    if len(steps) < config.enough_steps:
-        lists, steps = _weighing(work, pages, sessions_of(work, since, None), HELD_OUT, LEARNT)
-    steps = _sampled(steps, config.most_steps, work.config.seed)
+    lists, steps = weighing(work, pages, since)
     if len(steps) < config.fewest_steps:
         return {"weight": 0.0, "steps": len(steps), "why": "too few held-out steps"}
-    past = _trained(work, pages, PAST, since)
+    past = trained(work, pages, PAST, since)
     if past is None:
         return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
     chosen = weigh.choose(steps, past.scores, lists, work.config.seed)
-    whole = _trained(work, pages, ALL, None, past) if chosen.weight else None
+    whole = trained(work, pages, ALL, None, past) if chosen.weight else None
     if chosen.weight and whole is None:
         return {"weight": 0.0, "steps": len(steps), "why": "too few steps to learn from"}
     if whole is not None:
@@ -81,7 +78,19 @@ def notes(figures: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _weighing(work: Work, pages: NDArray[np.uint64], sessions: Sessions, *files: str) -> tuple[weigh.Lists, Examples]:
+def weighing(work: Work, pages: NDArray[np.uint64], since: datetime) -> tuple[weigh.Lists, Examples]:
+    """Return the lists and the steps of the label window's sessions that weigh a network.
+
+    The lists are of pages that stage 2 has not learnt from or, where these have too few steps, of all.
+    """
+    config, sessions = work.config.session, sessions_of(work, since, None)
+    lists, steps = _among(work, pages, sessions, HELD_OUT)
+    if len(steps) < config.enough_steps:
+        lists, steps = _among(work, pages, sessions, HELD_OUT, LEARNT)
+    return lists, _sampled(steps, config.most_steps, work.config.seed)
+
+
+def _among(work: Work, pages: NDArray[np.uint64], sessions: Sessions, *files: str) -> tuple[weigh.Lists, Examples]:
     """Return the lists in files of stage 2, with its scores as the blend takes them, and the steps to weigh by.
 
     Stage 2 has seen these very sessions on pages that it has learnt from: there it is better than it will be, and the
@@ -107,7 +116,7 @@ def _counts_deviation(work: Work) -> float | None:
     return scale.deviation if counts and scale.deviation > _LEAST else None
 
 
-def _trained(
+def trained(
     work: Work, pages: NDArray[np.uint64], counts: str, until: datetime | None, start: Trained | None = None
 ) -> Trained | None:
     """Train on the steps before a time, or go on from `start`; None where there are too few.

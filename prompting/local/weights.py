@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from configs.reading import SettingsError
 from prompting.local.models import Model
+from store.sha256 import sha256
 
 _MAGIC = b"GGUF"
 _BLOCK = 1 << 20
@@ -70,12 +70,6 @@ def name_of(path: Path) -> str:
     """
     check_gguf(path)
     return f"{path.stem}-{sha256(path)[:8]}"
-
-
-def sha256(path: Path) -> str:
-    """Return the file's SHA-256 in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _clear(cache: Path) -> None:

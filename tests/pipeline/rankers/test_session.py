@@ -13,7 +13,7 @@ from pipeline.log.split import ALL, PAST, split_of
 from pipeline.log.withheld import withheld_pages
 from pipeline.pages.page_ids import page_ids
 from pipeline.rankers.held_out_lists import HELD_OUT, LEARNT, ListRecorder, read_lists
-from pipeline.rankers.session import _steps, _trained, _weighing, session
+from pipeline.rankers.session import _among, _steps, session, trained
 from pipeline.runner.work import Work
 from ranking.event import Event
 from ranking.examples import hours
@@ -37,9 +37,7 @@ def test_a_page_that_rankers_learnt_from_has_its_first_list_alone(tmp_path: Path
 def test_pages_that_stage_2_learnt_from_have_lists_too(tiny: Tiny) -> None:
     work, pages = Work(CONFIG, tiny.work / "session", tiny.work), page_ids(Work(CONFIG, tiny.work, tiny.work))
     came = sessions_of(work, split_of(work)["labels_from"], None)
-    (held_out, few), (both, more) = (
-        _weighing(work, pages, came, *files) for files in ((HELD_OUT,), (HELD_OUT, LEARNT))
-    )
+    (held_out, few), (both, more) = (_among(work, pages, came, *files) for files in ((HELD_OUT,), (HELD_OUT, LEARNT)))
     learnt = np.searchsorted(pages, read_lists(tiny.work / "stage2" / LEARNT)[1].page) + 1
     assert len(learnt)
     assert not np.isin(learnt, held_out.row).any()
@@ -90,7 +88,7 @@ def test_pages_that_rankers_must_take_for_new_are_new_to_the_weighed_network(tin
     few = dataclasses.replace(CONFIG.session, draws=64, batch=4)
     work = Work(CONFIG.model_copy(update={"session": few}), tmp_path, tmp_path)
     pages, since = page_ids(work), split_of(work)["labels_from"]
-    past, whole = _trained(work, pages, PAST, since), _trained(work, pages, ALL, None)
+    past, whole = trained(work, pages, PAST, since), trained(work, pages, ALL, None)
     assert past is not None
     assert whole is not None
     hidden = np.flatnonzero(np.isin(pages, withheld_pages(work))) + 1
