@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 #: Pages of a reader's way that the network reads; older ones are left out.
 HISTORY = 20
 
-Kind = Literal["din", "dien", "deepfm"]
+Kind = Literal["din", "dien", "deepfm", "sasrec"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""The recommender networks of TRAWL (section 4.1.3): DIN, DIEN and DeepFM over trigger, history and candidate.
+"""The recommender networks of TRAWL (section 4.1.3), DIN, DIEN and DeepFM, and SASRec.
 
 All have one interface, and read vectors instead of IDs, so that any page with a vector can be scored:
 trigger [b, e], history [b, h, e], known [b, h], candidates [b, c, e], features [b, c, f] -> scores [b, c].
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -107,4 +109,34 @@ class DeepFm(Network):
         return pairs + self.score([candidates, *others], features)
 
 
-NETWORKS: dict[Kind, type[Din] | type[Dien] | type[DeepFm]] = {"din": Din, "dien": Dien, "deepfm": DeepFm}
+class SasRec(Network):
+    """SASRec (Kang and McAuley, 2018), one layer: what the trigger makes of the way before it by self-attention.
+
+    Of a layer over all places only the last is read, so only the trigger asks.
+    """
+
+    def __init__(self, width: int, features: int, history: int) -> None:
+        super().__init__(width, features, history, parts=4)
+        self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        layers = (nn.Linear(width, 2 * width), nn.ReLU(), nn.Dropout(_DROPOUT), nn.Linear(2 * width, width))
+        self.forward_layers = nn.Sequential(*layers)
+
+    def forward(self, trigger: Tensor, history: Tensor, known: Tensor, candidates: Tensor, features: Tensor) -> Tensor:
+        """Return scores [b, c]."""
+        here = trigger.unsqueeze(1)
+        way = self.before(torch.cat([history + self.place, here], dim=1))
+        mask = torch.cat([known, torch.ones_like(known[:, :1])], dim=1).unsqueeze(1)
+        logits = self.query(way[:, -1:]) @ self.key(way).transpose(1, 2) * way.shape[-1] ** -0.5 - 1e9 * (1 - mask)
+        state = here + torch.softmax(logits, dim=-1) @ self.value(way)
+        state = (state + self.forward_layers(self.after(state))).expand_as(candidates)
+        return self.score([candidates, state, candidates * state, candidates * here], features)
+
+
+#: Each is made of the width of vectors, the number of features, and the longest history.
+NETWORKS: dict[Kind, Callable[[int, int, int], Network]] = {
+    "din": Din,
+    "dien": Dien,
+    "deepfm": DeepFm,
+    "sasrec": SasRec,
+}

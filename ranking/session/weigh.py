@@ -12,10 +12,11 @@ from ranking.session.inputs import Floats, Rows, centred, said
 from ranking.session.train import Examples
 
 _WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
+_SHARPNESSES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of scores as logits, which a ranking does not say
+_LEAST = 1e-6  # of a deviation of counts: less is none
 _CUT = 5  # an answer has five pages
 _BATCH = 256
 _FOLDS = 10
-_UNSURE = 10  # percent of resamples that may show no gain: noise in the order costs less than a way that is not read
 _RESAMPLES, _ENDS = 1_000, (2.5, 97.5)  # of sessions; the ends of the 95 % interval, in percent
 
 #: Scores of candidates [b, c] for triggers [b] and ways [b, HISTORY], all as rows.
@@ -68,6 +69,8 @@ class Choice:
     ndcg_with: float
     low: float  # the gain's 95 % interval
     high: float
+    nats: float  # per step: how much likelier the chosen page becomes among those of its list
+    nats_low: float  # the lower end of its 95 % interval
 
     def figures(self) -> dict[str, object]:
         """Return the values, rounded."""
@@ -75,46 +78,79 @@ class Choice:
 
 
 def choose(steps: Examples, scores: Scores, lists: Lists, seed: int) -> Choice:
-    """Return the weight with the best NDCG@5 over steps whose trigger has a list; 0 if one in ten resamples gains none.
+    """Return the weight, in units of z(stage 2), under which the chosen pages are likeliest among those of their lists.
 
-    The weight is in units of z(stage 2). Its gain on each fold of the sessions is that of the weight which the other
-    folds choose: the best of many on its own steps gains by chance, too. Resampled are sessions.
+    It is 0 if that likelihood might be no gain (95 % interval), or if NDCG@5 shows none. NDCG@5 of a few hundred
+    sessions cannot tell weights apart: it sees only the steps whose page crosses one of five places. Gains on each fold
+    of the sessions are with the weight that the other folds choose: the best of many on its own steps gains by chance,
+    too. Intervals resample sessions.
     """
-    gains = np.concatenate([_gains(steps.take(part), scores, lists) for part in _parts(len(steps))])
+    parts = [_told(steps.take(part), scores, lists) for part in _parts(len(steps))]
+    gains, likelihoods = (np.concatenate(each) for each in zip(*parts, strict=True))
     sessions, number = np.unique(steps.session, return_inverse=True)
     generator = np.random.default_rng(seed)
-    gained = _by_other_folds(gains, generator.permutation(len(sessions))[number] % _FOLDS)
-    summed, counts = np.bincount(number, gained, len(sessions)), np.bincount(number, minlength=len(sessions))
+    fold = generator.permutation(len(sessions))[number] % _FOLDS
+    gained, likelier = _by_other_folds(gains, likelihoods, fold)
+    counts = np.bincount(number, minlength=len(sessions))
     drawn = generator.integers(0, len(sessions), (_RESAMPLES, len(sessions)))
-    low, unsure, high = np.percentile(
-        summed[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (_ENDS[0], _UNSURE, _ENDS[1])
-    ).tolist()
-    weight = float(_WEIGHTS[np.argmax(gains.mean(axis=0))]) if unsure > 0 else 0.0
+    (low, high), (nats_low, _) = (
+        np.percentile(np.bincount(number, each, len(sessions))[drawn].sum(axis=1) / counts[drawn].sum(axis=1), _ENDS)
+        for each in (gained, likelier)
+    )
+    helps = nats_low > 0 and gained.sum() > 0
+    weight = float(_WEIGHTS[_likeliest(likelihoods)[0]]) if helps else 0.0
     without = float(gains[:, 0].mean())
-    return Choice(weight, len(steps), len(sessions), without, without + float(gained.mean()), low, high)
+    with_way, nats = without + float(gained.mean()), float(likelier.mean())
+    return Choice(weight, len(steps), len(sessions), without, with_way, float(low), float(high), nats, float(nats_low))
 
 
-def _by_other_folds(gains: Floats, fold: NDArray[np.intp]) -> Floats:
-    """Return what each step gains over weight 0, with the weight that is best for the steps of the other folds."""
-    best = np.array([int(np.argmax(gains[fold != each].sum(axis=0))) for each in range(_FOLDS)])
-    gained: Floats = gains[np.arange(len(gains)), best[fold]] - gains[:, 0]
-    return gained
+def _likeliest(likelihoods: Floats) -> tuple[int, int, int]:
+    """Return which weight and sharpness are best for some steps, and which sharpness without the way."""
+    summed = likelihoods.sum(axis=0, dtype=np.float64)
+    weight, sharpness = np.unravel_index(np.argmax(summed), summed.shape)
+    return int(weight), int(sharpness), int(np.argmax(summed[0]))
+
+
+def _by_other_folds(gains: Floats, likelihoods: Floats, fold: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Return what each step gains over weight 0, in DCG@5 and in nats, with what is best for steps of other folds."""
+    best = np.array([_likeliest(likelihoods[fold != each]) for each in range(_FOLDS)])
+    step, (weight, sharpness, alone) = np.arange(len(gains)), best[fold].T
+    gained: Floats = gains[step, weight] - gains[:, 0]
+    likelier: Floats = likelihoods[step, weight, sharpness] - likelihoods[step, 0, alone]
+    return gained, likelier
 
 
 def _parts(count: int) -> list[NDArray[np.intp]]:
     return np.array_split(np.arange(count), max(1, -(-count // _BATCH)))
 
 
-def _gains(steps: Examples, scores: Scores, lists: Lists) -> Floats:
-    """Return DCG@5 of each step's chosen page for every weight, [b, weights]; 0 where the list lacks it."""
+def _told(steps: Examples, scores: Scores, lists: Lists) -> tuple[Floats, Floats]:
+    """Return DCG@5 of each step's chosen page for every weight, [b, weights]; 0 where the list lacks it.
+
+    Beside it, the log-likelihood of that page among those of its list by a conditional logit model, for every weight
+    and sharpness of the scores, [b, weights, sharpnesses].
+    """
     place = np.searchsorted(lists.row, steps.trigger)
     candidates, base = lists.candidates[place], lists.score[place]
     own = centred(scores(steps.trigger, steps.history, candidates), np.isfinite(base))
-    chosen = candidates == steps.chosen[:, None]
+    chosen = (candidates == steps.chosen[:, None])[:, None]
     weighted = _WEIGHTS[None, :, None].astype(np.float32) * own[:, None, :]
     share = None if lists.lowest is None else base[:, None, :] - lists.lowest
     total = base[:, None, :] + said(weighted, share)
-    of_chosen = np.where(chosen[:, None, :], total, -np.inf).max(axis=2)
+    of_chosen = np.where(chosen, total, -np.inf).max(axis=2)
     above = (total > of_chosen[:, :, None]).sum(axis=2)
     gain = np.where(above < _CUT, 1 / np.log2(above + 2.0), 0)
-    return np.where(chosen.any(axis=1)[:, None], gain, 0).astype(np.float32)
+    if share is not None:  # the product of counts and what is said: logits are its logarithm
+        counted = share > _LEAST
+        total = np.where(counted, np.log(np.where(counted, share, 1)) + weighted, -np.inf)
+    likelihood = np.stack([_log_likelihood(each * total, chosen) for each in _SHARPNESSES], axis=2)
+    return np.where(chosen.any(axis=2), gain, 0).astype(np.float32), likelihood
+
+
+def _log_likelihood(logits: Floats, chosen: NDArray[np.bool_]) -> Floats:
+    """Return the logarithm of the chosen page's softmax, [b, weights]; 0 where the list lacks it or has no count."""
+    top = logits.max(axis=2, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    whole = np.log(np.maximum(np.exp(logits - top).sum(axis=2), 1)) + top[:, :, 0]
+    of_chosen = np.where(chosen, logits, -np.inf).max(axis=2)
+    return np.where(np.isfinite(of_chosen), of_chosen - whole, 0).astype(np.float32)

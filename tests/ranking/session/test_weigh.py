@@ -97,3 +97,43 @@ def test_lists_of_other_lengths_are_padded_and_the_first_of_a_page_counts() -> N
     assert found.row.tolist() == [2, 5]
     assert found.candidates.tolist() == [[12, 13, 14], [11, 0, 0]]
     assert found.have(np.array([2, 3, 5])).tolist() == [True, False, True]
+
+
+def test_a_gain_below_the_fifth_place_is_no_reason_for_a_weight(lists) -> None:
+    asked = steps()
+    low = asked.take(np.flatnonzero(asked.chosen > 101 + 6))  # places 8 to 10
+
+    def knows_a_little(trigger, way, listed):
+        return 0.05 * (listed == way[:, -1:]).astype(np.float32) + 2.0 * (listed == 107)
+
+    found = choose(low, knows_a_little, lists, 0)
+    assert found.weight == 0
+    assert found.ndcg_with <= found.ndcg
+
+
+def readers(seed: int, weight: float, base: np.ndarray, count: int = 300) -> tuple[Examples, np.ndarray]:
+    """Readers who choose by `base` and a number of their own, whose weight is known, and that number."""
+    generator = np.random.default_rng(seed)
+    own = generator.normal(size=(count, WIDTH)).astype(np.float32)
+    chance = np.exp(base + weight * own)
+    chance /= chance.sum(axis=1, keepdims=True)
+    place = (chance.cumsum(axis=1) < generator.random((count, 1))).sum(axis=1)
+    history = np.zeros((count, HISTORY), np.int64)
+    history[:, -1] = np.arange(count)
+    chosen = np.minimum(101 + place, 100 + WIDTH)
+    return Examples(
+        np.arange(count, dtype=np.uint64) // 3, generator.integers(1, LISTS + 1, count), history, chosen
+    ), own
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_few_hundred_steps_tell_the_weight_by_which_readers_chose(lists, counted) -> None:
+    logits = lists.score[0]
+    shares = np.exp(logits - logits.max())
+    ranked = Lists(lists.row, lists.candidates, np.tile(shares - 2, (LISTS, 1)), lowest=-2.0) if counted else lists
+    found = []
+    for seed in range(10):
+        asked, own = readers(seed, 0.5, logits)
+        found.append(choose(asked, lambda trigger, way, listed, own=own: own[way[:, -1]], ranked, seed))
+    assert {0.3 <= each.weight <= 0.7 for each in found} == {True}  # by the best NDCG@5, some are 0 and others 1.4
+    assert all(each.nats >= each.nats_low > 0 for each in found)
