@@ -55,6 +55,8 @@ def main() -> None:
     torch.set_num_threads(1)
     others: dict[Any, Any] = {"gru4rec": Gru4Rec}
     networks.NETWORKS.update(others)
+    if unknown := set(options.networks.split(",")) - set(networks.NETWORKS):
+        raise SystemExit(f"--networks: {', '.join(sorted(unknown))} is none of {', '.join(networks.NETWORKS)}")
     for seed in range(options.seeds):
         for name in options.networks.split(","):
             config = config_of(None, options.profile, None)
@@ -72,8 +74,12 @@ def main() -> None:
 
 def _weighed(work: Work) -> weigh.Choice:
     """Return what the build's step finds of the network of the past."""
-    since, pages = split_of(work)["labels_from"], page_ids(work)
+    since, pages = split_of(work).get("labels_from"), page_ids(work)
+    if since is None:
+        raise SystemExit(f"{work.root} is of a build without clicks")
     lists, steps = weighing(work, pages, since)
+    if len(steps) < work.config.session.fewest_steps:
+        raise SystemExit(f"{work.root} has {len(steps)} held-out steps, too few to weigh a network")
     past = trained(work, pages, PAST, since)
     if past is None:
         raise SystemExit(f"{work.root} has too few steps of sessions before the label window")

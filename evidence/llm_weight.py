@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +37,10 @@ def weigh(
     blend: Blend,
     seed: int,
 ) -> Weighed:
-    """Return the weight with the best NDCG@5 of the pages that readers went to; 0 where its gain may be chance.
+    """Return the weight under which the pages that readers went to are likeliest; 0 where NDCG@5 may gain by chance.
 
-    `steps` are the pages that held-out readers of each page went to. Intervals are over pages, not sessions: all
-    readers of a page are shown the same list.
+    That is stricter than for readers' ways, since the model's scores cost hours. `steps` are the pages that held-out
+    readers of each page went to. Intervals are over pages, not sessions: all readers of a page are shown the same list.
     """
     order = np.argsort(np.array([each.page for each in lists], np.uint64))
     ordered, own = [lists[place] for place in order], [scores[place] for place in order]
@@ -63,7 +63,8 @@ def weigh(
 
     history = np.zeros((len(trigger), HISTORY), np.int64)
     examples = Examples(trigger, _rows(known, trigger), history, _rows(known, chosen))
-    return Weighed(choose(examples, of_lists, ranked, seed), deviation)
+    choice = choose(examples, of_lists, ranked, seed)
+    return Weighed(choice if choice.low > 0 else replace(choice, weight=0.0), deviation)
 
 
 def _z(scores: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -39,9 +42,26 @@ class World:
         return slice(self.rank, None, self.size)
 
 
-@cache
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Make `world` this process on its CPU: for a model too small to share, in a step that only one process runs."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
+
+
 def world() -> World:
     """Return the processes of this run, after joining their group; the device is this process's GPU, or the CPU."""
+    return World(0, 1, torch.device("cpu")) if _ALONE.get() else _joined()
+
+
+@cache
+def _joined() -> World:
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cpu")
     if torch.cuda.is_available():

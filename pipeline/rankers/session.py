@@ -38,7 +38,7 @@ _LEAST = 1e-9  # deviation: a constant score has no order
 def session(work: Work) -> dict[str, object]:
     """Train on the past and weigh the network on the label window's sessions; if it helps, train on all for serving.
 
-    Without enough held-out steps, or without a probably better order of them, nothing is written.
+    Without enough held-out steps, or without a gain on them, nothing is written.
     """
     config, since = work.config.session, split_of(work).get("labels_from")
     if since is None or not config.draws:

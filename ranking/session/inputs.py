@@ -67,6 +67,12 @@ def centred(scores: Floats, counted: NDArray[np.bool_]) -> Floats:
     return np.where(counted, scores - mean, 0).astype(np.float32)
 
 
+def bounded(weighted: Floats) -> Floats:
+    """Return weighted scores of the network as they multiply counts: between exp(-4) and exp(4)."""
+    clipped: Floats = np.clip(weighted, -_MOST, _MOST)
+    return clipped
+
+
 def said(weighted: Floats, share: Floats | None) -> Floats:
     """Return what is added to z(stage 2) for weighted scores of the network.
 
@@ -75,7 +81,7 @@ def said(weighted: Floats, share: Floats | None) -> Floats:
     """
     if share is None:
         return weighted
-    added: Floats = np.maximum(share, 0) * np.expm1(np.clip(weighted, -_MOST, _MOST))
+    added: Floats = np.maximum(share, 0) * np.expm1(bounded(weighted))
     return added
 
 

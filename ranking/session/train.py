@@ -16,6 +16,7 @@ from ranking.session.inputs import FEATURES, Floats, PageVectors, Rows, log_clic
 from ranking.session.inputs import counts as counts_of
 from ranking.session.networks import NETWORKS, Network
 from ranking.session.score import ARRAYS
+from text_model.distributed import alone
 from text_model.export import export_of
 from text_model.session import OnnxModel
 from text_model.training import Batch, Curve, Schedule, fit, rows_of_step
@@ -163,7 +164,8 @@ def train(
         return _batch(examples.take(rows), followers, logs, config.candidates, np.random.default_rng((seed, step, 1)))
 
     loss, schedule = _Loss(learnt, said, network), Schedule(batches(config, len(examples), start is not None))
-    curve = fit(loss, [(list(loss.parameters()), config.rate)], draw, schedule, None, progress)
+    with alone():  # its text and features are read on the CPU, and only the first of several processes trains
+        curve = fit(loss, [(list(loss.parameters()), config.rate)], draw, schedule, None, progress)
     loss.eval()
     with torch.no_grad():
         table = learnt.table.weight.numpy()

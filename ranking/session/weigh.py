@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.session.inputs import Floats, Rows, centred, said
+from ranking.session.inputs import Floats, Rows, bounded, centred, said
 from ranking.session.train import Examples
 
 _WEIGHTS = np.round(np.arange(0, 2.01, 0.1), 1)
 _SHARPNESSES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of scores as logits, which a ranking does not say
-_LEAST = 1e-6  # of a deviation of counts: less is none
+_LEAST = 1e-6  # of a deviation of counts, of NDCG: less is none
+_FEWEST_SESSIONS = 20  # resamples of fewer say too little of others
 _CUT = 5  # an answer has five pages
 _BATCH = 256
 _FOLDS = 10
@@ -80,10 +81,10 @@ class Choice:
 def choose(steps: Examples, scores: Scores, lists: Lists, seed: int) -> Choice:
     """Return the weight, in units of z(stage 2), under which the chosen pages are likeliest among those of their lists.
 
-    It is 0 if that likelihood might be no gain (95 % interval), or if NDCG@5 shows none. NDCG@5 of a few hundred
-    sessions cannot tell weights apart: it sees only the steps whose page crosses one of five places. Gains on each fold
-    of the sessions are with the weight that the other folds choose: the best of many on its own steps gains by chance,
-    too. Intervals resample sessions.
+    It is 0 if that likelihood might be no gain (95 % interval), if NDCG@5 shows none, or with fewer than 20 sessions.
+    NDCG@5 of a few hundred sessions cannot tell weights apart: it sees only the steps whose page crosses one of five
+    places. Gains on each fold of the sessions are with the weight that the other folds choose: the best of many on its
+    own steps gains by chance, too. Intervals resample sessions.
     """
     parts = [_told(steps.take(part), scores, lists) for part in _parts(len(steps))]
     gains, likelihoods = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -97,7 +98,7 @@ def choose(steps: Examples, scores: Scores, lists: Lists, seed: int) -> Choice:
         np.percentile(np.bincount(number, each, len(sessions))[drawn].sum(axis=1) / counts[drawn].sum(axis=1), _ENDS)
         for each in (gained, likelier)
     )
-    helps = nats_low > 0 and gained.sum() > 0
+    helps = nats_low > 0 and gained.mean() > _LEAST and len(sessions) >= _FEWEST_SESSIONS
     weight = float(_WEIGHTS[_likeliest(likelihoods)[0]]) if helps else 0.0
     without = float(gains[:, 0].mean())
     with_way, nats = without + float(gained.mean()), float(likelier.mean())
@@ -138,11 +139,12 @@ def _told(steps: Examples, scores: Scores, lists: Lists) -> tuple[Floats, Floats
     share = None if lists.lowest is None else base[:, None, :] - lists.lowest
     total = base[:, None, :] + said(weighted, share)
     of_chosen = np.where(chosen, total, -np.inf).max(axis=2)
-    above = (total > of_chosen[:, :, None]).sum(axis=2)
+    earlier = np.arange(candidates.shape[1]) < chosen.argmax(axis=2)[:, :, None]  # a tie keeps the list's order
+    above = np.where(earlier, total >= of_chosen[:, :, None], total > of_chosen[:, :, None]).sum(axis=2)
     gain = np.where(above < _CUT, 1 / np.log2(above + 2.0), 0)
     if share is not None:  # the product of counts and what is said: logits are its logarithm
         counted = share > _LEAST
-        total = np.where(counted, np.log(np.where(counted, share, 1)) + weighted, -np.inf)
+        total = np.where(counted, np.log(np.where(counted, share, 1)) + bounded(weighted), -np.inf)
     likelihood = np.stack([_log_likelihood(each * total, chosen) for each in _SHARPNESSES], axis=2)
     return np.where(chosen.any(axis=2), gain, 0).astype(np.float32), likelihood
 

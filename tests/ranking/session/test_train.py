@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from under_torchrun import run_two
 
 from cascade.bulkhead import Bulkhead
 from cascade.types import Candidates, Query
@@ -14,6 +16,7 @@ from ranking.session.inputs import padded
 from ranking.session.networks import NETWORKS
 from ranking.session.score import SessionScorer
 from ranking.session.train import Trained, train
+from tests.ranking.session import two_processes
 from tests.ranking.session.conftest import CONFIG, HUB, PAGES
 
 
@@ -51,6 +54,11 @@ def test_training_goes_on_from_an_earlier_network(log, network) -> None:
     more, alone = scores(trained(log, network, whole, **few)), scores(trained(log, network, **few))
     like = [np.corrcoef(one.ravel(), scores(whole).ravel())[0, 1] for one in (more, alone)]
     assert like[0] > 0.95 > like[1]
+
+
+def test_of_several_processes_one_trains_as_it_would_alone(tmp_path) -> None:
+    run_two(Path(two_processes.__file__), tmp_path / "learnt.npy")
+    assert np.array_equal(np.load(tmp_path / "learnt.npy"), two_processes.small().vectors.learnt)
 
 
 def test_a_page_that_training_has_not_seen_is_scored_by_its_text(log) -> None:

@@ -101,14 +101,23 @@ def test_lists_of_other_lengths_are_padded_and_the_first_of_a_page_counts() -> N
 
 def test_a_gain_below_the_fifth_place_is_no_reason_for_a_weight(lists) -> None:
     asked = steps()
-    low = asked.take(np.flatnonzero(asked.chosen > 101 + 6))  # places 8 to 10
+    low = asked.take(np.flatnonzero(asked.chosen > 108))  # places 9 and 10
+    found = choose(low, lambda trigger, way, listed: 0.5 * (listed == way[:, -1:]), lists, 0)
+    assert found.nats_low > 0
+    assert (found.weight, found.ndcg_with) == (0, found.ndcg)
 
-    def knows_a_little(trigger, way, listed):
-        return 0.05 * (listed == way[:, -1:]).astype(np.float32) + 2.0 * (listed == 107)
 
-    found = choose(low, knows_a_little, lists, 0)
-    assert found.weight == 0
-    assert found.ndcg_with <= found.ndcg
+def test_a_network_that_orders_tied_pages_gains(lists) -> None:
+    tied = Lists(lists.row, lists.candidates, np.zeros_like(lists.score))
+    found = choose(steps(), lambda trigger, way, listed: 1.0 * (listed == way[:, -1:]), tied, 0)
+    assert found.weight > 0
+    assert found.ndcg < 0.5 < found.ndcg_with
+
+
+def test_a_handful_of_sessions_tells_nothing(lists) -> None:
+    asked = steps()
+    few = Examples(np.arange(STEPS, dtype=np.uint64) % 10, asked.trigger, asked.history, asked.chosen)
+    assert choose(few, lambda trigger, way, listed: 5.0 * (listed == way[:, -1:]), lists, 0).weight == 0
 
 
 def readers(seed: int, weight: float, base: np.ndarray, count: int = 300) -> tuple[Examples, np.ndarray]:
@@ -137,3 +146,11 @@ def test_a_few_hundred_steps_tell_the_weight_by_which_readers_chose(lists, count
         found.append(choose(asked, lambda trigger, way, listed, own=own: own[way[:, -1]], ranked, seed))
     assert {0.3 <= each.weight <= 0.7 for each in found} == {True}  # by the best NDCG@5, some are 0 and others 1.4
     assert all(each.nats >= each.nats_low > 0 for each in found)
+
+
+def test_scores_beyond_what_an_order_of_counts_takes_are_weighed_as_they_are_served(lists) -> None:
+    shares = np.linspace(1, 0.1, WIDTH, dtype=np.float32)
+    ranked = Lists(lists.row, lists.candidates, np.tile(shares - 2, (LISTS, 1)), lowest=-2.0)
+    asked, own = readers(0, 4.0, np.log(shares), 1_000)
+    found = choose(asked, lambda trigger, way, listed: 4 * own[way[:, -1]], ranked, 0)
+    assert 0.3 <= found.weight <= 0.7  # of 1, scores of 4 and more are all the same
