@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -109,7 +110,7 @@ def _serving(model: str, port: int) -> Iterator[dict[str, str]]:
         if not all(lines):
             raise SystemExit(process.wait())
         try:
-            yield dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+            yield dict(shlex.split(line)[1].split("=", 1) for line in lines)
         finally:
             process.send_signal(signal.SIGTERM)
 

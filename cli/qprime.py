@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,10 +86,13 @@ def train_writer(
 
     from recall.qprime.small_writer.train import SmallWriterConfig
     from recall.qprime.small_writer.train import train_writer as train
+    from store.one_run import alone_in
+    from text_model.distributed import world
 
     path = _path_of(base)
     config = SmallWriterConfig(rank, alpha, dropout, rate, steps, batch, max_length, checkpoint_every, seed)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    mine = alone_in(out, "onward qprime train-writer", make=True) if world().main else nullcontext()
+    with mine, Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("train", total=steps)
         trained = train(path, data, out, config, merge, lambda done: bar.update(task, completed=done))
     losses = trained.curve.losses["answer"]

@@ -36,7 +36,8 @@ def spin_briefly(environ: MutableMapping[str, str] = os.environ) -> None:
 
     For a build: its networks are small, and waking a thread takes as long as Python from one call to the next.
     """
-    environ.setdefault("GOMP_SPINCOUNT", "4000")
+    if environ.get("OMP_WAIT_POLICY", "PASSIVE").upper() == "PASSIVE":  # else the user wants them to turn on
+        environ.setdefault("GOMP_SPINCOUNT", "4000")
 
 
 def use(count: int) -> None:

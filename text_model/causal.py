@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from configs.reading import SettingsError
+from text_model import gguf_file
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
@@ -38,14 +39,15 @@ def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, Pr
     attention implementation of `transformers`. Raises SettingsError if the model cannot be loaded.
     """
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    where, gguf = (str(Path(name).parent), {"gguf_file": Path(name).name}) if name.endswith(".gguf") else (name, {})
+    dtype = torch.bfloat16 if half else torch.float32
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, **gguf)
-        model = AutoModelForCausalLM.from_pretrained(
-            where, attn_implementation=attention, dtype=torch.bfloat16 if half else torch.float32, **gguf
-        )
+        if name.endswith(".gguf"):
+            model, tokenizer = gguf_file.load(Path(name), dtype, attention)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(name)
+            model = AutoModelForCausalLM.from_pretrained(name, attn_implementation=attention, dtype=dtype)
     except (ImportError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SettingsError(
             f"no causal language model could be loaded from {name!r} ({reason}): give a path or a name"
         ) from error

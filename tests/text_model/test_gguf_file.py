@@ -72,3 +72,46 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | None, tmp_path: Pa
         (tmp_path / "no.gguf").write_bytes(content)
     with pytest.raises(SettingsError, match=r"no\.gguf (is not a file|could not be read .*): .*GGUF file"):
         folder_of(tmp_path / "no.gguf", tmp_path)
+
+
+def without(file: Path, name: str, out: Path) -> Path:
+    """Copy a file without one of its tensors."""
+    reader = gguf.GGUFReader(file)
+    writer = gguf.GGUFWriter(out, "llama")
+    for key, field in reader.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            kind, *of = field.types
+            writer.add_key_value(key, field.contents(), kind, of[0] if of else None)
+    for tensor in reader.tensors:
+        if tensor.name != name:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out
+
+
+@pytest.mark.parametrize("base", ["llama"], indirect=True)
+def test_a_file_that_lacks_a_tensor_is_refused(base: Path, tmp_path: Path) -> None:
+    file = without(base, "blk.0.ffn_down.weight", tmp_path / "part.gguf")
+    for read in (lambda: folder_of(file, tmp_path), lambda: load_causal(str(file))):
+        with pytest.raises(SettingsError, match=r"part\.gguf .*lacks .*down_proj.*, 1 tensors in all"):
+            read()
+
+
+def test_files_beside_it_are_not_read(base: Path, tmp_path: Path) -> None:
+    for name in ("tokenizer.json", "adapter_config.json"):
+        (base.parent / name).write_text("{}")
+    alone = base.parent / "alone" / base.name
+    alone.parent.mkdir()
+    alone.write_bytes(base.read_bytes())
+    beside, expected = (load_causal(str(file))[1] for file in (base, alone))
+    assert beside.get_vocab() == expected.get_vocab()
+
+
+@pytest.mark.parametrize("size", [8, 30, 1_000])
+def test_a_truncated_file_is_named(size: int, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.gguf").write_bytes(base.read_bytes()[:size])
+    with pytest.raises(SettingsError, match=r"cut\.gguf could not be read"):
+        load_causal(str(tmp_path / "cut.gguf"))

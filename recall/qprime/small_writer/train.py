@@ -6,7 +6,9 @@ the paper, the loss is the cross-entropy over the tokens of the answers, without
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,10 +23,13 @@ from transformers.pytorch_utils import Conv1D
 from configs.reading import SettingsError
 from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
 from store.bundle import file_hash, write_atomically
+from store.sha256 import sha256
 from text_model.causal import load_causal
 from text_model.distributed import world
-from text_model.gguf_file import folder_of, writable, write_gguf
+from text_model.gguf_file import folder_name, folder_of, writable, write_gguf
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
+
+_OF_A_MODEL = {".safetensors", ".bin", ".json", ".model", ".txt"}  # endings of its files
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +88,37 @@ def train_writer(
     """
     conversations = read_conversations(data)
     gguf = base.endswith(".gguf")
-    folder = _folder_of(Path(base), out) if gguf else base
-    _claim(out, Path(folder).name if gguf else base, data, config)
-    model, tokenizer = load_causal(folder)
+    about = {"base": _identity(base), "data": file_hash(data), **asdict(config)}
+    _compare(out / "run.json", about)  # before a large model is converted into the folder of another run
+    model, tokenizer = load_causal(_folder_of(Path(base), out) if gguf else base)
+    served = out / "merged.gguf" if merge and gguf and writable(Path(base)) else None
+    if world().main:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / "run.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
     examples = tokenized(tokenizer, conversations, config.max_length)
     adapted = _adapted(model, config)
     curve = _fit(adapted, examples.rows, config, out / "training.safetensors", progress)
     merged = out / "merged" if merge else None
-    served = out / "merged.gguf" if merge and gguf and writable(Path(base)) else None
     if world().main:
         _save(adapted, tokenizer, out)
+        write_atomically(out / "curve.json", orjson.dumps(curve.thinned()))
         if merged is not None:
             whole = adapted.merge_and_unload()
             whole.save_pretrained(merged)
             tokenizer.save_pretrained(merged)
             if served is not None:
                 write_gguf(Path(base), whole, str(tokenizer.chat_template), served)
-        write_atomically(out / "curve.json", orjson.dumps(curve.thinned()))
     world().wait()
     return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged, served)
+
+
+def _identity(base: str) -> str:
+    """Return the name of a base with a hash of its files, since others may come to lie there; a hub name as it is."""
+    if base.endswith(".gguf"):
+        return folder_name(Path(base))
+    files = sorted(file for file in Path(base).glob("*") if file.suffix in _OF_A_MODEL and file.is_file())
+    hashes = "".join(map(sha256, files)).encode()
+    return f"{base} ({hashlib.sha256(hashes).hexdigest()[:12]})" if files else base
 
 
 def _folder_of(file: Path, out: Path) -> str:
@@ -149,19 +166,14 @@ def _save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> No
     tokenizer.save_pretrained(out / "adapter")
 
 
-def _claim(out: Path, base: str, data: Path, config: SmallWriterConfig) -> None:
-    """Write the inputs of this run to `out`. Raises SettingsError if `out` belongs to a run with other inputs."""
-    about = {"base": base, "data": file_hash(data), **asdict(config)}
-    path = out / "run.json"
-    out.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        before = orjson.loads(path.read_bytes())
-        differing = [name for name in about if before.get(name) != about[name]]
-        if differing:
-            name = differing[0]
-            raise SettingsError(
-                f"{out} contains a run with another {name} ({before.get(name)}, not {about[name]}): "
-                "give another --out, or delete it"
-            )
-    elif world().main:
-        write_atomically(path, orjson.dumps(about, option=orjson.OPT_INDENT_2))
+def _compare(path: Path, about: Mapping[str, object]) -> None:
+    """Raise SettingsError if the run that wrote `path` had other inputs."""
+    if not path.is_file():
+        return
+    before = orjson.loads(path.read_bytes())
+    if differing := [name for name in about if before.get(name) != about[name]]:
+        name = differing[0]
+        raise SettingsError(
+            f"{path.parent} contains a run with another {name} ({before.get(name)}, not {about[name]}): "
+            "give another --out, or delete it"
+        )

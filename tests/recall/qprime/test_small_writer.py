@@ -188,3 +188,13 @@ def test_data_with_only_too_long_conversations_is_refused(data: Path, tmp_path: 
     (tmp_path / "empty.jsonl").write_bytes(b"")
     with pytest.raises(InputError, match="has no conversations"):
         read_conversations(tmp_path / "empty.jsonl")
+
+
+def test_a_base_with_other_weights_of_the_same_name_is_another_run(data: Path, tmp_path: Path) -> None:
+    base, config = tiny_causal.save(tmp_path / "base"), replace(CONFIG, steps=1)
+    train_writer(base, data, tmp_path / "out", config, merge=False)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    model.lm_head.weight.data += 1
+    model.save_pretrained(base)
+    with pytest.raises(SettingsError, match="another base"):
+        train_writer(base, data, tmp_path / "out", config, merge=False)
