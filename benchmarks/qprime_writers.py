@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -135,8 +136,10 @@ def _measured(
 ) -> tuple[dict[str, object], dict[str, NDArray[np.float64]]]:
     stem = _stem(name)
     written, kept = out / f"{stem}.written.parquet", out / f"{stem}.parquet"
+    parts = out / f"{stem}.parts"
+    shutil.rmtree(parts, ignore_errors=True)  # of another model or prompt, perhaps; an LLM's answers are kept elsewhere
     begun = time.monotonic()
-    outcomes = write_queries(query_pages(chosen, BATCH), writer, written, name, out / f"{stem}.parts")
+    outcomes = write_queries(query_pages(chosen, BATCH), writer, written, name, parts)
     seconds = time.monotonic() - begun
     dropped: Counter[str] = Counter()
     filters = replace(QueryFilters(), language=name != "key_phrases")
