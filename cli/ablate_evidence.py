@@ -24,12 +24,14 @@ def evidence(
     train: Annotated[int, typer.Option(min=1, help="Training tasks.")] = 240,
     validation: Annotated[int, typer.Option(min=1, help="Validation tasks.")] = 48,
     test: Annotated[int, typer.Option(min=1, help="Test tasks, each of another user.")] = 160,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of four tasks.")] = 60,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 60,
+    batch: Annotated[int, typer.Option(min=1, help="Training tasks of a step.")] = 4,
     first: Annotated[int, typer.Option(min=0, help="First trained layer; the ones below are computed once.")] = 24,
     heads: Annotated[str, typer.Option(help="Layers of each row: commas, rows by semicolons.")] = _HEADS,
     counts: Annotated[str, typer.Option(help="Also measure these numbers of passages, for two rows.")] = "",
     queries: Annotated[str, typer.Option(help="key_phrases or information_need (slow).")] = "key_phrases",
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of passages that are noise.")] = 0.5,
+    listed: Annotated[bool, typer.Option(help="List the candidates in the prompt.")] = True,
     items_only: Annotated[bool, typer.Option("--items-only", help="Leave out the language model's rows.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with other tasks.")] = 1,
     json: Json = None,
@@ -48,11 +50,11 @@ def evidence(
     if queries not in get_args(QueriesBy):
         raise typer.BadParameter(f"--queries: {queries!r} is not one of {', '.join(get_args(QueriesBy))}")
     settings = AblationSettings(
-        train=train, validation=validation, test=test, first=first, noise=noise,
+        train=train, validation=validation, test=test, first=first, noise=noise, listed=listed,
         counts=_numbers(counts, 20, "--counts"),
         queries=cast(QueriesBy, queries), items_only=items_only,
         heads=tuple(_numbers(layers, 1_000, "--heads") for layers in heads.split(";")),
-        tuning=TuningSettings(steps=steps),
+        tuning=TuningSettings(steps=steps, batch=batch),
     )  # fmt: skip
     with alone_in(work, "onward ablate evidence", make=True):
         reports = run(data, names, model, work, settings, seeds, lambda text: typer.echo(text, err=True))
@@ -76,17 +78,20 @@ def _show(report: SetReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from evidence.table import ALONE, LOSS, MAIN
+
     console = Console(width=max(Console().width, 120))
-    metrics = ("HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "NLL")
+    metrics = ("HR@1", "HR@5", "HR@10", "NDCG@5", MAIN, ALONE, LOSS)
     table = Table("row", *metrics, "α", title=f"{report.name}: {report.tasks} test tasks, 20 candidates")
     for row in report.rows:
         figures = row.figures()
         cells = ["" if name not in figures else f"{figures[name].mean:.3f}" for name in metrics]
-        at = figures["NDCG@10"]
+        at = figures[MAIN]
         cells[4] = f"{at.mean:.3f} \\[{at.low:.3f}, {at.high:.3f}]"
-        table.add_row(row.name, *cells, "" if row.weight is None else f"{row.weight:g}")
+        table.add_row(row.name, *cells, "" if row.weight is None else f"{row.weight:.2f}")
     console.print(table)
-    gained = Table("row", "over", "NDCG@10", "NLL", title="Differences, paired by task")
+    columns = ("row", "over", MAIN, ALONE, LOSS)
+    gained = Table(*columns, title="Differences, paired by task")
     for gain in report.gains:
-        gained.add_row(*(str(gain[column]).replace("[", r"\[") for column in ("row", "over", "NDCG@10", "NLL")))
+        gained.add_row(*(str(gain[column]).replace("[", r"\[") for column in columns))
     console.print(gained)

@@ -110,11 +110,12 @@ def _open_model(name: str, mp_head: Path | None, work: Path) -> tuple[PreTrained
     from evidence.learnt import with_learnt
     from prompting.local.models import MODELS
     from prompting.local.weights import default_cache, weights
+    from text_model.distributed import world
 
     if name in MODELS:
         name = str(weights(MODELS[name], default_cache(), lambda text: typer.echo(text, err=True)))
     base, tokenizer = open_base(name, work)
-    base.to(torch.bfloat16)  # type: ignore[arg-type]
+    base.to(torch.bfloat16).to(world().device)  # type: ignore[arg-type]
     return (base if mp_head is None else with_learnt(base, mp_head)), tokenizer
 
 

@@ -11,20 +11,18 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from evidence.amazon import Items, Splits, Task, older_sequences, read_items, split
+from evidence.amazon import CANDIDATES, Items, Splits, Task, older_sequences, read_items, split
 from evidence.item_baselines import model_scores, popularity, sequence_model, transitions
 from evidence.item_evidence import ItemEvidence
 from evidence.learnt import save_learnt
-from evidence.likelihood import candidate_scores, lower_states, token_scores
-from evidence.prompt_tokens import PromptTokens, Sequenced, sequenced
+from evidence.likelihood import Asked, at_once, batch_of, candidate_scores, lower_states, token_scores
+from evidence.prompt_tokens import PromptTokens, Sequenced
+from evidence.table import Scored
 from evidence.tuning import TuningSettings, adapted, tune
 from recall.qprime.writers.writer import QueryWriter
 
-#: Scores of tasks, (tasks, candidates); of validation and of test.
-Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 Say = Callable[[str], None]
 #: What writes the queries: `information_need` lets the base model answer every task first.
 QueriesBy = Literal["key_phrases", "information_need"]
@@ -42,6 +40,7 @@ class AblationSettings:
     heads: tuple[tuple[int, ...], ...] = ((24,), (24, 26), (24, 26, 28))
     counts: tuple[int, ...] = ()  # other numbers of passages, for two rows
     queries: QueriesBy = "key_phrases"
+    listed: bool = False  # whether the prompt lists the candidates, so that learning is choosing among them
     noise: float = 0.5  # the share of passages that are drawn from the noise set
     seed: int = 0
     items_only: bool = False  # leave out the rows of the language model
@@ -61,19 +60,20 @@ class Ablation:
     settings: AblationSettings
     work: Path
     say: Say
+    _asked: dict[tuple[str, int], list[Asked]] = field(default_factory=dict)
 
-    def rows(self) -> dict[str, Pair]:
+    def rows(self) -> dict[str, Scored]:
         """Return every row's scores, computing what `work` does not hold yet."""
         settings = self.settings
         old = older_sequences(self.items)
         asked = (self.splits.validation, self.splits.test)
-        found: dict[str, Pair] = {}
+        found: dict[str, Scored] = {}
 
-        def row(name: str, score: Callable[[], Pair]) -> None:
+        def row(name: str, score: Callable[[], Scored]) -> None:
             found[name] = self._stored(name, score)
 
-        row("popularity", lambda: _both(lambda tasks: popularity(old, tasks), asked))
-        row("transition counts", lambda: _both(lambda tasks: transitions(old, tasks), asked))
+        row("popularity", lambda: Scored(*_both(lambda tasks: popularity(old, tasks), asked)))
+        row("transition counts", lambda: Scored(*_both(lambda tasks: transitions(old, tasks), asked)))
         row("SASRec-like", lambda: self._sequence_model(old, asked))
         if self.settings.items_only:
             return found
@@ -85,11 +85,7 @@ class Ablation:
             self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
         return found
 
-    def prior(self) -> Pair:
-        """Return log-likelihoods of the candidates without any history, from the base model."""
-        return self._stored("prior", lambda: _both(self._unprompted, (self.splits.validation, self.splits.test)))
-
-    def _learnt(self, found: dict[str, Pair], name: str, passages: int, heads: Sequence[int]) -> None:
+    def _learnt(self, found: dict[str, Scored], name: str, passages: int, heads: Sequence[int]) -> None:
         """Add the row of a tuned model, and its rows with other numbers of passages."""
         counts = {passages: f"{name}, {passages} passages" if passages else name}
         if passages and len(heads) < 2:
@@ -116,58 +112,75 @@ class Ablation:
         )
         return model
 
-    def _scored(self, model: PreTrainedModel, passages: int) -> Pair:
+    def _scored(self, model: PreTrainedModel, passages: int) -> Scored:
         def score(name: str, tasks: Sequence[Task]) -> NDArray[np.float64]:
-            states = self._states(name, tasks, passages)
-            return np.stack([self._candidates(model, *each) for each in states])
+            return self._candidates(model, self._states(name, tasks, passages))
 
-        return score("validation", self.splits.validation), score("test", self.splits.test)
+        def prior(tasks: Sequence[Task]) -> NDArray[np.float64]:
+            return self._candidates(model, [(self._unprompted(task), None) for task in tasks])
 
-    def _candidates(self, model: PreTrainedModel, sequence: Sequenced, states: Tensor) -> NDArray[np.float64]:
-        with torch.no_grad():
-            scores = token_scores(model, sequence, states, self.settings.first)
-        return candidate_scores(sequence, scores).double().numpy()
+        asked = (self.splits.validation, self.splits.test)
+        pair = (score("validation", asked[0]), score("test", asked[1]))
+        return Scored(*pair, *_both(prior, asked))
 
-    def _states(self, name: str, tasks: Sequence[Task], passages: int) -> list[tuple[Sequenced, Tensor]]:
-        """Return each task's tokens, and the states that enter the first trained layer, from a file if there is one."""
-        sequences = [self._sequence(task, passages) for task in tasks]
+    def _candidates(self, model: PreTrainedModel, asked: Sequence[Asked]) -> NDArray[np.float64]:
+        """Return each task's candidates' log-likelihoods, (tasks, candidates); tasks of one length share a batch."""
+        found = np.empty((len(asked), CANDIDATES))
+        order = sorted(range(len(asked)), key=lambda row: len(asked[row][0].ids))
+        for rows in (order[start : start + at_once(model)] for start in range(0, len(order), at_once(model))):
+            with torch.no_grad():
+                batch, states = batch_of(model, [asked[row] for row in rows], self.settings.first)
+                scores = candidate_scores(batch, token_scores(model, batch, states, self.settings.first))
+            found[rows] = scores.double().view(len(rows), CANDIDATES).cpu().numpy()
+        return found
+
+    def _states(self, name: str, tasks: Sequence[Task], passages: int) -> list[Asked]:
+        """Return each task's tokens, and the states that enter the first trained layer, from a file if there is one.
+
+        If all layers are trained, no states are kept.
+        """
+        if (name, passages) not in self._asked:
+            own = [self._sequence(task, passages, targets=name == "train") for task in tasks]
+            self._asked[name, passages] = [(each, None) for each in own]
+        asked = self._asked[name, passages]
+        if not self.settings.first:
+            return asked
+        sequences = [sequence for sequence, _ in asked]
         file = self.work / f"states-{name}-{passages}.pt"
         if not file.is_file():
             self.say(f"{name}, {passages} passages: {sum(len(each.ids) for each in sequences):,} tokens below")
-            states = [lower_states(self.base, each, self.settings.first) for each in sequences]
+            states = [lower_states(self.base, each, self.settings.first).cpu() for each in sequences]
             torch.save(states, file.with_suffix(".writing"))
             file.with_suffix(".writing").rename(file)
         return list(zip(sequences, torch.load(file), strict=True))
 
-    def _sequence(self, task: Task, passages: int) -> Sequenced:
+    def _sequence(self, task: Task, passages: int, targets: bool) -> Sequenced:
+        """Return a task's prompt with its candidates behind it, or with what was taken alone."""
         titles = self.items.titles
         found = self.evidence.of(task, passages) if passages else []
-        asked = task.candidates or (task.target,)
-        return self.tokens.sequence([titles[item] for item in task.history], found, [titles[item] for item in asked])
+        history, candidates = ([titles[item] for item in each] for each in (task.history, task.candidates))
+        asked = [titles[task.target]] if targets else candidates
+        return self.tokens.sequence(history, found, asked, candidates if self.settings.listed else ())
 
-    def _unprompted(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
-        start = [self.base.config.bos_token_id, *self.tokens.ask]
-        found = []
-        for task in tasks:
-            sequence = sequenced(start, [self.tokens.title(self.items.titles[item]) for item in task.candidates])
-            states = lower_states(self.base, sequence, self.settings.first)
-            found.append(self._candidates(self.base, sequence, states))
-        return np.stack(found)
+    def _unprompted(self, task: Task) -> Sequenced:
+        """Return the prompt without history and passages."""
+        titles = [self.items.titles[item] for item in task.candidates]
+        return self.tokens.sequence([], [], titles, titles if self.settings.listed else ())
 
-    def _sequence_model(self, old: list[list[int]], asked: Sequence[Sequence[Task]]) -> Pair:
+    def _sequence_model(self, old: list[list[int]], asked: Sequence[Sequence[Task]]) -> Scored:
         model = sequence_model(old, len(self.items.titles), self.settings.seed, self.settings.epochs)
-        return _both(lambda tasks: model_scores(model, tasks), asked)
+        return Scored(*_both(lambda tasks: model_scores(model, tasks), asked))
 
-    def _stored(self, name: str, score: Callable[[], Pair]) -> Pair:
+    def _stored(self, name: str, score: Callable[[], Scored]) -> Scored:
         file = self._file(name)
         if not file.is_file():
-            validation, test = score()
+            found = {part: values for part, values in score()._asdict().items() if values is not None}
             working = file.with_suffix(".writing.npz")
-            np.savez(working, validation=validation, test=test)
+            np.savez(working, **found)
             working.rename(file)
             self.say(f"{self.work.name}: {name}: done")
-        kept = np.load(file)
-        return kept["validation"], kept["test"]
+        with np.load(file) as kept:
+            return Scored(**kept)
 
     def _file(self, name: str) -> Path:
         return self.work / f"{name.replace(', ', '-').replace(' ', '_')}.npz"
@@ -186,5 +199,7 @@ def prepare(
     return Ablation(items, splits, evidence, model, tokens, settings, work, say)
 
 
-def _both(score: Callable[[Sequence[Task]], NDArray[np.float64]], asked: Sequence[Sequence[Task]]) -> Pair:
+def _both(
+    score: Callable[[Sequence[Task]], NDArray[np.float64]], asked: Sequence[Sequence[Task]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return score(asked[0]), score(asked[1])

@@ -32,7 +32,7 @@ class Task:
 
     history: tuple[int, ...]  # at most 10 items, the last one is the newest
     target: int
-    candidates: tuple[int, ...] = ()  # 20 with the target, in random order; none for training
+    candidates: tuple[int, ...]  # 20 with the target, in random order
     user: int = -1  # row of the user's sequence
 
 
@@ -64,10 +64,10 @@ def read_items(folder: Path, name: str) -> Items:
 def split(items: Items, train: int, validation: int, test: int, seed: int) -> Splits:
     """Draw users for validation, others for test, and `train` tasks of all users' older items.
 
-    The 19 other candidates are drawn from the items that the user never took.
+    The 19 other candidates are drawn from the items that the user never took, or in training: not until then.
     """
     random = np.random.default_rng(seed)
-    users = random.permutation([user for user, own in enumerate(items.sequences) if len(own) >= 4])
+    users = random.permutation([user for user, own in enumerate(items.sequences) if len(own) >= 4]).tolist()
     if len(users) < max(validation + test, train):
         raise SettingsError(f"{items.name} has {len(users)} users with four items: ask for fewer tasks")
     most = max(len(set(items.sequences[user])) for user in users)
@@ -76,11 +76,13 @@ def split(items: Items, train: int, validation: int, test: int, seed: int) -> Sp
             f"{items.name} has {len(items.titles)} items, of which one user took {most}: {CANDIDATES} candidates need"
             f" {CANDIDATES - 1} others"
         )
-    asked = [_asked(items, items.sequences[user][:-1], user, random) for user in users[:validation]]
-    tested = [_asked(items, items.sequences[user], user, random) for user in users[validation : validation + test]]
-    older = [items.sequences[user][:-2] for user in random.permutation(users)[:train]]
-    learnt = [Task(tuple(own[:-1][-HISTORY:]), own[-1]) for own in older]
-    return Splits(learnt, asked, tested)
+
+    def drawn(chosen: Sequence[int], last: int | None, known: int | None) -> list[Task]:
+        own = ((user, items.sequences[user]) for user in chosen)
+        return [_asked(taken[:last], set(taken[:known]), user, len(items.titles), random) for user, taken in own]
+
+    asked, tested = drawn(users[:validation], -1, None), drawn(users[validation : validation + test], None, None)
+    return Splits(drawn(random.permutation(users)[:train].tolist(), -2, -2), asked, tested)
 
 
 def older_sequences(items: Items) -> list[list[int]]:
@@ -88,11 +90,10 @@ def older_sequences(items: Items) -> list[list[int]]:
     return [own[:-2] for own in items.sequences]
 
 
-def _asked(items: Items, sequence: Sequence[int], user: int, random: np.random.Generator) -> Task:
-    taken = set(items.sequences[user])
+def _asked(sequence: Sequence[int], taken: set[int], user: int, items: int, random: np.random.Generator) -> Task:
     others: list[int] = []
     while len(others) < CANDIDATES - 1:
-        item = int(random.integers(len(items.titles)))
+        item = int(random.integers(items))
         if item not in taken:
             taken.add(item)
             others.append(item)

@@ -14,6 +14,7 @@ from evidence.passages import Passage
 
 LONGEST_TITLE = 10  # tokens
 LONGEST_PASSAGE = 18
+PROMPT = -1  # the branch of a prompt's tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Wording:
 
     start: str
     passages: str
+    candidates: str
     ask: str
     item: int  # tokens of an item of the history
     passage: int
@@ -29,12 +31,13 @@ class Wording:
 
 
 BOUGHT = Wording(
-    "A user has bought:", "\nWeb pages:", "\nThis user will buy next:\n-",
+    "A user has bought:", "\nWeb pages:", "\nThe user chooses from:", "\nThis user will buy next:\n-",
     item=LONGEST_TITLE, passage=LONGEST_PASSAGE, title=LONGEST_TITLE,
 )  # fmt: skip
 
 READS = Wording(
-    "A reader is on this web page:", "\nWeb pages on its subject:", "\nThe web page that this reader opens next:\n-",
+    "A reader is on this web page:", "\nWeb pages on its subject:", "\nThe reader chooses from:",
+    "\nThe web page that this reader opens next:\n-",
     item=48, passage=32, title=24,
 )  # fmt: skip
 
@@ -44,19 +47,13 @@ class Sequenced(NamedTuple):
 
     ids: Tensor  # (T,) int64: the prompt, then all candidates
     position: Tensor  # (T,) int64: candidates all begin where the prompt ends
-    branch: Tensor  # (T,) int64: -1 in the prompt, else the candidate
+    branch: Tensor  # (T,) int64: PROMPT, else the candidate
     before: Tensor  # (A,) int64: for each token of a candidate the place of the one before it
 
     @property
     def prompt(self) -> Tensor:
         """(T,) bool."""
-        return self.branch < 0
-
-    def mask(self) -> Tensor:
-        """Return which token attends to which, (1, 1, T, T) bool."""
-        own = self.branch.unsqueeze(1) == self.branch.unsqueeze(0)
-        causal = torch.ones(len(self.ids), len(self.ids), dtype=torch.bool).tril()
-        return ((own | self.prompt.unsqueeze(0)) & causal)[None, None]
+        return self.branch == PROMPT
 
 
 class PromptTokens:
@@ -64,17 +61,25 @@ class PromptTokens:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, wording: Wording = BOUGHT) -> None:
         self._tokenizer, self._wording = tokenizer, wording
-        self._start, self._list, self.ask = (self._ids(text) for text in (wording.start, wording.passages, wording.ask))
+        texts = (wording.start, wording.passages, wording.candidates, wording.ask)
+        self._start, self._list, self._choice, self.ask = (self._ids(text) for text in texts)
+        self._item = self._ids("\n-")
 
-    def sequence(self, history: Sequence[str], passages: Sequence[Passage], candidates: Sequence[str]) -> Sequenced:
-        """Return the prompt, oldest item first, with its candidates."""
-        prompt = [*self._start]
+    def sequence(
+        self, history: Sequence[str], passages: Sequence[Passage], candidates: Sequence[str], listed: Sequence[str] = ()
+    ) -> Sequenced:
+        """Return the prompt, oldest item first, with its candidates; those `listed` are in the prompt too."""
+        prompt = [*self._start] if history else []
         for title in history:
             prompt += self._ids(f"\n- {title}")[: self._wording.item + 2]
         if passages:
             prompt += self._list
         for number, passage in enumerate(passages, 1):
             prompt += self._ids(f"\n[{number}] {passage.text}")[: self._wording.passage + 3]
+        if listed:
+            prompt += self._choice
+        for title in listed:
+            prompt += [*self._item, *self.title(title)]
         prompt += self.ask
         return sequenced(prompt, [self.title(text) for text in candidates])
 
@@ -92,7 +97,7 @@ class PromptTokens:
 
 def sequenced(prompt: Sequence[int], candidates: Sequence[Sequence[int]]) -> Sequenced:
     """Put candidates beside each other after a prompt."""
-    ids, position, branch = list(prompt), list(range(len(prompt))), [-1] * len(prompt)
+    ids, position, branch = list(prompt), list(range(len(prompt))), [PROMPT] * len(prompt)
     before: list[int] = []
     for number, own in enumerate(candidates):
         first = len(ids)

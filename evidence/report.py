@@ -16,6 +16,7 @@ from evidence.base_model import open_base
 from evidence.table import Row, gains, joined, rows_of
 from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
 from store.bundle import file_hash, write_atomically
+from text_model.distributed import world
 
 #: What each set takes its noise from.
 OTHER = {"beauty": "toys", "toys": "beauty"}
@@ -52,7 +53,7 @@ def run(
     """Return each set's report. A killed run resumes in `work`; raises SettingsError if that is of other settings."""
     work.mkdir(parents=True, exist_ok=True)
     base, tokenizer = open_base(model, work)
-    base.to(torch.bfloat16)  # type: ignore[arg-type]
+    base.to(torch.bfloat16).to(world().device)  # type: ignore[arg-type]
     writer = _asks(model, work) if settings.queries == "information_need" else None
     reports = []
     for name in names:
@@ -63,8 +64,7 @@ def run(
             _claim(folder, model, _contents(data, name), own)
             ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say, writer)
             splits = ablation.splits
-            prior = None if settings.items_only else ablation.prior()
-            by_seed.append(rows_of(ablation.rows(), prior, splits.validation, splits.test))
+            by_seed.append(rows_of(ablation.rows(), splits.validation, splits.test))
             users += [task.user for task in splits.test]
         rows = joined(by_seed)
         reports.append(SetReport(name, len(users), rows, gains(rows, _pairs(settings), users)))
@@ -72,7 +72,8 @@ def run(
 
 
 def _asks(model: str, work: Path) -> InformationNeedWriter:
-    return InformationNeedWriter(*open_base(model, work, "eager"), InformationNeed(tokens=32))
+    base, tokenizer = open_base(model, work, "eager")
+    return InformationNeedWriter(base.to(world().device), tokenizer, InformationNeed(tokens=32))  # type: ignore[arg-type]
 
 
 def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:

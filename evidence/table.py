@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from evaluation.metrics.bootstrap import Interval, difference, interval
 from evidence.amazon import Task
 from evidence.ranking_metrics import by_task, target_ranks
 
 #: How much of a candidate's log-likelihood without a history is taken off; the validation tasks choose.
-WEIGHTS = (0.0, 0.5, 1.0)
+WEIGHTS = np.round(np.arange(0, 1.21, 0.05), 2)
+_SHARPNESSES = np.geomspace(0.02, 1.5, 16)  # of log-likelihoods as logits
 MAIN = "NDCG@10"
+ALONE = "NDCG@10, α = 0"
 LOSS = "NLL"
 
 Scores = NDArray[np.float64]
-Pair = tuple[Scores, Scores]
+
+
+class Scored(NamedTuple):
+    """Scores of tasks, (tasks, candidates); of a language model also those without history, by the same model."""
+
+    validation: Scores
+    test: Scores
+    prior_validation: Scores | None = None
+    prior_test: Scores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +46,33 @@ class Row:
         return {metric: interval(values) for metric, values in self.values.items()}
 
 
-def row(name: str, scores: Pair, prior: Pair | None, validation: Sequence[Task], test: Sequence[Task]) -> Row:
-    """Return a row of the test tasks; with a prior, its weight is the one with the best NDCG@10 on validation."""
+def row(name: str, scores: Scored, validation: Sequence[Task], test: Sequence[Task]) -> Row:
+    """Return a row of the test tasks.
+
+    With a prior, its weight is the one under which the right candidates of the validation tasks are likeliest: NDCG of
+    a few hundred tasks cannot tell weights apart.
+    """
     asked, wanted = (np.array([task.candidates.index(task.target) for task in tasks]) for tasks in (validation, test))
-    if prior is None:
-        return Row(name, by_task(target_ranks(scores[1], wanted)))
-    reached = [by_task(target_ranks(scores[0] - weight * prior[0], asked))[MAIN].mean() for weight in WEIGHTS]
-    weight = WEIGHTS[int(np.argmax(reached))]
-    values = by_task(target_ranks(scores[1] - weight * prior[1], wanted))
-    values[LOSS] = -np.take_along_axis(scores[1], wanted[:, None], axis=1)[:, 0]
+    before, prior = scores.prior_validation, scores.prior_test
+    if before is None or prior is None:
+        return Row(name, by_task(target_ranks(scores.test, wanted)))
+    weight = float(WEIGHTS[np.argmax([_likelihood(scores.validation - each * before, asked) for each in WEIGHTS])])
+    values = by_task(target_ranks(scores.test - weight * prior, wanted))
+    values[ALONE] = by_task(target_ranks(scores.test, wanted))[MAIN]
+    values[LOSS] = -np.take_along_axis(scores.test, wanted[:, None], axis=1)[:, 0]
     return Row(name, values, weight)
 
 
-def rows_of(
-    found: Mapping[str, Pair], prior: Pair | None, validation: Sequence[Task], test: Sequence[Task]
-) -> list[Row]:
-    """Return all rows of one seed; a row whose name has a comma is a language model's."""
-    return [row(name, scores, prior if ", " in name else None, validation, test) for name, scores in found.items()]
+def _likelihood(scores: Scores, wanted: NDArray[np.intp]) -> float:
+    """Return the mean log-likelihood of the wanted candidates by their scores, at the best sharpness; -inf for NaN."""
+    logits = _SHARPNESSES[:, None, None] * scores
+    found = np.take_along_axis(log_softmax(logits, axis=2), wanted[None, :, None], axis=2).mean(axis=(1, 2)).max()
+    return float(np.nan_to_num(found, nan=-np.inf))
+
+
+def rows_of(found: Mapping[str, Scored], validation: Sequence[Task], test: Sequence[Task]) -> list[Row]:
+    """Return all rows of one seed."""
+    return [row(name, scores, validation, test) for name, scores in found.items()]
 
 
 def joined(seeds: Sequence[Sequence[Row]]) -> list[Row]:
@@ -64,7 +86,7 @@ def joined(seeds: Sequence[Sequence[Row]]) -> list[Row]:
 
 
 def gains(rows: Sequence[Row], pairs: Sequence[tuple[str, str]], users: Sequence[int]) -> list[dict[str, object]]:
-    """Return what the first of each pair gains over the second, on NDCG@10 and on the loss, by paired bootstrap.
+    """Return what the first of each pair gains over the second, by paired bootstrap, on each of three metrics.
 
     `users` are the tasks' users: a user that several seeds drew is resampled as one.
     """
@@ -72,6 +94,6 @@ def gains(rows: Sequence[Row], pairs: Sequence[tuple[str, str]], users: Sequence
     found: list[dict[str, object]] = []
     for one, two in pairs:
         if one in named and two in named:
-            values = {m: difference(named[one][m], named[two][m], np.asarray(users)) for m in (MAIN, LOSS)}
+            values = {m: difference(named[one][m], named[two][m], np.asarray(users)) for m in (MAIN, ALONE, LOSS)}
             found.append({"row": one, "over": two, **values})
     return found

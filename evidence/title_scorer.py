@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from configs.reading import SettingsError
-from evidence.likelihood import candidate_means, lower_states, token_scores
+from evidence.likelihood import batch_of, candidate_means, token_scores
 from evidence.passages import Passage
 from evidence.prompt_tokens import PromptTokens, Sequenced, sequenced
 from evidence.score_cache import ScoreCache, key_of
@@ -51,8 +51,9 @@ class TitleScorer:
         if (kept := self._cache.get(key, int(sequence.branch.max()) + 1)) is not None:
             return kept
         with torch.inference_mode():
-            scores = token_scores(self._model, sequence, lower_states(self._model, sequence, 0), 0)
-            found: NDArray[np.float32] = candidate_means(sequence, scores).float().numpy()
+            batch, states = batch_of(self._model, [(sequence, None)], 0)
+            scores = token_scores(self._model, batch, states, 0)
+            found: NDArray[np.float32] = candidate_means(batch, scores).float().cpu().numpy()
         if not np.isfinite(found).all():
             raise SettingsError("--model gives likelihoods that are no numbers: its weights are damaged; get it again")
         self._cache.put(key, found)

@@ -15,8 +15,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from evidence.likelihood import token_scores
-from evidence.prompt_tokens import Sequenced
+from evidence.likelihood import Asked, at_once, batch_of, candidate_means, token_scores
 from evidence.task_feature import LoraFeature
 from evidence.wrapped_attention import wrap
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
@@ -69,32 +68,35 @@ class Taken(nn.Module):
     """The loss of a batch of training tasks; the model is no child, so that checkpoints hold only what learns."""
 
     def __init__(
-        self, model: PreTrainedModel, learnt: Sequence[nn.Parameter], tasks: Sequence[tuple[Sequenced, Tensor]],
-        first: int,
-    ) -> None:  # fmt: skip
+        self, model: PreTrainedModel, learnt: Sequence[nn.Parameter], tasks: Sequence[Asked], first: int
+    ) -> None:
         super().__init__()
         self.learnt = nn.ParameterList(learnt)
         self._model, self._tasks, self._first = (model,), tasks, first
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss `taken`: the mean negative log-likelihood of the tokens of what was taken."""
-        losses = [
-            -token_scores(self._model[0], sequence, states, self._first).mean()
-            for sequence, states in (self._tasks[row] for row in batch["rows"].tolist())
-        ]
-        return {"taken": torch.stack(losses).mean()}
+        (model,) = self._model
+        rows = batch["rows"].tolist()
+        size = at_once(model)
+        means = [self._means(model, rows[start : start + size]) for start in range(0, len(rows), size)]
+        return {"taken": -torch.cat(means).mean()}
+
+    def _means(self, model: PreTrainedModel, rows: Sequence[int]) -> Tensor:
+        batch, states = batch_of(model, [self._tasks[row] for row in rows], self._first)
+        return candidate_means(batch, token_scores(model, batch, states, self._first))
 
 
 def tune(
     model: PreTrainedModel,
     groups: list[tuple[list[nn.Parameter], float]],
-    tasks: Sequence[tuple[Sequenced, Tensor]],
+    tasks: Sequence[Asked],
     first: int,
     settings: TuningSettings,
     checkpoint: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> Curve:
-    """Train in place on tasks (sequence, states that enter `first`) and return the curve; a killed run resumes."""
+    """Train in place on tasks of one candidate each and return the curve; a killed run resumes."""
     learnt = [parameter for group, _ in groups for parameter in group]
     objective = Taken(model, learnt, tasks, first)
 

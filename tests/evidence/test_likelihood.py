@@ -6,7 +6,7 @@ import pytest
 import tiny_causal
 import torch
 
-from evidence.likelihood import candidate_scores, lower_states, token_scores
+from evidence.likelihood import batch_of, candidate_scores, lower_states, token_scores
 from evidence.passages import Passage
 from evidence.prompt_tokens import LONGEST_TITLE, PromptTokens, sequenced
 from evidence.tuning import TuningSettings, adapted, tune
@@ -29,10 +29,27 @@ def test_side_by_side_is_as_alone(heads) -> None:
         for parameter in (each for group, _ in groups for each in group):
             parameter.add_(torch.randn_like(parameter) * 0.1)
         sequence = sequenced(PROMPT, CANDIDATES)
-        states = lower_states(model, sequence, 1)
-        together = candidate_scores(sequence, token_scores(model, sequence, states, 1))
+        batch, states = batch_of(model, [(sequence, lower_states(model, sequence, 1))], 1)
+        together = candidate_scores(batch, token_scores(model, batch, states, 1))
         apart = torch.stack([alone(model, 1, candidate) for candidate in CANDIDATES])
     assert torch.allclose(together, apart, atol=1e-4)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("heads", [(), (1,)])
+def test_prompts_of_a_batch_do_not_see_each_other(heads, kept) -> None:
+    model, groups = adapted(tiny_causal.model(), 1, heads, TuningSettings(k=4))
+    sequences = [sequenced(PROMPT, CANDIDATES), sequenced(PROMPT[:3], [[7], [8, 9]]), sequenced([3], [[4, 5, 6]])]
+    with torch.no_grad():
+        for parameter in (each for group, _ in groups for each in group):
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+        asked = [(each, lower_states(model, each, 1) if kept else None) for each in sequences]
+
+        def scores(together):
+            batch, states = batch_of(model, together, 1)
+            return candidate_scores(batch, token_scores(model, batch, states, 1))
+
+        assert torch.allclose(scores(asked), torch.cat([scores([each]) for each in asked]), atol=1e-4)
 
 
 def test_tuning_lowers_the_loss_and_moves_the_gates() -> None:

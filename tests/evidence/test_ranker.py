@@ -18,7 +18,7 @@ from configs.reading import SettingsError
 from evidence.amazon import older_sequences, read_items, split
 from evidence.item_baselines import model_scores, popularity, sequence_model, transitions
 from evidence.ranking_metrics import by_task, target_ranks
-from evidence.table import LOSS, MAIN, row
+from evidence.table import ALONE, LOSS, MAIN, Scored, row
 
 ITEMS = 60
 
@@ -47,6 +47,10 @@ def test_each_user_is_asked_for_the_last_item_which_nobody_learns(data) -> None:
             assert task.target == own[-end] and list(task.history) == own[:-end][-10:]
             assert len(set(task.candidates)) == 20 and task.target in task.candidates
             assert not (set(task.candidates) - {task.target}) & set(own)
+    for task in splits.train:
+        own = items.sequences[task.user]
+        assert task.target == own[-3] and list(task.history) == own[:-3][-10:]
+        assert len(set(task.candidates)) == 20 and not (set(task.candidates) - {task.target}) & set(own[:-2])
     assert not {task.user for task in splits.validation} & {task.user for task in splits.test}
     assert all(task.history[-1] + 1 == task.target or task.target == 0 for task in splits.train)
     assert [len(own) for own in older_sequences(items)] == [len(own) - 2 for own in items.sequences]
@@ -95,11 +99,18 @@ def test_the_weight_is_chosen_on_validation_alone(data) -> None:
         return np.array([[item == task.target for item in task.candidates] for task in tasks], np.float64)
 
     noise = np.random.default_rng(0).normal(0, 5, (10, 20))
-    pair = (wanted(splits.validation) + noise, noise)
-    made = row("tuned, x", pair, (noise, noise), splits.validation, splits.test)
-    assert made.weight == 1.0
+    scores = Scored(wanted(splits.validation) + noise, noise, noise, noise)
+    made = row("tuned, x", scores, splits.validation, splits.test)
+    assert made.weight == pytest.approx(1.0, abs=0.1)
     assert made.values[MAIN].mean() < 1
-    assert LOSS in made.values
+    assert {ALONE, LOSS} <= made.values.keys()
+
+
+def test_a_model_that_diverged_has_a_weight(data) -> None:
+    splits = split(read_items(data, "beauty"), 5, 10, 10, 0)
+    none = np.full((10, 20), np.nan)
+    made = row("tuned, x", Scored(none, none, none, none), splits.validation, splits.test)
+    assert made.weight == 0 and made.values[MAIN].mean() < 0.3
 
 
 def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:

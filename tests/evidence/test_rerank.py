@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from configs.reading import SettingsError
 from evidence.learnt import save_learnt, with_learnt
-from evidence.likelihood import candidate_means, lower_states, token_scores
+from evidence.likelihood import batch_of, candidate_means, token_scores
 from evidence.llm_weight import weigh
 from evidence.page_evidence import PageEvidence, open_index
 from evidence.prompt_tokens import READS, PromptTokens, sequenced
@@ -98,7 +98,8 @@ def test_the_score_is_the_likelihood_per_token() -> None:
     model, prompt, candidates = tiny_causal.model(), [5, 9, 200], [[40, 41, 42], [40]]
     sequence = sequenced(prompt, candidates)
     with torch.no_grad():
-        found = candidate_means(sequence, token_scores(model, sequence, lower_states(model, sequence, 0), 0))
+        batch, states = batch_of(model, [(sequence, None)], 0)
+        found = candidate_means(batch, token_scores(model, batch, states, 0))
         for number, own in enumerate(candidates):
             logits = model(input_ids=torch.tensor([[*prompt, *own]])).logits[0, len(prompt) - 1 : -1]
             alone = logits.log_softmax(-1).gather(1, torch.tensor(own)[:, None]).mean()
