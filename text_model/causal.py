@@ -46,6 +46,8 @@ def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, Pr
         else:
             tokenizer = AutoTokenizer.from_pretrained(name)
             model = AutoModelForCausalLM.from_pretrained(name, attn_implementation=attention, dtype=dtype)
+    except SettingsError:
+        raise  # it says which file and what to do
     except (ImportError, OSError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SettingsError(

@@ -45,9 +45,13 @@ def folder_of(file: Path, work: Path) -> Path:
 
 def folder_name(file: Path) -> str:
     """Return the name of the folder that `folder_of` makes. Raises SettingsError if there is no such file."""
+    return f"{file.stem}-{sha256(_present(file))[:12]}"
+
+
+def _present(file: Path) -> Path:
     if not file.is_file():
         raise SettingsError(f"{file} is not a file: give a GGUF file, a folder or a hub name")
-    return f"{file.stem}-{sha256(file)[:12]}"
+    return file
 
 
 def load(file: Path, dtype: torch.dtype, attention: str = "sdpa") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -57,7 +61,7 @@ def load(file: Path, dtype: torch.dtype, attention: str = "sdpa") -> tuple[PreTr
     """
     try:
         with TemporaryDirectory() as alone:
-            (Path(alone) / "model.gguf").symlink_to(file.resolve())
+            (Path(alone) / "model.gguf").symlink_to(_present(file).resolve())
             opened: Any = AutoModelForCausalLM.from_pretrained(
                 alone, dtype=dtype, attn_implementation=attention, gguf_file="model.gguf", output_loading_info=True
             )
@@ -65,12 +69,12 @@ def load(file: Path, dtype: torch.dtype, attention: str = "sdpa") -> tuple[PreTr
             tokenizer = AutoTokenizer.from_pretrained(alone, gguf_file="model.gguf")
         if lacking := sorted(told["missing_keys"]):
             raise ValueError(f"it lacks {lacking[0]}, {len(lacking)} tensors in all; of a split file, join the parts")
+    except SettingsError:
+        raise
     except (ImportError, OSError, ValueError, RuntimeError, struct.error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise SettingsError(
-            f"{file} could not be read ({reason}): install the extra llm, or give another GGUF file, a folder or a hub"
-            " name"
-        ) from error
+        mend = "install the extra llm" if isinstance(error, ImportError) else "give a whole GGUF file, or a folder"
+        raise SettingsError(f"{file} could not be read ({reason}): {mend}") from error
     return model, tokenizer
 
 

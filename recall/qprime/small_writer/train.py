@@ -6,7 +6,6 @@ the paper, the loss is the cross-entropy over the tokens of the answers, without
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +22,6 @@ from transformers.pytorch_utils import Conv1D
 from configs.reading import SettingsError
 from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
 from store.bundle import file_hash, write_atomically
-from store.sha256 import sha256
 from text_model.causal import load_causal
 from text_model.distributed import world
 from text_model.gguf_file import folder_name, folder_of, writable, write_gguf
@@ -117,8 +115,7 @@ def _identity(base: str) -> str:
     if base.endswith(".gguf"):
         return folder_name(Path(base))
     files = sorted(file for file in Path(base).glob("*") if file.suffix in _OF_A_MODEL and file.is_file())
-    hashes = "".join(map(sha256, files)).encode()
-    return f"{base} ({hashlib.sha256(hashes).hexdigest()[:12]})" if files else base
+    return f"{base} ({'-'.join(file_hash(file)[:8] for file in files)})" if files else base
 
 
 def _folder_of(file: Path, out: Path) -> str:
