@@ -77,10 +77,12 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | None, tmp_path: Pa
             read()
 
 
-def without(file: Path, name: str, out: Path) -> Path:
-    """Copy a file without one of its tensors."""
+def without(file: Path, name: str, out: Path, tags: int = 0) -> Path:
+    """Copy a file without one of its tensors, and with so many empty tags."""
     reader = gguf.GGUFReader(file)
     writer = gguf.GGUFWriter(out, "llama")
+    if tags:
+        writer.add_array("general.tags", [""] * tags)
     for key, field in reader.fields.items():
         if not key.startswith("GGUF.") and key != "general.architecture":
             kind, *of = field.types
@@ -101,6 +103,18 @@ def test_a_file_that_lacks_a_tensor_is_refused(base: Path, tmp_path: Path) -> No
     for read in (lambda: folder_of(file, tmp_path), lambda: load_causal(str(file))):
         with pytest.raises(SettingsError, match=r"part\.gguf .*lacks .*down_proj.*, 1 tensors in all"):
             read()
+
+
+@pytest.mark.parametrize("base", ["llama"], indirect=True)
+def test_an_empty_list_among_the_settings_is_left_out(base: Path, tmp_path: Path) -> None:
+    content = without(base, "none", tmp_path / "tagged.gguf", tags=4).read_bytes()
+    count = content.index(b"general.tags") + len(b"general.tags") + 8  # after two kinds, of four bytes each
+    file = tmp_path / "empty.gguf"  # the writer refuses an empty list; four tags are 32 bytes, an alignment
+    file.write_bytes(content[:count] + bytes(8) + content[count + 8 + 32 :])
+    assert fields(file)["general.tags"] == []
+    write_gguf(file, opened(file, tmp_path), "template", tmp_path / "written.gguf")
+    assert "general.tags" not in fields(tmp_path / "written.gguf")
+    assert tensors(tmp_path / "written.gguf") == tensors(base)
 
 
 def test_files_beside_it_are_not_read(base: Path, tmp_path: Path) -> None:
