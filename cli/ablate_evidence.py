@@ -31,8 +31,9 @@ def evidence(
     counts: Annotated[str, typer.Option(help="Also measure these numbers of passages, for two rows.")] = "",
     queries: Annotated[str, typer.Option(help="key_phrases or information_need (slow).")] = "key_phrases",
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of passages that are noise.")] = 0.5,
-    listed: Annotated[bool, typer.Option(help="List the candidates in the prompt.")] = True,
+    listed: Annotated[bool, typer.Option(help="List the candidates in the prompt too.")] = False,
     items_only: Annotated[bool, typer.Option("--items-only", help="Leave out the language model's rows.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with other tasks.")] = 1,
     json: Json = None,
 ) -> None:
@@ -50,7 +51,7 @@ def evidence(
     if queries not in get_args(QueriesBy):
         raise typer.BadParameter(f"--queries: {queries!r} is not one of {', '.join(get_args(QueriesBy))}")
     settings = AblationSettings(
-        train=train, validation=validation, test=test, first=first, noise=noise, listed=listed,
+        train=train, validation=validation, test=test, first=first, noise=noise, listed=listed, seed=seed,
         counts=_numbers(counts, 20, "--counts"),
         queries=cast(QueriesBy, queries), items_only=items_only,
         heads=tuple(_numbers(layers, 1_000, "--heads") for layers in heads.split(";")),
@@ -78,10 +79,10 @@ def _show(report: SetReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from evidence.table import ALONE, LOSS, MAIN
+    from evidence.table import LOSS, MAIN, PLAIN
 
     console = Console(width=max(Console().width, 120))
-    metrics = ("HR@1", "HR@5", "HR@10", "NDCG@5", MAIN, ALONE, LOSS)
+    metrics = ("HR@1", "HR@5", "HR@10", "NDCG@5", MAIN, PLAIN, LOSS)
     table = Table("row", *metrics, "α", title=f"{report.name}: {report.tasks} test tasks, 20 candidates")
     for row in report.rows:
         figures = row.figures()
@@ -90,7 +91,7 @@ def _show(report: SetReport) -> None:
         cells[4] = f"{at.mean:.3f} \\[{at.low:.3f}, {at.high:.3f}]"
         table.add_row(row.name, *cells, "" if row.weight is None else f"{row.weight:.2f}")
     console.print(table)
-    columns = ("row", "over", MAIN, ALONE, LOSS)
+    columns = ("row", "over", MAIN, PLAIN, LOSS)
     gained = Table(*columns, title="Differences, paired by task")
     for gain in report.gains:
         gained.add_row(*(str(gain[column]).replace("[", r"\[") for column in columns))

@@ -24,6 +24,7 @@ from evidence.tuning import TuningSettings, adapted, tune
 from recall.qprime.writers.writer import QueryWriter
 
 Say = Callable[[str], None]
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]  # of validation and of test
 #: What writes the queries: `information_need` lets the base model answer every task first.
 QueriesBy = Literal["key_phrases", "information_need"]
 TRAINED = 10  # passages of the rows that learn
@@ -60,7 +61,7 @@ class Ablation:
     settings: AblationSettings
     work: Path
     say: Say
-    _asked: dict[tuple[str, int], list[Asked]] = field(default_factory=dict)
+    _prompts: dict[str, list[Sequenced]] = field(default_factory=dict)
 
     def rows(self) -> dict[str, Scored]:
         """Return every row's scores, computing what `work` does not hold yet."""
@@ -77,8 +78,9 @@ class Ablation:
         row("SASRec-like", lambda: self._sequence_model(old, asked))
         if self.settings.items_only:
             return found
-        row("LLM as it is, no evidence", lambda: self._scored(self.base, 0))
-        row(f"LLM as it is, {TRAINED} passages", lambda: self._scored(self.base, TRAINED))
+        as_it_is = "LLM as it is"
+        row(f"{as_it_is}, no evidence", lambda: self._scored(as_it_is, self.base, 0))
+        row(f"{as_it_is}, {TRAINED} passages", lambda: self._scored(as_it_is, self.base, TRAINED))
         self._learnt(found, "tuned, no evidence", 0, ())
         self._learnt(found, "tuned", TRAINED, ())
         for heads in settings.heads:
@@ -94,10 +96,10 @@ class Ablation:
         for count, title in counts.items():
             if not self._file(title).is_file() and model is None:
                 model = self._tuned(name, passages, heads)
-            found[title] = self._stored(title, partial(self._scored, model or self.base, count))
+            found[title] = self._stored(title, partial(self._scored, name, model or self.base, count))
 
     def _tuned(self, name: str, passages: int, heads: Sequence[int]) -> PreTrainedModel:
-        tasks = self._states("train", self.splits.train, passages)
+        tasks = self._states(f"train-{passages}", self.splits.train, lambda task: self._prompt(task, passages, True))
         model, groups = adapted(self.base, self.settings.first, heads, self.settings.tuning)
         checkpoint = self._file(name).with_suffix(".safetensors")
         curve = tune(model, groups, tasks, self.settings.first, self.settings.tuning, checkpoint)
@@ -112,16 +114,18 @@ class Ablation:
         )
         return model
 
-    def _scored(self, model: PreTrainedModel, passages: int) -> Scored:
-        def score(name: str, tasks: Sequence[Task]) -> NDArray[np.float64]:
-            return self._candidates(model, self._states(name, tasks, passages))
+    def _scored(self, name: str, model: PreTrainedModel, passages: int) -> Scored:
+        """Return a model's scores after so many passages, and those without a history, which it gives once."""
+        validation, test = self._asked_of(model, str(passages), lambda task: self._prompt(task, passages))
+        prior = self._stored(f"{name}, prior", lambda: Scored(*self._asked_of(model, "prior", self._unprompted)))
+        return Scored(validation, test, prior.validation, prior.test)
 
-        def prior(tasks: Sequence[Task]) -> NDArray[np.float64]:
-            return self._candidates(model, [(self._unprompted(task), None) for task in tasks])
-
-        asked = (self.splits.validation, self.splits.test)
-        pair = (score("validation", asked[0]), score("test", asked[1]))
-        return Scored(*pair, *_both(prior, asked))
+    def _asked_of(self, model: PreTrainedModel, name: str, prompt: Callable[[Task], Sequenced]) -> Pair:
+        splits = {"validation": self.splits.validation, "test": self.splits.test}
+        validation, test = (
+            self._candidates(model, self._states(f"{split}-{name}", tasks, prompt)) for split, tasks in splits.items()
+        )
+        return validation, test
 
     def _candidates(self, model: PreTrainedModel, asked: Sequence[Asked]) -> NDArray[np.float64]:
         """Return each task's candidates' log-likelihoods, (tasks, candidates); tasks of one length share a batch."""
@@ -134,33 +138,31 @@ class Ablation:
             found[rows] = scores.double().view(len(rows), CANDIDATES).cpu().numpy()
         return found
 
-    def _states(self, name: str, tasks: Sequence[Task], passages: int) -> list[Asked]:
+    def _states(self, name: str, tasks: Sequence[Task], prompt: Callable[[Task], Sequenced]) -> list[Asked]:
         """Return each task's tokens, and the states that enter the first trained layer, from a file if there is one.
 
         If all layers are trained, no states are kept.
         """
-        if (name, passages) not in self._asked:
-            own = [self._sequence(task, passages, targets=name == "train") for task in tasks]
-            self._asked[name, passages] = [(each, None) for each in own]
-        asked = self._asked[name, passages]
+        if name not in self._prompts:
+            self._prompts[name] = [prompt(task) for task in tasks]
+        sequences = self._prompts[name]
         if not self.settings.first:
-            return asked
-        sequences = [sequence for sequence, _ in asked]
-        file = self.work / f"states-{name}-{passages}.pt"
+            return [(each, None) for each in sequences]
+        file = self.work / f"states-{name}.pt"
         if not file.is_file():
-            self.say(f"{name}, {passages} passages: {sum(len(each.ids) for each in sequences):,} tokens below")
+            self.say(f"{name}: {sum(len(each.ids) for each in sequences):,} tokens below")
             states = [lower_states(self.base, each, self.settings.first).cpu() for each in sequences]
             torch.save(states, file.with_suffix(".writing"))
             file.with_suffix(".writing").rename(file)
         return list(zip(sequences, torch.load(file), strict=True))
 
-    def _sequence(self, task: Task, passages: int, targets: bool) -> Sequenced:
+    def _prompt(self, task: Task, passages: int, taken: bool = False) -> Sequenced:
         """Return a task's prompt with its candidates behind it, or with what was taken alone."""
         titles = self.items.titles
         found = self.evidence.of(task, passages) if passages else []
         history, candidates = ([titles[item] for item in each] for each in (task.history, task.candidates))
-        asked = [titles[task.target]] if targets else candidates
-        return self.tokens.sequence(history, found, asked, candidates if self.settings.listed else ())
+        behind = [titles[task.target]] if taken else candidates
+        return self.tokens.sequence(history, found, behind, candidates if self.settings.listed else ())
 
     def _unprompted(self, task: Task) -> Sequenced:
         """Return the prompt without history and passages."""
@@ -199,7 +201,5 @@ def prepare(
     return Ablation(items, splits, evidence, model, tokens, settings, work, say)
 
 
-def _both(
-    score: Callable[[Sequence[Task]], NDArray[np.float64]], asked: Sequence[Sequence[Task]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _both(score: Callable[[Sequence[Task]], NDArray[np.float64]], asked: Sequence[Sequence[Task]]) -> Pair:
     return score(asked[0]), score(asked[1])

@@ -84,8 +84,8 @@ class PromptTokens:
         return sequenced(prompt, [self.title(text) for text in candidates])
 
     def title(self, text: str) -> list[int]:
-        """Return the tokens of a candidate."""
-        return self._ids(f" {text}")[: self._wording.title]
+        """Return the tokens of a candidate, at least one."""
+        return self._ids(f" {text}")[: self._wording.title] or [self._tokenizer.eos_token_id]
 
     def count(self, text: str) -> int:
         """Return how many tokens of a passage a prompt takes."""

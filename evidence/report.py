@@ -18,6 +18,7 @@ from recall.qprime.writers.information_need import InformationNeed, InformationN
 from store.bundle import file_hash, write_atomically
 from text_model.distributed import world
 
+_VERSION = 2  # of what a row's file holds
 #: What each set takes its noise from.
 OTHER = {"beauty": "toys", "toys": "beauty"}
 
@@ -91,7 +92,9 @@ def _contents(data: Path, name: str) -> str:
 def _claim(folder: Path, model: str, data: str, settings: AblationSettings) -> None:
     """Write the settings of a run. Raises SettingsError if the folder belongs to a run with others."""
     about = orjson.loads(
-        orjson.dumps({"model": model, "data": data, **asdict(settings), "counts": None, "items_only": None})
+        orjson.dumps(
+            {"version": _VERSION, "model": model, "data": data, **asdict(settings), "counts": None, "items_only": None}
+        )
     )
     path = folder / "run.json"
     if path.is_file():

@@ -16,7 +16,6 @@ from pipeline.graph import steps
 from pipeline.labels import judge as quality
 from pipeline.layout import lay_out, lay_out_answers, lay_out_session
 from pipeline.manifest import manifest
-from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
 from pipeline.runner.step import Step
 from pipeline.runner.threads import use_threads
@@ -34,6 +33,7 @@ from store.bundle import (
     trial_directory,
 )  # fmt: skip
 from store.disk_space import report_full_disk
+from store.file_hashes import hash_files
 from store.one_run import alone_in
 
 WORK, BUILDING = "work", ".building"

@@ -40,24 +40,29 @@ def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, Pr
     """
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     dtype = torch.bfloat16 if half else torch.float32
-    try:
-        if name.endswith(".gguf"):
-            model, tokenizer = gguf_file.load(Path(name), dtype, attention)
-        else:
-            tokenizer = AutoTokenizer.from_pretrained(name)
-            model = AutoModelForCausalLM.from_pretrained(name, attn_implementation=attention, dtype=dtype)
-    except SettingsError:
-        raise  # it says which file and what to do
-    except (ImportError, OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise SettingsError(
-            f"no causal language model could be loaded from {name!r} ({reason}): give a path or a name"
-        ) from error
+    load = _load_gguf if name.endswith(".gguf") else _load
+    model, tokenizer = load(name, dtype, attention)
     if tokenizer.eos_token is None:
         raise SettingsError(f"the tokenizer of {name!r} has no end-of-sequence token: set eos_token")
     if tokenizer.chat_template is None:
         tokenizer.chat_template = FALLBACK_TEMPLATE
     return cast(PreTrainedModel, model.eval()), tokenizer
+
+
+def _load_gguf(name: str, dtype: torch.dtype, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    return gguf_file.load(Path(name), dtype, attention)
+
+
+def _load(name: str, dtype: torch.dtype, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation=attention, dtype=dtype)
+    except (ImportError, OSError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SettingsError(
+            f"no causal language model could be loaded from {name!r} ({reason}): give a path or a name"
+        ) from error
+    return model, tokenizer
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:

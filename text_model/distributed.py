@@ -56,7 +56,10 @@ def alone() -> Iterator[None]:
 
 
 def world() -> World:
-    """Return the processes of this run, after joining their group; the device is this process's GPU, or the CPU."""
+    """Return the processes of this run, after joining their group; the device is this process's GPU, or the CPU.
+
+    Inside `alone`: this process on its CPU, without joining.
+    """
     return World(0, 1, torch.device("cpu")) if _ALONE.get() else _joined()
 
 

@@ -59,18 +59,17 @@ def load(file: Path, dtype: torch.dtype, attention: str = "sdpa") -> tuple[PreTr
 
     `transformers` reads other files of its folder too, and gives tensors that the file lacks random values.
     """
+    whole = _present(file).resolve()
     try:
-        with TemporaryDirectory() as alone:
-            (Path(alone) / "model.gguf").symlink_to(_present(file).resolve())
+        with TemporaryDirectory() as folder:
+            (Path(folder) / "model.gguf").symlink_to(whole)
             opened: Any = AutoModelForCausalLM.from_pretrained(
-                alone, dtype=dtype, attn_implementation=attention, gguf_file="model.gguf", output_loading_info=True
+                folder, dtype=dtype, attn_implementation=attention, gguf_file="model.gguf", output_loading_info=True
             )
             model, told = opened
-            tokenizer = AutoTokenizer.from_pretrained(alone, gguf_file="model.gguf")
+            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
         if lacking := sorted(told["missing_keys"]):
             raise ValueError(f"it lacks {lacking[0]}, {len(lacking)} tensors in all; of a split file, join the parts")
-    except SettingsError:
-        raise
     except (ImportError, OSError, ValueError, RuntimeError, struct.error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         mend = "install the extra llm" if isinstance(error, ImportError) else "give a whole GGUF file, or a folder"

@@ -19,7 +19,7 @@ from pipeline.cross_encoder.teacher_labels import teacher_labels
 from pipeline.cross_encoder.vectors import vector_inputs, vector_scores
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens, page_tokens
-from pipeline.runner.file_hashes import hash_model
+from pipeline.runner.model_hash import hash_model
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work

@@ -15,7 +15,7 @@ from pipeline.cross_encoder.pool import pool
 from pipeline.cross_encoder.teacher_pages import bases_of_teachers, teacher_settings, tokens_of_teachers
 from pipeline.pages.page_ids import page_ids
 from pipeline.pages.page_tokens import PageTokens
-from pipeline.runner.file_hashes import hash_model
+from pipeline.runner.model_hash import hash_model
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.pages.encoder import choose_encoder
 from pipeline.pages.page_tokens import tokenize
-from pipeline.runner.file_hashes import hash_model
+from pipeline.runner.model_hash import hash_model
 from pipeline.runner.progress import console, progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work

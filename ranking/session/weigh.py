@@ -115,9 +115,9 @@ def _likeliest(likelihoods: Floats) -> tuple[int, int, int]:
 def _by_other_folds(gains: Floats, likelihoods: Floats, fold: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Return what each step gains over weight 0, in DCG@5 and in nats, with what is best for steps of other folds."""
     best = np.array([_likeliest(likelihoods[fold != each]) for each in range(_FOLDS)])
-    step, (weight, sharpness, alone) = np.arange(len(gains)), best[fold].T
+    step, (weight, sharpness, without) = np.arange(len(gains)), best[fold].T
     gained: Floats = gains[step, weight] - gains[:, 0]
-    likelier: Floats = likelihoods[step, weight, sharpness] - likelihoods[step, 0, alone]
+    likelier: Floats = likelihoods[step, weight, sharpness] - likelihoods[step, 0, without]
     return gained, likelier
 
 

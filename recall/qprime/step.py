@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from configs.reading import SettingsError
 from pipeline.labels.rubric_judge import PairJudge
 from pipeline.labels.student_judge import StudentJudge
-from pipeline.runner.file_hashes import hash_model
+from pipeline.runner.model_hash import hash_model
 from pipeline.runner.progress import progress
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work

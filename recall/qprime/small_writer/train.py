@@ -22,6 +22,7 @@ from transformers.pytorch_utils import Conv1D
 from configs.reading import SettingsError
 from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
 from store.bundle import file_hash, write_atomically
+from store.file_hashes import hash_files
 from text_model.causal import load_causal
 from text_model.distributed import world
 from text_model.gguf_file import folder_name, folder_of, writable, write_gguf
@@ -86,9 +87,10 @@ def train_writer(
     """
     conversations = read_conversations(data)
     gguf = base.endswith(".gguf")
-    about = {"base": _identity(base), "data": file_hash(data), **asdict(config)}
+    identity = _identity(base)
+    about = {"base": identity, "data": file_hash(data), **asdict(config)}
     _compare(out / "run.json", about)  # before a large model is converted into the folder of another run
-    model, tokenizer = load_causal(_folder_of(Path(base), out) if gguf else base)
+    model, tokenizer = load_causal(_converted(Path(base), out, identity) if gguf else base)
     served = out / "merged.gguf" if merge and gguf and writable(Path(base)) else None
     if world().main:
         out.mkdir(parents=True, exist_ok=True)
@@ -115,14 +117,14 @@ def _identity(base: str) -> str:
     if base.endswith(".gguf"):
         return folder_name(Path(base))
     files = sorted(file for file in Path(base).glob("*") if file.suffix in _OF_A_MODEL and file.is_file())
-    return f"{base} ({'-'.join(file_hash(file)[:8] for file in files)})" if files else base
+    return f"{base} ({hash_files(files)[:12]})" if files else base
 
 
-def _folder_of(file: Path, out: Path) -> str:
+def _converted(file: Path, out: Path, name: str) -> str:
     if world().main:
         folder_of(file, out)  # one process converts it
     world().wait()
-    return str(folder_of(file, out))
+    return str(out / name)
 
 
 def _adapted(model: PreTrainedModel, config: SmallWriterConfig) -> PeftModel:

@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.config import BuildConfig
 from pipeline.graph import steps
-from pipeline.runner.file_hashes import hash_files
 from pipeline.runner.runner import Runner
 from pipeline.runner.step import Step
 from pipeline.runner.work import Work
+from store.file_hashes import hash_files
 
 
 class Kitchen:

@@ -1,25 +1,12 @@
-"""Hashes of files that the build reads: input tables, and models on disk."""
+"""The hash of a model on disk that the build reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import xxhash
-
+from store.file_hashes import hash_files
 from text_model.base import resolve
-
-
-def hash_files(paths: Sequence[Path]) -> str:
-    """Return a hash of the names and bytes of files."""
-    digest = xxhash.xxh3_128()
-    for path in paths:
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def hash_model(name: str) -> str:
