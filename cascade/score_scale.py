@@ -27,7 +27,7 @@ def below(above: Candidates, rest: Candidates) -> Candidates:
 
 def by_position(candidates: Candidates) -> Candidates:
     """Return the rows with their positions as scores: 0, -1, -2 and so on."""
-    return candidates.with_columns({"score": -np.arange(len(candidates), dtype=np.float32)})
+    return candidates.with_columns({"score": 0 - np.arange(len(candidates), dtype=np.float32)})
 
 
 def _finite(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -49,7 +49,10 @@ def open_log(
     if most_pages is not None:
         held_out = held_out.sample(most_pages, bundle.manifest.seed)
     if not held_out.pages:
-        raise InputError(f"{clicks}: no session began after the bundle's end: give later clicks, or --since")
+        raise InputError(
+            f"{clicks}: no session began after the bundle's end: give later clicks or --since, or build with an earlier"
+            " --until"
+        )
     return HeldOutLog(held_out, known)
 
 

@@ -46,7 +46,7 @@ def find_inputs(data: Path) -> InputFiles:
     that start with `_` are markers of other programs. `events/` holds the Parquet files of events. Raises InputError.
     """
     if not data.is_dir():
-        raise InputError(f"{data} is not a directory: give the directory with pages, clicks and impressions")
+        raise InputError(f"{data} is not a directory: give the one with pages, and with clicks if there are any")
     candidates: dict[str, list[Path]] = defaultdict(list)
     ignored = []
     events: Parts = ()

@@ -47,10 +47,13 @@ def fit_blend(work: Work) -> dict[str, object]:
 
 def notes(figures: Mapping[str, Any], chosen: bool) -> Iterator[str]:
     """Yield the manifest's note on where λ comes from, unless it was set."""
-    if not chosen or "configured" in figures:
+    if not chosen:
         return
     weight, rule = figures["quality_weight"], figures.get("rule")
-    if rule is None:
+    if "configured" in figures:  # `weight_note` tells of a lower one
+        if weight == figures["configured"]:
+            yield f"λ = {weight:g} is the default: it does not worsen the order of text on held-out references"
+    elif rule is None:
         yield f"λ = {weight:g} is the default: too few held-out clicks to choose it by"
     else:
         yield (

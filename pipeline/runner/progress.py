@@ -60,20 +60,21 @@ class Lines:
     ) -> None:
         self._title, self._total, self._write, self._clock = title, total, write, clock
         self._start = self._shown = clock()
-        self._before: int | None = None  # done by a run that was killed: no part of the rate
+        self._before: int | None = None  # done when first told: a killed run's, and a start's, are no part of the rate
 
     def show(self, done: int) -> None:
         """Print a line if one is due."""
         now = self._clock()
         if self._before is None:
-            self._before = max(0, done - 1)
+            self._before, self._start = done, now
         if now - self._shown < _EVERY_S:
             return
         self._shown = now
-        rate = (done - self._before) / (now - self._start)
+        rate = (done - self._before) / (now - self._start) if now > self._start else 0.0
         left = f"{_duration((self._total - done) / rate)} left" if rate > 0 else "time left unknown"
         share = f"{done:,}/{self._total:,} ({100 * done // max(1, self._total)} %)"
-        self._write(f"  {self._title:<24} {share}  {_per(rate)}  {left}")
+        speed = f"  {_per(rate)}" if rate > 0 else ""
+        self._write(f"  {self._title:<24} {share}{speed}  {left}")
 
 
 def _per(rate: float) -> str:

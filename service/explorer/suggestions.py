@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from service.live_bundle import Live, LoadedBundle
 from store.page_row import PageText, read_text
 
 _MOST = 8  # suggestions
+_T = TypeVar("_T")
 
 
 class Suggestions:
@@ -19,14 +22,14 @@ class Suggestions:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._thread = ThreadPoolExecutor(1, "suggestions")  # its own: a long build must not delay others
+        self._one = asyncio.Lock()
         self._bundle = ""
         self._building: asyncio.Task[PageIndex] | None = None
 
     async def find(self, typed: str) -> list[PageText]:
         """Return the pages whose title or address has every typed word, best first."""
         index = await asyncio.shield(self._index())  # a caller that leaves does not stop the build
-        ids = await asyncio.get_running_loop().run_in_executor(self._thread, index.find, typed, _MOST)
+        ids = await self._in_thread(lambda: index.find(typed, _MOST))
         with self._live.leased() as bundle:
             rows = bundle.pages.read(np.array(ids, np.uint64))
         return [read_text(row) for row in rows if row is not None]
@@ -39,7 +42,15 @@ class Suggestions:
 
     async def _build(self) -> PageIndex:
         with self._live.leased() as bundle:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, _build, bundle)
+            return await self._in_thread(lambda: _build(bundle))
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """Run `work` in a thread of its own, since a long build must not delay others; it ends with the work."""
+        async with self._one:
+            thread = ThreadPoolExecutor(1, "suggestions")
+            done = asyncio.get_running_loop().run_in_executor(thread, work)
+            thread.shutdown(wait=False)  # an idle thread would hold up the shutdown of the process
+            return await done
 
 
 def _build(bundle: LoadedBundle) -> PageIndex:

@@ -19,8 +19,15 @@ def shown(total: int, calls: list[tuple[float, int]]) -> list[str]:
 def test_a_line_every_ten_seconds_tells_rate_and_time_left() -> None:
     calls = [(float(second), 5 * second) for second in range(1, 26)]
     assert shown(1_000, calls) == [
-        "training 50/1,000 (5 %) 4.6/s 3 min 27 s left",
-        "training 100/1,000 (10 %) 4.8/s 3 min 8 s left",
+        "training 50/1,000 (5 %) 5.0/s 3 min 10 s left",
+        "training 100/1,000 (10 %) 5.0/s 3 min 0 s left",
+    ]
+
+
+def test_a_first_part_that_is_large_and_slow_to_start_tells_no_rate() -> None:
+    assert shown(6_211, [(11.0, 1_024), (43.0, 2_048)]) == [
+        "training 1,024/6,211 (16 %) time left unknown",
+        "training 2,048/6,211 (32 %) 32.0/s 2 min 10 s left",
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -35,3 +36,11 @@ async def test_a_caller_that_leaves_does_not_stop_the_build(small) -> None:
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     assert len(await suggestions.find("page")) == 8
+
+
+async def test_no_thread_is_left_that_would_hold_up_the_shutdown(small) -> None:
+    await Suggestions(small.gateway.live).find("page 11")
+    own = [thread for thread in threading.enumerate() if thread.name.startswith("suggestions")]
+    for thread in own:
+        await asyncio.to_thread(thread.join, 5)
+    assert not [thread.name for thread in own if thread.is_alive()]
