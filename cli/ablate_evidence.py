@@ -79,7 +79,7 @@ def _show(report: SetReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from evidence.table import LOSS, MAIN, PLAIN
+    from evidence.table import GAINED, LOSS, MAIN, PLAIN
 
     console = Console(width=max(Console().width, 120))
     metrics = ("HR@1", "HR@5", "HR@10", "NDCG@5", MAIN, PLAIN, LOSS)
@@ -91,8 +91,9 @@ def _show(report: SetReport) -> None:
         cells[4] = f"{at.mean:.3f} \\[{at.low:.3f}, {at.high:.3f}]"
         table.add_row(row.name, *cells, "" if row.weight is None else f"{row.weight:.2f}")
     console.print(table)
-    columns = ("row", "over", MAIN, PLAIN, LOSS)
-    gained = Table(*columns, title="Differences, paired by task")
+    columns = ("row", "over", *GAINED)
+    shown = f"the search found the right item of {report.shown} tasks"
+    gained = Table(*columns, title=f"Differences, paired by task; {shown}")
     for gain in report.gains:
         gained.add_row(*(str(gain[column]).replace("[", r"\[") for column in columns))
     console.print(gained)

@@ -87,6 +87,10 @@ class Ablation:
             self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
         return found
 
+    def shown(self) -> list[bool]:
+        """Return of each test task whether its passages have the right item: such evidence names the answer."""
+        return [self.evidence.shows(task, TRAINED) for task in self.splits.test]
+
     def _learnt(self, found: dict[str, Scored], name: str, passages: int, heads: Sequence[int]) -> None:
         """Add the row of a tuned model, and its rows with other numbers of passages."""
         counts = {passages: f"{name}, {passages} passages" if passages else name}

@@ -65,6 +65,11 @@ class ItemEvidence:
         ]
         return [passage for passage in mixed[:passages] if passage]
 
+    def shows(self, task: Task, passages: int) -> bool:
+        """Return whether so many passages have the right item."""
+        right = _address(self._items, task.target)
+        return any(passage.address == right for passage in self.of(task, passages))
+
     def _read(self, pages: Sequence[int]) -> list[Passage]:
         return [_passage(self._items, page) for page in pages]
 

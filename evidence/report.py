@@ -29,6 +29,7 @@ class SetReport:
 
     name: str
     tasks: int
+    shown: int  # tasks whose passages have the right item; 0 without rows of the language model
     rows: list[Row]
     gains: list[dict[str, object]]
 
@@ -45,7 +46,13 @@ class SetReport:
         gained = [
             {key: at.as_dict() if isinstance(at, Interval) else at for key, at in gain.items()} for gain in self.gains
         ]
-        return {"set": self.name, "test_tasks": self.tasks, "rows": rows, "gains": gained}
+        return {
+            "set": self.name,
+            "test_tasks": self.tasks,
+            "right_item_shown": self.shown,
+            "rows": rows,
+            "gains": gained,
+        }
 
 
 def run(
@@ -58,7 +65,7 @@ def run(
     writer = _asks(model, work) if settings.queries == "information_need" else None
     reports = []
     for name in names:
-        by_seed, users = [], []
+        by_seed, users, shown = [], [], list[bool]()
         for seed in range(settings.seed, settings.seed + seeds):
             own = replace(settings, seed=seed, tuning=replace(settings.tuning, seed=seed))
             folder = work / f"{name}-{seed}"
@@ -67,8 +74,10 @@ def run(
             splits = ablation.splits
             by_seed.append(rows_of(ablation.rows(), splits.validation, splits.test))
             users += [task.user for task in splits.test]
+            shown += [] if settings.items_only else ablation.shown()
         rows = joined(by_seed)
-        reports.append(SetReport(name, len(users), rows, gains(rows, _pairs(settings), users)))
+        gained = [] if settings.items_only else gains(rows, _pairs(settings), users, shown)
+        reports.append(SetReport(name, len(users), sum(shown), rows, gained))
     return reports
 
 
@@ -80,7 +89,9 @@ def _asks(model: str, work: Path) -> InformationNeedWriter:
 def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:
     tuned, plain = f"tuned, {TRAINED} passages", "tuned, no evidence"
     found = [(f"LLM as it is, {TRAINED} passages", "LLM as it is, no evidence"), (tuned, plain)]
-    return found + [(f"tuned, MP-Head x {len(heads)}, {TRAINED} passages", tuned) for heads in settings.heads]
+    found.append((plain, "LLM as it is, no evidence"))
+    rows = [f"tuned, MP-Head x {len(heads)}, {TRAINED} passages" for heads in settings.heads]
+    return found + [(row, other) for other in (tuned, plain) for row in rows]
 
 
 def _contents(data: Path, name: str) -> str:

@@ -19,7 +19,9 @@ WEIGHTS = np.round(np.arange(0, 1.21, 0.05), 2)
 _SHARPNESSES = np.geomspace(0.02, 1.5, 16)  # as logits, sums over a title's tokens are too sure by an order or two
 MAIN = "NDCG@10"
 PLAIN = "NDCG@10, α = 0"
+SHOWN, ELSEWHERE = f"{PLAIN}, right item shown", f"{PLAIN}, not shown"  # among the passages, by the search
 LOSS = "NLL"
+GAINED = (MAIN, PLAIN, SHOWN, ELSEWHERE, LOSS)
 
 Scores = NDArray[np.float64]
 
@@ -91,15 +93,25 @@ def joined(seeds: Sequence[Sequence[Row]]) -> list[Row]:
     return found
 
 
-def gains(rows: Sequence[Row], pairs: Sequence[tuple[str, str]], users: Sequence[int]) -> list[dict[str, object]]:
-    """Return what the first of each pair gains over the second, by paired bootstrap, on each of three metrics.
+def gains(
+    rows: Sequence[Row], pairs: Sequence[tuple[str, str]], users: Sequence[int], shown: Sequence[bool]
+) -> list[dict[str, object]]:
+    """Return what the first of each pair gains over the second, by paired bootstrap, on each metric of `GAINED`.
 
-    `users` are the tasks' users: a user that several seeds drew is resampled as one.
+    `users` are the tasks' users: a user that several seeds drew is resampled as one. `shown` says of each task whether
+    its passages have the right item.
     """
-    named = {each.name: each.values for each in rows}
+    named = {each.name: {**each.values, **_apart(each.values.get(PLAIN), np.asarray(shown))} for each in rows}
     found: list[dict[str, object]] = []
     for one, two in pairs:
         if one in named and two in named:
-            values = {m: difference(named[one][m], named[two][m], np.asarray(users)) for m in (MAIN, PLAIN, LOSS)}
+            values = {m: difference(named[one][m], named[two][m], np.asarray(users)) for m in GAINED}
             found.append({"row": one, "over": two, **values})
     return found
+
+
+def _apart(values: Scores | None, shown: NDArray[np.bool_]) -> dict[str, Scores]:
+    """Return the values of either kind of task, NaN for the other."""
+    if values is None:
+        return {}
+    return {SHOWN: np.where(shown, values, np.nan), ELSEWHERE: np.where(shown, np.nan, values)}

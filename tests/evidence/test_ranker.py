@@ -19,7 +19,7 @@ from evidence.ablation import AblationSettings, prepare
 from evidence.amazon import older_sequences, read_items, split
 from evidence.item_baselines import model_scores, popularity, sequence_model, transitions
 from evidence.ranking_metrics import by_task, target_ranks
-from evidence.table import LOSS, MAIN, PLAIN, Scored, row
+from evidence.table import ELSEWHERE, LOSS, MAIN, PLAIN, SHOWN, Row, Scored, gains, row
 from evidence.tuning import TuningSettings
 
 ITEMS = 60
@@ -155,6 +155,21 @@ def test_what_is_taken_off_is_the_rows_own_models(rows) -> None:
     np.testing.assert_array_equal(tuned, two)
 
 
+def test_gains_tell_apart_tasks_whose_passages_have_the_right_item() -> None:
+    plain = {MAIN: np.zeros(4), PLAIN: np.zeros(4), LOSS: np.zeros(4)}
+    better = {**plain, PLAIN: np.array([1.0, 0, 0, 0.5])}
+    (gain,) = gains([Row("a", better), Row("b", plain)], [("a", "b")], range(4), [True, False, False, True])
+    assert (gain[SHOWN].mean, gain[ELSEWHERE].mean, gain[PLAIN].mean) == (0.75, 0, 0.375)
+
+
+def test_the_search_finds_the_right_item_of_some_tasks(data, tmp_path) -> None:
+    made = ablation(data, tmp_path)
+    right = [made.items.titles[task.target] for task in made.splits.test]
+    found = [[passage.title for passage in made.evidence.of(task, 10)] for task in made.splits.test]
+    expected = [title in titles for title, titles in zip(right, found, strict=True)]
+    assert made.shown() == expected and len(set(expected)) == 2
+
+
 def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:
     model, out = tiny_causal.save(tmp_path / "model"), tmp_path / "out.json"
     sizes = {"train": 4, "validation": 3, "test": 5, "steps": 2, "first": 1, "heads": "1;1,2", "counts": "2"}
@@ -171,7 +186,8 @@ def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:
         "tuned, no evidence", "tuned, 10 passages", "tuned, 2 passages", "tuned, MP-Head x 1, 10 passages",
         "tuned, MP-Head x 1, 2 passages", "tuned, MP-Head x 2, 10 passages",
     ]  # fmt: skip
-    assert [gain["row"] for gain in report["gains"]][2:] == [f"tuned, MP-Head x {n}, 10 passages" for n in (1, 2)]
+    heads = [f"tuned, MP-Head x {n}, 10 passages" for n in (1, 2)]
+    assert [gain["row"] for gain in report["gains"]][3:] == [*heads, *heads]
     again = CliRunner().invoke(app, [*arguments, "--seeds", "2"])
     assert again.exit_code == 0 and "done" not in again.stderr
     assert json.loads(out.read_bytes()) == [report]
