@@ -29,8 +29,11 @@ ITEMS = 60
 def data(tmp_path_factory):
     """Two sets of 60 items; every user goes round in steps of one."""
     folder = tmp_path_factory.mktemp("items")
-    for name, what in (("beauty", "red fox &amp; cream"), ("toys", "arctic car")):
-        titles = [f"{what} {item}" for item in range(ITEMS)]
+    colours = ["red", "blue", "green", "black", "white", "amber", "violet", "silver", "golden", "scarlet"]
+    things = {"beauty": "cream brush soap perfume lipstick mirror", "toys": "car train doll puzzle kite robot"}
+    for name, words in things.items():
+        kinds = words.split()
+        titles = [f"{colours[item % 10]} {kinds[item // 10]} &amp; fox" for item in range(ITEMS)]
         items = {"item": range(ITEMS), "title": titles, "category": [f"{name} > night > rodents"] * ITEMS}
         sequences = [[(start + step) % ITEMS for step in range(6 + start % 3)] for start in range(ITEMS)]
         pq.write_table(pa.table({k: list(v) for k, v in items.items()}), folder / f"{name}_items.parquet")
@@ -41,7 +44,7 @@ def data(tmp_path_factory):
 
 def test_each_user_is_asked_for_the_last_item_which_nobody_learns(data) -> None:
     items = read_items(data, "beauty")
-    assert items.titles[3] == "red fox & cream 3"
+    assert items.titles[3] == "black cream & fox"
     splits = split(items, 20, 10, 10, 0)
     for tasks, end in ((splits.validation, 2), (splits.test, 1)):
         for task in tasks:
