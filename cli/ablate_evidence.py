@@ -54,7 +54,7 @@ def evidence(
         train=train, validation=validation, test=test, first=first, noise=noise, listed=listed, seed=seed,
         counts=_numbers(counts, 20, "--counts"),
         queries=cast(QueriesBy, queries), items_only=items_only,
-        heads=tuple(_numbers(layers, 1_000, "--heads") for layers in heads.split(";")),
+        heads=tuple(dict.fromkeys(_numbers(row, 1_000, "--heads") for row in heads.split(";") if row.strip(" ,"))),
         tuning=TuningSettings(steps=steps, batch=batch),
     )  # fmt: skip
     with alone_in(work, "onward ablate evidence", make=True):
@@ -91,6 +91,8 @@ def _show(report: SetReport) -> None:
         cells[4] = f"{at.mean:.3f} \\[{at.low:.3f}, {at.high:.3f}]"
         table.add_row(row.name, *cells, "" if row.weight is None else f"{row.weight:.2f}")
     console.print(table)
+    if report.shown is None:
+        return
     columns = ("row", "over", *GAINED)
     shown = f"the search found the right item of {report.shown} tasks"
     gained = Table(*columns, title=f"Differences, paired by task; {shown}")

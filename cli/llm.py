@@ -46,10 +46,11 @@ def serve(
     from prompting.local.models import DEFAULT, model_named
     from prompting.local.server import LocalServer, check_free, signalled
     from prompting.local.weights import default_cache, name_of, weights
+    from store.model_files import is_gguf
 
     check_free(host, port)  # before a long download
     chosen = model or DEFAULT
-    if chosen.endswith(".gguf") or "/" in chosen:
+    if is_gguf(chosen) or "/" in chosen:
         path, name = Path(chosen), name_of(Path(chosen))
     else:
         listed = model_named(chosen)

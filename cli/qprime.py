@@ -86,6 +86,7 @@ def train_writer(
 
     from recall.qprime.small_writer.train import SmallWriterConfig
     from recall.qprime.small_writer.train import train_writer as train
+    from store.model_files import is_gguf
     from store.one_run import alone_in
     from text_model.distributed import world
 
@@ -107,7 +108,7 @@ def train_writer(
         typer.echo(f"{trained.merged}: the merged model, for a server with an OpenAI API")
     if trained.served is not None:
         typer.echo(f"{trained.served}: the same; serve it with `onward llm serve --model {trained.served}`")
-    elif merge and path.endswith(".gguf"):
+    elif merge and is_gguf(path):
         typer.echo("  no merged.gguf: only models like LLaMA or Qwen2 can be written as one", err=True)
 
 

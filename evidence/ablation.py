@@ -22,6 +22,7 @@ from evidence.prompt_tokens import PromptTokens, Sequenced
 from evidence.table import Scored
 from evidence.tuning import TuningSettings, adapted, tune
 from recall.qprime.writers.writer import QueryWriter
+from store.damaged_file import whole
 
 Say = Callable[[str], None]
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]  # of validation and of test
@@ -84,7 +85,7 @@ class Ablation:
         self._learnt(found, "tuned, no evidence", 0, ())
         self._learnt(found, "tuned", TRAINED, ())
         for heads in settings.heads:
-            self._learnt(found, f"tuned, MP-Head x {len(heads)}", TRAINED, heads)
+            self._learnt(found, with_heads(heads), TRAINED, heads)
         return found
 
     def shown(self) -> list[bool]:
@@ -158,7 +159,8 @@ class Ablation:
             states = [lower_states(self.base, each, self.settings.first).cpu() for each in sequences]
             torch.save(states, file.with_suffix(".writing"))
             file.with_suffix(".writing").rename(file)
-        return list(zip(sequences, torch.load(file), strict=True))
+        with whole(file):
+            return list(zip(sequences, torch.load(file), strict=True))
 
     def _prompt(self, task: Task, passages: int, taken: bool = False) -> Sequenced:
         """Return a task's prompt with its candidates behind it, or with what was taken alone."""
@@ -185,11 +187,16 @@ class Ablation:
             np.savez(working, **found)
             working.rename(file)
             self.say(f"{self.work.name}: {name}: done")
-        with np.load(file) as kept:
+        with whole(file), np.load(file) as kept:
             return Scored(**kept)
 
     def _file(self, name: str) -> Path:
         return self.work / f"{name.replace(', ', '-').replace(' ', '_')}.npz"
+
+
+def with_heads(layers: Sequence[int]) -> str:
+    """Return the name of the row with MP-Heads in these layers."""
+    return f"tuned, MP-Head {'+'.join(map(str, layers))}"
 
 
 def prepare(

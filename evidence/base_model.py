@@ -8,6 +8,7 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
+from store.model_files import is_gguf
 from store.sha256 import sha256
 from text_model.causal import load_causal
 from text_model.gguf_file import folder_of
@@ -23,7 +24,7 @@ def open_base(name: str, work: Path, attention: str = "sdpa") -> tuple[PreTraine
     A GGUF file is converted into `work`, and read from there afterwards. Raises SettingsError.
     """
     file = _packaged() if name == "smollm2" else Path(name)
-    if file.suffix != ".gguf":
+    if not is_gguf(file):
         return load_causal(name, attention)
     return load_causal(str(folder_of(file, work)), attention)
 

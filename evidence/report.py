@@ -11,14 +11,16 @@ import torch
 
 from configs.reading import SettingsError
 from evaluation.metrics.bootstrap import Interval
-from evidence.ablation import TRAINED, AblationSettings, Say, prepare
+from evidence.ablation import TRAINED, AblationSettings, Say, prepare, with_heads
 from evidence.base_model import open_base
 from evidence.table import Row, gains, joined, rows_of
 from recall.qprime.writers.information_need import InformationNeed, InformationNeedWriter
 from store.bundle import file_hash, write_atomically
+from store.damaged_file import whole
+from store.model_files import identity
 from text_model.distributed import world
 
-_VERSION = 2  # of what a row's file holds
+_VERSION = 3  # of what a row's file holds
 #: What each set takes its noise from.
 OTHER = {"beauty": "toys", "toys": "beauty"}
 
@@ -29,7 +31,7 @@ class SetReport:
 
     name: str
     tasks: int
-    shown: int  # tasks whose passages have the right item; 0 without rows of the language model
+    shown: int | None  # tasks whose passages have the right item; None without rows of the language model
     rows: list[Row]
     gains: list[dict[str, object]]
 
@@ -61,6 +63,8 @@ def run(
     """Return each set's report. A killed run resumes in `work`; raises SettingsError if that is of other settings."""
     work.mkdir(parents=True, exist_ok=True)
     base, tokenizer = open_base(model, work)
+    _check_layers(settings, int(base.config.num_hidden_layers))
+    about = identity(model)
     base.to(torch.bfloat16).to(world().device)  # type: ignore[arg-type]
     writer = _asks(model, work) if settings.queries == "information_need" else None
     reports = []
@@ -69,7 +73,7 @@ def run(
         for seed in range(settings.seed, settings.seed + seeds):
             own = replace(settings, seed=seed, tuning=replace(settings.tuning, seed=seed))
             folder = work / f"{name}-{seed}"
-            _claim(folder, model, _contents(data, name), own)
+            _claim(folder, about, _contents(data, name), own)
             ablation = prepare(data, name, OTHER[name], base, tokenizer, own, folder, say, writer)
             splits = ablation.splits
             by_seed.append(rows_of(ablation.rows(), splits.validation, splits.test))
@@ -77,8 +81,16 @@ def run(
             shown += [] if settings.items_only else ablation.shown()
         rows = joined(by_seed)
         gained = [] if settings.items_only else gains(rows, _pairs(settings), users, shown)
-        reports.append(SetReport(name, len(users), sum(shown), rows, gained))
+        reports.append(SetReport(name, len(users), None if settings.items_only else sum(shown), rows, gained))
     return reports
+
+
+def _check_layers(settings: AblationSettings, layers: int) -> None:
+    if settings.items_only:
+        return
+    for option, most in (("--first", settings.first), ("--heads", max(map(max, settings.heads), default=0))):
+        if most >= layers:
+            raise SettingsError(f"{option}: there is no layer {most}: the model has layers 0 to {layers - 1}")
 
 
 def _asks(model: str, work: Path) -> InformationNeedWriter:
@@ -90,7 +102,7 @@ def _pairs(settings: AblationSettings) -> list[tuple[str, str]]:
     tuned, plain = f"tuned, {TRAINED} passages", "tuned, no evidence"
     found = [(f"LLM as it is, {TRAINED} passages", "LLM as it is, no evidence"), (tuned, plain)]
     found.append((plain, "LLM as it is, no evidence"))
-    rows = [f"tuned, MP-Head x {len(heads)}, {TRAINED} passages" for heads in settings.heads]
+    rows = [f"{with_heads(heads)}, {TRAINED} passages" for heads in settings.heads]
     return found + [(row, other) for other in (tuned, plain) for row in rows]
 
 
@@ -109,7 +121,8 @@ def _claim(folder: Path, model: str, data: str, settings: AblationSettings) -> N
     )
     path = folder / "run.json"
     if path.is_file():
-        before = orjson.loads(path.read_bytes())
+        with whole(path):
+            before = orjson.loads(path.read_bytes())
         for name, value in about.items():
             if before.get(name) != value:
                 raise SettingsError(

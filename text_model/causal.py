@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from configs.reading import SettingsError
+from store.model_files import is_gguf
 from text_model import gguf_file
 
 transformers_logging.set_verbosity_error()
@@ -40,7 +41,7 @@ def load_causal(name: str, attention: str = "sdpa") -> tuple[PreTrainedModel, Pr
     """
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     dtype = torch.bfloat16 if half else torch.float32
-    load = _load_gguf if name.endswith(".gguf") else _load
+    load = _load_gguf if is_gguf(name) else _load
     model, tokenizer = load(name, dtype, attention)
     if tokenizer.eos_token is None:
         raise SettingsError(f"the tokenizer of {name!r} has no end-of-sequence token: set eos_token")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.reading import SettingsError
-from store.sha256 import sha256
+from store.model_files import identity
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, GGUFWriter, ReaderTensor
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 #: The architectures that can be written. True: the rows of query and key matrices have another order in the file.
 _INTERLEAVED = {"llama": True, "qwen2": False}
 _TEMPLATE = "tokenizer.chat_template"
+#: What reading a damaged file may raise.
+_UNREADABLE = (
+    ImportError, OSError, ValueError, RuntimeError, ArithmeticError, LookupError, TypeError, struct.error,
+)  # fmt: skip
 _WRITTEN_BY_THE_WRITER = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture")
 
 
@@ -30,7 +34,7 @@ def folder_of(file: Path, work: Path) -> Path:
 
     Raises SettingsError if there is no such file, or it cannot be read.
     """
-    folder = work / folder_name(file)
+    folder = work / identity(str(_present(file)))
     if not folder.is_dir():
         model, tokenizer = load(file, torch.float32)
         del model.config.quantization_config  # the weights are plain numbers now, but would refuse to be saved
@@ -41,11 +45,6 @@ def folder_of(file: Path, work: Path) -> Path:
         tokenizer.save_pretrained(working)
         working.rename(folder)
     return folder
-
-
-def folder_name(file: Path) -> str:
-    """Return the name of the folder that `folder_of` makes. Raises SettingsError if there is no such file."""
-    return f"{file.stem}-{sha256(_present(file))[:12]}"
 
 
 def _present(file: Path) -> Path:
@@ -70,7 +69,7 @@ def load(file: Path, dtype: torch.dtype, attention: str = "sdpa") -> tuple[PreTr
             tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
         if lacking := sorted(told["missing_keys"]):
             raise ValueError(f"it lacks {lacking[0]}, {len(lacking)} tensors in all; of a split file, join the parts")
-    except (ImportError, OSError, ValueError, RuntimeError, struct.error) as error:
+    except _UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         mend = "install the extra llm" if isinstance(error, ImportError) else "give a whole GGUF file, or a folder"
         raise SettingsError(f"{file} could not be read ({reason}): {mend}") from error

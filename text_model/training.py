@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from store.damaged_file import whole
 from text_model.averaging import Average
 from text_model.distributed import World, world
 from text_model.effort import Best, HeldOut, due, trainable
@@ -200,7 +201,7 @@ def _resumed(
     model: dict[str, Tensor] = {}
     best: dict[str, Tensor] = {}
     state: dict[int, dict[str, Tensor]] = {}
-    with safe_open(path, framework="pt") as file:
+    with whole(path, SafetensorError), safe_open(path, framework="pt") as file:
         for key in file.keys():  # noqa: SIM118 - it is not a mapping
             kind, _, name = key.partition(".")
             if kind == "model":

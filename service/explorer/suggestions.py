@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -46,11 +47,16 @@ class Suggestions:
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         """Run `work` in a thread of its own, since a long build must not delay others; it ends with the work."""
-        async with self._one:
-            thread = ThreadPoolExecutor(1, "suggestions")
-            done = asyncio.get_running_loop().run_in_executor(thread, work)
-            thread.shutdown(wait=False)  # an idle thread would hold up the shutdown of the process
-            return await done
+        await self._one.acquire()
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "suggestions")
+        done = thread.submit(work)
+        done.add_done_callback(lambda _: self._release(loop))  # not before, though the caller may leave
+        thread.shutdown(wait=False)  # an idle thread would hold up the shutdown of the process
+        return await asyncio.wrap_future(done)
+
+    def _release(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._one.release)
 
 
 def _build(bundle: LoadedBundle) -> PageIndex:

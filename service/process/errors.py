@@ -5,6 +5,11 @@ from __future__ import annotations
 import errno
 import sqlite3
 
+#: What the path that a user gave is to blame for.
+_OF_A_PATH = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
+)
+
 
 def one_line(error: Exception) -> str | None:
     """Return the message for the user, or None for a bug, whose traceback is needed."""
@@ -34,6 +39,6 @@ def one_line(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         fix = "free some space, and run the same command again"
         return f"onward: {error.filename or 'a disk'}: {error.strerror}: {fix}"
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+    if isinstance(error, OSError) and error.filename and error.errno in _OF_A_PATH:
         return f"onward: {error.filename}: {error.strerror}"
     return None

@@ -6,6 +6,7 @@ import pytest
 import tiny_causal
 import torch
 
+from configs.reading import SettingsError
 from evidence.likelihood import batch_of, candidate_scores, lower_states, token_scores
 from evidence.passages import Passage
 from evidence.prompt_tokens import LONGEST_TITLE, PromptTokens, sequenced
@@ -77,6 +78,9 @@ def test_a_killed_tuning_ends_as_an_uninterrupted_one(tmp_path) -> None:
     once = trained(tmp_path / "one.safetensors")
     again = trained(tmp_path / "one.safetensors")
     assert all(torch.equal(value, again[name]) for name, value in once.items())
+    (tmp_path / "one.safetensors").write_bytes(b"cut")
+    with pytest.raises(SettingsError, match=r"one\.safetensors is damaged .*: delete it"):
+        trained(tmp_path / "one.safetensors")
 
 
 def test_prompts_cut_titles_and_number_passages() -> None:

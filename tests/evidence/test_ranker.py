@@ -189,10 +189,10 @@ def test_the_command_gives_a_table_and_resumes(data, tmp_path) -> None:
     assert (about["seed"], about["listed"]) == (1, False)
     assert [row["row"] for row in report["rows"]] == [
         "popularity", "transition counts", "SASRec-like", "LLM as it is, no evidence", "LLM as it is, 10 passages",
-        "tuned, no evidence", "tuned, 10 passages", "tuned, 2 passages", "tuned, MP-Head x 1, 10 passages",
-        "tuned, MP-Head x 1, 2 passages", "tuned, MP-Head x 2, 10 passages",
+        "tuned, no evidence", "tuned, 10 passages", "tuned, 2 passages", "tuned, MP-Head 1, 10 passages",
+        "tuned, MP-Head 1, 2 passages", "tuned, MP-Head 1+2, 10 passages",
     ]  # fmt: skip
-    heads = [f"tuned, MP-Head x {n}, 10 passages" for n in (1, 2)]
+    heads = [f"tuned, MP-Head {layers}, 10 passages" for layers in ("1", "1+2")]
     assert [gain["row"] for gain in report["gains"]][3:] == [*heads, *heads]
     again = CliRunner().invoke(app, [*arguments, "--seeds", "2"])
     assert again.exit_code == 0 and "done" not in again.stderr
@@ -213,6 +213,30 @@ def test_a_folder_of_other_items_is_refused(data, tmp_path) -> None:
     assert CliRunner().invoke(app, [*arguments, f"--data={data}"]).exit_code == 0
     refused = CliRunner().invoke(app, [*arguments, f"--data={other}"])
     assert "has a run with another data" in str(refused.exception)
+
+
+def test_rows_with_heads_are_told_apart_by_their_layers(data, tmp_path) -> None:
+    model = tiny_causal.save(tmp_path / "model")
+    sizes = {"train": 4, "validation": 3, "test": 5, "steps": 1, "first": 1, "heads": "1; 2;1;", "sets": "beauty"}
+    sizes |= {"data": data, "work": tmp_path / "work", "model": model, "json": tmp_path / "out.json"}
+    arguments = ["ablate", "evidence", *(f"--{key}={value}" for key, value in sizes.items())]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    (report,) = json.loads((tmp_path / "out.json").read_bytes())
+    names = [row["row"] for row in report["rows"] if "Head" in row["row"]]
+    assert names == ["tuned, MP-Head 1, 10 passages", "tuned, MP-Head 2, 10 passages"]
+    for option, value in (("--first", "3"), ("--heads", "1;9")):
+        refused = CliRunner().invoke(app, [*arguments, f"{option}={value}", f"--work={tmp_path / option}"])
+        assert f"{option}: there is no layer {value[-1]}: the model has layers 0 to 2" in str(refused.exception)
+    tiny_causal.save(model, seed=1)
+    other = CliRunner().invoke(app, arguments)
+    assert "has a run with another model" in str(other.exception)
+
+
+def test_a_damaged_row_is_named(data, tmp_path) -> None:
+    made = ablation(data, tmp_path)
+    (tmp_path / "popularity.npz").write_bytes(b"PK")
+    with pytest.raises(SettingsError, match=r"popularity\.npz is damaged .*: delete it"):
+        made.rows()
 
 
 def test_wrong_options_are_named(data, tmp_path) -> None:

@@ -38,9 +38,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")
 
 
-def model(kind: str = "llama", words: int = 400) -> PreTrainedModel:
+def model(kind: str = "llama", words: int = 400, seed: int = 0) -> PreTrainedModel:
     """Return a Llama, GPT-2 or GPT-Neo with random weights, the same each time, with eager attention."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     marks = {"bos_token_id": 0, "eos_token_id": 1, "attn_implementation": "eager", "vocab_size": words}
     if kind == "gpt2":
         made: PreTrainedModel = GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=1024, **marks))
@@ -62,9 +62,9 @@ def model(kind: str = "llama", words: int = 400) -> PreTrainedModel:
     return made.eval()
 
 
-def save(path: Path, kind: str = "llama") -> str:
+def save(path: Path, kind: str = "llama", seed: int = 0) -> str:
     """Write model and tokenizer as `from_pretrained` reads them; return the path as text."""
     words = tokenizer()
-    model(kind, len(words)).save_pretrained(path)
+    model(kind, len(words), seed).save_pretrained(path)
     words.save_pretrained(path)
     return str(path)

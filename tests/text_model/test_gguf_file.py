@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import PreTrainedModel
@@ -115,6 +116,24 @@ def test_an_empty_list_among_the_settings_is_left_out(base: Path, tmp_path: Path
     write_gguf(file, opened(file, tmp_path), "template", tmp_path / "written.gguf")
     assert "general.tags" not in fields(tmp_path / "written.gguf")
     assert tensors(tmp_path / "written.gguf") == tensors(base)
+
+
+def test_the_ending_may_have_capitals(base: Path, tmp_path: Path) -> None:
+    assert load_causal(str(base.rename(tmp_path / "TINY.GGUF")))[0].config.num_hidden_layers
+
+
+@pytest.mark.parametrize("base", ["llama"], indirect=True)
+def test_damaged_bytes_are_named_if_they_cannot_be_read(base: Path, tmp_path: Path) -> None:
+    whole, random, named = base.read_bytes(), np.random.default_rng(0), 0
+    for number in range(60):
+        place = int(random.integers(8, 2_000))
+        file = tmp_path / f"{number}.gguf"
+        file.write_bytes(whole[:place] + random.bytes(8) + whole[place + 8 :])
+        try:
+            load_causal(str(file))
+        except SettingsError:
+            named += 1
+    assert named > 20
 
 
 def test_files_beside_it_are_not_read(base: Path, tmp_path: Path) -> None:

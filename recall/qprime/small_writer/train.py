@@ -22,13 +22,11 @@ from transformers.pytorch_utils import Conv1D
 from configs.reading import SettingsError
 from recall.qprime.small_writer.examples import Example, batch_of, read_conversations, tokenized
 from store.bundle import file_hash, write_atomically
-from store.file_hashes import hash_files
+from store.model_files import identity, is_gguf
 from text_model.causal import load_causal
 from text_model.distributed import world
-from text_model.gguf_file import folder_name, folder_of, writable, write_gguf
+from text_model.gguf_file import folder_of, writable, write_gguf
 from text_model.training import Batch, Curve, Progress, Schedule, fit, rows_of_step
-
-_OF_A_MODEL = {".safetensors", ".bin", ".json", ".model", ".txt"}  # endings of its files
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +84,10 @@ def train_writer(
     belongs to another run, InputError for data of another kind.
     """
     conversations = read_conversations(data)
-    gguf = base.endswith(".gguf")
-    identity = _identity(base)
-    about = {"base": identity, "data": file_hash(data), **asdict(config)}
+    gguf, name = is_gguf(base), identity(base)
+    about = {"base": name, "data": file_hash(data), **asdict(config)}
     _compare(out / "run.json", about)  # before a large model is converted into the folder of another run
-    model, tokenizer = load_causal(_converted(Path(base), out, identity) if gguf else base)
+    model, tokenizer = load_causal(_converted(Path(base), out, name) if gguf else base)
     served = out / "merged.gguf" if merge and gguf and writable(Path(base)) else None
     if world().main:
         out.mkdir(parents=True, exist_ok=True)
@@ -110,14 +107,6 @@ def train_writer(
                 write_gguf(Path(base), whole, str(tokenizer.chat_template), served)
     world().wait()
     return Trained(curve, len(examples.rows), examples.too_long, out / "adapter", merged, served)
-
-
-def _identity(base: str) -> str:
-    """Return the name of a base with a hash of its files, since others may come to lie there; a hub name as it is."""
-    if base.endswith(".gguf"):
-        return folder_name(Path(base))
-    files = sorted(file for file in Path(base).glob("*") if file.suffix in _OF_A_MODEL and file.is_file())
-    return f"{base} ({hash_files(files)[:12]})" if files else base
 
 
 def _converted(file: Path, out: Path, name: str) -> str:

@@ -31,6 +31,11 @@ def test_a_first_part_that_is_large_and_slow_to_start_tells_no_rate() -> None:
     ]
 
 
+def test_more_than_all_leaves_no_time_and_less_than_before_tells_no_rate() -> None:
+    assert shown(10, [(1.0, 1), (11.0, 12)]) == ["training 12/10 (120 %) 1.1/s 0 s left"]
+    assert shown(10, [(1.0, 5), (11.0, 2)]) == ["training 2/10 (20 %) time left unknown"]
+
+
 def test_slow_work_is_counted_per_minute() -> None:
     assert shown(10, [(30.0, 1), (60.0, 2)])[-1] == "training 2/10 (20 %) 2.0/min 4 min 0 s left"
 

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from service.explorer.page_index import PageIndex
 from service.explorer.suggestions import Suggestions
 
 
@@ -44,3 +45,20 @@ async def test_no_thread_is_left_that_would_hold_up_the_shutdown(small) -> None:
     for thread in own:
         await asyncio.to_thread(thread.join, 5)
     assert not [thread.name for thread in own if thread.is_alive()]
+
+
+async def test_callers_that_leave_share_one_thread(small, monkeypatch) -> None:
+    suggestions, go = Suggestions(small.gateway.live), threading.Event()
+    await suggestions.find("page")
+    monkeypatch.setattr(PageIndex, "find", lambda *_: go.wait(10) and [])
+    leaving = [asyncio.create_task(suggestions.find("page")) for _ in range(50)]
+    for _ in range(3):  # each asks, waits, and leaves
+        for caller in leaving:
+            caller.cancel()
+        leaving += [asyncio.create_task(suggestions.find("page")) for _ in range(5)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+    working = [thread for thread in threading.enumerate() if thread.name.startswith("suggestions")]
+    go.set()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    assert len(working) == 1
