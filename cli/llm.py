@@ -44,7 +44,7 @@ def serve(
     """Download a model if needed, serve it with an OpenAI-compatible API, and print the variables to set."""
     import configs.threads
     from prompting.local.models import DEFAULT, model_named
-    from prompting.local.server import LocalServer, check_free, signalled
+    from prompting.local.server import LocalServer, check_free, hold_signals, wait_for_signal
     from prompting.local.weights import default_cache, name_of, weights
     from store.model_files import is_gguf
 
@@ -56,12 +56,12 @@ def serve(
         listed = model_named(chosen)
         path, name = weights(listed, cache or default_cache(), lambda line: typer.echo(line, err=True)), listed.name
     server = LocalServer(path, name, host, port, configs.threads.threads(threads), parallel, context)
+    hold_signals()
     running = server.start()  # noqa: F841 - it answers while it is referred to
-    stopped = signalled()
     with suppress(BrokenPipeError):  # nobody reads the lines; calls are answered all the same
         typer.echo(f"# {name} answers at {server.url} until Ctrl-C. In another terminal:", err=True)
         for variable, value in server.variables().items():
             typer.echo(f"export {variable}={shlex.quote(value)}")
         sys.stdout.flush()
-    stopped.wait()
+    wait_for_signal()
     os._exit(0)  # the destructor of `running` may wait forever

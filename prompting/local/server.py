@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from configs.reading import SettingsError
 from prompting.local.weights import check_gguf
 
 _ERRORS_ONLY = 1  # llama.cpp's verbosity
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,17 @@ def check_free(host: str, port: int) -> None:
         raise SettingsError(f"cannot listen on {host}:{port} ({reason}): choose another --port or --host") from error
 
 
-def signalled() -> threading.Event:
-    """Return an event that SIGTERM or SIGINT sets, from now on."""
-    event = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: event.set())
-    return event
+def hold_signals() -> None:
+    """Keep SIGTERM and SIGINT for `wait_for_signal`; call before the server starts.
+
+    A thread of llama.cpp sets handlers of its own, some time after its start: they would get the signal.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def wait_for_signal() -> None:
+    """Wait for SIGTERM or SIGINT; one that came since `hold_signals` counts."""
+    signal.sigwait(_ENDING)
 
 
 def _library() -> Any:

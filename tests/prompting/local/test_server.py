@@ -95,6 +95,22 @@ def test_no_web_page_of_another_site_may_ask(endpoint: Endpoint) -> None:
     assert answer.headers.get("access-control-allow-origin") not in ("*", origin["origin"])
 
 
+def test_a_signal_ends_the_wait_whoever_else_handles_it() -> None:
+    code = """
+import os, signal, threading
+from prompting.local.server import hold_signals, wait_for_signal
+hold_signals()
+threading.Thread(target=threading.Event().wait, daemon=True).start()  # as llama.cpp's, it inherits what is held
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+os.kill(os.getpid(), signal.SIGTERM)
+wait_for_signal()
+print("ended", flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("ended\n", 0)
+
+
 def test_the_printed_lines_are_taken_by_a_shell(tmp_path: Path, weights: Path) -> None:
     odd = tmp_path / "my $(touch seen) model's.gguf"
     odd.write_bytes(weights.read_bytes())
